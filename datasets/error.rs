@@ -1,0 +1,227 @@
+//! What can go wrong while reading, in the words of the person who has to mend it.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::event::Invalid;
+
+/// Why data cannot be taken in. Each message says what was wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A path or glob that matches nothing, or a folder without a file of a known ending.
+    #[error("`{path}` matches no file; check the path, or name files that end in {endings}", endings = ENDINGS)]
+    NoFile {
+        /// The path or glob as given.
+        path: String,
+    },
+    /// A glob that is malformed.
+    #[error("`{path}` is no valid glob: {reason}; put a literal `*`, `?` or `[` in brackets, e.g. `[*]`")]
+    BadGlob {
+        /// The glob as given.
+        path: String,
+        /// What the glob parser says.
+        reason: String,
+    },
+    /// An address of an object store or a web server.
+    #[error("`{path}` does not lie on this machine; fetch it first, then name the local file or folder")]
+    Remote {
+        /// The address as given.
+        path: String,
+    },
+    /// A file that the operating system does not let us read, or whose compression is damaged.
+    #[error("`{path}` cannot be read: {reason}; check that it exists, is complete, and may be read")]
+    Unreadable {
+        /// The file or folder.
+        path: String,
+        /// What the operating system or the decompressor says.
+        reason: io::Error,
+    },
+    /// A file whose ending tells no format.
+    #[error("`{path}` has no known ending; homing reads {endings}", endings = ENDINGS)]
+    UnknownEnding {
+        /// The file.
+        path: String,
+    },
+    /// A column mapping for a name that homing does not know.
+    #[error("`{name}` is no column that homing knows; `--columns` takes {known}")]
+    UnknownColumn {
+        /// The name left of the `=`.
+        name: String,
+        /// All known names.
+        known: String,
+    },
+    /// A column mapping that gives one column of the file two meanings.
+    #[error("`--columns` maps both `{first}` and `{second}` to `{name}`; map each to a column of its own")]
+    DoubleMapping {
+        /// The first known name.
+        first: &'static str,
+        /// The second known name.
+        second: &'static str,
+        /// The file's column.
+        name: String,
+    },
+    /// A needed column that the file does not have.
+    #[error(
+        "`{path}` has no column `{column}`; it has {found}. Name the right one with `--columns {column}=...`, \
+         e.g. `--columns customer_id=member_no`"
+    )]
+    MissingColumn {
+        /// The file.
+        path: String,
+        /// The known name.
+        column: &'static str,
+        /// The columns that are there.
+        found: String,
+    },
+    /// A column named in the mapping that the file does not have.
+    #[error("`{path}` has no column `{name}`, which `--columns {column}={name}` asks for; it has {found}")]
+    MissingMapped {
+        /// The file.
+        path: String,
+        /// The known name.
+        column: &'static str,
+        /// The name in the mapping.
+        name: String,
+        /// The columns that are there.
+        found: String,
+    },
+    /// A column name that stands twice in a file.
+    #[error("`{path}` has two columns named `{name}`; rename or drop one of them")]
+    DoubleColumn {
+        /// The file.
+        path: String,
+        /// The name.
+        name: String,
+    },
+    /// A column whose type cannot mean what it should.
+    #[error(
+        "column `{name}` of `{path}` has the type {found}, but {column} needs {wanted}; convert it, or map another \
+         column with `--columns {column}=...`"
+    )]
+    WrongType {
+        /// The file.
+        path: String,
+        /// The known name.
+        column: &'static str,
+        /// The file's own name of the column.
+        name: String,
+        /// The type that is there.
+        found: String,
+        /// The types that would do.
+        wanted: &'static str,
+    },
+    /// A file without any content.
+    #[error("`{path}` is empty; export it again, or leave it out")]
+    EmptyFile {
+        /// The file.
+        path: String,
+    },
+    /// Files without a single line of data.
+    #[error("the {files} file(s) hold no line of data; export again, with at least one purchase")]
+    NoLines {
+        /// Number of files.
+        files: usize,
+    },
+    /// Lines of which none can be used.
+    #[error(
+        "none of the {lines} lines can be used: {without_customer} have no customer and {rejected} were rejected; \
+         check which column holds the customer (`--columns customer_id=...`)"
+    )]
+    NoUsableLine {
+        /// Lines of data.
+        lines: u64,
+        /// Lines without a customer.
+        without_customer: u64,
+        /// Lines that were rejected.
+        rejected: u64,
+    },
+    /// More lines were rejected than the caller is ready to lose.
+    #[error(
+        "{rejected} of {lines} lines with a customer ({share:.2} %) were rejected, over the limit of {limit:.2} %; \
+         most of them ({most}) as `{cause}`: {remedy}.{see}",
+        share = 100.0 * *rejected as f64 / *lines as f64,
+        limit = 100.0 * max_share,
+        see = match rejects_file {
+            Some(path) => format!(" They stand in `{}`", path.display()),
+            None => " Name a rejects file to see them".to_owned(),
+        }
+    )]
+    TooManyRejects {
+        /// Lines that were rejected.
+        rejected: u64,
+        /// Lines of data that are not without a customer.
+        lines: u64,
+        /// The limit, as a share in 0..=1.
+        max_share: f64,
+        /// Code of the commonest cause.
+        cause: String,
+        /// Lines rejected for it.
+        most: u64,
+        /// What to do about it.
+        remedy: String,
+        /// The file that lists them, if one was asked for.
+        rejects_file: Option<PathBuf>,
+    },
+    /// A limit of rejects that is no share.
+    #[error("the greatest share of rejects is {0}; give a share from 0 to 1, e.g. 0.01")]
+    BadRejectShare(f64),
+    /// A rejects file that cannot be written.
+    #[error("the rejects file `{path}` cannot be written: {reason}; name a file in a folder that exists and is writable")]
+    RejectsFile {
+        /// The file.
+        path: String,
+        /// What the operating system says.
+        reason: io::Error,
+    },
+    /// A file that is no Parquet, or damaged.
+    #[error("`{path}` cannot be read as Parquet: {reason}; it may be cut off or damaged, so write or copy it again")]
+    Parquet {
+        /// The file.
+        path: String,
+        /// What the Parquet reader says.
+        reason: String,
+    },
+    /// A file that does not hold one JSON object a line.
+    #[error("line {line} of `{path}` is no JSON object: {reason}; write one object per line{hint}")]
+    NotNdjson {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: u64,
+        /// What the JSON parser says.
+        reason: String,
+        /// How to convert it, where that is known.
+        hint: &'static str,
+    },
+    /// A text file in another encoding.
+    #[error("`{path}` is not UTF-8 text; save it as UTF-8 (in Excel: \"CSV UTF-8\")")]
+    NotUtf8 {
+        /// The file.
+        path: String,
+    },
+    /// A quoted field that swallows the lines after it.
+    #[error("a quoted field in the record at line {line} of `{path}` goes on for over {lines} lines; close the quote there")]
+    OpenQuote {
+        /// The file.
+        path: String,
+        /// The line at which the record begins, from 1.
+        line: u64,
+        /// Lines that a field may hold at most.
+        lines: u64,
+    },
+    /// More than four billion distinct texts in one column family.
+    #[error("the data hold over 4 billion distinct texts; read them in parts")]
+    TooManyTexts,
+    /// An event that makes no sense.
+    #[error("an event cannot be taken in: {0}")]
+    Invalid(#[from] Invalid),
+    /// Stored bytes of a history that were changed or cut off.
+    #[error("the stored history is damaged: {reason}; restore it, or build it again from the purchases")]
+    DamagedHistory {
+        /// What is wrong with the bytes.
+        reason: &'static str,
+    },
+}
+
+/// The endings that are read, for messages.
+const ENDINGS: &str = ".parquet, .pq, .csv, .tsv, .ndjson, .jsonl or .json (text also with .gz or .zst behind it)";

@@ -1,0 +1,30 @@
+//! Remembering: events, histories, and the readers that make them.
+//!
+//! ```text
+//! lines in files / events over HTTP ─▶ Event ─▶ History ─▶ View as of an instant
+//! ```
+//!
+//! Nothing here knows a model. A [`History`] is plain Rust, so the same code reads it in training, in the
+//! nightly batch and in the service.
+
+pub mod builder;
+pub mod bundled;
+pub mod calendar;
+mod codec;
+pub mod error;
+pub mod event;
+pub mod histories;
+pub mod history;
+mod names;
+pub mod readers;
+#[cfg(test)]
+mod testing;
+
+pub use builder::{HistoriesBuilder, Line};
+pub use bundled::cdnow;
+pub use calendar::Zone;
+pub use error::Error;
+pub use event::{DAY, Event, Kind, Micros};
+pub use histories::Histories;
+pub use history::{History, View};
+pub use readers::{ReadOptions, ReadSummary, read};

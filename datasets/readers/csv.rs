@@ -1,0 +1,129 @@
+//! Lines from CSV and TSV files.
+
+use std::io::{self, BufRead, Cursor, Read};
+
+use csv::{ByteRecord, Reader, ReaderBuilder};
+
+use super::columns::{Mapping, Places};
+use super::files::{DataFile, Format};
+use super::lines::{Cell, Gather};
+use super::progress::Progress;
+use super::rejects::{Cause, Place};
+use crate::Error;
+
+/// Bytes of a header line at most.
+const HEADER_BYTES: u64 = 1 << 20;
+
+/// Lines that one record may take at most. A record that takes more has an open quote.
+const RECORD_LINES: u64 = 1000;
+
+/// What is known of a CSV file before its lines are read.
+pub(crate) struct Plan {
+    places: Places,
+    width: usize,
+}
+
+impl Plan {
+    /// Reads the header and finds the columns.
+    pub(crate) fn new(file: &DataFile, mapping: &Mapping) -> Result<Plan, Error> {
+        let mut reader = open(file, None)?;
+        let header = reader.byte_headers().map_err(|error| broken(file, error))?;
+        if header.is_empty() {
+            return Err(Error::EmptyFile { path: file.shown.clone() });
+        }
+        let not_utf8 = |_| Error::NotUtf8 { path: file.shown.clone() };
+        let header = header.iter().map(|name| std::str::from_utf8(name).map(str::trim)).collect::<Result<Vec<_>, _>>();
+        let header = header.map_err(not_utf8)?;
+        Ok(Plan { places: mapping.resolve(&file.shown, &header)?, width: header.len() })
+    }
+
+    /// Reads all lines.
+    pub(crate) fn read(&self, file: &DataFile, at: u32, gather: &mut Gather, progress: &Progress) -> Result<(), Error> {
+        let mut reader = open(file, Some(progress))?;
+        let mut record = ByteRecord::new();
+        while reader.read_byte_record(&mut record).map_err(|error| broken(file, error))? {
+            let row = record.position().map_or(0, csv::Position::line);
+            let span = (reader.position().line().saturating_sub(row)).max(1);
+            let place = Place { file: at, row, span };
+            if span > RECORD_LINES {
+                return Err(Error::OpenQuote { path: file.shown.clone(), line: row, lines: RECORD_LINES });
+            }
+            if record.len() != self.width {
+                let cause = if span > 1 { Cause::OpenQuote } else { Cause::WrongFieldCount };
+                gather.refuse(place, cause, || {
+                    let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
+                    fields.join(" | ")
+                });
+                continue;
+            }
+            let cells = self.places.map(|place| match place.and_then(|place| record.get(place)) {
+                None | Some([]) => Cell::Null,
+                Some(bytes) => std::str::from_utf8(bytes).map_or(Cell::NotUtf8, Cell::Text),
+            });
+            gather.take(place, &cells)?;
+        }
+        Ok(())
+    }
+}
+
+type Text = io::Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>>;
+
+/// Opens a file and finds out its delimiter.
+fn open(file: &DataFile, progress: Option<&Progress>) -> Result<Reader<Text>, Error> {
+    let mut text = file.text(progress)?;
+    let mut start = Vec::new();
+    // The header is the first line that is not blank.
+    loop {
+        let from = start.len();
+        let read = text.by_ref().take(HEADER_BYTES).read_until(b'\n', &mut start);
+        let read = read.map_err(|reason| file.unreadable(reason))?;
+        if read == 0 || !start[from..].trim_ascii().is_empty() {
+            break;
+        }
+    }
+    let delimiter = match file.format {
+        Format::Csv(Some(delimiter)) => delimiter,
+        _ => sniff(&start),
+    };
+    let mut reader = ReaderBuilder::new();
+    reader.delimiter(delimiter).flexible(true).buffer_capacity(1 << 16);
+    Ok(reader.from_reader(Cursor::new(start).chain(text)))
+}
+
+/// The delimiter that stands most often in the header, outside quotes; of equals the first of these.
+fn sniff(header: &[u8]) -> u8 {
+    let mut best = (b',', 0);
+    for delimiter in *b",;\t|" {
+        let mut quoted = false;
+        let mut count = 0;
+        for &byte in header {
+            quoted ^= byte == b'"';
+            count += usize::from(byte == delimiter && !quoted);
+        }
+        if count > best.1 {
+            best = (delimiter, count);
+        }
+    }
+    best.0
+}
+
+fn broken(file: &DataFile, error: csv::Error) -> Error {
+    file.unreadable(match error.into_kind() {
+        csv::ErrorKind::Io(reason) => reason,
+        other => io::Error::other(format!("{other:?}")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delimiter_is_the_one_that_the_header_uses() {
+        assert_eq!(sniff(b"a,b,c\n"), b',');
+        assert_eq!(sniff(b"a;\"b,,,,c\";d\n"), b';');
+        assert_eq!(sniff(b"a\tb\n"), b'\t');
+        assert_eq!(sniff(b"a|b|c,d\n"), b'|');
+        assert_eq!(sniff(b"alone\n"), b',');
+    }
+}

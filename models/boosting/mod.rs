@@ -1,0 +1,22 @@
+//! Gradient boosting over histograms of binned features, as a linfa estimator.
+//!
+//! Friedman (2001), "Greedy Function Approximation"; second-order leaves and gains as in Chen & Guestrin
+//! (2016), "XGBoost", equations 5 to 7; leaf-wise growth and histogram subtraction as in Ke et al. (2017),
+//! "LightGBM". Gradients are summed as integers, so a fit is the same to the bit on any number of threads.
+
+mod algorithm;
+mod bins;
+mod error;
+mod grow;
+mod histogram;
+mod hyperparams;
+mod objective;
+mod shap;
+mod tree;
+
+pub use algorithm::{Booster, Training};
+pub use bins::{Binned, Bins};
+pub use error::Error;
+pub use hyperparams::{BoosterParams, BoosterValidParams};
+pub use objective::{Objective, logit, sigmoid};
+pub use tree::{Node, Tree};

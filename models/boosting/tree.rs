@@ -1,0 +1,83 @@
+//! One regression tree.
+
+use serde::{Deserialize, Serialize};
+
+/// A node: a split, or a leaf where `left == 0` (the root is never a child).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Feature that is asked.
+    #[serde(rename = "f")]
+    pub feature: u16,
+    /// Goes left where the value is at most this.
+    #[serde(rename = "t")]
+    pub threshold: f32,
+    /// Where a missing value goes.
+    #[serde(rename = "m")]
+    pub missing_left: bool,
+    /// Left child; 0 in a leaf.
+    #[serde(rename = "l")]
+    pub left: u16,
+    /// Right child; 0 in a leaf.
+    #[serde(rename = "r")]
+    pub right: u16,
+    /// Value of a leaf, shrinkage included.
+    #[serde(rename = "v")]
+    pub value: f64,
+    /// Training rows that came by.
+    #[serde(rename = "c")]
+    pub cover: f32,
+}
+
+impl Node {
+    pub(super) fn leaf(value: f64, cover: f32) -> Self {
+        Node { feature: 0, threshold: 0.0, missing_left: false, left: 0, right: 0, value, cover }
+    }
+
+    /// Whether this is a leaf.
+    #[must_use]
+    pub fn is_leaf(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The child that a row of features goes to.
+    #[inline]
+    #[must_use]
+    pub fn next(&self, row: &[f32]) -> u16 {
+        let x = row[usize::from(self.feature)];
+        let left = if x.is_nan() { self.missing_left } else { x <= self.threshold };
+        if left { self.left } else { self.right }
+    }
+}
+
+/// Nodes, the root first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tree {
+    /// The nodes; children come after their parent.
+    pub nodes: Vec<Node>,
+}
+
+impl Tree {
+    /// The value of the leaf that a row of features reaches.
+    #[inline]
+    #[must_use]
+    pub fn value(&self, row: &[f32]) -> f64 {
+        let mut node = &self.nodes[0];
+        while !node.is_leaf() {
+            node = &self.nodes[usize::from(node.next(row))];
+        }
+        node.value
+    }
+
+    /// Whether every link leads forward to a node that is there, so that [`Tree::value`] ends.
+    #[must_use]
+    pub fn is_sound(&self, features: usize) -> bool {
+        !self.nodes.is_empty()
+            && self.nodes.iter().enumerate().all(|(at, node)| {
+                let ahead = |child: u16| usize::from(child) > at && usize::from(child) < self.nodes.len();
+                node.value.is_finite()
+                    && (node.left == 0 && node.right == 0
+                        || ahead(node.left) && ahead(node.right) && usize::from(node.feature) < features)
+            })
+    }
+}

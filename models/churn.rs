@@ -1,0 +1,29 @@
+//! Churn: the risk of not coming back within the business's horizon, and what is at stake.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calibration::percentile;
+
+/// The base that a customer's risk is placed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChurnBase {
+    /// The horizon in days.
+    pub days: u32,
+    /// Churn risks at the 1st to 99th percentile of the customers that the model was fitted on.
+    pub thresholds: Vec<f64>,
+}
+
+impl ChurnBase {
+    /// The place of a risk in the base, 1 (safest) to 100.
+    #[must_use]
+    pub fn percentile(&self, risk: f64) -> u8 {
+        percentile(&self.thresholds, risk)
+    }
+}
+
+/// What the business stands to lose: the discounted lifetime value that is still expected, times the risk.
+/// Highest where much is expected and nothing is certain; small for those long gone and for the faithful.
+#[must_use]
+pub fn value_at_risk(churn_risk: f64, clv: f64) -> f64 {
+    churn_risk * clv
+}

@@ -1,0 +1,67 @@
+//! What can go wrong with bundles and registries.
+
+use std::path::PathBuf;
+
+/// Why a bundle could not be read, written or found.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No bundle there.
+    #[error("there is no model bundle at {}: {cause}; train one with `homing-train fit`", path.display())]
+    NoBundle {
+        /// Where it was sought.
+        path: PathBuf,
+        /// The system's words.
+        cause: String,
+    },
+    /// A part whose bytes are not those that were written.
+    #[error("the model bundle {} is damaged: {part} {detail}; restore it or train again with `homing-train fit`", path.display())]
+    Damaged {
+        /// The bundle.
+        path: PathBuf,
+        /// The part's file name.
+        part: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A bundle of a homing that this one does not understand.
+    #[error("the model bundle {} has format version {found}, this homing reads up to {known}; use a newer homing", path.display())]
+    TooNew {
+        /// The bundle.
+        path: PathBuf,
+        /// Its format version.
+        found: u32,
+        /// The newest that is known.
+        known: u32,
+    },
+    /// A bundle made with other features.
+    #[error("the model bundle {} was made with another set of features ({found}, this homing has {known}); train again with `homing-train fit`", path.display())]
+    OtherFeatures {
+        /// The bundle.
+        path: PathBuf,
+        /// Its feature schema.
+        found: String,
+        /// Ours.
+        known: String,
+    },
+    /// No such model in the registry.
+    #[error("the registry {} has no model `{wanted}`; it has: {there}", registry.display())]
+    UnknownModel {
+        /// The registry.
+        registry: PathBuf,
+        /// What was asked for.
+        wanted: String,
+        /// What is there.
+        there: String,
+    },
+    /// A name that cannot be a folder everywhere.
+    #[error("`{0}` cannot name a model; use 1 to 64 letters, digits, `-`, `_` or `.`, starting with a letter or digit")]
+    BadName(String),
+    /// A file could not be written or read.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+}

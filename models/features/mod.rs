@@ -1,0 +1,13 @@
+//! Features: what a history looks like as of an instant, in numbers.
+//!
+//! One function, [`compute`], makes them for training, for the nightly batch and for the service; so they
+//! cannot drift apart. It reads a [`View`], which has no way to see past its instant.
+//!
+//! Days are local calendar days of the business. "Order" means a calendar day with a purchase. Windows such as
+//! `_30d` hold the last 30 days, today included. A feature that the data cannot tell is NaN.
+
+mod compute;
+mod spec;
+
+pub use compute::{Scratch, compute};
+pub use spec::{COUNT, Cause, F, SPECS, Spec, Unit, index_of, schema_hash};

@@ -1,0 +1,225 @@
+//! The catalogue of features: names, units, causes and meanings.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What a feature is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Days.
+    Days,
+    /// How many.
+    Count,
+    /// The business's currency.
+    Money,
+    /// A share or ratio.
+    Ratio,
+    /// A logarithm of a ratio: 0 is no change, 0.69 twice as much.
+    LogRatio,
+    /// Hours of the day.
+    Hours,
+    /// 1 for yes, 0 for no.
+    Flag,
+    /// A mark on a scale.
+    Score,
+}
+
+/// The cause that a feature speaks of, when a score is explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Time since the last purchase, measured by the customer's own rhythm.
+    Rhythm,
+    /// Time since the last purchase.
+    Recency,
+    /// How often the customer buys.
+    Frequency,
+    /// Buying more or less often than before.
+    Trend,
+    /// The order value and how it changes.
+    Basket,
+    /// How much the customer spends in all.
+    Spend,
+    /// How long the customer has been one.
+    Tenure,
+    /// How many products, categories and channels.
+    Breadth,
+    /// The time of day, week and year at which the customer buys.
+    Season,
+    /// Goods sent back.
+    Returns,
+    /// Complaints, demands for refund, low marks.
+    Service,
+    /// Promotions sent, used and ignored.
+    Promotions,
+    /// Visits, views, posts, following.
+    Interaction,
+}
+
+/// One feature.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Spec {
+    /// Its name, as in reports and tag expressions.
+    pub name: &'static str,
+    /// What it is measured in.
+    pub unit: Unit,
+    /// The cause it speaks of.
+    pub cause: Cause,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+macro_rules! features {
+    ($($name:ident $unit:ident $cause:ident $meaning:literal)*) => {
+        /// The position of each feature in the vector that [`super::compute`] fills.
+        #[expect(non_camel_case_types, reason = "the variants are the features' names")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum F { $(#[doc = $meaning] $name),* }
+
+        /// Every feature, in the order of the vector.
+        pub const SPECS: &[Spec] = &[$(Spec {
+            name: stringify!($name), unit: Unit::$unit, cause: Cause::$cause, meaning: $meaning,
+        }),*];
+    };
+}
+
+/// Number of features.
+pub const COUNT: usize = SPECS.len();
+
+features! {
+    recency_days Days Recency "Days since the last order."
+    tenure_days Days Tenure "Days since the first order."
+    recency_share Ratio Recency "Days from the first order to the last, over the tenure; 1 = just bought."
+    orders Count Frequency "Orders in all."
+    orders_per_30d Ratio Frequency "Orders after the first, per 30 days of tenure."
+    lines Count Frequency "Purchase lines in all."
+    gap_mean_days Days Frequency "Mean gap between orders."
+    gap_median_days Days Frequency "Median gap between orders."
+    gap_std_days Days Frequency "Standard deviation of the gaps."
+    gap_cv Ratio Frequency "Standard deviation of the gaps over their mean; small = regular."
+    gap_last_days Days Frequency "The last gap between two orders."
+    gap_min_days Days Frequency "The shortest gap."
+    gap_max_days Days Frequency "The longest gap."
+    gap_p90_days Days Frequency "The 90th percentile of the gaps."
+    recency_over_gap_median Ratio Rhythm "Days since the last order over the customer's own median gap."
+    recency_over_gap_mean Ratio Rhythm "Days since the last order over the customer's own mean gap."
+    recency_over_gap_max Ratio Rhythm "Days since the last order over the customer's own longest gap."
+    recency_gap_rank Ratio Rhythm "Share of the customer's own gaps that were shorter than the present silence."
+    overdue_sd Ratio Rhythm "Days past the mean gap, in standard deviations of the gaps."
+    gap_trend LogRatio Trend "Mean of the last three gaps against the mean of those before (log)."
+    orders_7d Count Recency "Orders in the last 7 days."
+    orders_14d Count Recency "Orders in the last 14 days."
+    orders_30d Count Recency "Orders in the last 30 days."
+    orders_60d Count Frequency "Orders in the last 60 days."
+    orders_90d Count Frequency "Orders in the last 90 days."
+    orders_180d Count Frequency "Orders in the last 180 days."
+    orders_365d Count Frequency "Orders in the last 365 days."
+    orders_decay_15d Count Recency "Orders, each counting half as much every 15 days."
+    orders_decay_45d Count Frequency "Orders, each counting half as much every 45 days."
+    orders_decay_120d Count Frequency "Orders, each counting half as much every 120 days."
+    orders_decay_365d Count Frequency "Orders, each counting half as much every 365 days."
+    orders_trend_30d LogRatio Trend "Orders of the last 30 days against the 30 before (log of counts plus one half)."
+    orders_trend_90d LogRatio Trend "Orders of the last 90 days against the 90 before (log of counts plus one half)."
+    orders_year_ago_30d Count Season "Orders in the 30 days that begin a year before the instant."
+    orders_year_ago_90d Count Season "Orders in the 90 days that begin a year before the instant."
+    spend_total Money Spend "Sum of purchases."
+    spend_net Money Spend "Sum of purchases less returns."
+    spend_7d Money Recency "Spend of the last 7 days."
+    spend_30d Money Spend "Spend of the last 30 days."
+    spend_60d Money Spend "Spend of the last 60 days."
+    spend_90d Money Spend "Spend of the last 90 days."
+    spend_180d Money Spend "Spend of the last 180 days."
+    spend_365d Money Spend "Spend of the last 365 days."
+    spend_decay_45d Money Spend "Spend, each order counting half as much every 45 days."
+    spend_decay_180d Money Spend "Spend, each order counting half as much every 180 days."
+    spend_trend_90d LogRatio Trend "Spend of the last 90 days against the 90 before (log, both plus a mean order)."
+    spend_year_ago_90d Money Season "Spend in the 90 days that begin a year before the instant."
+    spend_per_30d Money Spend "Spend per 30 days of tenure (30 days at least)."
+    order_value_mean Money Basket "Mean value of an order."
+    order_value_median Money Basket "Median value of an order."
+    order_value_std Money Basket "Standard deviation of the order values."
+    order_value_min Money Basket "Smallest order value."
+    order_value_max Money Basket "Largest order value."
+    order_value_first Money Basket "Value of the first order."
+    order_value_last Money Basket "Value of the last order."
+    order_value_change LogRatio Basket "Mean of the last three order values against the median of those before (log)."
+    order_value_last_ratio LogRatio Basket "The last order value against the median order value (log)."
+    items_per_order Count Basket "Pieces an order, mean."
+    lines_per_order Count Basket "Lines an order, mean."
+    price_mean Money Basket "Spend per piece."
+    products Count Breadth "Different products bought."
+    products_per_line Ratio Breadth "Different products over lines with a product; small = buys the same again."
+    products_last_order Count Breadth "Different products in the last order."
+    product_rebuy_days Days Rhythm "Mean days between buying a product and buying it again."
+    products_due Count Rhythm "Re-bought products whose own usual gap has passed since they were last bought."
+    categories Count Breadth "Different categories bought."
+    categories_90d Count Breadth "Different categories bought in the last 90 days."
+    category_top_share Ratio Breadth "Share of lines in the category bought most."
+    categories_abandoned Count Breadth "Categories bought at least twice, but not in the last 180 days."
+    channels Count Breadth "Different channels bought through."
+    channel_top_share Ratio Breadth "Share of lines in the channel used most."
+    hour_mean Hours Season "Mean local hour of purchases (where the data tell the time)."
+    hour_std Hours Season "Standard deviation of the local hour of purchases."
+    weekend_share Ratio Season "Share of orders on Saturday or Sunday."
+    weekday_top_share Ratio Season "Share of orders on the weekday used most."
+    season_share Ratio Season "Share of orders that fell within 45 days of this season of the year."
+    returns Count Returns "Return lines."
+    return_share Ratio Returns "Money returned over money spent."
+    returns_90d Count Returns "Return lines in the last 90 days."
+    return_days Days Returns "Days since the last return."
+    gifts Count Promotions "Purchase lines of amount zero."
+    promotions_sent_90d Count Promotions "Promotions sent in the last 90 days."
+    promotions_used_90d Count Promotions "Promotions used in the last 90 days."
+    promotion_use_share Ratio Promotions "Promotions used over promotions sent."
+    promotions_ignored_in_row Count Promotions "Promotions sent since the last one used or the last purchase."
+    promotion_order_share Ratio Promotions "Share of purchase lines that carry a promotion."
+    visits_30d Count Interaction "Visits in the last 30 days."
+    visits_90d Count Interaction "Visits in the last 90 days."
+    views_30d Count Interaction "Product views in the last 30 days."
+    carts_30d Count Interaction "Products put into the basket in the last 30 days."
+    carts_open Count Interaction "Products put into the basket since the last purchase."
+    posts_90d Count Interaction "Community posts in the last 90 days."
+    posts_trend_90d LogRatio Interaction "Posts of the last 90 days against the 90 before (log of counts plus one half)."
+    interaction_days Days Interaction "Days since the last visit, view, basket or post."
+    following Flag Interaction "1 following, 0 not; the last follow or unfollow decides."
+    unfollowed Flag Interaction "1 when the customer has ceased to follow."
+    complaints_180d Count Service "Complaints in the last 180 days."
+    refund_requests_180d Count Service "Demands for refund in the last 180 days."
+    complaint_days Days Service "Days since the last complaint or demand for refund."
+    nps_last Score Service "The last answer to the recommendation question, 0 to 10."
+}
+
+/// The position of the feature with this name.
+#[must_use]
+pub fn index_of(name: &str) -> Option<usize> {
+    SPECS.iter().position(|spec| spec.name == name)
+}
+
+/// A fingerprint of the catalogue: names and meanings in their order. A bundle made with another one is refused.
+#[must_use]
+pub fn schema_hash() -> String {
+    let mut hash = Sha256::new();
+    for spec in SPECS {
+        hash.update(spec.name);
+        hash.update([0]);
+        hash.update(spec.meaning);
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found_again() {
+        for (at, spec) in SPECS.iter().enumerate() {
+            assert_eq!(index_of(spec.name), Some(at), "{}", spec.name);
+        }
+        assert_eq!(F::nps_last as usize, COUNT - 1);
+        assert!(COUNT >= 60);
+    }
+}

@@ -1,0 +1,29 @@
+//! Predicting: features of a history, estimators, and the bundle that is shipped.
+//!
+//! ```text
+//! History ─▶ features as of an instant ─▶ members vote, the level is set ─▶ Prediction
+//! ```
+//!
+//! [`Bundle::predict`] is the one way from a history to a prediction: training, backtest, nightly batch and
+//! service all take it. Nothing here knows HTTP, SQL or Arrow.
+
+pub mod boosting;
+pub mod bundle;
+pub mod calibration;
+pub mod churn;
+pub mod customer;
+pub mod error;
+pub mod explain;
+pub mod features;
+pub mod lifetimes;
+pub mod linear;
+pub mod prediction;
+pub mod registry;
+pub mod repurchase;
+pub mod sampling;
+pub mod value;
+
+pub use bundle::{Bundle, Manifest, Scoring};
+pub use error::Error;
+pub use prediction::{AtHorizon, Flat, NotScored, Outcome, Prediction, Provenance, Reason, Text};
+pub use registry::{Alias, Registry};

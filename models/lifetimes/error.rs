@@ -1,0 +1,83 @@
+//! What can go wrong when a lifetime model is built or fitted.
+
+use super::Status;
+
+/// Errors of the lifetime models. Rows are counted from 0 in the order the customers were given.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No customer was left to fit on.
+    #[error("the {sample} is empty: a {sample} needs at least one customer of positive weight")]
+    Empty {
+        /// `"cohort"` or `"spend sample"`.
+        sample: &'static str,
+    },
+    /// A value is NaN or infinite.
+    #[error("row {row}: {field} is {value}, but has to be finite")]
+    NonFinite {
+        /// Row, from 0.
+        row: usize,
+        /// Name of the field.
+        field: &'static str,
+        /// The value found.
+        value: f64,
+    },
+    /// A time or a weight is below zero.
+    #[error("row {row}: {field} is {value}, but has to be zero or more")]
+    Negative {
+        /// Row, from 0.
+        row: usize,
+        /// Name of the field.
+        field: &'static str,
+        /// The value found.
+        value: f64,
+    },
+    /// A repeat buyer's mean spend is zero or less, which a gamma density cannot hold.
+    #[error("row {row}: mean_spend is {value}, but a repeat buyer's mean spend has to be above zero; leave the row out")]
+    SpendNotPositive {
+        /// Row, from 0.
+        row: usize,
+        /// The value found.
+        value: f64,
+    },
+    /// A hyperparameter is out of its range.
+    #[error("hyperparameter {name} is {value}, but {wanted}")]
+    Hyperparameter {
+        /// Name of the hyperparameter.
+        name: &'static str,
+        /// The value found.
+        value: f64,
+        /// What is allowed.
+        wanted: &'static str,
+    },
+    /// A model parameter given by hand is not a positive, finite number.
+    #[error("{model}: parameter {name} is {value}, but has to be positive and finite")]
+    Parameter {
+        /// The model, as in its paper.
+        model: &'static str,
+        /// The parameter's letter.
+        name: &'static str,
+        /// The value found.
+        value: f64,
+    },
+    /// The regularity was to be chosen, but the cohort does not carry the gaps between purchases.
+    #[error("choosing k needs the gaps between purchases: build the cohort with Cohort::with_log_gaps")]
+    NoGaps,
+    /// No start led to a usable optimum.
+    #[error("{model}: the fit failed from every start ({status})")]
+    FitFailed {
+        /// The model, as in its paper.
+        model: &'static str,
+        /// How the best start ended.
+        status: Status,
+    },
+    /// An error of linfa, passed on.
+    #[error("linfa: {0}")]
+    Linfa(String),
+}
+
+impl From<linfa::Error> for Error {
+    fn from(error: linfa::Error) -> Self {
+        Self::Linfa(error.to_string())
+    }
+}

@@ -1,0 +1,172 @@
+//! Pareto/NBD: gamma-distributed purchase rates λ while alive, gamma-distributed dropout rates μ at any time.
+//!
+//! Schmittlein, Morrison & Colombo (1987), Counting Your Customers: Who Are They and What Will They Do Next?,
+//! Management Science 33(1); Fader & Hardie (2005), A Note on Deriving the Pareto/NBD Model and Related
+//! Expressions.
+//!
+//! L = Γ(r+x)/Γ(r) · α^r β^s · { (α+T)^−(r+x) (β+T)^−s + s ∫_{t_x}^{T} (α+y)^−(r+x) (β+y)^−(s+1) dy }
+//!
+//! The second term is (s/(r+s+x)) A₀ of the note, left as the integral it comes from: see [`integral`].
+
+mod integral;
+mod likelihood;
+
+use linfa::ParamGuard;
+use serde::{Deserialize, Serialize};
+
+use self::integral::Integrand;
+use self::likelihood::ParetoLikelihood;
+use super::cohort::time;
+use super::hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, Options};
+use super::optimize::{Summary, maximize};
+use super::special::{ln_add, ln_rising};
+use super::{Cohort, Error, LifetimeModel, Recency, Status};
+
+/// A fitted Pareto/NBD.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParetoNbd {
+    r: f64,
+    alpha: f64,
+    s: f64,
+    beta: f64,
+    summary: Summary,
+}
+
+impl ParetoNbd {
+    /// Name as in the paper.
+    pub const NAME: &'static str = "Pareto/NBD";
+
+    /// Hyperparameters to be set, checked and fitted as of any linfa estimator.
+    pub fn params() -> LifetimeParams<Self> {
+        LifetimeParams::default()
+    }
+
+    /// Fits by maximum likelihood.
+    ///
+    /// # Errors
+    /// [`Error::Hyperparameter`] for options out of range, [`Error::FitFailed`] if no start was usable. A fit
+    /// that stalled is not an error: see [`Summary::status`].
+    pub fn fit(cohort: &Cohort, options: &Options) -> Result<Self, Error> {
+        Self::estimate(cohort, LifetimeParams::new(options.clone()).check_ref()?)
+    }
+
+    /// The model with given parameters, e.g. published ones; `alpha` and `beta` in the unit of time of the
+    /// customers to be asked about.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if one is not positive and finite.
+    pub fn with_parameters(r: f64, alpha: f64, s: f64, beta: f64) -> Result<Self, Error> {
+        for (name, value) in [("r", r), ("alpha", alpha), ("s", s), ("beta", beta)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::Parameter { model: Self::NAME, name, value });
+            }
+        }
+        Ok(Self { r, alpha, s, beta, summary: Summary::given() })
+    }
+
+    /// Shape r of the gamma distribution of purchase rates.
+    pub fn r(&self) -> f64 {
+        self.r
+    }
+
+    /// Rate α of the gamma distribution of purchase rates, in units of time.
+    pub fn alpha(&self) -> f64 {
+        self.alpha
+    }
+
+    /// Shape s of the gamma distribution of dropout rates.
+    pub fn s(&self) -> f64 {
+        self.s
+    }
+
+    /// Rate β of the gamma distribution of dropout rates, in units of time.
+    pub fn beta(&self) -> f64 {
+        self.beta
+    }
+
+    /// The logarithms of the two terms of the likelihood, times α^(r+x) β^s: alive at T, and left before.
+    fn ln_alive_and_left(&self, c: Recency) -> (f64, f64) {
+        let f = Integrand {
+            p: self.r + f64::from(c.frequency),
+            q: self.s + 1.0,
+            alpha: self.alpha,
+            beta: self.beta,
+        };
+        let alive = f.ln_relative(c.age) + (c.age / self.beta).ln_1p();
+        let left = f.ln_relative(c.recency) + f.ln_mass(c.recency, c.age) + (self.s / self.beta).ln();
+        (alive, left)
+    }
+}
+
+impl LifetimeModel for ParetoNbd {
+    /// Fader & Hardie (2005), eq. 11 of the note.
+    fn probability_alive(&self, customer: Recency) -> f64 {
+        let (alive, left) = self.ln_alive_and_left(customer.normalized());
+        1.0 / (1.0 + (left - alive).exp())
+    }
+
+    /// Fader & Hardie (2005), the note's E\[Y(t) | x, t_x, T\]:
+    /// P(alive) · (r+x)(β+T) / ((α+T)(s−1)) · (1 − ((β+T)/(β+T+t))^(s−1)), at s = 1 by its limit.
+    fn expected_orders(&self, customer: Recency, horizon: f64) -> f64 {
+        let c = customer.normalized();
+        let t = time(horizon);
+        let rate = (self.r + f64::from(c.frequency)) / (self.alpha + c.age);
+        let elapsed = (t / (self.beta + c.age)).ln_1p();
+        // (1 − e^{−(s−1)·elapsed}) / (s−1)
+        let exponent = (self.s - 1.0) * elapsed;
+        let lifetime = if exponent.abs() < 1e-9 { 1.0 - 0.5 * exponent } else { -(-exponent).exp_m1() / exponent };
+        self.probability_alive(c) * rate * (self.beta + c.age) * elapsed * lifetime
+    }
+
+    /// The first purchase after T falls at T + y if the customer is still alive then and has not bought since:
+    /// P(X ≥ 1 | alive) = ∫₀ᵗ E\[λ e^{−(λ+μ)y}\] dy over the posteriors λ ~ Gamma(r+x, α+T), μ ~ Gamma(s, β+T).
+    fn probability_of_purchase(&self, customer: Recency, horizon: f64) -> f64 {
+        let c = customer.normalized();
+        let t = time(horizon);
+        if t == 0.0 {
+            return 0.0;
+        }
+        let shape = self.r + f64::from(c.frequency);
+        let (alpha, beta) = (self.alpha + c.age, self.beta + c.age);
+        let bought = Integrand { p: shape + 1.0, q: self.s, alpha, beta }.moments(0.0, t)[0] * shape / alpha;
+        self.probability_alive(c) * bought.clamp(0.0, 1.0)
+    }
+
+    fn log_likelihood_of(&self, customer: Recency) -> f64 {
+        let c = customer.normalized();
+        let x = f64::from(c.frequency);
+        let (alive, left) = self.ln_alive_and_left(c);
+        ln_rising(self.r, x) - x * self.alpha.ln() + ln_add(alive, left)
+    }
+
+    fn summary(&self) -> &Summary {
+        &self.summary
+    }
+}
+
+impl Estimate for ParetoNbd {
+    type Sample = Cohort;
+
+    fn estimate(cohort: &Cohort, params: &LifetimeValidParams<Self>) -> Result<Self, Error> {
+        let options = params.options();
+        let scale = cohort.time_scale();
+        let exposure: f64 = cohort.rows().iter().zip(cohort.weights()).map(|(row, w)| w * row.age / scale).sum();
+        let rate = ((cohort.repeats() + 0.5) / (exposure + 1.0)).clamp(1e-4, 1e4);
+        let mut starts =
+            vec![[0.5, 0.4 / rate, 0.6, 0.5], [1.5, 1.0 / rate, 0.2, 1.0], [0.2, 0.1 / rate, 2.0, 4.0], [5.0, 4.0 / rate, 0.5, 0.05]];
+        if let Some(pilot) = cohort.pilot() {
+            let rough = Options { gradient_tolerance: options.gradient_tolerance.max(1e-4), ..options.clone() };
+            if let Some(end) = maximize(&ParetoLikelihood::new(&pilot, scale), &starts, &rough) {
+                starts.insert(0, end.parameters);
+            }
+        }
+        let end = maximize(&ParetoLikelihood::new(cohort, scale), &starts, options).ok_or(Error::FitFailed {
+            model: Self::NAME,
+            status: Status::Stalled { gradient_norm: f64::INFINITY },
+        })?;
+        let [r, alpha, s, beta] = end.parameters;
+        let log_likelihood = end.log_likelihood - cohort.repeats() * scale.ln();
+        let summary = end.summary(cohort, log_likelihood, [1.0, scale, 1.0, scale]);
+        Ok(Self { r, alpha: alpha * scale, s, beta: beta * scale, summary })
+    }
+}

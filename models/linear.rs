@@ -1,0 +1,126 @@
+//! A linear model of the return within a horizon: linfa-logistic over evened-out features.
+
+use linfa::Dataset;
+use linfa::traits::Fit;
+use linfa_logistic::LogisticRegression;
+use ndarray::{Array1, Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+/// Logarithm with sign, centred and scaled: how a feature enters the linear model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Evened {
+    mean: f64,
+    scale: f64,
+}
+
+/// A fitted linear model: `margin = intercept + Σ coefficient × evened feature`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Linear {
+    evened: Vec<Evened>,
+    coefficients: Vec<f64>,
+    intercept: f64,
+}
+
+/// Why there is no linear model.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// linfa-logistic gave up.
+    #[error("the linear model was not fitted: {0}")]
+    Logistic(#[from] linfa_logistic::error::Error),
+    /// All customers of the sample did the same.
+    #[error("the linear model was not fitted: all {0} rows have the same outcome")]
+    OneClass(usize),
+}
+
+fn log(x: f32) -> f64 {
+    let x = f64::from(x);
+    x.signum() * x.abs().ln_1p()
+}
+
+impl Evened {
+    /// A missing value stands for the mean.
+    fn of(self, x: f32) -> f64 {
+        if x.is_nan() { 0.0 } else { ((log(x) - self.mean) / self.scale).clamp(-5.0, 5.0) }
+    }
+}
+
+impl Linear {
+    /// Fits a matrix (rows × features) to outcomes, with an L2 penalty as if each coefficient had been seen
+    /// at 0 with strength `l2`.
+    ///
+    /// # Errors
+    /// [`Error`] when all outcomes are alike or the solver fails.
+    pub fn fit(x: ArrayView2<'_, f32>, bought: &[bool], l2: f64) -> Result<Linear, Error> {
+        let rows = x.nrows();
+        if bought.iter().all(|&b| b) || bought.iter().all(|&b| !b) {
+            return Err(Error::OneClass(rows));
+        }
+        let evened: Vec<Evened> = x
+            .columns()
+            .into_iter()
+            .map(|column| {
+                let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
+                for &x in column.iter().filter(|x| !x.is_nan()) {
+                    let v = log(x);
+                    n += 1.0;
+                    sum += v;
+                    squares += v * v;
+                }
+                let mean = if n > 0.0 { sum / n } else { 0.0 };
+                let variance = if n > 0.0 { squares / n - mean * mean } else { 0.0 };
+                // A constant says nothing: a huge scale silences it.
+                Evened { mean, scale: if variance > 1e-8 { variance.sqrt() } else { 1e12 } }
+            })
+            .collect();
+        let matrix = Array2::from_shape_fn(x.dim(), |(i, j)| evened[j].of(x[(i, j)]));
+        let targets = Array1::from_iter(bought.iter().copied());
+        let fitted = LogisticRegression::default()
+            .alpha(l2)
+            .max_iterations(60)
+            .gradient_tolerance(1e-4)
+            .fit(&Dataset::new(matrix, targets))?;
+        // linfa calls one of the two classes "positive" by its own rule.
+        let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
+        let coefficients = fitted.params().iter().map(|c| c * sign).collect();
+        Ok(Linear { evened, coefficients, intercept: fitted.intercept() * sign })
+    }
+
+    /// The log-odds of a row of features.
+    #[must_use]
+    pub fn margin(&self, row: &[f32]) -> f64 {
+        let parts = self.evened.iter().zip(&self.coefficients).zip(row);
+        self.intercept + parts.map(|((evened, c), &x)| c * evened.of(x)).sum::<f64>()
+    }
+
+    /// Adds what each feature contributes to the log-odds, against its mean, times `weight`.
+    pub fn explain(&self, row: &[f32], weight: f64, out: &mut [f64]) {
+        for (((evened, c), &x), out) in self.evened.iter().zip(&self.coefficients).zip(row).zip(out) {
+            *out += weight * c * evened.of(x);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boosting::sigmoid;
+    use crate::sampling::mix;
+
+    #[test]
+    fn finds_direction_and_level_whichever_class_is_larger() {
+        let unit = |i: usize, j: u64| mix(mix(i as u64) ^ j) as f64 / u64::MAX as f64;
+        for shift in [-1.5, 1.5] {
+            let x = Array2::from_shape_fn((20_000, 3), |(i, j)| if j == 2 { 1.0 } else { unit(i, j as u64) as f32 });
+            let p = |i: usize| sigmoid(shift + 3.0 * (unit(i, 0) - 0.5));
+            let bought: Vec<bool> = (0..20_000).map(|i| unit(i, 9) < p(i)).collect();
+            let linear = Linear::fit(x.view(), &bought, 1.0).unwrap();
+            let mean = (0..20_000).map(|i| sigmoid(linear.margin(&x.row(i).to_vec()))).sum::<f64>() / 20_000.0;
+            let share = bought.iter().filter(|&&b| b).count() as f64 / 20_000.0;
+            assert!((mean - share).abs() < 0.01, "{mean} {share}");
+            assert!(linear.margin(&[0.9, 0.5, 1.0]) > linear.margin(&[0.1, 0.5, 1.0]) + 1.5);
+            assert!(linear.margin(&[f32::NAN, f32::NAN, 7.0]).is_finite());
+        }
+        let x = Array2::<f32>::zeros((10, 3));
+        assert!(matches!(Linear::fit(x.view(), &[true; 10], 1.0), Err(Error::OneClass(10))));
+    }
+}

@@ -1,0 +1,209 @@
+//! What homing says of one customer: a [`Prediction`], or why there is none.
+
+use std::sync::Arc;
+
+use homing_datasets::{Micros, Zone};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// What is expected within one horizon: so many days after `as_of`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AtHorizon {
+    /// The horizon in days.
+    pub days: u32,
+    /// Probability of a purchase within the horizon, 0 to 1; never falls as the horizon grows.
+    pub p_return: f64,
+    /// Expected number of days with a purchase.
+    pub expected_orders: f64,
+    /// Expected spend, in the business's currency, gross.
+    pub expected_spend: f64,
+    /// Lower end of the 80 % interval of the spend.
+    pub expected_spend_low: f64,
+    /// Upper end of the 80 % interval of the spend.
+    pub expected_spend_high: f64,
+}
+
+/// How much a reason weighs among the reasons of its customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Importance {
+    /// Over a quarter of all that speaks for or against.
+    High,
+    /// Over a tenth.
+    Medium,
+    /// The rest.
+    Low,
+}
+
+/// A text in the languages that homing speaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// One factor behind a churn risk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The cause's stable code, e.g. `rhythm_broken`.
+    pub code: String,
+    /// The cause in words.
+    pub text: Text,
+    /// The value of the feature that weighs most in this cause, in that feature's unit; absent if unknown.
+    pub value: Option<f64>,
+    /// What the cause adds to the log-odds of leaving; negative when it speaks for coming back.
+    pub contribution: f64,
+    /// Its weight among this customer's reasons.
+    pub importance: Importance,
+}
+
+/// Why a customer has no scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotScored {
+    /// No purchase of a positive amount was known at `as_of`.
+    NoPurchase,
+    /// The customer opted out of automated decisions.
+    OptedOut,
+}
+
+impl NotScored {
+    /// The code, as it stands in files and over HTTP.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            NotScored::NoPurchase => "no_purchase",
+            NotScored::OptedOut => "opted_out",
+        }
+    }
+}
+
+/// The scores of one customer as of an instant. Every number is finite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// One entry a horizon, shortest first.
+    pub at: Vec<AtHorizon>,
+    /// 1 − `p_return` at the model's churn horizon.
+    pub churn_risk: f64,
+    /// Place of the churn risk among the customers that the model was fitted on: 1 (safest) to 100.
+    pub churn_percentile: u8,
+    /// Probability of not having left for good, by the lifetime model.
+    pub p_alive: f64,
+    /// Median expected instant of the next order; `None` at less than even odds within three years.
+    pub next_order_at: Option<Micros>,
+    /// Expected spend at the model's value horizon, discounted at the model's yearly rate.
+    pub clv: f64,
+    /// What the business stands to lose: churn risk × `clv`.
+    pub value_at_risk: f64,
+    /// Up to five factors, the weightiest first.
+    pub reasons: Vec<Reason>,
+}
+
+/// The scores of a customer, or why there are none.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Scored.
+    Scored(Box<Prediction>),
+    /// Not scored, and why.
+    NotScored(NotScored),
+}
+
+/// Where a score came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provenance {
+    /// Name and version of the model, e.g. `shop@1a2b3c4d5e6f`.
+    pub model: Arc<str>,
+    /// The instant that the score looks from.
+    pub as_of: Micros,
+    /// The instant at which it was computed.
+    pub scored_at: Micros,
+    /// The zone in which instants are written.
+    pub zone: Zone,
+}
+
+/// An outcome with its provenance, written as one flat JSON object with the field names of the contract:
+/// `p_return_30d`, `expected_spend_90d_low`, `churn_risk`, ..., `model`, `as_of`, `scored_at`.
+pub struct Flat<'a> {
+    /// The customer, written as `customer_id` where given.
+    pub customer_id: Option<&'a str>,
+    /// The outcome.
+    pub outcome: &'a Outcome,
+    /// Its provenance.
+    pub provenance: &'a Provenance,
+}
+
+impl Serialize for Flat<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(id) = self.customer_id {
+            map.serialize_entry("customer_id", id)?;
+        }
+        match self.outcome {
+            Outcome::NotScored(cause) => map.serialize_entry("not_scored", cause)?,
+            Outcome::Scored(p) => {
+                for (name, value) in p.numbers() {
+                    map.serialize_entry(&name, &value)?;
+                }
+                map.serialize_entry("churn_percentile", &p.churn_percentile)?;
+                let next = p.next_order_at.map(|t| self.provenance.zone.format(t));
+                map.serialize_entry("next_order_at", &next)?;
+                map.serialize_entry("reasons", &p.reasons)?;
+            }
+        }
+        map.serialize_entry("model", &*self.provenance.model)?;
+        map.serialize_entry("as_of", &self.provenance.zone.format(self.provenance.as_of))?;
+        map.serialize_entry("scored_at", &self.provenance.zone.format(self.provenance.scored_at))?;
+        map.end()
+    }
+}
+
+/// The names of the numeric columns for these horizons, in the order of [`Prediction::numbers`].
+#[must_use]
+pub fn number_names(horizons: &[u32]) -> Vec<String> {
+    let mut names = Vec::with_capacity(horizons.len() * 5 + 4);
+    names.push("churn_risk".to_owned());
+    for d in horizons {
+        names.push(format!("p_return_{d}d"));
+        names.push(format!("expected_orders_{d}d"));
+        names.push(format!("expected_spend_{d}d"));
+        names.push(format!("expected_spend_{d}d_low"));
+        names.push(format!("expected_spend_{d}d_high"));
+    }
+    names.extend(["p_alive", "clv", "value_at_risk"].map(str::to_owned));
+    names
+}
+
+impl Prediction {
+    /// Every number but the percentile, with the name it has in files and over HTTP.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<(String, f64)> {
+        let days: Vec<u32> = self.at.iter().map(|at| at.days).collect();
+        number_names(&days).into_iter().zip(self.values()).collect()
+    }
+
+    /// The values of [`number_names`], in the same order.
+    #[must_use]
+    pub fn values(&self) -> Vec<f64> {
+        let mut values = Vec::with_capacity(self.at.len() * 5 + 4);
+        values.push(self.churn_risk);
+        for at in &self.at {
+            values.extend([
+                at.p_return,
+                at.expected_orders,
+                at.expected_spend,
+                at.expected_spend_low,
+                at.expected_spend_high,
+            ]);
+        }
+        values.extend([self.p_alive, self.clv, self.value_at_risk]);
+        values
+    }
+
+    /// What is expected within a horizon that the model knows.
+    #[must_use]
+    pub fn within(&self, days: u32) -> Option<&AtHorizon> {
+        self.at.iter().find(|at| at.days == days)
+    }
+}

@@ -1,0 +1,176 @@
+//! The registry: a folder of bundles, `NAME/VERSION/`, with aliases that are replaced in one step.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::bundle::{Bundle, Manifest};
+use crate::error::Error;
+
+/// Which bundle of a name does a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Alias {
+    /// Answers.
+    Champion,
+    /// Is tried beside it.
+    Challenger,
+}
+
+impl Alias {
+    /// Its file name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Alias::Champion => "champion",
+            Alias::Challenger => "challenger",
+        }
+    }
+}
+
+/// A folder of bundles.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    root: PathBuf,
+}
+
+/// One bundle of a registry.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// Its aliases.
+    pub aliases: Vec<Alias>,
+    /// Where it stands.
+    pub path: PathBuf,
+}
+
+impl Registry {
+    /// A registry at a folder, which need not exist yet.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Registry { root: root.into() }
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Saves a bundle under its name and version and gives it an alias.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], or [`Error::Io`] when the file system refuses.
+    pub fn register(&self, bundle: &Bundle, alias: Alias) -> Result<PathBuf, Error> {
+        let manifest = bundle.manifest();
+        let path = self.folder(&manifest.name)?.join(&manifest.version);
+        bundle.save(&path)?;
+        self.point(&manifest.name, alias, &manifest.version)?;
+        Ok(path)
+    }
+
+    /// Points an alias of a name at a version.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], or [`Error::Io`] when the file system refuses; the alias then points where it did.
+    pub fn point(&self, name: &str, alias: Alias, version: &str) -> Result<(), Error> {
+        let folder = self.folder(name)?;
+        let path = folder.join(alias.name());
+        let draft = folder.join(format!(".{}-{}.tmp", alias.name(), std::process::id()));
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&draft)?;
+            writeln!(file, "{version}")?;
+            file.sync_all()?;
+            fs::rename(&draft, &path)?;
+            File::open(&folder)?.sync_all()
+        };
+        write().map_err(|cause| Error::Io { path: path.clone(), cause })
+    }
+
+    /// Finds a bundle: `NAME` (its champion), `NAME@VERSION`, `NAME@challenger`, a version alone, or the path
+    /// of a bundle's folder. Without a wish, the champion of the only name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`], which lists what is there.
+    pub fn find(&self, wanted: Option<&str>) -> Result<PathBuf, Error> {
+        if let Some(path) = wanted.map(Path::new).filter(|path| path.join("manifest.json").is_file()) {
+            return Ok(path.to_owned());
+        }
+        let names = self.names();
+        let (name, version) = match (wanted, names.as_slice()) {
+            (None, [only]) => (only.clone(), None),
+            (None, _) => return Err(self.unknown("(none named)")),
+            (Some(wanted), _) => match wanted.split_once('@') {
+                Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
+                None if names.iter().any(|name| name == wanted) => (wanted.to_owned(), None),
+                None => match names.iter().find(|name| self.root.join(name).join(wanted).is_dir()) {
+                    Some(name) => (name.clone(), Some(wanted.to_owned())),
+                    None => return Err(self.unknown(wanted)),
+                },
+            },
+        };
+        let folder = self.folder(&name)?;
+        let asked = version.unwrap_or_else(|| Alias::Champion.name().to_owned());
+        let version = self.alias(&name, &asked).unwrap_or(asked);
+        let path = folder.join(version);
+        if path.is_dir() { Ok(path) } else { Err(self.unknown(wanted.unwrap_or(&name))) }
+    }
+
+    /// Every readable bundle, by name and version; bundles that cannot be read come as their errors.
+    #[must_use]
+    pub fn list(&self) -> Vec<Result<Entry, Error>> {
+        let mut entries = Vec::new();
+        for name in self.names() {
+            let pointed: Vec<(Alias, Option<String>)> = [Alias::Champion, Alias::Challenger]
+                .map(|alias| (alias, self.alias(&name, alias.name())))
+                .into_iter()
+                .collect();
+            for version in folders(&self.root.join(&name)) {
+                let path = self.root.join(&name).join(&version);
+                let aliases = pointed.iter().filter(|(_, v)| v.as_deref() == Some(&version)).map(|(a, _)| *a).collect();
+                entries.push(Bundle::load(&path).map(|b| Entry { manifest: b.manifest().clone(), aliases, path }));
+            }
+        }
+        entries
+    }
+
+    fn alias(&self, name: &str, alias: &str) -> Option<String> {
+        let text = fs::read_to_string(self.root.join(name).join(alias)).ok()?;
+        Some(text.trim().to_owned())
+    }
+
+    fn names(&self) -> Vec<String> {
+        folders(&self.root)
+    }
+
+    fn folder(&self, name: &str) -> Result<PathBuf, Error> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let fits = (1..=64).contains(&name.len()) && name.chars().all(plain);
+        if !fits || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Err(Error::BadName(name.to_owned()));
+        }
+        Ok(self.root.join(name))
+    }
+
+    fn unknown(&self, wanted: &str) -> Error {
+        let there = self.names();
+        let there = if there.is_empty() { "nothing yet; train with `homing-train fit`".into() } else { there.join(", ") };
+        Error::UnknownModel { registry: self.root.clone(), wanted: wanted.to_owned(), there }
+    }
+}
+
+/// Folders in a folder, sorted; hidden ones are drafts.
+fn folders(path: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,189 @@
+//! Repurchase: the probability to come back within each horizon, and when.
+//!
+//! Unlike members vote in log-odds: trees, trees that start from a lifetime model, a linear model, and the
+//! lifetime model itself. They order customers; the level is set apart from them (see `training`).
+
+use homing_datasets::{DAY, Micros};
+use serde::{Deserialize, Serialize};
+
+use crate::boosting::{Booster, logit, sigmoid};
+use crate::customer::Customer;
+use crate::lifetimes::{Lifetime, LifetimeModel};
+use crate::linear::Linear;
+
+/// What was learned of returns within one horizon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReturnModel {
+    /// The horizon in days that it answers for.
+    pub days: u32,
+    /// The horizon in days that the members learned: shorter than `days` where the history is too short to
+    /// teach it. The lifetime model bridges the two.
+    pub learned_days: u32,
+    /// The members; `None` where the data carry a lifetime model only.
+    pub members: Option<Members>,
+    /// Slope on the members' common log-odds.
+    pub slope: f64,
+    /// Level added to them.
+    pub level: f64,
+}
+
+/// The members that learn from features, with their weights; what is left to 1 is the lifetime model's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Members {
+    /// Trees over features; their margin leaves out the level.
+    pub tree: Booster,
+    /// Trees that start from the lifetime model's log-odds.
+    pub tree_over_lifetime: Booster,
+    /// The linear model.
+    pub linear: Linear,
+    /// Weight of each, in this order.
+    pub weights: [f64; 3],
+}
+
+impl Members {
+    /// The common log-odds, where `lifetime` are those of the lifetime model.
+    fn vote(&self, customer: &Customer<'_>, lifetime: f64) -> f64 {
+        let [tree, over, linear] = self.weights;
+        tree * self.tree.margin(&customer.row)
+            + over * (self.tree_over_lifetime.margin(&customer.row) + lifetime)
+            + linear * self.linear.margin(&customer.row)
+            + (1.0 - tree - over - linear) * lifetime
+    }
+}
+
+impl ReturnModel {
+    /// The log-odds of coming back before slope and level are applied.
+    #[must_use]
+    pub fn vote(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> f64 {
+        let learned = lifetime_log_odds(lifetime, customer, self.learned_days);
+        self.members.as_ref().map_or(learned, |members| members.vote(customer, learned))
+    }
+
+    /// The log-odds of coming back, but for the level.
+    #[must_use]
+    pub fn unlevelled(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> f64 {
+        let bridge = if self.days == self.learned_days {
+            0.0
+        } else {
+            lifetime_log_odds(lifetime, customer, self.days)
+                - lifetime_log_odds(lifetime, customer, self.learned_days)
+        };
+        self.slope * self.vote(customer, lifetime) + bridge
+    }
+
+    /// The probability of a purchase within the horizon.
+    #[must_use]
+    pub fn probability(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> f64 {
+        sigmoid(self.level + self.unlevelled(customer, lifetime))
+    }
+
+    /// Adds what each feature contributes to the log-odds of coming back to `out`, and returns what the
+    /// lifetime model contributes against `typical`, its log-odds for a typical customer.
+    pub fn explain(&self, customer: &Customer<'_>, lifetime: &Lifetime, typical: f64, out: &mut [f64]) -> f64 {
+        let own = lifetime_log_odds(lifetime, customer, self.learned_days) - typical;
+        let Some(members) = &self.members else { return own };
+        let [tree, over, linear] = members.weights;
+        let mut part = vec![0.0; out.len()];
+        members.tree.explain(&customer.row, &mut part);
+        for (out, part) in out.iter_mut().zip(&mut part) {
+            *out += self.slope * tree * *part;
+            *part = 0.0;
+        }
+        members.tree_over_lifetime.explain(&customer.row, &mut part);
+        for (out, part) in out.iter_mut().zip(&part) {
+            *out += self.slope * over * part;
+        }
+        members.linear.explain(&customer.row, self.slope * linear, out);
+        self.slope * (1.0 - tree - linear) * own
+    }
+}
+
+/// The lifetime model's log-odds of a purchase within so many days.
+#[must_use]
+pub fn lifetime_log_odds(lifetime: &Lifetime, customer: &Customer<'_>, days: u32) -> f64 {
+    logit(lifetime.probability_of_purchase(customer.recency, f64::from(days)))
+}
+
+/// One customer's probability to have come back by each day after `as_of`: R(d).
+///
+/// Between horizons the hazard is constant; past the last horizon the lifetime model's hazard goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReturnCurve {
+    /// Days and cumulated hazard, −ln(1 − R), ascending in both.
+    knots: Vec<(f64, f64)>,
+}
+
+impl ReturnCurve {
+    /// A curve through these horizons (days, ascending) and probabilities; where a probability is below one
+    /// before it, it is raised to it.
+    #[must_use]
+    pub fn through(points: &[(u32, f64)]) -> Self {
+        let mut knots = Vec::with_capacity(points.len() + 1);
+        knots.push((0.0, 0.0));
+        let mut highest = 0.0;
+        for &(days, p) in points {
+            highest = f64::max(highest, -(-p.clamp(0.0, 1.0 - 1e-9)).ln_1p());
+            knots.push((f64::from(days), highest));
+        }
+        ReturnCurve { knots }
+    }
+
+    /// R(d) at a day up to the last horizon; later days get the last horizon's.
+    #[must_use]
+    pub fn at(&self, days: f64) -> f64 {
+        let after = self.knots.partition_point(|&(d, _)| d <= days);
+        let hazard = match (self.knots.get(after.saturating_sub(1)), self.knots.get(after)) {
+            (Some(&(d0, h0)), Some(&(d1, h1))) => h0 + (h1 - h0) * (days - d0) / (d1 - d0),
+            (Some(&(_, h)), None) => h,
+            _ => 0.0,
+        };
+        -(-hazard).exp_m1()
+    }
+
+    /// The first day at which R reaches one half; past the last horizon by the lifetime model, up to three
+    /// years. `None` where the odds stay below even.
+    #[must_use]
+    pub fn median_days(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> Option<f64> {
+        const LATEST: f64 = 3.0 * 365.0;
+        let goal = std::f64::consts::LN_2;
+        if let Some(pair) = self.knots.windows(2).find(|pair| pair[1].1 >= goal) {
+            let ((d0, h0), (d1, h1)) = (pair[0], pair[1]);
+            return Some(d0 + (d1 - d0) * (goal - h0) / (h1 - h0));
+        }
+        let &(last, reached) = self.knots.last()?;
+        let hazard = |days: f64| -(-lifetime.probability_of_purchase(customer.recency, days)).ln_1p();
+        let start = hazard(last);
+        let enough = |days: f64| reached + hazard(days) - start >= goal;
+        if last >= LATEST || !enough(LATEST) {
+            return None;
+        }
+        let (mut low, mut high) = (last, LATEST);
+        while high - low > 0.01 {
+            let middle = (low + high) / 2.0;
+            if enough(middle) { high = middle } else { low = middle }
+        }
+        Some(high)
+    }
+
+    /// The instant of [`ReturnCurve::median_days`] after `as_of`, to the second.
+    #[must_use]
+    pub fn median_instant(&self, customer: &Customer<'_>, lifetime: &Lifetime, as_of: Micros) -> Option<Micros> {
+        let days = self.median_days(customer, lifetime)?;
+        Some(as_of + (days * DAY as f64 / 1e6).round() as i64 * 1_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_never_falls() {
+        let curve = ReturnCurve::through(&[(30, 0.3), (90, 0.25), (365, 0.6)]);
+        let days: Vec<f64> = (0..400).map(f64::from).collect();
+        assert!(days.windows(2).all(|d| curve.at(d[0]) <= curve.at(d[1])));
+        assert!((curve.at(30.0) - 0.3).abs() < 1e-12 && (curve.at(90.0) - 0.3).abs() < 1e-12);
+        assert!((curve.at(365.0) - 0.6).abs() < 1e-12 && (curve.at(1000.0) - 0.6).abs() < 1e-12);
+        assert_eq!(curve.at(0.0), 0.0);
+    }
+}

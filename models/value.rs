@@ -1,0 +1,126 @@
+//! Value: what a customer will order and spend, and how sure that is.
+//!
+//! Expected spend = probability of coming back × expected spend of those who do. The second part starts from
+//! the lifetime model's orders times Gamma-Gamma's order value, and trees correct it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::boosting::Booster;
+use crate::customer::Customer;
+use crate::features::F;
+use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
+
+/// What was learned of orders and spend within one horizon, of customers who come back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValueModel {
+    /// The horizon in days that it answers for.
+    pub days: u32,
+    /// The horizon in days that the trees learned; the lifetime model bridges the two.
+    pub learned_days: u32,
+    /// Corrects the orders beyond the first (log); `None` where the data carry a lifetime model only.
+    pub orders: Option<Booster>,
+    /// Corrects the spend (log).
+    pub spend: Option<Booster>,
+    /// Level added to the log of the orders beyond the first.
+    pub orders_level: f64,
+    /// Level added to the log of the spend.
+    pub spend_level: f64,
+    /// Spend over expected spend among those who came back, at the shares `(i + 0.5) / length`.
+    pub spread: Vec<f64>,
+}
+
+/// Orders and spend that are expected of a customer who comes back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IfReturned {
+    /// Days with a purchase, 1 or more.
+    pub orders: f64,
+    /// Spend.
+    pub spend: f64,
+}
+
+/// Orders beyond the first that the lifetime model expects of a customer who comes back within the horizon.
+#[must_use]
+pub fn lifetime_extra_orders(lifetime: &Lifetime, customer: &Customer<'_>, days: u32) -> f64 {
+    let days = f64::from(days);
+    let p = lifetime.probability_of_purchase(customer.recency, days);
+    let orders = lifetime.expected_orders(customer.recency, days);
+    (orders / p.max(1e-9) - 1.0).clamp(1e-3, days)
+}
+
+/// The order value that Gamma-Gamma expects; over all orders, the first included.
+#[must_use]
+pub fn order_value(money: &GammaGamma, customer: &Customer<'_>) -> f64 {
+    let frequency = customer.recency.frequency + 1;
+    money.expected_mean_spend(frequency, customer.get(F::order_value_mean))
+}
+
+impl ValueModel {
+    /// Orders and spend of a customer if they come back within the horizon.
+    #[must_use]
+    pub fn if_returned(&self, customer: &Customer<'_>, lifetime: &Lifetime, money: &GammaGamma) -> IfReturned {
+        let learned = lifetime_extra_orders(lifetime, customer, self.learned_days);
+        let asked = if self.days == self.learned_days {
+            learned
+        } else {
+            lifetime_extra_orders(lifetime, customer, self.days)
+        };
+        let margin = |booster: &Option<Booster>| booster.as_ref().map_or(0.0, |b| b.margin(&customer.row));
+        let orders = 1.0 + asked * (margin(&self.orders) + self.orders_level).clamp(-8.0, 8.0).exp();
+        let spend = (1.0 + asked)
+            * order_value(money, customer)
+            * (margin(&self.spend) + self.spend_level).clamp(-8.0, 8.0).exp();
+        IfReturned { orders: orders.min(f64::from(self.days)), spend }
+    }
+
+    /// The spend below which a share `q` of customers like this one stays, who come back with probability
+    /// `p` and are then expected to spend `spend`.
+    #[must_use]
+    pub fn spend_quantile(&self, q: f64, p: f64, spend: f64) -> f64 {
+        // A share 1 − p spends nothing; the rest is spread like those who came back.
+        let among = (q - (1.0 - p)) / p.max(1e-12);
+        if among <= 0.0 || self.spread.is_empty() {
+            return 0.0;
+        }
+        let at = (among * self.spread.len() as f64 - 0.5).clamp(0.0, (self.spread.len() - 1) as f64);
+        let low = at.floor() as usize;
+        let high = (low + 1).min(self.spread.len() - 1);
+        spend * (self.spread[low] + at.fract() * (self.spread[high] - self.spread[low]))
+    }
+}
+
+/// The mean present value of money that flows evenly over `days`, at a yearly discount rate (0.1 = 10 %).
+#[must_use]
+pub fn discount(days: u32, yearly_rate: f64) -> f64 {
+    let force = yearly_rate.ln_1p() * f64::from(days) / 365.0;
+    if force.abs() < 1e-9 { 1.0 } else { -(-force).exp_m1() / force }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn discounting_is_the_integral() {
+        assert_eq!(discount(365, 0.0), 1.0);
+        let sum: f64 = (0..36_500).map(|i| 1.1f64.powf(-(f64::from(i) + 0.5) / 36_500.0)).sum::<f64>() / 36_500.0;
+        assert!((discount(365, 0.1) - sum).abs() < 1e-9);
+    }
+
+    #[test]
+    fn quantiles_are_zero_for_those_who_stay_away() {
+        let spread = (0..100).map(|i| (f64::from(i) + 0.5) / 50.0).collect();
+        let model = ValueModel {
+            days: 90,
+            learned_days: 90,
+            orders: None,
+            spend: None,
+            orders_level: 0.0,
+            spend_level: 0.0,
+            spread,
+        };
+        assert_eq!(model.spend_quantile(0.1, 0.5, 10.0), 0.0);
+        assert!((model.spend_quantile(0.9, 0.5, 10.0) - 16.0).abs() < 1e-9);
+        assert!((model.spend_quantile(0.5, 1.0, 10.0) - 10.0).abs() < 1e-9);
+        assert_eq!(model.spend_quantile(0.9, 0.05, 10.0), 0.0);
+    }
+}

@@ -1,0 +1,123 @@
+//! What happens to every request before and after its handler: id, span, limits, time, panics, metrics.
+
+use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+
+use super::App;
+use super::problem::{Code, Problem};
+use super::routes::Route;
+
+/// The header by which a request is told from the others, in the request, the reply and the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id that is taken from a caller.
+const MAX_REQUEST_ID_BYTES: usize = 128;
+
+/// Gives ids to requests that came without one.
+#[derive(Debug, Default)]
+pub(super) struct RequestIds {
+    seed: RandomState,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    /// The caller's id where it is sane, else a new one.
+    fn id_of(&self, headers: &HeaderMap) -> HeaderValue {
+        let sane = |id: &&HeaderValue| {
+            let bytes = id.as_bytes();
+            let known = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(byte);
+            (1..=MAX_REQUEST_ID_BYTES).contains(&bytes.len()) && bytes.iter().all(known)
+        };
+        if let Some(id) = headers.get(REQUEST_ID).filter(sane) {
+            return id.clone();
+        }
+        let id = self.seed.hash_one(self.count.fetch_add(1, Ordering::Relaxed));
+        HeaderValue::try_from(format!("{id:016x}")).unwrap_or(HeaderValue::from_static("none"))
+    }
+}
+
+/// Wraps every request.
+pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = app.request_ids.id_of(request.headers());
+    let method = request.method().clone();
+    let route = Route::label(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
+    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), %method, route);
+
+    let mut response = admit(&app, route, next.run(request)).instrument(span.clone()).await;
+
+    let (status, took) = (response.status(), started.elapsed());
+    app.metrics().answered(route, &method, status, took);
+    let problem = response.extensions().get::<Code>().map(|code| code.name());
+    span.in_scope(|| tracing::info!(status = status.as_u16(), took_us = took.as_micros() as u64, problem, "answered"));
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// Lets a request in if there is room, and sees that it ends in time and with an answer.
+async fn admit(app: &App, route: &'static str, answer: impl Future<Output = Response>) -> Response {
+    let limited = Route::ALL.iter().find(|known| known.path() == route).is_none_or(|route| route.limited());
+    let _permit = match app.slots.try_acquire() {
+        Ok(permit) => Some(permit),
+        Err(_) if limited => {
+            let limit = app.limits().concurrent_requests;
+            let detail = format!("{limit} requests are in work, as many as are let in; try again in a moment");
+            return Problem::new(Code::Overloaded, detail).into_response();
+        }
+        Err(_) => None,
+    };
+    let _in_flight = app.metrics().enter();
+    let limit = app.limits().request_time;
+    match tokio::time::timeout(limit, caught(answer)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(())) => Problem::internal(&"a handler panicked").into_response(),
+        Err(_) => {
+            let detail = format!(
+                "the request took longer than {} s; what it was to write may be written or not, sending it again is safe",
+                limit.as_secs_f64()
+            );
+            Problem::new(Code::Timeout, detail).into_response()
+        }
+    }
+}
+
+/// Runs a future to its end or to its panic.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, ()> {
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(polled) => polled.map(Ok),
+        Err(_) => std::task::Poll::Ready(Err(())),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sane_request_id_is_kept_and_another_is_replaced() {
+        let ids = RequestIds::default();
+        let id_of = |text: &[u8]| {
+            let headers = HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_bytes(text).unwrap())]);
+            ids.id_of(&headers).to_str().unwrap().to_owned()
+        };
+        assert_eq!(id_of(b"4bf92f35-77b3/a.b:c"), "4bf92f35-77b3/a.b:c");
+        for insane in [&b""[..], b"a b", b"a\"b", "茶".as_bytes(), &[b'a'; 129]] {
+            let id = id_of(insane);
+            assert_eq!(id.len(), 16, "{id}");
+            assert_ne!(id_of(insane), id);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `POST /v1/events`: events taken into the profiles, and the tags that change by them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::response::Response;
+use homing_datasets::{History, Micros, Zone};
+use serde::Serialize;
+use serde::de::{MapAccess, SeqAccess};
+
+use super::events::{EventText, Fault, Field, clip};
+use super::limits::Limits;
+use super::metrics::{EventFate, Stage};
+use super::problem::{Code, Problem};
+use super::reader::{Fields, Items, JsonBody, List, Place, Reader};
+use super::routes::Route;
+use super::{App, json};
+use crate::profiles::{Changed, Fate, Incoming};
+use crate::scoring::Score;
+
+/// The code of an event that lies too far ahead of the clock.
+pub(super) const IN_THE_FUTURE: &str = "in_the_future";
+/// The code of an event whose id stands for other content.
+pub(super) const EVENT_ID_CONFLICT: &str = "event_id_conflict";
+
+/// An event that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Rejected {
+    index: usize,
+    code: &'static str,
+    /// The field at fault, where it is one.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    field: std::borrow::Cow<'static, str>,
+    detail: String,
+}
+
+impl Rejected {
+    fn new(index: usize, fault: Fault) -> Self {
+        Rejected { index, code: fault.code, field: fault.field, detail: fault.detail }
+    }
+}
+
+/// The request, read and checked: each event with its position, or why it is not taken.
+struct Request {
+    /// The last instant at which an event may have happened.
+    latest: Micros,
+    events: Vec<Incoming>,
+    /// The position in the request of each of `events`.
+    indexes: Vec<usize>,
+    rejected: Vec<Rejected>,
+}
+
+impl Request {
+    fn read(body: &[u8], zone: Zone, limits: &Limits, now: Micros) -> Result<Self, Problem> {
+        let latest = now.saturating_add(limits.ahead_of_clock);
+        let request = Request { latest, events: Vec::new(), indexes: Vec::new(), rejected: Vec::new() };
+        let request = Reader::new(zone, limits).read(body, request)?;
+        if request.len() == 0 {
+            let detail = "`events` is empty; send at least one";
+            return Err(Place::default().problem(Code::InvalidRequest, "events", detail));
+        }
+        Ok(request)
+    }
+
+    fn len(&self) -> usize {
+        self.events.len() + self.rejected.len()
+    }
+
+    fn incoming(&self, text: &EventText<'_>, zone: Zone) -> Result<Incoming, Fault> {
+        let event_id = text.id(Field::EventId)?;
+        let customer_id = text.id(Field::CustomerId)?;
+        let event = text.event(&Field::ALL, zone)?;
+        // An instant of the far future would move the data clock, and with it the scores of everybody.
+        for (field, instant) in [(Field::OccurredAt, event.occurred_at), (Field::RecordedAt, event.recorded_at)] {
+            if instant > self.latest {
+                let (name, instant, latest) = (field.name(), zone.format(instant), zone.format(self.latest));
+                let detail = format!("`{name}` is {instant}, which is to come; events are taken up to {latest}");
+                return Err(Fault { code: IN_THE_FUTURE, field: field.name().into(), detail });
+            }
+        }
+        Ok(Incoming { event_id, customer_id, event })
+    }
+}
+
+impl<'de> Fields<'de> for Request {
+    const NAMES: &'static [&'static str] = &["events"];
+
+    fn value<A: MapAccess<'de>>(
+        &mut self,
+        _: &'static str,
+        place: Place,
+        reader: &Reader<'_>,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        map.next_value_seed(List { reader, place, items: self })
+    }
+}
+
+impl<'de> Items<'de> for Request {
+    const WHAT: &'static str = "events";
+
+    fn item<A: SeqAccess<'de>>(
+        &mut self,
+        index: usize,
+        _: Place,
+        reader: &Reader<'_>,
+        seq: &mut A,
+    ) -> Result<bool, A::Error> {
+        let Some(text) = seq.next_element::<EventText<'_>>()? else { return Ok(false) };
+        if index == reader.limits.events {
+            let detail = format!("the request has more than {index} events; send them in several requests");
+            return reader.stop(Problem::new(Code::TooManyEvents, detail).with("limit", index));
+        }
+        match self.incoming(&text, reader.zone) {
+            Ok(event) => {
+                self.events.push(event);
+                self.indexes.push(index);
+            }
+            Err(fault) => self.rejected.push(Rejected::new(index, fault)),
+        }
+        Ok(true)
+    }
+}
+
+/// Answers `POST /v1/events`, once what was accepted is on disk.
+pub(super) async fn take_in(State(app): State<Arc<App>>, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+    let (engine, now, worker) = (app.engine()?, app.now(), app.clone());
+    app.blocking(move || answer(&worker, engine.as_ref(), now, &body)).await?
+}
+
+fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Response, Problem> {
+    let metrics = app.metrics();
+    let started = Instant::now();
+    let request = Request::read(body, engine.model().timezone, app.limits(), now);
+    metrics.stage(Route::Events, Stage::Parse, started.elapsed());
+    let request = request?;
+    let sent = request.len();
+    let Request { events, indexes, rejected, .. } = request;
+    metrics.events(EventFate::Rejected, rejected.len());
+
+    let mut conflicts = 0;
+    let mut reply = Reply { rejected, ..Reply::default() };
+    if !events.is_empty() {
+        let score_ns = AtomicU64::new(0);
+        let score = |customer_id: &str, history: &History, as_of: Micros| {
+            let started = Instant::now();
+            let scored = engine.score(customer_id, history, as_of, now);
+            score_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            scored
+        };
+        let started = Instant::now();
+        let intake = app.store().take_in(&events, engine.model().as_of_micros, &score)?;
+        let scoring = Duration::from_nanos(score_ns.into_inner());
+        metrics.stage(Route::Events, Stage::Score, scoring);
+        metrics.stage(Route::Events, Stage::Store, started.elapsed().saturating_sub(scoring));
+
+        for ((fate, index), event) in intake.fates.iter().zip(indexes).zip(&events) {
+            match fate {
+                Fate::Accepted => reply.accepted += 1,
+                Fate::Duplicate => reply.duplicates += 1,
+                Fate::Conflict => {
+                    conflicts += 1;
+                    reply.rejected.push(conflict(index, &event.event_id));
+                }
+            }
+        }
+        reply.changed = intake.changed;
+    }
+    metrics.events(EventFate::Accepted, reply.accepted);
+    metrics.events(EventFate::Duplicate, reply.duplicates);
+    metrics.events(EventFate::Conflict, conflicts);
+    reply.rejected.sort_by_key(|rejected| rejected.index);
+    if conflicts == sent {
+        let detail = "every event of the request has an id that stands for an event with other content; nothing was taken";
+        let rejected = serde_json::to_value(reply.rejected).map_err(|error| Problem::internal(&error))?;
+        return Err(Problem::new(Code::EventIdConflict, detail).with("rejected", rejected));
+    }
+    json(&reply)
+}
+
+fn conflict(index: usize, event_id: &str) -> Rejected {
+    let id = clip(event_id);
+    let detail = format!("`{id}` was used before for an event with other content; give a new event an id of its own");
+    Rejected { index, code: EVENT_ID_CONFLICT, field: Field::EventId.name().into(), detail }
+}
+
+#[derive(Default, Serialize)]
+struct Reply {
+    accepted: usize,
+    duplicates: usize,
+    rejected: Vec<Rejected>,
+    changed: Vec<Changed>,
+}

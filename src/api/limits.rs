@@ -1,0 +1,47 @@
+//! What one caller may ask for, so that no caller can take the service from the others.
+
+use std::time::Duration;
+
+use homing_datasets::{DAY, Micros};
+
+/// Bytes of a customer id or event id: 1 to this many.
+pub const MAX_ID_BYTES: usize = 512;
+
+/// Bytes of any other text of an event.
+pub const MAX_TEXT_BYTES: usize = 512;
+
+/// The limits of the service. Past each of them the answer is a problem document that names the limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request's body (default 8 MiB).
+    pub body_bytes: usize,
+    /// Customers in one `POST /v1/predictions` (default 1000).
+    pub customers: usize,
+    /// Events in one `POST /v1/events` (default 1000).
+    pub events: usize,
+    /// Events of one customer in `POST /v1/predictions` (default 200,000).
+    pub history_events: usize,
+    /// Time that a request may take, from its head to the reply's head (default 30 s).
+    pub request_time: Duration,
+    /// Requests under `/v1` in work at one time; the next one is refused at once (default 512).
+    pub concurrent_requests: usize,
+    /// Requests that may use the store, or score many customers, at one time; the others wait (default 16).
+    pub blocking_tasks: usize,
+    /// How far an event may lie ahead of the clock, for clocks that differ (default one day).
+    pub ahead_of_clock: Micros,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            body_bytes: 8 << 20,
+            customers: 1000,
+            events: 1000,
+            history_events: 200_000,
+            request_time: Duration::from_secs(30),
+            concurrent_requests: 512,
+            blocking_tasks: 16,
+            ahead_of_clock: DAY,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What the service counts and times, for Prometheus.
+
+use std::fmt;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::routes::Route;
+
+/// The media type of what [`Metrics::text`] writes.
+pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the latency buckets in seconds: 10 µs to 30 s.
+const BUCKETS_S: [f64; 20] = [
+    10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 30.0,
+];
+
+/// A part of the work on a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Stage {
+    /// From bytes to checked values.
+    Parse,
+    /// Features, models and tags.
+    Score,
+    /// Reading or writing the profile store.
+    Store,
+    /// From values to bytes.
+    Write,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum EventFate {
+    Accepted,
+    Duplicate,
+    Rejected,
+    Conflict,
+}
+
+impl EncodeLabelValue for Stage {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let name = match self {
+            Stage::Parse => "parse",
+            Stage::Score => "score",
+            Stage::Store => "store",
+            Stage::Write => "write",
+        };
+        EncodeLabelValue::encode(&name, encoder)
+    }
+}
+
+impl EncodeLabelValue for EventFate {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let name = match self {
+            EventFate::Accepted => "accepted",
+            EventFate::Duplicate => "duplicate",
+            EventFate::Rejected => "rejected",
+            EventFate::Conflict => "conflict",
+        };
+        EncodeLabelValue::encode(&name, encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRoute {
+    route: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfStage {
+    route: &'static str,
+    stage: Stage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfOutcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfFate {
+    fate: EventFate,
+}
+
+type Timed<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// The service's counters and histograms.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    latency: Timed<OfRoute>,
+    stages: Timed<OfStage>,
+    predictions: Family<OfOutcome, Counter>,
+    events: Family<OfFate, Counter>,
+    in_flight: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        fn histogram() -> Histogram {
+            Histogram::new(BUCKETS_S)
+        }
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("homing"),
+            requests: Family::default(),
+            latency: Family::new_with_constructor(histogram),
+            stages: Family::new_with_constructor(histogram),
+            predictions: Family::default(),
+            events: Family::default(),
+            in_flight: Gauge::default(),
+        };
+        let registry = &mut metrics.registry;
+        registry.register("http_requests", "Requests answered", metrics.requests.clone());
+        let help = "Seconds from a request's head to its reply's head";
+        registry.register("http_request_duration_seconds", help, metrics.latency.clone());
+        let help = "Seconds in one stage of a request: parse, score, store, write";
+        registry.register("http_stage_duration_seconds", help, metrics.stages.clone());
+        let help = "Customers in answers of /v1/predictions: scored, or why not";
+        registry.register("predictions", help, metrics.predictions.clone());
+        let help = "Events sent to /v1/events, by what became of them";
+        registry.register("events", help, metrics.events.clone());
+        registry.register("http_requests_in_flight", "Requests in work", metrics.in_flight.clone());
+        metrics
+    }
+}
+
+impl Metrics {
+    /// All metrics as OpenMetrics text.
+    pub(super) fn text(&self) -> Result<String, fmt::Error> {
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry)?;
+        Ok(page)
+    }
+
+    /// A request is in work until the guard is dropped.
+    pub(super) fn enter(&self) -> InFlight<'_> {
+        self.in_flight.inc();
+        InFlight(&self.in_flight)
+    }
+
+    pub(super) fn answered(&self, route: &'static str, method: &Method, status: StatusCode, took: Duration) {
+        let method = known(method);
+        self.requests.get_or_create(&Answered { route, method, status: status.as_u16() }).inc();
+        self.latency.get_or_create(&OfRoute { route }).observe(took.as_secs_f64());
+    }
+
+    pub(super) fn stage(&self, route: Route, stage: Stage, took: Duration) {
+        self.stages.get_or_create(&OfStage { route: route.path(), stage }).observe(took.as_secs_f64());
+    }
+
+    pub(super) fn prediction(&self, outcome: &'static str) {
+        self.predictions.get_or_create(&OfOutcome { outcome }).inc();
+    }
+
+    pub(super) fn events(&self, fate: EventFate, count: usize) {
+        self.events.get_or_create(&OfFate { fate }).inc_by(count as u64);
+    }
+}
+
+/// A request in work.
+pub(super) struct InFlight<'a>(&'a Gauge);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The method's name; callers may invent methods, so the unknown ones share a label.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_holds_what_was_counted() {
+        let metrics = Metrics::default();
+        metrics.answered("/v1/models", &Method::GET, StatusCode::OK, Duration::from_micros(7));
+        metrics.answered("none", &"BREW".parse().unwrap(), StatusCode::METHOD_NOT_ALLOWED, Duration::from_secs(60));
+        metrics.stage(Route::Events, Stage::Store, Duration::from_micros(30));
+        metrics.events(EventFate::Conflict, 3);
+        let guard = metrics.enter();
+        let page = metrics.text().unwrap();
+        for line in [
+            r#"homing_http_requests_total{route="/v1/models",method="GET",status="200"} 1"#,
+            r#"homing_http_requests_total{route="none",method="other",status="405"} 1"#,
+            r#"homing_http_request_duration_seconds_bucket{le="1e-5",route="/v1/models"} 1"#,
+            r#"homing_http_request_duration_seconds_bucket{le="30.0",route="none"} 0"#,
+            r#"homing_http_stage_duration_seconds_bucket{le="2.5e-5",route="/v1/events",stage="store"} 0"#,
+            r#"homing_http_stage_duration_seconds_bucket{le="5e-5",route="/v1/events",stage="store"} 1"#,
+            r#"homing_events_total{fate="conflict"} 3"#,
+            "homing_http_requests_in_flight 1",
+        ] {
+            assert!(page.contains(line), "{line}\nis not in\n{page}");
+        }
+        drop(guard);
+        assert!(metrics.text().unwrap().contains("homing_http_requests_in_flight 0"));
+    }
+}

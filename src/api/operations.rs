@@ -1,0 +1,66 @@
+//! The routes that say how the service is: models, health, readiness, metrics, and the OpenAPI document.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::problem::{Code, Problem};
+use super::{App, json, metrics as counted, openapi as document};
+use crate::scoring::ModelInfo;
+
+/// The store must say within this time that it is ready.
+const READY_WITHIN: Duration = Duration::from_secs(5);
+
+#[derive(Serialize)]
+struct Models<'a> {
+    models: Vec<Model<'a>>,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    #[serde(flatten)]
+    info: &'a ModelInfo,
+    in_use: bool,
+}
+
+/// Answers `GET /v1/models`: the model in use; an empty list when there is none.
+pub(super) async fn models(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let engine = app.engine().ok();
+    let models = engine.iter().map(|engine| Model { info: engine.model(), in_use: true }).collect();
+    json(&Models { models })
+}
+
+/// Answers `GET /healthz`: the process answers requests.
+pub(super) async fn health() -> Result<Response, Problem> {
+    json(&serde_json::json!({"status": "ok"}))
+}
+
+/// Answers `GET /readyz`: the store can be read and written, and a model is loaded.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let engine = app.engine()?;
+    let store = app.store().clone();
+    // Past the queue of other work: a busy service is ready, it only has much to do.
+    let asked = tokio::task::spawn_blocking(move || store.ready());
+    match tokio::time::timeout(READY_WITHIN, asked).await {
+        Ok(Ok(ready)) => ready?,
+        Ok(Err(panic)) => return Err(Problem::internal(&panic)),
+        Err(_) => return Err(Problem::new(Code::Timeout, "the profile store does not answer")),
+    }
+    json(&serde_json::json!({"status": "ready", "model": engine.model().id}))
+}
+
+/// Answers `GET /metrics`.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let page = app.metrics().text().map_err(|error| Problem::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, counted::MEDIA_TYPE)], page).into_response())
+}
+
+/// Answers `GET /openapi.json`.
+pub(super) async fn openapi(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let engine = app.engine().ok();
+    json(&document::document(engine.as_ref().map(|engine| engine.model()), app.limits()))
+}

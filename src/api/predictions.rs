@@ -1,0 +1,263 @@
+//! `POST /v1/predictions`: scores of histories that the caller sends. Nothing is kept.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::response::Response;
+use homing_datasets::{Event, History, Micros, Zone};
+use homing_models::{Flat, Outcome};
+use rayon::prelude::*;
+use serde::Serialize;
+use serde::de::{MapAccess, SeqAccess};
+use serde_json::value::RawValue;
+
+use super::events::{EventText, Field, UNKNOWN_FIELD, clip, id_fault, text};
+use super::limits::Limits;
+use super::metrics::Stage;
+use super::problem::{Code, Problem};
+use super::reader::{Fields, Items, JsonBody, List, Object, Place, Reader};
+use super::routes::Route;
+use super::{App, json};
+use crate::profiles::Scored;
+use crate::scoring::{ModelInfo, Score};
+
+/// Up to so many customers are scored where the request is handled; more go to the threads for long work.
+const INLINE_CUSTOMERS: usize = 8;
+/// Up to so many bytes are parsed where the request is handled.
+const INLINE_BYTES: usize = 64 << 10;
+
+/// One customer of the request.
+#[derive(Debug, PartialEq)]
+struct Customer {
+    id: String,
+    history: History,
+    /// When the last of the events was known.
+    until: Option<Micros>,
+}
+
+/// The request, read and checked.
+#[derive(Debug, Default, PartialEq)]
+struct Request {
+    as_of: Option<Micros>,
+    customers: Vec<Customer>,
+}
+
+impl Request {
+    fn read(body: &[u8], zone: Zone, limits: &Limits) -> Result<Self, Problem> {
+        let request = Reader::new(zone, limits).read(body, Request::default())?;
+        if request.customers.is_empty() {
+            let detail = "`customers` is empty; send at least one";
+            return Err(Place::default().problem(Code::InvalidRequest, "customers", detail));
+        }
+        let mut seen = HashSet::with_capacity(request.customers.len());
+        match request.customers.iter().position(|customer| !seen.insert(customer.id.as_str())) {
+            None => Ok(request),
+            Some(index) => {
+                let detail = format!("`{}` is in the request before; send each customer once", clip(&request.customers[index].id));
+                Err(Place { customer: Some(index), event: None }.problem(Code::DuplicateCustomer, "customer_id", &detail))
+            }
+        }
+    }
+
+    /// The instant to look from: as asked, or the latest at which the model or the data know anything.
+    fn looks_from(&self, model: &ModelInfo) -> Micros {
+        let data = self.customers.iter().filter_map(|customer| customer.until).max();
+        self.as_of.unwrap_or_else(|| data.unwrap_or(Micros::MIN).max(model.as_of_micros))
+    }
+}
+
+impl<'de> Fields<'de> for Request {
+    const NAMES: &'static [&'static str] = &["as_of", "customers"];
+    const OPTIONAL: &'static [&'static str] = &["as_of"];
+
+    fn value<A: MapAccess<'de>>(
+        &mut self,
+        name: &'static str,
+        place: Place,
+        reader: &Reader<'_>,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        if name == "customers" {
+            return map.next_value_seed(List { reader, place, items: &mut self.customers });
+        }
+        let read = text(map.next_value::<&RawValue>()?).map_err(|detail| format!("`as_of` {detail}")).and_then(|text| {
+            let Some(text) = text else { return Ok(None) };
+            let as_of = reader.zone.as_of(&text).ok().filter(|&as_of| {
+                // The years in which events are taken.
+                Event::new(homing_datasets::Kind::Visit, as_of, 0.0).checked().is_ok()
+            });
+            as_of.map(Some).ok_or_else(|| {
+                let text = clip(&text);
+                format!("`as_of` is `{text}`, which is no date or time of 1900 to 2200; write 2011-09-09 or 2011-09-09T10:30:00Z")
+            })
+        });
+        match read {
+            Ok(as_of) => self.as_of = as_of,
+            Err(detail) => return reader.refuse(place, name, &detail),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Items<'de> for Vec<Customer> {
+    const WHAT: &'static str = "customers";
+
+    fn item<A: SeqAccess<'de>>(
+        &mut self,
+        index: usize,
+        _: Place,
+        reader: &Reader<'_>,
+        seq: &mut A,
+    ) -> Result<bool, A::Error> {
+        let place = Place { customer: Some(index), event: None };
+        let mut customer = CustomerText::default();
+        if seq.next_element_seed(Object { reader, place, fields: &mut customer })?.is_none() {
+            return Ok(false);
+        }
+        if index == reader.limits.customers {
+            let detail = format!("the request has more than {index} customers; send them in several requests");
+            return reader.stop(Problem::new(Code::TooManyCustomers, detail).with("limit", index));
+        }
+        let until = customer.events.iter().map(|event| event.recorded_at).max();
+        self.push(Customer { id: customer.id, history: History::from_events(customer.events), until });
+        Ok(true)
+    }
+}
+
+#[derive(Default)]
+struct CustomerText {
+    id: String,
+    events: Vec<Event>,
+}
+
+impl<'de> Fields<'de> for CustomerText {
+    const NAMES: &'static [&'static str] = &["customer_id", "events"];
+
+    fn value<A: MapAccess<'de>>(
+        &mut self,
+        name: &'static str,
+        place: Place,
+        reader: &Reader<'_>,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        if name == "events" {
+            return map.next_value_seed(List { reader, place, items: &mut self.events });
+        }
+        let id = text(map.next_value::<&RawValue>()?).map(Option::unwrap_or_default);
+        let id = id.map_err(|detail| format!("`{name}` {detail}"));
+        match id.and_then(|id| id_fault(name, &id).map_or(Ok(id), Err)) {
+            Ok(id) => self.id = id.into_owned(),
+            Err(detail) => return reader.refuse(place, name, &detail),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Items<'de> for Vec<Event> {
+    const WHAT: &'static str = "events";
+
+    fn item<A: SeqAccess<'de>>(
+        &mut self,
+        index: usize,
+        place: Place,
+        reader: &Reader<'_>,
+        seq: &mut A,
+    ) -> Result<bool, A::Error> {
+        let Some(text) = seq.next_element::<EventText<'_>>()? else { return Ok(false) };
+        if index == reader.limits.history_events {
+            let detail = format!("the history has more than {index} events; send the latest of them");
+            let problem = place.problem(Code::TooManyEvents, "events", &detail).with("limit", index);
+            return reader.stop(problem);
+        }
+        match text.event(Field::OF_HISTORY, reader.zone) {
+            Ok(event) => self.push(event),
+            Err(fault) => {
+                let place = Place { event: Some(index), ..place };
+                let code = if fault.code == UNKNOWN_FIELD { Code::UnknownField } else { Code::InvalidEvent };
+                return reader.stop(place.problem(code, &fault.field, &fault.detail).with("cause", fault.code));
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Answers `POST /v1/predictions`.
+pub(super) async fn predict(State(app): State<Arc<App>>, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+    let work = Work { engine: app.engine()?, scored_at: app.now(), app: app.clone() };
+    if body.len() > INLINE_BYTES {
+        return app.blocking(move || work.answer(&work.read(&body)?)).await?;
+    }
+    let request = work.read(&body)?;
+    if request.customers.len() <= INLINE_CUSTOMERS {
+        return work.answer(&request);
+    }
+    app.blocking(move || work.answer(&request)).await?
+}
+
+/// What the work on one request needs, on whichever thread it is done.
+struct Work {
+    app: Arc<App>,
+    engine: Arc<dyn Score>,
+    scored_at: Micros,
+}
+
+impl Work {
+    fn read(&self, body: &[u8]) -> Result<Request, Problem> {
+        let started = Instant::now();
+        let request = Request::read(body, self.engine.model().timezone, self.app.limits());
+        self.app.metrics().stage(Route::Predictions, Stage::Parse, started.elapsed());
+        request
+    }
+
+    fn answer(&self, request: &Request) -> Result<Response, Problem> {
+        let model = self.engine.model();
+        let as_of = request.looks_from(model);
+        let score = |customer: &Customer| self.engine.score(&customer.id, &customer.history, as_of, self.scored_at);
+        let started = Instant::now();
+        let scored: Vec<Scored> = if request.customers.len() <= INLINE_CUSTOMERS {
+            request.customers.iter().map(score).collect()
+        } else {
+            request.customers.par_iter().map(score).collect()
+        };
+        self.app.metrics().stage(Route::Predictions, Stage::Score, started.elapsed());
+
+        let started = Instant::now();
+        for (customer, scored) in request.customers.iter().zip(&scored) {
+            self.check(customer, scored)?;
+        }
+        let predictions = request.customers.iter().zip(&scored).map(|(customer, scored)| Flat {
+            customer_id: Some(&customer.id),
+            outcome: &scored.outcome,
+            provenance: &scored.provenance,
+        });
+        let zone = model.timezone;
+        let (as_of, scored_at) = (zone.format(as_of), zone.format(self.scored_at));
+        let response = json(&Reply { model, as_of, scored_at, predictions: predictions.collect() });
+        self.app.metrics().stage(Route::Predictions, Stage::Write, started.elapsed());
+        response
+    }
+
+    /// Counts a customer's outcome, and sees to it that no number is sent that is none.
+    fn check(&self, customer: &Customer, scored: &Scored) -> Result<(), Problem> {
+        let outcome = match &scored.outcome {
+            Outcome::NotScored(cause) => cause.code(),
+            Outcome::Scored(prediction) if prediction.values().iter().all(|value| value.is_finite()) => "scored",
+            Outcome::Scored(_) => {
+                let id = clip(&customer.id);
+                return Err(Problem::internal(&format!("the model gave customer `{id}` a score that is no number")));
+            }
+        };
+        self.app.metrics().prediction(outcome);
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Reply<'a> {
+    model: &'a ModelInfo,
+    as_of: String,
+    scored_at: String,
+    predictions: Vec<Flat<'a>>,
+}

@@ -1,0 +1,182 @@
+//! The one catalogue of what can go wrong, and the problem document (RFC 9457) that says so.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+
+use crate::profiles;
+
+/// The media type of a problem document.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Seconds after which a caller may try again what failed for a passing cause.
+const RETRY_AFTER_S: u32 = 1;
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $name:ident $code:literal $status:ident $title:literal,)*) => {
+        /// What can go wrong. The code of each is stable: callers may rest on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// The whole catalogue.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            /// The stable code, as it stands in `code` and at the end of `type`.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$name => $code,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            #[must_use]
+            pub fn status(self) -> StatusCode {
+                match self { $(Code::$name => StatusCode::$status,)* }
+            }
+
+            /// What it is called, the same for every occurrence.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    /// The body is no JSON.
+    MalformedJson "malformed_json" BAD_REQUEST "The body is not JSON",
+    /// A parameter of the path or query is unknown or has a value that it cannot have.
+    BadParameter "bad_parameter" BAD_REQUEST "A parameter is wrong",
+    /// The cursor was not given out for this listing.
+    BadCursor "bad_cursor" BAD_REQUEST "The cursor does not belong to this listing",
+    /// No route has this path.
+    NotFound "not_found" NOT_FOUND "There is nothing at this path",
+    /// The store knows no such customer.
+    UnknownCustomer "unknown_customer" NOT_FOUND "The customer is not known",
+    /// The path exists, but not with this method.
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path does not take this method",
+    /// Every event of the request has an id that was used for other content.
+    EventIdConflict "event_id_conflict" CONFLICT "The event ids were used for other events",
+    /// The body is longer than the limit.
+    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body is too large",
+    /// The body says that it is something other than JSON.
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be application/json",
+    /// The body has a field that is not known.
+    UnknownField "unknown_field" UNPROCESSABLE_ENTITY "A field is not known",
+    /// The body is JSON, but not of the form that the route takes.
+    InvalidRequest "invalid_request" UNPROCESSABLE_ENTITY "The request does not have the right form",
+    /// An event cannot be taken.
+    InvalidEvent "invalid_event" UNPROCESSABLE_ENTITY "An event is not valid",
+    /// A customer stands in the request twice.
+    DuplicateCustomer "duplicate_customer" UNPROCESSABLE_ENTITY "A customer is named twice",
+    /// More customers than the limit.
+    TooManyCustomers "too_many_customers" UNPROCESSABLE_ENTITY "Too many customers in one request",
+    /// More events than the limit.
+    TooManyEvents "too_many_events" UNPROCESSABLE_ENTITY "Too many events in one request",
+    /// A fault of homing itself.
+    Internal "internal" INTERNAL_SERVER_ERROR "homing failed to answer",
+    /// As many requests are in work as the limit lets in.
+    Overloaded "overloaded" SERVICE_UNAVAILABLE "Too many requests at one time",
+    /// The request took longer than the limit.
+    Timeout "timeout" SERVICE_UNAVAILABLE "The request took too long",
+    /// No model is loaded.
+    NoModel "no_model" SERVICE_UNAVAILABLE "No model is loaded",
+    /// Another process holds the profile store.
+    StoreLocked "store_locked" SERVICE_UNAVAILABLE "The profile store is locked",
+    /// The profile store cannot be written.
+    StoreReadOnly "store_read_only" SERVICE_UNAVAILABLE "The profile store is read-only",
+    /// The profile store does not work.
+    StoreFailed "store_failed" SERVICE_UNAVAILABLE "The profile store failed",
+}
+
+impl Code {
+    /// The value of `type`: a name for the kind of problem, not an address to fetch.
+    #[must_use]
+    pub fn uri(self) -> String {
+        format!("urn:homing:problem:{}", self.name())
+    }
+
+    /// Whether the same request may succeed a moment later, which the reply says with `Retry-After`.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        matches!(self, Code::Overloaded | Code::Timeout | Code::NoModel | Code::StoreLocked)
+    }
+}
+
+/// One problem, on its way to the caller.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// Which of the catalogue.
+    pub code: Code,
+    /// What was wrong this time, where, and what to do.
+    pub detail: String,
+    /// More members, such as `pointer` or `rejected`.
+    pub members: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem with its detail.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Problem { code, detail: detail.into(), members: Map::new() }
+    }
+
+    /// The same with one more member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A fault of homing itself: the log gets the cause, the caller learns only that it happened.
+    pub(super) fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed inside homing");
+        Problem::new(Code::Internal, "homing failed to answer; the log has the cause under this request's id")
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let mut document = self.members.clone();
+        document.insert("type".to_owned(), self.code.uri().into());
+        document.insert("title".to_owned(), self.code.title().into());
+        document.insert("status".to_owned(), self.code.status().as_u16().into());
+        document.insert("detail".to_owned(), self.detail.clone().into());
+        document.insert("code".to_owned(), self.code.name().into());
+        Value::Object(document)
+    }
+}
+
+/// The caller learns what kind of failure it was; paths and the database's words go to the log only.
+impl From<profiles::Error> for Problem {
+    fn from(error: profiles::Error) -> Self {
+        let (code, detail) = match &error {
+            profiles::Error::BadCursor => return Problem::new(Code::BadCursor, error.to_string()),
+            profiles::Error::Locked(_) => {
+                (Code::StoreLocked, "another process holds the profile store; nothing was written, try again later")
+            }
+            profiles::Error::ReadOnly(_) => {
+                (Code::StoreReadOnly, "homing may not write the profile store; nothing was written")
+            }
+            _ => (Code::StoreFailed, "the profile store failed; nothing was written, the log has the cause"),
+        };
+        tracing::error!(%error, "the profile store failed");
+        Problem::new(code, detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = self.document().to_string();
+        let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];
+        let mut response = (self.code.status(), media_type, body).into_response();
+        if self.code.passes() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        response.extensions_mut().insert(self.code);
+        response
+    }
+}

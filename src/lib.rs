@@ -1,0 +1,5 @@
+//! Telling the business: tags, profiles, the scoring API, the batch and the pages.
+
+pub mod profiles;
+pub mod scoring;
+pub mod tags;

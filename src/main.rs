@@ -1,0 +1,2 @@
+//! homing.
+fn main() {}

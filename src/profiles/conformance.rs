@@ -1,0 +1,528 @@
+//! What every profile store must do, whatever lies beneath it. A backend runs [`conforms`] in its own tests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
+use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// One expectation, tried on an empty store.
+type Check = fn(&dyn Store);
+
+const CHECKS: &[(&str, Check)] = &[
+    ("an unknown customer is none", unknown),
+    ("a purchase makes a profile", first_purchase),
+    ("an event id counts once", event_ids),
+    ("the order of arrival leaves no trace", arrival_order),
+    ("a customer without a purchase is kept and not scored", not_scored),
+    ("only tags that changed are reported", changed_tags),
+    ("a kept tag keeps its provenance until it expires", kept_tags),
+    ("the data clock only goes forward", data_clock),
+    ("a late event is scored as of the newest score", late_event),
+    ("a batch written again changes nothing", batch_again),
+    ("a batch merges with what came in online", batch_merges),
+    ("an older score never replaces a newer one", newer_score_stays),
+    ("a newer score replaces an older one, and another model's of the same instant", newer_score_comes),
+    ("a batch may be larger than a chunk and name a customer twice", large_batch),
+    ("any text is a customer id", weird_ids),
+    ("pages hold every profile once, in order", pages),
+    ("a listing filters by tag, range and prefix", filters),
+    ("a cursor fits its listing only", cursors),
+    ("totals add up", totals),
+    ("a panic while scoring leaves the store as it was", panic_rolls_back),
+];
+
+/// Runs every check, each on a store of its own.
+pub(super) fn conforms(mut empty: impl FnMut() -> Arc<dyn Store>) {
+    for (name, check) in CHECKS {
+        let store = empty();
+        println!("{name}");
+        store.ready().unwrap();
+        check(store.as_ref());
+        store.ready().unwrap();
+    }
+}
+
+/// 2026-01-01T00:00:00Z.
+const NEW_YEAR: Micros = 20_454 * DAY;
+const SCORED_AT: Micros = 20_900 * DAY;
+
+fn day(n: i64) -> Micros {
+    NEW_YEAR + n * DAY
+}
+
+pub(super) fn buy(at: Micros, amount: f64) -> Event {
+    Event::new(Kind::Purchase, at, amount)
+}
+
+pub(super) fn incoming(event_id: &str, customer_id: &str, event: Event) -> Incoming {
+    Incoming { event_id: event_id.into(), customer_id: customer_id.into(), event }
+}
+
+fn tag(name: &str, layer: Layer, value: impl Into<Value>) -> Tag {
+    Tag { name: name.into(), layer, value: value.into(), confidence: None, expires_at: None }
+}
+
+/// A little model: the risk grows with the days since the last purchase, the worth is the spend so far.
+pub(super) fn score(_: &str, history: &History, as_of: Micros) -> Scored {
+    scored_by("test@1", history, as_of)
+}
+
+fn scored_by(model: &str, history: &History, as_of: Micros) -> Scored {
+    let provenance = Provenance { model: model.into(), as_of, scored_at: SCORED_AT, zone: Zone::default() };
+    let view = history.as_of(as_of);
+    let bought = |i: &usize| view.kind()[*i] == Kind::Purchase && view.amount()[*i] > 0.0;
+    let purchases: Vec<usize> = (0..view.len()).filter(bought).collect();
+    let mut tags = vec![tag("activity.events", Layer::Dynamic, view.len() as u64)];
+    let Some(&last) = purchases.last() else {
+        return Scored { outcome: Outcome::NotScored(NotScored::NoPurchase), tags, provenance };
+    };
+    let days = ((as_of - view.occurred_at()[last]) / DAY) as f64;
+    let churn_risk = days / (days + 30.0);
+    let clv: f64 = purchases.iter().map(|&i| view.amount()[i]).sum();
+    let at = AtHorizon {
+        days: 30,
+        p_return: 1.0 - churn_risk,
+        expected_orders: 1.0,
+        expected_spend: clv,
+        expected_spend_low: 0.0,
+        expected_spend_high: clv,
+    };
+    let level = if churn_risk > 0.5 { "high" } else { "low" };
+    tags.push(Tag {
+        confidence: Some(churn_risk),
+        expires_at: Some(as_of + 30 * DAY),
+        ..tag("churn.level", Layer::Predictive, level)
+    });
+    tags.push(tag("value.big", Layer::Dynamic, clv > 100.0));
+    let prediction = Prediction {
+        at: vec![at],
+        churn_risk,
+        churn_percentile: 50,
+        p_alive: 1.0 - churn_risk,
+        next_order_at: Some(as_of + DAY),
+        clv,
+        value_at_risk: churn_risk * clv,
+        reasons: Vec::new(),
+    };
+    Scored { outcome: Outcome::Scored(Box::new(prediction)), tags, provenance }
+}
+
+pub(super) fn row(customer_id: &str, events: Vec<Event>) -> BatchRow {
+    BatchRow { customer_id: customer_id.into(), history: History::from_events(events) }
+}
+
+pub(super) fn batch(store: &dyn Store, rows: Vec<BatchRow>, as_of: Micros) -> BatchSummary {
+    store.write_batch(&mut rows.into_iter(), as_of, &score, &|_| ()).unwrap()
+}
+
+fn take(store: &dyn Store, events: &[Incoming]) -> Intake {
+    store.take_in(events, Micros::MIN, &score).unwrap()
+}
+
+fn get(store: &dyn Store, customer_id: &str) -> Profile {
+    store.profile(customer_id).unwrap().unwrap()
+}
+
+fn tag_value(store: &dyn Store, customer_id: &str, name: &str) -> Value {
+    get(store, customer_id).tags[name].value.clone()
+}
+
+fn unknown(store: &dyn Store) {
+    assert_eq!(store.profile("c").unwrap(), None);
+    assert_eq!(store.history("c").unwrap(), None);
+    assert_eq!(store.list(&Listing { limit: 10, ..Listing::default() }).unwrap(), Page::default());
+    assert_eq!(store.totals().unwrap(), Totals::default());
+    assert_eq!(take(store, &[]), Intake::default());
+    assert_eq!(batch(store, Vec::new(), day(0)), BatchSummary::default());
+}
+
+fn first_purchase(store: &dyn Store) {
+    let intake = take(store, &[incoming("e1", "c", buy(day(1), 40.0)), incoming("e2", "c", buy(day(1) + 1, 80.0))]);
+    assert_eq!(intake.fates, [Fate::Accepted, Fate::Accepted]);
+    let expected = json!({"activity.events": 2, "churn.level": "low", "value.big": true});
+    assert_eq!(intake.changed.len(), 1);
+    assert_eq!(Value::Object(intake.changed[0].tags.clone()), expected);
+
+    let profile = get(store, "c");
+    assert_eq!(profile.prediction["clv"], 120.0);
+    assert_eq!(profile.prediction["model"], "test@1");
+    assert_eq!(profile.prediction.get("customer_id"), None);
+    let history = HistorySummary {
+        events: 2,
+        purchases: 2,
+        orders: 1,
+        spend: 120.0,
+        first_purchase_at: Some("2026-01-02T00:00:00Z".into()),
+        last_purchase_at: Some("2026-01-02T00:00:00.000001Z".into()),
+    };
+    assert_eq!(profile.history, history);
+    let level = StoredTag {
+        value: "low".into(),
+        layer: Layer::Predictive,
+        confidence: Some(0.0),
+        model: "test@1".into(),
+        as_of: "2026-01-02T00:00:00.000001Z".into(),
+        scored_at: Zone::default().format(SCORED_AT),
+        expires_at: Some("2026-02-01T00:00:00.000001Z".into()),
+    };
+    assert_eq!(profile.tags["churn.level"], level);
+    assert_eq!(store.history("c").unwrap().unwrap().len(), 2);
+}
+
+fn event_ids(store: &dyn Store) {
+    let first = incoming("e1", "c", buy(day(1), 40.0));
+    let other = incoming("e1", "c", buy(day(1), 41.0));
+    let others = incoming("e1", "d", buy(day(1), 40.0));
+    let product = incoming("e1", "c", Event { product: Some(String::new()), ..buy(day(1), 40.0) });
+    let new = incoming("e2", "c", buy(day(2), 1.0));
+
+    let together = [first.clone(), first.clone(), other.clone(), new.clone()];
+    let fates = [Fate::Accepted, Fate::Duplicate, Fate::Conflict, Fate::Accepted];
+    assert_eq!(take(store, &together).fates, fates);
+    let before = get(store, "c");
+
+    let again = take(store, &[first, other, others, product, new]);
+    let fates = [Fate::Duplicate, Fate::Conflict, Fate::Conflict, Fate::Conflict, Fate::Duplicate];
+    assert_eq!(again, Intake { fates: fates.to_vec(), changed: Vec::new() });
+    assert_eq!(get(store, "c"), before);
+    assert_eq!(before.history.events, 2);
+    assert_eq!(store.profile("d").unwrap(), None);
+}
+
+fn arrival_order(store: &dyn Store) {
+    let events: Vec<Event> = (0..6).map(|n| buy(day(n % 4), 1.0 + n as f64)).collect();
+    let id = |n: usize, customer: &str| incoming(&format!("{customer}{n}"), customer, events[n].clone());
+    for n in 0..6 {
+        take(store, &[id(n, "a"), id(5 - n, "b")]);
+    }
+    take(store, &(0..6).map(|n| id((n * 5) % 6, "c")).collect::<Vec<_>>());
+    let (a, b, c) = (get(store, "a"), get(store, "b"), get(store, "c"));
+    assert_eq!(store.history("a").unwrap(), store.history("b").unwrap());
+    assert_eq!(store.history("a").unwrap(), store.history("c").unwrap());
+    assert_eq!((&a.tags, &a.prediction, &a.history), (&b.tags, &b.prediction, &b.history));
+    assert_eq!((&a.tags, &a.prediction, &a.history), (&c.tags, &c.prediction, &c.history));
+}
+
+fn not_scored(store: &dyn Store) {
+    take(store, &[incoming("e1", "c", Event::new(Kind::Visit, day(1), 0.0))]);
+    assert_eq!(get(store, "c").prediction["not_scored"], "no_purchase");
+    let summary = batch(store, vec![row("d", vec![buy(day(1), 0.0)]), row("e", vec![buy(day(1), 1.0)])], day(2));
+    assert_eq!(summary.not_scored, [("no_purchase".to_owned(), 1)].into());
+    assert_eq!(get(store, "d").history, HistorySummary { events: 1, ..HistorySummary::default() });
+    // Then they buy.
+    let intake = take(store, &[incoming("e2", "c", buy(day(3), 5.0))]);
+    assert_eq!(intake.changed[0].tags["churn.level"], "low");
+    assert_eq!(get(store, "c").prediction.get("not_scored"), None);
+    assert_eq!(store.totals().unwrap().scored, 2);
+}
+
+fn changed_tags(store: &dyn Store) {
+    take(store, &[incoming("e1", "c", buy(day(1), 40.0)), incoming("e2", "d", buy(day(60), 1.0))]);
+    batch(store, vec![row("c", vec![])], day(61));
+    assert_eq!(tag_value(store, "c", "churn.level"), "high");
+    // The level falls, the count of events grows, `value.big` stays: its provenance moves all the same.
+    let intake = take(store, &[incoming("e3", "c", buy(day(62), 1.0)), incoming("e0", "b", buy(day(3), 1.0))]);
+    let ids: Vec<_> = intake.changed.iter().map(|c| c.customer_id.as_str()).collect();
+    assert_eq!(ids, ["b", "c"]);
+    let expected = json!({"activity.events": 2, "churn.level": "low"});
+    assert_eq!(Value::Object(intake.changed[1].tags.clone()), expected);
+    assert_eq!(get(store, "c").tags["value.big"].as_of, Zone::default().format(day(62)));
+    // A tag that is no longer given is removed, and told so.
+    let fewer = |id: &str, history: &History, as_of: Micros| {
+        let mut scored = score(id, history, as_of);
+        scored.tags.retain(|tag| tag.name != "value.big");
+        scored
+    };
+    let intake = store.take_in(&[incoming("e4", "c", buy(day(62), 2.0))], Micros::MIN, &fewer).unwrap();
+    assert_eq!(intake.changed[0].tags["value.big"], Value::Null);
+    assert!(!get(store, "c").tags.contains_key("value.big"));
+}
+
+fn kept_tags(store: &dyn Store) {
+    let keep = |_: &str, history: &History, as_of: Micros| {
+        let mut scored = scored_by("test@2", history, as_of);
+        for tag in scored.tags.iter_mut().filter(|tag| tag.name != "activity.events") {
+            tag.value = Value::Null;
+        }
+        scored
+    };
+    let mut n = 0;
+    let mut at = |days: i64| {
+        n += 1;
+        store.take_in(&[incoming(&format!("e{n}"), "c", buy(day(days), 1.0))], Micros::MIN, &keep).unwrap()
+    };
+    // Nothing to keep: nothing is made up.
+    assert_eq!(at(1).changed[0].tags.len(), 1);
+    take(store, &[incoming("real", "c", buy(day(2), 200.0))]);
+    for days in [3, 4] {
+        assert_eq!(at(days).changed[0].tags.keys().collect::<Vec<_>>(), ["activity.events"]);
+        let tags = get(store, "c").tags;
+        let kept = &tags["churn.level"];
+        assert_eq!((kept.model.as_str(), kept.as_of.as_str()), ("test@1", "2026-01-03T00:00:00Z"));
+        assert_eq!(kept.expires_at.as_deref(), Some("2026-02-02T00:00:00Z"));
+        assert_eq!(tags["activity.events"].model, "test@2");
+    }
+    // Thirty days after the score that it came from, the level is gone; `value.big` has no such end.
+    assert_eq!(at(32).changed[0].tags["churn.level"], Value::Null);
+    assert_eq!(tag_value(store, "c", "value.big"), true);
+    assert!(!get(store, "c").tags.contains_key("churn.level"));
+}
+
+fn data_clock(store: &dyn Store) {
+    let as_of = |id: &str| get(store, id).prediction["as_of"].as_str().unwrap().to_owned();
+    take(store, &[incoming("e1", "a", buy(day(10), 1.0))]);
+    take(store, &[incoming("e2", "b", buy(day(5), 1.0))]);
+    assert_eq!(as_of("b"), Zone::default().format(day(10)));
+    assert_eq!(store.totals().unwrap().data_until, Some(day(10)));
+    store.take_in(&[incoming("e3", "c", buy(day(6), 1.0))], day(20), &score).unwrap();
+    assert_eq!(as_of("c"), Zone::default().format(day(20)));
+    // `not_before` is the caller's word for one intake, not data.
+    take(store, &[incoming("e4", "d", buy(day(7), 1.0))]);
+    assert_eq!(as_of("d"), Zone::default().format(day(10)));
+    // An event that became known late is in sight of the score it causes.
+    let late = Event { recorded_at: day(12), ..buy(day(1), 1.0) };
+    take(store, &[incoming("e5", "e", late)]);
+    assert_eq!(as_of("e"), Zone::default().format(day(12)));
+    assert_eq!(get(store, "e").prediction.get("not_scored"), None);
+    assert_eq!(store.totals().unwrap().data_until, Some(day(10)));
+    batch(store, vec![row("f", vec![buy(day(15), 1.0)])], day(30));
+    assert_eq!(store.totals().unwrap().data_until, Some(day(15)));
+    take(store, &[incoming("e6", "g", buy(day(1), 1.0))]);
+    assert_eq!(as_of("g"), Zone::default().format(day(15)));
+}
+
+fn late_event(store: &dyn Store) {
+    batch(store, vec![row("c", vec![buy(day(1), 1.0)])], day(90));
+    assert_eq!(tag_value(store, "c", "churn.level"), "high");
+    let intake = take(store, &[incoming("e1", "c", buy(day(89), 1.0))]);
+    assert_eq!(intake.changed[0].tags["churn.level"], "low");
+    assert_eq!(get(store, "c").prediction["as_of"], Zone::default().format(day(90)));
+}
+
+fn batch_again(store: &dyn Store) {
+    let rows: Vec<_> = (0..50).map(|n| row(&format!("c{n:02}"), vec![buy(day(n), 10.0 * n as f64)])).collect();
+    let first = batch(store, rows.clone(), day(60));
+    assert_eq!((first.customers, first.inserted, first.updated, first.unchanged), (50, 50, 0, 0));
+    assert_eq!(first.tags_changed, 49 * 3 + 1);
+    let before = get(store, "c07");
+    let later = |id: &str, history: &History, as_of: Micros| {
+        let mut scored = score(id, history, as_of);
+        scored.provenance.scored_at += DAY;
+        scored
+    };
+    let done = AtomicU64::new(0);
+    let count = |n: u64| done.store(n, Ordering::SeqCst);
+    let again = store.write_batch(&mut rows.into_iter(), day(60), &later, &count).unwrap();
+    let expected = BatchSummary {
+        customers: 50,
+        unchanged: 50,
+        not_scored: [("no_purchase".to_owned(), 1)].into(),
+        ..BatchSummary::default()
+    };
+    assert_eq!(again, expected);
+    assert_eq!(done.load(Ordering::SeqCst), 50);
+    assert_eq!(get(store, "c07"), before);
+}
+
+fn batch_merges(store: &dyn Store) {
+    take(store, &[incoming("e1", "c", buy(day(1), 40.0)), incoming("e2", "c", buy(day(5), 80.0))]);
+    let file = vec![row("c", vec![buy(day(0), 7.0), buy(day(1), 40.0)])];
+    let summary = batch(store, file.clone(), day(6));
+    assert_eq!((summary.inserted, summary.updated), (0, 1));
+    assert_eq!(get(store, "c").history.spend, 127.0);
+    assert_eq!(get(store, "c").prediction["clv"], 127.0);
+    assert_eq!(batch(store, file, day(6)).unchanged, 1);
+    assert_eq!(take(store, &[incoming("e1", "c", buy(day(1), 40.0))]).fates, [Fate::Duplicate]);
+}
+
+fn newer_score_stays(store: &dyn Store) {
+    batch(store, vec![row("c", vec![buy(day(1), 1.0)])], day(90));
+    let before = get(store, "c");
+    let older = batch(store, vec![row("c", vec![buy(day(1), 1.0), buy(day(2), 5.0)])], day(30));
+    assert_eq!((older.newer_in_store, older.updated, older.unchanged, older.tags_changed), (1, 0, 0, 0));
+    let after = get(store, "c");
+    assert_eq!((&after.tags, &after.prediction), (&before.tags, &before.prediction));
+    assert_eq!(after.history.purchases, 2, "what happened is remembered all the same");
+    // A scorer that looks from an earlier instant than it was asked to cannot turn back the clock either.
+    let stale = |id: &str, history: &History, _: Micros| score(id, history, day(3));
+    let intake = store.take_in(&[incoming("e1", "c", buy(day(3), 5.0))], Micros::MIN, &stale).unwrap();
+    assert_eq!(intake, Intake { fates: vec![Fate::Accepted], changed: Vec::new() });
+    assert_eq!(get(store, "c").prediction, before.prediction);
+    assert_eq!(get(store, "c").history.purchases, 3);
+}
+
+fn newer_score_comes(store: &dyn Store) {
+    let rows = || vec![row("c", vec![buy(day(1), 1.0)])];
+    batch(store, rows(), day(30));
+    let later = batch(store, rows(), day(31));
+    assert_eq!((later.updated, later.tags_changed), (1, 0));
+    assert_eq!(get(store, "c").prediction["as_of"], Zone::default().format(day(31)));
+    assert_eq!(get(store, "c").tags["churn.level"].as_of, Zone::default().format(day(31)));
+    let retrained = |_: &str, history: &History, as_of: Micros| scored_by("test@2", history, as_of);
+    let summary = store.write_batch(&mut rows().into_iter(), day(31), &retrained, &|_| ()).unwrap();
+    assert_eq!((summary.updated, summary.tags_changed), (1, 0));
+    assert_eq!(get(store, "c").tags["value.big"].model, "test@2");
+}
+
+fn large_batch(store: &dyn Store) {
+    let mut rows: Vec<_> = (0..5_100).map(|n| row(&format!("c{n:05}"), vec![buy(day(n % 40), 1.0)])).collect();
+    rows.insert(1, row("c00000", vec![buy(day(2), 3.0)]));
+    let seen = std::sync::Mutex::new(Vec::new());
+    let progress = |n: u64| seen.lock().unwrap().push(n);
+    let summary = store.write_batch(&mut rows.into_iter(), day(60), &score, &progress).unwrap();
+    assert_eq!((summary.customers, summary.inserted, summary.updated), (5_101, 5_100, 1));
+    assert_eq!(seen.lock().unwrap().last(), Some(&5_101));
+    assert!(seen.lock().unwrap().is_sorted());
+    assert_eq!(get(store, "c00000").history.spend, 4.0);
+    assert_eq!(store.totals().unwrap().profiles, 5_100);
+}
+
+fn weird_ids(store: &dyn Store) {
+    let ids = [
+        "", " ", "a", "A", "a ", "a\u{0}b", "a\u{0}c", "客户一", "é", "e\u{301}", "\u{10FFFF}", "🎁", "'; DROP TABLE profiles",
+        "%", "_", "\n", "1", "01", "1.0", "a/b?c=d&e#f",
+    ];
+    for (n, id) in ids.iter().enumerate() {
+        take(store, &[incoming(&format!("e\u{0}{id}"), id, buy(day(1), n as f64 + 1.0))]);
+    }
+    for (n, id) in ids.iter().enumerate() {
+        let profile = get(store, id);
+        assert_eq!((profile.customer_id.as_str(), profile.history.spend), (*id, n as f64 + 1.0));
+    }
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    let listing = Listing { sort: Sort::CustomerId, limit: 3, ..Listing::default() };
+    assert_eq!(walk(store, &listing), sorted);
+    let listing = Listing { id_prefix: Some("a\u{0}".into()), ..listing };
+    assert_eq!(walk(store, &listing), ["a\u{0}b", "a\u{0}c"]);
+}
+
+/// The ids of every page of a listing.
+fn walk(store: &dyn Store, listing: &Listing) -> Vec<String> {
+    let (mut listing, mut ids) = (listing.clone(), Vec::new());
+    loop {
+        let page = store.list(&listing).unwrap();
+        assert!(page.profiles.len() <= listing.limit as usize);
+        assert!(!page.profiles.is_empty() || page.next.is_none());
+        ids.extend(page.profiles.into_iter().map(|profile| profile.customer_id));
+        listing.cursor = page.next;
+        if listing.cursor.is_none() {
+            return ids;
+        }
+    }
+}
+
+/// Forty customers: many ties, and every fifth without a purchase.
+fn forty(store: &dyn Store) {
+    let events = |n: i64| match n % 5 {
+        0 => vec![Event::new(Kind::Visit, day(1), 0.0)],
+        _ => vec![buy(day(n % 3 * 20), 100.0 * (n % 4) as f64 + 50.0)],
+    };
+    batch(store, (0..40).map(|n| row(&format!("c{n:02}"), events(n))).collect(), day(60));
+}
+
+fn pages(store: &dyn Store) {
+    forty(store);
+    for (sort, key) in [(Sort::ValueAtRisk, "value_at_risk"), (Sort::ChurnRisk, "churn_risk"), (Sort::Clv, "clv")] {
+        let all = store.list(&Listing { sort, limit: 1000, ..Listing::default() }).unwrap();
+        assert_eq!((all.profiles.len(), &all.next), (40, &None));
+        let keys: Vec<_> = all.profiles.iter().map(|p| (p.prediction[key].as_f64(), p.customer_id.as_str())).collect();
+        let mut expected = keys.clone();
+        expected.sort_by(|a, b| {
+            let key = |key: Option<f64>| key.unwrap_or(f64::NEG_INFINITY);
+            key(b.0).total_cmp(&key(a.0)).then(a.1.cmp(b.1))
+        });
+        assert_eq!(keys, expected, "{key}");
+        for limit in [1, 2, 3, 7, 39, 40, 41] {
+            let walked = walk(store, &Listing { sort, limit, ..Listing::default() });
+            assert_eq!(walked, keys.iter().map(|key| key.1).collect::<Vec<_>>(), "{key} by {limit}");
+        }
+    }
+    assert_eq!(store.list(&Listing::default()).unwrap().profiles.len(), 1, "a limit of 0 is taken as 1");
+}
+
+fn filters(store: &dyn Store) {
+    forty(store);
+    let count = |listing: Listing| walk(store, &Listing { limit: 4, ..listing }).len();
+    let tags = |tags: &[(&str, Value)]| tags.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect::<Vec<_>>();
+    let scored: Vec<Profile> = store
+        .list(&Listing { limit: 1000, ..Listing::default() })
+        .unwrap()
+        .profiles
+        .into_iter()
+        .filter(|p| p.prediction.get("not_scored").is_none())
+        .collect();
+    let truth = |test: &dyn Fn(&Profile) -> bool| scored.iter().filter(|p| test(p)).count();
+    let high = truth(&|p| p.tags["churn.level"].value == "high");
+    let both = truth(&|p| p.tags["churn.level"].value == "high" && p.tags["value.big"].value == true);
+    assert!(both > 0 && high > both && high < 32);
+    for sort in [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::CustomerId] {
+        let listing = || Listing { sort, ..Listing::default() };
+        assert_eq!(count(Listing { tags: tags(&[("churn.level", "high".into())]), ..listing() }), high);
+        let two = tags(&[("churn.level", "high".into()), ("value.big", true.into())]);
+        assert_eq!(count(Listing { tags: two, ..listing() }), both);
+        assert_eq!(count(Listing { tags: tags(&[("activity.events", json!(1.0))]), ..listing() }), 40);
+        assert_eq!(count(Listing { tags: tags(&[("activity.events", "1".into())]), ..listing() }), 0);
+        assert_eq!(count(Listing { tags: tags(&[("no.such", 1.into())]), ..listing() }), 0);
+        let risk = scored[3].prediction["churn_risk"].as_f64().unwrap();
+        let at_least = truth(&|p| p.prediction["churn_risk"].as_f64() >= Some(risk));
+        assert_eq!(count(Listing { churn_risk: (Some(risk), None), ..listing() }), at_least);
+        let exactly = truth(&|p| p.prediction["churn_risk"].as_f64() == Some(risk));
+        assert_eq!(count(Listing { churn_risk: (Some(risk), Some(risk)), ..listing() }), exactly);
+        let worth = truth(&|p| p.prediction["value_at_risk"].as_f64() <= Some(80.0));
+        assert_eq!(count(Listing { value_at_risk: (None, Some(80.0)), ..listing() }), worth);
+        assert_eq!(count(Listing { id_prefix: Some("c1".into()), ..listing() }), 10);
+        assert_eq!(count(Listing { id_prefix: Some(String::new()), ..listing() }), 40);
+    }
+}
+
+fn cursors(store: &dyn Store) {
+    forty(store);
+    let listing = Listing { limit: 5, ..Listing::default() };
+    let cursor = store.list(&listing).unwrap().next.unwrap();
+    assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b)), "{cursor} is safe in a URL");
+    let with = |cursor: &str| Listing { cursor: Some(cursor.to_owned()), ..listing.clone() };
+    // Another page size is still the same listing.
+    assert_eq!(store.list(&Listing { limit: 9, ..with(&cursor) }).unwrap().profiles.len(), 9);
+    let others = [
+        Listing { sort: Sort::Clv, ..with(&cursor) },
+        Listing { id_prefix: Some("c".into()), ..with(&cursor) },
+        Listing { churn_risk: (Some(0.1), None), ..with(&cursor) },
+        Listing { churn_risk: (None, Some(0.1)), ..with(&cursor) },
+        Listing { tags: vec![("churn.level".into(), "high".into())], ..with(&cursor) },
+        with(""),
+        with("nonsense"),
+        with("客户"),
+        with(&cursor[..cursor.len() / 3]),
+    ];
+    for other in others {
+        assert!(matches!(store.list(&other), Err(Error::BadCursor)), "{other:?}");
+    }
+}
+
+fn totals(store: &dyn Store) {
+    forty(store);
+    let totals = store.totals().unwrap();
+    let all = store.list(&Listing { limit: 1000, ..Listing::default() }).unwrap().profiles;
+    let sum: f64 = all.iter().filter_map(|p| p.prediction["value_at_risk"].as_f64()).sum();
+    assert_eq!((totals.profiles, totals.scored, totals.data_until), (40, 32, Some(day(40))));
+    assert!((totals.value_at_risk - sum).abs() < 1e-9 * sum, "the order of adding may differ");
+    assert_eq!(totals.churn_levels.values().sum::<u64>(), 32);
+    let high = all.iter().filter(|p| p.tags.get("churn.level").is_some_and(|t| t.value == "high")).count();
+    assert_eq!(totals.churn_levels["high"], high as u64);
+}
+
+fn panic_rolls_back(store: &dyn Store) {
+    take(store, &[incoming("e1", "c", buy(day(1), 40.0))]);
+    let before = get(store, "c");
+    let broken = |_: &str, _: &History, _: Micros| -> Scored { panic!("a scorer that fails, as the test wants") };
+    let events = [incoming("e2", "c", buy(day(2), 1.0))];
+    let attempt = std::panic::AssertUnwindSafe(|| store.take_in(&events, Micros::MIN, &broken));
+    assert!(std::panic::catch_unwind(attempt).is_err());
+    assert_eq!(get(store, "c"), before);
+    assert_eq!(take(store, &events).fates, [Fate::Accepted]);
+}

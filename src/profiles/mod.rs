@@ -1,0 +1,368 @@
+//! Profiles: what the business sees of a customer, kept in a [`Store`].
+//!
+//! The store knows no model: whoever writes brings the scores and tags along.
+
+use std::sync::Arc;
+
+use homing_datasets::{Event, History, Micros, Zone};
+use homing_models::{Outcome, Provenance};
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod conformance;
+mod plan;
+pub mod sqlite;
+
+/// Opens the profile store at a place (`sqlite:PATH`), making it where there is none yet. `zone` is the
+/// business's: in it orders are counted by day and instants are written.
+///
+/// # Errors
+/// [`Error`] that says why the store cannot be used.
+pub fn open(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
+    let path = place.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+    match path {
+        None | Some("" | ":memory:") => Err(Error::UnknownPlace(place.to_owned())),
+        Some(path) => Ok(Arc::new(sqlite::SqliteStore::open(path, zone)?)),
+    }
+}
+
+/// One tag, freshly computed for one customer.
+///
+/// A tag with the value `null` says that nothing new is known: the value that the store holds stays, with
+/// the provenance that it has, until it expires.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tag {
+    /// The tag's name in the catalogue, e.g. `churn.level`.
+    pub name: String,
+    /// Static, dynamic or predictive.
+    pub layer: Layer,
+    /// Text, number or truth value.
+    pub value: serde_json::Value,
+    /// How sure homing is, 0 to 1, where the tag rests on a probability.
+    pub confidence: Option<f64>,
+    /// When the tag ceases to hold.
+    pub expires_at: Option<Micros>,
+}
+
+/// Where a tag comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// Who the customer is.
+    Static,
+    /// What the customer did.
+    Dynamic,
+    /// What the customer is expected to do.
+    Predictive,
+}
+
+impl Layer {
+    /// The layer's name in files and over HTTP.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Layer::Static => "static",
+            Layer::Dynamic => "dynamic",
+            Layer::Predictive => "predictive",
+        }
+    }
+
+    /// The layer with this name, if there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Layer> {
+        [Layer::Static, Layer::Dynamic, Layer::Predictive].into_iter().find(|layer| layer.name() == name)
+    }
+}
+
+/// What was computed of one customer, ready to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scored {
+    /// The scores, or why there are none.
+    pub outcome: Outcome,
+    /// Every tag that holds now; a tag of the store that is not among them is removed.
+    pub tags: Vec<Tag>,
+    /// Model, `as_of` and `scored_at` of both.
+    pub provenance: Provenance,
+}
+
+/// An event on its way in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incoming {
+    /// The sender's own id of the event: the same id with the same content is taken in once.
+    pub event_id: String,
+    /// Whose event it is.
+    pub customer_id: String,
+    /// The event, already checked.
+    pub event: Event,
+}
+
+/// What became of one incoming event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Stored now.
+    Accepted,
+    /// Stored before, with the same content.
+    Duplicate,
+    /// The id was used before for an event with other content; nothing was stored.
+    Conflict,
+}
+
+/// The tags of one customer that a write changed; a removed tag has the value `null`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Whose tags.
+    pub customer_id: String,
+    /// Tag name to new value.
+    pub tags: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What an intake did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Intake {
+    /// The fate of each event, in the order given.
+    pub fates: Vec<Fate>,
+    /// The tags that changed, by customer id.
+    pub changed: Vec<Changed>,
+}
+
+/// Scores a customer with its whole history as of an instant.
+pub type Scorer<'a> = dyn Fn(&str, &History, Micros) -> Scored + Sync + 'a;
+
+/// One customer of a batch.
+#[derive(Clone, Debug)]
+pub struct BatchRow {
+    /// Whose row.
+    pub customer_id: String,
+    /// The history from the batch's files; it is merged with what the store holds.
+    pub history: History,
+}
+
+/// What a batch write did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BatchSummary {
+    /// Customers handed in.
+    pub customers: u64,
+    /// Profiles written for the first time.
+    pub inserted: u64,
+    /// Profiles of which something changed.
+    pub updated: u64,
+    /// Profiles left alone, because nothing changed.
+    pub unchanged: u64,
+    /// Profiles left alone, because the store holds a newer score.
+    pub newer_in_store: u64,
+    /// Tags set or removed.
+    pub tags_changed: u64,
+    /// Customers without scores, by cause.
+    pub not_scored: std::collections::BTreeMap<String, u64>,
+}
+
+/// A customer's profile as the store holds it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Profile {
+    /// The customer.
+    pub customer_id: String,
+    /// Attributes that the business keeps of the customer (empty until it sends some).
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+    /// Tag name to tag.
+    pub tags: std::collections::BTreeMap<String, StoredTag>,
+    /// The scores as the flat object of the contract (`churn_risk`, `p_return_30d`, ..., or `not_scored`).
+    pub prediction: serde_json::Value,
+    /// What is known of the customer's history.
+    pub history: HistorySummary,
+}
+
+/// A tag as the store holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredTag {
+    /// Text, number or truth value.
+    pub value: serde_json::Value,
+    /// Static, dynamic or predictive.
+    pub layer: Layer,
+    /// How sure homing is.
+    pub confidence: Option<f64>,
+    /// The model behind it.
+    pub model: String,
+    /// The instant that the tag looks from (RFC 3339).
+    pub as_of: String,
+    /// When it was computed (RFC 3339).
+    pub scored_at: String,
+    /// When it ceases to hold (RFC 3339).
+    pub expires_at: Option<String>,
+}
+
+/// A history in a few numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HistorySummary {
+    /// Events of every kind.
+    pub events: u64,
+    /// Purchases: events of kind `purchase` with an amount above zero.
+    pub purchases: u64,
+    /// Calendar days with a purchase.
+    pub orders: u64,
+    /// Sum of the purchases.
+    pub spend: f64,
+    /// First purchase (RFC 3339).
+    pub first_purchase_at: Option<String>,
+    /// Last purchase (RFC 3339).
+    pub last_purchase_at: Option<String>,
+}
+
+/// What to list, and in which order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// Tags that a profile must have: name and value; every one of them.
+    pub tags: Vec<(String, serde_json::Value)>,
+    /// Range of the churn risk.
+    pub churn_risk: (Option<f64>, Option<f64>),
+    /// Range of the value at risk.
+    pub value_at_risk: (Option<f64>, Option<f64>),
+    /// Customer ids that start with this.
+    pub id_prefix: Option<String>,
+    /// The order.
+    pub sort: Sort,
+    /// Rows a page, 1 to 1000; what lies outside is brought to the nearer end.
+    pub limit: u32,
+    /// Where the page before ended, as [`Page::next`] gave it.
+    pub cursor: Option<String>,
+}
+
+/// The order of a listing; ties go by customer id, so pages never overlap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// Highest value at risk first.
+    #[default]
+    ValueAtRisk,
+    /// Highest churn risk first.
+    ChurnRisk,
+    /// Highest lifetime value first.
+    Clv,
+    /// By customer id.
+    CustomerId,
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Page {
+    /// The profiles.
+    pub profiles: Vec<Profile>,
+    /// Give this as the next cursor; `None` after the last page.
+    pub next: Option<String>,
+}
+
+/// The base at a glance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Totals {
+    /// Profiles.
+    pub profiles: u64,
+    /// Of which scored.
+    pub scored: u64,
+    /// Sum of their value at risk.
+    pub value_at_risk: f64,
+    /// Profiles by the value of the tag `churn.level`.
+    pub churn_levels: std::collections::BTreeMap<String, u64>,
+    /// Latest instant at which something happened, over all histories.
+    pub data_until: Option<Micros>,
+}
+
+/// What can go wrong with a store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store is held by another writer for longer than homing waits.
+    #[error("the profile store {0} is locked by another process; close that process or try again later")]
+    Locked(String),
+    /// The store cannot be written.
+    #[error("the profile store {0} is read-only; give homing the right to write it, or name another store")]
+    ReadOnly(String),
+    /// The store was made by a newer homing.
+    #[error("the profile store {store} has schema version {found}, this homing knows up to {known}; use a newer homing")]
+    TooNew {
+        /// The store.
+        store: String,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The place of the store is not understood.
+    #[error("`{0}` names no profile store; write sqlite:PATH, for example sqlite:profiles.db")]
+    UnknownPlace(String),
+    /// A cursor that this store did not give out for this listing.
+    #[error("the cursor is not one that this listing gave out; start again without a cursor")]
+    BadCursor,
+    /// Stored bytes that cannot be read back.
+    #[error("the profile store {store} holds damaged data for customer `{customer_id}`: {detail}; restore it from a backup")]
+    Damaged {
+        /// The store.
+        store: String,
+        /// The customer.
+        customer_id: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Anything else that the database says.
+    #[error("the profile store {store}: {detail}")]
+    Database {
+        /// The store.
+        store: String,
+        /// The database's own words.
+        detail: String,
+    },
+}
+
+/// Where profiles live. Every method is one transaction; what it acknowledges is on disk.
+pub trait Store: Send + Sync {
+    /// Takes events in: stores those that are new, merges them into their customers' histories, rescores these
+    /// customers and writes the tags that changed, all in one transaction.
+    ///
+    /// Each customer is scored as of the data clock: the latest instant among `not_before`, every event stored
+    /// so far, and the events of this batch (each counted when it was recorded, so that it is in sight), but
+    /// never before the `as_of` of the score that the customer has.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was stored.
+    fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error>;
+
+    /// Writes the rows of a batch, sorted by customer id by the caller: merges histories, scores each merged
+    /// history as of `as_of`, and writes only what changed. A score never replaces one with a later `as_of`.
+    /// `progress` hears how many customers are done so far.
+    ///
+    /// # Errors
+    /// [`Error`]; the rows of finished chunks stay written, and writing them again changes nothing.
+    fn write_batch(
+        &self,
+        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
+        as_of: Micros,
+        score: &Scorer<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error>;
+
+    /// One profile, or `None` for a customer that the store does not know.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error>;
+
+    /// One history, or `None` for a customer that the store does not know.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn history(&self, customer_id: &str) -> Result<Option<History>, Error>;
+
+    /// One page of profiles.
+    ///
+    /// # Errors
+    /// [`Error`] of the store, [`Error::BadCursor`] for a cursor of another listing.
+    fn list(&self, listing: &Listing) -> Result<Page, Error>;
+
+    /// The base at a glance.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn totals(&self) -> Result<Totals, Error>;
+
+    /// Whether the store can be read and written now.
+    ///
+    /// # Errors
+    /// [`Error`] that says why not.
+    fn ready(&self) -> Result<(), Error>;
+}

@@ -1,0 +1,340 @@
+//! What a write has to do for one customer: worked out before the database is touched, the same for every store.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use homing_datasets::{Event, History, Micros, Zone};
+use homing_models::{Flat, NotScored, Outcome, Provenance};
+use serde_json::{Map, Value};
+
+use super::{Error, HistorySummary, Layer, Scored, Scorer, Tag};
+
+/// What a store holds of one customer before a write.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub as_of: Micros,
+    pub scored_at: Micros,
+    pub model: String,
+    pub prediction: String,
+    pub history: Vec<u8>,
+    pub tags: Vec<HeldTag>,
+}
+
+/// A tag as it lies in a store.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct HeldTag {
+    pub name: String,
+    /// JSON in the form of [`value_text`].
+    pub value: String,
+    pub layer: Layer,
+    pub confidence: Option<f64>,
+    /// How long after its `as_of` the tag ceases to hold. Relative, so that a tag whose value stays need not
+    /// be written again at every scoring.
+    pub expires_after: Option<Micros>,
+    /// Where the tag comes from, if not from the profile's present score.
+    pub origin: Option<Origin>,
+}
+
+/// The score that a kept tag comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Origin {
+    pub model: String,
+    pub as_of: Micros,
+    pub scored_at: Micros,
+}
+
+/// What is added to a customer's history.
+pub(super) enum Addition<'a> {
+    /// New events.
+    Events(Vec<Event>),
+    /// Another source's view of the same customer.
+    Merge(&'a History),
+}
+
+/// The writes for one customer.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// The history, if it changed.
+    pub history: Option<NewHistory>,
+    /// The score, if it or a tag changed.
+    pub score: Option<NewScore>,
+    /// Tags to set.
+    pub set: Vec<HeldTag>,
+    /// Tags to remove.
+    pub remove: Vec<String>,
+    /// The tags whose value changed; `null` for a removed one.
+    pub changed: Map<String, Value>,
+    /// The store's score is newer and stays.
+    pub newer_in_store: bool,
+    /// Why there are no scores, if there are none.
+    pub not_scored: Option<NotScored>,
+}
+
+/// A history to be written.
+#[derive(Debug)]
+pub(super) struct NewHistory {
+    pub bytes: Vec<u8>,
+    pub numbers: HistoryNumbers,
+}
+
+/// [`HistorySummary`] with instants that are not yet written out.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct HistoryNumbers {
+    pub events: u64,
+    pub purchases: u64,
+    pub orders: u64,
+    pub spend: f64,
+    pub first_purchase_at: Option<Micros>,
+    pub last_purchase_at: Option<Micros>,
+}
+
+/// A score to be written.
+#[derive(Debug)]
+pub(super) struct NewScore {
+    pub provenance: Provenance,
+    /// Churn risk, value at risk and lifetime value; `None` for a customer without scores.
+    pub numbers: Option<[f64; 3]>,
+    pub not_scored: Option<NotScored>,
+    pub prediction: String,
+}
+
+impl Plan {
+    /// Whether nothing has to be written.
+    pub fn is_idle(&self) -> bool {
+        self.history.is_none() && self.score.is_none()
+    }
+}
+
+/// Plans writes for one store.
+pub(super) struct Planner<'a> {
+    pub store: &'a str,
+    pub zone: Zone,
+    pub score: &'a Scorer<'a>,
+}
+
+impl Planner<'_> {
+    /// Works out what is to be written for a customer.
+    pub fn plan(
+        &self,
+        customer_id: &str,
+        held: Option<&Held>,
+        addition: Addition<'_>,
+        as_of: Micros,
+    ) -> Result<Plan, Error> {
+        let (history, bytes) = self.combine(customer_id, held, addition)?;
+        let mut plan = Plan::default();
+        if let Some(bytes) = bytes {
+            plan.history = Some(NewHistory { numbers: numbers(&history, self.zone), bytes });
+        }
+        let newer = |than: Micros| held.is_some_and(|held| held.as_of > than);
+        if newer(as_of) {
+            plan.newer_in_store = true;
+            return Ok(plan);
+        }
+        let scored = (self.score)(customer_id, &history, as_of);
+        if newer(scored.provenance.as_of) {
+            plan.newer_in_store = true;
+            return Ok(plan);
+        }
+        if let Outcome::NotScored(cause) = scored.outcome {
+            plan.not_scored = Some(cause);
+        }
+        compare_tags(held, &scored, &mut plan);
+        let same_score = match held {
+            None => false,
+            Some(held) => self.prediction(&scored, held.scored_at)? == held.prediction,
+        };
+        if !same_score || !plan.set.is_empty() || !plan.remove.is_empty() {
+            plan.score = Some(NewScore {
+                numbers: match &scored.outcome {
+                    Outcome::Scored(p) => Some([p.churn_risk, p.value_at_risk, p.clv]),
+                    Outcome::NotScored(_) => None,
+                },
+                not_scored: plan.not_scored,
+                prediction: self.prediction(&scored, scored.provenance.scored_at)?,
+                provenance: scored.provenance,
+            });
+        }
+        Ok(plan)
+    }
+
+    /// The history with the addition, and its bytes if they are not those that the store holds.
+    fn combine<'h>(
+        &self,
+        customer_id: &str,
+        held: Option<&Held>,
+        addition: Addition<'h>,
+    ) -> Result<(Cow<'h, History>, Option<Vec<u8>>), Error> {
+        let stored = || match held {
+            None => Ok(History::default()),
+            Some(held) => decode(self.store, customer_id, &held.history),
+        };
+        let history: Cow<'h, History> = match addition {
+            Addition::Events(events) => {
+                let mut history = stored()?;
+                history.extend(events);
+                Cow::Owned(history)
+            }
+            Addition::Merge(other) => {
+                let bytes = other.to_bytes();
+                match held {
+                    None => return Ok((Cow::Borrowed(other), Some(bytes))),
+                    Some(held) if held.history == bytes => return Ok((Cow::Borrowed(other), None)),
+                    Some(_) => Cow::Owned(stored()?.merged(other)),
+                }
+            }
+        };
+        let bytes = history.to_bytes();
+        let changed = held.is_none_or(|held| held.history != bytes);
+        Ok((history, changed.then_some(bytes)))
+    }
+
+    /// The flat object of the contract as text. The same scores make the same text, to the bit.
+    fn prediction(&self, scored: &Scored, scored_at: Micros) -> Result<String, Error> {
+        let provenance = Provenance { scored_at, ..scored.provenance.clone() };
+        serde_json::to_string(&Flat { customer_id: None, outcome: &scored.outcome, provenance: &provenance })
+            .map_err(|e| Error::Database { store: self.store.to_owned(), detail: e.to_string() })
+    }
+}
+
+/// Reads a stored history.
+pub(super) fn decode(store: &str, customer_id: &str, bytes: &[u8]) -> Result<History, Error> {
+    History::from_bytes(bytes).map_err(|e| Error::Damaged {
+        store: store.to_owned(),
+        customer_id: customer_id.to_owned(),
+        detail: e.to_string(),
+    })
+}
+
+/// Compares the fresh tags with those that the store holds.
+fn compare_tags(held: Option<&Held>, scored: &Scored, plan: &mut Plan) {
+    let fresh: BTreeMap<&str, &Tag> = scored.tags.iter().map(|tag| (tag.name.as_str(), tag)).collect();
+    let stored: BTreeMap<&str, &HeldTag> =
+        held.iter().flat_map(|held| &held.tags).map(|tag| (tag.name.as_str(), tag)).collect();
+    for (name, tag) in &fresh {
+        let before = stored.get(name).copied();
+        if tag.value.is_null() {
+            if let (Some(held), Some(before)) = (held, before) {
+                keep_or_expire(held, before, scored, plan);
+            }
+            continue;
+        }
+        let now = HeldTag {
+            name: tag.name.clone(),
+            value: value_text(&tag.value),
+            layer: tag.layer,
+            confidence: tag.confidence.filter(|c| c.is_finite()),
+            expires_after: tag.expires_at.map(|at| at - scored.provenance.as_of),
+            origin: None,
+        };
+        if before.is_none_or(|before| before.value != now.value) {
+            plan.changed.insert(now.name.clone(), tag.value.clone());
+        }
+        if before != Some(&now) {
+            plan.set.push(now);
+        }
+    }
+    for name in stored.keys().filter(|name| !fresh.contains_key(*name)) {
+        plan.changed.insert((*name).to_owned(), Value::Null);
+        plan.remove.push((*name).to_owned());
+    }
+}
+
+/// A tag of which nothing new is known stays, with the provenance that it had, until it expires.
+fn keep_or_expire(held: &Held, before: &HeldTag, scored: &Scored, plan: &mut Plan) {
+    let origin = before.origin.clone().unwrap_or_else(|| Origin {
+        model: held.model.clone(),
+        as_of: held.as_of,
+        scored_at: held.scored_at,
+    });
+    let expired = before.expires_after.is_some_and(|after| origin.as_of + after <= scored.provenance.as_of);
+    if expired {
+        plan.changed.insert(before.name.clone(), Value::Null);
+        plan.remove.push(before.name.clone());
+    } else if before.origin.is_none() {
+        plan.set.push(HeldTag { origin: Some(origin), ..before.clone() });
+    }
+}
+
+/// A tag's value as text: JSON, with whole numbers written one way (`5`, never `5.0`), so that equal values
+/// have equal texts.
+pub(super) fn value_text(value: &Value) -> String {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value.as_f64() {
+        Some(number) if number.fract() == 0.0 && number.abs() < EXACT => (number as i64).to_string(),
+        _ => value.to_string(),
+    }
+}
+
+/// Counts a history: everything that is known, whenever it was recorded.
+fn numbers(history: &History, zone: Zone) -> HistoryNumbers {
+    let view = history.as_of(Micros::MAX);
+    let mut numbers = HistoryNumbers { events: view.len() as u64, ..HistoryNumbers::default() };
+    let mut last_day = None;
+    for (&at, &amount) in view
+        .occurred_at()
+        .iter()
+        .zip(view.amount())
+        .zip(view.kind())
+        .filter(|((_, amount), kind)| **kind == homing_datasets::Kind::Purchase && **amount > 0.0)
+        .map(|(both, _)| both)
+    {
+        let day = zone.day(at);
+        numbers.purchases += 1;
+        numbers.spend += amount;
+        numbers.orders += u64::from(last_day != Some(day));
+        last_day = Some(day);
+        numbers.first_purchase_at.get_or_insert(at);
+        numbers.last_purchase_at = Some(at);
+    }
+    numbers
+}
+
+impl HistoryNumbers {
+    /// The numbers as callers see them.
+    pub fn summary(self, zone: Zone) -> HistorySummary {
+        HistorySummary {
+            events: self.events,
+            purchases: self.purchases,
+            orders: self.orders,
+            spend: self.spend,
+            first_purchase_at: self.first_purchase_at.map(|at| zone.format(at)),
+            last_purchase_at: self.last_purchase_at.map(|at| zone.format(at)),
+        }
+    }
+}
+
+/// A stable 128-bit fingerprint of parts, each set off by its length.
+pub(super) fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u128 {
+    parts
+        .into_iter()
+        .fold(FNV_OFFSET, |hash, part| fnv_1a(fnv_1a(hash, &(part.len() as u64).to_le_bytes()), part))
+}
+
+const FNV_OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+
+/// FNV-1a with 128 bits (Fowler, Noll & Vo).
+fn fnv_1a(hash: u128, bytes: &[u8]) -> u128 {
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fingerprint_is_the_published_fnv_1a_128() {
+        assert_eq!(fnv_1a(FNV_OFFSET, b"a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
+        assert_ne!(fingerprint([b"ab".as_slice(), b"c"]), fingerprint([b"a".as_slice(), b"bc"]));
+    }
+
+    #[test]
+    fn equal_numbers_have_one_text() {
+        assert_eq!(value_text(&serde_json::json!(5.0)), "5");
+        assert_eq!(value_text(&serde_json::json!(5)), "5");
+        assert_eq!(value_text(&serde_json::json!(0.5)), "0.5");
+        assert_eq!(value_text(&serde_json::json!("5")), "\"5\"");
+        assert_eq!(value_text(&serde_json::json!(true)), "true");
+    }
+}

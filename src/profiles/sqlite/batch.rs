@@ -1,0 +1,110 @@
+//! Writing a batch: read and score without holding the file, then write what changed in one short transaction.
+
+use homing_datasets::Micros;
+use rayon::prelude::*;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::rows::{self, Clock, Stored, TagNames};
+use super::{Inner, SqliteStore};
+use crate::profiles::plan::{Addition, Plan, Planner};
+use crate::profiles::{BatchRow, BatchSummary, Error, Scorer};
+
+/// Customers a transaction.
+const CHUNK: usize = 5_000;
+
+/// A customer's plan, and the row that it was made for (number and revision).
+struct Draft {
+    customer_id: String,
+    place: Option<(i64, i64)>,
+    plan: Plan,
+}
+
+pub(super) fn write_batch(
+    store: &SqliteStore,
+    rows: &mut (dyn Iterator<Item = BatchRow> + Send),
+    as_of: Micros,
+    score: &Scorer<'_>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<BatchSummary, Error> {
+    let planner = store.planner(score);
+    let mut summary = BatchSummary::default();
+    loop {
+        let chunk: Vec<BatchRow> = rows.take(CHUNK).collect();
+        if chunk.is_empty() {
+            return Ok(summary);
+        }
+        write_chunk(store, &planner, &chunk, as_of, &mut summary)?;
+        progress(summary.customers);
+    }
+}
+
+fn write_chunk(
+    store: &SqliteStore,
+    planner: &Planner<'_>,
+    chunk: &[BatchRow],
+    as_of: Micros,
+    summary: &mut BatchSummary,
+) -> Result<(), Error> {
+    let happened = chunk.iter().filter_map(|row| row.history.last_instant()).max();
+    let (stored, clock) = store.read(|connection| {
+        let stored = chunk.iter().map(|row| rows::load(connection, &row.customer_id)).collect::<Inner<Vec<_>>>()?;
+        Ok((stored, Clock::Happened.read(connection)?))
+    })?;
+    let mut drafts = chunk
+        .par_iter()
+        .zip(stored)
+        .map(|(row, stored)| draft(planner, row, stored, as_of))
+        .collect::<Result<Vec<Draft>, Error>>()?;
+
+    if drafts.iter().any(|draft| !draft.plan.is_idle()) || happened > clock {
+        store.write(|connection| {
+            let mut names = TagNames::load(connection)?;
+            for (draft, row) in drafts.iter_mut().zip(chunk) {
+                if draft.plan.is_idle() {
+                    continue;
+                }
+                if revision(connection, draft)? != draft.place.map(|(_, revision)| revision) {
+                    // Someone wrote to this customer since it was read.
+                    *draft = self::draft(planner, row, rows::load(connection, &row.customer_id)?, as_of)?;
+                }
+                rows::write(connection, &mut names, &draft.customer_id, draft.place, &draft.plan)?;
+            }
+            if let Some(happened) = happened {
+                Clock::Happened.advance(connection, happened)?;
+                Clock::Known.advance(connection, happened)?;
+            }
+            Ok(())
+        })?;
+    }
+    drafts.iter().for_each(|draft| count(draft, summary));
+    Ok(())
+}
+
+fn draft(planner: &Planner<'_>, row: &BatchRow, stored: Option<Stored>, as_of: Micros) -> Result<Draft, Error> {
+    let held = stored.as_ref().map(|stored| &stored.held);
+    let plan = planner.plan(&row.customer_id, held, Addition::Merge(&row.history), as_of)?;
+    let place = stored.as_ref().map(|stored| (stored.profile, stored.revision));
+    Ok(Draft { customer_id: row.customer_id.clone(), place, plan })
+}
+
+/// The present revision of a customer, if there is one.
+fn revision(connection: &Connection, draft: &Draft) -> Inner<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT revision FROM profiles WHERE customer_id = ?1")?;
+    Ok(statement.query_row([&draft.customer_id], |row| row.get(0)).optional()?)
+}
+
+fn count(draft: &Draft, summary: &mut BatchSummary) {
+    let plan = &draft.plan;
+    summary.customers += 1;
+    summary.tags_changed += plan.changed.len() as u64;
+    if let Some(cause) = plan.not_scored {
+        *summary.not_scored.entry(cause.code().to_owned()).or_default() += 1;
+    }
+    let counter = match draft.place {
+        _ if plan.newer_in_store => &mut summary.newer_in_store,
+        None => &mut summary.inserted,
+        Some(_) if plan.is_idle() => &mut summary.unchanged,
+        Some(_) => &mut summary.updated,
+    };
+    *counter += 1;
+}

@@ -1,0 +1,112 @@
+//! Taking events in.
+
+use std::collections::{BTreeMap, HashMap};
+
+use homing_datasets::{Event, Micros};
+use rayon::prelude::*;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Inner;
+use super::rows::{self, Clock, Stored, TagNames};
+use crate::profiles::plan::{Addition, Plan, Planner, fingerprint};
+use crate::profiles::{Changed, Error, Fate, Incoming, Intake};
+
+/// The new events of one customer, as positions among the incoming ones.
+struct Touched<'a> {
+    customer_id: &'a str,
+    stored: Option<Stored>,
+    events: Vec<usize>,
+}
+
+pub(super) fn take_in(
+    connection: &Connection,
+    planner: &Planner<'_>,
+    incoming: &[Incoming],
+    not_before: Micros,
+) -> Inner<Intake> {
+    let prints: Vec<[u8; 16]> = incoming.iter().map(print).collect();
+    let fates = fates(connection, incoming, &prints)?;
+    let mut by_customer: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, one) in incoming.iter().enumerate().filter(|(at, _)| fates[*at] == Fate::Accepted) {
+        by_customer.entry(&one.customer_id).or_default().push(at);
+    }
+    if by_customer.is_empty() {
+        return Ok(Intake { fates, changed: Vec::new() });
+    }
+
+    let accepted = || by_customer.values().flatten().map(|&at| &incoming[at].event);
+    if let Some(latest) = accepted().map(|event| event.occurred_at).max() {
+        Clock::Happened.advance(connection, latest)?;
+    }
+    if let Some(latest) = accepted().map(|event| event.recorded_at).max() {
+        Clock::Known.advance(connection, latest)?;
+    }
+    let clock = Clock::Known.read(connection)?.map_or(not_before, |clock| clock.max(not_before));
+
+    let touched = by_customer
+        .into_iter()
+        .map(|(customer_id, events)| {
+            Ok(Touched { customer_id, stored: rows::load(connection, customer_id)?, events })
+        })
+        .collect::<Inner<Vec<_>>>()?;
+    let plans = touched
+        .par_iter()
+        .map(|one| {
+            let events: Vec<Event> = one.events.iter().map(|&at| incoming[at].event.clone()).collect();
+            let held = one.stored.as_ref().map(|stored| &stored.held);
+            let as_of = held.map_or(clock, |held| held.as_of.max(clock));
+            planner.plan(one.customer_id, held, Addition::Events(events), as_of)
+        })
+        .collect::<Result<Vec<Plan>, Error>>()?;
+
+    let mut names = TagNames::load(connection)?;
+    let mut changed = Vec::new();
+    for (one, plan) in touched.iter().zip(plans) {
+        let place = one.stored.as_ref().map(|stored| (stored.profile, stored.revision));
+        let profile = rows::write(connection, &mut names, one.customer_id, place, &plan)?;
+        for &at in &one.events {
+            connection
+                .prepare_cached("INSERT INTO event_ids (event_id, fingerprint, profile) VALUES (?1, ?2, ?3)")?
+                .execute(params![incoming[at].event_id, prints[at], profile])?;
+        }
+        if !plan.changed.is_empty() {
+            changed.push(Changed { customer_id: one.customer_id.to_owned(), tags: plan.changed });
+        }
+    }
+    Ok(Intake { fates, changed })
+}
+
+/// What becomes of each event, given what is stored and what came before it among the incoming.
+fn fates(connection: &Connection, incoming: &[Incoming], prints: &[[u8; 16]]) -> Inner<Vec<Fate>> {
+    let mut statement = connection.prepare_cached("SELECT fingerprint FROM event_ids WHERE event_id = ?1")?;
+    let mut seen: HashMap<&str, [u8; 16]> = HashMap::new();
+    let mut fates = Vec::with_capacity(incoming.len());
+    for (one, print) in incoming.iter().zip(prints) {
+        let before = match seen.get(one.event_id.as_str()) {
+            Some(before) => Some(*before),
+            None => statement.query_row([&one.event_id], |row| row.get(0)).optional()?,
+        };
+        fates.push(match before {
+            None => Fate::Accepted,
+            Some(before) if before == *print => Fate::Duplicate,
+            Some(_) => Fate::Conflict,
+        });
+        seen.entry(&one.event_id).or_insert(before.unwrap_or(*print));
+    }
+    Ok(fates)
+}
+
+/// The fingerprint of an event's content: customer and every field.
+fn print(one: &Incoming) -> [u8; 16] {
+    let event = &one.event;
+    let present = |text: &Option<String>| [u8::from(text.is_some())];
+    let texts = [&event.order, &event.product, &event.category, &event.channel, &event.promotion];
+    let flags = texts.map(present).concat();
+    let (happened, recorded) = (event.occurred_at.to_le_bytes(), event.recorded_at.to_le_bytes());
+    let (amount, quantity) = (event.amount.to_bits().to_le_bytes(), event.quantity.to_bits().to_le_bytes());
+    let kind = [event.kind as u8];
+    let fixed: [&[u8]; 7] =
+        [one.customer_id.as_bytes(), &happened, &recorded, &kind, &amount, &quantity, &flags];
+    let texts = texts.map(|text| text.as_deref().unwrap_or_default().as_bytes());
+    fingerprint(fixed.into_iter().chain(texts)).to_le_bytes()
+}

@@ -1,0 +1,203 @@
+//! The profile store in one SQLite file: embedded, the default.
+//!
+//! One connection writes, behind a lock; readers have connections of their own and, thanks to the write-ahead
+//! log, never wait for the writer. A write is synced to disk before it is acknowledged.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use homing_datasets::{History, Micros, Zone};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{
+    BatchRow, BatchSummary, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals, plan,
+};
+
+mod batch;
+mod intake;
+mod list;
+mod read;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+/// How long a write waits for another process to let go of the file.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Read connections that are kept open for the next reader.
+const IDLE_READERS: usize = 8;
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 64;
+
+/// A profile store in a SQLite file.
+pub struct SqliteStore {
+    place: String,
+    path: PathBuf,
+    zone: Zone,
+    patience: Duration,
+    // Declared before the writer, so closed before it: whoever closes last empties the log into the file.
+    readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Connection>,
+}
+
+/// What can go wrong inside: SQLite's own errors get the store's name at the door.
+enum Fault {
+    Sql(rusqlite::Error),
+    Known(Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Fault::Sql(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Fault::Known(error)
+    }
+}
+
+type Inner<T> = Result<T, Fault>;
+
+impl SqliteStore {
+    /// Opens the store in this file, making it where there is none yet.
+    ///
+    /// # Errors
+    /// [`Error`] that says why the file cannot be used: locked, read-only, of a newer homing, of another program.
+    pub fn open(path: impl AsRef<Path>, zone: Zone) -> Result<Self, Error> {
+        Self::open_with(path.as_ref(), zone, PATIENCE)
+    }
+
+    fn open_with(path: &Path, zone: Zone, patience: Duration) -> Result<Self, Error> {
+        let place = format!("sqlite:{}", path.display());
+        let writer = open_writer(path, &place, patience).map_err(|fault| match fault {
+            Fault::Known(error) => error,
+            Fault::Sql(error) => schema::translate(&error, path, &place),
+        })?;
+        let (writer, readers) = (Mutex::new(writer), Mutex::default());
+        Ok(SqliteStore { place, path: path.to_owned(), zone, patience, writer, readers })
+    }
+
+    fn known(&self, fault: Fault) -> Error {
+        match fault {
+            Fault::Known(error) => error,
+            Fault::Sql(error) => schema::translate(&error, &self.path, &self.place),
+        }
+    }
+
+    /// Runs reads that see one state of the store.
+    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Inner<T>) -> Result<T, Error> {
+        let idle = locked(&self.readers).pop();
+        let run = || -> Inner<(T, Connection)> {
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => open_reader(&self.path, self.patience)?,
+            };
+            let transaction = connection.transaction()?;
+            let result = work(&transaction)?;
+            transaction.finish()?;
+            Ok((result, connection))
+        };
+        let (result, connection) = run().map_err(|fault| self.known(fault))?;
+        let mut readers = locked(&self.readers);
+        if readers.len() < IDLE_READERS {
+            readers.push(connection);
+        }
+        Ok(result)
+    }
+
+    /// Runs one transaction that writes. When it returns, what it wrote is on disk; when it fails, nothing is.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Inner<T>) -> Result<T, Error> {
+        let mut writer = locked(&self.writer);
+        let run = || -> Inner<T> {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        };
+        run().map_err(|fault| self.known(fault))
+    }
+
+    fn planner<'a>(&'a self, score: &'a Scorer<'a>) -> plan::Planner<'a> {
+        plan::Planner { store: &self.place, zone: self.zone, score }
+    }
+}
+
+fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(patience)?;
+    // SQLite opens a file that it may not write as if nothing were wrong.
+    if connection.is_readonly("main")? {
+        return Err(Fault::Known(Error::ReadOnly(place.to_owned())));
+    }
+    schema::prepare(&mut connection, place)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 8_192)?;
+    connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn open_reader(path: &Path, patience: Duration) -> Inner<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(patience)?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// The lock's content; a panic of another holder left no half-done work, because its transaction was rolled back.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store for SqliteStore {
+    fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
+        let planner = self.planner(score);
+        self.write(|transaction| intake::take_in(transaction, &planner, events, not_before))
+    }
+
+    fn write_batch(
+        &self,
+        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
+        as_of: Micros,
+        score: &Scorer<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error> {
+        batch::write_batch(self, rows, as_of, score, progress)
+    }
+
+    fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
+        self.read(|connection| read::profile(connection, self, customer_id))
+    }
+
+    fn history(&self, customer_id: &str) -> Result<Option<History>, Error> {
+        let bytes = self.read(|connection| read::history(connection, customer_id))?;
+        bytes.map(|bytes| plan::decode(&self.place, customer_id, &bytes)).transpose()
+    }
+
+    fn list(&self, listing: &Listing) -> Result<Page, Error> {
+        self.read(|connection| list::list(connection, self, listing))
+    }
+
+    fn totals(&self) -> Result<Totals, Error> {
+        self.read(read::totals)
+    }
+
+    fn ready(&self) -> Result<(), Error> {
+        if !self.path.exists() {
+            let detail = "the file is gone".to_owned();
+            return Err(Error::Database { store: self.place.clone(), detail });
+        }
+        self.read(|connection| Ok(connection.query_row("SELECT count(*) FROM settings", [], |_| Ok(()))?))?;
+        // A transaction that takes the right to write, and leaves it.
+        self.write(|_| Ok(()))
+    }
+}

@@ -1,0 +1,272 @@
+//! Rows as the writers read and write them.
+
+use std::collections::HashMap;
+
+use homing_datasets::Micros;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::Inner;
+use crate::profiles::Layer;
+use crate::profiles::plan::{Held, HeldTag, NewHistory, NewScore, Origin, Plan};
+
+/// What the store holds of one customer, and where.
+pub(super) struct Stored {
+    pub profile: i64,
+    /// Grows with every write to the customer.
+    pub revision: i64,
+    pub held: Held,
+}
+
+/// Reads what the store holds of a customer.
+pub(super) fn load(connection: &Connection, customer_id: &str) -> Inner<Option<Stored>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT profile, revision, as_of, scored_at, model, prediction, bytes
+         FROM profiles JOIN histories USING (profile) WHERE customer_id = ?1",
+    )?;
+    let stored = statement
+        .query_row([customer_id], |row| {
+            Ok(Stored {
+                profile: row.get(0)?,
+                revision: row.get(1)?,
+                held: Held {
+                    as_of: row.get(2)?,
+                    scored_at: row.get(3)?,
+                    model: row.get(4)?,
+                    prediction: row.get(5)?,
+                    history: row.get(6)?,
+                    tags: Vec::new(),
+                },
+            })
+        })
+        .optional()?;
+    let Some(mut stored) = stored else { return Ok(None) };
+    stored.held.tags = tags(connection, stored.profile)?;
+    Ok(Some(stored))
+}
+
+/// The tags of a profile, by name.
+pub(super) fn tags(connection: &Connection, profile: i64) -> Inner<Vec<HeldTag>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, value, layer, confidence, expires_after, model, as_of, scored_at
+         FROM tags JOIN tag_names USING (tag) WHERE profile = ?1",
+    )?;
+    let tags = statement.query_map([profile], tag)?.collect::<Result<_, _>>()?;
+    Ok(tags)
+}
+
+fn tag(row: &Row<'_>) -> rusqlite::Result<HeldTag> {
+    let layer: String = row.get(2)?;
+    let origin = match row.get::<_, Option<String>>(5)? {
+        None => None,
+        Some(model) => Some(Origin { model, as_of: row.get(6)?, scored_at: row.get(7)? }),
+    };
+    Ok(HeldTag {
+        name: row.get(0)?,
+        value: row.get(1)?,
+        layer: Layer::from_name(&layer).unwrap_or(Layer::Dynamic),
+        confidence: row.get(3)?,
+        expires_after: row.get(4)?,
+        origin,
+    })
+}
+
+/// The numbers by which `tags` knows the names.
+pub(super) struct TagNames(HashMap<String, (i64, Layer)>);
+
+impl TagNames {
+    pub fn load(connection: &Connection) -> Inner<Self> {
+        let mut statement = connection.prepare_cached("SELECT name, tag, layer FROM tag_names")?;
+        let names = statement.query_map([], |row| {
+            let layer: String = row.get(2)?;
+            Ok((row.get(0)?, (row.get(1)?, Layer::from_name(&layer).unwrap_or(Layer::Dynamic))))
+        })?;
+        Ok(TagNames(names.collect::<Result<_, _>>()?))
+    }
+
+    /// The number of a name; makes one, and corrects the layer, where need be.
+    fn number(&mut self, connection: &Connection, name: &str, layer: Layer) -> Inner<i64> {
+        if let Some(&(number, known)) = self.0.get(name)
+            && known == layer
+        {
+            return Ok(number);
+        }
+        let number = connection.query_row(
+            "INSERT INTO tag_names (name, layer) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET layer = excluded.layer RETURNING tag",
+            params![name, layer.name()],
+            |row| row.get(0),
+        )?;
+        self.0.insert(name.to_owned(), (number, layer));
+        Ok(number)
+    }
+}
+
+/// Writes what a plan says. `stored` is the row that the plan was made for: its number and revision.
+pub(super) fn write(
+    connection: &Connection,
+    names: &mut TagNames,
+    customer_id: &str,
+    stored: Option<(i64, i64)>,
+    plan: &Plan,
+) -> Inner<Option<i64>> {
+    let profile = match (stored, &plan.history, &plan.score) {
+        (None, Some(history), Some(score)) => insert(connection, customer_id, history, score)?,
+        // A customer unseen before always comes with a history and a score.
+        (None, _, _) => return Ok(None),
+        (Some((profile, revision)), history, score) => {
+            if let Some(history) = history {
+                update_history(connection, profile, revision, history)?;
+            }
+            if let Some(score) = score {
+                update_score(connection, profile, revision, score)?;
+            }
+            profile
+        }
+    };
+    for tag in &plan.set {
+        set(connection, profile, names.number(connection, &tag.name, tag.layer)?, tag)?;
+    }
+    for name in &plan.remove {
+        connection
+            .prepare_cached("DELETE FROM tags WHERE profile = ?1 AND tag = (SELECT tag FROM tag_names WHERE name = ?2)")?
+            .execute(params![profile, name])?;
+    }
+    Ok(Some(profile))
+}
+
+fn insert(connection: &Connection, customer_id: &str, history: &NewHistory, score: &NewScore) -> Inner<i64> {
+    let [churn_risk, value_at_risk, clv] = columns(score);
+    let n = history.numbers;
+    connection
+        .prepare_cached(
+            "INSERT INTO profiles (customer_id, revision, churn_risk, value_at_risk, clv, not_scored, model, as_of,
+                 scored_at, prediction, events, purchases, orders, spend, first_purchase_at, last_purchase_at)
+             VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        )?
+        .execute(params![
+            customer_id,
+            churn_risk,
+            value_at_risk,
+            clv,
+            score.not_scored.map(homing_models::NotScored::code),
+            &*score.provenance.model,
+            score.provenance.as_of,
+            score.provenance.scored_at,
+            score.prediction,
+            n.events as i64,
+            n.purchases as i64,
+            n.orders as i64,
+            n.spend,
+            n.first_purchase_at,
+            n.last_purchase_at,
+        ])?;
+    let profile = connection.last_insert_rowid();
+    connection
+        .prepare_cached("INSERT INTO histories (profile, bytes) VALUES (?1, ?2)")?
+        .execute(params![profile, history.bytes])?;
+    Ok(profile)
+}
+
+fn update_history(connection: &Connection, profile: i64, revision: i64, history: &NewHistory) -> Inner<()> {
+    let n = history.numbers;
+    connection
+        .prepare_cached(
+            "UPDATE profiles SET revision = ?2, events = ?3, purchases = ?4, orders = ?5, spend = ?6,
+                 first_purchase_at = ?7, last_purchase_at = ?8 WHERE profile = ?1",
+        )?
+        .execute(params![
+            profile,
+            revision + 1,
+            n.events as i64,
+            n.purchases as i64,
+            n.orders as i64,
+            n.spend,
+            n.first_purchase_at,
+            n.last_purchase_at,
+        ])?;
+    connection
+        .prepare_cached("UPDATE histories SET bytes = ?2 WHERE profile = ?1")?
+        .execute(params![profile, history.bytes])?;
+    Ok(())
+}
+
+fn update_score(connection: &Connection, profile: i64, revision: i64, score: &NewScore) -> Inner<()> {
+    let [churn_risk, value_at_risk, clv] = columns(score);
+    connection
+        .prepare_cached(
+            "UPDATE profiles SET revision = ?2, churn_risk = ?3, value_at_risk = ?4, clv = ?5, not_scored = ?6,
+                 model = ?7, as_of = ?8, scored_at = ?9, prediction = ?10 WHERE profile = ?1",
+        )?
+        .execute(params![
+            profile,
+            revision + 1,
+            churn_risk,
+            value_at_risk,
+            clv,
+            score.not_scored.map(homing_models::NotScored::code),
+            &*score.provenance.model,
+            score.provenance.as_of,
+            score.provenance.scored_at,
+            score.prediction,
+        ])?;
+    Ok(())
+}
+
+fn columns(score: &NewScore) -> [Option<f64>; 3] {
+    score.numbers.map_or([None; 3], |numbers| numbers.map(Some))
+}
+
+fn set(connection: &Connection, profile: i64, number: i64, tag: &HeldTag) -> Inner<()> {
+    let origin = tag.origin.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT INTO tags (profile, tag, value, confidence, expires_after, model, as_of, scored_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (profile, tag) DO UPDATE SET value = excluded.value, confidence = excluded.confidence,
+                 expires_after = excluded.expires_after, model = excluded.model, as_of = excluded.as_of,
+                 scored_at = excluded.scored_at",
+        )?
+        .execute(params![
+            profile,
+            number,
+            tag.value,
+            tag.confidence,
+            tag.expires_after,
+            origin.map(|o| &o.model),
+            origin.map(|o| o.as_of),
+            origin.map(|o| o.scored_at),
+        ])?;
+    Ok(())
+}
+
+/// The latest instant at which something happened or (`known`) became known.
+#[derive(Clone, Copy)]
+pub(super) enum Clock {
+    Happened,
+    Known,
+}
+
+impl Clock {
+    fn name(self) -> &'static str {
+        match self {
+            Clock::Happened => "happened_until",
+            Clock::Known => "known_until",
+        }
+    }
+
+    pub fn read(self, connection: &Connection) -> Inner<Option<Micros>> {
+        let mut statement = connection.prepare_cached("SELECT value FROM settings WHERE name = ?1")?;
+        Ok(statement.query_row([self.name()], |row| row.get(0)).optional()?)
+    }
+
+    /// Sets the clock forward; never back.
+    pub fn advance(self, connection: &Connection, to: Micros) -> Inner<()> {
+        connection
+            .prepare_cached(
+                "INSERT INTO settings (name, value) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > value",
+            )?
+            .execute(params![self.name(), to])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! The tables, and how an older file becomes a present one.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+use super::{Fault, Inner};
+use crate::profiles::Error;
+
+/// Marks the file as homing's (`PRAGMA application_id`): "homi" in ASCII.
+const APPLICATION: i64 = 0x686f_6d69;
+
+/// One step a schema version: `MIGRATIONS[n]` makes version n + 1 of version n.
+const MIGRATIONS: &[&str] = &[
+    // Version 1. A profile has a number of its own, so that the many rows of `tags` stay small.
+    //
+    // Tags take model, as_of and scored_at from their profile; only a tag that outlives its score has its own.
+    // So a nightly run writes one row a customer and the tags whose value changed, not every tag.
+    "CREATE TABLE profiles (
+        profile INTEGER PRIMARY KEY,
+        customer_id TEXT NOT NULL UNIQUE,
+        revision INTEGER NOT NULL,
+        churn_risk REAL,
+        value_at_risk REAL,
+        clv REAL,
+        not_scored TEXT,
+        model TEXT NOT NULL,
+        as_of INTEGER NOT NULL,
+        scored_at INTEGER NOT NULL,
+        events INTEGER NOT NULL,
+        purchases INTEGER NOT NULL,
+        orders INTEGER NOT NULL,
+        spend REAL NOT NULL,
+        first_purchase_at INTEGER,
+        last_purchase_at INTEGER,
+        prediction TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX profiles_by_value_at_risk ON profiles (value_at_risk DESC, customer_id);
+    CREATE INDEX profiles_by_churn_risk ON profiles (churn_risk DESC, customer_id);
+    CREATE INDEX profiles_by_clv ON profiles (clv DESC, customer_id);
+
+    CREATE TABLE histories (
+        profile INTEGER PRIMARY KEY REFERENCES profiles,
+        bytes BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE tag_names (
+        tag INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        layer TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE tags (
+        profile INTEGER NOT NULL REFERENCES profiles,
+        tag INTEGER NOT NULL REFERENCES tag_names,
+        value TEXT NOT NULL,
+        confidence REAL,
+        expires_after INTEGER,
+        model TEXT,
+        as_of INTEGER,
+        scored_at INTEGER,
+        PRIMARY KEY (profile, tag)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX tags_by_value ON tags (tag, value, profile);
+
+    CREATE TABLE event_ids (
+        event_id TEXT PRIMARY KEY,
+        fingerprint BLOB NOT NULL,
+        profile INTEGER NOT NULL REFERENCES profiles
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE settings (
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+];
+
+/// Makes sure that the file is ours and has the present schema. A foreign or newer file is left as it is.
+pub(super) fn prepare(connection: &mut Connection, store: &str) -> Inner<()> {
+    let (ours, version) = identify(connection, store)?;
+    if ours && version == known() {
+        return Ok(());
+    }
+    // Another process may be at it at the same moment: look again once the file is ours alone.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (ours, version) = identify(&transaction, store)?;
+    if !ours {
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+    }
+    for step in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", known())?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn known() -> i64 {
+    MIGRATIONS.len() as i64
+}
+
+/// Whether the file is homing's already (else it is empty), and the version of its schema.
+fn identify(connection: &Connection, store: &str) -> Inner<(bool, i64)> {
+    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let version = number("user_version")?;
+    let application = number("application_id")?;
+    if application == APPLICATION {
+        if version > known() {
+            let store = store.to_owned();
+            return Err(Fault::Known(Error::TooNew { store, found: version, known: known() }));
+        }
+        return Ok((true, version));
+    }
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != 0 || version != 0 || objects != 0 {
+        let detail = "the file is a database of another program; name another file".to_owned();
+        return Err(Fault::Known(Error::Database { store: store.to_owned(), detail }));
+    }
+    Ok((false, 0))
+}
+
+/// Why SQLite cannot open a file, in words that help; it says no more than "unable to open database file".
+pub(super) fn explain_unopened(path: &Path, store: &str) -> Error {
+    let database = |detail: String| Error::Database { store: store.to_owned(), detail };
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return database(format!("there is no folder {}; make it first", folder.display()));
+    }
+    if path.is_dir() {
+        return database("this is a folder; name a file in it".to_owned());
+    }
+    match std::fs::OpenOptions::new().append(true).open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => refused(&e, store).unwrap_or_else(|| database(e.to_string())),
+        // The file can be written or is not there yet: then it is its folder that cannot be.
+        _ => Error::ReadOnly(store.to_owned()),
+    }
+}
+
+fn refused(error: &std::io::Error, store: &str) -> Option<Error> {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem).then(|| Error::ReadOnly(store.to_owned()))
+}
+
+/// The error of a store for what SQLite says.
+pub(super) fn translate(error: &rusqlite::Error, path: &Path, store: &str) -> Error {
+    let detail = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => return Error::Locked(store.to_owned()),
+        Some(ErrorCode::ReadOnly) => return Error::ReadOnly(store.to_owned()),
+        Some(ErrorCode::CannotOpen) => return explain_unopened(path, store),
+        Some(ErrorCode::NotADatabase) => "the file is no SQLite database; name another file".to_owned(),
+        Some(ErrorCode::DatabaseCorrupt) => format!("{error}; restore the file from a backup"),
+        Some(ErrorCode::DiskFull) => "the disk is full; make room and try again".to_owned(),
+        _ => error.to_string(),
+    };
+    Error::Database { store: store.to_owned(), detail }
+}

@@ -1,0 +1,298 @@
+//! What is SQLite's own: files, locks, damage, schema versions.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::SqliteStore;
+use crate::profiles::conformance::{batch, buy, conforms, incoming, row, score};
+use crate::profiles::{self, BatchRow, BatchSummary, Error, Fate, Listing, Scored, Sort, Store};
+
+fn open(folder: &TempDir) -> SqliteStore {
+    SqliteStore::open(folder.path().join("profiles.db"), Zone::default()).unwrap()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn message(result: Result<impl Sized, Error>) -> String {
+    result.err().unwrap().to_string()
+}
+
+#[test]
+fn it_conforms() {
+    let mut folders = Vec::new();
+    conforms(|| {
+        folders.push(folder());
+        Arc::new(open(&folders[folders.len() - 1]))
+    });
+}
+
+#[test]
+fn a_place_is_sqlite_and_a_path() {
+    let folder = folder();
+    for form in ["sqlite:", "sqlite://"] {
+        let place = format!("{form}{}", folder.path().join("a.db").display());
+        profiles::open(&place, Zone::default()).unwrap().ready().unwrap();
+    }
+    assert!(folder.path().join("a.db").is_file());
+    for wrong in ["", "profiles.db", "sqlite:", "sqlite://", "sqlite::memory:", "redis://localhost"] {
+        let error = message(profiles::open(wrong, Zone::default()));
+        assert!(error.contains("names no profile store"), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_reopening() {
+    let folder = folder();
+    let store = open(&folder);
+    store.take_in(&[incoming("e1", "c", buy(DAY, 4.0))], Micros::MIN, &score).unwrap();
+    let before = store.profile("c").unwrap();
+    // Copied while open, as after a crash: the write-ahead log holds what the file does not.
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["profiles.db", "profiles.db-wal"] {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    drop(store);
+    for folder in [folder, copy] {
+        let store = open(&folder);
+        assert_eq!(store.profile("c").unwrap(), before);
+        assert_eq!(store.take_in(&[incoming("e1", "c", buy(DAY, 4.0))], 0, &score).unwrap().fates, [Fate::Duplicate]);
+    }
+}
+
+#[test]
+fn acknowledged_writes_are_synced() {
+    let folder = folder();
+    let store = open(&folder);
+    let writer = super::locked(&store.writer);
+    let pragma = |name: &str| writer.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
+    assert_eq!(pragma("synchronous"), 2i64.into());
+    assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
+}
+
+#[test]
+fn a_store_that_another_process_holds_is_locked_and_still_readable() {
+    let folder = folder();
+    let path = folder.path().join("profiles.db");
+    let store = SqliteStore::open_with(&path, Zone::default(), Duration::from_millis(50)).unwrap();
+    store.take_in(&[incoming("e1", "c", buy(DAY, 4.0))], 0, &score).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let started = Instant::now();
+    assert!(matches!(store.take_in(&[incoming("e2", "c", buy(DAY, 4.0))], 0, &score), Err(Error::Locked(_))));
+    assert!(matches!(store.ready(), Err(Error::Locked(_))));
+    let rows = vec![row("d", vec![buy(DAY, 1.0)])];
+    let batch = store.write_batch(&mut rows.into_iter(), DAY, &score, &|_| ());
+    assert!(matches!(batch, Err(Error::Locked(_))));
+    assert!(started.elapsed() < Duration::from_secs(5), "the wait has a limit");
+    assert_eq!(store.profile("c").unwrap().unwrap().history.events, 1);
+    other.execute_batch("COMMIT").unwrap();
+    store.ready().unwrap();
+    assert_eq!(store.take_in(&[incoming("e2", "c", buy(DAY, 4.0))], 0, &score).unwrap().fates, [Fate::Accepted]);
+}
+
+#[test]
+fn reads_do_not_wait_for_the_writer() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)])], 2 * DAY);
+    let read_while_scoring = |id: &str, history: &History, as_of: Micros| -> Scored {
+        // A deadlock or a wait here would never end, or end in `Locked`.
+        assert_eq!(store.profile("c").unwrap().unwrap().history.events, 1);
+        assert_eq!(store.list(&Listing { limit: 5, ..Listing::default() }).unwrap().profiles.len(), 1);
+        score(id, history, as_of)
+    };
+    store.take_in(&[incoming("e1", "c", buy(3 * DAY, 4.0))], 0, &read_while_scoring).unwrap();
+    assert_eq!(store.profile("c").unwrap().unwrap().history.events, 2);
+}
+
+#[test]
+fn a_batch_sees_what_came_in_while_it_scored() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)])], 2 * DAY);
+    let once = std::sync::Once::new();
+    let interrupted = |id: &str, history: &History, as_of: Micros| -> Scored {
+        once.call_once(|| {
+            let events = [incoming("e1", "c", buy(2 * DAY, 8.0)), incoming("e2", "d", buy(DAY, 16.0))];
+            store.take_in(&events, 0, &score).unwrap();
+        });
+        score(id, history, as_of)
+    };
+    let rows = vec![row("c", vec![buy(DAY, 4.0), buy(0, 1.0)]), row("d", vec![buy(0, 2.0)])];
+    let summary = store.write_batch(&mut rows.into_iter(), 3 * DAY, &interrupted, &|_| ()).unwrap();
+    let expected = BatchSummary { customers: 2, updated: 2, tags_changed: 2, ..BatchSummary::default() };
+    assert_eq!(summary, expected);
+    for (id, clv) in [("c", 13.0), ("d", 18.0)] {
+        let profile = store.profile(id).unwrap().unwrap();
+        assert_eq!((&profile.prediction["clv"], profile.history.spend), (&clv.into(), clv));
+    }
+}
+
+#[test]
+fn a_read_only_store_says_so() {
+    let folder = folder();
+    let path = folder.path().join("profiles.db");
+    let store = open(&folder);
+    super::locked(&store.writer).pragma_update(None, "query_only", true).unwrap();
+    let events = [incoming("e1", "c", buy(DAY, 4.0))];
+    assert!(matches!(store.take_in(&events, 0, &score), Err(Error::ReadOnly(_))));
+    drop(store);
+
+    let lock = |path: &Path, readonly: bool| {
+        let mut permissions = std::fs::metadata(path).unwrap().permissions();
+        permissions.set_readonly(readonly);
+        std::fs::set_permissions(path, permissions).unwrap();
+    };
+    lock(&path, true);
+    let root = std::fs::OpenOptions::new().append(true).open(&path).is_ok();
+    // The superuser writes everywhere: there is nothing to refuse.
+    if !root {
+        let error = message(SqliteStore::open(&path, Zone::default()));
+        assert!(error.contains("is read-only"), "{error}");
+        lock(&path, false);
+        lock(folder.path(), true);
+        for name in ["profiles.db", "new.db"] {
+            let error = message(SqliteStore::open(folder.path().join(name), Zone::default()));
+            assert!(error.contains("is read-only"), "{name}: {error}");
+        }
+    }
+    lock(&path, false);
+    lock(folder.path(), false);
+}
+
+#[test]
+fn a_file_that_cannot_be_a_store_is_named_and_left_alone() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let refused = |name: &str| message(SqliteStore::open(at(name), Zone::default()));
+
+    std::fs::write(at("text.db"), "customer_id,occurred_at,amount\n".repeat(100)).unwrap();
+    let before = std::fs::read(at("text.db")).unwrap();
+    assert!(refused("text.db").contains("text.db: the file is no SQLite database"));
+    assert_eq!(std::fs::read(at("text.db")).unwrap(), before);
+
+    Connection::open(at("foreign.db")).unwrap().execute_batch("CREATE TABLE members (id)").unwrap();
+    let before = std::fs::read(at("foreign.db")).unwrap();
+    assert!(refused("foreign.db").contains("database of another program"));
+    assert_eq!(std::fs::read(at("foreign.db")).unwrap(), before);
+
+    assert!(refused("missing/profiles.db").contains("there is no folder"));
+    std::fs::create_dir(at("folder.db")).unwrap();
+    assert!(refused("folder.db").contains("this is a folder"));
+
+    // An empty file is as good as none.
+    std::fs::write(at("empty.db"), "").unwrap();
+    SqliteStore::open(at("empty.db"), Zone::default()).unwrap().ready().unwrap();
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    let folder = folder();
+    drop(open(&folder));
+    let path = folder.path().join("profiles.db");
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = SqliteStore::open(&path, Zone::default()).err().unwrap();
+    assert!(matches!(error, Error::TooNew { found: 99, .. }), "{error}");
+    let version = Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    assert_eq!(version.unwrap(), 99);
+}
+
+#[test]
+fn many_may_open_a_new_store_at_once() {
+    let folder = folder();
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let folder = &folder;
+            scope.spawn(move || {
+                let store = open(folder);
+                let (event, customer) = (format!("e{n}"), format!("c{n}"));
+                store.take_in(&[incoming(&event, &customer, buy(DAY, 1.0))], 0, &score).unwrap();
+            });
+        }
+    });
+    assert_eq!(open(&folder).totals().unwrap().profiles, 8);
+}
+
+#[test]
+fn a_damaged_history_is_named_and_nothing_is_written_over_it() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)]), row("d", vec![buy(DAY, 4.0)])], 2 * DAY);
+    super::locked(&store.writer)
+        .execute("UPDATE histories SET bytes = x'00ff00' WHERE profile = (SELECT profile FROM profiles WHERE customer_id = 'c')", [])
+        .unwrap();
+    let damaged = |result: Result<(), Error>| {
+        let error = message(result);
+        assert!(error.contains("damaged data for customer `c`") && error.contains("restore it from a backup"), "{error}");
+    };
+    damaged(store.history("c").map(drop));
+    damaged(store.take_in(&[incoming("e0", "d", buy(DAY, 1.0)), incoming("e1", "c", buy(DAY, 1.0))], 0, &score).map(drop));
+    let rows = vec![row("c", vec![buy(DAY, 4.0)])];
+    damaged(store.write_batch(&mut rows.into_iter(), 2 * DAY, &score, &|_| ()).map(drop));
+    // The profile and other customers can still be read; of the failed intake nothing stayed.
+    assert_eq!(store.profile("c").unwrap().unwrap().history.events, 1);
+    assert_eq!(store.history("d").unwrap().unwrap().len(), 1);
+    assert_eq!(store.take_in(&[incoming("e0", "d", buy(DAY, 1.0))], 0, &score).unwrap().fates, [Fate::Accepted]);
+}
+
+#[test]
+fn an_unchanged_batch_does_not_touch_the_file() {
+    let folder = folder();
+    let rows = || (0..100).map(|n| row(&format!("c{n:02}"), vec![buy(n * DAY, 5.0)])).collect::<Vec<BatchRow>>();
+    let store = open(&folder);
+    batch(&store, rows(), 200 * DAY);
+    drop(store);
+    let before = std::fs::read(folder.path().join("profiles.db")).unwrap();
+    let store = open(&folder);
+    assert_eq!(batch(&store, rows(), 200 * DAY).unchanged, 100);
+    assert_eq!(std::fs::metadata(folder.path().join("profiles.db-wal")).map_or(0, |file| file.len()), 0);
+    drop(store);
+    assert_eq!(std::fs::read(folder.path().join("profiles.db")).unwrap(), before);
+}
+
+#[test]
+fn a_page_is_a_seek_not_a_scan() {
+    let folder = folder();
+    let store = open(&folder);
+    let events = |n: i64| if n % 3 == 0 { vec![Event::new(Kind::Visit, DAY, 0.0)] } else { vec![buy(DAY, n as f64)] };
+    batch(&store, (0..3_000).map(|n| row(&format!("c{n:05}"), events(n))).collect(), 9 * DAY);
+    for sort in [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::CustomerId] {
+        let mut listing = Listing { sort, limit: 500, ..Listing::default() };
+        let mut seen = 0;
+        loop {
+            let page = store.list(&listing).unwrap();
+            seen += page.profiles.len();
+            listing.cursor = page.next;
+            if listing.cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, 3_000);
+    }
+    // No prepared statement of the reader had to sort or to go through a whole table.
+    let sorts: i64 = store
+        .read(|connection| {
+            let mut sorts = 0;
+            for query in [
+                "SELECT customer_id FROM profiles p WHERE p.clv = 5.0 AND p.customer_id > 'c' ORDER BY p.clv DESC, p.customer_id LIMIT 9",
+                "SELECT customer_id FROM profiles p WHERE p.clv < 5.0 ORDER BY p.clv DESC, p.customer_id LIMIT 9",
+                "SELECT customer_id FROM profiles p WHERE p.clv IS NULL AND p.customer_id > 'c' ORDER BY p.clv DESC, p.customer_id LIMIT 9",
+                "SELECT customer_id FROM profiles p WHERE p.clv IS NOT NULL ORDER BY p.clv DESC, p.customer_id LIMIT 9",
+            ] {
+                let mut statement = connection.prepare(query)?;
+                statement.query_map([], |row| row.get::<_, String>(0))?.for_each(drop);
+                sorts += i64::from(statement.get_status(rusqlite::StatementStatus::Sort));
+                sorts += i64::from(statement.get_status(rusqlite::StatementStatus::FullscanStep));
+            }
+            Ok(sorts)
+        })
+        .unwrap();
+    assert_eq!(sorts, 0);
+}

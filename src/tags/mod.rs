@@ -1,0 +1,1 @@
+//! Tags: what a history and its scores mean in the CRM's own words.

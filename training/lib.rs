@@ -1,0 +1,4 @@
+//! homing.
+pub mod baselines;
+pub mod labels;
+pub mod metrics;
