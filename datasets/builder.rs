@@ -40,7 +40,18 @@ impl<'a> Line<'a> {
     pub fn new(kind: Kind, occurred_at: Micros, amount: f64) -> Self {
         let (order, product, category, channel, promotion) = (None, None, None, None, None);
         let (recorded_at, quantity) = (occurred_at, 1.0);
-        Line { occurred_at, recorded_at, kind, amount, quantity, order, product, category, channel, promotion }
+        Line {
+            occurred_at,
+            recorded_at,
+            kind,
+            amount,
+            quantity,
+            order,
+            product,
+            category,
+            channel,
+            promotion,
+        }
     }
 
     /// What [`Event::checked`] does, without owning the texts.
@@ -95,6 +106,8 @@ pub struct HistoriesBuilder {
     customers: Names,
     texts: Names,
     chunks: Vec<Vec<Row>>,
+    /// The codes last given in each column: an order's lines mostly stand together, so the next is often the same.
+    last: [u32; 5],
 }
 
 impl HistoriesBuilder {
@@ -111,9 +124,12 @@ impl HistoriesBuilder {
     pub(crate) fn push_checked(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error> {
         let mut codes = [0; 5];
         let texts = [line.order, line.product, line.category, line.channel, line.promotion];
-        for (code, text) in codes.iter_mut().zip(texts) {
+        for ((code, last), text) in codes.iter_mut().zip(&mut self.last).zip(texts) {
             if let Some(text) = text {
-                *code = self.texts.number(text)? + 1;
+                if *last == 0 || self.texts.get(*last - 1) != text {
+                    *last = self.texts.number(text)? + 1;
+                }
+                *code = *last;
             }
         }
         let row = Row {
@@ -148,7 +164,9 @@ impl HistoriesBuilder {
             return Ok(());
         }
         let into = |mine: &mut Names, theirs: &Names| {
-            (0..theirs.len() as u32).map(|at| mine.number(theirs.get(at))).collect::<Result<Vec<u32>, Error>>()
+            (0..theirs.len() as u32)
+                .map(|at| mine.number(theirs.get(at)))
+                .collect::<Result<Vec<u32>, Error>>()
         };
         let customers = into(&mut self.customers, &other.customers)?;
         let texts = into(&mut self.texts, &other.texts)?;
@@ -179,7 +197,7 @@ impl HistoriesBuilder {
     /// The histories of all customers. Uses all threads of the current rayon pool.
     #[must_use]
     pub fn finish(self) -> Histories {
-        let HistoriesBuilder { customers, texts, chunks } = self;
+        let HistoriesBuilder { customers, texts, chunks, .. } = self;
         // Where each customer's rows begin in `places`, which lists the rows customer by customer.
         let mut starts = vec![0usize; customers.len() + 1];
         for row in chunks.iter().flatten() {

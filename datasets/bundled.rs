@@ -23,9 +23,12 @@ mod tests {
         let cdnow = cdnow().unwrap();
         assert_eq!((cdnow.len(), cdnow.events()), (23_570, 69_659));
         let end = cdnow.last_instant().unwrap();
-        let zero = cdnow.iter().filter(|(_, history)| !history.as_of(end).amount().iter().any(|&amount| amount > 0.0));
+        let zero = cdnow
+            .iter()
+            .filter(|(_, history)| !history.as_of(end).amount().iter().any(|&amount| amount > 0.0));
         assert_eq!(cdnow.len() - zero.count(), 23_502);
-        let total: f64 = cdnow.iter().flat_map(|(_, history)| history.events()).map(|event| event.amount).sum();
+        let total: f64 =
+            cdnow.iter().flat_map(|(_, history)| history.events()).map(|event| event.amount).sum();
         // The sum of 69,659 amounts in cents; its rounding error lies far below a cent.
         assert!((total - 2_500_315.63).abs() < 0.005, "{total}");
         // 1997-01-01 to 1998-06-30.

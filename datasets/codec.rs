@@ -95,7 +95,9 @@ impl History {
 type Read<T> = Result<T, &'static str>;
 
 fn decode(bytes: &[u8]) -> Read<History> {
-    let Some((rest, version)) = bytes.strip_prefix(&MAGIC).and_then(|rest| Some((rest.get(1..)?, *rest.first()?))) else {
+    let Some((rest, version)) =
+        bytes.strip_prefix(&MAGIC).and_then(|rest| Some((rest.get(1..)?, *rest.first()?)))
+    else {
         return Err("it does not begin as a history does");
     };
     if version != VERSION {
@@ -135,7 +137,19 @@ impl<'a> Input<'a> {
         let channel = self.codes(events, names.len())?;
         let promotion = self.codes(events, names.len())?;
         let late = self.late(&occurred_at)?;
-        Ok(History { occurred_at, kind, amount, quantity, order, product, category, channel, promotion, late, names })
+        Ok(History {
+            occurred_at,
+            kind,
+            amount,
+            quantity,
+            order,
+            product,
+            category,
+            channel,
+            promotion,
+            late,
+            names,
+        })
     }
 
     fn take(&mut self, len: usize) -> Read<&'a [u8]> {
@@ -202,7 +216,8 @@ impl<'a> Input<'a> {
         let mut kinds = Vec::with_capacity(events);
         while kinds.len() < events {
             let kind = Kind::from_code(self.byte()?).ok_or("a kind is not known")?;
-            let run = usize::try_from(self.varint()?).ok().filter(|&run| run > 0 && run <= events - kinds.len());
+            let run =
+                usize::try_from(self.varint()?).ok().filter(|&run| run > 0 && run <= events - kinds.len());
             kinds.resize(kinds.len() + run.ok_or("a run of kinds does not fit")?, kind);
         }
         Ok(kinds)
@@ -250,7 +265,8 @@ impl<'a> Input<'a> {
             let at = at.and_then(|at| u32::try_from(at).ok()).ok_or("a late event is out of order")?;
             let occurred = occurred_at.get(at as usize).ok_or("a late event does not exist")?;
             let delay = i64::try_from(self.varint()?).ok().filter(|&delay| delay > 0);
-            let recorded = delay.and_then(|delay| occurred.checked_add(delay)).ok_or("a delay is out of range")?;
+            let recorded =
+                delay.and_then(|delay| occurred.checked_add(delay)).ok_or("a delay is out of range")?;
             late.push((at, recorded));
         }
         Ok(late)
@@ -325,7 +341,8 @@ mod tests {
 
     #[test]
     fn every_number_survives_to_the_bit() {
-        let amounts = [0.0, 0.1, 0.1 + 0.2, 1.0 / 3.0, 19.99, 1e12, 1e-300, 90071992547409.92, f64::MIN_POSITIVE];
+        let amounts =
+            [0.0, 0.1, 0.1 + 0.2, 1.0 / 3.0, 19.99, 1e12, 1e-300, 90071992547409.92, f64::MIN_POSITIVE];
         for amount in amounts.into_iter().flat_map(|amount| [amount, -amount]) {
             for quantity in [0.0, 1.0, -3.0, 0.1, 9_999_999.0, 1e30, -0.0] {
                 let event = Event { quantity, ..Event::new(Kind::Visit, -5, amount) };
@@ -339,7 +356,10 @@ mod tests {
 
     #[test]
     fn a_plain_purchase_takes_few_bytes() {
-        let buy = |day: i64| Event { product: Some("85123A".into()), ..Event::new(Kind::Purchase, day * DAY, 15.3) };
+        let buy = |day: i64| Event {
+            product: Some("85123A".into()),
+            ..Event::new(Kind::Purchase, day * DAY, 15.3)
+        };
         let bytes = History::from_events((14_000..14_100).map(buy).collect()).to_bytes();
         assert!(bytes.len() < 6 * 100, "{} bytes for 100 events", bytes.len());
     }

@@ -166,7 +166,9 @@ pub enum Error {
     #[error("the greatest share of rejects is {0}; give a share from 0 to 1, e.g. 0.01")]
     BadRejectShare(f64),
     /// A rejects file that cannot be written.
-    #[error("the rejects file `{path}` cannot be written: {reason}; name a file in a folder that exists and is writable")]
+    #[error(
+        "the rejects file `{path}` cannot be written: {reason}; name a file in a folder that exists and is writable"
+    )]
     RejectsFile {
         /// The file.
         path: String,
@@ -174,7 +176,9 @@ pub enum Error {
         reason: io::Error,
     },
     /// A file that is no Parquet, or damaged.
-    #[error("`{path}` cannot be read as Parquet: {reason}; it may be cut off or damaged, so write or copy it again")]
+    #[error(
+        "`{path}` cannot be read as Parquet: {reason}; it may be cut off or damaged, so write or copy it again"
+    )]
     Parquet {
         /// The file.
         path: String,
@@ -200,7 +204,9 @@ pub enum Error {
         path: String,
     },
     /// A quoted field that swallows the lines after it.
-    #[error("a quoted field in the record at line {line} of `{path}` goes on for over {lines} lines; close the quote there")]
+    #[error(
+        "a quoted field in the record at line {line} of `{path}` goes on for over {lines} lines; close the quote there"
+    )]
     OpenQuote {
         /// The file.
         path: String,
@@ -224,4 +230,5 @@ pub enum Error {
 }
 
 /// The endings that are read, for messages.
-const ENDINGS: &str = ".parquet, .pq, .csv, .tsv, .ndjson, .jsonl or .json (text also with .gz or .zst behind it)";
+const ENDINGS: &str =
+    ".parquet, .pq, .csv, .tsv, .ndjson, .jsonl or .json (text also with .gz or .zst behind it)";

@@ -103,7 +103,8 @@ impl FromIterator<(String, History)> for Histories {
 
 impl IntoIterator for Histories {
     type Item = (String, History);
-    type IntoIter = std::iter::Map<std::vec::IntoIter<(Box<str>, History)>, fn((Box<str>, History)) -> Self::Item>;
+    type IntoIter =
+        std::iter::Map<std::vec::IntoIter<(Box<str>, History)>, fn((Box<str>, History)) -> Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.customers.into_iter().map(|(id, history)| (id.into_string(), history))
@@ -131,7 +132,11 @@ mod tests {
 
     #[test]
     fn a_customer_who_comes_twice_keeps_all_events() {
-        let all = Histories::from_vec(vec![("a".into(), bought(&[5, 9])), ("b".into(), bought(&[2])), ("a".into(), bought(&[1, 5]))]);
+        let all = Histories::from_vec(vec![
+            ("a".into(), bought(&[5, 9])),
+            ("b".into(), bought(&[2])),
+            ("a".into(), bought(&[1, 5])),
+        ]);
         assert_eq!(all.get("a"), Some(&bought(&[1, 5, 5, 9])));
         assert_eq!((all.len(), all.events()), (2, 5));
         assert_eq!((all.first_instant(), all.last_instant()), (Some(DAY), Some(9 * DAY)));

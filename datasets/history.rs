@@ -72,6 +72,13 @@ impl History {
         self.occurred_at.first().copied()
     }
 
+    /// Instant of the first purchase of an amount above zero, if there is one.
+    #[must_use]
+    pub fn first_purchase(&self) -> Option<Micros> {
+        let first = (0..self.len()).find(|&i| self.kind[i] == Kind::Purchase && self.amount[i] > 0.0)?;
+        Some(self.occurred_at[first])
+    }
+
     /// What was known at `instant`: events that had happened *and* had been recorded by then.
     #[must_use]
     pub fn as_of(&self, instant: Micros) -> View<'_> {

@@ -11,12 +11,14 @@ pub mod builder;
 pub mod bundled;
 pub mod calendar;
 mod codec;
+pub mod cli;
 pub mod error;
 pub mod event;
 pub mod histories;
 pub mod history;
 mod names;
 pub mod readers;
+pub mod table;
 #[cfg(test)]
 mod testing;
 

@@ -43,6 +43,7 @@ impl Names {
     }
 }
 
+#[inline]
 fn span<'a>(text: &'a str, ends: &[usize], at: u32) -> &'a str {
     let at = at as usize;
     let start = if at == 0 { 0 } else { ends[at - 1] };

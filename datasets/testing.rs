@@ -36,7 +36,8 @@ pub(crate) fn some_events(dice: &mut Dice, count: usize) -> Vec<Event> {
 
 fn some_event(dice: &mut Dice) -> Event {
     let kind = if dice.below(3) > 0 { Kind::Purchase } else { Kind::ALL[dice.below(13) as usize] };
-    let occurred_at = dice.below(60) as i64 * DAY + if dice.below(3) == 0 { dice.below(1 << 36) as i64 } else { 0 };
+    let occurred_at =
+        dice.below(60) as i64 * DAY + if dice.below(3) == 0 { dice.below(1 << 36) as i64 } else { 0 };
     let amount = match dice.below(4) {
         0 => 0.0,
         1 => dice.below(1000) as f64,

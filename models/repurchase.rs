@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::boosting::{Booster, logit, sigmoid};
 use crate::customer::Customer;
-use crate::lifetimes::{Lifetime, LifetimeModel};
+use crate::lifetimes::{Lifetime, LifetimeModel, Recency};
 use crate::linear::Linear;
 
 /// What was learned of returns within one horizon.
@@ -41,12 +41,13 @@ pub struct Members {
 }
 
 impl Members {
-    /// The common log-odds, where `lifetime` are those of the lifetime model.
-    fn vote(&self, customer: &Customer<'_>, lifetime: f64) -> f64 {
+    /// The common log-odds of a row of features, where `lifetime` are those of the lifetime model.
+    #[must_use]
+    pub fn vote(&self, row: &[f32], lifetime: f64) -> f64 {
         let [tree, over, linear] = self.weights;
-        tree * self.tree.margin(&customer.row)
-            + over * (self.tree_over_lifetime.margin(&customer.row) + lifetime)
-            + linear * self.linear.margin(&customer.row)
+        tree * self.tree.margin(row)
+            + over * (self.tree_over_lifetime.margin(row) + lifetime)
+            + linear * self.linear.margin(row)
             + (1.0 - tree - over - linear) * lifetime
     }
 }
@@ -55,8 +56,8 @@ impl ReturnModel {
     /// The log-odds of coming back before slope and level are applied.
     #[must_use]
     pub fn vote(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> f64 {
-        let learned = lifetime_log_odds(lifetime, customer, self.learned_days);
-        self.members.as_ref().map_or(learned, |members| members.vote(customer, learned))
+        let learned = lifetime_log_odds(lifetime, customer.recency, self.learned_days);
+        self.members.as_ref().map_or(learned, |members| members.vote(&customer.row, learned))
     }
 
     /// The log-odds of coming back, but for the level.
@@ -65,8 +66,8 @@ impl ReturnModel {
         let bridge = if self.days == self.learned_days {
             0.0
         } else {
-            lifetime_log_odds(lifetime, customer, self.days)
-                - lifetime_log_odds(lifetime, customer, self.learned_days)
+            lifetime_log_odds(lifetime, customer.recency, self.days)
+                - lifetime_log_odds(lifetime, customer.recency, self.learned_days)
         };
         self.slope * self.vote(customer, lifetime) + bridge
     }
@@ -80,7 +81,7 @@ impl ReturnModel {
     /// Adds what each feature contributes to the log-odds of coming back to `out`, and returns what the
     /// lifetime model contributes against `typical`, its log-odds for a typical customer.
     pub fn explain(&self, customer: &Customer<'_>, lifetime: &Lifetime, typical: f64, out: &mut [f64]) -> f64 {
-        let own = lifetime_log_odds(lifetime, customer, self.learned_days) - typical;
+        let own = lifetime_log_odds(lifetime, customer.recency, self.learned_days) - typical;
         let Some(members) = &self.members else { return own };
         let [tree, over, linear] = members.weights;
         let mut part = vec![0.0; out.len()];
@@ -100,8 +101,8 @@ impl ReturnModel {
 
 /// The lifetime model's log-odds of a purchase within so many days.
 #[must_use]
-pub fn lifetime_log_odds(lifetime: &Lifetime, customer: &Customer<'_>, days: u32) -> f64 {
-    logit(lifetime.probability_of_purchase(customer.recency, f64::from(days)))
+pub fn lifetime_log_odds(lifetime: &Lifetime, recency: Recency, days: u32) -> f64 {
+    logit(lifetime.probability_of_purchase(recency, f64::from(days)))
 }
 
 /// One customer's probability to have come back by each day after `as_of`: R(d).

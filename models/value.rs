@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::boosting::Booster;
 use crate::customer::Customer;
 use crate::features::F;
-use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
+use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel, Recency, Spend};
 
 /// What was learned of orders and spend within one horizon, of customers who come back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,34 +40,33 @@ pub struct IfReturned {
 
 /// Orders beyond the first that the lifetime model expects of a customer who comes back within the horizon.
 #[must_use]
-pub fn lifetime_extra_orders(lifetime: &Lifetime, customer: &Customer<'_>, days: u32) -> f64 {
+pub fn lifetime_extra_orders(lifetime: &Lifetime, recency: Recency, days: u32) -> f64 {
     let days = f64::from(days);
-    let p = lifetime.probability_of_purchase(customer.recency, days);
-    let orders = lifetime.expected_orders(customer.recency, days);
+    let p = lifetime.probability_of_purchase(recency, days);
+    let orders = lifetime.expected_orders(recency, days);
     (orders / p.max(1e-9) - 1.0).clamp(1e-3, days)
 }
 
-/// The order value that Gamma-Gamma expects; over all orders, the first included.
+/// The order value that Gamma-Gamma expects of a customer whose orders, the first included, had this mean.
 #[must_use]
-pub fn order_value(money: &GammaGamma, customer: &Customer<'_>) -> f64 {
-    let frequency = customer.recency.frequency + 1;
-    money.expected_mean_spend(frequency, customer.get(F::order_value_mean))
+pub fn order_value(money: &GammaGamma, recency: Recency, mean: f64) -> f64 {
+    money.expected_mean_spend(Spend { frequency: recency.frequency + 1, mean_spend: mean })
 }
 
 impl ValueModel {
     /// Orders and spend of a customer if they come back within the horizon.
     #[must_use]
     pub fn if_returned(&self, customer: &Customer<'_>, lifetime: &Lifetime, money: &GammaGamma) -> IfReturned {
-        let learned = lifetime_extra_orders(lifetime, customer, self.learned_days);
+        let learned = lifetime_extra_orders(lifetime, customer.recency, self.learned_days);
         let asked = if self.days == self.learned_days {
             learned
         } else {
-            lifetime_extra_orders(lifetime, customer, self.days)
+            lifetime_extra_orders(lifetime, customer.recency, self.days)
         };
         let margin = |booster: &Option<Booster>| booster.as_ref().map_or(0.0, |b| b.margin(&customer.row));
         let orders = 1.0 + asked * (margin(&self.orders) + self.orders_level).clamp(-8.0, 8.0).exp();
         let spend = (1.0 + asked)
-            * order_value(money, customer)
+            * order_value(money, customer.recency, customer.get(F::order_value_mean))
             * (margin(&self.spend) + self.spend_level).clamp(-8.0, 8.0).exp();
         IfReturned { orders: orders.min(f64::from(self.days)), spend }
     }

@@ -1,5 +1,7 @@
 //! Telling the business: tags, profiles, the scoring API, the batch and the pages.
 
+pub mod api;
+pub mod cli;
 pub mod profiles;
 pub mod scoring;
 pub mod tags;

@@ -64,8 +64,10 @@ pub enum Error {
         cutoff: String,
     },
     /// Nobody had bought early enough before the cutoff to learn from.
-    #[error("nobody had bought by {days} days before {cutoff}, so there is no past window to learn from; \
-             choose a later cutoff")]
+    #[error(
+        "nobody had bought by {days} days before {cutoff}, so there is no past window to learn from; \
+             choose a later cutoff"
+    )]
     NothingToLearn {
         /// The cutoff, in the business's zone.
         cutoff: String,
@@ -315,13 +317,11 @@ impl<'a> Baselines<'a> {
         [1.0 - (1.0 - p).powf(scale), p_short, orders * scale, spend * scale]
     }
 
-    /// Bounds between groups at these quantiles of the past; equal ones are one.
+    /// Bounds between groups at these quantiles of the past. Between equal ones lies a group of nobody.
     fn edges(&self, value: impl Fn(&Summary) -> f64, quantiles: &[f64]) -> Vec<f64> {
         let mut values: Vec<f64> = self.past.iter().map(|(summary, _)| value(summary)).collect();
         values.sort_by(f64::total_cmp);
-        let mut edges: Vec<f64> = quantiles.iter().map(|&q| quantile(&values, q)).collect();
-        edges.dedup();
-        edges
+        quantiles.iter().map(|&q| quantile(&values, q)).collect()
     }
 
     /// Means of what past customers did, by cell, each shrunk to the overall mean by so many customers.

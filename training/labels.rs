@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn only_purchases_and_returns_carry_money() {
         let at = utc("2020-02-03");
-        let events = [(Kind::Nps, 9.0), (Kind::PromotionUsed, 5.0), (Kind::Purchase, 20.0), (Kind::Return, -8.0)];
+        let events =
+            [(Kind::Nps, 9.0), (Kind::PromotionUsed, 5.0), (Kind::Purchase, 20.0), (Kind::Return, -8.0)];
         let history =
             History::from_events(events.iter().map(|&(kind, amount)| Event::new(kind, at, amount)).collect());
         let label = label(&history, utc("2020-01-31"), 9, Zone::default());
@@ -129,7 +130,8 @@ mod tests {
 
     #[test]
     fn what_became_known_after_the_window_does_not_count() {
-        let late = Event { recorded_at: utc("2020-03-01"), ..Event::new(Kind::Purchase, utc("2020-02-03"), 5.0) };
+        let late =
+            Event { recorded_at: utc("2020-03-01"), ..Event::new(Kind::Purchase, utc("2020-02-03"), 5.0) };
         let history = History::from_events(vec![late]);
         assert_eq!(label(&history, utc("2020-01-31"), 9, Zone::default()), Label::default());
         assert!(label(&history, utc("2020-01-31"), 60, Zone::default()).bought);

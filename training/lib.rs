@@ -1,4 +1,16 @@
-//! homing.
+//! Learning: snapshots, labels, backtests and fits.
+//!
+//! Every snapshot sees only its past, every label window ends at or before the instant of the fit.
+
+pub mod backtest;
 pub mod baselines;
+pub mod check;
+pub mod error;
+pub mod fit;
 pub mod labels;
+pub mod learn;
+pub mod level;
 pub mod metrics;
+pub mod snapshots;
+
+pub use error::Error;

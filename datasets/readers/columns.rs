@@ -98,8 +98,10 @@ pub(crate) struct Mapping {
 impl Mapping {
     /// Takes pairs of a known name and the file's own name. An empty own name leaves the column out.
     pub(crate) fn new(columns: &BTreeMap<String, String>) -> Result<Mapping, Error> {
-        let mut mapping =
-            Mapping { names: Column::ALL.map(|column| Some(column.name().to_owned())), given: [false; COLUMNS] };
+        let mut mapping = Mapping {
+            names: Column::ALL.map(|column| Some(column.name().to_owned())),
+            given: [false; COLUMNS],
+        };
         for (known, own) in columns {
             let Some(column) = Column::ALL.into_iter().find(|column| column.name() == known) else {
                 let known_names = Column::ALL.map(Column::name).join(", ");
@@ -119,7 +121,11 @@ impl Mapping {
                 match (mapping.given[a], mapping.given[b]) {
                     (true, true) => {
                         let name = mapping.names[a].clone().unwrap_or_default();
-                        return Err(Error::DoubleMapping { first: first.name(), second: second.name(), name });
+                        return Err(Error::DoubleMapping {
+                            first: first.name(),
+                            second: second.name(),
+                            name,
+                        });
                     }
                     (true, false) => mapping.names[b] = None,
                     _ => mapping.names[a] = None,
@@ -134,7 +140,8 @@ impl Mapping {
         let mut places = [None; COLUMNS];
         for column in Column::ALL {
             let Some(name) = &self.names[column as usize] else { continue };
-            let mut found = header.iter().enumerate().filter(|(_, own)| own.as_ref() == name).map(|(at, _)| at);
+            let mut found =
+                header.iter().enumerate().filter(|(_, own)| own.as_ref() == name).map(|(at, _)| at);
             places[column as usize] = found.next();
             if found.next().is_some() {
                 return Err(Error::DoubleColumn { path: path.to_owned(), name: name.clone() });
@@ -217,7 +224,10 @@ mod tests {
             mapping(pairs).unwrap().resolve("f.csv", header).unwrap_err().to_string()
         };
         let plain = message(&[], &["id", "occurred_at", "amount"]);
-        assert!(plain.contains("`f.csv` has no column `customer_id`; it has `id`, `occurred_at`, `amount`"), "{plain}");
+        assert!(
+            plain.contains("`f.csv` has no column `customer_id`; it has `id`, `occurred_at`, `amount`"),
+            "{plain}"
+        );
         assert!(plain.contains("--columns customer_id=..."), "{plain}");
         let mapped = message(&[("channel", "till")], &["customer_id", "occurred_at", "amount"]);
         assert!(mapped.contains("no column `till`, which `--columns channel=till`"), "{mapped}");

@@ -26,24 +26,34 @@ pub(crate) struct Plan {
 impl Plan {
     /// Reads the header and finds the columns.
     pub(crate) fn new(file: &DataFile, mapping: &Mapping) -> Result<Plan, Error> {
-        let mut reader = open(file, None)?;
+        let (mut reader, _) = open(file, None)?;
         let header = reader.byte_headers().map_err(|error| broken(file, error))?;
-        if header.is_empty() {
+        if header.iter().all(|name| name.trim_ascii().is_empty()) {
             return Err(Error::EmptyFile { path: file.shown.clone() });
         }
         let not_utf8 = |_| Error::NotUtf8 { path: file.shown.clone() };
-        let header = header.iter().map(|name| std::str::from_utf8(name).map(str::trim)).collect::<Result<Vec<_>, _>>();
+        let header =
+            header.iter().map(|name| std::str::from_utf8(name).map(str::trim)).collect::<Result<Vec<_>, _>>();
         let header = header.map_err(not_utf8)?;
         Ok(Plan { places: mapping.resolve(&file.shown, &header)?, width: header.len() })
     }
 
     /// Reads all lines.
-    pub(crate) fn read(&self, file: &DataFile, at: u32, gather: &mut Gather, progress: &Progress) -> Result<(), Error> {
-        let mut reader = open(file, Some(progress))?;
+    pub(crate) fn read(
+        &self,
+        file: &DataFile,
+        at: u32,
+        gather: &mut Gather,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let (mut reader, crlf) = open(file, Some(progress))?;
         let mut record = ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(|error| broken(file, error))? {
-            let row = record.position().map_or(0, csv::Position::line);
-            let span = (reader.position().line().saturating_sub(row)).max(1);
+            // The reader stops between `\r` and `\n`, so that it is a line behind in files that end lines so.
+            let row = record.position().map_or(0, csv::Position::line) + u64::from(crlf);
+            // An open quote swallows the last line's end too.
+            let content = record.as_slice().trim_ascii_end();
+            let span = 1 + content.iter().filter(|&&byte| byte == b'\n').count() as u64;
             let place = Place { file: at, row, span };
             if span > RECORD_LINES {
                 return Err(Error::OpenQuote { path: file.shown.clone(), line: row, lines: RECORD_LINES });
@@ -68,8 +78,8 @@ impl Plan {
 
 type Text = io::Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>>;
 
-/// Opens a file and finds out its delimiter.
-fn open(file: &DataFile, progress: Option<&Progress>) -> Result<Reader<Text>, Error> {
+/// Opens a file; finds out its delimiter, and whether its lines end in `\r\n`.
+fn open(file: &DataFile, progress: Option<&Progress>) -> Result<(Reader<Text>, bool), Error> {
     let mut text = file.text(progress)?;
     let mut start = Vec::new();
     // The header is the first line that is not blank.
@@ -85,9 +95,10 @@ fn open(file: &DataFile, progress: Option<&Progress>) -> Result<Reader<Text>, Er
         Format::Csv(Some(delimiter)) => delimiter,
         _ => sniff(&start),
     };
+    let crlf = start.ends_with(b"\r\n");
     let mut reader = ReaderBuilder::new();
     reader.delimiter(delimiter).flexible(true).buffer_capacity(1 << 16);
-    Ok(reader.from_reader(Cursor::new(start).chain(text)))
+    Ok((reader.from_reader(Cursor::new(start).chain(text)), crlf))
 }
 
 /// The delimiter that stands most often in the header, outside quotes; of equals the first of these.

@@ -55,9 +55,12 @@ impl DataFile {
         };
         let mut text: Box<dyn BufRead + Send> = match self.packing {
             Packing::None => Box::new(BufReader::with_capacity(1 << 16, file)),
-            Packing::Gzip => Box::new(BufReader::with_capacity(1 << 16, flate2::read::MultiGzDecoder::new(file))),
+            Packing::Gzip => {
+                Box::new(BufReader::with_capacity(1 << 16, flate2::read::MultiGzDecoder::new(file)))
+            }
             Packing::Zstd => {
-                let decoder = zstd::stream::read::Decoder::new(file).map_err(|reason| self.unreadable(reason))?;
+                let decoder =
+                    zstd::stream::read::Decoder::new(file).map_err(|reason| self.unreadable(reason))?;
                 Box::new(BufReader::with_capacity(1 << 16, decoder))
             }
         };
@@ -130,14 +133,18 @@ impl Files {
         if given.contains("://") {
             return Err(Error::Remote { path: given.to_owned() });
         }
-        let malformed =
-            |error: glob::PatternError| Error::BadGlob { path: given.to_owned(), reason: error.msg.to_owned() };
+        let malformed = |error: glob::PatternError| Error::BadGlob {
+            path: given.to_owned(),
+            reason: error.msg.to_owned(),
+        };
         for entry in glob::glob(given).map_err(malformed)? {
             let path = entry.map_err(|error| Error::Unreadable {
                 path: error.path().display().to_string(),
                 reason: error.into(),
             })?;
-            if hidden(&path) {
+            // What the glob names letter by letter is meant, even if it begins with `.` or `_`.
+            let named = |part: &Path| Path::new(given).iter().any(|asked| asked == part);
+            if path.iter().map(Path::new).any(|part| hidden(part) && !named(part)) {
                 continue;
             }
             if path.is_dir() { self.add_folder(&path)? } else { self.add_file(&path)? }
@@ -154,7 +161,9 @@ impl Files {
             return Ok(());
         }
         let mut entries = fs::read_dir(folder)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>())
+            .and_then(|entries| {
+                entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()
+            })
             .map_err(unreadable)?;
         entries.sort();
         for path in entries.into_iter().filter(|path| !hidden(path)) {
@@ -184,7 +193,9 @@ impl Files {
         if !self.known.insert(place) {
             return Ok(());
         }
-        let Some((format, packing)) = format_of(path) else { return Err(Error::UnknownEnding { path: shown }) };
+        let Some((format, packing)) = format_of(path) else {
+            return Err(Error::UnknownEnding { path: shown });
+        };
         let bytes = fs::metadata(path).map_err(unreadable)?.len();
         if bytes == 0 {
             return Err(Error::EmptyFile { path: shown });

@@ -102,7 +102,7 @@ impl Gather {
             Err(cause) => cause,
         };
         self.lines += place.span - 1;
-        self.rejects.add(place, cause, || Raw::Values(cells.map(|cell| cell.to_string())));
+        self.rejects.add(place, cause, || Raw::Values(Box::new(cells.map(|cell| cell.to_string()))));
         Ok(())
     }
 
@@ -170,12 +170,18 @@ fn text<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>, C
     let _ = match cell {
         Cell::Null => return Ok(None),
         Cell::Text(text) if text.len() > TEXT_BYTES => return Err(Cause::TextTooLong),
-        Cell::Text(text) => return Ok(if text.trim().is_empty() { None } else { Some(text) }),
+        // Almost every text begins with a visible ASCII character.
+        Cell::Text(text) if text.as_bytes().first().is_some_and(u8::is_ascii_graphic) => {
+            return Ok(Some(text));
+        }
+        Cell::Text(text) => return Ok(Some(text).filter(|text| !text.trim().is_empty())),
         Cell::NotUtf8 => return Err(Cause::NotUtf8),
         Cell::Other | Cell::Instant(_) | Cell::Local(_) => return Err(Cause::BadText),
         Cell::Float(value) if value.is_nan() => return Ok(None),
         // Tables that know no missing whole number turn 13085 into 13085.0.
-        Cell::Float(value) if value.fract() == 0.0 && value.abs() < EXACT => write!(number, "{}", value as i64),
+        Cell::Float(value) if value.fract() == 0.0 && value.abs() < EXACT => {
+            write!(number, "{}", value as i64)
+        }
         Cell::Float(value) => write!(number, "{value}"),
         Cell::Int(value) => write!(number, "{value}"),
         Cell::UInt(value) => write!(number, "{value}"),
@@ -245,7 +251,8 @@ mod tests {
 
     #[test]
     fn a_customer_id_is_kept_as_given() {
-        let customer = |cell| line(&[(Column::CustomerId, cell)]).map(|read| read.map(|(customer, ..)| customer));
+        let customer =
+            |cell| line(&[(Column::CustomerId, cell)]).map(|read| read.map(|(customer, ..)| customer));
         for (cell, expected) in [
             (Cell::Text(" 007 "), " 007 "),
             (Cell::Text("13085.0"), "13085.0"),
@@ -266,13 +273,18 @@ mod tests {
 
     #[test]
     fn without_a_kind_the_sign_of_the_amount_decides() {
-        let kind_of = |amount, kind| line(&[(Column::Amount, amount), (Column::Kind, kind)]).map(|read| read.map(|r| (r.2, r.1)));
+        let kind_of = |amount, kind| {
+            line(&[(Column::Amount, amount), (Column::Kind, kind)]).map(|read| read.map(|r| (r.2, r.1)))
+        };
         assert_eq!(kind_of(Cell::Text(" -3.5 "), Cell::Null), Ok(Some((Kind::Return, -3.5))));
         assert_eq!(kind_of(Cell::Int(0), Cell::Text("")), Ok(Some((Kind::Purchase, 0.0))));
         assert_eq!(kind_of(Cell::Int(4), Cell::Text("Return")), Ok(Some((Kind::Return, -4.0))));
         assert_eq!(kind_of(Cell::Null, Cell::Text("visit")), Ok(Some((Kind::Visit, 0.0))));
         assert_eq!(kind_of(Cell::Null, Cell::Null), Err(Cause::Invalid(Invalid::MissingAmount)));
-        assert_eq!(kind_of(Cell::Int(-4), Cell::Text("purchase")), Err(Cause::Invalid(Invalid::NegativePurchase)));
+        assert_eq!(
+            kind_of(Cell::Int(-4), Cell::Text("purchase")),
+            Err(Cause::Invalid(Invalid::NegativePurchase))
+        );
         assert_eq!(kind_of(Cell::Int(4), Cell::Text("sale")), Err(Cause::UnknownKind));
     }
 

@@ -114,8 +114,11 @@ pub fn read(paths: &[String], options: &ReadOptions) -> Result<(Histories, ReadS
     let gathered = {
         let progress = Progress::new(options.progress, bytes);
         let new = || Gather::new(options.zone, options.rejects.is_some());
-        let parts: Vec<(usize, usize)> =
-            plans.iter().enumerate().flat_map(|(at, plan)| (0..plan.parts()).map(move |part| (at, part))).collect();
+        let parts: Vec<(usize, usize)> = plans
+            .iter()
+            .enumerate()
+            .flat_map(|(at, plan)| (0..plan.parts()).map(move |part| (at, part)))
+            .collect();
         parts
             .par_iter()
             .try_fold(new, |mut gather, &(at, part)| {

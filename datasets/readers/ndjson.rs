@@ -20,8 +20,9 @@ const LINE_BYTES: u64 = 16 << 20;
 /// Lines after which the needed columns must have occurred.
 const LEAD_LINES: u64 = 10_000;
 
-/// Names that are remembered for the message about a missing column.
-const REMEMBERED_NAMES: usize = 100;
+/// Lines whose names are remembered for the message about a missing column, and names at most.
+const NAMED_LINES: u64 = 1000;
+const NAMES: usize = 100;
 
 /// Reads all lines of a file.
 pub(crate) fn read(
@@ -48,12 +49,12 @@ pub(crate) fn read(
             continue;
         }
         let place = Place { file: at, row, span: 1 };
-        let not_ndjson = |reason: String, hint| {
-            Error::NotNdjson { path: file.shown.clone(), line: row, reason, hint }
-        };
+        let not_ndjson =
+            |reason: String, hint| Error::NotNdjson { path: file.shown.clone(), line: row, reason, hint };
         if read as u64 == LINE_BYTES && !line.ends_with(b"\n") {
             return Err(not_ndjson("it is longer than 16 MiB".to_owned(), ARRAY_HINT));
         }
+        seen.remember = objects < NAMED_LINES;
         match parse(content, mapping, &mut seen) {
             Ok(fields) => {
                 objects += 1;
@@ -88,7 +89,9 @@ const ARRAY_HINT: &str = ", e.g. with `jq -c '.[]'`";
 /// Whether the needed columns have occurred. Optional ones may be absent from a file.
 fn check(file: &DataFile, mapping: &Mapping, seen: &Seen) -> Result<(), Error> {
     match mapping.missing(|column| seen.columns[column as usize], false) {
-        Some(column) => Err(mapping.missing_error(&file.shown, column, seen.names.iter().map(String::as_str))),
+        Some(column) => {
+            Err(mapping.missing_error(&file.shown, column, seen.names.iter().map(String::as_str)))
+        }
         None => Ok(()),
     }
 }
@@ -98,6 +101,8 @@ fn check(file: &DataFile, mapping: &Mapping, seen: &Seen) -> Result<(), Error> {
 struct Seen {
     columns: [bool; COLUMNS],
     names: BTreeSet<String>,
+    /// Whether new names are added.
+    remember: bool,
 }
 
 /// A value of a known column.
@@ -196,7 +201,7 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        if self.seen.names.len() < REMEMBERED_NAMES && !self.seen.names.contains(name) {
+        if self.seen.remember && self.seen.names.len() < NAMES && !self.seen.names.contains(name) {
             self.seen.names.insert(name.to_owned());
         }
         Ok(self.mapping.find(name))
@@ -284,7 +289,15 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
-        for line in ["[1]", "3", "{\"amount\": 1", "{\"amount\": 1} x", "{\"amount\": 1, \"amount\": 2}", "{amount: 1}", "{\"amount\": 01}"] {
+        for line in [
+            "[1]",
+            "3",
+            "{\"amount\": 1",
+            "{\"amount\": 1} x",
+            "{\"amount\": 1, \"amount\": 2}",
+            "{amount: 1}",
+            "{\"amount\": 01}",
+        ] {
             assert!(parsed(line).is_err(), "{line}");
         }
     }

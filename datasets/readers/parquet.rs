@@ -16,7 +16,9 @@ use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::reader::ChunkReader;
 
 use super::columns::{COLUMNS, Column, Mapping, Places, Role};
@@ -51,7 +53,8 @@ impl Plan {
     }
 
     fn new(input: &impl ChunkReader, shown: &str, bytes: u64, mapping: &Mapping) -> Result<Plan, Error> {
-        let metadata = guarded(shown, || ArrowReaderMetadata::load(input, ArrowReaderOptions::new()).map_err(reason))?;
+        let metadata =
+            guarded(shown, || ArrowReaderMetadata::load(input, ArrowReaderOptions::new()).map_err(reason))?;
         let fields = metadata.schema().fields();
         let header: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
         let places = mapping.resolve(shown, &header)?;
@@ -92,18 +95,25 @@ impl Plan {
         let expected = self.rows(group);
         let total: u64 = before + (group..self.groups()).map(|later| self.rows(later)).sum::<u64>();
         // Bytes up to a row, in proportion: how the bar learns of rows.
-        let bytes_to = |row: u64| (u128::from(self.bytes) * u128::from(row) / u128::from(total.max(1))) as u64;
+        let bytes_to =
+            |row: u64| (u128::from(self.bytes) * u128::from(row) / u128::from(total.max(1))) as u64;
 
         let used: Vec<usize> = self.places.iter().flatten().copied().collect();
         let mut sorted = used.clone();
         sorted.sort_unstable();
         // The batches hold the wanted columns alone, in the order of the file.
-        let places = self.places.map(|place| place.and_then(|place| sorted.iter().position(|&used| used == place)));
+        let places =
+            self.places.map(|place| place.and_then(|place| sorted.iter().position(|&used| used == place)));
 
         let mut batches = guarded(&self.shown, || {
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone());
             let mask = ProjectionMask::roots(builder.parquet_schema(), used);
-            builder.with_projection(mask).with_row_groups(vec![group]).with_batch_size(BATCH_ROWS).build().map_err(reason)
+            builder
+                .with_projection(mask)
+                .with_row_groups(vec![group])
+                .with_batch_size(BATCH_ROWS)
+                .build()
+                .map_err(reason)
         })?;
         let mut done = 0;
         while let Some(batch) = guarded(&self.shown, || batches.next().transpose().map_err(reason))? {
@@ -143,9 +153,10 @@ fn fits(role: Role, found: &DataType) -> bool {
         D::Null => true,
         D::Dictionary(_, values) => fits(role, values),
         D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::BinaryView => true,
-        D::Decimal32(_, scale) | D::Decimal64(_, scale) | D::Decimal128(_, scale) | D::Decimal256(_, scale) => {
-            role == Role::Number || (role == Role::Text && *scale == 0)
-        }
+        D::Decimal32(_, scale)
+        | D::Decimal64(_, scale)
+        | D::Decimal128(_, scale)
+        | D::Decimal256(_, scale) => role == Role::Number || (role == Role::Text && *scale == 0),
         found if found.is_integer() || found.is_floating() => matches!(role, Role::Number | Role::Text),
         D::Timestamp(..) | D::Date32 | D::Date64 => role == Role::Instant,
         _ => false,
@@ -224,7 +235,8 @@ impl Values {
                 Values::Time { ticks, nulls: array.nulls().cloned(), tick, local }
             }
             D::Date32 => {
-                let ticks = array.as_primitive::<Date32Type>().values().iter().map(|&day| i64::from(day)).collect();
+                let ticks =
+                    array.as_primitive::<Date32Type>().values().iter().map(|&day| i64::from(day)).collect();
                 Values::Time { ticks, nulls: array.nulls().cloned(), tick: Tick::Times(DAY), local: true }
             }
             D::Date64 => {
@@ -233,7 +245,9 @@ impl Values {
             }
             D::UInt64 => Values::UInt(array.as_primitive::<UInt64Type>().clone()),
             found if found.is_integer() => Values::Int(cast(&D::Int64)?.as_primitive::<Int64Type>().clone()),
-            found if found.is_decimal() && role == Role::Text => Values::Text(cast(&D::Utf8)?.as_string().clone()),
+            found if found.is_decimal() && role == Role::Text => {
+                Values::Text(cast(&D::Utf8)?.as_string().clone())
+            }
             _ => Values::Float(cast(&D::Float64)?.as_primitive::<Float64Type>().clone()),
         })
     }
@@ -247,7 +261,9 @@ impl Values {
             Values::Int(array) if array.is_valid(row) => Cell::Int(array.value(row)),
             Values::UInt(array) if array.is_valid(row) => Cell::UInt(array.value(row)),
             Values::Float(array) if array.is_valid(row) => Cell::Float(array.value(row)),
-            Values::Time { ticks, nulls, tick, local } if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) => {
+            Values::Time { ticks, nulls, tick, local }
+                if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) =>
+            {
                 // Beyond the range of time it stays beyond: the check of the event says so.
                 let micros = match tick {
                     Tick::Times(micros) => ticks[row].saturating_mul(*micros),

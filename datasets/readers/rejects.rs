@@ -20,7 +20,9 @@ const SHOWN_BYTES: usize = 500;
 pub(crate) enum Cause {
     #[error("the record has more or fewer fields than the header; quote fields that hold the delimiter")]
     WrongFieldCount,
-    #[error("a quote is opened and not closed, so that one record holds several lines; close it, or double it")]
+    #[error(
+        "a quote is opened and not closed, so that one record holds several lines; close it, or double it"
+    )]
     OpenQuote,
     #[error("the line is no JSON object; write one object per line")]
     BadJson,
@@ -30,11 +32,17 @@ pub(crate) enum Cause {
     BadCustomerId,
     #[error("the line has no date; fill the column `occurred_at`")]
     MissingOccurredAt,
-    #[error("`occurred_at` is no date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z")]
+    #[error(
+        "`occurred_at` is no date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z"
+    )]
     BadOccurredAt,
-    #[error("`recorded_at` is no date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z")]
+    #[error(
+        "`recorded_at` is no date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z"
+    )]
     BadRecordedAt,
-    #[error("`amount` is no number; write 1234.50, with a point and without currency or thousands separators")]
+    #[error(
+        "`amount` is no number; write 1234.50, with a point and without currency or thousands separators"
+    )]
     BadAmount,
     #[error("`quantity` is no number; write 3 or 0.25")]
     BadQuantity,
@@ -73,7 +81,7 @@ impl Cause {
 /// What was there, as far as it can be told apart.
 pub(crate) enum Raw {
     /// The values of the known columns.
-    Values([String; COLUMNS]),
+    Values(Box<[String; COLUMNS]>),
     /// A line that could not be split.
     Line(String),
 }
@@ -180,7 +188,9 @@ impl Rejects {
 /// The text as a cell that no spreadsheet takes for a formula: a leading apostrophe where it begins like one.
 fn guarded(text: &str) -> String {
     let mut shown = text;
-    if let Some(end) = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= SHOWN_BYTES).last() {
+    if let Some(end) =
+        text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= SHOWN_BYTES).last()
+    {
         shown = &text[..end];
     }
     let number = shown.parse::<f64>().is_ok_and(f64::is_finite);

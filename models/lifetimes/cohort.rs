@@ -160,7 +160,8 @@ impl Cohort {
 
     /// Mean age `T`, by which fits scale time; 1 where every age is 0.
     pub(super) fn time_scale(&self) -> f64 {
-        let sum = sum_rows(self.rows.len(), |i, sum: &mut [f64; 1]| sum[0] += self.weights[i] * self.rows[i].age);
+        let sum =
+            sum_rows(self.rows.len(), |i, sum: &mut [f64; 1]| sum[0] += self.weights[i] * self.rows[i].age);
         let mean = sum[0] / self.total_weight;
         if mean > 0.0 { mean } else { 1.0 }
     }

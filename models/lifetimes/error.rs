@@ -1,7 +1,5 @@
 //! What can go wrong when a lifetime model is built or fitted.
 
-use super::Status;
-
 /// Errors of the lifetime models. Rows are counted from 0 in the order the customers were given.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -33,7 +31,9 @@ pub enum Error {
         value: f64,
     },
     /// A repeat buyer's mean spend is zero or less, which a gamma density cannot hold.
-    #[error("row {row}: mean_spend is {value}, but a repeat buyer's mean spend has to be above zero; leave the row out")]
+    #[error(
+        "row {row}: mean_spend is {value}, but a repeat buyer's mean spend has to be above zero; leave the row out"
+    )]
     SpendNotPositive {
         /// Row, from 0.
         row: usize,
@@ -63,13 +63,11 @@ pub enum Error {
     /// The regularity was to be chosen, but the cohort does not carry the gaps between purchases.
     #[error("choosing k needs the gaps between purchases: build the cohort with Cohort::with_log_gaps")]
     NoGaps,
-    /// No start led to a usable optimum.
-    #[error("{model}: the fit failed from every start ({status})")]
+    /// The likelihood is not finite wherever it was looked for.
+    #[error("{model}: the fit failed, the likelihood is not finite at any of the starts")]
     FitFailed {
         /// The model, as in its paper.
         model: &'static str,
-        /// How the best start ended.
-        status: Status,
     },
     /// An error of linfa, passed on.
     #[error("linfa: {0}")]

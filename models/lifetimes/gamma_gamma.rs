@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::cohort::{check_value, sum_rows};
 use super::hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, Options};
-use super::optimize::{Likelihood, Summary, maximize};
+use super::optimize::{Likelihood, maximize};
 use super::special::{digamma_difference, ln_rising};
-use super::{Error, Status};
+use super::{Error, Summary};
 use statrs::function::gamma::{digamma, ln_gamma};
 
 /// What the model needs to know of one customer's orders.
@@ -151,14 +151,14 @@ impl GammaGamma {
         if self.q > 1.0 + MEAN_EXISTS { self.p * self.v / (self.q - 1.0) } else { self.sample_mean }
     }
 
-    /// E\[M | x, z̄\]: mean value of the coming orders of a customer with `frequency` orders of mean
-    /// `mean_spend`, a weighted mean of the customer's own and the population's (Fader & Hardie 2013, eq. 5):
+    /// E\[M | x, z̄\]: mean value of the coming orders of a customer with x orders of mean z̄, a weighted mean of the customer's own and the population's (Fader & Hardie 2013, eq. 5):
     ///
     /// (q−1)/(px+q−1) · pv/(q−1) + px/(px+q−1) · z̄
     ///
     /// Defined for x = 0 too, and where `mean_spend` is no amount (NaN, infinite, negative): the population
     /// mean. Where q ≤ 1.05 the weights are q and px and the sample's mean stands for the population's.
-    pub fn expected_mean_spend(&self, frequency: u32, mean_spend: f64) -> f64 {
+    pub fn expected_mean_spend(&self, customer: Spend) -> f64 {
+        let Spend { frequency, mean_spend } = customer;
         let population = self.population_mean();
         if frequency == 0 || !(mean_spend >= 0.0 && mean_spend.is_finite()) {
             return population;
@@ -172,8 +172,8 @@ impl GammaGamma {
 
 /// The spend sample laid out for evaluation, amounts divided by the mean.
 struct SpendLikelihood {
-    /// x and z̄, in the order of `frequencies`.
-    rows: Vec<(usize, f64)>,
+    /// Place of x among `frequencies`, x z̄ and its logarithm.
+    rows: Vec<(usize, f64, f64)>,
     /// Distinct x, ascending.
     frequencies: Vec<u32>,
     /// Σ ln z̄.
@@ -188,12 +188,12 @@ impl SpendLikelihood {
         frequencies.dedup();
         // Amounts that differ by more than 1e300 would leave the range of the logarithms' arguments.
         let scaled = |row: &Spend| (row.mean_spend / sample.mean).max(1e-300);
-        let rows: Vec<(usize, f64)> = sample
-            .rows
-            .iter()
-            .map(|row| (frequencies.partition_point(|&x| x < row.frequency), scaled(row)))
+        let place = |row: &Spend| frequencies.partition_point(|&x| x < row.frequency);
+        let rows: Vec<(usize, f64, f64)> = (sample.rows.iter())
+            .map(|row| (place(row), f64::from(row.frequency) * scaled(row)))
+            .map(|(place, total)| (place, total, total.ln()))
             .collect();
-        let ln_spend = rows.iter().map(|(_, z)| z.ln()).sum();
+        let ln_spend = sample.rows.iter().map(|row| scaled(row).ln()).sum();
         let orders: f64 = sample.rows.iter().map(|row| f64::from(row.frequency)).sum();
         Self { observations: rows.len() as f64 + orders, rows, frequencies, ln_spend }
     }
@@ -203,6 +203,7 @@ impl Likelihood<3> for SpendLikelihood {
     /// ln L = ln Γ(px+q) − ln Γ(px) − ln Γ(q) + q ln v + (px−1) ln z̄ + px ln x − (px+q) ln(v + x z̄)
     /// (Fader & Hardie 2013, eq. 1a), with p x ln(x z̄) − p x ln(v + x z̄) taken as one logarithm.
     fn evaluate(&self, &[p, q, v]: &[f64; 3]) -> (f64, [f64; 3]) {
+        let ln_v = v.ln();
         let of_x: Vec<(f64, f64, f64, f64)> = self
             .frequencies
             .iter()
@@ -210,20 +211,21 @@ impl Likelihood<3> for SpendLikelihood {
                 let x = f64::from(x);
                 let px = p * x;
                 // The smaller of the two as the base keeps Γ(px+q)/(Γ(px)Γ(q)) exact.
-                let value = if px > q { ln_rising(px, q) - ln_gamma(q) } else { ln_rising(q, px) - ln_gamma(px) };
+                let value =
+                    if px > q { ln_rising(px, q) - ln_gamma(q) } else { ln_rising(q, px) - ln_gamma(px) };
                 (x, value, x * digamma_difference(px, q), digamma(px + q) - digamma(q))
             })
             .collect();
         let sums = sum_rows(self.rows.len(), |i, sums: &mut [f64; 4]| {
-            let (place, z) = self.rows[i];
+            let (place, spent, ln_spent) = self.rows[i];
             let (x, value, by_p, by_q) = of_x[place];
-            let total = v + x * z;
-            let ln_own = -(v / (x * z)).ln_1p();
-            let ln_prior = -(x * z / v).ln_1p();
+            // ln(x z̄ / (v + x z̄)) and ln(v / (v + x z̄)).
+            let ln_own = -(v / spent).ln_1p();
+            let ln_prior = ln_own + ln_v - ln_spent;
             sums[0] += value + p * x * ln_own + q * ln_prior;
             sums[1] += by_p + x * ln_own;
             sums[2] += by_q + ln_prior;
-            sums[3] += q / v - (p * x + q) / total;
+            sums[3] += q / v - (p * x + q) / (v + spent);
         });
         let [value, slopes @ ..] = sums;
         (value - self.ln_spend, slopes)
@@ -238,12 +240,14 @@ impl Estimate for GammaGamma {
     type Sample = SpendSample;
 
     fn estimate(sample: &SpendSample, params: &LifetimeValidParams<Self>) -> Result<Self, Error> {
+        let pilot = (sample.rows.len() >= 16_000).then(|| {
+            let rows: Vec<Spend> = sample.rows.iter().step_by(sample.rows.len() / 4_000).copied().collect();
+            SpendLikelihood::new(&SpendSample { rows, mean: sample.mean })
+        });
         let likelihood = SpendLikelihood::new(sample);
         let starts = [[2.0, 3.0, 1.0], [6.0, 4.0, 0.5], [1.0, 10.0, 9.0], [20.0, 2.0, 0.05]];
-        let end = maximize(&likelihood, &starts, params.options()).ok_or(Error::FitFailed {
-            model: Self::NAME,
-            status: Status::Stalled { gradient_norm: f64::INFINITY },
-        })?;
+        let end = maximize(&likelihood, pilot.as_ref(), &starts, params.options())
+            .ok_or(Error::FitFailed { model: Self::NAME })?;
         let [p, q, v] = end.parameters;
         let customers = sample.rows.len();
         let summary = Summary {
@@ -252,8 +256,33 @@ impl Estimate for GammaGamma {
             customers: customers as f64,
             unique_rows: customers,
             evaluations: end.evaluations,
-            standard_errors: end.standard_errors.map(|[se_p, se_q, se_v]| vec![se_p, se_q, se_v * sample.mean]),
+            standard_errors: end
+                .standard_errors
+                .map(|[se_p, se_q, se_v]| vec![se_p, se_q, se_v * sample.mean]),
         };
         Ok(Self { p, q, v: v * sample.mean, sample_mean: sample.mean, summary })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::optimize::tests::assert_gradient;
+    use super::*;
+
+    #[test]
+    fn the_gradient_is_that_of_the_likelihood() {
+        let spend = |frequency, mean_spend| Spend { frequency, mean_spend };
+        let rows = [
+            spend(1, 11.77),
+            spend(2, 22.35),
+            spend(0, 0.0),
+            spend(29, 1e-3),
+            spend(3000, 299.6),
+            spend(1, 9e4),
+        ];
+        let likelihood = SpendLikelihood::new(&SpendSample::from_customers(&rows).unwrap());
+        for place in [[6.25, 3.74, 0.4], [0.02, 40.0, 300.0], [900.0, 0.3, 1e-3]] {
+            assert_gradient(&likelihood, place);
+        }
     }
 }

@@ -14,11 +14,11 @@ use super::Error;
 pub struct Options {
     /// Precision (1 / variance) of a normal prior, centred on 0, on the logarithm of each parameter, 0 or more;
     /// 0, the default, is maximum likelihood. Times count in mean ages of the cohort and spend in mean spends,
-    /// so the prior does not depend on units. It weighs as much as `prior_weight` observations of a log
-    /// parameter with variance 1: beside 1,000 customers a weight of 1 is barely felt.
+    /// so the prior does not depend on units. Beside 1,000 customers a weight of 1 is barely felt; it keeps the
+    /// parameters of a few customers within reason.
     pub prior_weight: f64,
-    /// A fit has converged when no component of the gradient of the *mean* log-likelihood with respect to the
-    /// log parameters exceeds this.
+    /// A fit has converged when no component of the gradient of the log-likelihood *per purchase* (first ones
+    /// included) with respect to the log parameters exceeds this, between 0 and 1.
     pub gradient_tolerance: f64,
     /// Iterations of L-BFGS from one start, 1 or more.
     pub max_iterations: u64,

@@ -1,88 +1,22 @@
-//! Maximum likelihood over log parameters: L-BFGS with More-Thuente's line search, a polish by Newton's method,
-//! Nelder-Mead where those fail, and an honest account of how it ended.
+//! Maximum likelihood over log parameters: L-BFGS with More-Thuente's line search, a polish by Newton's method, and
+//! Nelder-Mead where those fail.
 
 use std::cell::{Cell, RefCell};
-use std::fmt;
 
 use argmin::core::{CostFunction, Error as ArgminError, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::neldermead::NelderMead;
 use argmin::solver::quasinewton::LBFGS;
-use serde::{Deserialize, Serialize};
 
-use super::Cohort;
 use super::hyperparams::Options;
-
-/// How a fit ended.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Status {
-    /// The gradient vanishes: a maximum of the likelihood (of the posterior, with a prior).
-    Converged,
-    /// No further progress although the gradient does not vanish.
-    Stalled {
-        /// Largest component of the gradient of the mean log-likelihood over the log parameters.
-        gradient_norm: f64,
-    },
-    /// The gradient vanishes, but a parameter ran to the limit of e^±14 (in mean ages or mean spends): the
-    /// data do not bound it. Predictions are usable, the parameter by itself says nothing.
-    AtBound,
-    /// Nothing was fitted: the parameters were given.
-    Given,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Converged => f.write_str("converged"),
-            Self::Stalled { gradient_norm } => write!(f, "stalled with a gradient of {gradient_norm:.1e}"),
-            Self::AtBound => f.write_str("converged with a parameter at its limit"),
-            Self::Given => f.write_str("given, not fitted"),
-        }
-    }
-}
-
-/// What there is to know of a fit beside the parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// How the fit ended.
-    pub status: Status,
-    /// Log-likelihood of the sample at the estimate, without the prior, in the sample's units; 0 if nothing
-    /// was fitted.
-    pub log_likelihood: f64,
-    /// Number of customers (sum of weights) the model was fitted on.
-    pub customers: f64,
-    /// Number of unique rows among them.
-    pub unique_rows: usize,
-    /// Evaluations of the likelihood with its gradient.
-    pub evaluations: u64,
-    /// Standard errors of the parameters, in the order and the units of the parameters, from the inverse
-    /// Hessian of the negative log-likelihood over log parameters (delta method); none where the Hessian is
-    /// not positive definite, which is where the data do not identify the parameters.
-    pub standard_errors: Option<Vec<f64>>,
-}
-
-impl Summary {
-    /// Of parameters that were given.
-    pub(super) fn given() -> Self {
-        Self {
-            status: Status::Given,
-            log_likelihood: 0.0,
-            customers: 0.0,
-            unique_rows: 0,
-            evaluations: 0,
-            standard_errors: None,
-        }
-    }
-}
+use super::{Cohort, Status, Summary};
 
 /// A log-likelihood in `N` positive parameters.
 pub(super) trait Likelihood<const N: usize> {
     /// Log-likelihood of the whole sample and its gradient with respect to the parameters themselves.
     fn evaluate(&self, parameters: &[f64; N]) -> (f64, [f64; N]);
 
-    /// Number of observations: the divisor that makes sums means.
+    /// Number of purchases, first ones included: the divisor that makes gradients comparable.
     fn observations(&self) -> f64;
 }
 
@@ -110,7 +44,9 @@ impl<const N: usize> Maximum<N> {
             customers: cohort.total_weight(),
             unique_rows: cohort.rows().len(),
             evaluations: self.evaluations,
-            standard_errors: self.standard_errors.map(|se| se.iter().zip(units).map(|(e, u)| e * u).collect()),
+            standard_errors: self
+                .standard_errors
+                .map(|se| se.iter().zip(units).map(|(e, u)| e * u).collect()),
         }
     }
 }
@@ -122,35 +58,40 @@ const CLAMP: f64 = 16.0;
 
 /// Looks for the maximum of `likelihood` from `starts` (parameters, not logarithms), in order, until one
 /// converges. None if the likelihood is not finite at any of them.
-pub(super) fn maximize<const N: usize>(
-    likelihood: &impl Likelihood<N>,
+///
+/// Of a large sample `pilot` is the likelihood of a part: its maximum is the start, and its curvature, which is
+/// that of the whole up to sampling, leads from there to the whole's maximum in a few evaluations.
+pub(super) fn maximize<L: Likelihood<N>, const N: usize>(
+    likelihood: &L,
+    pilot: Option<&L>,
     starts: &[[f64; N]],
     options: &Options,
 ) -> Option<Maximum<N>> {
     let target = Target::new(likelihood, options);
-    let mut best: Option<[f64; N]> = None;
-    for start in starts {
-        let end = target.newton(target.lbfgs(start.map(f64::ln)));
-        if target.gradient_norm(&end) <= options.gradient_tolerance {
-            best = Some(end);
-            break;
-        }
-        best = Some(target.better(best, end));
+    let mut starts: Vec<[f64; N]> = starts.iter().map(|start| start.map(f64::ln)).collect();
+    if let Some(pilot) = pilot {
+        let pilot = Target::new(pilot, options);
+        let start = pilot.search(&starts)?;
+        let start = inverse(&pilot.hessian(&start)).map_or(start, |inverse| target.descend(start, &inverse));
+        starts.insert(0, start);
     }
-    let mut best = best?;
-    if target.gradient_norm(&best) > options.gradient_tolerance {
-        let end = target.newton(target.lbfgs(target.nelder_mead(best)));
-        best = target.better(Some(best), end);
-    }
-    target.maximum(best)
+    target.maximum(target.search(&starts)?)
 }
 
-/// The mean negative log-likelihood over log parameters, with prior and bounds, remembering its last value.
+/// The negative log-likelihood per observation over log parameters, with prior and bounds, remembering its last value.
 struct Target<'a, L, const N: usize> {
     likelihood: &'a L,
     options: &'a Options,
-    last: RefCell<Option<([f64; N], f64, [f64; N])>>,
+    last: RefCell<Option<Evaluation<N>>>,
     evaluations: Cell<u64>,
+}
+
+/// A target's value and gradient at one place.
+#[derive(Clone, Copy)]
+struct Evaluation<const N: usize> {
+    theta: [f64; N],
+    value: f64,
+    gradient: [f64; N],
 }
 
 impl<'a, L: Likelihood<N>, const N: usize> Target<'a, L, N> {
@@ -160,10 +101,10 @@ impl<'a, L: Likelihood<N>, const N: usize> Target<'a, L, N> {
 
     /// Value and gradient at `theta`; never NaN nor infinite, so that a line search cannot lose its way.
     fn at(&self, theta: &[f64; N]) -> (f64, [f64; N]) {
-        if let Some((at, value, gradient)) = *self.last.borrow()
-            && at == *theta
+        if let Some(last) = *self.last.borrow()
+            && last.theta == *theta
         {
-            return (value, gradient);
+            return (last.value, last.gradient);
         }
         self.evaluations.set(self.evaluations.get() + 1);
         let parameters = theta.map(|t| t.clamp(-CLAMP, CLAMP).exp());
@@ -182,13 +123,35 @@ impl<'a, L: Likelihood<N>, const N: usize> Target<'a, L, N> {
         if !(value.is_finite() && gradient.iter().all(|g| g.is_finite())) {
             (value, gradient) = (1e300, [0.0; N]);
         }
-        *self.last.borrow_mut() = Some((*theta, value, gradient));
+        *self.last.borrow_mut() = Some(Evaluation { theta: *theta, value, gradient });
         (value, gradient)
     }
 
     fn gradient_norm(&self, theta: &[f64; N]) -> f64 {
         let (value, gradient) = self.at(theta);
         if value >= 1e300 { f64::INFINITY } else { gradient.iter().fold(0.0, |m, g| g.abs().max(m)) }
+    }
+
+    /// The first of the ends from `starts` that converged, or the best there is.
+    fn search(&self, starts: &[[f64; N]]) -> Option<[f64; N]> {
+        let mut best: Option<[f64; N]> = None;
+        for start in starts {
+            if self.converged(start) {
+                return Some(*start);
+            }
+            let end = self.newton(self.lbfgs(*start));
+            if self.converged(&end) {
+                return Some(end);
+            }
+            best = Some(self.better(best, end));
+        }
+        let best = best?;
+        let end = self.newton(self.lbfgs(self.nelder_mead(best)));
+        Some(self.better(Some(best), end))
+    }
+
+    fn converged(&self, theta: &[f64; N]) -> bool {
+        self.gradient_norm(theta) <= self.options.gradient_tolerance
     }
 
     fn better(&self, one: Option<[f64; N]>, other: [f64; N]) -> [f64; N] {
@@ -218,45 +181,64 @@ impl<'a, L: Likelihood<N>, const N: usize> Target<'a, L, N> {
             simplex.push(corner);
         }
         let Ok(solver) = NelderMead::new(simplex).with_sd_tolerance(1e-12) else { return start };
-        let end =
-            Executor::new(Adapter(self), solver).configure(|state| state.max_iters(100 * N as u64)).timer(false).run();
+        let end = Executor::new(Adapter(self), solver)
+            .configure(|state| state.max_iters(100 * N as u64))
+            .timer(false)
+            .run();
         end.ok().and_then(|end| array(end.state().get_best_param())).unwrap_or(start)
     }
 
-    /// Up to five steps of Newton's method, each kept only if the gradient shrinks: what L-BFGS leaves in a
-    /// flat valley is a step or two away.
+    /// Up to five steps of Newton's method: what L-BFGS leaves in a flat valley is a step or two away.
     fn newton(&self, mut theta: [f64; N]) -> [f64; N] {
         for _ in 0..5 {
             let norm = self.gradient_norm(&theta);
             if norm <= self.options.gradient_tolerance || norm > 1e-2 {
                 break;
             }
-            let gradient = self.at(&theta).1;
             let Some(inverse) = inverse(&self.hessian(&theta)) else { break };
-            let mut next = theta;
-            for i in 0..N {
-                next[i] -= (0..N).map(|j| inverse[i][j] * gradient[j]).sum::<f64>();
-            }
-            if !(self.gradient_norm(&next) < norm && self.at(&next).0 <= self.at(&theta).0 + 1e-12) {
-                break;
-            }
+            let Some(next) = self.step(&theta, &inverse) else { break };
             theta = next;
         }
         theta
     }
 
-    /// Second derivatives by central differences of the analytic gradient.
+    /// Steps along a fixed inverse Hessian as long as each brings the gradient down well.
+    fn descend(&self, mut theta: [f64; N], inverse: &[[f64; N]; N]) -> [f64; N] {
+        while !self.converged(&theta) {
+            let norm = self.gradient_norm(&theta);
+            let Some(next) = self.step(&theta, inverse) else { break };
+            theta = next;
+            if self.gradient_norm(&theta) > 0.3 * norm {
+                break;
+            }
+        }
+        theta
+    }
+
+    /// θ − H⁻¹ g, if the gradient shrinks and the value does not rise.
+    fn step(&self, theta: &[f64; N], inverse: &[[f64; N]; N]) -> Option<[f64; N]> {
+        let (value, gradient) = self.at(theta);
+        let norm = self.gradient_norm(theta);
+        let next: [f64; N] =
+            std::array::from_fn(|i| theta[i] - (0..N).map(|j| inverse[i][j] * gradient[j]).sum::<f64>());
+        let better =
+            self.gradient_norm(&next) < norm && self.at(&next).0 <= value + 1e-12 * value.abs().max(1.0);
+        better.then_some(next)
+    }
+
+    /// Second derivatives by forward differences of the analytic gradient, to about five digits.
     fn hessian(&self, theta: &[f64; N]) -> [[f64; N]; N] {
-        const STEP: f64 = 1e-4;
+        const STEP: f64 = 1e-5;
+        let here = self.at(theta).1;
         let mut hessian = [[0.0; N]; N];
         for j in 0..N {
-            let (mut up, mut down) = (*theta, *theta);
-            up[j] += STEP;
-            down[j] -= STEP;
-            let (up, down) = (self.at(&up).1, self.at(&down).1);
+            let mut moved = *theta;
+            moved[j] += STEP;
+            let there = self.at(&moved).1;
             for i in 0..N {
-                hessian[i][j] += 0.25 * (up[i] - down[i]) / STEP;
-                hessian[j][i] += 0.25 * (up[i] - down[i]) / STEP;
+                let second = (there[i] - here[i]) / STEP;
+                hessian[i][j] += 0.5 * second;
+                hessian[j][i] += 0.5 * second;
             }
         }
         hessian
@@ -278,9 +260,16 @@ impl<'a, L: Likelihood<N>, const N: usize> Target<'a, L, N> {
         let parameters = theta.map(|t| t.clamp(-CLAMP, CLAMP).exp());
         let covariance = if at_bound { None } else { inverse(&self.hessian(&theta)) };
         let size = self.likelihood.observations();
-        let standard_errors = covariance.map(|c| std::array::from_fn(|j| parameters[j] * (c[j][j] / size).sqrt()));
+        let standard_errors =
+            covariance.map(|c| std::array::from_fn(|j| parameters[j] * (c[j][j] / size).sqrt()));
         let log_likelihood = self.likelihood.evaluate(&parameters).0;
-        Some(Maximum { parameters, log_likelihood, status, evaluations: self.evaluations.get(), standard_errors })
+        Some(Maximum {
+            parameters,
+            log_likelihood,
+            status,
+            evaluations: self.evaluations.get(),
+            standard_errors,
+        })
     }
 }
 
@@ -301,19 +290,19 @@ fn inverse<const N: usize>(matrix: &[[f64; N]; N]) -> Option<[[f64; N]; N]> {
             }
         }
     }
-    let mut inverse = [[0.0; N]; N];
-    for column in 0..N {
-        let mut y = [0.0; N];
+    let column = |column: usize| {
+        let (mut y, mut z) = ([0.0; N], [0.0; N]);
         for i in 0..N {
             let unit = if i == column { 1.0 } else { 0.0 };
             y[i] = (unit - (0..i).map(|k| lower[i][k] * y[k]).sum::<f64>()) / lower[i][i];
         }
         for i in (0..N).rev() {
-            let known: f64 = (i + 1..N).map(|k| lower[k][i] * inverse[k][column]).sum();
-            inverse[i][column] = (y[i] - known) / lower[i][i];
+            z[i] = (y[i] - (i + 1..N).map(|k| lower[k][i] * z[k]).sum::<f64>()) / lower[i][i];
         }
-    }
-    Some(inverse)
+        z
+    };
+    // Symmetric, so that columns are rows.
+    Some(std::array::from_fn(column))
 }
 
 fn array<const N: usize>(vector: Option<&Vec<f64>>) -> Option<[f64; N]> {
@@ -338,5 +327,137 @@ impl<L: Likelihood<N>, const N: usize> Gradient for Adapter<'_, L, N> {
 
     fn gradient(&self, theta: &Vec<f64>) -> Result<Vec<f64>, ArgminError> {
         Ok(array(Some(theta)).map_or_else(|| vec![0.0; N], |theta| self.0.at(&theta).1.to_vec()))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Holds the analytic gradient over log parameters against central differences at `parameters`.
+    pub(in super::super) fn assert_gradient<const N: usize>(
+        likelihood: &impl Likelihood<N>,
+        parameters: [f64; N],
+    ) {
+        // Error of the differences: h² f‴/6 + 1e-16 |f| / h, both about 1e-8 of |f| at most.
+        const H: f64 = 1e-4;
+        let (value, slopes) = likelihood.evaluate(&parameters);
+        for j in 0..N {
+            let at = |step: f64| {
+                let mut moved = parameters;
+                moved[j] *= step.exp();
+                likelihood.evaluate(&moved).0
+            };
+            let difference = (8.0 * (at(H) - at(-H)) - (at(2.0 * H) - at(-2.0 * H))) / (12.0 * H);
+            let analytic = slopes[j] * parameters[j];
+            let tolerance = 1e-10 * value.abs().max(1.0);
+            assert!(
+                (analytic - difference).abs() < tolerance.max(1e-8 * analytic.abs()),
+                "parameter {j} at {parameters:?}: {analytic} against {difference}"
+            );
+        }
+    }
+
+    fn find<const N: usize>(
+        likelihood: &impl Likelihood<N>,
+        start: [f64; N],
+        options: &Options,
+    ) -> Option<Maximum<N>> {
+        maximize(likelihood, None, &[start], options)
+    }
+
+    /// A quadratic in the log parameters with its top at (1, −2).
+    struct Valley;
+
+    impl Likelihood<2> for Valley {
+        fn evaluate(&self, &[a, b]: &[f64; 2]) -> (f64, [f64; 2]) {
+            let (x, y) = (a.ln() - 1.0, b.ln() + 2.0);
+            (-x * x - 3.0 * y * y + x * y, [(-2.0 * x + y) / a, (-6.0 * y + x) / b])
+        }
+
+        fn observations(&self) -> f64 {
+            1.0
+        }
+    }
+
+    #[test]
+    fn finds_a_maximum_and_its_curvature() {
+        let end = find(&Valley, [30.0, 5.0], &Options::default()).unwrap();
+        assert_eq!(end.status, Status::Converged);
+        assert!((end.parameters[0].ln() - 1.0).abs() < 1e-6 && (end.parameters[1].ln() + 2.0).abs() < 1e-6);
+        // Inverse of [[2, −1], [−1, 6]] is [[6, 1], [1, 2]] / 11.
+        let [se_a, se_b] = end.standard_errors.unwrap();
+        assert!((se_a / end.parameters[0] - (6.0f64 / 11.0).sqrt()).abs() < 1e-5);
+        assert!((se_b / end.parameters[1] - (2.0f64 / 11.0).sqrt()).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_prior_pulls_towards_one_in_log_space() {
+        let options = Options { prior_weight: 2.0, ..Options::default() };
+        let free = find(&Valley, [30.0, 5.0], &Options::default()).unwrap();
+        let held = find(&Valley, [30.0, 5.0], &options).unwrap();
+        // (H + 2 I) θ = H θ* with H = [[2, −1], [−1, 6]], θ* = (1, −2): θ = (19, −48) / 31.
+        assert!((held.parameters[0].ln() - 19.0 / 31.0).abs() < 1e-6, "{:?}", held.parameters[0].ln());
+        assert!((held.parameters[1].ln() + 48.0 / 31.0).abs() < 1e-6, "{:?}", held.parameters[1].ln());
+        assert!(held.log_likelihood < free.log_likelihood);
+    }
+
+    /// Rises for ever.
+    struct Slope;
+
+    impl Likelihood<1> for Slope {
+        fn evaluate(&self, &[a]: &[f64; 1]) -> (f64, [f64; 1]) {
+            (a.ln(), [1.0 / a])
+        }
+
+        fn observations(&self) -> f64 {
+            1.0
+        }
+    }
+
+    /// Not a number anywhere.
+    struct Nowhere;
+
+    impl Likelihood<1> for Nowhere {
+        fn evaluate(&self, _: &[f64; 1]) -> (f64, [f64; 1]) {
+            (f64::NAN, [f64::NAN])
+        }
+
+        fn observations(&self) -> f64 {
+            1.0
+        }
+    }
+
+    #[test]
+    fn says_when_there_is_no_maximum() {
+        let end = find(&Slope, [1.0], &Options::default()).unwrap();
+        assert_eq!(end.status, Status::AtBound);
+        assert_eq!(end.standard_errors, None);
+        assert!(find(&Nowhere, [1.0], &Options::default()).is_none());
+    }
+
+    #[test]
+    fn says_when_it_was_stopped() {
+        let options = Options { max_iterations: 1, gradient_tolerance: 1e-15, ..Options::default() };
+        let end = find(&Quartic, [400.0], &options).unwrap();
+        assert!(
+            matches!(end.status, Status::Stalled { gradient_norm } if gradient_norm > 1e-15),
+            "{:?}",
+            end.status
+        );
+    }
+
+    /// −(θ−1)⁴ with noise in its gradient that no search can get below.
+    struct Quartic;
+
+    impl Likelihood<1> for Quartic {
+        fn evaluate(&self, &[a]: &[f64; 1]) -> (f64, [f64; 1]) {
+            let x = a.ln() - 1.0;
+            (-x.powi(4), [(-4.0 * x.powi(3) + 1e-6) / a])
+        }
+
+        fn observations(&self) -> f64 {
+            1.0
+        }
     }
 }

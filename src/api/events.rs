@@ -107,9 +107,10 @@ impl Fault {
 
     fn invalid(cause: Invalid) -> Self {
         let (field, detail) = match cause {
-            Invalid::NegativePurchase => {
-                (Field::Amount, "a purchase has a negative amount; give it the kind `return`, or mend the amount")
-            }
+            Invalid::NegativePurchase => (
+                Field::Amount,
+                "a purchase has a negative amount; give it the kind `return`, or mend the amount",
+            ),
             Invalid::MissingAmount => (Field::Amount, "a purchase has no amount; give it one"),
             Invalid::NotFinite => (Field::Amount, "`amount` or `quantity` is not a finite number up to 1e12"),
             Invalid::OutOfTime => {
@@ -134,7 +135,9 @@ impl<'a> EventText<'a> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        let stray = Field::ALL.into_iter().find(|field| self.values[*field as usize].is_some() && !known.contains(field));
+        let stray = Field::ALL
+            .into_iter()
+            .find(|field| self.values[*field as usize].is_some() && !known.contains(field));
         if let Some(field) = stray {
             return Err(unknown(field.name()));
         }
@@ -152,7 +155,11 @@ impl<'a> EventText<'a> {
             Some(amount) => amount,
             None if kind == Kind::Purchase => return Err(Fault::invalid(Invalid::MissingAmount)),
             None if kind == Kind::Nps => {
-                return Err(Fault::new("missing_amount", Field::Amount, "an `nps` answer has no amount; give it 0 to 10"));
+                return Err(Fault::new(
+                    "missing_amount",
+                    Field::Amount,
+                    "an `nps` answer has no amount; give it 0 to 10",
+                ));
             }
             None => 0.0,
         };
@@ -193,7 +200,8 @@ impl<'a> EventText<'a> {
     fn word(&self, field: Field) -> Result<Option<String>, Fault> {
         let Some(word) = self.text(field)?.filter(|word| !word.is_empty()) else { return Ok(None) };
         if word.len() > MAX_TEXT_BYTES || word.contains('\0') {
-            let detail = format!("`{}` must be a text of at most {MAX_TEXT_BYTES} bytes without NUL", field.name());
+            let detail =
+                format!("`{}` must be a text of at most {MAX_TEXT_BYTES} bytes without NUL", field.name());
             return Err(Fault::new("bad_text", field, detail));
         }
         Ok(Some(word.into_owned()))
@@ -218,7 +226,11 @@ impl<'a> EventText<'a> {
         match raw.get() {
             "null" => Ok(None),
             number => number.parse().map(Some).map_err(|_| {
-                Fault::new("wrong_type", field, format!("`{}` must be a number, not {}", field.name(), type_of(raw)))
+                Fault::new(
+                    "wrong_type",
+                    field,
+                    format!("`{}` must be a number, not {}", field.name(), type_of(raw)),
+                )
             }),
         }
     }
@@ -245,7 +257,8 @@ pub(super) fn text(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
     if !inner.as_bytes().contains(&b'\\') {
         return Ok(Some(Cow::Borrowed(inner)));
     }
-    let unescaped = serde_json::from_str(json).map_err(|_| "holds an escape that stands for no character".to_owned())?;
+    let unescaped =
+        serde_json::from_str(json).map_err(|_| "holds an escape that stands for no character".to_owned())?;
     Ok(Some(Cow::Owned(unescaped)))
 }
 
@@ -410,9 +423,15 @@ mod tests {
         let kind = |json: &str| read(json).map(|event| (event.kind, event.amount));
         assert_eq!(kind(r#"{"occurred_at": "2011-08-01", "amount": -3}"#), Ok((Kind::Return, -3.0)));
         assert_eq!(kind(r#"{"occurred_at": "2011-08-01", "amount": 3}"#), Ok((Kind::Purchase, 3.0)));
-        assert_eq!(kind(r#"{"occurred_at": "2011-08-01", "amount": 3, "kind": "Return"}"#), Ok((Kind::Return, -3.0)));
+        assert_eq!(
+            kind(r#"{"occurred_at": "2011-08-01", "amount": 3, "kind": "Return"}"#),
+            Ok((Kind::Return, -3.0))
+        );
         assert_eq!(kind(r#"{"occurred_at": "2011-08-01", "kind": "visit"}"#), Ok((Kind::Visit, 0.0)));
-        assert_eq!(kind(r#"{"occurred_at": "2011-08-01", "kind": null, "amount": 0}"#), Ok((Kind::Purchase, 0.0)));
+        assert_eq!(
+            kind(r#"{"occurred_at": "2011-08-01", "kind": null, "amount": 0}"#),
+            Ok((Kind::Purchase, 0.0))
+        );
     }
 
     #[test]
@@ -425,7 +444,10 @@ mod tests {
         assert_eq!(code("{}"), field("missing_field", "occurred_at"));
         assert_eq!(code(r#"{"occurred_at": 1312156800, "amount": 1}"#), field("wrong_type", "occurred_at"));
         assert_eq!(code(r#"{"occurred_at": "yesterday", "amount": 1}"#), field("bad_instant", "occurred_at"));
-        assert_eq!(code(r#"{"occurred_at": "1811-01-01", "amount": 1}"#), field("out_of_time", "occurred_at"));
+        assert_eq!(
+            code(r#"{"occurred_at": "1811-01-01", "amount": 1}"#),
+            field("out_of_time", "occurred_at")
+        );
         assert_eq!(with(r#""amount": 1, "amonut": 1"#), field("unknown_field", "amonut"));
         assert_eq!(with(r#""amount": 1, "event_id": "e""#), field("unknown_field", "event_id"));
         assert_eq!(with(r#""amount": 1, "amount": 1"#), field("duplicate_field", "amount"));
@@ -440,14 +462,19 @@ mod tests {
         assert_eq!(with(r#""amount": 1, "quantity": 1e39"#), field("not_finite", "amount"));
         assert_eq!(with(r#""amount": 1, "category": "a\u0000b""#), field("bad_text", "category"));
         assert_eq!(with(r#""amount": 1, "category": "\ud800""#), field("wrong_type", "category"));
-        assert_eq!(with(&format!(r#""amount": 1, "channel": "{}""#, "x".repeat(513))), field("bad_text", "channel"));
+        assert_eq!(
+            with(&format!(r#""amount": 1, "channel": "{}""#, "x".repeat(513))),
+            field("bad_text", "channel")
+        );
         let before = with(r#""amount": 1, "recorded_at": "2011-07-31""#);
         assert_eq!(before, field("recorded_before_occurred", "recorded_at"));
     }
 
     #[test]
     fn what_is_no_json_stops_the_reading() {
-        for json in [r#"{"amount": NaN}"#, r#"{"amount": 01}"#, r#"{"amount": 1,}"#, r#"{"amount": Infinity}"#, "{"] {
+        for json in
+            [r#"{"amount": NaN}"#, r#"{"amount": 01}"#, r#"{"amount": 1,}"#, r#"{"amount": Infinity}"#, "{"]
+        {
             assert!(serde_json::from_str::<EventText<'_>>(json).is_err(), "{json}");
         }
     }

@@ -60,7 +60,9 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     let (status, took) = (response.status(), started.elapsed());
     app.metrics().answered(route, &method, status, took);
     let problem = response.extensions().get::<Code>().map(|code| code.name());
-    span.in_scope(|| tracing::info!(status = status.as_u16(), took_us = took.as_micros() as u64, problem, "answered"));
+    span.in_scope(|| {
+        tracing::info!(status = status.as_u16(), took_us = took.as_micros() as u64, problem, "answered")
+    });
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }
@@ -68,15 +70,12 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
 /// Lets a request in if there is room, and sees that it ends in time and with an answer.
 async fn admit(app: &App, route: &'static str, answer: impl Future<Output = Response>) -> Response {
     let limited = Route::ALL.iter().find(|known| known.path() == route).is_none_or(|route| route.limited());
-    let _permit = match app.slots.try_acquire() {
-        Ok(permit) => Some(permit),
-        Err(_) if limited => {
-            let limit = app.limits().concurrent_requests;
-            let detail = format!("{limit} requests are in work, as many as are let in; try again in a moment");
-            return Problem::new(Code::Overloaded, detail).into_response();
-        }
-        Err(_) => None,
-    };
+    let permit = limited.then(|| app.slots.try_acquire());
+    if let Some(Err(_)) = permit {
+        let limit = app.limits().concurrent_requests;
+        let detail = format!("{limit} requests are in work, as many as are let in; try again in a moment");
+        return Problem::new(Code::Overloaded, detail).into_response();
+    }
     let _in_flight = app.metrics().enter();
     let limit = app.limits().request_time;
     match tokio::time::timeout(limit, caught(answer)).await {

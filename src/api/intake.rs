@@ -73,10 +73,13 @@ impl Request {
         let customer_id = text.id(Field::CustomerId)?;
         let event = text.event(&Field::ALL, zone)?;
         // An instant of the far future would move the data clock, and with it the scores of everybody.
-        for (field, instant) in [(Field::OccurredAt, event.occurred_at), (Field::RecordedAt, event.recorded_at)] {
+        for (field, instant) in
+            [(Field::OccurredAt, event.occurred_at), (Field::RecordedAt, event.recorded_at)]
+        {
             if instant > self.latest {
                 let (name, instant, latest) = (field.name(), zone.format(instant), zone.format(self.latest));
-                let detail = format!("`{name}` is {instant}, which is to come; events are taken up to {latest}");
+                let detail =
+                    format!("`{name}` is {instant}, which is to come; events are taken up to {latest}");
                 return Err(Fault { code: IN_THE_FUTURE, field: field.name().into(), detail });
             }
         }
@@ -125,7 +128,10 @@ impl<'de> Items<'de> for Request {
 }
 
 /// Answers `POST /v1/events`, once what was accepted is on disk.
-pub(super) async fn take_in(State(app): State<Arc<App>>, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+pub(super) async fn take_in(
+    State(app): State<Arc<App>>,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
     let (engine, now, worker) = (app.engine()?, app.now(), app.clone());
     app.blocking(move || answer(&worker, engine.as_ref(), now, &body)).await?
 }
@@ -182,7 +188,8 @@ fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Res
 
 fn conflict(index: usize, event_id: &str) -> Rejected {
     let id = clip(event_id);
-    let detail = format!("`{id}` was used before for an event with other content; give a new event an id of its own");
+    let detail =
+        format!("`{id}` was used before for an event with other content; give a new event an id of its own");
     Rejected { index, code: EVENT_ID_CONFLICT, field: Field::EventId.name().into(), detail }
 }
 

@@ -1,5 +1,7 @@
 //! The query of `GET /v1/profiles`.
 
+use axum::extract::Query;
+use axum::http::Uri;
 use serde_json::Value;
 
 use super::events::clip;
@@ -40,9 +42,9 @@ pub(super) const PARAMETERS: [(&str, &str); 9] = [
 ///
 /// # Errors
 /// [`Code::BadParameter`] with the name of the parameter.
-pub(super) fn read(query: &str) -> Result<Listing, Problem> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
-        .map_err(|_| Problem::new(Code::BadParameter, "the query is not UTF-8 in percent-encoding"))?;
+pub(super) fn read(uri: &Uri) -> Result<Listing, Problem> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|error| Problem::new(Code::BadParameter, error.to_string()))?;
     let mut listing = Listing { limit: DEFAULT_LIMIT, ..Listing::default() };
     let mut seen = Vec::new();
     for (name, value) in &pairs {
@@ -61,7 +63,9 @@ pub(super) fn read(query: &str) -> Result<Listing, Problem> {
             number.map(Some).ok_or_else(|| bad("write a number, such as 0.5"))
         };
         match name.as_str() {
-            "tag" => listing.tags.push(tag(value).ok_or_else(|| bad("write name:value, such as churn.level:high"))?),
+            "tag" => listing
+                .tags
+                .push(tag(value).ok_or_else(|| bad("write name:value, such as churn.level:high"))?),
             "min_churn_risk" => listing.churn_risk.0 = number()?,
             "max_churn_risk" => listing.churn_risk.1 = number()?,
             "min_value_at_risk" => listing.value_at_risk.0 = number()?,
@@ -74,7 +78,8 @@ pub(super) fn read(query: &str) -> Result<Listing, Problem> {
             }
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-                listing.limit = limit.ok_or_else(|| bad(&format!("write a whole number from 1 to {MAX_LIMIT}")))?;
+                listing.limit =
+                    limit.ok_or_else(|| bad(&format!("write a whole number from 1 to {MAX_LIMIT}")))?;
             }
             "cursor" => listing.cursor = Some(value.clone()).filter(|cursor| !cursor.is_empty()),
             _ => {
@@ -100,6 +105,10 @@ fn tag(text: &str) -> Option<(String, Value)> {
 mod tests {
     use super::*;
 
+    fn read(query: &str) -> Result<Listing, Problem> {
+        super::read(&format!("/v1/profiles?{query}").parse().unwrap())
+    }
+
     #[test]
     fn every_parameter_is_read() {
         let query = "tag=churn.level:high&tag=member.tier%3A%E8%B6%85&tag=a:5&tag=b:true&tag=c:%225%22&tag=d:x:y\
@@ -124,7 +133,9 @@ mod tests {
         };
         assert_eq!(read(query), Ok(expected));
         assert_eq!(read(""), Ok(Listing { limit: DEFAULT_LIMIT, ..Listing::default() }));
-        let names = |query: &str| query.split('&').map(|pair| pair.split('=').next().unwrap().to_owned()).collect::<Vec<_>>();
+        let names = |query: &str| {
+            query.split('&').map(|pair| pair.split('=').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
         for (name, _) in PARAMETERS {
             assert!(names(query).contains(&name.to_owned()), "{name} is not tried here");
         }
@@ -133,8 +144,19 @@ mod tests {
     #[test]
     fn a_wrong_parameter_is_named() {
         for query in [
-            "tag=churn", "tag=:x", "tag=x:", "min_churn_risk=low", "max_churn_risk=NaN", "min_value_at_risk=1e999",
-            "max_value_at_risk=", "sort=name", "limit=0", "limit=1001", "limit=-1", "page=2", "limit=1&limit=2",
+            "tag=churn",
+            "tag=:x",
+            "tag=x:",
+            "min_churn_risk=low",
+            "max_churn_risk=NaN",
+            "min_value_at_risk=1e999",
+            "max_value_at_risk=",
+            "sort=name",
+            "limit=0",
+            "limit=1001",
+            "limit=-1",
+            "page=2",
+            "limit=1&limit=2",
         ] {
             let problem = read(query).unwrap_err();
             assert_eq!(problem.code, Code::BadParameter, "{query}");

@@ -18,8 +18,8 @@ pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0
 
 /// Upper bounds of the latency buckets in seconds: 10 µs to 30 s.
 const BUCKETS_S: [f64; 20] = [
-    10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-    10.0, 30.0,
+    10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
 /// A part of the work on a request.
@@ -203,7 +203,12 @@ mod tests {
     fn the_page_holds_what_was_counted() {
         let metrics = Metrics::default();
         metrics.answered("/v1/models", &Method::GET, StatusCode::OK, Duration::from_micros(7));
-        metrics.answered("none", &"BREW".parse().unwrap(), StatusCode::METHOD_NOT_ALLOWED, Duration::from_secs(60));
+        metrics.answered(
+            "none",
+            &"BREW".parse().unwrap(),
+            StatusCode::METHOD_NOT_ALLOWED,
+            Duration::from_secs(60),
+        );
         metrics.stage(Route::Events, Stage::Store, Duration::from_micros(30));
         metrics.events(EventFate::Conflict, 3);
         let guard = metrics.enter();

@@ -86,7 +86,9 @@ impl App {
     /// [`Code::NoModel`] when there is none.
     pub fn engine(&self) -> Result<Arc<dyn Score>, Problem> {
         let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner).clone();
-        engine.ok_or_else(|| Problem::new(Code::NoModel, "no model is loaded; fit one with homing-train, or name a registry"))
+        engine.ok_or_else(|| {
+            Problem::new(Code::NoModel, "no model is loaded; fit one with homing-train, or name a registry")
+        })
     }
 
     /// The profile store.
@@ -118,7 +120,10 @@ impl App {
     ///
     /// # Errors
     /// [`Code::Internal`] when the work panics.
-    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         let permit = self.workers.clone().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
         let span = tracing::Span::current();
         let done = tokio::task::spawn_blocking(move || {
@@ -134,9 +139,14 @@ pub fn router(app: Arc<App>) -> Router {
     Route::ALL
         .into_iter()
         .fold(Router::new(), |router, route| router.route(route.path(), route.handler()))
-        .fallback(|| async { Problem::new(Code::NotFound, "there is no such path; /openapi.json lists them all") })
+        .fallback(|| async {
+            Problem::new(Code::NotFound, "there is no such path; /openapi.json lists them all")
+        })
         .method_not_allowed_fallback(|| async {
-            Problem::new(Code::MethodNotAllowed, "the path does not take this method; `Allow` lists those that it takes")
+            Problem::new(
+                Code::MethodNotAllowed,
+                "the path does not take this method; `Allow` lists those that it takes",
+            )
         })
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(DefaultBodyLimit::max(app.limits.body_bytes))

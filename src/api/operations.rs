@@ -50,7 +50,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Probl
         Ok(Err(panic)) => return Err(Problem::internal(&panic)),
         Err(_) => return Err(Problem::new(Code::Timeout, "the profile store does not answer")),
     }
-    json(&serde_json::json!({"status": "ready", "model": engine.model().id}))
+    json(&serde_json::json!({"status": "ready", "model": *engine.model().id}))
 }
 
 /// Answers `GET /metrics`.

@@ -55,8 +55,15 @@ impl Request {
         match request.customers.iter().position(|customer| !seen.insert(customer.id.as_str())) {
             None => Ok(request),
             Some(index) => {
-                let detail = format!("`{}` is in the request before; send each customer once", clip(&request.customers[index].id));
-                Err(Place { customer: Some(index), event: None }.problem(Code::DuplicateCustomer, "customer_id", &detail))
+                let detail = format!(
+                    "`{}` is in the request before; send each customer once",
+                    clip(&request.customers[index].id)
+                );
+                Err(Place { customer: Some(index), event: None }.problem(
+                    Code::DuplicateCustomer,
+                    "customer_id",
+                    &detail,
+                ))
             }
         }
     }
@@ -117,7 +124,8 @@ impl<'de> Items<'de> for Vec<Customer> {
             return Ok(false);
         }
         if index == reader.limits.customers {
-            let detail = format!("the request has more than {index} customers; send them in several requests");
+            let detail =
+                format!("the request has more than {index} customers; send them in several requests");
             return reader.stop(Problem::new(Code::TooManyCustomers, detail).with("limit", index));
         }
         let until = customer.events.iter().map(|event| event.recorded_at).max();
@@ -176,7 +184,8 @@ impl<'de> Items<'de> for Vec<Event> {
             Err(fault) => {
                 let place = Place { event: Some(index), ..place };
                 let code = if fault.code == UNKNOWN_FIELD { Code::UnknownField } else { Code::InvalidEvent };
-                return reader.stop(place.problem(code, &fault.field, &fault.detail).with("cause", fault.code));
+                return reader
+                    .stop(place.problem(code, &fault.field, &fault.detail).with("cause", fault.code));
             }
         }
         Ok(true)
@@ -184,7 +193,10 @@ impl<'de> Items<'de> for Vec<Event> {
 }
 
 /// Answers `POST /v1/predictions`.
-pub(super) async fn predict(State(app): State<Arc<App>>, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+pub(super) async fn predict(
+    State(app): State<Arc<App>>,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
     let work = Work { engine: app.engine()?, scored_at: app.now(), app: app.clone() };
     if body.len() > INLINE_BYTES {
         return app.blocking(move || work.answer(&work.read(&body)?)).await?;
@@ -214,7 +226,8 @@ impl Work {
     fn answer(&self, request: &Request) -> Result<Response, Problem> {
         let model = self.engine.model();
         let as_of = request.looks_from(model);
-        let score = |customer: &Customer| self.engine.score(&customer.id, &customer.history, as_of, self.scored_at);
+        let score =
+            |customer: &Customer| self.engine.score(&customer.id, &customer.history, as_of, self.scored_at);
         let started = Instant::now();
         let scored: Vec<Scored> = if request.customers.len() <= INLINE_CUSTOMERS {
             request.customers.iter().map(score).collect()
@@ -243,10 +256,14 @@ impl Work {
     fn check(&self, customer: &Customer, scored: &Scored) -> Result<(), Problem> {
         let outcome = match &scored.outcome {
             Outcome::NotScored(cause) => cause.code(),
-            Outcome::Scored(prediction) if prediction.values().iter().all(|value| value.is_finite()) => "scored",
+            Outcome::Scored(prediction) if prediction.values().iter().all(|value| value.is_finite()) => {
+                "scored"
+            }
             Outcome::Scored(_) => {
                 let id = clip(&customer.id);
-                return Err(Problem::internal(&format!("the model gave customer `{id}` a score that is no number")));
+                return Err(Problem::internal(&format!(
+                    "the model gave customer `{id}` a score that is no number"
+                )));
             }
         };
         self.app.metrics().prediction(outcome);

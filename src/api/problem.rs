@@ -155,9 +155,10 @@ impl From<profiles::Error> for Problem {
     fn from(error: profiles::Error) -> Self {
         let (code, detail) = match &error {
             profiles::Error::BadCursor => return Problem::new(Code::BadCursor, error.to_string()),
-            profiles::Error::Locked(_) => {
-                (Code::StoreLocked, "another process holds the profile store; nothing was written, try again later")
-            }
+            profiles::Error::Locked(_) => (
+                Code::StoreLocked,
+                "another process holds the profile store; nothing was written, try again later",
+            ),
             profiles::Error::ReadOnly(_) => {
                 (Code::StoreReadOnly, "homing may not write the profile store; nothing was written")
             }

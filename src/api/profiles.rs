@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
+use axum::http::Uri;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,18 +36,23 @@ pub(super) async fn explanation(
 }
 
 /// Answers `GET /v1/profiles`.
-pub(super) async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
-    let listing = listing::read(query.as_deref().unwrap_or_default())?;
+pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Problem> {
+    let listing = listing::read(&uri)?;
     let page = read(app, Route::Profiles, move |store| store.list(&listing)).await?;
     json(&page)
 }
 
-async fn fetch(app: Arc<App>, route: Route, id: Result<Path<String>, PathRejection>) -> Result<Profile, Problem> {
+async fn fetch(
+    app: Arc<App>,
+    route: Route,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Profile, Problem> {
     let Path(id) = id.map_err(|_| {
         let detail = "the customer id in the path is not UTF-8 in percent-encoding";
         Problem::new(Code::BadParameter, detail).with("parameter", "id")
     })?;
-    let unknown = Problem::new(Code::UnknownCustomer, format!("there is no profile of the customer `{}`", clip(&id)));
+    let unknown =
+        Problem::new(Code::UnknownCustomer, format!("there is no profile of the customer `{}`", clip(&id)));
     read(app, route, move |store| store.profile(&id)).await?.ok_or(unknown)
 }
 

@@ -25,18 +25,23 @@ impl FromRequest<Arc<App>> for JsonBody {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let limit = app.limits().body_bytes;
         let too_large = || {
-            Problem::new(Code::BodyTooLarge, format!("the body is longer than {limit} bytes; send less at a time"))
+            Problem::new(
+                Code::BodyTooLarge,
+                format!("the body is longer than {limit} bytes; send less at a time"),
+            )
         };
         let headers = request.headers();
         if let Some(media_type) = headers.get(header::CONTENT_TYPE) {
-            let essence = media_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+            let essence =
+                media_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
             if !essence.eq_ignore_ascii_case("application/json") {
                 let detail = format!("the body is sent as `{}`; send it as application/json", clip(essence));
                 return Err(Problem::new(Code::UnsupportedMediaType, detail));
             }
         }
         // What is announced as too long is refused before it is read.
-        let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let length =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
@@ -76,7 +81,8 @@ impl Place {
         let owner = self.customer.map(|index| format!("customer {index}"));
         let place = self.event.map(|index| format!("event {index}"));
         let words: Vec<String> = owner.into_iter().chain(place).collect();
-        let detail = if words.is_empty() { detail.to_owned() } else { format!("{}: {detail}", words.join(", ")) };
+        let detail =
+            if words.is_empty() { detail.to_owned() } else { format!("{}: {detail}", words.join(", ")) };
         let mut problem = Problem::new(code, detail).with("pointer", self.pointer(field));
         if let Some(index) = self.customer {
             problem = problem.with("customer_index", index);
@@ -109,7 +115,10 @@ impl<'r> Reader<'r> {
     /// Reads a whole body, which is one object.
     pub(super) fn read<'de, T: Fields<'de>>(&self, body: &'de [u8], mut into: T) -> Result<T, Problem> {
         let text = std::str::from_utf8(body).map_err(|error| {
-            Problem::new(Code::MalformedJson, format!("the body is not UTF-8 from byte {} on", error.valid_up_to()))
+            Problem::new(
+                Code::MalformedJson,
+                format!("the body is not UTF-8 from byte {} on", error.valid_up_to()),
+            )
         })?;
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let object = Object { reader: self, place: Place::default(), fields: &mut into };
@@ -121,7 +130,9 @@ impl<'r> Reader<'r> {
                 let (place, name) = self.here.get();
                 Err(place.problem(Code::InvalidRequest, name, &error.to_string()))
             }
-            (None, Err(error)) => Err(Problem::new(Code::MalformedJson, format!("the body is not JSON: {error}"))),
+            (None, Err(error)) => {
+                Err(Problem::new(Code::MalformedJson, format!("the body is not JSON: {error}")))
+            }
         }
     }
 

@@ -128,6 +128,7 @@ impl Route {
 
     /// The path of a route as a text that lives for ever, for labels; `none` for what is no route.
     pub(super) fn label(path: Option<&str>) -> &'static str {
-        path.and_then(|path| Route::ALL.iter().map(|route| route.path()).find(|known| *known == path)).unwrap_or("none")
+        path.and_then(|path| Route::ALL.iter().map(|route| route.path()).find(|known| *known == path))
+            .unwrap_or("none")
     }
 }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod scratch;
 mod plan;
 pub mod sqlite;
 

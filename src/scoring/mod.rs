@@ -1,16 +1,21 @@
 //! Scoring: a bundle and a tag catalogue put to work on histories.
 
+pub mod batch;
+mod engine;
+
 use std::sync::Arc;
 
 use homing_datasets::{History, Micros, Zone};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::profiles::Scored;
+pub use engine::Engine;
 
 /// Which model answers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelInfo {
     /// Name and version, `name@version`.
+    #[serde(serialize_with = "as_text")]
     pub id: Arc<str>,
     /// Its name.
     pub name: String,
@@ -27,6 +32,10 @@ pub struct ModelInfo {
     pub churn_horizon: u32,
     /// The business's time zone.
     pub timezone: Zone,
+}
+
+fn as_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 /// Whatever scores histories: the engine of a bundle, or a stand-in for tests.

@@ -2,7 +2,6 @@
 
 use rayon::prelude::*;
 
-use super::measures::mean;
 use super::{Error, Measure, Metric, Scores, Target};
 use crate::labels::Label;
 
@@ -157,6 +156,7 @@ impl SplitMix64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measures::mean;
     use super::*;
 
     fn customers(count: usize) -> (Vec<Label>, Vec<f64>) {

@@ -249,7 +249,9 @@ mod tests {
         assert!(error(spend).starts_with("expected_spend, customer 1"));
         assert_eq!(evaluate(&[], &only(&[])), Err(Error::NoCustomers));
         let broken = [Label { net_spend: f64::NAN, ..BOUGHT }];
-        assert!(evaluate(&broken, &only(&[0.5])).unwrap_err().to_string().starts_with("net_spend, customer 0"));
+        assert!(
+            evaluate(&broken, &only(&[0.5])).unwrap_err().to_string().starts_with("net_spend, customer 0")
+        );
     }
 
     #[test]

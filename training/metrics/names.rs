@@ -27,8 +27,7 @@ pub enum Target {
 
 impl Target {
     /// Every target, in the order of reports.
-    pub const ALL: [Target; 5] =
-        [Target::Buy, Target::BuyShort, Target::Orders, Target::Spend, Target::Net];
+    pub const ALL: [Target; 5] = [Target::Buy, Target::BuyShort, Target::Orders, Target::Spend, Target::Net];
 
     /// What happened, as a number: 1 and 0 for yes and no.
     #[must_use]
@@ -271,7 +270,9 @@ impl FromStr for Metric {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        Metric::all().find(|metric| metric.to_string() == name).ok_or_else(|| Error::NoMetric(name.to_owned()))
+        Metric::all()
+            .find(|metric| metric.to_string() == name)
+            .ok_or_else(|| Error::NoMetric(name.to_owned()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The metrics against the reference protocol, on real scores and on a case worked out by hand.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail loudly, as the test itself does")]
+
 use std::collections::BTreeMap;
 
 use homing_datasets::{Event, History, Kind, Micros, Zone};

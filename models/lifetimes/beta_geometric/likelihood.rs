@@ -8,14 +8,15 @@ use super::super::{Cohort, Recency};
 use super::{coins, rising_with_slope};
 
 /// A cohort laid out for evaluation: what depends on x alone or on one time alone is computed once for each of
-/// their values, so that a row costs an exponential and a logarithm.
+/// their values, and what is linear in it is summed by weight beforehand, so that a row costs one exponential and
+/// one logarithm.
 pub(super) struct BetaGeometricLikelihood<'a> {
     weights: &'a [f64],
     rows: Vec<Row>,
-    /// Distinct x, ascending.
-    frequencies: Vec<u32>,
+    /// Distinct x, ascending, with the weight of their rows.
+    frequencies: Vec<(u32, f64)>,
     /// Distinct t_x and T, ascending, in scaled time.
-    times: Vec<f64>,
+    times: Vec<Time>,
     modified: bool,
     k: u32,
     observations: f64,
@@ -28,95 +29,145 @@ struct Row {
     age: u32,
 }
 
+/// A time with the sums, over the rows for which it is T, of the weight and of the weight times kx.
+#[derive(Clone, Copy)]
+struct Time {
+    time: f64,
+    weight: f64,
+    events: f64,
+}
+
 /// What depends on x alone.
 struct OfFrequency {
-    /// kx.
-    events: f64,
-    /// ln (r)_kx + ln (b)_n − ln (a+b)_n.
-    value: f64,
-    /// Derivatives of `value` with respect to r, a, b.
-    slopes: [f64; 3],
+    /// r + kx.
+    shape: f64,
     /// ln(a / (b+n−1)), or −∞ where no coin was thrown.
     ln_coin: f64,
-    /// b + n − 1.
-    survived: f64,
+    /// 1 / (b+n−1), or 0 where no coin was thrown.
+    by_survived: f64,
+}
+
+/// The distinct times of `rows` as bits, ascending; first within chunks, in parallel.
+fn distinct(rows: &[Recency]) -> Vec<u64> {
+    let sorted = |mut bits: Vec<u64>| {
+        bits.sort_unstable();
+        bits.dedup();
+        bits
+    };
+    let chunks: Vec<Vec<u64>> = rows
+        .par_chunks(8192)
+        .map(|chunk| {
+            sorted(chunk.iter().flat_map(|row| [row.recency.to_bits(), row.age.to_bits()]).collect())
+        })
+        .collect();
+    sorted(chunks.concat())
 }
 
 impl<'a> BetaGeometricLikelihood<'a> {
     /// Lays out `cohort` with times divided by `scale`.
     pub(super) fn new(cohort: &'a Cohort, modified: bool, k: u32, scale: f64) -> Self {
-        let mut frequencies: Vec<u32> = cohort.rows().iter().map(|row| row.frequency).collect();
-        frequencies.dedup();
-        let mut bits: Vec<u64> =
-            cohort.rows().iter().flat_map(|row| [row.recency.to_bits(), row.age.to_bits()]).collect();
-        bits.par_sort_unstable();
-        bits.dedup();
+        let mut frequencies: Vec<(u32, f64)> = Vec::new();
+        for (row, weight) in cohort.rows().iter().zip(cohort.weights()) {
+            match frequencies.last_mut() {
+                Some((x, sum)) if *x == row.frequency => *sum += weight,
+                _ => frequencies.push((row.frequency, *weight)),
+            }
+        }
+        let bits = distinct(cohort.rows());
         let place = |time: f64| bits.partition_point(|&b| b < time.to_bits()) as u32;
-        let rows = cohort
-            .rows()
-            .par_iter()
-            .map(|row: &Recency| Row {
-                frequency: frequencies.partition_point(|&x| x < row.frequency) as u32,
+        let rows: Vec<Row> = (cohort.rows().par_iter())
+            .map(|row| Row {
+                frequency: frequencies.partition_point(|(x, _)| *x < row.frequency) as u32,
                 recency: place(row.recency),
                 age: place(row.age),
             })
             .collect();
-        let times = bits.iter().map(|&b| f64::from_bits(b) / scale).collect();
+        let time = |b: &u64| Time { time: f64::from_bits(*b) / scale, weight: 0.0, events: 0.0 };
+        let mut times: Vec<Time> = bits.iter().map(time).collect();
+        for (row, weight) in rows.iter().zip(cohort.weights()) {
+            let time = &mut times[row.age as usize];
+            time.weight += weight;
+            time.events += weight * f64::from(k) * f64::from(frequencies[row.frequency as usize].0);
+        }
         let observations = cohort.total_weight() + cohort.repeats();
         Self { weights: cohort.weights(), rows, frequencies, times, modified, k, observations }
     }
 
-    fn of_frequency(&self, x: u32, [r, _, a, b]: [f64; 4]) -> OfFrequency {
-        let events = f64::from(self.k) * f64::from(x);
-        let n = coins(x, self.modified);
-        let (purchases, by_r) = rising_with_slope(r, events);
-        let (survivals, by_b) = rising_with_slope(b, n);
-        let (trials, by_ab) = rising_with_slope(a + b, n);
-        let survived = b + n - 1.0;
-        let ln_coin = if n > 0.0 { (a / survived).ln() } else { f64::NEG_INFINITY };
-        let slopes = [by_r, -by_ab, by_b - by_ab];
-        OfFrequency { events, value: purchases + survivals - trials, slopes, ln_coin, survived }
+    /// ln L as if all were alive and k were 1, with its gradient: the sums over x and over T alone.
+    fn all_alive(&self, [r, alpha, a, b]: [f64; 4]) -> [f64; 5] {
+        let ln_alpha = alpha.ln();
+        let mut sums = [0.0; 5];
+        for &(x, w) in &self.frequencies {
+            let events = f64::from(self.k) * f64::from(x);
+            let n = coins(x, self.modified);
+            let (purchases, by_r) = rising_with_slope(r, events);
+            let (survivals, by_b) = rising_with_slope(b, n);
+            let (trials, by_ab) = rising_with_slope(a + b, n);
+            sums[0] += w * (purchases + survivals - trials - events * ln_alpha);
+            sums[1] += w * by_r;
+            sums[3] -= w * by_ab;
+            sums[4] += w * (by_b - by_ab);
+        }
+        for t in &self.times {
+            let (shape, ln_age) = (r * t.weight + t.events, (t.time / alpha).ln_1p());
+            sums[0] -= shape * ln_age;
+            sums[1] -= t.weight * ln_age;
+            // r/α − (r+kx)/(α+T)
+            sums[2] += (r * t.weight * t.time / alpha - t.events) / (alpha + t.time);
+        }
+        sums
     }
 }
 
 impl Likelihood<4> for BetaGeometricLikelihood<'_> {
     fn evaluate(&self, parameters: &[f64; 4]) -> (f64, [f64; 4]) {
-        let [r, alpha, a, _] = *parameters;
-        let ln_alpha = alpha.ln();
-        let of_x: Vec<OfFrequency> =
-            self.frequencies.iter().map(|&x| self.of_frequency(x, *parameters)).collect();
+        let [r, alpha, a, b] = *parameters;
+        let of_frequency = |&(x, _): &(u32, f64)| {
+            let n = coins(x, self.modified);
+            let shape = r + f64::from(self.k) * f64::from(x);
+            let survived = b + n - 1.0;
+            if n > 0.0 {
+                OfFrequency { shape, ln_coin: (a / survived).ln(), by_survived: survived.recip() }
+            } else {
+                OfFrequency { shape, ln_coin: f64::NEG_INFINITY, by_survived: 0.0 }
+            }
+        };
+        let of_x: Vec<OfFrequency> = self.frequencies.iter().map(of_frequency).collect();
         // ln(1 + t/α) and 1/(α+t).
-        let of_t: Vec<(f64, f64)> =
-            self.times.par_iter().with_min_len(4096).map(|t| ((t / alpha).ln_1p(), (alpha + t).recip())).collect();
-        let sums = sum_rows(self.rows.len(), |i, sums: &mut [f64; 5]| {
+        let of_t: Vec<(f64, f64)> = (self.times.par_iter().with_min_len(4096))
+            .map(|t| ((t.time / alpha).ln_1p(), (alpha + t.time).recip()))
+            .collect();
+        // What dropout and phases add: to ln L, and to its derivatives with respect to r, α, a and b.
+        let by_a = a.recip();
+        let added = sum_rows(self.rows.len(), |i, sums: &mut [f64; 5]| {
             let (row, w) = (&self.rows[i], self.weights[i]);
             let x = &of_x[row.frequency as usize];
             let (ln_recency, by_recency) = of_t[row.recency as usize];
             let (ln_age, by_age) = of_t[row.age as usize];
-            let shape = r + x.events;
-            // The customer is alive: a factor Σ_j of k phases, 1 for k = 1.
-            let mut phases = Phases { sum: 1.0, by_r: 0.0, by_alpha: 0.0 };
+            let gap = ln_age - ln_recency;
+            // Log-odds of having dropped out at t_x against being alive, a factor of Σ over k phases.
+            let mut d = x.ln_coin + x.shape * gap;
             if self.k > 1 {
-                let z = (self.times[row.age as usize] - self.times[row.recency as usize]) * by_age;
-                phases = Phases::new(self.k, shape, z, by_age);
+                let z = (self.times[row.age as usize].time - self.times[row.recency as usize].time) * by_age;
+                let phases = Phases::new(self.k, x.shape, z, by_age);
+                let ln_phases = phases.sum.ln();
+                d -= ln_phases;
+                let alive = w / (1.0 + d.exp());
+                sums[0] += w * ln_phases;
+                sums[1] += alive * phases.by_r;
+                sums[2] += alive * phases.by_alpha;
             }
-            let ln_phases = if self.k > 1 { phases.sum.ln() } else { 0.0 };
-            // Log-odds of having dropped out at t_x against being alive.
-            let d = x.ln_coin + shape * (ln_age - ln_recency) - ln_phases;
             let e = (-d.abs()).exp();
-            let dropped = if d > 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) };
-            let alive = 1.0 - dropped;
-            let value = x.value - x.events * ln_alpha - shape * ln_age + ln_phases + d.max(0.0) + e.ln_1p();
-            sums[0] += w * value;
-            sums[1] += w * (x.slopes[0] - ln_age + dropped * (ln_age - ln_recency) + alive * phases.by_r);
-            sums[2] += w
-                * (r / alpha - shape * (alive * by_age + dropped * by_recency) + alive * phases.by_alpha);
-            sums[3] += w * (x.slopes[1] + dropped / a);
-            if dropped > 0.0 {
-                sums[4] -= w * dropped / x.survived;
-            }
-            sums[4] += w * x.slopes[2];
+            let either = 1.0 + e;
+            let dropped = w * if d > 0.0 { 1.0 } else { e } / either;
+            sums[0] += w * (d.max(0.0) + either.ln());
+            sums[1] += dropped * gap;
+            sums[2] += dropped * x.shape * (by_age - by_recency);
+            sums[3] += dropped * by_a;
+            sums[4] -= dropped * x.by_survived;
         });
+        let mut sums = self.all_alive(*parameters);
+        sums.iter_mut().zip(added).for_each(|(sum, added)| *sum += added);
         let [value, slopes @ ..] = sums;
         (value, slopes)
     }
@@ -148,5 +199,65 @@ impl Phases {
         phases.by_r /= phases.sum;
         phases.by_alpha /= phases.sum;
         phases
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::optimize::tests::assert_gradient;
+    use super::super::super::{BetaGeometric, LifetimeModel};
+    use super::*;
+
+    fn cohort() -> Cohort {
+        let rows = [
+            (Recency::new(0, 0.0, 38.86), 1432.0),
+            (Recency::new(0, 0.0, 0.0), 2.0),
+            (Recency::new(2, 30.43, 38.86), 3.0),
+            (Recency::new(1, 1.71, 38.86), 1.0),
+            (Recency::new(7, 12.0, 30.0), 2.0),
+            (Recency::new(29, 27.0, 27.0), 1.0),
+            (Recency::new(300, 20.0, 35.0), 1.0),
+        ];
+        Cohort::from_weighted(&rows).unwrap()
+    }
+
+    const PLACES: [[f64; 4]; 4] = [
+        [0.243, 4.414, 0.793, 2.426],
+        [1.5, 30.0, 0.05, 0.3],
+        [40.0, 90.0, 12.0, 0.02],
+        [3e-3, 0.1, 3.0, 500.0],
+    ];
+
+    #[test]
+    fn the_gradient_is_that_of_the_likelihood() {
+        let cohort = cohort();
+        for k in [1, 2, 5] {
+            for modified in [false, true] {
+                let likelihood = BetaGeometricLikelihood::new(&cohort, modified, k, 1.0);
+                PLACES.iter().for_each(|place| assert_gradient(&likelihood, *place));
+            }
+        }
+    }
+
+    #[test]
+    fn the_sum_is_that_of_single_customers() {
+        fn check<const MODIFIED: bool>(cohort: &Cohort, k: u32) {
+            for place @ [r, alpha, a, b] in PLACES {
+                let model = BetaGeometric::<MODIFIED>::with_parameters(r, alpha, a, b, k).unwrap();
+                let single = cohort.rows().iter().zip(cohort.weights());
+                let single: f64 = single.map(|(row, w)| w * model.log_likelihood_of(*row)).sum();
+                let (sum, _) = BetaGeometricLikelihood::new(cohort, MODIFIED, k, 1.0).evaluate(&place);
+                // The constant Γ(k)^−x is left to the caller of the sum.
+                let constant = cohort.repeats() * super::super::ln_rising(1.0, f64::from(k) - 1.0);
+                assert!(
+                    (sum - constant - single).abs() < 1e-11 * single.abs(),
+                    "{place:?} {k}: {sum} {single}"
+                );
+            }
+        }
+        for k in [1, 2, 5] {
+            check::<false>(&cohort(), k);
+            check::<true>(&cohort(), k);
+        }
     }
 }

@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use self::likelihood::BetaGeometricLikelihood;
 use super::cohort::time;
 use super::hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, MAX_REGULARITY, Options};
-use super::optimize::{Summary, maximize};
+use super::optimize::maximize;
 use super::special::{digamma_difference, ln_rising};
-use super::{Cohort, Error, LifetimeModel, Recency};
+use super::{Cohort, Error, LifetimeModel, Recency, Summary};
 use linfa::ParamGuard;
 
 /// BG/NBD: a customer can leave after a *repeat* purchase, so that one without a repeat is surely alive.
@@ -174,7 +174,8 @@ impl<const MODIFIED: bool> LifetimeModel for BetaGeometric<MODIFIED> {
         self.alive(customer).probability
     }
 
-    /// Fader, Hardie & Lee (2005), eq. 10, and its counterparts; see [`orders`] for how it is computed.
+    /// Fader, Hardie & Lee (2005), eq. 10, and its counterparts, as a sum of
+    /// positive terms.
     fn expected_orders(&self, customer: Recency, horizon: f64) -> f64 {
         let alive = self.alive(customer);
         let t = time(horizon);
@@ -196,22 +197,14 @@ impl<const MODIFIED: bool> LifetimeModel for BetaGeometric<MODIFIED> {
     fn probability_of_purchase(&self, customer: Recency, horizon: f64) -> f64 {
         let alive = self.alive(customer);
         let t = time(horizon);
-        let later = (t / alive.rate).ln_1p();
-        let z = t / (alive.rate + t);
-        let mut none = 0.0;
-        let mut some = 0.0;
-        for (weight, phase) in alive.phases.iter().zip(0u32..self.k) {
-            let shape = alive.shape + f64::from(phase);
-            // 1 − P(no latent event) without cancellation, less the events that are not enough.
-            some -= weight * (-shape * later).exp_m1();
-            let mut term = (-shape * later).exp();
-            for i in 1..self.k - phase {
-                let i = f64::from(i);
-                term *= z * (shape + i - 1.0) / i;
-                none += weight * term;
-            }
-        }
-        alive.probability * (some - none).clamp(0.0, 1.0)
+        let phases = alive.phases.iter().zip(0u32..self.k);
+        let bought: f64 = phases
+            .map(|(weight, phase)| {
+                let rate = orders::Rate { shape: alive.shape + f64::from(phase), rate: alive.rate };
+                weight * orders::at_least(rate, t, self.k - phase)
+            })
+            .sum();
+        alive.probability * bought.clamp(0.0, 1.0)
     }
 
     fn log_likelihood_of(&self, customer: Recency) -> f64 {
@@ -256,17 +249,11 @@ impl<const MODIFIED: bool> Estimate for BetaGeometric<MODIFIED> {
         let options = params.options();
         let k = options.regularity;
         let scale = cohort.time_scale();
-        let mut starts = starts(cohort, scale, k);
-        if let Some(pilot) = cohort.pilot() {
-            let likelihood = BetaGeometricLikelihood::new(&pilot, MODIFIED, k, scale);
-            let rough = Options { gradient_tolerance: options.gradient_tolerance.max(1e-4), ..options.clone() };
-            if let Some(end) = maximize(&likelihood, &starts, &rough) {
-                starts.insert(0, end.parameters);
-            }
-        }
-        let likelihood = BetaGeometricLikelihood::new(cohort, MODIFIED, k, scale);
-        let end = maximize(&likelihood, &starts, options)
-            .ok_or(Error::FitFailed { model: Self::NAME, status: super::Status::Stalled { gradient_norm: f64::INFINITY } })?;
+        let pilot = cohort.pilot();
+        let lay_out = |cohort| BetaGeometricLikelihood::new(cohort, MODIFIED, k, scale);
+        let pilot = pilot.as_ref().map(lay_out);
+        let end = maximize(&lay_out(cohort), pilot.as_ref(), &starts(cohort, scale, k), options)
+            .ok_or(Error::FitFailed { model: Self::NAME })?;
         let [r, alpha, a, b] = end.parameters;
         let kf = f64::from(k);
         let gaps = cohort.log_gaps().map_or(0.0, |total| (kf - 1.0) * total);
@@ -288,7 +275,12 @@ impl<const MODIFIED: bool> Estimate for BetaGeometric<MODIFIED> {
 fn starts(cohort: &Cohort, scale: f64, k: u32) -> Vec<[f64; 4]> {
     let exposure: f64 = cohort.rows().iter().zip(cohort.weights()).map(|(row, w)| w * row.age / scale).sum();
     let rate = f64::from(k) * ((cohort.repeats() + 0.5) / (exposure + 1.0)).clamp(1e-4, 1e4);
-    vec![[0.5, 0.5 / rate, 0.8, 2.5], [1.5, 1.0 / rate, 0.2, 3.0], [0.2, 0.05 / rate, 2.0, 2.0], [5.0, 5.0 / rate, 0.02, 0.5]]
+    vec![
+        [0.5, 0.5 / rate, 0.8, 2.5],
+        [1.5, 1.0 / rate, 0.2, 3.0],
+        [0.2, 0.05 / rate, 2.0, 2.0],
+        [5.0, 5.0 / rate, 0.02, 0.5],
+    ]
 }
 
 /// The pieces of the likelihood that depend on x alone, with their derivatives.

@@ -27,7 +27,7 @@ pub(super) struct Dropout {
 /// Terms of the sum before the integral is taken instead. For k > 1 the integral is only the limit of many
 /// purchases (k latent events a purchase), so the sum goes on for longer.
 const fn most_terms(k: u32) -> f64 {
-    if k == 1 { 2_000.0 } else { 100_000.0 }
+    if k == 1 { 1_000.0 } else { 100_000.0 }
 }
 
 /// Purchases expected within `t`, `phase` of the `k` latent events before the next one having passed.
@@ -41,6 +41,34 @@ pub(super) fn expected_alive(rate: Rate, dropout: Dropout, t: f64, k: u32, phase
     })
 }
 
+/// P(N(t) ≥ events), events ≥ 1, from whichever side does not cancel.
+pub(super) fn at_least(Rate { shape, rate }: Rate, t: f64, events: u32) -> f64 {
+    let exponent = shape * (t / rate).ln_1p();
+    if events == 1 {
+        return -(-exponent).exp_m1();
+    }
+    let z = t / (rate + t);
+    let mut term = (-exponent).exp();
+    let mut fewer = term;
+    let mut next = |i: u32| {
+        term *= z * (shape + f64::from(i) - 1.0) / f64::from(i);
+        term
+    };
+    fewer += (1..events).map(&mut next).sum::<f64>();
+    if fewer > 0.999 {
+        // 1 − `fewer` would cancel: the terms from here on, if they fall fast enough.
+        let mut more = 0.0;
+        for i in events..events + 200 {
+            let term = next(i);
+            more += term;
+            if term <= 1e-17 * more {
+                return more;
+            }
+        }
+    }
+    1.0 - fewer
+}
+
 /// Σ_m P(M = m) S_⌊(m + phase)/k⌋ over the latent events m, where S_j is the sum of the first j survivals.
 fn sum(rate: Rate, Dropout { a, b }: Dropout, t: f64, k: u32, phase: u32) -> Option<f64> {
     let most = most_terms(k);
@@ -48,11 +76,13 @@ fn sum(rate: Rate, Dropout { a, b }: Dropout, t: f64, k: u32, phase: u32) -> Opt
     let z = t / (rate + t);
     let mean = shape * t / rate;
     let deviation = (mean * (1.0 + t / rate)).sqrt();
-    if !(mean + 8.0 * deviation < most) {
+    let terms = mean + 8.0 * deviation;
+    if terms.is_nan() || terms > most {
         return None;
     }
     // Terms below the bulk are too small to count, or to be represented.
-    let first = if shape * (t / rate).ln_1p() < 600.0 { 0.0 } else { (mean - 12.0 * deviation).floor().max(0.0) };
+    let first =
+        if shape * (t / rate).ln_1p() < 600.0 { 0.0 } else { (mean - 12.0 * deviation).floor().max(0.0) };
     let k = f64::from(k);
     let mut survival = 1.0;
     let mut survivals = 0.0;

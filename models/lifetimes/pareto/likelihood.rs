@@ -51,7 +51,8 @@ impl<'a> ParetoLikelihood<'a> {
     pub(super) fn new(cohort: &'a Cohort, scale: f64) -> Self {
         let groups: Vec<_> = cohort.rows().chunk_by(|one, next| one.frequency == next.frequency).collect();
         let frequencies = groups.iter().filter_map(|group| group.first()).map(|row| row.frequency).collect();
-        let laid_out: Vec<(Vec<u64>, Vec<(usize, usize)>)> = groups
+        type LaidOut = (Vec<u64>, Vec<(usize, usize)>);
+        let laid_out: Vec<LaidOut> = groups
             .par_iter()
             .map(|group| {
                 let mut bits: Vec<u64> =
@@ -69,7 +70,7 @@ impl<'a> ParetoLikelihood<'a> {
             let offset = points.len();
             rows.extend(group.into_iter().map(|(from, to)| ((offset + from) as u32, (offset + to) as u32)));
             let times = bits.iter().map(|&b| f64::from_bits(b) / scale);
-            let nexts = times.clone().skip(1).chain(times.clone().last());
+            let nexts = times.clone().skip(1).chain(times.clone().next_back());
             points.extend(times.zip(nexts).map(|(time, next)| Point { time, next, frequency }));
         }
         let observations = cohort.total_weight() + cohort.repeats();
@@ -87,7 +88,8 @@ impl<'a> ParetoLikelihood<'a> {
                 let f = Integrand { p: r + x, q: s + 1.0, alpha, beta };
                 let (ln_alpha, ln_beta) = ((point.time / alpha).ln_1p(), (point.time / beta).ln_1p());
                 let ln_f = -f.p * ln_alpha - f.q * ln_beta;
-                let moments = if point.next > point.time { f.moments(point.time, point.next) } else { [0.0; 5] };
+                let moments =
+                    if point.next > point.time { f.moments(point.time, point.next) } else { [0.0; 5] };
                 AtPoint { ln_f, ln_alpha, ln_beta, moments }
             })
             .collect();
@@ -136,5 +138,54 @@ impl Likelihood<4> for ParetoLikelihood<'_> {
 
     fn observations(&self) -> f64 {
         self.observations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::optimize::tests::assert_gradient;
+    use super::super::super::{LifetimeModel, ParetoNbd, Recency};
+    use super::*;
+
+    fn cohort() -> Cohort {
+        let mut rows = vec![
+            (Recency::new(0, 0.0, 38.86), 1432.0),
+            (Recency::new(0, 0.0, 0.0), 2.0),
+            (Recency::new(29, 27.0, 27.0), 1.0),
+            (Recency::new(300, 20.0, 35.0), 1.0),
+            (Recency::new(300, 34.9, 35.0), 1.0),
+        ];
+        rows.extend((0..200u32).map(|i| {
+            let (t, x) = (f64::from(i % 40 + 1), i % 4);
+            (Recency::new(x, if x == 0 { 0.0 } else { t * f64::from(i % 7) / 7.0 }, t), 1.0)
+        }));
+        Cohort::from_weighted(&rows).unwrap()
+    }
+
+    const PLACES: [[f64; 4]; 5] = [
+        [0.553, 10.578, 0.606, 11.669],
+        [1.5, 30.0, 0.05, 0.3],
+        [40.0, 90.0, 12.0, 2.0],
+        [3e-3, 0.01, 3.0, 500.0],
+        [0.3, 5.0, 0.9, 5.0],
+    ];
+
+    #[test]
+    fn the_gradient_is_that_of_the_likelihood() {
+        let cohort = cohort();
+        let likelihood = ParetoLikelihood::new(&cohort, 1.0);
+        PLACES.iter().for_each(|place| assert_gradient(&likelihood, *place));
+    }
+
+    #[test]
+    fn the_sum_is_that_of_single_customers() {
+        let cohort = cohort();
+        for place @ [r, alpha, s, beta] in PLACES {
+            let model = ParetoNbd::with_parameters(r, alpha, s, beta).unwrap();
+            let single = cohort.rows().iter().zip(cohort.weights());
+            let single: f64 = single.map(|(row, w)| w * model.log_likelihood_of(*row)).sum();
+            let (sum, _) = ParetoLikelihood::new(&cohort, 1.0).evaluate(&place);
+            assert!((sum - single).abs() < 1e-11 * single.abs(), "{place:?}: {sum} {single}");
+        }
     }
 }

@@ -18,9 +18,9 @@ use self::integral::Integrand;
 use self::likelihood::ParetoLikelihood;
 use super::cohort::time;
 use super::hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, Options};
-use super::optimize::{Summary, maximize};
+use super::optimize::maximize;
 use super::special::{ln_add, ln_rising};
-use super::{Cohort, Error, LifetimeModel, Recency, Status};
+use super::{Cohort, Error, LifetimeModel, Recency, Summary};
 
 /// A fitted Pareto/NBD.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,7 +114,8 @@ impl LifetimeModel for ParetoNbd {
         let elapsed = (t / (self.beta + c.age)).ln_1p();
         // (1 − e^{−(s−1)·elapsed}) / (s−1)
         let exponent = (self.s - 1.0) * elapsed;
-        let lifetime = if exponent.abs() < 1e-9 { 1.0 - 0.5 * exponent } else { -(-exponent).exp_m1() / exponent };
+        let lifetime =
+            if exponent.abs() < 1e-9 { 1.0 - 0.5 * exponent } else { -(-exponent).exp_m1() / exponent };
         self.probability_alive(c) * rate * (self.beta + c.age) * elapsed * lifetime
     }
 
@@ -150,20 +151,19 @@ impl Estimate for ParetoNbd {
     fn estimate(cohort: &Cohort, params: &LifetimeValidParams<Self>) -> Result<Self, Error> {
         let options = params.options();
         let scale = cohort.time_scale();
-        let exposure: f64 = cohort.rows().iter().zip(cohort.weights()).map(|(row, w)| w * row.age / scale).sum();
+        let exposure: f64 =
+            cohort.rows().iter().zip(cohort.weights()).map(|(row, w)| w * row.age / scale).sum();
         let rate = ((cohort.repeats() + 0.5) / (exposure + 1.0)).clamp(1e-4, 1e4);
-        let mut starts =
-            vec![[0.5, 0.4 / rate, 0.6, 0.5], [1.5, 1.0 / rate, 0.2, 1.0], [0.2, 0.1 / rate, 2.0, 4.0], [5.0, 4.0 / rate, 0.5, 0.05]];
-        if let Some(pilot) = cohort.pilot() {
-            let rough = Options { gradient_tolerance: options.gradient_tolerance.max(1e-4), ..options.clone() };
-            if let Some(end) = maximize(&ParetoLikelihood::new(&pilot, scale), &starts, &rough) {
-                starts.insert(0, end.parameters);
-            }
-        }
-        let end = maximize(&ParetoLikelihood::new(cohort, scale), &starts, options).ok_or(Error::FitFailed {
-            model: Self::NAME,
-            status: Status::Stalled { gradient_norm: f64::INFINITY },
-        })?;
+        let starts = [
+            [0.5, 0.4 / rate, 0.6, 0.5],
+            [1.5, 1.0 / rate, 0.2, 1.0],
+            [0.2, 0.1 / rate, 2.0, 4.0],
+            [5.0, 4.0 / rate, 0.5, 0.05],
+        ];
+        let pilot = cohort.pilot();
+        let pilot = pilot.as_ref().map(|pilot| ParetoLikelihood::new(pilot, scale));
+        let end = maximize(&ParetoLikelihood::new(cohort, scale), pilot.as_ref(), &starts, options)
+            .ok_or(Error::FitFailed { model: Self::NAME })?;
         let [r, alpha, s, beta] = end.parameters;
         let log_likelihood = end.log_likelihood - cohort.repeats() * scale.ln();
         let summary = end.summary(cohort, log_likelihood, [1.0, scale, 1.0, scale]);

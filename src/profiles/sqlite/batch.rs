@@ -4,7 +4,7 @@ use homing_datasets::Micros;
 use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::rows::{self, Clock, Stored, TagNames};
+use super::rows::{self, Clock, Stored};
 use super::{Inner, SqliteStore};
 use crate::profiles::plan::{Addition, Plan, Planner};
 use crate::profiles::{BatchRow, BatchSummary, Error, Scorer};
@@ -46,8 +46,9 @@ fn write_chunk(
     summary: &mut BatchSummary,
 ) -> Result<(), Error> {
     let happened = chunk.iter().filter_map(|row| row.history.last_instant()).max();
-    let (stored, clock) = store.read(|connection| {
-        let stored = chunk.iter().map(|row| rows::load(connection, &row.customer_id)).collect::<Inner<Vec<_>>>()?;
+    let (stored, clock) = store.read(|connection, names| {
+        let load = |row: &BatchRow| rows::load(connection, names, &row.customer_id);
+        let stored = chunk.iter().map(load).collect::<Inner<Vec<_>>>()?;
         Ok((stored, Clock::Happened.read(connection)?))
     })?;
     let mut drafts = chunk
@@ -57,17 +58,16 @@ fn write_chunk(
         .collect::<Result<Vec<Draft>, Error>>()?;
 
     if drafts.iter().any(|draft| !draft.plan.is_idle()) || happened > clock {
-        store.write(|connection| {
-            let mut names = TagNames::load(connection)?;
+        store.write(|connection, names| {
             for (draft, row) in drafts.iter_mut().zip(chunk) {
                 if draft.plan.is_idle() {
                     continue;
                 }
                 if revision(connection, draft)? != draft.place.map(|(_, revision)| revision) {
                     // Someone wrote to this customer since it was read.
-                    *draft = self::draft(planner, row, rows::load(connection, &row.customer_id)?, as_of)?;
+                    *draft = self::draft(planner, row, rows::load(connection, names, &row.customer_id)?, as_of)?;
                 }
-                rows::write(connection, &mut names, &draft.customer_id, draft.place, &draft.plan)?;
+                rows::write(connection, names, &draft.customer_id, draft.place, &draft.plan)?;
             }
             if let Some(happened) = happened {
                 Clock::Happened.advance(connection, happened)?;

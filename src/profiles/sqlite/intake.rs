@@ -20,6 +20,7 @@ struct Touched<'a> {
 
 pub(super) fn take_in(
     connection: &Connection,
+    names: &mut TagNames,
     planner: &Planner<'_>,
     incoming: &[Incoming],
     not_before: Micros,
@@ -46,7 +47,7 @@ pub(super) fn take_in(
     let touched = by_customer
         .into_iter()
         .map(|(customer_id, events)| {
-            Ok(Touched { customer_id, stored: rows::load(connection, customer_id)?, events })
+            Ok(Touched { customer_id, stored: rows::load(connection, names, customer_id)?, events })
         })
         .collect::<Inner<Vec<_>>>()?;
     let plans = touched
@@ -59,11 +60,10 @@ pub(super) fn take_in(
         })
         .collect::<Result<Vec<Plan>, Error>>()?;
 
-    let mut names = TagNames::load(connection)?;
     let mut changed = Vec::new();
     for (one, plan) in touched.iter().zip(plans) {
         let place = one.stored.as_ref().map(|stored| (stored.profile, stored.revision));
-        let profile = rows::write(connection, &mut names, one.customer_id, place, &plan)?;
+        let profile = rows::write(connection, names, one.customer_id, place, &plan)?;
         for &at in &one.events {
             connection
                 .prepare_cached("INSERT INTO event_ids (event_id, fingerprint, profile) VALUES (?1, ?2, ?3)")?

@@ -6,6 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::read::{COLUMNS, ProfileRow};
+use super::rows::TagNames;
 use super::{Fault, Inner, SqliteStore};
 use crate::profiles::plan::{fingerprint, value_text};
 use crate::profiles::{Error, Listing, Page, Sort};
@@ -30,13 +31,18 @@ enum Stretch<'a> {
     Below(Option<f64>),
 }
 
-pub(super) fn list(connection: &Connection, store: &SqliteStore, listing: &Listing) -> Inner<Page> {
+pub(super) fn list(
+    connection: &Connection,
+    names: &mut TagNames,
+    store: &SqliteStore,
+    listing: &Listing,
+) -> Inner<Page> {
     let limit = listing.limit.clamp(1, 1000) as usize;
     let after = match &listing.cursor {
         None => None,
         Some(cursor) => Some(read_cursor(cursor, listing).ok_or(Fault::Known(Error::BadCursor))?),
     };
-    let Some(tags) = Tags::resolve(connection, listing)? else { return Ok(Page::default()) };
+    let Some(tags) = Tags::resolve(connection, names, listing)? else { return Ok(Page::default()) };
     let mut rows: Vec<(Option<f64>, ProfileRow)> = Vec::new();
     for stretch in stretches(listing.sort, after.as_ref()) {
         // One more than asked for tells whether there is a page after this one.
@@ -53,7 +59,7 @@ pub(super) fn list(connection: &Connection, store: &SqliteStore, listing: &Listi
         None
     };
     let profiles =
-        rows.into_iter().map(|(_, row)| row.finish(connection, store)).collect::<Inner<Vec<_>>>()?;
+        rows.into_iter().map(|(_, row)| row.finish(connection, names, store)).collect::<Inner<Vec<_>>>()?;
     Ok(Page { profiles, next })
 }
 
@@ -87,22 +93,19 @@ struct Tags {
 
 impl Tags {
     /// `None` when no profile can have them all.
-    fn resolve(connection: &Connection, listing: &Listing) -> Inner<Option<Self>> {
-        let mut names = connection.prepare_cached("SELECT tag FROM tag_names WHERE name = ?1")?;
+    fn resolve(connection: &Connection, names: &mut TagNames, listing: &Listing) -> Inner<Option<Self>> {
         let mut count = connection.prepare_cached(
             "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ?1 AND value = ?2 LIMIT ?3)",
         )?;
         let (mut wanted, mut rarest) = (Vec::new(), (FEW, None));
         for (name, value) in &listing.tags {
-            let Some(row) = names.query([name])?.next()?.map(|row| row.get::<_, i64>(0)).transpose()? else {
-                return Ok(None);
-            };
+            let Some(tag) = names.number(connection, name)? else { return Ok(None) };
             let value = value_text(value);
-            let found: i64 = count.query_row((row, &value, FEW), |row| row.get(0))?;
+            let found: i64 = count.query_row((tag, &value, FEW), |row| row.get(0))?;
             if found < rarest.0 {
                 rarest = (found, Some(wanted.len()));
             }
-            wanted.push((row, value));
+            wanted.push((tag, value));
         }
         Ok(Some(Tags { wanted, rare: rarest.1 }))
     }

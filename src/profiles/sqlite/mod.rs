@@ -8,11 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use homing_datasets::{History, Micros, Zone};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{
     BatchRow, BatchSummary, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals, plan,
 };
+use rows::TagNames;
 
 mod batch;
 mod intake;
@@ -37,8 +38,14 @@ pub struct SqliteStore {
     zone: Zone,
     patience: Duration,
     // Declared before the writer, so closed before it: whoever closes last empties the log into the file.
-    readers: Mutex<Vec<Connection>>,
+    readers: Mutex<Vec<Reader>>,
     writer: Mutex<Connection>,
+}
+
+/// A connection that reads, with the names of tags that it has met.
+struct Reader {
+    connection: Connection,
+    names: TagNames,
 }
 
 /// What can go wrong inside: SQLite's own errors get the store's name at the door.
@@ -88,32 +95,34 @@ impl SqliteStore {
     }
 
     /// Runs reads that see one state of the store.
-    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Inner<T>) -> Result<T, Error> {
+    fn read<T>(&self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Result<T, Error> {
         let idle = locked(&self.readers).pop();
-        let run = || -> Inner<(T, Connection)> {
-            let mut connection = match idle {
-                Some(connection) => connection,
+        let run = || -> Inner<(T, Reader)> {
+            let mut reader = match idle {
+                Some(reader) => reader,
                 None => open_reader(&self.path, self.patience)?,
             };
-            let transaction = connection.transaction()?;
-            let result = work(&transaction)?;
+            let transaction = reader.connection.transaction()?;
+            let result = work(&transaction, &mut reader.names)?;
             transaction.finish()?;
-            Ok((result, connection))
+            Ok((result, reader))
         };
-        let (result, connection) = run().map_err(|fault| self.known(fault))?;
+        let (result, reader) = run().map_err(|fault| self.known(fault))?;
         let mut readers = locked(&self.readers);
         if readers.len() < IDLE_READERS {
-            readers.push(connection);
+            readers.push(reader);
         }
         Ok(result)
     }
 
     /// Runs one transaction that writes. When it returns, what it wrote is on disk; when it fails, nothing is.
-    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Inner<T>) -> Result<T, Error> {
+    fn write<T>(&self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Result<T, Error> {
         let mut writer = locked(&self.writer);
         let run = || -> Inner<T> {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction)?;
+            // Loaded anew each time: names that a failed transaction gave numbers to must not be remembered.
+            let mut names = TagNames::load(&transaction)?;
+            let result = work(&transaction, &mut names)?;
             transaction.commit()?;
             Ok(result)
         };
@@ -134,6 +143,8 @@ fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<Connection
     if connection.is_readonly("main")? {
         return Err(Fault::Known(Error::ReadOnly(place.to_owned())));
     }
+    // A profile's row takes some 2 kB: on pages of 4 kB half the file would be empty. A file that exists keeps its own.
+    connection.pragma_update(None, "page_size", 8_192)?;
     schema::prepare(&mut connection, place)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -144,13 +155,13 @@ fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<Connection
     Ok(connection)
 }
 
-fn open_reader(path: &Path, patience: Duration) -> Inner<Connection> {
+fn open_reader(path: &Path, patience: Duration) -> Inner<Reader> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(patience)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
+    Ok(Reader { connection, names: TagNames::default() })
 }
 
 /// The lock's content; a panic of another holder left no half-done work, because its transaction was rolled back.
@@ -161,7 +172,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Store for SqliteStore {
     fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
         let planner = self.planner(score);
-        self.write(|transaction| intake::take_in(transaction, &planner, events, not_before))
+        self.write(|connection, names| intake::take_in(connection, names, &planner, events, not_before))
     }
 
     fn write_batch(
@@ -175,16 +186,16 @@ impl Store for SqliteStore {
     }
 
     fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
-        self.read(|connection| read::profile(connection, self, customer_id))
+        self.read(|connection, names| read::profile(connection, names, self, customer_id))
     }
 
     fn history(&self, customer_id: &str) -> Result<Option<History>, Error> {
-        let bytes = self.read(|connection| read::history(connection, customer_id))?;
+        let bytes = self.read(|connection, _| read::history(connection, customer_id))?;
         bytes.map(|bytes| plan::decode(&self.place, customer_id, &bytes)).transpose()
     }
 
     fn list(&self, listing: &Listing) -> Result<Page, Error> {
-        self.read(|connection| list::list(connection, self, listing))
+        self.read(|connection, names| list::list(connection, names, self, listing))
     }
 
     fn totals(&self) -> Result<Totals, Error> {
@@ -196,8 +207,8 @@ impl Store for SqliteStore {
             let detail = "the file is gone".to_owned();
             return Err(Error::Database { store: self.place.clone(), detail });
         }
-        self.read(|connection| Ok(connection.query_row("SELECT count(*) FROM settings", [], |_| Ok(()))?))?;
+        self.read(|connection, _| Ok(connection.query_row("SELECT count(*) FROM settings", [], |_| Ok(()))?))?;
         // A transaction that takes the right to write, and leaves it.
-        self.write(|_| Ok(()))
+        self.write(|_, _| Ok(()))
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use homing_datasets::Micros;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::{Map, Value};
 
-use super::rows::{self, Clock};
+use super::rows::{self, Clock, TagNames};
 use super::{Fault, Inner, SqliteStore};
 use crate::profiles::plan::{HeldTag, HistoryNumbers, Origin};
 use crate::profiles::{Error, Profile, StoredTag, Totals};
@@ -44,7 +44,7 @@ impl ProfileRow {
     }
 
     /// The profile with its tags.
-    pub fn finish(self, connection: &Connection, store: &SqliteStore) -> Inner<Profile> {
+    pub fn finish(self, connection: &Connection, names: &mut TagNames, store: &SqliteStore) -> Inner<Profile> {
         let damaged = |detail: String| {
             let (store, customer_id) = (store.place.clone(), self.customer_id.clone());
             Fault::Known(Error::Damaged { store, customer_id, detail })
@@ -55,7 +55,7 @@ impl ProfileRow {
         let instant = |at: Micros| store.zone.format(at);
         let mut tags = BTreeMap::new();
         for HeldTag { name, value, layer, confidence, expires_after, origin } in
-            rows::tags(connection, self.profile)?
+            rows::tags(connection, names, self.profile)?
         {
             let value = json(&value, &name)?;
             let origin = origin.as_ref().unwrap_or(&self.origin);
@@ -80,21 +80,26 @@ impl ProfileRow {
     }
 }
 
-pub(super) fn profile(connection: &Connection, store: &SqliteStore, customer_id: &str) -> Inner<Option<Profile>> {
+pub(super) fn profile(
+    connection: &Connection,
+    names: &mut TagNames,
+    store: &SqliteStore,
+    customer_id: &str,
+) -> Inner<Option<Profile>> {
     let row = connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM profiles p WHERE p.customer_id = ?1"))?
         .query_row([customer_id], ProfileRow::of)
         .optional()?;
-    row.map(|row| row.finish(connection, store)).transpose()
+    row.map(|row| row.finish(connection, names, store)).transpose()
 }
 
 pub(super) fn history(connection: &Connection, customer_id: &str) -> Inner<Option<Vec<u8>>> {
-    let mut statement = connection
-        .prepare_cached("SELECT bytes FROM histories JOIN profiles USING (profile) WHERE customer_id = ?1")?;
-    Ok(statement.query_row([customer_id], |row| row.get(0)).optional()?)
+    let mut statement = connection.prepare_cached("SELECT profile FROM profiles WHERE customer_id = ?1")?;
+    let profile: Option<i64> = statement.query_row([customer_id], |row| row.get(0)).optional()?;
+    profile.map(|profile| rows::history(connection, profile)).transpose()
 }
 
-pub(super) fn totals(connection: &Transaction<'_>) -> Inner<Totals> {
+pub(super) fn totals(connection: &Connection, names: &mut TagNames) -> Inner<Totals> {
     // The index holds all that is asked for, and is a fraction of the table.
     let (profiles, scored, value_at_risk) = connection.query_row(
         "SELECT count(*), count(value_at_risk), total(value_at_risk)
@@ -102,12 +107,10 @@ pub(super) fn totals(connection: &Transaction<'_>) -> Inner<Totals> {
         [],
         |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs(), row.get(2)?)),
     )?;
-    let mut levels = connection.prepare_cached(
-        "SELECT value, count(*) FROM tags
-         WHERE tag = (SELECT tag FROM tag_names WHERE name = 'churn.level') GROUP BY value",
-    )?;
-    let churn_levels = levels
-        .query_map([], |row| {
+    let level = names.number(connection, "churn.level")?;
+    let churn_levels = connection
+        .prepare_cached("SELECT value, count(*) FROM tags WHERE tag = ?1 GROUP BY value")?
+        .query_map([level], |row| {
             let value: String = row.get(0)?;
             let label = serde_json::from_str::<String>(&value).unwrap_or(value);
             Ok((label, row.get::<_, i64>(1)?.unsigned_abs()))

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use homing_datasets::Micros;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Inner;
+use super::{Fault, Inner};
 use crate::profiles::Layer;
 use crate::profiles::plan::{Held, HeldTag, NewHistory, NewScore, Origin, Plan};
 
@@ -17,11 +17,13 @@ pub(super) struct Stored {
     pub held: Held,
 }
 
+// Each statement that runs once a customer reads one table only: SQLite, as it is bundled, parses a cached
+// statement with a join anew each time its parameters are bound, which costs more than the join.
+
 /// Reads what the store holds of a customer.
-pub(super) fn load(connection: &Connection, customer_id: &str) -> Inner<Option<Stored>> {
+pub(super) fn load(connection: &Connection, names: &mut TagNames, customer_id: &str) -> Inner<Option<Stored>> {
     let mut statement = connection.prepare_cached(
-        "SELECT profile, revision, as_of, scored_at, model, prediction, bytes
-         FROM profiles JOIN histories USING (profile) WHERE customer_id = ?1",
+        "SELECT profile, revision, as_of, scored_at, model, prediction FROM profiles WHERE customer_id = ?1",
     )?;
     let stored = statement
         .query_row([customer_id], |row| {
@@ -33,70 +35,99 @@ pub(super) fn load(connection: &Connection, customer_id: &str) -> Inner<Option<S
                     scored_at: row.get(3)?,
                     model: row.get(4)?,
                     prediction: row.get(5)?,
-                    history: row.get(6)?,
+                    history: Vec::new(),
                     tags: Vec::new(),
                 },
             })
         })
         .optional()?;
     let Some(mut stored) = stored else { return Ok(None) };
-    stored.held.tags = tags(connection, stored.profile)?;
+    stored.held.history = history(connection, stored.profile)?;
+    stored.held.tags = tags(connection, names, stored.profile)?;
     Ok(Some(stored))
 }
 
-/// The tags of a profile, by name.
-pub(super) fn tags(connection: &Connection, profile: i64) -> Inner<Vec<HeldTag>> {
+/// The bytes of a profile's history.
+pub(super) fn history(connection: &Connection, profile: i64) -> Inner<Vec<u8>> {
+    let mut statement = connection.prepare_cached("SELECT bytes FROM histories WHERE profile = ?1")?;
+    // Without a row the bytes are none, and those do not read as a history: the profile is damaged.
+    Ok(statement.query_row([profile], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
+/// The tags of a profile.
+pub(super) fn tags(connection: &Connection, names: &mut TagNames, profile: i64) -> Inner<Vec<HeldTag>> {
     let mut statement = connection.prepare_cached(
-        "SELECT name, value, layer, confidence, expires_after, model, as_of, scored_at
-         FROM tags JOIN tag_names USING (tag) WHERE profile = ?1",
+        "SELECT tag, value, layer, confidence, expires_after, model, as_of, scored_at FROM tags WHERE profile = ?1",
     )?;
-    let tags = statement.query_map([profile], tag)?.collect::<Result<_, _>>()?;
+    let mut rows = statement.query([profile])?;
+    let mut tags = Vec::new();
+    while let Some(row) = rows.next()? {
+        let origin = match row.get::<_, Option<String>>(5)? {
+            None => None,
+            Some(model) => Some(Origin { model, as_of: row.get(6)?, scored_at: row.get(7)? }),
+        };
+        tags.push(HeldTag {
+            name: names.name(connection, row.get(0)?)?,
+            value: row.get(1)?,
+            layer: LAYERS.get(usize::from(row.get::<_, u8>(2)?)).copied().unwrap_or(Layer::Dynamic),
+            confidence: row.get(3)?,
+            expires_after: row.get(4)?,
+            origin,
+        });
+    }
     Ok(tags)
 }
 
-fn tag(row: &Row<'_>) -> rusqlite::Result<HeldTag> {
-    let layer: String = row.get(2)?;
-    let origin = match row.get::<_, Option<String>>(5)? {
-        None => None,
-        Some(model) => Some(Origin { model, as_of: row.get(6)?, scored_at: row.get(7)? }),
-    };
-    Ok(HeldTag {
-        name: row.get(0)?,
-        value: row.get(1)?,
-        layer: Layer::from_name(&layer).unwrap_or(Layer::Dynamic),
-        confidence: row.get(3)?,
-        expires_after: row.get(4)?,
-        origin,
-    })
-}
+/// Layers by the number that stands for them in `tags`.
+const LAYERS: [Layer; 3] = [Layer::Static, Layer::Dynamic, Layer::Predictive];
 
-/// The numbers by which `tags` knows the names.
-pub(super) struct TagNames(HashMap<String, (i64, Layer)>);
+/// The numbers by which `tags` knows the names. A number, once given, never changes its meaning.
+#[derive(Default)]
+pub(super) struct TagNames {
+    numbers: HashMap<String, i64>,
+    names: HashMap<i64, String>,
+}
 
 impl TagNames {
     pub fn load(connection: &Connection) -> Inner<Self> {
-        let mut statement = connection.prepare_cached("SELECT name, tag, layer FROM tag_names")?;
-        let names = statement.query_map([], |row| {
-            let layer: String = row.get(2)?;
-            Ok((row.get(0)?, (row.get(1)?, Layer::from_name(&layer).unwrap_or(Layer::Dynamic))))
-        })?;
-        Ok(TagNames(names.collect::<Result<_, _>>()?))
+        let mut names = TagNames::default();
+        let mut statement = connection.prepare_cached("SELECT tag, name FROM tag_names")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            names.learn(row.get(0)?, row.get(1)?);
+        }
+        Ok(names)
     }
 
-    /// The number of a name; makes one, and corrects the layer, where need be.
-    fn number(&mut self, connection: &Connection, name: &str, layer: Layer) -> Inner<i64> {
-        if let Some(&(number, known)) = self.0.get(name)
-            && known == layer
-        {
+    fn learn(&mut self, number: i64, name: String) {
+        self.numbers.insert(name.clone(), number);
+        self.names.insert(number, name);
+    }
+
+    /// The name behind a number, which may be newer than what was loaded.
+    fn name(&mut self, connection: &Connection, number: i64) -> Inner<String> {
+        if !self.names.contains_key(&number) {
+            *self = TagNames::load(connection)?;
+        }
+        self.names.get(&number).cloned().ok_or(Fault::Sql(rusqlite::Error::QueryReturnedNoRows))
+    }
+
+    /// The number of a name, if it has one.
+    pub fn number(&mut self, connection: &Connection, name: &str) -> Inner<Option<i64>> {
+        if !self.numbers.contains_key(name) {
+            *self = TagNames::load(connection)?;
+        }
+        Ok(self.numbers.get(name).copied())
+    }
+
+    /// The number of a name; gives it one where need be.
+    fn number_or_new(&mut self, connection: &Connection, name: &str) -> Inner<i64> {
+        if let Some(number) = self.number(connection, name)? {
             return Ok(number);
         }
-        let number = connection.query_row(
-            "INSERT INTO tag_names (name, layer) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET layer = excluded.layer RETURNING tag",
-            params![name, layer.name()],
-            |row| row.get(0),
-        )?;
-        self.0.insert(name.to_owned(), (number, layer));
+        connection.execute("INSERT INTO tag_names (name) VALUES (?1)", [name])?;
+        let number = connection.last_insert_rowid();
+        self.learn(number, name.to_owned());
         Ok(number)
     }
 }
@@ -124,12 +155,13 @@ pub(super) fn write(
         }
     };
     for tag in &plan.set {
-        set(connection, profile, names.number(connection, &tag.name, tag.layer)?, tag)?;
+        set(connection, profile, names.number_or_new(connection, &tag.name)?, tag)?;
     }
     for name in &plan.remove {
+        let number = names.number(connection, name)?;
         connection
-            .prepare_cached("DELETE FROM tags WHERE profile = ?1 AND tag = (SELECT tag FROM tag_names WHERE name = ?2)")?
-            .execute(params![profile, name])?;
+            .prepare_cached("DELETE FROM tags WHERE profile = ?1 AND tag = ?2")?
+            .execute(params![profile, number])?;
     }
     Ok(Some(profile))
 }
@@ -220,16 +252,17 @@ fn set(connection: &Connection, profile: i64, number: i64, tag: &HeldTag) -> Inn
     let origin = tag.origin.as_ref();
     connection
         .prepare_cached(
-            "INSERT INTO tags (profile, tag, value, confidence, expires_after, model, as_of, scored_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT (profile, tag) DO UPDATE SET value = excluded.value, confidence = excluded.confidence,
-                 expires_after = excluded.expires_after, model = excluded.model, as_of = excluded.as_of,
-                 scored_at = excluded.scored_at",
+            "INSERT INTO tags (profile, tag, value, layer, confidence, expires_after, model, as_of, scored_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (profile, tag) DO UPDATE SET value = excluded.value, layer = excluded.layer,
+                 confidence = excluded.confidence, expires_after = excluded.expires_after, model = excluded.model,
+                 as_of = excluded.as_of, scored_at = excluded.scored_at",
         )?
         .execute(params![
             profile,
             number,
             tag.value,
+            tag.layer as i64,
             tag.confidence,
             tag.expires_after,
             origin.map(|o| &o.model),

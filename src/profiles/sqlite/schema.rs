@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     //
     // Tags take model, as_of and scored_at from their profile; only a tag that outlives its score has its own.
     // So a nightly run writes one row a customer and the tags whose value changed, not every tag.
+    // Layer: 0 static, 1 dynamic, 2 predictive. Value: JSON. Instants and spans: microseconds.
     "CREATE TABLE profiles (
         profile INTEGER PRIMARY KEY,
         customer_id TEXT NOT NULL UNIQUE,
@@ -46,14 +47,14 @@ const MIGRATIONS: &[&str] = &[
 
     CREATE TABLE tag_names (
         tag INTEGER PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE,
-        layer TEXT NOT NULL
+        name TEXT NOT NULL UNIQUE
     ) STRICT;
 
     CREATE TABLE tags (
         profile INTEGER NOT NULL REFERENCES profiles,
         tag INTEGER NOT NULL REFERENCES tag_names,
         value TEXT NOT NULL,
+        layer INTEGER NOT NULL,
         confidence REAL,
         expires_after INTEGER,
         model TEXT,

@@ -278,7 +278,7 @@ fn a_page_is_a_seek_not_a_scan() {
     }
     // No prepared statement of the reader had to sort or to go through a whole table.
     let sorts: i64 = store
-        .read(|connection| {
+        .read(|connection, _| {
             let mut sorts = 0;
             for query in [
                 "SELECT customer_id FROM profiles p WHERE p.clv = 5.0 AND p.customer_id > 'c' ORDER BY p.clv DESC, p.customer_id LIMIT 9",

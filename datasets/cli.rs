@@ -1,0 +1,190 @@
+//! What homing's binaries share on the command line: where purchases come from, and `homing.toml`.
+//!
+//! A flag wins over its environment variable (`HOMING_...`), and that wins over the key in `homing.toml`.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Command};
+
+use crate::calendar::Zone;
+use crate::readers::ReadOptions;
+
+/// Where purchase history comes from and how it is read.
+#[derive(Args, Clone, Debug)]
+pub struct Purchases {
+    /// Purchase history: Parquet, CSV, TSV or NDJSON (also .gz and .zst); files, globs or folders.
+    ///
+    /// Needed columns: customer_id, occurred_at, amount. Known optional ones: order_id, product_id, category,
+    /// channel, quantity, kind, recorded_at, promotion.
+    #[arg(long, env = "HOMING_PURCHASES", required = true, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
+    pub purchases: Vec<String>,
+
+    /// Other names of columns, e.g. customer_id=member_no,amount=total.
+    #[arg(long, env = "HOMING_COLUMNS", value_delimiter = ',', value_parser = pair, value_name = "KNOWN=OWN")]
+    pub columns: Vec<(String, String)>,
+
+    /// Where rejected lines are listed, with cause and remedy; made only when there are some.
+    #[arg(long, env = "HOMING_REJECTS", default_value = "homing-rejects.csv", value_name = "FILE")]
+    pub rejects: PathBuf,
+
+    /// The run stops when more than this share of the lines is rejected.
+    #[arg(long, env = "HOMING_MAX_REJECTS", default_value_t = 0.01, value_name = "SHARE")]
+    pub max_rejects: f64,
+
+    /// The business's time zone (IANA name): days are counted in it, and times without an offset are in it.
+    #[arg(long, env = "HOMING_TIMEZONE", default_value = "UTC", value_name = "ZONE")]
+    pub timezone: Zone,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((known, own)) if !known.is_empty() => Ok((known.trim().to_owned(), own.trim().to_owned())),
+        _ => Err(format!("`{text}` is no pair; write known=own, for example customer_id=member_no")),
+    }
+}
+
+impl Purchases {
+    /// The options of the readers.
+    #[must_use]
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions {
+            columns: self.columns.iter().cloned().collect::<BTreeMap<_, _>>(),
+            zone: self.timezone,
+            max_reject_share: self.max_rejects,
+            rejects: Some(self.rejects.clone()),
+            progress: std::io::stderr().is_terminal(),
+        }
+    }
+}
+
+/// A `homing.toml` that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not readable.
+    #[error("{}: cannot be read: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+    /// Not TOML.
+    #[error("{}: {detail}", path.display())]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, with line and column.
+        detail: String,
+    },
+    /// A key that no command knows.
+    #[error("{}: no command knows the key `{key}`; keys are the flags' names with _ for -, e.g. churn_horizon", path.display())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+    },
+}
+
+/// Makes the keys of `homing.toml` the defaults of the flags of the same names, in every subcommand that has
+/// them. The file is the one named by HOMING_CONFIG, else the one in the working folder, if there is one.
+/// `others` are keys that another binary of homing knows.
+///
+/// # Errors
+/// [`ConfigError`] with file, key or line.
+pub fn with_config(command: Command, others: &[&str]) -> Result<Command, ConfigError> {
+    let named = std::env::var_os("HOMING_CONFIG").map(PathBuf::from);
+    let path = named.clone().unwrap_or_else(|| PathBuf::from("homing.toml"));
+    if named.is_none() && !path.exists() {
+        return Ok(command);
+    }
+    let text = std::fs::read_to_string(&path)
+        .map_err(|cause| ConfigError::Unreadable { path: path.clone(), cause })?;
+    apply(command, &text, &path, others)
+}
+
+fn apply(mut command: Command, text: &str, path: &Path, others: &[&str]) -> Result<Command, ConfigError> {
+    let table: toml::Table = text
+        .parse()
+        .map_err(|e: toml::de::Error| ConfigError::NotToml { path: path.to_owned(), detail: e.to_string() })?;
+    for (key, value) in table {
+        let values = match &value {
+            toml::Value::Array(all) => all.iter().map(plain).collect(),
+            toml::Value::Table(pairs) => pairs.iter().map(|(k, v)| format!("{k}={}", plain(v))).collect(),
+            one => vec![plain(one)],
+        };
+        // Read once at the start and needed until the end.
+        let values: &'static [&'static str] =
+            Vec::leak(values.into_iter().map(|value| &*String::leak(value)).collect());
+        let mut known = others.contains(&key.as_str());
+        let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        for name in names {
+            command = command.mut_subcommand(name, |sub| {
+                let id = sub.get_arguments().map(|arg| arg.get_id().clone()).find(|id| id.as_str() == key);
+                let Some(id) = id else { return sub };
+                known = true;
+                sub.mut_arg(id, |arg| arg.required(false).default_values(values))
+            });
+        }
+        if !known {
+            return Err(ConfigError::UnknownKey { path: path.to_owned(), key });
+        }
+    }
+    Ok(command)
+}
+
+fn plain(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+    #[derive(Parser, Debug)]
+    struct Cli {
+        #[command(subcommand)]
+        command: Sub,
+    }
+
+    #[derive(Subcommand, Debug)]
+    enum Sub {
+        Fit {
+            #[command(flatten)]
+            purchases: Purchases,
+        },
+    }
+
+    fn parse(config: &str, args: &[&str]) -> Result<Purchases, String> {
+        let command = apply(Cli::command(), config, Path::new("homing.toml"), &[]).map_err(|e| e.to_string())?;
+        let matches = command.try_get_matches_from(args).map_err(|e| e.to_string())?;
+        let Sub::Fit { purchases } = Cli::from_arg_matches(&matches).map_err(|e| e.to_string())?.command;
+        Ok(purchases)
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let config = "purchases = [\"a.csv\", \"b.csv\"]\ntimezone = \"Asia/Shanghai\"\n[columns]\namount = \"total\"\n";
+        let from_file = parse(config, &["x", "fit"]).unwrap();
+        assert_eq!(from_file.purchases, ["a.csv", "b.csv"]);
+        assert_eq!(from_file.columns, [("amount".to_owned(), "total".to_owned())]);
+        assert_eq!(from_file.timezone.to_string(), "Asia/Shanghai");
+        let flagged = parse(config, &["x", "fit", "--purchases", "c.csv", "--timezone", "UTC"]).unwrap();
+        assert_eq!(flagged.purchases, ["c.csv"]);
+        assert_eq!(flagged.timezone, Zone::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert!(parse("churn_horizn = 3", &["x", "fit"]).unwrap_err().contains("churn_horizn"));
+        assert!(parse("a = [", &["x", "fit"]).unwrap_err().contains("line 1"));
+        assert!(parse("", &["x", "fit"]).unwrap_err().contains("--purchases"));
+        assert!(parse("", &["x", "fit", "--purchases", "a", "--timezone", "Mars"]).unwrap_err().contains("IANA"));
+    }
+}

@@ -1,0 +1,241 @@
+//! Tables on their way out: Parquet, CSV or NDJSON by the file's ending.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use serde_json::{Map, Value};
+
+use crate::{Micros, Zone};
+
+/// The values of a column; every column of a table is as long as the others.
+#[derive(Clone, Debug)]
+pub enum Column {
+    /// Texts.
+    Text(Vec<Option<String>>),
+    /// Numbers.
+    Number(Vec<Option<f64>>),
+    /// Whole numbers.
+    Whole(Vec<Option<i64>>),
+    /// Instants.
+    Instant(Vec<Option<Micros>>),
+    /// JSON documents: texts in Parquet and CSV, themselves in NDJSON.
+    Json(Vec<Option<Value>>),
+}
+
+/// A table in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    columns: Vec<(String, Column)>,
+}
+
+/// Why a table was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// An ending that tells no format.
+    #[error("{}: the ending tells no format; write to a file that ends in .parquet, .csv or .ndjson", .0.display())]
+    UnknownEnding(PathBuf),
+    /// The file system refused.
+    #[error("{}: cannot be written: {cause}; check the folder, its rights and the space on the disk", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was said.
+        cause: String,
+    },
+}
+
+/// The formats of [`Table::write`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Apache Parquet, compressed with zstd.
+    Parquet,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+impl Format {
+    /// The format that a file's ending tells.
+    ///
+    /// # Errors
+    /// [`WriteError::UnknownEnding`].
+    pub fn of(path: &Path) -> Result<Format, WriteError> {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("parquet" | "pq") => Ok(Format::Parquet),
+            Some("csv") => Ok(Format::Csv),
+            Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
+            _ => Err(WriteError::UnknownEnding(path.to_owned())),
+        }
+    }
+}
+
+impl Column {
+    fn len(&self) -> usize {
+        match self {
+            Column::Text(v) => v.len(),
+            Column::Number(v) => v.len(),
+            Column::Whole(v) => v.len(),
+            Column::Instant(v) => v.len(),
+            Column::Json(v) => v.len(),
+        }
+    }
+
+    fn array(&self) -> ArrayRef {
+        match self {
+            Column::Text(v) => Arc::new(StringArray::from_iter(v.iter().map(Option::as_deref))),
+            Column::Number(v) => Arc::new(Float64Array::from_iter(v.iter().copied())),
+            Column::Whole(v) => Arc::new(Int64Array::from_iter(v.iter().copied())),
+            Column::Instant(v) => {
+                Arc::new(TimestampMicrosecondArray::from_iter(v.iter().copied()).with_timezone("UTC"))
+            }
+            Column::Json(v) => {
+                let texts = v.iter().map(|v| v.as_ref().map(Value::to_string));
+                Arc::new(StringArray::from_iter(texts))
+            }
+        }
+    }
+
+    fn text(&self, row: usize, zone: Zone) -> String {
+        match self {
+            Column::Text(v) => v[row].as_deref().map(harmless).unwrap_or_default(),
+            Column::Number(v) => v[row].map(|x| x.to_string()).unwrap_or_default(),
+            Column::Whole(v) => v[row].map(|x| x.to_string()).unwrap_or_default(),
+            Column::Instant(v) => v[row].map(|t| zone.format(t)).unwrap_or_default(),
+            Column::Json(v) => v[row].as_ref().map(Value::to_string).unwrap_or_default(),
+        }
+    }
+
+    fn json(&self, row: usize, zone: Zone) -> Value {
+        match self {
+            Column::Text(v) => v[row].clone().map_or(Value::Null, Value::from),
+            Column::Number(v) => v[row].map_or(Value::Null, Value::from),
+            Column::Whole(v) => v[row].map_or(Value::Null, Value::from),
+            Column::Instant(v) => v[row].map_or(Value::Null, |t| Value::from(zone.format(t))),
+            Column::Json(v) => v[row].clone().unwrap_or(Value::Null),
+        }
+    }
+}
+
+/// A text that a spreadsheet will not take for a formula.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+impl Table {
+    /// Adds a column.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, column: Column) -> Self {
+        self.columns.push((name.into(), column));
+        self
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |(_, column)| column.len())
+    }
+
+    /// Writes the table in the format that the ending tells, under another name first, so that a file at
+    /// `path` is always whole. Instants in CSV and NDJSON are RFC 3339 in `zone`.
+    ///
+    /// # Errors
+    /// [`WriteError`]; then nothing at `path` has changed.
+    pub fn write(&self, path: &Path, zone: Zone) -> Result<(), WriteError> {
+        let format = Format::of(path)?;
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(format!(".{}.tmp", std::process::id()));
+        let draft = PathBuf::from(draft);
+        let write = || -> Result<(), Box<dyn std::error::Error>> {
+            let file = File::create(&draft)?;
+            match format {
+                Format::Parquet => self.parquet(file)?,
+                Format::Csv => self.csv(file, zone)?,
+                Format::Ndjson => self.ndjson(file, zone)?,
+            }
+            File::open(&draft)?.sync_all()?;
+            Ok(fs::rename(&draft, path)?)
+        };
+        write().map_err(|cause| {
+            let _ = fs::remove_file(&draft);
+            WriteError::Io { path: path.to_owned(), cause: cause.to_string() }
+        })
+    }
+
+    fn parquet(&self, file: File) -> Result<(), Box<dyn std::error::Error>> {
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            self.columns.iter().map(|(name, column)| (name, column.array(), true)),
+        )?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_created_by("homing".to_owned())
+            .build();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
+        writer.write(&batch)?;
+        writer.close()?;
+        Ok(())
+    }
+
+    fn csv(&self, file: File, zone: Zone) -> Result<(), Box<dyn std::error::Error>> {
+        let mut writer = csv::Writer::from_writer(BufWriter::new(file));
+        writer.write_record(self.columns.iter().map(|(name, _)| name))?;
+        for row in 0..self.rows() {
+            writer.write_record(self.columns.iter().map(|(_, column)| column.text(row, zone)))?;
+        }
+        writer.flush()?;
+        Ok(())
+    }
+
+    fn ndjson(&self, file: File, zone: Zone) -> Result<(), Box<dyn std::error::Error>> {
+        let mut out = BufWriter::new(file);
+        for row in 0..self.rows() {
+            let object: Map<String, Value> =
+                self.columns.iter().map(|(name, column)| (name.clone(), column.json(row, zone))).collect();
+            serde_json::to_writer(&mut out, &object)?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table::default()
+            .with("customer_id", Column::Text(vec![Some("=1+1".into()), None]))
+            .with("p", Column::Number(vec![Some(0.1), None]))
+            .with("at", Column::Instant(vec![Some(0), None]))
+    }
+
+    #[test]
+    fn every_format_says_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let zone: Zone = "Asia/Shanghai".parse().unwrap();
+        for ending in ["csv", "ndjson", "parquet"] {
+            table().write(&dir.path().join(format!("t.{ending}")), zone).unwrap();
+        }
+        let csv = fs::read_to_string(dir.path().join("t.csv")).unwrap();
+        assert_eq!(csv, "customer_id,p,at\n'=1+1,0.1,1970-01-01T08:00:00+08:00\n,,\n");
+        let ndjson = fs::read_to_string(dir.path().join("t.ndjson")).unwrap();
+        let first: Value = serde_json::from_str(ndjson.lines().next().unwrap()).unwrap();
+        assert_eq!(first["customer_id"], "=1+1");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn refusals_name_the_file() {
+        let error = table().write(Path::new("/nowhere/t.csv"), Zone::default()).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/t.csv"), "{error}");
+        let error = table().write(Path::new("t.xlsx"), Zone::default()).unwrap_err();
+        assert!(error.to_string().contains(".parquet"), "{error}");
+    }
+}

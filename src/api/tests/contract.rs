@@ -1,0 +1,245 @@
+//! The OpenAPI document against the service: what it says is there, and what is there it says.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use serde_json::json;
+
+use super::*;
+use crate::api::openapi::document;
+use crate::api::problem::Code;
+use crate::api::routes::Route;
+
+/// Finds what in `value` is not as `schema` says. Objects may carry documented fields only.
+fn misfits(schema: &Value, value: &Value, root: &Value, at: &str) -> Vec<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = root
+            .pointer(reference.trim_start_matches('#'))
+            .unwrap_or_else(|| panic!("{reference} leads nowhere"));
+        return misfits(target, value, root, at);
+    }
+    if let Some(options) = schema["oneOf"].as_array() {
+        let tries: Vec<_> = options.iter().map(|option| misfits(option, value, root, at)).collect();
+        let fits = tries.iter().filter(|found| found.is_empty()).count();
+        return if fits == 1 { Vec::new() } else { vec![format!("{at} fits {fits} options: {tries:?}")] };
+    }
+    let types: Vec<&str> = match &schema["type"] {
+        Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    };
+    let actual = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    if !types.contains(&actual) && !(actual == "integer" && types.contains(&"number")) {
+        return vec![format!("{at} is {actual}, not {types:?}")];
+    }
+    let mut found = Vec::new();
+    if schema["enum"].as_array().is_some_and(|allowed| !allowed.contains(value)) {
+        found.push(format!("{at} is {value}, which is not listed"));
+    }
+    if let Some(number) = value.as_f64() {
+        let (low, high) = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
+        if low.is_some_and(|low| number < low) || high.is_some_and(|high| number > high) {
+            found.push(format!("{at} is {number}, out of range"));
+        }
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        found.extend(misfits(&schema["items"], item, root, &format!("{at}/{index}")));
+    }
+    let Some(object) = value.as_object() else { return found };
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !object.contains_key(name) {
+            found.push(format!("{at}/{name} is missing"));
+        }
+    }
+    for (name, value) in object {
+        let at = format!("{at}/{name}");
+        match schema["properties"].get(name) {
+            Some(property) => found.extend(misfits(property, value, root, &at)),
+            None if schema["additionalProperties"].is_object() => {
+                found.extend(misfits(&schema["additionalProperties"], value, root, &at));
+            }
+            None if schema.get("properties").is_none() => {}
+            None => found.push(format!("{at} is not documented")),
+        }
+    }
+    found
+}
+
+/// Holds a real reply against the document.
+#[track_caller]
+fn holds(document: &Value, path: &str, method: &str, reply: &Reply) {
+    let response = &document["paths"][path][method]["responses"][reply.status.as_str()];
+    assert!(response.is_object(), "{method} {path} does not document {}", reply.status);
+    let content = response["content"].as_object().unwrap();
+    let media_type = reply.header("content-type");
+    let schema = &content.get(media_type).unwrap_or_else(|| panic!("{path}: {media_type} is not documented"))
+        ["schema"];
+    if media_type.contains("json") {
+        let value = serde_json::from_str(&reply.text).unwrap();
+        assert_eq!(
+            misfits(schema, &value, document, ""),
+            Vec::<String>::new(),
+            "{method} {path}: {}",
+            reply.text
+        );
+    }
+    for header in ["x-request-id", "retry-after"] {
+        let named =
+            |headers: &Map<String, Value>| headers.keys().any(|name| name.eq_ignore_ascii_case(header));
+        if reply.headers.contains_key(header) {
+            assert!(response["headers"].as_object().is_some_and(named), "{path}: {header} is not documented");
+        }
+    }
+}
+
+fn operations(document: &Value) -> BTreeSet<(String, String)> {
+    let paths = document["paths"].as_object().unwrap();
+    let pairs = paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().keys().map(|method| (path.clone(), method.clone()))
+    });
+    pairs.collect()
+}
+
+#[tokio::test]
+async fn every_documented_route_is_served_and_every_served_route_is_documented() {
+    let service = Service::new();
+    let document = service.get("/openapi.json").await.ok();
+    assert_eq!(document["openapi"], "3.1.0");
+    let served: BTreeSet<_> = Route::ALL
+        .into_iter()
+        .map(|route| (route.path().to_owned(), route.method().as_str().to_lowercase()))
+        .collect();
+    assert_eq!(operations(&document), served);
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    for path in document["paths"].as_object().unwrap().keys() {
+        for method in &methods {
+            let documented = served.contains(&(path.clone(), method.as_str().to_lowercase()));
+            let request =
+                Request::builder().method(method).uri(path.replace("{id}", "a")).body(Body::empty()).unwrap();
+            let reply = service.send(request).await;
+            let code = serde_json::from_str::<Value>(&reply.text).unwrap_or_default()["code"].clone();
+            assert_ne!(code, "not_found", "{method} {path}");
+            assert_eq!(code != "method_not_allowed", documented, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn real_replies_of_every_route_are_as_documented() {
+    let service = Service::new();
+    let document = service.get("/openapi.json").await.ok();
+    service.buy("1", "a", "2011-09-12").await.ok();
+    let visit = json!({"event_id": "2", "customer_id": "b", "occurred_at": "2011-09-12", "kind": "visit"});
+    let bad_events = json!({"events": [visit, {"event_id": "1"}, [], {"event_id": "1", "customer_id": "z", "occurred_at": "2011-09-12", "amount": 1}]});
+    let buy = json!({"occurred_at": "2011-09-01", "amount": 3});
+    let customers =
+        json!({"customers": [{"customer_id": "a", "events": [buy]}, {"customer_id": "b", "events": []}]});
+    let conflict =
+        json!({"events": [{"event_id": "1", "customer_id": "z", "occurred_at": "2011-09-12", "amount": 1}]});
+    let wrong = json!({"customers": [{"customer_id": "a", "events": [{"occurred_at": "2011-09-01"}]}]});
+    let mut tried = BTreeSet::new();
+    for (path, body) in [
+        ("/v1/events", &bad_events),
+        ("/v1/events", &conflict),
+        ("/v1/events", &customers),
+        ("/v1/predictions", &customers),
+        ("/v1/predictions", &wrong),
+        ("/v1/predictions", &Value::Null),
+    ] {
+        holds(&document, path, "post", &service.post(path, body).await);
+        tried.insert((path.to_owned(), "post".to_owned()));
+    }
+    for (path, uri) in [
+        ("/v1/profiles/{id}", "/v1/profiles/a"),
+        ("/v1/profiles/{id}", "/v1/profiles/b"),
+        ("/v1/profiles/{id}", "/v1/profiles/nobody"),
+        ("/v1/profiles/{id}/explanation", "/v1/profiles/a/explanation"),
+        ("/v1/profiles/{id}/explanation", "/v1/profiles/b/explanation"),
+        ("/v1/profiles", "/v1/profiles?limit=1"),
+        ("/v1/profiles", "/v1/profiles"),
+        ("/v1/profiles", "/v1/profiles?cursor=invented"),
+        ("/v1/profiles", "/v1/profiles?limit=x"),
+        ("/v1/models", "/v1/models"),
+        ("/healthz", "/healthz"),
+        ("/readyz", "/readyz"),
+        ("/metrics", "/metrics"),
+        ("/openapi.json", "/openapi.json"),
+    ] {
+        holds(&document, path, "get", &service.get(uri).await);
+        tried.insert((path.to_owned(), "get".to_owned()));
+    }
+    assert_eq!(tried, operations(&document), "every operation is tried");
+    *service.store.failing.lock().unwrap() = Some(|| Error::Locked("p".into()));
+    holds(&document, "/v1/events", "post", &service.buy("9", "a", "2011-09-12").await);
+    holds(&document, "/v1/profiles", "get", &service.get("/v1/profiles").await);
+}
+
+#[tokio::test]
+async fn the_examples_that_the_tests_send_fit_the_documented_requests() {
+    let service = Service::new();
+    let document = service.get("/openapi.json").await.ok();
+    let schema = |path: &str| {
+        document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"].clone()
+    };
+    let event = json!({"occurred_at": "2011-09-01", "recorded_at": null, "kind": "purchase", "amount": 3.5, "quantity": 2,
+        "order_id": "o", "product_id": "p", "category": null, "channel": "till", "promotion": "x"});
+    let mut full = event.clone();
+    full["event_id"] = "1".into();
+    full["customer_id"] = "a".into();
+    let bodies = [
+        (
+            "/v1/predictions",
+            json!({"as_of": "2011-09-09", "customers": [{"customer_id": "a", "events": [event]}]}),
+        ),
+        ("/v1/events", json!({"events": [full]})),
+    ];
+    for (path, body) in bodies {
+        assert_eq!(misfits(&schema(path), &body, &document, ""), Vec::<String>::new());
+        service.post(path, &body).await.ok();
+        let mut unknown = body.clone();
+        unknown["customres"] = json!([]);
+        assert_eq!(misfits(&schema(path), &unknown, &document, ""), ["/customres is not documented"]);
+        service.post(path, &unknown).await.problem("unknown_field");
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_schema_is_used() {
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            Value::Object(map) => {
+                found.extend(map.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                map.values().for_each(|item| references(item, found));
+            }
+            _ => {}
+        }
+    }
+    let engine = FakeEngine::new("UTC");
+    for model in [None, Some(engine.model())] {
+        let document = document(model, &Limits::default());
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        let defined = schemas.keys().map(|name| format!("#/components/schemas/{name}")).collect();
+        assert_eq!(found, defined);
+        let properties = &document["components"]["schemas"]["Prediction"]["oneOf"][0]["properties"];
+        assert_eq!(properties.get("expected_spend_90d_high").is_some(), model.is_some());
+    }
+}
+
+#[test]
+fn every_problem_of_the_catalogue_is_documented_where_it_can_occur() {
+    let documented: BTreeSet<Code> = Route::ALL.into_iter().flat_map(Route::problems).collect();
+    // These two belong to no route.
+    let all =
+        Code::ALL.iter().copied().filter(|code| !matches!(code, Code::NotFound | Code::MethodNotAllowed));
+    assert_eq!(documented, all.collect());
+}

@@ -1,0 +1,362 @@
+//! The API as a caller sees it, over a store and an engine that are stand-ins.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use homing_datasets::{History, Kind, Micros, Zone};
+use homing_models::prediction::Importance;
+use homing_models::{AtHorizon, Flat, NotScored, Outcome, Prediction, Provenance, Reason, Text};
+use serde_json::{Map, Value};
+use tower::ServiceExt;
+
+use super::{App, Limits, router};
+use crate::profiles::*;
+use crate::scoring::{ModelInfo, Score};
+
+mod contract;
+mod events;
+mod predictions;
+mod profiles;
+mod service;
+
+/// The instant of the clock: 2011-09-20T12:00:00Z.
+const NOW: &str = "2011-09-20T12:00:00Z";
+
+/// A gate that the store passes on every call; while it is closed, calls wait.
+#[derive(Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    opened: Condvar,
+    waiting: AtomicUsize,
+}
+
+impl Gate {
+    fn close(&self) {
+        *self.closed.lock().unwrap() = true;
+    }
+
+    fn open(&self) {
+        *self.closed.lock().unwrap() = false;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        drop(self.opened.wait_while(self.closed.lock().unwrap(), |closed| *closed).unwrap());
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[derive(Default)]
+struct Held {
+    events: HashMap<String, Incoming>,
+    histories: BTreeMap<String, History>,
+    scored: BTreeMap<String, Scored>,
+    clock: Option<Micros>,
+}
+
+/// A store in memory, as simple as may be. `failing` makes every call fail.
+#[derive(Default)]
+struct FakeStore {
+    held: Mutex<Held>,
+    listings: Mutex<Vec<Listing>>,
+    failing: Mutex<Option<fn() -> Error>>,
+    gate: Gate,
+}
+
+impl FakeStore {
+    fn enter(&self) -> Result<(), Error> {
+        self.gate.pass();
+        self.failing.lock().unwrap().map_or(Ok(()), |error| Err(error()))
+    }
+}
+
+fn profile_of(customer_id: &str, scored: &Scored, history: &History) -> Profile {
+    let Scored { outcome, provenance, tags } = scored;
+    let tag = |tag: &Tag| StoredTag {
+        value: tag.value.clone(),
+        layer: tag.layer,
+        confidence: tag.confidence,
+        model: provenance.model.to_string(),
+        as_of: provenance.zone.format(provenance.as_of),
+        scored_at: provenance.zone.format(provenance.scored_at),
+        expires_at: tag.expires_at.map(|instant| provenance.zone.format(instant)),
+    };
+    let purchases: Vec<f64> =
+        history.events().filter(|event| event.is_purchase()).map(|event| event.amount).collect();
+    let edge = |instant: Option<Micros>| instant.map(|instant| provenance.zone.format(instant));
+    Profile {
+        customer_id: customer_id.to_owned(),
+        attributes: Map::new(),
+        tags: tags.iter().map(|one| (one.name.clone(), tag(one))).collect(),
+        prediction: serde_json::to_value(Flat { customer_id: None, outcome, provenance }).unwrap(),
+        history: HistorySummary {
+            events: history.len() as u64,
+            purchases: purchases.len() as u64,
+            orders: purchases.len() as u64,
+            spend: purchases.iter().sum(),
+            first_purchase_at: edge(history.first_instant()),
+            last_purchase_at: edge(history.last_instant()),
+        },
+    }
+}
+
+impl Store for FakeStore {
+    fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
+        self.enter()?;
+        let mut held = self.held.lock().unwrap();
+        let mut intake = Intake::default();
+        let mut touched = BTreeMap::new();
+        for one in events {
+            let fate = match held.events.get(&one.event_id) {
+                Some(known) if known == one => Fate::Duplicate,
+                Some(_) => Fate::Conflict,
+                None => Fate::Accepted,
+            };
+            if fate == Fate::Accepted {
+                held.events.insert(one.event_id.clone(), one.clone());
+                held.histories.entry(one.customer_id.clone()).or_default().extend(vec![one.event.clone()]);
+                held.clock = held.clock.max(Some(one.event.recorded_at));
+                touched.insert(one.customer_id.clone(), ());
+            }
+            intake.fates.push(fate);
+        }
+        let as_of = not_before.max(held.clock.unwrap_or(not_before));
+        for customer_id in touched.into_keys() {
+            let scored = score(&customer_id, &held.histories[&customer_id], as_of);
+            let tags: Map<String, Value> =
+                scored.tags.iter().map(|tag| (tag.name.clone(), tag.value.clone())).collect();
+            held.scored.insert(customer_id.clone(), scored);
+            intake.changed.push(Changed { customer_id, tags });
+        }
+        Ok(intake)
+    }
+
+    fn write_batch(
+        &self,
+        _: &mut (dyn Iterator<Item = BatchRow> + Send),
+        _: Micros,
+        _: &Scorer<'_>,
+        _: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error> {
+        unreachable!("the API writes no batches")
+    }
+
+    fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
+        self.enter()?;
+        let held = self.held.lock().unwrap();
+        Ok(held
+            .scored
+            .get(customer_id)
+            .map(|scored| profile_of(customer_id, scored, &held.histories[customer_id])))
+    }
+
+    fn history(&self, customer_id: &str) -> Result<Option<History>, Error> {
+        self.enter()?;
+        Ok(self.held.lock().unwrap().histories.get(customer_id).cloned())
+    }
+
+    fn list(&self, listing: &Listing) -> Result<Page, Error> {
+        self.enter()?;
+        self.listings.lock().unwrap().push(listing.clone());
+        let held = self.held.lock().unwrap();
+        let after = listing.cursor.clone().unwrap_or_default();
+        if !after.is_empty() && !held.scored.contains_key(&after) {
+            return Err(Error::BadCursor);
+        }
+        let rest: Vec<Profile> = held
+            .scored
+            .iter()
+            .filter(|(id, _)| **id > after)
+            .map(|(id, scored)| profile_of(id, scored, &held.histories[id]))
+            .collect();
+        let profiles: Vec<Profile> = rest.iter().take(listing.limit as usize).cloned().collect();
+        let next = (rest.len() > profiles.len()).then(|| profiles.last().unwrap().customer_id.clone());
+        Ok(Page { profiles, next })
+    }
+
+    fn totals(&self) -> Result<Totals, Error> {
+        unreachable!("the API asks for no totals")
+    }
+
+    fn ready(&self) -> Result<(), Error> {
+        self.enter()
+    }
+}
+
+/// A model by which the risk falls with each purchase in sight. The customer `nan` gets a score that is no
+/// number, the customer `panic` none at all.
+struct FakeEngine(ModelInfo);
+
+impl FakeEngine {
+    fn new(zone: &str) -> Self {
+        let zone: Zone = zone.parse().unwrap();
+        let as_of_micros = zone.as_of("2011-09-09").unwrap();
+        FakeEngine(ModelInfo {
+            id: "shop@1".into(),
+            name: "shop".into(),
+            version: "1".into(),
+            as_of: zone.format(as_of_micros),
+            as_of_micros,
+            horizons: vec![30, 90],
+            churn_horizon: 90,
+            timezone: zone,
+        })
+    }
+}
+
+impl Score for FakeEngine {
+    fn model(&self) -> &ModelInfo {
+        &self.0
+    }
+
+    fn score(&self, customer_id: &str, history: &History, as_of: Micros, scored_at: Micros) -> Scored {
+        assert_ne!(customer_id, "panic");
+        let provenance = Provenance { model: self.0.id.clone(), as_of, scored_at, zone: self.0.timezone };
+        let view = history.as_of(as_of);
+        let bought = |&at: &usize| view.kind()[at] == Kind::Purchase && view.amount()[at] > 0.0;
+        let spend: Vec<f64> = (0..view.len()).filter(bought).map(|at| view.amount()[at]).collect();
+        if spend.is_empty() {
+            return Scored {
+                outcome: Outcome::NotScored(NotScored::NoPurchase),
+                tags: Vec::new(),
+                provenance,
+            };
+        }
+        let churn_risk = if customer_id == "nan" { f64::NAN } else { 1.0 / (1.0 + spend.len() as f64) };
+        let clv: f64 = spend.iter().sum();
+        let at = |days: u32| AtHorizon {
+            days,
+            p_return: 1.0 - churn_risk,
+            expected_orders: 1.0,
+            expected_spend: clv,
+            expected_spend_low: 0.0,
+            expected_spend_high: 2.0 * clv,
+        };
+        let reason = Reason {
+            code: "rhythm_broken".into(),
+            text: Text { zh: "节奏中断".into(), en: "rhythm broken".into() },
+            value: Some(3.0),
+            contribution: 0.5,
+            importance: Importance::High,
+        };
+        let prediction = Prediction {
+            at: vec![at(30), at(90)],
+            churn_risk,
+            churn_percentile: 40,
+            p_alive: 0.9,
+            next_order_at: Some(as_of + 1),
+            clv,
+            value_at_risk: churn_risk * clv,
+            reasons: vec![reason],
+        };
+        let level = Tag {
+            name: "churn.level".into(),
+            layer: Layer::Predictive,
+            value: if churn_risk > 0.4 { "high" } else { "low" }.into(),
+            confidence: Some(0.8),
+            expires_at: Some(as_of + 30),
+        };
+        let count = Tag {
+            name: "orders.count".into(),
+            layer: Layer::Dynamic,
+            value: spend.len().into(),
+            confidence: None,
+            expires_at: None,
+        };
+        Scored { outcome: Outcome::Scored(Box::new(prediction)), tags: vec![level, count], provenance }
+    }
+}
+
+/// A service to try things on.
+struct Service {
+    store: Arc<FakeStore>,
+    app: Arc<App>,
+    clock: Arc<AtomicU64>,
+    router: Router,
+}
+
+impl Service {
+    fn new() -> Self {
+        Service::with(Limits::default(), "UTC")
+    }
+
+    fn with(limits: Limits, zone: &str) -> Self {
+        let store = Arc::new(FakeStore::default());
+        let clock = Arc::new(AtomicU64::new(Zone::default().instant(NOW).unwrap() as u64));
+        let told = clock.clone();
+        let app = Arc::new(App::new(
+            store.clone(),
+            Some(Arc::new(FakeEngine::new(zone))),
+            Arc::new(move || told.load(Ordering::SeqCst) as Micros),
+            limits,
+        ));
+        Service { store, app: app.clone(), clock, router: router(app) }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    async fn get(&self, uri: &str) -> Reply {
+        self.send(Request::get(uri).body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, uri: &str, body: impl ToString) -> Reply {
+        let request = Request::post(uri).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Takes one purchase in.
+    async fn buy(&self, event_id: &str, customer_id: &str, day: &str) -> Reply {
+        let event = serde_json::json!({"event_id": event_id, "customer_id": customer_id, "occurred_at": day, "amount": 10});
+        self.post("/v1/events", serde_json::json!({"events": [event]})).await
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Reply {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body of a reply that went well.
+    #[track_caller]
+    fn ok(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/json");
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    /// The problem document of a reply that did not.
+    #[track_caller]
+    fn problem(&self, code: &str) -> Value {
+        let problem: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        assert_eq!(problem["code"], code, "{} {}", self.status, self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(problem["status"], self.status.as_u16());
+        assert_eq!(problem["type"], format!("urn:homing:problem:{code}"));
+        for member in ["title", "detail"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+        }
+        problem
+    }
+}

@@ -1,0 +1,215 @@
+//! The command line of `homing`: parse, resolve, run, say what happened.
+
+#[cfg(feature = "training")]
+mod demo;
+mod progress;
+mod score;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use homing_datasets::calendar::NoInstant;
+use homing_datasets::cli::{ConfigError, with_config};
+use homing_models::Registry;
+
+use crate::tags::Catalogue;
+
+/// Says of each customer whether they will come back, when, and what they will be worth, and writes it into
+/// their profile.
+#[derive(Parser)]
+#[command(name = "homing", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Scores every customer of the files, into a file or into the profiles.
+    Score(score::Score),
+    /// Serves the scoring API, the profiles and the pages.
+    Serve(serve::Serve),
+    /// Trains, scores and serves on bundled data: everything at once, offline.
+    #[cfg(feature = "training")]
+    Demo(demo::Demo),
+    /// Lists the models of a registry.
+    Models(Models),
+    /// Lists the tags that homing computes, or checks a catalogue.
+    Tags {
+        #[command(subcommand)]
+        command: Tags,
+    },
+}
+
+#[derive(Args)]
+struct Models {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Prints one JSON document instead of text.
+    #[arg(long, env = "HOMING_JSON")]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Tags {
+    /// Lists the tags.
+    List {
+        #[command(flatten)]
+        catalogue: CatalogueArgs,
+        /// Prints one JSON document instead of text.
+        #[arg(long, env = "HOMING_JSON")]
+        json: bool,
+    },
+    /// Checks a catalogue: syntax, names, languages.
+    Check {
+        /// The catalogue, a TOML file.
+        file: PathBuf,
+    },
+}
+
+/// Which model.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ModelArgs {
+    /// Where models are kept.
+    #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR")]
+    registry: PathBuf,
+    /// Which model: NAME (its champion), NAME@VERSION, a version, or the path of a bundle. Default: the champion
+    /// of the registry's only name.
+    #[arg(long, env = "HOMING_MODEL", value_name = "NAME|VERSION|PATH")]
+    model: Option<String>,
+}
+
+/// Which tags.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CatalogueArgs {
+    /// A catalogue of tags (TOML) instead of the one that homing ships.
+    #[arg(long, env = "HOMING_TAGS", value_name = "FILE")]
+    tags: Option<PathBuf>,
+}
+
+impl CatalogueArgs {
+    fn load(&self) -> anyhow::Result<Catalogue> {
+        self.tags.as_deref().map_or_else(|| Ok(Catalogue::shipped()?), read_catalogue)
+    }
+}
+
+fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))?;
+    Ok(Catalogue::parse(&text, &path.display().to_string())?)
+}
+
+/// A wish that makes no sense: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongUse(String);
+
+/// Keys of `homing.toml` that only `homing-train` knows.
+const OTHERS: &[&str] = &[
+    "horizons",
+    "churn_horizon",
+    "value_horizon",
+    "discount_rate",
+    "name",
+    "seed",
+    "challenger",
+    "cutoffs",
+];
+
+/// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = match with_config(Cli::command(), OTHERS) {
+        Ok(command) => command,
+        Err(error) => return fail(&error.into()),
+    };
+    let cli = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    logging();
+    let done = match cli.command {
+        Command::Score(args) => score::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "training")]
+        Command::Demo(args) => demo::run(&args),
+        Command::Models(args) => models(&args),
+        Command::Tags { command } => tags(&command),
+    };
+    done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("homing: {error:#}");
+    let wrong_use = error.is::<WrongUse>() || error.is::<ConfigError>() || error.is::<NoInstant>();
+    #[cfg(feature = "training")]
+    if let Some(homing_training::Error::Refused { .. }) = error.downcast_ref() {
+        return ExitCode::from(3);
+    }
+    if wrong_use { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+/// Logs go to stderr; HOMING_LOG sets what is logged (default `info`), HOMING_LOG_FORMAT=json how.
+fn logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HOMING_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,homing=info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Setting a logger fails only when there is one already.
+    let _ = match std::env::var("HOMING_LOG_FORMAT").as_deref() {
+        Ok("json") => builder.json().try_init(),
+        _ => builder.compact().try_init(),
+    };
+}
+
+fn models(args: &Models) -> anyhow::Result<()> {
+    let entries = Registry::at(&args.model.registry).list();
+    if args.json {
+        let known: Vec<_> = entries.iter().filter_map(|entry| entry.as_ref().ok()).collect();
+        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "models": known }))?);
+    }
+    for entry in &entries {
+        match entry {
+            Ok(entry) if !args.json => {
+                let m = &entry.manifest;
+                let aliases: Vec<&str> = entry.aliases.iter().map(|alias| alias.name()).collect();
+                println!(
+                    "{}@{}  up to {}  {} customers  horizons {:?}  {}",
+                    m.name,
+                    m.version,
+                    m.as_of_text,
+                    m.data.customers,
+                    m.horizons,
+                    aliases.join(", ")
+                );
+            }
+            Ok(_) => {}
+            Err(error) => eprintln!("homing: {error}"),
+        }
+    }
+    if entries.is_empty() && !args.json {
+        println!("{} holds no model; train one with `homing-train fit`", args.model.registry.display());
+    }
+    Ok(())
+}
+
+fn tags(command: &Tags) -> anyhow::Result<()> {
+    match command {
+        Tags::List { catalogue, json } => {
+            let catalogue = catalogue.load()?;
+            if *json {
+                println!("{}", serde_json::to_string_pretty(&catalogue.describe())?);
+            } else {
+                for tag in catalogue.tags() {
+                    println!("{:<28} {:<10} {} / {}", tag.name, tag.layer.name(), tag.labels.en, tag.labels.zh);
+                }
+            }
+        }
+        Tags::Check { file } => {
+            let catalogue = read_catalogue(file)?;
+            println!("{}: {} tags, nothing wrong", file.display(), catalogue.tags().len());
+        }
+    }
+    Ok(())
+}

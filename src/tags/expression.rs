@@ -1,0 +1,281 @@
+//! One CEL expression: compiled once, checked against the variables and functions that there are.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators};
+use cel::context::VariableResolver;
+use cel::{Context, Env, ExecutionError, Value};
+
+use super::error::nearest;
+use super::variables::Variable;
+
+static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+
+/// A compiled expression.
+#[derive(Clone)]
+pub(super) struct Expression {
+    source: Arc<str>,
+    tree: Arc<IdedExpr>,
+    variables: Arc<[Mention]>,
+}
+
+/// A variable that an expression mentions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mention {
+    pub name: String,
+    pub variable: Variable,
+    /// Without it there is no result, whatever the other variables are.
+    pub needed: bool,
+}
+
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expression").field(&self.source).finish()
+    }
+}
+
+/// What is wrong with an expression, at which byte of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub at: usize,
+    pub problem: String,
+    pub hint: String,
+}
+
+impl Expression {
+    /// Compiles and checks.
+    pub fn compile(source: &str) -> Result<Self, Wrong> {
+        let program = STANDARD.compile(source).map_err(|errors| syntax(source, &errors))?;
+        let mut names = BTreeSet::new();
+        free_variables(program.expression(), &mut Vec::new(), &mut names);
+        let mut variables = Vec::with_capacity(names.len());
+        for name in names {
+            match Variable::named(name) {
+                Some(variable) => {
+                    let needed = needs(program.expression(), name);
+                    variables.push(Mention { name: name.to_owned(), variable, needed });
+                }
+                None => return Err(unknown_variable(source, name)),
+            }
+        }
+        for name in program.references().functions() {
+            check_function(source, name)?;
+        }
+        let tree = Arc::new(program.expression().clone());
+        let expression = Expression { source: source.into(), tree, variables: variables.into() };
+        expression.try_out()?;
+        Ok(expression)
+    }
+
+    /// The expression as written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The variables that it mentions.
+    pub fn variables(&self) -> &[Mention] {
+        &self.variables
+    }
+
+    /// The same expression with its variables renamed, so that a resolver need not look words up.
+    pub fn renamed(&self, rename: &impl Fn(&str) -> Option<String>) -> Self {
+        let mut tree = (*self.tree).clone();
+        rename_variables(&mut tree, rename);
+        Expression { tree: Arc::new(tree), ..self.clone() }
+    }
+
+    /// Computes the value.
+    pub fn execute(&self, context: &Context<'_, '_>) -> Result<Value, ExecutionError> {
+        Value::resolve(&self.tree, context)
+    }
+
+    /// Evaluates with every variable known, to find operands that never fit, such as `orders + 1`.
+    fn try_out(&self) -> Result<(), Wrong> {
+        for number in [0.0, 1.0, 40.0, 400.0] {
+            let probe = Probe { number, expression: self };
+            let mut context = context();
+            context.set_variable_resolver(&probe);
+            match self.execute(&context) {
+                Err(
+                    ExecutionError::NoSuchOverload(_)
+                    | ExecutionError::UnsupportedBinaryOperator(..)
+                    | ExecutionError::ValuesNotComparable(..),
+                ) => {
+                    let hint = "variables are doubles: calculate with 1.0 instead of 1, and put text with text";
+                    let problem = "the expression mixes values of different types".to_owned();
+                    return Err(Wrong { at: 0, problem, hint: hint.to_owned() });
+                }
+                Ok(Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::String(_) | Value::Bool(_) | Value::Null)
+                | Err(_) => {}
+                Ok(other) => {
+                    let problem = format!("the expression gives a {}", other.type_of());
+                    let hint = "a tag is a text, a number, true, false or null".to_owned();
+                    return Err(Wrong { at: 0, problem, hint });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A context with CEL's standard functions and no variables.
+pub(super) fn context<'v>() -> Context<'static, 'v> {
+    Context::with_env(Arc::clone(&STANDARD))
+}
+
+/// Gives every number the same value.
+struct Probe<'a> {
+    number: f64,
+    expression: &'a Expression,
+}
+
+impl VariableResolver for Probe<'_> {
+    fn resolve<'b>(&'b self, name: &str) -> Option<cel::common::value::CowVal<'b, 'b>> {
+        use cel::common::types::{CelBool, CelDouble, CelString};
+        use cel::common::value::CowVal;
+        let mention = self.expression.variables.iter().find(|mention| mention.name == name)?;
+        Some(match mention.variable {
+            Variable::Scored => CowVal::owned(CelBool::from(true)),
+            Variable::FirstOrderMonth => CowVal::owned(CelString::from("2011-09")),
+            _ => CowVal::owned(CelDouble::from(self.number)),
+        })
+    }
+}
+
+/// The variables that an expression takes from outside: those of its macros (`exists(x, ...)`) are its own.
+fn free_variables<'e>(expression: &'e IdedExpr, own: &mut Vec<&'e str>, found: &mut BTreeSet<&'e str>) {
+    match &expression.expr {
+        Expr::Unspecified | Expr::Literal(_) => {}
+        Expr::Ident(name) => {
+            if !own.contains(&name.as_str()) {
+                found.insert(name);
+            }
+        }
+        Expr::Call(call) => {
+            call.target.iter().for_each(|target| free_variables(target, own, found));
+            call.args.iter().for_each(|arg| free_variables(arg, own, found));
+        }
+        Expr::Select(select) => free_variables(&select.operand, own, found),
+        Expr::List(list) => list.elements.iter().for_each(|element| free_variables(element, own, found)),
+        Expr::Map(map) => map.entries.iter().for_each(|entry| entry_variables(&entry.expr, own, found)),
+        Expr::Struct(literal) => literal.entries.iter().for_each(|entry| entry_variables(&entry.expr, own, found)),
+        Expr::Comprehension(loop_) => {
+            free_variables(&loop_.iter_range, own, found);
+            free_variables(&loop_.accu_init, own, found);
+            let outer = own.len();
+            own.extend([loop_.iter_var.as_str(), loop_.accu_var.as_str()]);
+            own.extend(loop_.iter_var2.as_deref());
+            for part in [&loop_.loop_cond, &loop_.loop_step, &loop_.result] {
+                free_variables(part, own, found);
+            }
+            own.truncate(outer);
+        }
+    }
+}
+
+fn entry_variables<'e>(entry: &'e EntryExpr, own: &mut Vec<&'e str>, found: &mut BTreeSet<&'e str>) {
+    match entry {
+        EntryExpr::StructField(field) => free_variables(&field.value, own, found),
+        EntryExpr::MapEntry(entry) => {
+            free_variables(&entry.key, own, found);
+            free_variables(&entry.value, own, found);
+        }
+    }
+}
+
+/// Whether an expression surely has no result when this variable is `null`: it is compared by size or calculated
+/// with on every way through. That spares evaluating it for customers of whom the variable is not known.
+fn needs(expression: &IdedExpr, variable: &str) -> bool {
+    let Expr::Call(call) = &expression.expr else { return false };
+    let is_variable = |part: &IdedExpr| matches!(&part.expr, Expr::Ident(name) if name == variable);
+    match (call.func_name.as_str(), call.args.as_slice()) {
+        (operators::CONDITIONAL, [condition, ..]) => needs(condition, variable),
+        // The other operand alone may decide.
+        (operators::LOGICAL_AND | operators::LOGICAL_OR, _) => false,
+        // `null` may be compared for equality.
+        (operators::EQUALS | operators::NOT_EQUALS, args) => args.iter().any(|arg| needs(arg, variable)),
+        (
+            operators::LESS
+            | operators::LESS_EQUALS
+            | operators::GREATER
+            | operators::GREATER_EQUALS
+            | operators::ADD
+            | operators::SUBSTRACT
+            | operators::MULTIPLY
+            | operators::DIVIDE
+            | operators::NEGATE,
+            args,
+        ) => args.iter().any(|arg| is_variable(arg) || needs(arg, variable)),
+        _ => false,
+    }
+}
+
+/// Renames the variables for which there is another name. Those of macros have names of their own, which no
+/// variable may take.
+fn rename_variables(expression: &mut IdedExpr, rename: &impl Fn(&str) -> Option<String>) {
+    match &mut expression.expr {
+        Expr::Ident(name) => {
+            if let Some(new) = rename(name) {
+                *name = new;
+            }
+        }
+        Expr::Call(call) => {
+            call.target.iter_mut().for_each(|target| rename_variables(target, rename));
+            call.args.iter_mut().for_each(|arg| rename_variables(arg, rename));
+        }
+        _ => {}
+    }
+}
+
+fn syntax(source: &str, errors: &cel::ParseErrors) -> Wrong {
+    let hint = "see https://cel.dev for the language".to_owned();
+    let Some(first) = errors.errors.first() else {
+        return Wrong { at: 0, problem: "the expression is no CEL".to_owned(), hint };
+    };
+    let line = usize::try_from(first.pos.0 - 1).unwrap_or(0);
+    let column = usize::try_from(first.pos.1 - 1).unwrap_or(0);
+    let line_start: usize = source.split_inclusive('\n').take(line).map(str::len).sum();
+    Wrong { at: (line_start + column).min(source.len()), problem: format!("the expression is no CEL: {}", first.msg), hint }
+}
+
+fn unknown_variable(source: &str, name: &str) -> Wrong {
+    let hint = match nearest(name, Variable::names()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "variables are the features and predictions that `homing tags variables` lists".to_owned(),
+    };
+    Wrong { at: find_word(source, name), problem: format!("there is no variable `{name}`"), hint }
+}
+
+/// A function exists if calling it without arguments fails for another reason than its name.
+fn check_function(source: &str, name: &str) -> Result<(), Wrong> {
+    let is_operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
+    let declared = |call: String| match STANDARD.compile(&call) {
+        Ok(program) => !matches!(program.execute(&context()), Err(ExecutionError::UndeclaredReference(_))),
+        // A macro complains about its arguments while it is compiled.
+        Err(_) => true,
+    };
+    if is_operator || declared(format!("{name}()")) || declared(format!("''.{name}()")) {
+        return Ok(());
+    }
+    const COMMON: [&str; 12] = [
+        "size", "contains", "startsWith", "endsWith", "matches", "int", "double", "string", "bool", "has", "exists", "all",
+    ];
+    let hint = match nearest(name, COMMON.into_iter()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "functions are those of CEL's standard library".to_owned(),
+    };
+    Err(Wrong { at: find_word(source, name), problem: format!("there is no function `{name}`"), hint })
+}
+
+/// Where a name stands by itself.
+fn find_word(source: &str, word: &str) -> usize {
+    let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    source
+        .match_indices(word)
+        .map(|(at, _)| at)
+        .find(|&at| {
+            !source[..at].ends_with(part_of_word) && !source[at + word.len()..].starts_with(part_of_word)
+        })
+        .unwrap_or(0)
+}

@@ -1,0 +1,319 @@
+//! Catalogues: the shipped one, wrong ones, and what expressions give.
+
+use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
+use homing_models::features::{COUNT, F, Scratch, compute};
+use homing_models::{AtHorizon, NotScored, Outcome, Prediction};
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::profiles::Tag;
+
+const AS_OF: Micros = 15_226 * DAY; // 2011-09-09
+
+fn tag_text(name: &str, expression: &str, more: &str) -> String {
+    format!(
+        "[[tag]]\nname = \"{name}\"\nlayer = \"dynamic\"\ndimension = \"activity\"\n\
+         labels = {{ zh = \"标签\", en = \"Tag\" }}\nmeaning = {{ zh = \"含义\", en = \"Meaning\" }}\n\
+         expression = '{expression}'\n{more}\n"
+    )
+}
+
+fn parse(text: &str) -> Result<Catalogue, Error> {
+    Catalogue::parse(text, "tags.toml")
+}
+
+fn refused(text: &str) -> String {
+    parse(text).err().unwrap().to_string()
+}
+
+fn prediction() -> Prediction {
+    let at = |days: u32, p_return: f64| AtHorizon {
+        days,
+        p_return,
+        expected_orders: 2.0 * p_return,
+        expected_spend: 100.0 * p_return,
+        expected_spend_low: 0.0,
+        expected_spend_high: 300.0,
+    };
+    Prediction {
+        at: vec![at(30, 0.1), at(90, 0.25), at(365, 0.5)],
+        churn_risk: 0.75,
+        churn_percentile: 88,
+        p_alive: 0.5,
+        next_order_at: Some(AS_OF + 20 * DAY),
+        clv: 6_000.0,
+        value_at_risk: 4_500.0,
+        reasons: Vec::new(),
+    }
+}
+
+fn scored() -> Outcome {
+    Outcome::Scored(Box::new(prediction()))
+}
+
+fn not_scored() -> Outcome {
+    Outcome::NotScored(NotScored::NoPurchase)
+}
+
+fn features(set: &[(F, f64)]) -> Vec<f64> {
+    let mut features = vec![f64::NAN; COUNT];
+    for (feature, value) in set {
+        features[*feature as usize] = *value;
+    }
+    features
+}
+
+fn features_of(events: Vec<Event>) -> Vec<f64> {
+    let mut features = vec![0.0; COUNT];
+    let history = History::from_events(events);
+    compute(&history.as_of(AS_OF), Zone::default(), &mut Scratch::default(), &mut features);
+    features
+}
+
+fn buys(days_ago: &[i64], amount: f64) -> Vec<Event> {
+    days_ago.iter().map(|ago| Event::new(Kind::Purchase, AS_OF - ago * DAY, amount)).collect()
+}
+
+fn values(tags: Vec<Tag>) -> Map<String, Value> {
+    tags.into_iter().map(|tag| (tag.name, tag.value)).collect()
+}
+
+fn shipped_values(events: Vec<Event>, outcome: &Outcome) -> Map<String, Value> {
+    let bound = Catalogue::shipped().unwrap().bind(&[30, 90, 365]);
+    let tags = bound.evaluate(&features_of(events), outcome, AS_OF);
+    assert_eq!(bound.failures(), []);
+    values(tags)
+}
+
+/// The value of one expression; `None` when it is empty.
+fn value_of(expression: &str, features: &[f64], outcome: &Outcome) -> Option<Value> {
+    let bound = parse(&tag_text("a.b", expression, "")).unwrap().bind(&[30, 90, 365]);
+    bound.evaluate(features, outcome, AS_OF).pop().map(|tag| tag.value)
+}
+
+#[test]
+fn the_shipped_catalogue_is_whole() {
+    let catalogue = Catalogue::shipped().unwrap();
+    assert!(catalogue.tags().len() >= 20);
+    for layer in [Layer::Static, Layer::Dynamic, Layer::Predictive] {
+        assert!(catalogue.tags().iter().any(|tag| tag.layer == layer), "{layer:?}");
+    }
+    for dimension in [Dimension::Lifecycle, Dimension::SpendingPower, Dimension::Preference, Dimension::Activity] {
+        assert!(catalogue.tags().iter().any(|tag| tag.dimension == dimension), "{dimension:?}");
+    }
+    for tag in catalogue.tags() {
+        let chinese = |text: &Text| text.zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+        assert!(chinese(&tag.labels) && chinese(&tag.meaning), "{}", tag.name);
+        for value in &tag.values {
+            assert!(chinese(&value.labels), "{}", tag.name);
+            let literal = format!("{}", value.value);
+            assert!(tag.expression().contains(&literal), "{}: {literal} is no value of the expression", tag.name);
+        }
+        // Every text that the expression can give has a label.
+        let texts: Vec<&str> = tag.expression().split('"').skip(1).step_by(2).collect();
+        for text in texts {
+            assert!(tag.values.iter().any(|value| value.value == text), "{}: {text} has no label", tag.name);
+        }
+    }
+    assert_eq!(catalogue.bind(&[30]).unavailable(), [] as [&str; 0]);
+}
+
+#[test]
+fn the_description_has_the_promised_shape() {
+    let description = Catalogue::shipped().unwrap().describe();
+    let tags = description["tags"].as_array().unwrap();
+    let level = tags.iter().find(|tag| tag["name"] == "churn.level").unwrap();
+    assert_eq!((&level["layer"], &level["dimension"]), (&json!("predictive"), &json!("lifecycle")));
+    assert_eq!(level["labels"], json!({"zh": "流失风险等级", "en": "Churn risk"}));
+    assert!(level["meaning"]["zh"].is_string() && level["meaning"]["en"].is_string());
+    assert_eq!(level["values"][0]["labels"]["zh"], "高风险");
+    assert_eq!(level["when_empty"], "blank");
+}
+
+#[test]
+fn a_steady_customer_is_mature() {
+    let tags = shipped_values(buys(&[10, 40, 70, 100, 130, 160], 900.0), &scored());
+    let expected = json!({
+        "churn.level": "high", "churn.percentile": 88, "return.chance_short": 10, "return.chance_long": 50,
+        "next_order.due": "this_month", "value.clv_tier": "high", "value.at_risk_level": "high",
+        "care.priority": "personal_call", "lifecycle.stage": "maturity", "tier.member": "high_value",
+        "rfm.recency": 5, "rfm.frequency": 4, "rfm.money": 4, "rfm.segment": "strategic", "activity.level": "active",
+        "first_purchase.month": "2011-04", "first_purchase.size": "large",
+    });
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(tags.get(name), Some(value), "{name}");
+    }
+    for absent in ["promotion.sensitivity", "signal.rhythm_broken", "signal.unfollowed", "activity.browsing", "preference.channels"] {
+        assert_eq!(tags.get(absent), None, "{absent}");
+    }
+}
+
+#[test]
+fn every_customer_has_a_clock_of_its_own() {
+    let stage = |days: &[i64]| shipped_values(buys(days, 50.0), &scored())["lifecycle.stage"].clone();
+    assert_eq!(stage(&[5]), "introduction");
+    assert_eq!(stage(&[200]), "one_time");
+    assert_eq!(stage(&[5, 30]), "growth");
+    // Seventy days of silence: a break for a weekly buyer, ordinary for one who comes twice a year.
+    assert_eq!(stage(&[70, 77, 84, 91, 98, 105]), "decline");
+    assert_eq!(stage(&[70, 250, 430, 610, 790, 970]), "maturity");
+    assert_eq!(stage(&[200, 207, 214, 221, 228, 235]), "lost");
+    let broken = shipped_values(buys(&[70, 77, 84, 91], 50.0), &scored());
+    assert_eq!(broken["signal.rhythm_broken"], true);
+}
+
+#[test]
+fn member_tiers_are_those_of_the_requirements() {
+    let tier = |days: &[i64], amount: f64| shipped_values(buys(days, amount), &scored())["tier.member"].clone();
+    assert_eq!(tier(&[10, 50], 5_001.0), "super");
+    assert_eq!(tier(&[10, 50], 5_000.0), "high_value");
+    assert_eq!(tier(&[10, 50], 2_500.0), "regular");
+    assert_eq!(tier(&[10], 50.0), "entry");
+    assert_eq!(tier(&[90], 50.0), "entry");
+    assert_eq!(tier(&[91], 20_000.0), "dormant");
+}
+
+#[test]
+fn interactions_raise_signals() {
+    let mut events = buys(&[10, 40, 70, 100], 100.0);
+    for (kind, ago) in [(Kind::PromotionSent, 5), (Kind::PromotionSent, 4), (Kind::Unfollow, 3), (Kind::Complaint, 2), (Kind::AddToCart, 1)] {
+        events.push(Event::new(kind, AS_OF - ago * DAY, 0.0));
+    }
+    let tags = shipped_values(events, &scored());
+    assert_eq!(tags["signal.promotions_ignored"], true);
+    assert_eq!(tags["signal.unfollowed"], true);
+    assert_eq!(tags["signal.complaint"], "complained");
+    assert_eq!(tags["activity.browsing"], "basket_waiting");
+    assert_eq!(tags["promotion.sensitivity"], "low");
+}
+
+#[test]
+fn a_customer_without_scores_has_no_predictive_tags() {
+    let bound = Catalogue::shipped().unwrap().bind(&[30, 90, 365]);
+    let tags = bound.evaluate(&features_of(buys(&[10, 40], 90.0)), &not_scored(), AS_OF);
+    assert!(tags.iter().all(|tag| tag.layer != Layer::Predictive));
+    assert!(tags.iter().any(|tag| tag.name == "tier.member"));
+    let tags = bound.evaluate(&features(&[]), &not_scored(), AS_OF);
+    assert_eq!(values(tags), json!({"service.attitude": null}).as_object().unwrap().clone());
+    assert_eq!(bound.failures(), []);
+}
+
+#[test]
+fn unknown_values_empty_the_tag_and_are_no_failure() {
+    let none = features(&[(F::orders, 3.0)]);
+    for expression in ["nps_last", "nps_last + 1.0", "nps_last > 5 ? 1 : 2", "-nps_last", "1.0 / nps_last", "null", "churn_risk"] {
+        let bound = parse(&tag_text("a.b", expression, "")).unwrap().bind(&[]);
+        assert_eq!(bound.evaluate(&none, &not_scored(), AS_OF), [], "{expression}");
+        assert_eq!(bound.failures(), [], "{expression}");
+    }
+    assert_eq!(value_of("nps_last == null", &none, &scored()), Some(true.into()));
+    assert_eq!(value_of("nps_last == null ? \"none\" : \"some\"", &none, &scored()), Some("none".into()));
+    assert_eq!(value_of("nps_last > 5 || orders > 2", &none, &scored()), Some(true.into()));
+    assert_eq!(value_of("orders", &none, &scored()), Some(3.into()));
+    assert_eq!(value_of("orders / 2.0", &none, &scored()), Some(1.5.into()));
+    assert_eq!(value_of("orders / 0.0", &none, &scored()), None, "infinite");
+    assert_eq!(value_of("[1.0, 5.0].exists(x, x > orders)", &none, &scored()), Some(true.into()));
+    assert_eq!(value_of("[1.0].exists(orders, orders > 2)", &none, &scored()), Some(false.into()), "its own `orders`");
+    assert_eq!(value_of("orders > 5 && nps_last > 5", &none, &scored()), Some(false.into()));
+    assert_eq!(value_of("orders > 5 ? nps_last : orders", &none, &scored()), Some(3.into()));
+    assert_eq!(value_of("(nps_last > 5) == null", &none, &scored()), None);
+    assert_eq!(value_of("scored", &none, &not_scored()), Some(false.into()));
+}
+
+#[test]
+fn a_failing_expression_is_counted_and_never_panics() {
+    let expression = "int(orders) / (int(orders) - 3)";
+    let bound = parse(&tag_text("a.b", expression, "")).unwrap().bind(&[]);
+    assert_eq!(bound.evaluate(&features(&[(F::orders, 3.0)]), &scored(), AS_OF), []);
+    assert_eq!(bound.failures(), [("a.b".to_owned(), 1)]);
+    assert_eq!(bound.evaluate(&features(&[(F::orders, 5.0)]), &scored(), AS_OF).len(), 1);
+    assert_eq!(bound.evaluate(&[], &scored(), AS_OF), [], "too few features are unknown ones");
+    assert_eq!(bound.failures(), [("a.b".to_owned(), 1)]);
+}
+
+#[test]
+fn confidence_and_expiry_come_along() {
+    let more = "confidence = 'churn_risk'\nexpires_after_days = 7";
+    let catalogue = parse(&tag_text("a.b", "orders > 2", more)).unwrap();
+    let tags = catalogue.bind(&[]).evaluate(&features(&[(F::orders, 3.0)]), &scored(), AS_OF);
+    let expected = Tag {
+        name: "a.b".into(),
+        layer: Layer::Dynamic,
+        value: true.into(),
+        confidence: Some(0.75),
+        expires_at: Some(AS_OF + 7 * DAY),
+    };
+    assert_eq!(tags, [expected]);
+    let out_of_range = parse(&tag_text("a.b", "orders > 2", "confidence = 'clv'")).unwrap();
+    let tags = out_of_range.bind(&[]).evaluate(&features(&[(F::orders, 3.0)]), &scored(), AS_OF);
+    assert_eq!(tags[0].confidence, None);
+}
+
+#[test]
+fn an_empty_result_keeps_or_blanks() {
+    let keep = |layer: &str| {
+        let text = tag_text("a.b", "nps_last", "when_empty = \"keep\"").replace("\"dynamic\"", &format!("{layer:?}"));
+        parse(&text).unwrap().bind(&[])
+    };
+    assert_eq!(keep("dynamic").evaluate(&features(&[]), &not_scored(), AS_OF)[0].value, Value::Null);
+    assert_eq!(keep("predictive").evaluate(&features(&[]), &scored(), AS_OF)[0].value, Value::Null);
+    assert_eq!(keep("predictive").evaluate(&features(&[]), &not_scored(), AS_OF), []);
+}
+
+#[test]
+fn a_tag_of_a_missing_horizon_is_left_out_and_named() {
+    let text = tag_text("a.month", "p_return_30d", "")
+        + &tag_text("a.week", "expected_orders_7d + expected_spend_30d", "")
+        + &tag_text("a.sure", "orders", "confidence = 'p_return_60d'");
+    let bound = parse(&text).unwrap().bind(&[30, 90]);
+    assert_eq!(bound.unavailable(), ["a.week", "a.sure"]);
+    let tags = values(bound.evaluate(&features(&[(F::orders, 3.0)]), &scored(), AS_OF));
+    assert_eq!(tags, json!({"a.month": 0.1}).as_object().unwrap().clone());
+    assert_eq!(value_of("p_return_short < p_return_long", &[], &scored()), Some(true.into()));
+}
+
+#[test]
+fn months_are_those_of_the_business() {
+    let bound = parse(&tag_text("a.b", "first_order_month", "")).unwrap().bind(&[]);
+    let features = features(&[(F::tenure_days, 0.0)]);
+    let last_of_august = 15_217 * DAY + 20 * DAY / 24;
+    let month = |bound: &Bound| bound.evaluate(&features, &scored(), last_of_august)[0].value.clone();
+    assert_eq!(month(&bound), "2011-08");
+    assert_eq!(month(&bound.in_zone("Asia/Shanghai".parse().unwrap())), "2011-09");
+}
+
+#[test]
+fn errors_name_the_place_and_the_remedy() {
+    let good = tag_text("a.b", "orders", "");
+    let cases = [
+        ("a = = 3".to_owned(), "tags.toml:1:5:", "mend the TOML"),
+        (tag_text("a.b", "orders", "colour = 3"), "tags.toml:8:1: unknown field `colour`", "mend its name"),
+        (format!("{good}{good}"), "tags.toml:10:8: the tag `a.b` stands in line 2 already", "another name"),
+        (good.replace(", en = \"Meaning\"", ""), "missing field `en`", "both languages"),
+        (good.replace("\"Tag\"", "\" \""), "tags.toml:5:28: the text is empty", "in this language"),
+        (good.replace("layer = \"dynamic\"\n", ""), "missing field `layer`", "a tag needs"),
+        (good.replace("\"dynamic\"", "\"dinamic\""), "tags.toml:3:9: `dinamic` is no layer", "did you mean `dynamic`?"),
+        (good.replace("\"activity\"", "\"x\""), "tags.toml:4:13: `x` is no dimension", "write one of lifecycle"),
+        (tag_text("a.b", "orders", "when_empty = \"hide\""), "`hide` is no when_empty", "blank, keep"),
+        (tag_text("Level", "orders", ""), "tags.toml:2:8: `Level` is no name", "joined by dots"),
+        (tag_text("a.b", "orders >", ""), "tags.toml:7:", "the expression is no CEL"),
+        (tag_text("a.b", "1.0 + recencydays", ""), "tags.toml:7:21: there is no variable `recencydays`", "`recency_days`?"),
+        (tag_text("a.b", "chrun_risk", ""), "no variable `chrun_risk`", "did you mean `churn_risk`?"),
+        (tag_text("a.b", "p_return_30", ""), "no variable `p_return_30`", "did you mean `p_return_30d`?"),
+        (tag_text("a.b", "favourite_colour_of_hat", ""), "no variable", "features and predictions"),
+        (tag_text("a.b", "sise([1])", ""), "tags.toml:7:15: there is no function `sise`", "did you mean `size`?"),
+        (tag_text("a.b", "orders + 1", ""), "tags.toml:7:15: the expression mixes", "1.0 instead of 1"),
+        (tag_text("a.b", "orders > \"many\"", ""), "the expression mixes", "text with text"),
+        (tag_text("a.b", "[orders]", ""), "gives a list", "a tag is a text"),
+        (tag_text("a.b", "orders", "confidence = 'nosuch'"), "tags.toml:8:15: there is no variable", "variables"),
+        (tag_text("a.b", "orders", "values = [{ value = [1], labels = { zh = \"一\", en = \"one\" } }]"), "of type array", "true or false"),
+    ];
+    for (text, place, hint) in cases {
+        let error = refused(&text);
+        assert!(error.contains(place) && error.contains(hint), "{error}\n  lacks `{place}` or `{hint}` for\n{text}");
+    }
+    // Inside a text of several lines the line is counted on.
+    let several = good.replace("'orders'", "'''\norders > 1 &&\n  no_such > 2'''");
+    assert!(refused(&several).starts_with("tags.toml:9:3: there is no variable `no_such`"), "{}", refused(&several));
+    assert!(parse("").unwrap().tags().is_empty());
+}

@@ -1,0 +1,152 @@
+//! The variables of tag expressions.
+
+use cel::common::types::{CelBool, CelDouble, CelString};
+use homing_datasets::{DAY, Micros, Zone};
+use homing_models::features::{SPECS, index_of};
+use homing_models::{Outcome, Prediction};
+
+/// The variables beyond the features, with what they mean. Features are in [`homing_models::features::SPECS`].
+pub const PREDICTIONS: &[(&str, &str)] = &[
+    ("scored", "whether the customer has scores"),
+    ("churn_risk", "probability of no purchase within the model's churn horizon"),
+    ("churn_percentile", "place of the churn risk among all customers, 1 (safest) to 100"),
+    ("p_alive", "probability of not having left for good"),
+    ("clv", "expected spend at the model's value horizon, discounted"),
+    ("value_at_risk", "what the business stands to lose"),
+    ("days_to_next_order", "days until the next order is expected; null at less than even odds within three years"),
+    ("p_return_short", "probability of a purchase within the model's shortest horizon"),
+    ("p_return_long", "probability of a purchase within the model's longest horizon"),
+    ("first_order_month", "month of the first order, e.g. \"2011-09\""),
+];
+
+/// The variables that exist for each of the model's horizons.
+const BY_HORIZON: [&str; 3] = ["p_return_", "expected_orders_", "expected_spend_"];
+
+/// One variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variable {
+    Feature(usize),
+    Scored,
+    ChurnRisk,
+    ChurnPercentile,
+    PAlive,
+    Clv,
+    ValueAtRisk,
+    DaysToNextOrder,
+    PReturnShort,
+    PReturnLong,
+    FirstOrderMonth,
+    PReturn(u32),
+    ExpectedOrders(u32),
+    ExpectedSpend(u32),
+}
+
+/// What a variable holds for one customer.
+#[derive(Debug)]
+pub(super) enum Held {
+    Unknown,
+    Number(CelDouble),
+    Truth(CelBool),
+    Word(CelString<'static>),
+}
+
+impl Variable {
+    /// The variable with this name, if there is one.
+    pub fn named(name: &str) -> Option<Self> {
+        if let Some(at) = index_of(name) {
+            return Some(Variable::Feature(at));
+        }
+        Some(match name {
+            "scored" => Variable::Scored,
+            "churn_risk" => Variable::ChurnRisk,
+            "churn_percentile" => Variable::ChurnPercentile,
+            "p_alive" => Variable::PAlive,
+            "clv" => Variable::Clv,
+            "value_at_risk" => Variable::ValueAtRisk,
+            "days_to_next_order" => Variable::DaysToNextOrder,
+            "p_return_short" => Variable::PReturnShort,
+            "p_return_long" => Variable::PReturnLong,
+            "first_order_month" => Variable::FirstOrderMonth,
+            _ => {
+                let (prefix, days) = BY_HORIZON.iter().find_map(|p| Some((*p, name.strip_prefix(p)?)))?;
+                let days = days.strip_suffix('d').filter(|days| !days.starts_with(['0', '+']))?.parse().ok()?;
+                match prefix {
+                    "p_return_" => Variable::PReturn(days),
+                    "expected_orders_" => Variable::ExpectedOrders(days),
+                    _ => Variable::ExpectedSpend(days),
+                }
+            }
+        })
+    }
+
+    /// Every name, with one horizon standing for all, to suggest from.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        SPECS
+            .iter()
+            .map(|spec| spec.name)
+            .chain(PREDICTIONS.iter().map(|(name, _)| *name))
+            .chain(["p_return_30d", "expected_orders_30d", "expected_spend_30d"])
+    }
+
+    /// The horizon that the model must have.
+    pub fn horizon(self) -> Option<u32> {
+        match self {
+            Variable::PReturn(days) | Variable::ExpectedOrders(days) | Variable::ExpectedSpend(days) => Some(days),
+            _ => None,
+        }
+    }
+
+    /// Its value for a customer.
+    pub fn value(self, features: &[f64], outcome: &Outcome, as_of: Micros, zone: Zone) -> Held {
+        let prediction = match outcome {
+            Outcome::Scored(prediction) => Some(&**prediction),
+            Outcome::NotScored(_) => None,
+        };
+        let at = |days: u32| prediction.and_then(|p| p.within(days));
+        let of = |number: fn(&Prediction) -> f64| prediction.map(number);
+        let number = match self {
+            Variable::Scored => return Held::Truth(prediction.is_some().into()),
+            Variable::FirstOrderMonth => return first_order_month(features, as_of, zone),
+            Variable::Feature(at) => features.get(at).copied(),
+            Variable::ChurnRisk => of(|p| p.churn_risk),
+            Variable::ChurnPercentile => of(|p| f64::from(p.churn_percentile)),
+            Variable::PAlive => of(|p| p.p_alive),
+            Variable::Clv => of(|p| p.clv),
+            Variable::ValueAtRisk => of(|p| p.value_at_risk),
+            Variable::DaysToNextOrder => {
+                prediction.and_then(|p| p.next_order_at).map(|next| (next - as_of) as f64 / DAY as f64)
+            }
+            Variable::PReturnShort => prediction.and_then(|p| p.at.first()).map(|at| at.p_return),
+            Variable::PReturnLong => prediction.and_then(|p| p.at.last()).map(|at| at.p_return),
+            Variable::PReturn(days) => at(days).map(|at| at.p_return),
+            Variable::ExpectedOrders(days) => at(days).map(|at| at.expected_orders),
+            Variable::ExpectedSpend(days) => at(days).map(|at| at.expected_spend),
+        };
+        number.filter(|number| number.is_finite()).map_or(Held::Unknown, |number| Held::Number(number.into()))
+    }
+}
+
+fn first_order_month(features: &[f64], as_of: Micros, zone: Zone) -> Held {
+    let tenure = features.get(homing_models::features::F::tenure_days as usize).copied().unwrap_or(f64::NAN);
+    if !tenure.is_finite() {
+        return Held::Unknown;
+    }
+    let first = zone.day(as_of) - tenure as i32;
+    Held::Word(homing_datasets::calendar::date_of(first).format("%Y-%m").to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_name_is_a_variable() {
+        for name in Variable::names() {
+            assert!(Variable::named(name).is_some(), "{name}");
+        }
+        assert_eq!(Variable::named("p_return_7d").and_then(Variable::horizon), Some(7));
+        for wrong in ["p_return_d", "p_return_30", "p_return_-3d", "p_return_+3d", "p_return_030d", "p_return_99999999999d", ""] {
+            assert_eq!(Variable::named(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The data usability report: what a purchase history can carry, and what it lacks.
+
+use homing_datasets::{DAY, Histories, Micros, Zone};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::snapshots::plan;
+
+/// Fewest customers with a purchase, and fewest with two orders, for any model.
+const LEAST_CUSTOMERS: u64 = 50;
+const LEAST_REPEATERS: u64 = 10;
+/// Shortest history in days.
+const LEAST_DAYS: i64 = 56;
+
+/// What a history can carry for one horizon.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HorizonUse {
+    /// The horizon in days.
+    pub days: u32,
+    /// The days of it that the history can teach; 0 where only a lifetime model answers.
+    pub taught_days: u32,
+    /// Windows to learn from.
+    pub snapshots: usize,
+    /// What that means, in words.
+    pub verdict: String,
+}
+
+/// What a purchase history can carry.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Usability {
+    /// The instant up to which it was looked at (RFC 3339).
+    pub as_of: String,
+    /// Customers with a purchase.
+    pub customers: u64,
+    /// Of which with two orders or more.
+    pub repeaters: u64,
+    /// Customers with events but no purchase.
+    pub without_purchase: u64,
+    /// Events.
+    pub events: u64,
+    /// Days with a purchase, summed over customers.
+    pub orders: u64,
+    /// Days from the first purchase to `as_of`.
+    pub span_days: i64,
+    /// First purchase (local date).
+    pub first_purchase: String,
+    /// Events after `as_of`, which were not looked at.
+    pub events_after: u64,
+    /// Whether lines name products, categories, channels and promotions, and whether there are returns and
+    /// interactions: what the features can speak of.
+    pub told: Vec<String>,
+    /// By horizon.
+    pub horizons: Vec<HorizonUse>,
+    /// What is missing for any model; empty where one can be fitted.
+    pub lacks: Vec<String>,
+    /// What is worth knowing.
+    pub remarks: Vec<String>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    customers: u64,
+    repeaters: u64,
+    without: u64,
+    events: u64,
+    after: u64,
+    orders: u64,
+    told: [bool; 6],
+}
+
+impl Usability {
+    /// Looks at histories up to `as_of`, for these horizons.
+    #[must_use]
+    pub fn of(histories: &Histories, as_of: Micros, horizons: &[u32], zone: Zone) -> Self {
+        let sum = histories
+            .par_iter()
+            .map(|(_, history)| one(history, as_of, zone))
+            .reduce(Sum::default, |a, b| Sum {
+                customers: a.customers + b.customers,
+                repeaters: a.repeaters + b.repeaters,
+                without: a.without + b.without,
+                events: a.events + b.events,
+                after: a.after + b.after,
+                orders: a.orders + b.orders,
+                told: std::array::from_fn(|i| a.told[i] || b.told[i]),
+            });
+        let first = histories.par_iter().filter_map(|(_, h)| h.first_purchase()).min().filter(|&f| f <= as_of);
+        let span_days = first.map_or(0, |first| (as_of - first) / DAY);
+        let horizons: Vec<HorizonUse> = horizons.iter().map(|&days| horizon_use(first, as_of, days)).collect();
+        let mut usability = Usability {
+            as_of: zone.format(as_of),
+            customers: sum.customers,
+            repeaters: sum.repeaters,
+            without_purchase: sum.without,
+            events: sum.events,
+            orders: sum.orders,
+            span_days,
+            first_purchase: first.map(|first| zone.date(first)).unwrap_or_default(),
+            events_after: sum.after,
+            told: ["products", "categories", "channels", "promotions", "returns", "interactions"]
+                .into_iter()
+                .zip(sum.told)
+                .filter(|(_, told)| *told)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            horizons,
+            lacks: Vec::new(),
+            remarks: Vec::new(),
+        };
+        usability.judge(&sum);
+        usability
+    }
+
+    fn judge(&mut self, sum: &Sum) {
+        let mut lack = |short: bool, text: String| {
+            if short {
+                self.lacks.push(text);
+            }
+        };
+        lack(
+            sum.customers < LEAST_CUSTOMERS,
+            format!("{} customers with a purchase; {LEAST_CUSTOMERS} are the least", sum.customers),
+        );
+        lack(
+            sum.repeaters < LEAST_REPEATERS,
+            format!("{} customers with a second order; {LEAST_REPEATERS} are the least", sum.repeaters),
+        );
+        lack(
+            self.span_days < LEAST_DAYS,
+            format!("{} days of history before {}; {LEAST_DAYS} are the least", self.span_days, self.as_of),
+        );
+        if self.span_days < 365 + 90 {
+            self.remarks.push(format!(
+                "{} days of history do not show a season twice: levels rest on the latest windows and the lifetime model",
+                self.span_days
+            ));
+        }
+        if sum.told[..3].iter().all(|told| !told) {
+            self.remarks.push("no products, categories or channels: reasons and features rest on time and money".to_owned());
+        }
+        if sum.after > 0 {
+            self.remarks.push(format!("{} events after {} were left out", sum.after, self.as_of));
+        }
+    }
+
+    /// Refuses where the data cannot carry any model.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with everything that is missing.
+    pub fn refuse(&self) -> Result<(), Error> {
+        if self.lacks.is_empty() { Ok(()) } else { Err(Error::Refused { lacks: self.lacks.clone() }) }
+    }
+
+    /// Whether the last window of so many days can be held back and learned towards.
+    #[must_use]
+    pub fn backtest_possible(&self, days: u32) -> bool {
+        self.span_days - i64::from(days) >= LEAST_DAYS
+    }
+}
+
+fn horizon_use(first: Option<Micros>, as_of: Micros, days: u32) -> HorizonUse {
+    match first.and_then(|first| plan(first, as_of, days)) {
+        Some(plan) if plan.learned_days == days => HorizonUse {
+            days,
+            taught_days: days,
+            snapshots: plan.cutoffs.len(),
+            verdict: format!("taught by {} windows of {days} days", plan.cutoffs.len()),
+        },
+        Some(plan) => HorizonUse {
+            days,
+            taught_days: plan.learned_days,
+            snapshots: plan.cutoffs.len(),
+            verdict: format!(
+                "longer than the history can teach: order of customers from {} windows of {} days, level from the lifetime model",
+                plan.cutoffs.len(),
+                plan.learned_days
+            ),
+        },
+        None => HorizonUse {
+            days,
+            taught_days: 0,
+            snapshots: 0,
+            verdict: "longer than the history can teach: lifetime model alone".to_owned(),
+        },
+    }
+}
+
+fn one(history: &homing_datasets::History, as_of: Micros, zone: Zone) -> Sum {
+    use homing_datasets::Kind;
+    let view = history.as_of(as_of);
+    let mut sum = Sum { events: view.len() as u64, after: (history.len() - view.len()) as u64, ..Sum::default() };
+    let mut last_day = None;
+    for i in 0..view.len() {
+        match view.kind()[i] {
+            Kind::Purchase if view.amount()[i] > 0.0 => {
+                let day = zone.day(view.occurred_at()[i]);
+                sum.orders += u64::from(last_day != Some(day));
+                last_day = Some(day);
+            }
+            Kind::Purchase => {}
+            Kind::Return => sum.told[4] = true,
+            _ => sum.told[5] = true,
+        }
+    }
+    sum.customers = u64::from(sum.orders > 0);
+    sum.repeaters = u64::from(sum.orders > 1);
+    sum.without = u64::from(sum.orders == 0 && sum.events > 0);
+    let named = |codes: &[u32]| codes.iter().any(|&code| code != 0);
+    sum.told[0] = named(view.product());
+    sum.told[1] = named(view.category());
+    sum.told[2] = named(view.channel());
+    sum.told[3] = named(view.promotion()) || view.kind().contains(&Kind::PromotionSent);
+    sum
+}

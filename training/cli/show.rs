@@ -1,0 +1,101 @@
+//! Reports as text.
+
+use std::fmt::Write;
+
+use homing_datasets::ReadSummary;
+use homing_datasets::cli::Purchases;
+use homing_training::backtest::Report;
+use homing_training::check::Usability;
+use homing_training::metrics::Metric;
+
+/// What was read, in a line or two.
+pub fn read(summary: &ReadSummary, purchases: &Purchases) -> String {
+    let mut text = format!(
+        "read {} events of {} customers from {} lines in {} files",
+        summary.events, summary.customers, summary.lines, summary.files
+    );
+    if summary.without_customer > 0 {
+        let _ = write!(text, "; {} lines without a customer left out", summary.without_customer);
+    }
+    for (cause, count) in &summary.rejected {
+        let _ = write!(text, "; {count} rejected: {cause}");
+    }
+    if !summary.rejected.is_empty() {
+        let _ = write!(text, " (listed in {})", purchases.rejects.display());
+    }
+    text
+}
+
+/// What the data can carry.
+pub fn usability(usability: &Usability) -> String {
+    let mut text = format!(
+        "data up to {}: {} customers with a purchase ({} repeat), {} orders, {} days since {}\n",
+        usability.as_of,
+        usability.customers,
+        usability.repeaters,
+        usability.orders,
+        usability.span_days,
+        usability.first_purchase
+    );
+    if usability.without_purchase > 0 {
+        let _ = writeln!(text, "  {} customers without a purchase are not scored", usability.without_purchase);
+    }
+    let told = if usability.told.is_empty() { "nothing beside time and money".into() } else { usability.told.join(", ") };
+    let _ = writeln!(text, "  the data tell of: {told}");
+    for horizon in &usability.horizons {
+        let _ = writeln!(text, "  {} days: {}", horizon.days, horizon.verdict);
+    }
+    for remark in &usability.remarks {
+        let _ = writeln!(text, "  note: {remark}");
+    }
+    for lack in &usability.lacks {
+        let _ = writeln!(text, "  missing: {lack}");
+    }
+    text
+}
+
+/// A backtest as a table.
+pub fn report(report: &Report) -> String {
+    const COLUMNS: [Metric; 9] = [
+        Metric::BUY_AUC,
+        Metric::BUY_LOGLOSS,
+        Metric::BUY_BRIER,
+        Metric::BUY_ECE15,
+        Metric::BUY_LIFT10_BUY,
+        Metric::SPEND_GINI,
+        Metric::SPEND_TOP10,
+        Metric::SPEND_BIAS,
+        Metric::ORDERS_MAE,
+    ];
+    let mut text = format!(
+        "backtest {} + {} days: {} customers, {:.1} % bought; grade {:?}; {:.1} % of spend within its 80 % interval\n",
+        report.cutoff,
+        report.horizon,
+        report.customers,
+        100.0 * report.bought,
+        report.grade,
+        100.0 * report.interval_coverage
+    );
+    let _ = write!(text, "  {:<22}", "");
+    for metric in COLUMNS {
+        let name = metric.to_string();
+        let short = name.strip_prefix("buy_").unwrap_or(&name).to_owned();
+        let _ = write!(text, " {short:>11}");
+    }
+    text.push('\n');
+    for candidate in &report.candidates {
+        let _ = write!(text, "  {:<22}", candidate.name);
+        for metric in COLUMNS {
+            match candidate.metrics.get(metric) {
+                Some(value) => {
+                    let _ = write!(text, " {value:>11.4}");
+                }
+                None => {
+                    let _ = write!(text, " {:>11}", "-");
+                }
+            }
+        }
+        text.push('\n');
+    }
+    text
+}

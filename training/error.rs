@@ -1,0 +1,35 @@
+//! What can go wrong in training, and the refusals.
+
+use homing_models::{boosting, lifetimes, linear};
+
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data cannot carry a model; exit code 3.
+    #[error("the data cannot carry a model yet:\n{}", lacks.iter().map(|lack| format!("  - {lack}")).collect::<Vec<_>>().join("\n"))]
+    Refused {
+        /// What is missing, each with what would suffice.
+        lacks: Vec<String>,
+    },
+    /// A wish that makes no sense; exit code 2.
+    #[error("{0}")]
+    Wish(String),
+    /// A lifetime model failed.
+    #[error("lifetime model: {0}")]
+    Lifetime(#[from] lifetimes::Error),
+    /// A booster failed.
+    #[error(transparent)]
+    Booster(#[from] boosting::Error),
+    /// The linear model failed.
+    #[error(transparent)]
+    Linear(#[from] linear::Error),
+    /// The measuring failed.
+    #[error(transparent)]
+    Metrics(#[from] crate::metrics::Error),
+    /// The naive rules failed.
+    #[error(transparent)]
+    Baselines(#[from] crate::baselines::Error),
+    /// A bundle or registry failed.
+    #[error(transparent)]
+    Bundle(#[from] homing_models::Error),
+}
