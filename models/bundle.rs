@@ -20,7 +20,7 @@ use crate::explain::reasons;
 use crate::features::{self, COUNT, SPECS, Scratch};
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
 use crate::prediction::{AtHorizon, NotScored, Outcome, Prediction};
-use crate::repurchase::{ReturnCurve, ReturnModel};
+use crate::repurchase::{ReturnCurve, ReturnExplainer, ReturnModel};
 use crate::value::{ValueModel, discount};
 
 /// The newest format that this homing writes and the newest that it reads.
@@ -117,6 +117,7 @@ pub struct Bundle {
     lifetime: LifetimePart,
     horizons: Vec<HorizonPart>,
     base: BasePart,
+    explainer: Option<ReturnExplainer>,
 }
 
 /// An outcome with the features that it came from (empty without a purchase).
@@ -142,7 +143,8 @@ impl Bundle {
         manifest.feature_schema = features::schema_hash();
         manifest.features = SPECS.iter().map(|spec| spec.name.to_owned()).collect();
         manifest.version = String::new();
-        let mut bundle = Bundle { manifest, id: "".into(), lifetime, horizons, base };
+        let explainer = explainer(&manifest, &horizons);
+        let mut bundle = Bundle { manifest, id: "".into(), lifetime, horizons, base, explainer };
         bundle.manifest.parts = bundle.parts().into_iter().map(|(name, bytes)| (name, hex(&bytes))).collect();
         bundle.manifest.version = hex(&json(&bundle.manifest))[..12].to_owned();
         bundle.id = format!("{}@{}", bundle.manifest.name, bundle.manifest.version).into();
@@ -185,9 +187,19 @@ impl Bundle {
         self.score(history, as_of).outcome
     }
 
+    /// [`Bundle::predict`] without the reasons, which a backtest has no use for.
+    #[must_use]
+    pub fn predict_numbers(&self, history: &History, as_of: Micros) -> Outcome {
+        self.run(history, as_of, false).outcome
+    }
+
     /// [`Bundle::predict`] that also hands out the features.
     #[must_use]
     pub fn score(&self, history: &History, as_of: Micros) -> Scoring {
+        self.run(history, as_of, true)
+    }
+
+    fn run(&self, history: &History, as_of: Micros, with_reasons: bool) -> Scoring {
         thread_local! {
             static SCRATCH: RefCell<Scratch> = RefCell::default();
         }
@@ -199,11 +211,11 @@ impl Bundle {
         if !bought {
             return Scoring { features: Vec::new(), outcome: Outcome::NotScored(NotScored::NoPurchase) };
         }
-        let outcome = Outcome::Scored(Box::new(self.judge(&Customer::of(&features), as_of)));
+        let outcome = Outcome::Scored(Box::new(self.judge(&Customer::of(&features), as_of, with_reasons)));
         Scoring { features, outcome }
     }
 
-    fn judge(&self, customer: &Customer<'_>, as_of: Micros) -> Prediction {
+    fn judge(&self, customer: &Customer<'_>, as_of: Micros, with_reasons: bool) -> Prediction {
         let lifetime = &self.lifetime.orders;
         let points: Vec<(u32, f64)> = self
             .horizons
@@ -236,13 +248,14 @@ impl Bundle {
         let clv = within(value_days).map_or(0.0, |at| at.expected_spend)
             * discount(value_days, self.manifest.discount_rate);
         let mut returning = [0.0; COUNT];
-        let reasons = match self.horizons.iter().find(|p| p.returns.days == self.manifest.churn_horizon) {
-            Some(part) => {
+        let churn = self.horizons.iter().find(|p| p.returns.days == self.manifest.churn_horizon);
+        let reasons = match (churn, &self.explainer) {
+            (Some(part), Some(explainer)) if with_reasons => {
                 let typical = self.base.typical_log_odds;
-                let own = part.returns.explain(customer, lifetime, typical, &mut returning);
+                let own = explainer.explain(&part.returns, customer, lifetime, typical, &mut returning);
                 reasons(customer, &returning, own)
             }
-            None => Vec::new(),
+            _ => Vec::new(),
         };
         Prediction {
             churn_risk,
@@ -329,16 +342,18 @@ impl Bundle {
                 known: features::schema_hash(),
             });
         }
-        let bundle = Bundle {
+        let mut bundle = Bundle {
             id: format!("{}@{}", manifest.name, manifest.version).into(),
             lifetime: part(path, &manifest, LIFETIME)?,
             horizons: part(path, &manifest, HORIZONS)?,
             base: part(path, &manifest, BASE)?,
             manifest,
+            explainer: None,
         };
         if !bundle.boosters().all(Booster::is_sound) {
             return Err(damaged(HORIZONS, "holds a tree that cannot be walked".into()));
         }
+        bundle.explainer = explainer(&bundle.manifest, &bundle.horizons);
         Ok(bundle)
     }
 
@@ -349,6 +364,11 @@ impl Bundle {
             trees.into_iter().flatten().chain(&part.value.orders).chain(&part.value.spend)
         })
     }
+}
+
+fn explainer(manifest: &Manifest, horizons: &[HorizonPart]) -> Option<ReturnExplainer> {
+    let churn = horizons.iter().find(|part| part.returns.days == manifest.churn_horizon)?;
+    Some(ReturnExplainer::of(&churn.returns))
 }
 
 fn part<T: DeserializeOwned>(path: &Path, manifest: &Manifest, name: &str) -> Result<T, Error> {

@@ -77,7 +77,7 @@ impl Linear {
         let fitted = LogisticRegression::default()
             .alpha(l2)
             .max_iterations(60)
-            .gradient_tolerance(1e-4)
+            .gradient_tolerance(1e-3)
             .fit(&Dataset::new(matrix, targets))?;
         // linfa calls one of the two classes "positive" by its own rule.
         let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };

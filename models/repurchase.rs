@@ -6,7 +6,7 @@
 use homing_datasets::{DAY, Micros};
 use serde::{Deserialize, Serialize};
 
-use crate::boosting::{Booster, logit, sigmoid};
+use crate::boosting::{Booster, Explainer, logit, sigmoid};
 use crate::customer::Customer;
 use crate::lifetimes::{Lifetime, LifetimeModel, Recency};
 use crate::linear::Linear;
@@ -44,11 +44,15 @@ impl Members {
     /// The common log-odds of a row of features, where `lifetime` are those of the lifetime model.
     #[must_use]
     pub fn vote(&self, row: &[f32], lifetime: f64) -> f64 {
-        let [tree, over, linear] = self.weights;
-        tree * self.tree.margin(row)
-            + over * (self.tree_over_lifetime.margin(row) + lifetime)
-            + linear * self.linear.margin(row)
-            + (1.0 - tree - over - linear) * lifetime
+        let margins = [self.tree.margin(row), self.tree_over_lifetime.margin(row), self.linear.margin(row)];
+        self.weigh(margins, lifetime)
+    }
+
+    /// The common log-odds of what the members said: margins of tree, tree over lifetime and linear model.
+    #[must_use]
+    pub fn weigh(&self, margins: [f64; 3], lifetime: f64) -> f64 {
+        let ([tree, over, linear], [t, o, l]) = (self.weights, margins);
+        tree * t + over * (o + lifetime) + linear * l + (1.0 - tree - over - linear) * lifetime
     }
 }
 
@@ -78,24 +82,41 @@ impl ReturnModel {
         sigmoid(self.level + self.unlevelled(customer, lifetime))
     }
 
-    /// Adds what each feature contributes to the log-odds of coming back to `out`, and returns what the
-    /// lifetime model contributes against `typical`, its log-odds for a typical customer.
-    pub fn explain(&self, customer: &Customer<'_>, lifetime: &Lifetime, typical: f64, out: &mut [f64]) -> f64 {
-        let own = lifetime_log_odds(lifetime, customer.recency, self.learned_days) - typical;
-        let Some(members) = &self.members else { return own };
-        let [tree, over, linear] = members.weights;
-        let mut part = vec![0.0; out.len()];
-        members.tree.explain(&customer.row, &mut part);
-        for (out, part) in out.iter_mut().zip(&mut part) {
-            *out += self.slope * tree * *part;
-            *part = 0.0;
-        }
-        members.tree_over_lifetime.explain(&customer.row, &mut part);
-        for (out, part) in out.iter_mut().zip(&part) {
-            *out += self.slope * over * part;
-        }
-        members.linear.explain(&customer.row, self.slope * linear, out);
-        self.slope * (1.0 - tree - linear) * own
+}
+
+/// The members of a horizon made ready to be explained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReturnExplainer {
+    /// The two tree members.
+    trees: Option<(Explainer, Explainer)>,
+}
+
+impl ReturnExplainer {
+    /// Makes a model ready.
+    #[must_use]
+    pub fn of(model: &ReturnModel) -> Self {
+        let trees = model.members.as_ref().map(|m| (Explainer::of(&m.tree), Explainer::of(&m.tree_over_lifetime)));
+        ReturnExplainer { trees }
+    }
+
+    /// Adds what each feature contributes to the log-odds of coming back by `model` (the one it was made of)
+    /// to `out`, and returns what the lifetime model contributes against `typical`, its log-odds for a typical
+    /// customer.
+    pub fn explain(
+        &self,
+        model: &ReturnModel,
+        customer: &Customer<'_>,
+        lifetime: &Lifetime,
+        typical: f64,
+        out: &mut [f64],
+    ) -> f64 {
+        let own = lifetime_log_odds(lifetime, customer.recency, model.learned_days) - typical;
+        let (Some(members), Some((tree, over))) = (&model.members, &self.trees) else { return own };
+        let [tree_weight, over_weight, linear_weight] = members.weights;
+        tree.explain(&customer.row, model.slope * tree_weight, out);
+        over.explain(&customer.row, model.slope * over_weight, out);
+        members.linear.explain(&customer.row, model.slope * linear_weight, out);
+        model.slope * (1.0 - tree_weight - linear_weight) * own
     }
 }
 

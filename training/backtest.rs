@@ -125,7 +125,7 @@ pub fn backtest(
     let scored: Vec<One> = histories
         .par_iter()
         .filter_map(|(id, history)| {
-            let Outcome::Scored(p) = bundle.predict(history, cutoff) else { return None };
+            let Outcome::Scored(p) = bundle.predict_numbers(history, cutoff) else { return None };
             let (at, at_short) = (p.within(days)?, p.within(short)?);
             let row = ScoreRow {
                 customer_id: id.to_owned(),

@@ -6,7 +6,7 @@ use homing_models::bundle::{BasePart, HorizonPart, LifetimePart};
 use homing_models::calibration::{level, percentiles};
 use homing_models::churn::ChurnBase;
 use homing_models::lifetimes::{
-    Cohort, GammaGamma, Lifetime, LifetimeModel, MbgNbd, Options, Recency, Spend, SpendSample,
+    Cohort, GammaGamma, Lifetime, MbgNbd, Options, Recency, Spend, SpendSample,
 };
 use homing_models::linear::Linear;
 use homing_models::repurchase::{Members, ReturnModel, lifetime_log_odds};
@@ -22,6 +22,9 @@ use crate::snapshots::{Rows, plan, rows};
 /// Fewest rows, and fewest of each outcome among them, that trees are fitted to.
 const LEAST_ROWS: usize = 2000;
 const LEAST_OUTCOMES: usize = 200;
+
+/// Most customers of today's base that a level and the percentiles are taken from.
+const LEVEL_ROWS: usize = 8000;
 
 /// What to learn.
 #[derive(Clone, Debug)]
@@ -57,12 +60,13 @@ pub struct Learned {
 /// [`Error::Refused`] when nobody has bought, and what the estimators say.
 pub fn learn(histories: &Histories, task: &Task, step: &(dyn Fn(&str) + Sync)) -> Result<Learned, Error> {
     step("lifetime models");
-    let base = rows(histories, &[task.as_of], None, task.zone, task.most_rows / 2, task.seed);
+    let base = rows(histories, &[task.as_of], None, task.zone, usize::MAX, task.seed);
     let first = first_purchase(histories);
     let Some(first) = first.filter(|&first| first <= task.as_of && !base.is_empty()) else {
         return Err(Error::Refused { lacks: vec!["no purchase of a positive amount before `as_of`".into()] });
     };
     let lifetime = lifetime(&base)?;
+    let base = base.thinned(LEVEL_ROWS);
     let mut parts = Vec::with_capacity(task.horizons.len());
     for &days in &task.horizons {
         step(&format!("{days} days: snapshots"));
@@ -172,16 +176,16 @@ impl Horizon<'_> {
         let (tree, tree_over_lifetime) =
             rayon::join(|| fit(&own, self.seed ^ 11), || fit(&over, self.seed ^ 12));
         let linear = self.linear()?;
-        let members =
-            Members { tree: tree?, tree_over_lifetime: tree_over_lifetime?, linear, weights: [0.3, 0.3, 0.2] };
-        let vote = |rows: &Rows, lifetime: &[f64]| -> Vec<f64> {
-            let row = |i: usize| {
-                let row = rows.x.row(i);
-                row.to_slice().map_or(0.0, |row| members.vote(row, lifetime[i]))
-            };
-            (0..rows.len()).into_par_iter().with_min_len(256).map(row).collect()
-        };
-        let votes = vote(past, &lifetime);
+        let ((tree, tree_said), (tree_over_lifetime, over_said)) = (tree?, tree_over_lifetime?);
+        let members = Members { tree, tree_over_lifetime, linear, weights: [0.3, 0.3, 0.2] };
+        let votes: Vec<f64> = (0..past.len())
+            .into_par_iter()
+            .with_min_len(256)
+            .map(|i| {
+                let linear = members.linear.margin(past.row(i));
+                members.weigh([tree_said[i], over_said[i], linear], lifetime[i])
+            })
+            .collect();
         let series: Vec<Past> = snapshots
             .iter()
             .zip(&rates)
@@ -190,7 +194,11 @@ impl Horizon<'_> {
             .map(|((rows, &rate), &days_ago)| Past { days_ago, level: level(&votes[rows.clone()], rate) })
             .collect();
         let now = self.log_odds(self.base, model, self.learned_days);
-        let mut base_votes = vote(self.base, &now);
+        let mut base_votes: Vec<f64> = (0..self.base.len())
+            .into_par_iter()
+            .with_min_len(256)
+            .map(|i| members.vote(self.base.row(i), now[i]))
+            .collect();
         let mean = |z: &[f64]| z.iter().map(|&z| sigmoid(z)).sum::<f64>() / z.len() as f64;
         let level = if self.days == self.learned_days {
             forecast(&series, level(&base_votes, mean(&now)))
@@ -207,7 +215,7 @@ impl Horizon<'_> {
     }
 
     fn linear(&self) -> Result<Linear, Error> {
-        let step = self.past.len().div_ceil(30_000);
+        let step = self.past.len().div_ceil(8_000);
         let picked: Vec<usize> = (0..self.past.len()).step_by(step).collect();
         let bought: Vec<bool> = picked.iter().map(|&row| self.past.labels[row].bought).collect();
         Ok(Linear::fit(self.past.x.select(Axis(0), &picked).view(), &bought, 10.0)?)
@@ -243,12 +251,12 @@ impl Horizon<'_> {
             || fit(Objective::Poisson, &orders, &extra_start, self.seed ^ 21),
             || fit(Objective::Gamma, &tame, &start, self.seed ^ 22),
         );
-        let (orders_trees, spend_trees) = (orders_trees?, spend_trees?);
-        let expected = |booster: &Booster, start: &[f64]| -> Vec<f64> {
-            booster.margins(x.view()).iter().zip(start).map(|(m, s)| (m + s).exp()).collect()
+        let ((orders_trees, orders_said), (spend_trees, spend_said)) = (orders_trees?, spend_trees?);
+        let expected = |said: &[f64], start: &[f64]| -> Vec<f64> {
+            said.iter().zip(start).map(|(m, s)| (m + s).exp()).collect()
         };
-        let expected_extra = expected(&orders_trees, &extra_start);
-        let expected_spend = expected(&spend_trees, &start);
+        let expected_extra = expected(&orders_said, &extra_start);
+        let expected_spend = expected(&spend_said, &start);
         let snapshot: Vec<u32> = back.iter().map(|&row| past.snapshot[row]).collect();
         let spread = spread(&spend, &expected_spend);
         Ok(ValueModel {
@@ -301,10 +309,7 @@ fn describe(base: &Rows, lifetime: &LifetimePart, parts: &[HorizonPart], churn_h
             .with_min_len(256)
             .map(|i| {
                 let own = learned(base.recency[i]);
-                let vote = match (&returns.members, base.x.row(i).to_slice()) {
-                    (Some(members), Some(row)) => members.vote(row, own),
-                    _ => own,
-                };
+                let vote = returns.members.as_ref().map_or(own, |members| members.vote(base.row(i), own));
                 let bridge = if returns.days == returns.learned_days {
                     0.0
                 } else {

@@ -5,7 +5,7 @@ use homing_models::customer::recency_of;
 use homing_models::features::{COUNT, F, Scratch, compute};
 use homing_models::lifetimes::Recency;
 use homing_models::sampling::{mix, mix_text};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 use crate::labels::{Label, label};
@@ -66,6 +66,29 @@ impl Rows {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.recency.is_empty()
+    }
+
+    /// Evenly spaced rows, at most about so many.
+    #[must_use]
+    pub fn thinned(self, most: usize) -> Rows {
+        let step = self.len().div_ceil(most.max(1)).max(1);
+        if step == 1 {
+            return self;
+        }
+        let picked: Vec<usize> = (0..self.len()).step_by(step).collect();
+        Rows {
+            x: self.x.select(Axis(0), &picked),
+            recency: picked.iter().map(|&at| self.recency[at]).collect(),
+            order_value: picked.iter().map(|&at| self.order_value[at]).collect(),
+            snapshot: picked.iter().map(|&at| self.snapshot[at]).collect(),
+            labels: picked.iter().filter_map(|&at| self.labels.get(at).copied()).collect(),
+        }
+    }
+
+    /// The features of a row.
+    #[must_use]
+    pub fn row(&self, at: usize) -> &[f32] {
+        self.x.as_slice().map_or(&[], |all| &all[at * COUNT..(at + 1) * COUNT])
     }
 
     /// The rows of each snapshot.

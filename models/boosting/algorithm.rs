@@ -39,11 +39,11 @@ pub struct Training<'a> {
 }
 
 impl BoosterValidParams {
-    /// Fits a booster to a binned matrix.
+    /// Fits a booster to a binned matrix; also gives the margin of each row, its offset left out.
     ///
     /// # Errors
     /// [`Error`] for no rows, columns of different lengths, or a target that the objective cannot take.
-    pub fn fit_binned(&self, training: &Training<'_>) -> Result<Booster, Error> {
+    pub fn fit_binned(&self, training: &Training<'_>) -> Result<(Booster, Vec<f64>), Error> {
         let (rows, features) = (training.data.rows(), training.bins.features());
         if rows == 0 || features == 0 {
             return Err(Error::Empty { rows, features });
@@ -109,7 +109,8 @@ impl BoosterValidParams {
                 .for_each(|(row, margin)| *margin += grown.value(training.data, row));
             trees.push(grown.tree);
         }
-        Ok(Booster { objective: self.objective, features, intercept, trees })
+        margins.iter_mut().zip(offsets).for_each(|(margin, offset)| *margin -= offset);
+        Ok((Booster { objective: self.objective, features, intercept, trees }, margins))
     }
 }
 
@@ -181,13 +182,9 @@ impl<D: Data<Elem = f32>, T: AsTargets<Elem = f64, Ix = Ix1>> Fit<ArrayBase<D, I
         let data = bins.sort(x);
         let targets = dataset.as_targets().to_vec();
         let weights: Option<Vec<f64>> = dataset.weights().map(|w| w.iter().map(|&w| f64::from(w)).collect());
-        self.fit_binned(&Training {
-            data: &data,
-            bins: &bins,
-            targets: &targets,
-            offsets: None,
-            weights: weights.as_deref(),
-        })
+        let (data, bins, targets) = (&data, &bins, &targets[..]);
+        let training = Training { data, bins, targets, offsets: None, weights: weights.as_deref() };
+        Ok(self.fit_binned(&training)?.0)
     }
 }
 

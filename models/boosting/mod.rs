@@ -14,9 +14,10 @@ mod objective;
 mod shap;
 mod tree;
 
-pub use algorithm::{Booster, Training};
+pub use algorithm::{Booster, Training, fit};
 pub use bins::{Binned, Bins};
 pub use error::Error;
 pub use hyperparams::{BoosterParams, BoosterValidParams};
 pub use objective::{Objective, logit, sigmoid};
+pub use shap::Explainer;
 pub use tree::{Node, Tree};

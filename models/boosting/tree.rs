@@ -39,13 +39,19 @@ impl Node {
         self.left == 0
     }
 
+    /// Whether a row of features goes left.
+    #[inline]
+    #[must_use]
+    pub fn goes_left(&self, row: &[f32]) -> bool {
+        let x = row[usize::from(self.feature)];
+        if x.is_nan() { self.missing_left } else { x <= self.threshold }
+    }
+
     /// The child that a row of features goes to.
     #[inline]
     #[must_use]
     pub fn next(&self, row: &[f32]) -> u16 {
-        let x = row[usize::from(self.feature)];
-        let left = if x.is_nan() { self.missing_left } else { x <= self.threshold };
-        if left { self.left } else { self.right }
+        if self.goes_left(row) { self.left } else { self.right }
     }
 }
 

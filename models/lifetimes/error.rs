@@ -20,23 +20,13 @@ pub enum Error {
         /// The value found.
         value: f64,
     },
-    /// A time or a weight is below zero.
+    /// A time, a weight or an amount is below zero.
     #[error("row {row}: {field} is {value}, but has to be zero or more")]
     Negative {
         /// Row, from 0.
         row: usize,
         /// Name of the field.
         field: &'static str,
-        /// The value found.
-        value: f64,
-    },
-    /// A repeat buyer's mean spend is zero or less, which a gamma density cannot hold.
-    #[error(
-        "row {row}: mean_spend is {value}, but a repeat buyer's mean spend has to be above zero; leave the row out"
-    )]
-    SpendNotPositive {
-        /// Row, from 0.
-        row: usize,
         /// The value found.
         value: f64,
     },

@@ -30,22 +30,21 @@ pub struct SpendSample {
 }
 
 impl SpendSample {
-    /// Takes the customers with at least one repeat order; the others say nothing here.
+    /// Takes the customers with at least one order of some value: one without orders says nothing here, and a gamma
+    /// density has no place for one whose orders were all free.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] or [`Error::SpendNotPositive`] with the row, [`Error::Empty`] without a repeat buyer.
+    /// [`Error::NonFinite`] or [`Error::Negative`] with the row, [`Error::Empty`] if no customer is left.
     pub fn from_customers(customers: &[Spend]) -> Result<Self, Error> {
         let mut rows = Vec::new();
         for (row, customer) in customers.iter().enumerate() {
             if customer.frequency == 0 {
                 continue;
             }
-            let value = customer.mean_spend;
-            if value <= 0.0 {
-                return Err(Error::SpendNotPositive { row, value });
+            check_value(row, "mean_spend", customer.mean_spend)?;
+            if customer.mean_spend > 0.0 {
+                rows.push(*customer);
             }
-            check_value(row, "mean_spend", value)?;
-            rows.push(*customer);
         }
         if rows.is_empty() {
             return Err(Error::Empty { sample: "spend sample" });

@@ -135,6 +135,10 @@ impl Default for Metrics {
         let help = "Events sent to /v1/events, by what became of them";
         registry.register("events", help, metrics.events.clone());
         registry.register("http_requests_in_flight", "Requests in work", metrics.in_flight.clone());
+        // A counter that is there from the start can be watched for its first step.
+        for fate in [EventFate::Accepted, EventFate::Duplicate, EventFate::Rejected, EventFate::Conflict] {
+            metrics.events(fate, 0);
+        }
         metrics
     }
 }
@@ -216,10 +220,10 @@ mod tests {
         for line in [
             r#"homing_http_requests_total{route="/v1/models",method="GET",status="200"} 1"#,
             r#"homing_http_requests_total{route="none",method="other",status="405"} 1"#,
-            r#"homing_http_request_duration_seconds_bucket{le="1e-5",route="/v1/models"} 1"#,
+            r#"homing_http_request_duration_seconds_bucket{le="0.00001",route="/v1/models"} 1"#,
             r#"homing_http_request_duration_seconds_bucket{le="30.0",route="none"} 0"#,
-            r#"homing_http_stage_duration_seconds_bucket{le="2.5e-5",route="/v1/events",stage="store"} 0"#,
-            r#"homing_http_stage_duration_seconds_bucket{le="5e-5",route="/v1/events",stage="store"} 1"#,
+            r#"homing_http_stage_duration_seconds_bucket{le="0.000025",route="/v1/events",stage="store"} 0"#,
+            r#"homing_http_stage_duration_seconds_bucket{le="0.00005",route="/v1/events",stage="store"} 1"#,
             r#"homing_events_total{fate="conflict"} 3"#,
             "homing_http_requests_in_flight 1",
         ] {

@@ -242,7 +242,7 @@ fn syntax(source: &str, errors: &cel::ParseErrors) -> Wrong {
 fn unknown_variable(source: &str, name: &str) -> Wrong {
     let hint = match nearest(name, Variable::names()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "variables are the features and predictions that `homing tags variables` lists".to_owned(),
+        None => "variables are the features and predictions of the model".to_owned(),
     };
     Wrong { at: find_word(source, name), problem: format!("there is no variable `{name}`"), hint }
 }

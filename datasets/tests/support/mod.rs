@@ -1,6 +1,7 @@
 //! Files for the tests of the readers, in every format, and a short way to read them.
 
 pub mod events;
+pub mod sample;
 
 use std::fs::{self, File};
 use std::io::Write;

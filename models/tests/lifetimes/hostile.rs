@@ -141,7 +141,9 @@ fn what_is_no_spend_says_which_row() {
     let spend = |frequency, mean_spend| Spend { frequency, mean_spend };
     let error = |rows: &[Spend]| SpendSample::from_customers(rows).unwrap_err();
     assert_eq!(error(&[spend(0, 9.0)]), Error::Empty { sample: "spend sample" });
-    assert_eq!(error(&[spend(0, 0.0), spend(1, 0.0)]), Error::SpendNotPositive { row: 1, value: 0.0 });
+    assert_eq!(error(&[spend(1, 0.0)]), Error::Empty { sample: "spend sample" });
+    let negative = Error::Negative { row: 1, field: "mean_spend", value: -1.0 };
+    assert_eq!(error(&[spend(1, 5.0), spend(1, -1.0)]), negative);
     assert!(matches!(error(&[spend(1, f64::NAN)]), Error::NonFinite { row: 0, field: "mean_spend", .. }));
 }
 

@@ -140,6 +140,18 @@ fn fetch(
     limit: usize,
     rows: &mut Vec<(Option<f64>, ProfileRow)>,
 ) -> Inner<()> {
+    let query = compose(listing, tags, stretch, limit);
+    let mut statement = connection.prepare_cached(&query.text)?;
+    let found = statement
+        .query_map(params_from_iter(query.values), |row| Ok((row.get(12)?, ProfileRow::of(row)?)))?;
+    for row in found {
+        rows.push(row?);
+    }
+    Ok(())
+}
+
+/// The query for the first `limit` profiles of a stretch.
+fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) -> Query {
     let key = column(listing.sort);
     let mut query = Query { text: format!("SELECT {COLUMNS}, "), values: Vec::new() };
     match key {
@@ -183,14 +195,7 @@ fn fetch(
     }
     let limit = query.value(limit as i64);
     query.text.push_str(&format!(" LIMIT {limit}"));
-
-    let mut statement = connection.prepare_cached(&query.text)?;
-    let found = statement
-        .query_map(params_from_iter(query.values), |row| Ok((row.get(12)?, ProfileRow::of(row)?)))?;
-    for row in found {
-        rows.push(row?);
-    }
-    Ok(())
+    query
 }
 
 /// Narrows a query to a stretch.
@@ -296,6 +301,44 @@ mod tests {
         assert_eq!(after_prefix("a\u{10FFFF}").as_deref(), Some("b"));
         assert_eq!(after_prefix("\u{D7FF}").as_deref(), Some("\u{E000}"));
         assert_eq!(after_prefix("\u{10FFFF}"), None);
+    }
+
+    #[test]
+    fn every_stretch_is_a_seek_into_the_index_of_its_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("p.db"), homing_datasets::Zone::default()).unwrap();
+        let plan = |listing: &Listing, stretch: &Stretch<'_>| {
+            let tags = Tags { wanted: Vec::new(), rare: None };
+            let query = compose(listing, &tags, stretch, 10);
+            let plan = store.read(|connection, _| {
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.text))?;
+                let steps = statement.query_map(params_from_iter(query.values), |row| row.get::<_, String>(3))?;
+                Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
+            });
+            plan.unwrap()
+        };
+        for (sort, index) in [
+            (Sort::ValueAtRisk, "profiles_by_value_at_risk"),
+            (Sort::ChurnRisk, "profiles_by_churn_risk"),
+            (Sort::Clv, "profiles_by_clv"),
+        ] {
+            let listing = Listing { sort, ..Listing::default() };
+            for stretch in [
+                Stretch::Below(None),
+                Stretch::Below(Some(0.5)),
+                Stretch::Tied(Some(0.5), Some("c")),
+                Stretch::Tied(None, None),
+                Stretch::Tied(None, Some("c")),
+            ] {
+                let plan = plan(&listing, &stretch);
+                assert!(plan.starts_with(&format!("SEARCH p USING INDEX {index} (")) && !plan.contains(';'), "{plan}");
+            }
+        }
+        let listing = Listing { sort: Sort::CustomerId, ..Listing::default() };
+        let after = plan(&listing, &Stretch::ById(Some("c")));
+        assert!(after.starts_with("SEARCH p USING INDEX sqlite_autoindex_profiles_1 (") && !after.contains(';'), "{after}");
+        let all = plan(&listing, &Stretch::ById(None));
+        assert_eq!(all, "SCAN p USING INDEX sqlite_autoindex_profiles_1");
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
+use homing_datasets::{DAY, History, Micros, Zone};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::profiles::conformance::{batch, buy, conforms, incoming, row, score};
-use crate::profiles::{self, BatchRow, BatchSummary, Error, Fate, Listing, Scored, Sort, Store};
+use crate::profiles::{self, BatchRow, BatchSummary, Error, Fate, Listing, Scored, Store};
 
 fn open(folder: &TempDir) -> SqliteStore {
     SqliteStore::open(folder.path().join("profiles.db"), Zone::default()).unwrap()
@@ -255,44 +255,4 @@ fn an_unchanged_batch_does_not_touch_the_file() {
     assert_eq!(std::fs::metadata(folder.path().join("profiles.db-wal")).map_or(0, |file| file.len()), 0);
     drop(store);
     assert_eq!(std::fs::read(folder.path().join("profiles.db")).unwrap(), before);
-}
-
-#[test]
-fn a_page_is_a_seek_not_a_scan() {
-    let folder = folder();
-    let store = open(&folder);
-    let events = |n: i64| if n % 3 == 0 { vec![Event::new(Kind::Visit, DAY, 0.0)] } else { vec![buy(DAY, n as f64)] };
-    batch(&store, (0..3_000).map(|n| row(&format!("c{n:05}"), events(n))).collect(), 9 * DAY);
-    for sort in [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::CustomerId] {
-        let mut listing = Listing { sort, limit: 500, ..Listing::default() };
-        let mut seen = 0;
-        loop {
-            let page = store.list(&listing).unwrap();
-            seen += page.profiles.len();
-            listing.cursor = page.next;
-            if listing.cursor.is_none() {
-                break;
-            }
-        }
-        assert_eq!(seen, 3_000);
-    }
-    // No prepared statement of the reader had to sort or to go through a whole table.
-    let sorts: i64 = store
-        .read(|connection, _| {
-            let mut sorts = 0;
-            for query in [
-                "SELECT customer_id FROM profiles p WHERE p.clv = 5.0 AND p.customer_id > 'c' ORDER BY p.clv DESC, p.customer_id LIMIT 9",
-                "SELECT customer_id FROM profiles p WHERE p.clv < 5.0 ORDER BY p.clv DESC, p.customer_id LIMIT 9",
-                "SELECT customer_id FROM profiles p WHERE p.clv IS NULL AND p.customer_id > 'c' ORDER BY p.clv DESC, p.customer_id LIMIT 9",
-                "SELECT customer_id FROM profiles p WHERE p.clv IS NOT NULL ORDER BY p.clv DESC, p.customer_id LIMIT 9",
-            ] {
-                let mut statement = connection.prepare(query)?;
-                statement.query_map([], |row| row.get::<_, String>(0))?.for_each(drop);
-                sorts += i64::from(statement.get_status(rusqlite::StatementStatus::Sort));
-                sorts += i64::from(statement.get_status(rusqlite::StatementStatus::FullscanStep));
-            }
-            Ok(sorts)
-        })
-        .unwrap();
-    assert_eq!(sorts, 0);
 }

@@ -8,6 +8,9 @@ use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
 use serde_json::{Value, json};
 
 use super::*;
+use listing::walk;
+
+mod listing;
 
 /// One expectation, tried on an empty store.
 type Check = fn(&dyn Store);
@@ -28,10 +31,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("a newer score replaces an older one, and another model's of the same instant", newer_score_comes),
     ("a batch may be larger than a chunk and name a customer twice", large_batch),
     ("any text is a customer id", weird_ids),
-    ("pages hold every profile once, in order", pages),
-    ("a listing filters by tag, range and prefix", filters),
-    ("a cursor fits its listing only", cursors),
-    ("totals add up", totals),
+    ("pages hold every profile once, in order", listing::pages),
+    ("a listing filters by tag, range and prefix", listing::filters),
+    ("a cursor fits its listing only", listing::cursors),
+    ("totals add up", listing::totals),
     ("a panic while scoring leaves the store as it was", panic_rolls_back),
 ];
 
@@ -399,121 +402,6 @@ fn weird_ids(store: &dyn Store) {
     assert_eq!(walk(store, &listing), sorted);
     let listing = Listing { id_prefix: Some("a\u{0}".into()), ..listing };
     assert_eq!(walk(store, &listing), ["a\u{0}b", "a\u{0}c"]);
-}
-
-/// The ids of every page of a listing.
-fn walk(store: &dyn Store, listing: &Listing) -> Vec<String> {
-    let (mut listing, mut ids) = (listing.clone(), Vec::new());
-    loop {
-        let page = store.list(&listing).unwrap();
-        assert!(page.profiles.len() <= listing.limit as usize);
-        assert!(!page.profiles.is_empty() || page.next.is_none());
-        ids.extend(page.profiles.into_iter().map(|profile| profile.customer_id));
-        listing.cursor = page.next;
-        if listing.cursor.is_none() {
-            return ids;
-        }
-    }
-}
-
-/// Forty customers: many ties, and every fifth without a purchase.
-fn forty(store: &dyn Store) {
-    let events = |n: i64| match n % 5 {
-        0 => vec![Event::new(Kind::Visit, day(1), 0.0)],
-        _ => vec![buy(day(n % 3 * 20), 100.0 * (n % 4) as f64 + 50.0)],
-    };
-    batch(store, (0..40).map(|n| row(&format!("c{n:02}"), events(n))).collect(), day(60));
-}
-
-fn pages(store: &dyn Store) {
-    forty(store);
-    for (sort, key) in [(Sort::ValueAtRisk, "value_at_risk"), (Sort::ChurnRisk, "churn_risk"), (Sort::Clv, "clv")] {
-        let all = store.list(&Listing { sort, limit: 1000, ..Listing::default() }).unwrap();
-        assert_eq!((all.profiles.len(), &all.next), (40, &None));
-        let keys: Vec<_> = all.profiles.iter().map(|p| (p.prediction[key].as_f64(), p.customer_id.as_str())).collect();
-        let mut expected = keys.clone();
-        expected.sort_by(|a, b| {
-            let key = |key: Option<f64>| key.unwrap_or(f64::NEG_INFINITY);
-            key(b.0).total_cmp(&key(a.0)).then(a.1.cmp(b.1))
-        });
-        assert_eq!(keys, expected, "{key}");
-        for limit in [1, 2, 3, 7, 39, 40, 41] {
-            let walked = walk(store, &Listing { sort, limit, ..Listing::default() });
-            assert_eq!(walked, keys.iter().map(|key| key.1).collect::<Vec<_>>(), "{key} by {limit}");
-        }
-    }
-    assert_eq!(store.list(&Listing::default()).unwrap().profiles.len(), 1, "a limit of 0 is taken as 1");
-}
-
-fn filters(store: &dyn Store) {
-    forty(store);
-    let count = |listing: Listing| walk(store, &Listing { limit: 4, ..listing }).len();
-    let tags = |tags: &[(&str, Value)]| tags.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect::<Vec<_>>();
-    let scored: Vec<Profile> = store
-        .list(&Listing { limit: 1000, ..Listing::default() })
-        .unwrap()
-        .profiles
-        .into_iter()
-        .filter(|p| p.prediction.get("not_scored").is_none())
-        .collect();
-    let truth = |test: &dyn Fn(&Profile) -> bool| scored.iter().filter(|p| test(p)).count();
-    let high = truth(&|p| p.tags["churn.level"].value == "high");
-    let both = truth(&|p| p.tags["churn.level"].value == "high" && p.tags["value.big"].value == true);
-    assert!(both > 0 && high > both && high < 32);
-    for sort in [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::CustomerId] {
-        let listing = || Listing { sort, ..Listing::default() };
-        assert_eq!(count(Listing { tags: tags(&[("churn.level", "high".into())]), ..listing() }), high);
-        let two = tags(&[("churn.level", "high".into()), ("value.big", true.into())]);
-        assert_eq!(count(Listing { tags: two, ..listing() }), both);
-        assert_eq!(count(Listing { tags: tags(&[("activity.events", json!(1.0))]), ..listing() }), 40);
-        assert_eq!(count(Listing { tags: tags(&[("activity.events", "1".into())]), ..listing() }), 0);
-        assert_eq!(count(Listing { tags: tags(&[("no.such", 1.into())]), ..listing() }), 0);
-        let risk = scored[3].prediction["churn_risk"].as_f64().unwrap();
-        let at_least = truth(&|p| p.prediction["churn_risk"].as_f64() >= Some(risk));
-        assert_eq!(count(Listing { churn_risk: (Some(risk), None), ..listing() }), at_least);
-        let exactly = truth(&|p| p.prediction["churn_risk"].as_f64() == Some(risk));
-        assert_eq!(count(Listing { churn_risk: (Some(risk), Some(risk)), ..listing() }), exactly);
-        let worth = truth(&|p| p.prediction["value_at_risk"].as_f64() <= Some(80.0));
-        assert_eq!(count(Listing { value_at_risk: (None, Some(80.0)), ..listing() }), worth);
-        assert_eq!(count(Listing { id_prefix: Some("c1".into()), ..listing() }), 10);
-        assert_eq!(count(Listing { id_prefix: Some(String::new()), ..listing() }), 40);
-    }
-}
-
-fn cursors(store: &dyn Store) {
-    forty(store);
-    let listing = Listing { limit: 5, ..Listing::default() };
-    let cursor = store.list(&listing).unwrap().next.unwrap();
-    assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b)), "{cursor} is safe in a URL");
-    let with = |cursor: &str| Listing { cursor: Some(cursor.to_owned()), ..listing.clone() };
-    // Another page size is still the same listing.
-    assert_eq!(store.list(&Listing { limit: 9, ..with(&cursor) }).unwrap().profiles.len(), 9);
-    let others = [
-        Listing { sort: Sort::Clv, ..with(&cursor) },
-        Listing { id_prefix: Some("c".into()), ..with(&cursor) },
-        Listing { churn_risk: (Some(0.1), None), ..with(&cursor) },
-        Listing { churn_risk: (None, Some(0.1)), ..with(&cursor) },
-        Listing { tags: vec![("churn.level".into(), "high".into())], ..with(&cursor) },
-        with(""),
-        with("nonsense"),
-        with("客户"),
-        with(&cursor[..cursor.len() / 3]),
-    ];
-    for other in others {
-        assert!(matches!(store.list(&other), Err(Error::BadCursor)), "{other:?}");
-    }
-}
-
-fn totals(store: &dyn Store) {
-    forty(store);
-    let totals = store.totals().unwrap();
-    let all = store.list(&Listing { limit: 1000, ..Listing::default() }).unwrap().profiles;
-    let sum: f64 = all.iter().filter_map(|p| p.prediction["value_at_risk"].as_f64()).sum();
-    assert_eq!((totals.profiles, totals.scored, totals.data_until), (40, 32, Some(day(40))));
-    assert!((totals.value_at_risk - sum).abs() < 1e-9 * sum, "the order of adding may differ");
-    assert_eq!(totals.churn_levels.values().sum::<u64>(), 32);
-    let high = all.iter().filter(|p| p.tags.get("churn.level").is_some_and(|t| t.value == "high")).count();
-    assert_eq!(totals.churn_levels["high"], high as u64);
 }
 
 fn panic_rolls_back(store: &dyn Store) {

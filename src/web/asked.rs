@@ -1,0 +1,166 @@
+//! What a page was asked for: the language and the parameters, and links that keep them.
+
+use std::fmt::{self, Write};
+
+use axum::extract::Query;
+use axum::http::{HeaderMap, Uri, header};
+
+use super::words::Lang;
+
+/// The parameter that names the language.
+const LANG: &str = "lang";
+
+/// What a page was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Asked {
+    /// The language to answer in.
+    pub lang: Lang,
+    /// Whether the address itself names the language; then every link does.
+    pub named: bool,
+    path: String,
+    /// The parameters other than the language, without the empty ones.
+    pairs: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// Reads an address and the headers that came with it.
+    pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map_or_else(|_| Vec::new(), |Query(pairs)| pairs);
+        let named = pairs.iter().filter(|(name, _)| name == LANG).find_map(|(_, code)| Lang::from_code(code));
+        let wished = || {
+            let wishes = headers.get_all(header::ACCEPT_LANGUAGE);
+            wishes.iter().filter_map(|wish| wish.to_str().ok()).find_map(preferred)
+        };
+        Asked {
+            lang: named.or_else(wished).unwrap_or(Lang::En),
+            named: named.is_some(),
+            path: uri.path().to_owned(),
+            pairs: pairs.into_iter().filter(|(name, value)| name != LANG && !value.is_empty()).collect(),
+        }
+    }
+
+    /// The value of a parameter, without the spaces around it.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let value = self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// A link to a path of this site, in the language of this page.
+    pub fn link(&self, path: &str) -> Link {
+        let link = Link::new(path);
+        if self.named { link.with(LANG, self.lang.code()) } else { link }
+    }
+
+    /// A link to one customer.
+    pub fn customer(&self, id: &str) -> Link {
+        match id {
+            // Browsers resolve these two as folders, however they are encoded.
+            "." | ".." => self.link("/customers").with("id", id),
+            _ => self.link(&format!("/customers/{}", encoded(id))),
+        }
+    }
+
+    /// This very page in another language.
+    pub fn in_language(&self, lang: Lang) -> Link {
+        let link = Link::new(&self.path).with(LANG, lang.code());
+        self.pairs.iter().fold(link, |link, (name, value)| link.with(name, value))
+    }
+}
+
+/// The language that an `Accept-Language` header prefers among ours.
+fn preferred(wish: &str) -> Option<Lang> {
+    let mut best: Option<(f32, Lang)> = None;
+    for part in wish.split(',') {
+        let mut fields = part.split(';');
+        let tag = fields.next().unwrap_or_default().trim();
+        let Some(lang) = Lang::from_code(tag.split('-').next().unwrap_or_default()) else { continue };
+        let weight = fields.find_map(|field| field.trim().strip_prefix("q=")).map_or(Ok(1.0), str::parse);
+        let Ok(weight) = weight else { continue };
+        if weight > best.map_or(0.0, |(weight, _)| weight) {
+            best = Some((weight, lang));
+        }
+    }
+    best.map(|(_, lang)| lang)
+}
+
+/// An address in the making.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Link {
+    text: String,
+    next: char,
+}
+
+impl Link {
+    fn new(path: &str) -> Self {
+        Link { text: path.to_owned(), next: '?' }
+    }
+
+    /// The same with one more parameter.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        let _ = write!(self.text, "{}{}={}", self.next, encoded(name), encoded(value));
+        self.next = '&';
+        self
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A text in percent-encoding (RFC 3986): all but the unreserved characters.
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(uri: &str, wish: Option<&str>) -> Asked {
+        let headers = wish.map(|wish| (header::ACCEPT_LANGUAGE, wish.parse().unwrap()));
+        Asked::of(&uri.parse().unwrap(), &HeaderMap::from_iter(headers))
+    }
+
+    #[test]
+    fn the_address_goes_before_the_header_and_english_comes_last() {
+        for (uri, wish, lang) in [
+            ("/", None, Lang::En),
+            ("/", Some("zh-CN,zh;q=0.9,en;q=0.8"), Lang::Zh),
+            ("/", Some("de, en;q=0.5, zh;q=0.7"), Lang::Zh),
+            ("/", Some("zh;q=0, en;q=0.1"), Lang::En),
+            ("/", Some("zh;q=much"), Lang::En),
+            ("/", Some("ZH-hant"), Lang::Zh),
+            ("/?lang=en", Some("zh"), Lang::En),
+            ("/?lang=zh", None, Lang::Zh),
+            ("/?lang=fr", Some("zh"), Lang::Zh),
+        ] {
+            assert_eq!(asked(uri, wish).lang, lang, "{uri} {wish:?}");
+        }
+    }
+
+    #[test]
+    fn links_keep_the_language_that_the_address_names() {
+        assert_eq!(asked("/", Some("zh")).link("/").to_string(), "/");
+        assert_eq!(asked("/?lang=zh", None).link("/").with("sort", "clv").to_string(), "/?lang=zh&sort=clv");
+        let here = asked("/customers/a%2Fb?lang=zh&x=1%262&y=", None);
+        assert_eq!(here.in_language(Lang::En).to_string(), "/customers/a%2Fb?lang=en&x=1%262");
+    }
+
+    #[test]
+    fn any_text_is_a_customer_id() {
+        let link = |id: &str| asked("/", None).customer(id).to_string();
+        assert_eq!(link("a/b?c#d&e% +\"<茶>"), "/customers/a%2Fb%3Fc%23d%26e%25%20%2B%22%3C%E8%8C%B6%3E");
+        assert_eq!(link(".."), "/customers?id=..");
+        assert_eq!(link("..."), "/customers/...");
+    }
+}

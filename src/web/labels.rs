@@ -1,0 +1,143 @@
+//! Tags in words.
+
+use homing_models::Text;
+use serde_json::Value;
+
+use super::chart::Tone;
+use super::format;
+use super::words::Lang;
+use crate::profiles::Profile;
+use crate::tags::{Catalogue, Definition};
+
+/// The tag by which the base is divided at a glance.
+pub(super) const CHURN_LEVEL: &str = "churn.level";
+/// The tag that says where a customer stands.
+pub(super) const STAGE: &str = "lifecycle.stage";
+/// The tag that says what a customer spends.
+pub(super) const TIER: &str = "tier.member";
+
+/// A tag's value, to be shown as a small label.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Chip {
+    /// What the tag is called.
+    pub name: String,
+    /// Its value in words.
+    pub value: String,
+    pub tone: Tone,
+}
+
+/// A value that a tag may take.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Choice {
+    /// As it stands in the address.
+    pub key: String,
+    pub label: String,
+    pub value: Value,
+}
+
+/// The words of a catalogue in one language.
+#[derive(Clone, Copy)]
+pub(super) struct Labels<'a> {
+    pub catalogue: &'a Catalogue,
+    pub lang: Lang,
+}
+
+impl<'a> Labels<'a> {
+    fn text(self, text: &'a Text) -> &'a str {
+        self.lang.of(text)
+    }
+
+    fn definition(self, tag: &str) -> Option<&'a Definition> {
+        self.catalogue.tags().iter().find(|definition| definition.name == tag)
+    }
+
+    /// What a tag is called; a tag that the catalogue does not know keeps its bare name.
+    pub fn name(self, tag: &str) -> String {
+        self.definition(tag).map_or(tag, |definition| self.text(&definition.labels)).to_owned()
+    }
+
+    /// What a tag means.
+    pub fn meaning(self, tag: &str) -> Option<String> {
+        self.definition(tag).map(|definition| self.text(&definition.meaning).to_owned())
+    }
+
+    /// The place of a tag in the catalogue; what it does not know comes last.
+    pub fn place(self, tag: &str) -> usize {
+        let tags = self.catalogue.tags();
+        tags.iter().position(|definition| definition.name == tag).unwrap_or(tags.len())
+    }
+
+    /// A value of a tag in words.
+    pub fn value(self, tag: &str, value: &Value) -> String {
+        let listed = self.definition(tag).and_then(|found| found.values.iter().find(|one| same(&one.value, value)));
+        if let Some(listed) = listed {
+            return self.text(&listed.labels).to_owned();
+        }
+        let words = self.lang.words();
+        match value {
+            Value::Bool(true) => words.yes.to_owned(),
+            Value::Bool(false) => words.no.to_owned(),
+            Value::Number(number) => match (number.as_u64(), number.as_f64()) {
+                (Some(n), _) => format::count(n),
+                (None, Some(x)) if x.fract() == 0.0 => format::decimal(x, 0),
+                (None, Some(x)) => format::decimal(x, 2),
+                (None, None) => number.to_string(),
+            },
+            value => key(value),
+        }
+    }
+
+    /// The values that a tag may take, in the catalogue's order.
+    pub fn choices(self, tag: &str) -> Vec<Choice> {
+        let values = self.definition(tag).map_or(&[][..], |definition| &definition.values);
+        let choice = |value: &Value, label: &str| Choice { key: key(value), label: label.to_owned(), value: value.clone() };
+        values.iter().map(|one| choice(&one.value, self.text(&one.labels))).collect()
+    }
+
+    /// A tag of a profile as a chip.
+    pub fn chip(self, profile: &Profile, tag: &str) -> Option<Chip> {
+        let stored = profile.tags.get(tag)?;
+        let tone = if tag == CHURN_LEVEL { level_tone(&stored.value) } else { Tone::Plain };
+        Some(Chip { name: self.name(tag), value: self.value(tag, &stored.value), tone })
+    }
+}
+
+/// The tone of a churn level; a level of another catalogue is plain.
+pub(super) fn level_tone(level: &Value) -> Tone {
+    match level.as_str() {
+        Some("high") => Tone::High,
+        Some("medium") => Tone::Medium,
+        Some("low") => Tone::Low,
+        _ => Tone::Plain,
+    }
+}
+
+/// A value as it stands in the address.
+pub(super) fn key(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Whether two values are one: 5 and 5.0 are.
+fn same(a: &Value, b: &Value) -> bool {
+    a == b || a.as_f64().is_some_and(|number| b.as_f64() == Some(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_put_into_words_and_unknown_ones_shown_as_they_are() {
+        let catalogue = Catalogue::shipped().unwrap();
+        let labels = Labels { catalogue: &catalogue, lang: Lang::Zh };
+        assert_eq!(labels.name(CHURN_LEVEL), "流失风险等级");
+        assert_eq!(labels.value(CHURN_LEVEL, &"high".into()), "高风险");
+        assert_eq!(labels.value(CHURN_LEVEL, &"odd".into()), "odd");
+        assert_eq!(labels.value("signal.unfollowed", &true.into()), "是");
+        assert_eq!((labels.name("own.tag"), labels.value("own.tag", &12345.into())), ("own.tag".into(), "12,345".into()));
+        assert_eq!((labels.value("own.tag", &0.131.into()), labels.value("own.tag", &(-3).into())), ("0.13".into(), "−3".into()));
+        let keys: Vec<String> = labels.choices(CHURN_LEVEL).into_iter().map(|choice| choice.key).collect();
+        assert_eq!(keys, ["high", "medium", "low"]);
+        assert!(labels.choices("own.tag").is_empty());
+    }
+}

@@ -1,0 +1,97 @@
+//! The scores of a stored profile, read back from the flat object of the contract.
+
+use homing_models::Reason;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What is expected within one horizon.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Expected {
+    /// The horizon in days.
+    pub days: u32,
+    pub p_return: f64,
+    pub orders: Option<f64>,
+    pub spend: Option<f64>,
+    /// The 80 % interval of the spend.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// The scores of one customer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scores {
+    pub churn_risk: f64,
+    pub percentile: Option<u64>,
+    pub p_alive: Option<f64>,
+    pub clv: Option<f64>,
+    pub value_at_risk: Option<f64>,
+    /// RFC 3339.
+    pub next_order_at: Option<String>,
+    /// One entry a horizon, shortest first.
+    pub at: Vec<Expected>,
+    /// The weightiest first.
+    pub reasons: Vec<Reason>,
+}
+
+impl Scores {
+    /// Reads the scores; a profile without a churn risk has none.
+    pub fn read(prediction: &Value) -> Option<Self> {
+        let number = |name: &str| prediction.get(name).and_then(Value::as_f64);
+        let horizon = |name: &str| name.strip_prefix("p_return_")?.strip_suffix('d')?.parse::<u32>().ok();
+        let mut days: Vec<u32> = prediction.as_object()?.keys().filter_map(|name| horizon(name)).collect();
+        days.sort_unstable();
+        let at = days.into_iter().filter_map(|days| {
+            let low = number(&format!("expected_spend_{days}d_low"));
+            Some(Expected {
+                days,
+                p_return: number(&format!("p_return_{days}d"))?,
+                orders: number(&format!("expected_orders_{days}d")),
+                spend: number(&format!("expected_spend_{days}d")),
+                interval: low.zip(number(&format!("expected_spend_{days}d_high"))),
+            })
+        });
+        let reasons = prediction.get("reasons").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        Some(Scores {
+            churn_risk: number("churn_risk")?,
+            percentile: prediction.get("churn_percentile").and_then(Value::as_u64),
+            p_alive: number("p_alive"),
+            clv: number("clv"),
+            value_at_risk: number("value_at_risk"),
+            next_order_at: prediction.get("next_order_at").and_then(Value::as_str).map(str::to_owned),
+            at: at.collect(),
+            reasons: reasons.iter().filter_map(|reason| Reason::deserialize(reason).ok()).collect(),
+        })
+    }
+
+    /// Probability of a purchase within a horizon that the scores have.
+    pub fn p_return(&self, days: u32) -> Option<f64> {
+        self.at.iter().find(|at| at.days == days).map(|at| at.p_return)
+    }
+
+    /// The horizon behind the churn risk, as the scores themselves tell.
+    pub fn churn_horizon(&self) -> Option<u32> {
+        let off = |at: &&Expected| (1.0 - at.p_return - self.churn_risk).abs();
+        let nearest = self.at.iter().min_by(|a, b| off(a).total_cmp(&off(b)));
+        nearest.filter(|at| off(at) < 1e-9).map(|at| at.days)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn horizons_come_in_order_and_a_profile_without_scores_has_none() {
+        let prediction = serde_json::json!({
+            "churn_risk": 0.75, "p_return_90d": 0.25, "p_return_365d": 0.5, "p_return_30d": 0.125,
+            "expected_spend_30d": 7.0, "expected_spend_30d_low": 1.0, "expected_spend_30d_high": 9.0,
+            "p_return_xd": 1.0, "next_order_at": null, "reasons": [{"code": "of another form"}],
+        });
+        let scores = Scores::read(&prediction).unwrap();
+        assert_eq!(scores.at.iter().map(|at| at.days).collect::<Vec<_>>(), [30, 90, 365]);
+        assert_eq!((scores.at[0].interval, scores.at[1].interval), (Some((1.0, 9.0)), None));
+        assert_eq!((scores.p_return(365), scores.p_return(60), scores.churn_horizon()), (Some(0.5), None, Some(90)));
+        assert_eq!((scores.next_order_at, scores.reasons), (None, vec![]));
+        assert_eq!(Scores::read(&serde_json::json!({"not_scored": "no_purchase"})), None);
+        assert_eq!(Scores::read(&Value::Null), None);
+    }
+}
