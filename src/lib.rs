@@ -5,3 +5,4 @@ pub mod cli;
 pub mod profiles;
 pub mod scoring;
 pub mod tags;
+pub mod web;

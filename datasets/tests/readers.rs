@@ -12,7 +12,7 @@ use arrow_array::{
     TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
     UInt64Array,
 };
-use homing_datasets::{DAY, Error, Event, Histories, History, Kind, ReadOptions, Zone, read};
+use homing_datasets::{DAY, Error, Event, History, ReadOptions, Zone, read};
 use support::events::{dice, random_event, shown};
 use support::sample::{CSV, NDJSON, expected};
 use support::{Folder, array, assert_says, mapped};

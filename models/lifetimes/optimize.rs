@@ -71,9 +71,10 @@ pub(super) fn maximize<L: Likelihood<N>, const N: usize>(
     let mut starts: Vec<[f64; N]> = starts.iter().map(|start| start.map(f64::ln)).collect();
     if let Some(pilot) = pilot {
         let pilot = Target::new(pilot, options);
-        let start = pilot.search(&starts)?;
-        let start = inverse(&pilot.hessian(&start)).map_or(start, |inverse| target.descend(start, &inverse));
-        starts.insert(0, start);
+        if let Some(start) = pilot.search(&starts) {
+            let inverse = inverse(&pilot.hessian(&start));
+            starts.insert(0, inverse.map_or(start, |inverse| target.descend(start, &inverse)));
+        }
     }
     target.maximum(target.search(&starts)?)
 }

@@ -88,7 +88,8 @@ words! {
     pages: "Pages", "页面";
     yes: "Yes", "是";
     no: "No", "否";
-    details: "What happened and what to do", "发生了什么，如何处理";
+    colon: ": ", "：";
+    comma: ", ", "，";
 
     // Who to call.
     who_to_call: "Who to call", "回访名单";

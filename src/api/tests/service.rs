@@ -52,7 +52,8 @@ async fn operators_see_health_readiness_models_and_metrics() {
 #[tokio::test]
 async fn each_failure_of_the_store_has_its_problem_and_keeps_its_words_in_the_log() {
     let service = Service::new();
-    let cases: [(fn() -> Error, &str); 5] = [
+    type Failure = fn() -> Error;
+    let cases: [(Failure, &str); 5] = [
         (|| Error::Locked("/secret".into()), "store_locked"),
         (|| Error::ReadOnly("/secret".into()), "store_read_only"),
         (|| Error::TooNew { store: "/secret".into(), found: 9, known: 1 }, "store_failed"),

@@ -1,0 +1,111 @@
+//! Pages that say what happened and what to do next.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::asked::{Asked, Link};
+use super::frame::{Frame, Place};
+use super::words::fill;
+use super::{Web, call, page};
+use crate::api::Code;
+
+/// A thing to do, with the command that does it.
+struct Step {
+    text: &'static str,
+    command: Option<&'static str>,
+}
+
+/// A link with its words.
+struct Way {
+    text: String,
+    link: Link,
+}
+
+#[derive(Template)]
+#[template(path = "message.html", config = "src/web/askama.toml")]
+struct Message {
+    frame: Frame,
+    paragraphs: Vec<String>,
+    steps: Vec<Step>,
+    aside: Option<Step>,
+    /// Whether the form that finds a customer stands below.
+    find: bool,
+    ways: Vec<Way>,
+}
+
+impl Message {
+    fn new(asked: &Asked, place: Option<Place>, title: &str) -> Self {
+        let frame = Frame::new(asked, place, title);
+        Message { frame, paragraphs: Vec::new(), steps: Vec::new(), aside: None, find: false, ways: Vec::new() }
+    }
+}
+
+/// The form by which a customer is found.
+pub(super) fn find(asked: &Asked) -> Response {
+    let w = asked.lang.words();
+    let mut message = Message::new(asked, Some(Place::Find), w.find_customer);
+    message.paragraphs = vec![w.find_lead.into()];
+    message.find = true;
+    message.ways = vec![Way { text: w.browse_prefix.into(), link: asked.link(Place::Call.path()) }];
+    page(StatusCode::OK, &message)
+}
+
+/// The store knows no such customer.
+pub(super) fn unknown_customer(asked: &Asked, id: &str) -> Response {
+    let w = asked.lang.words();
+    let mut message = Message::new(asked, None, w.unknown_customer);
+    message.paragraphs =
+        vec![fill(w.unknown_customer_why, id), w.unknown_customer_do.into(), w.unknown_customer_new.into()];
+    message.find = true;
+    // The first half of the id: typing errors sit at the end.
+    let prefix: String = id.chars().take(id.chars().count().div_ceil(2)).collect();
+    if !prefix.trim().is_empty() {
+        let link = asked.link(Place::Call.path()).with("id", &prefix);
+        message.ways = vec![Way { text: fill(w.list_like_this, &prefix), link }];
+    }
+    page(StatusCode::NOT_FOUND, &message)
+}
+
+/// The store holds nobody yet.
+pub(super) fn empty_store(web: &Web, asked: &Asked) -> Response {
+    let w = asked.lang.words();
+    let mut message = Message::new(asked, Some(Place::Call), w.empty_store);
+    let model = web.model();
+    message.paragraphs = vec![match &model {
+        Some(model) => fill(w.empty_store_why_model, &model.id),
+        None => w.empty_store_why.into(),
+    }];
+    let fit = Step { text: w.step_fit, command: Some("homing-train fit --purchases purchases.csv") };
+    let score = "homing score --purchases purchases.csv --profiles sqlite:profiles.db";
+    message.steps = model.is_none().then_some(fit).into_iter().collect();
+    message.steps.extend([
+        Step { text: w.step_score, command: Some(score) },
+        Step { text: w.step_reload, command: None },
+    ]);
+    message.aside = Some(Step { text: w.step_demo, command: Some("homing demo") });
+    page(StatusCode::OK, &message)
+}
+
+/// Something went wrong.
+pub(super) fn problem(web: &Web, asked: &Asked, code: Code) -> Response {
+    let w = asked.lang.words();
+    let (title, advice) = match code {
+        Code::BadCursor => (w.bad_cursor, w.bad_cursor_do),
+        Code::StoreLocked => (w.store_locked, w.store_locked_do),
+        Code::StoreFailed | Code::StoreReadOnly => (w.store_failed, w.store_failed_do),
+        Code::Timeout => (w.timeout, w.timeout_do),
+        _ => (w.internal, w.internal_do),
+    };
+    let mut message = Message::new(asked, None, title);
+    message.paragraphs = vec![advice.into()];
+    let text = if code == Code::BadCursor { w.first_page } else { w.who_to_call };
+    let link = asked.link(Place::Call.path());
+    let link = call::filters(web, asked).fold(link, |link, (name, value)| link.with(&name, &value));
+    message.ways = vec![Way { text: text.to_owned(), link }];
+    let mut response = page(code.status(), &message);
+    if code.passes() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}

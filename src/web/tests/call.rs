@@ -1,0 +1,115 @@
+//! The page "Who to call".
+
+use super::*;
+
+#[tokio::test]
+async fn the_base_and_its_customers_are_told_in_both_languages() {
+    let site = Site::new();
+    let en = site.get("/").await.ok();
+    has(&en, &["<html lang=\"en\">", "<h1>Who to call</h1>", "Value at risk, all customers", "shop@1a2b3c4d5e6f", "Buys in 30 d", "Buys in 90 d"]);
+    has(&en, &["76 days of silence", "Churn risk", "Decline", "Super", "trained on data until 2011-09-09", "2011-09-09"]);
+    has(&en, &["50 customers on this page", "lang=\"zh-CN\" hreflang=\"zh-CN\""]);
+    let zh = site.get("/?lang=zh").await.ok();
+    has(&zh, &["<html lang=\"zh-CN\">", "<h1>回访名单</h1>", "预计流失损失合计", "30 天内复购", "已 76 天未购买", "衰退期", "超级会员"]);
+    for page in [en, zh] {
+        // The customer with the most at stake comes first: 0.87 × 20,000.
+        let first = page.split("<tr role=\"row\">").nth(2).unwrap();
+        has(first, &["17,400", "20,000", "87%", EVIL_IN_LINK]);
+        assert!(page.len() < 150_000, "{} bytes", page.len());
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_is_markup_stays_text_and_its_link_leads_to_it() {
+    let site = Site::new();
+    let page = site.get("/").await.ok();
+    let escaped = "&#60;script&#62;alert(&#34;1/2&#34;)&#60;/script&#62;";
+    has(&page, &[escaped]);
+    assert_eq!(href(&page, escaped), format!("/customers/{EVIL_IN_LINK}"));
+    let quote = site.get("/?id=%22%3E%3Cscript%3E&tier.member=%22%3E%3Cscript%3E").await.ok();
+    has(&quote, &["value=\"&#34;&#62;&#60;script&#62;\""]);
+}
+
+#[tokio::test]
+async fn filters_order_and_search_go_to_the_store_and_stay_in_every_link() {
+    let site = Site::new();
+    let query = "/?lang=zh&churn.level=low&tier.member=regular&sort=clv&id=M&page=9";
+    let page = site.get(query).await.ok();
+    let expected = Listing {
+        tags: vec![("churn.level".into(), "low".into()), ("tier.member".into(), "regular".into())],
+        id_prefix: Some("M".into()),
+        sort: Sort::Clv,
+        limit: 50,
+        ..Listing::default()
+    };
+    assert_eq!(site.store.listings.lock().unwrap().last(), Some(&expected));
+    has(&page, &["<option value=\"low\" selected>低风险</option>", "<option value=\"clv\" selected>", "value=\"M\"", "aria-sort=\"descending\""]);
+    has(&page, &["<input type=\"hidden\" name=\"lang\" value=\"zh\">"]);
+    assert_eq!(href(&page, "流失风险"), "/?lang=zh&churn.level=low&tier.member=regular&id=M&sort=churn_risk");
+    assert_eq!(href(&page, "English"), "/?lang=en&churn.level=low&tier.member=regular&sort=clv&id=M&page=9");
+    assert_eq!(href(&page, "清除筛选"), "/?lang=zh");
+    assert_eq!(href(&page, "低风险"), "/?lang=zh&churn.level=low");
+}
+
+#[tokio::test]
+async fn pages_follow_one_another_with_the_filters_kept() {
+    let site = Site::new();
+    let mut uri = "/?lang=en&sort=customer_id".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let page = site.get(&uri).await.ok();
+        seen.extend(page.split("role=\"rowheader\"><a href=\"").skip(1).map(|row| row.split('"').next().unwrap().to_owned()));
+        if !page.contains("Next page") {
+            assert_eq!(href(&page, "First page"), "/?lang=en&sort=customer_id");
+            break;
+        }
+        uri = href(&page, "Next page");
+        assert!(uri.starts_with("/?lang=en&sort=customer_id&cursor="), "{uri}");
+    }
+    assert_eq!(seen.len(), 120);
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 120);
+}
+
+#[tokio::test]
+async fn a_filter_that_matches_nobody_says_so() {
+    let site = Site::new();
+    let page = site.get("/?id=nobody-has-this&lang=en").await.ok();
+    has(&page, &["No customer matches these filters.", "Widen the filters"]);
+    assert_eq!(href(&page, "Clear filters"), "/?lang=en");
+    has(&site.get("/?id=nobody-has-this&lang=zh").await.ok(), &["没有符合条件的顾客。"]);
+    // A value that the catalogue does not have is not silently dropped.
+    let unknown = site.get("/?churn.level=utter").await.ok();
+    has(&unknown, &["No customer matches", "<option value=\"utter\" selected>utter</option>"]);
+}
+
+#[tokio::test]
+async fn a_customer_without_scores_stands_in_the_list_with_the_cause() {
+    let site = Site::new();
+    has(&site.get("/?id=idle").await.ok(), &["Not scored: no purchase is known of this customer yet"]);
+    has(&site.get("/?id=idle&lang=zh").await.ok(), &["未评分：该顾客暂无购买记录"]);
+}
+
+#[tokio::test]
+async fn an_empty_store_says_what_to_do_next() {
+    let empty = || FakeStore::default();
+    let nothing = Site::with(empty(), None).get("/").await.ok();
+    has(&nothing, &["There are no customers yet", "homing-train fit", "homing score --purchases purchases.csv --profiles", "homing demo"]);
+    let model = Site::with(empty(), Some(engine())).get("/?lang=zh").await.ok();
+    has(&model, &["还没有顾客档案", "shop@1a2b3c4d5e6f", "homing score", "homing demo"]);
+    assert!(!model.contains("homing-train fit"));
+}
+
+#[tokio::test]
+async fn without_a_model_the_stored_scores_are_shown_with_a_note() {
+    let page = Site::with(sample_store(), None).get("/").await.ok();
+    has(&page, &["No model is loaded", "Buys in 30 d", "Buys in 90 d", "17,400", "76 days of silence"]);
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_list_leads_back_to_the_first_page() {
+    let page = Site::new().get("/?churn.level=high&cursor=invented&lang=en").await.page(StatusCode::BAD_REQUEST);
+    has(&page, &["This page of the list is gone"]);
+    assert_eq!(href(&page, "First page"), "/?lang=en&churn.level=high");
+}

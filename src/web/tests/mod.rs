@@ -1,0 +1,374 @@
+//! The pages as a browser sees them, over a store that is a stand-in.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
+use serde_json::{Map, Value, json};
+use tower::ServiceExt;
+
+use super::router;
+use crate::api::{self, App, Limits};
+use crate::profiles::*;
+use crate::scoring::{ModelInfo, Score};
+use crate::tags::Catalogue;
+
+mod call;
+mod customer;
+mod service;
+
+const ZONE: &str = "Asia/Shanghai";
+
+fn zone() -> Zone {
+    ZONE.parse().unwrap()
+}
+
+/// The end of the data: midnight in Shanghai, where it is the afternoon before in UTC.
+fn as_of() -> Micros {
+    zone().as_of("2011-09-09").unwrap()
+}
+
+/// A store in memory that can only be read. `failing` makes every call fail.
+#[derive(Default)]
+struct FakeStore {
+    held: BTreeMap<String, (Profile, History)>,
+    listings: Mutex<Vec<Listing>>,
+    failing: Mutex<Option<fn() -> Error>>,
+}
+
+impl FakeStore {
+    fn enter(&self) -> Result<(), Error> {
+        self.failing.lock().unwrap().map_or(Ok(()), |error| Err(error()))
+    }
+}
+
+fn number(profile: &Profile, name: &str) -> Option<f64> {
+    profile.prediction[name].as_f64()
+}
+
+impl Store for FakeStore {
+    fn take_in(&self, _: &[Incoming], _: Micros, _: &Scorer<'_>) -> Result<Intake, Error> {
+        unreachable!("the pages take nothing in")
+    }
+
+    fn write_batch(
+        &self,
+        _: &mut (dyn Iterator<Item = BatchRow> + Send),
+        _: Micros,
+        _: &Scorer<'_>,
+        _: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error> {
+        unreachable!("the pages write nothing")
+    }
+
+    fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
+        self.enter()?;
+        Ok(self.held.get(customer_id).map(|(profile, _)| profile.clone()))
+    }
+
+    fn history(&self, customer_id: &str) -> Result<Option<History>, Error> {
+        self.enter()?;
+        Ok(self.held.get(customer_id).map(|(_, history)| history.clone()))
+    }
+
+    fn list(&self, listing: &Listing) -> Result<Page, Error> {
+        self.enter()?;
+        self.listings.lock().unwrap().push(listing.clone());
+        let tagged = |profile: &Profile| {
+            listing.tags.iter().all(|(name, value)| profile.tags.get(name).is_some_and(|tag| tag.value == *value))
+        };
+        let prefix = listing.id_prefix.clone().unwrap_or_default();
+        let all = self.held.values().map(|(profile, _)| profile.clone());
+        let mut found: Vec<Profile> =
+            all.filter(|profile| tagged(profile) && profile.customer_id.starts_with(&prefix)).collect();
+        let key = |profile: &Profile| match listing.sort {
+            Sort::ValueAtRisk => number(profile, "value_at_risk"),
+            Sort::ChurnRisk => number(profile, "churn_risk"),
+            Sort::Clv => number(profile, "clv"),
+            Sort::CustomerId => None,
+        };
+        found.sort_by(|a, b| key(b).unwrap_or(-1.0).total_cmp(&key(a).unwrap_or(-1.0)));
+        let start = match listing.cursor.as_deref().map(str::parse::<usize>) {
+            None => 0,
+            Some(Ok(start)) => start,
+            Some(Err(_)) => return Err(Error::BadCursor),
+        };
+        let end = start + listing.limit as usize;
+        let next = (found.len() > end).then(|| end.to_string());
+        Ok(Page { profiles: found.into_iter().skip(start).take(listing.limit as usize).collect(), next })
+    }
+
+    fn totals(&self) -> Result<Totals, Error> {
+        self.enter()?;
+        let mut totals = Totals { profiles: self.held.len() as u64, ..Totals::default() };
+        for (profile, history) in self.held.values() {
+            totals.scored += u64::from(number(profile, "churn_risk").is_some());
+            totals.value_at_risk += number(profile, "value_at_risk").unwrap_or(0.0);
+            if let Some(level) = profile.tags.get("churn.level") {
+                *totals.churn_levels.entry(level.value.as_str().unwrap().to_owned()).or_default() += 1;
+            }
+            totals.data_until = totals.data_until.max(history.last_instant());
+        }
+        Ok(totals)
+    }
+
+    fn ready(&self) -> Result<(), Error> {
+        self.enter()
+    }
+}
+
+struct FakeEngine(ModelInfo);
+
+impl Score for FakeEngine {
+    fn model(&self) -> &ModelInfo {
+        &self.0
+    }
+
+    fn score(&self, _: &str, _: &History, _: Micros, _: Micros) -> Scored {
+        unreachable!("the pages score nothing")
+    }
+}
+
+fn engine() -> Arc<dyn Score> {
+    Arc::new(FakeEngine(ModelInfo {
+        id: "shop@1a2b3c4d5e6f".into(),
+        name: "shop".into(),
+        version: "1a2b3c4d5e6f".into(),
+        as_of: zone().format(as_of()),
+        as_of_micros: as_of(),
+        horizons: vec![30, 90, 365],
+        churn_horizon: 90,
+        timezone: zone(),
+    }))
+}
+
+/// What the sample says of one customer.
+struct Sample {
+    id: String,
+    risk: f64,
+    clv: f64,
+    orders: u32,
+    gap_days: i64,
+}
+
+impl Sample {
+    fn profile(&self) -> (Profile, History) {
+        let history = self.history();
+        let first = history.first_instant().map(|at| zone().format(at));
+        let last = history.last_instant().map(|at| zone().format(at));
+        let spend: f64 = history.events().filter(Event::is_purchase).map(|event| event.amount).sum();
+        let level = if self.risk > 0.6 { "high" } else if self.risk > 0.4 { "medium" } else { "low" };
+        let stage = if self.risk > 0.6 { "decline" } else { "maturity" };
+        let tier = if self.clv > 5000.0 { "super" } else if self.risk > 0.5 { "dormant" } else { "regular" };
+        let mut tags = BTreeMap::new();
+        let mut tag = |name: &str, layer, value: Value, confidence: Option<f64>, days: Option<i64>| {
+            let tag = StoredTag {
+                value,
+                layer,
+                confidence,
+                model: "shop@1a2b3c4d5e6f".into(),
+                as_of: zone().format(as_of()),
+                scored_at: zone().format(as_of() + DAY / 3),
+                expires_at: days.map(|days| zone().format(as_of() + days * DAY)),
+            };
+            tags.insert(name.to_owned(), tag);
+        };
+        tag("churn.level", Layer::Predictive, level.into(), Some(self.risk.max(1.0 - self.risk)), Some(30));
+        tag("next_order.due", Layer::Predictive, "this_quarter".into(), None, Some(14));
+        tag("care.priority", Layer::Predictive, "personal_call".into(), None, Some(30));
+        tag("value.clv_tier", Layer::Predictive, "high".into(), None, Some(90));
+        tag("lifecycle.stage", Layer::Dynamic, stage.into(), None, None);
+        tag("tier.member", Layer::Dynamic, tier.into(), None, None);
+        tag("rfm.recency", Layer::Dynamic, 3.into(), None, None);
+        tag("signal.rhythm_broken", Layer::Dynamic, true.into(), None, None);
+        tag("first_purchase.month", Layer::Static, "2010-03".into(), None, None);
+        tag("own.wish", Layer::Static, "<b>bold</b>".into(), None, None);
+        let profile = Profile {
+            customer_id: self.id.clone(),
+            attributes: Map::new(),
+            tags,
+            prediction: self.prediction(),
+            history: HistorySummary {
+                events: history.len() as u64,
+                purchases: u64::from(self.orders),
+                orders: u64::from(self.orders),
+                spend,
+                first_purchase_at: first,
+                last_purchase_at: last,
+            },
+        };
+        (profile, history)
+    }
+
+    fn prediction(&self) -> Value {
+        let reason = |code: &str, en: &str, zh: &str, contribution: f64, importance: &str| {
+            json!({"code": code, "text": {"zh": zh, "en": en}, "value": 3.0, "contribution": contribution, "importance": importance})
+        };
+        let (p, clv) = (1.0 - self.risk, self.clv);
+        json!({
+            "churn_risk": self.risk,
+            "p_return_30d": p * 0.45, "expected_orders_30d": p * 0.5, "expected_spend_30d": clv * 0.09,
+            "expected_spend_30d_low": 0.0, "expected_spend_30d_high": clv * 0.3,
+            "p_return_90d": p, "expected_orders_90d": p * 1.6, "expected_spend_90d": clv * 0.25,
+            "expected_spend_90d_low": clv * 0.05, "expected_spend_90d_high": clv * 0.6,
+            "p_return_365d": p + (1.0 - p) * 0.6, "expected_orders_365d": 4.2, "expected_spend_365d": clv,
+            "expected_spend_365d_low": clv * 0.4, "expected_spend_365d_high": clv * 1.9,
+            "p_alive": 0.2 + 0.8 * p, "clv": clv, "value_at_risk": clv * self.risk,
+            "churn_percentile": (self.risk * 100.0).ceil() as u64,
+            "next_order_at": (self.risk < 0.9).then(|| zone().format(as_of() + (self.risk * 120.0) as i64 * DAY)),
+            "reasons": [
+                reason("rhythm_broken", "76 days of silence; usually buys about every 25 days", "已 76 天未购买，而平时约每 25 天购买一次", 1.42, "high"),
+                reason("buys_often", "buys often: 22 orders in all", "购买频繁：累计 22 次", -0.85, "high"),
+                reason("basket_small", "order value speaks against: 88.00 last time, 164.20 on average", "客单价不利：上次订单 88.00，平均 164.20", 0.41, "medium"),
+                reason("tenure_for", "customer for 538 days: such customers tend to stay", "成为顾客 538 天：这类顾客较稳定", -0.22, "medium"),
+                reason("off_season", "the usual hours, weekdays or season of this customer speak against a purchase soon", "购买时间习惯（时段、星期、季节）不利于近期回购", 0.07, "low"),
+            ],
+            "model": "shop@1a2b3c4d5e6f", "as_of": zone().format(as_of()), "scored_at": zone().format(as_of() + DAY / 3),
+        })
+    }
+
+    /// Orders at a wavering rhythm, the last one `gap_days` times the risk ago, and things in between.
+    fn history(&self) -> History {
+        let mut at = as_of() - (self.gap_days as f64 * 3.0 * self.risk) as i64 * DAY;
+        let mut events = Vec::new();
+        for n in 0..i64::from(self.orders) {
+            let mut event = Event::new(Kind::Purchase, at - (n % 9) * DAY / 24, 60.0 + ((n * 7919) % 211) as f64 * 1.7);
+            event.product = Some(["stage 3 formula 900 g", "nappies L 46", "wet wipes 80 × 6"][n as usize % 3].into());
+            event.category = Some(["formula", "nappies", "care"][n as usize % 3].into());
+            event.channel = Some(if n % 4 == 0 { "web shop" } else { "till" }.into());
+            event.quantity = (n % 3 + 1) as f32;
+            events.push(event);
+            if n % 3 == 0 {
+                events.push(Event::new(Kind::View, at + DAY, 0.0));
+            }
+            if n % 7 == 2 {
+                events.push(Event::new(Kind::Return, at + 2 * DAY, -35.5));
+            }
+            at -= (self.gap_days + (n * 31) % (self.gap_days + 1) - self.gap_days / 2) * DAY;
+        }
+        History::from_events(events)
+    }
+}
+
+/// A hundred and twenty customers, two of them odd: one whose id is markup, one without a purchase.
+fn sample_store() -> FakeStore {
+    let mut held = BTreeMap::new();
+    for n in 0..118u32 {
+        let share = f64::from(n) / 118.0;
+        let sample = Sample {
+            id: format!("{}{:05}", if n % 5 == 0 { "VIP-" } else { "M" }, 10_000 + n * 37),
+            risk: (share * 7.3).fract() * 0.96 + 0.02,
+            clv: 90.0 + (share * 3.1).fract().powi(3) * 14_000.0,
+            orders: 1 + n % 40,
+            gap_days: 9 + i64::from(n % 31),
+        };
+        held.insert(sample.id.clone(), sample.profile());
+    }
+    let evil = Sample { id: EVIL.into(), risk: 0.87, clv: 20_000.0, orders: 14, gap_days: 30 };
+    held.insert(EVIL.into(), evil.profile());
+    let idle = Profile {
+        customer_id: "idle".into(),
+        attributes: Map::new(),
+        tags: BTreeMap::new(),
+        prediction: json!({"not_scored": "no_purchase", "model": "shop@1a2b3c4d5e6f", "as_of": zone().format(as_of())}),
+        history: HistorySummary { events: 1, ..HistorySummary::default() },
+    };
+    let visit = History::from_events(vec![Event::new(Kind::Visit, as_of() - DAY, 0.0)]);
+    held.insert("idle".into(), (idle, visit));
+    FakeStore { held, ..FakeStore::default() }
+}
+
+/// An id that does harm where it is not escaped.
+const EVIL: &str = "<script>alert(\"1/2\")</script>";
+/// The same in a link.
+const EVIL_IN_LINK: &str = "%3Cscript%3Ealert%28%221%2F2%22%29%3C%2Fscript%3E";
+
+/// The pages and the API on one router, as in service.
+struct Site {
+    store: Arc<FakeStore>,
+    app: Arc<App>,
+    router: Router,
+}
+
+impl Site {
+    fn new() -> Self {
+        Site::with(sample_store(), Some(engine()))
+    }
+
+    fn with(store: FakeStore, engine: Option<Arc<dyn Score>>) -> Self {
+        let store = Arc::new(store);
+        let app = Arc::new(App::new(store.clone(), engine, Arc::new(as_of), Limits::default()));
+        let catalogue = Arc::new(Catalogue::shipped().unwrap());
+        let router = api::router(app.clone()).merge(router(app.clone(), catalogue));
+        Site { store, app, router }
+    }
+
+    async fn get(&self, uri: &str) -> Reply {
+        self.send(Request::get(uri).body(Body::empty()).unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Reply {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+}
+
+/// What came back.
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Reply {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The page, when it is whole, safe and of this status.
+    #[track_caller]
+    fn page(self, status: StatusCode) -> String {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "text/html; charset=utf-8");
+        let policy = self.header("content-security-policy");
+        for part in ["default-src 'none'", "style-src 'self'", "img-src 'self' data:", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.split("; ").any(|one| one == part), "{part}: {policy}");
+        }
+        let page = self.text;
+        for (part, times) in [("<nav", 1), ("<h1", 1), ("<main", 1), ("</html>", 1), ("<script", 0), (" style=", 0), ("<style", 0), ("://", 0), ("NaN", 0)] {
+            assert_eq!(page.matches(part).count(), times, "{part}: {page}");
+        }
+        let heads = page.matches("<th ").count() + page.matches("<th>").count();
+        assert_eq!(heads, page.matches("<th scope=").count(), "every table head has a scope");
+        for field in page.split("<label for=\"").skip(1) {
+            let id = field.split('"').next().unwrap();
+            assert_eq!(page.matches(&format!(" id=\"{id}\"")).count(), 1, "the label of {id} has one field");
+        }
+        page
+    }
+
+    #[track_caller]
+    fn ok(self) -> String {
+        self.page(StatusCode::OK)
+    }
+}
+
+/// Whether a page has all these texts.
+#[track_caller]
+fn has(page: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(page.contains(text), "`{text}` is missing in {page}");
+    }
+}
+
+/// The `href` of the link with this text.
+#[track_caller]
+fn href(page: &str, text: &str) -> String {
+    let before = page.split(&format!(">{text}</a>")).next().filter(|before| before.len() < page.len()).unwrap();
+    let tag = &before[before.rfind("<a ").unwrap()..];
+    tag.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")
+}
