@@ -185,7 +185,6 @@ pub fn weekday_and_yearday(day: i32) -> (u32, u32) {
     (date.weekday().num_days_from_monday(), date.ordinal())
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,9 +192,18 @@ mod tests {
     #[test]
     fn a_bare_date_is_the_end_of_that_day_in_the_business_zone() {
         let shanghai: Zone = "Asia/Shanghai".parse().unwrap();
-        assert_eq!(shanghai.format(shanghai.as_of("2011-09-09").unwrap()), "2011-09-09T23:59:59.999999+08:00");
-        assert_eq!(Zone::default().format(Zone::default().as_of("2011-09-09").unwrap()), "2011-09-09T23:59:59.999999Z");
-        assert_eq!(shanghai.day(shanghai.instant("2011-09-09T17:00:00Z").unwrap()), days_of("2011-09-10".parse().unwrap()));
+        assert_eq!(
+            shanghai.format(shanghai.as_of("2011-09-09").unwrap()),
+            "2011-09-09T23:59:59.999999+08:00"
+        );
+        assert_eq!(
+            Zone::default().format(Zone::default().as_of("2011-09-09").unwrap()),
+            "2011-09-09T23:59:59.999999Z"
+        );
+        assert_eq!(
+            shanghai.day(shanghai.instant("2011-09-09T17:00:00Z").unwrap()),
+            days_of("2011-09-10".parse().unwrap())
+        );
     }
 
     #[test]
@@ -209,7 +217,13 @@ mod tests {
     fn the_usual_ways_to_write_an_instant_agree() {
         let utc = Zone::default();
         let expected = utc.instant("2011-09-09T10:30:00Z").unwrap();
-        for text in ["2011-09-09 10:30:00", "2011-09-09T10:30:00", "2011-09-09 10:30", "2011-09-09T12:30:00+02:00", "2011-09-09T10:30:00.000"] {
+        for text in [
+            "2011-09-09 10:30:00",
+            "2011-09-09T10:30:00",
+            "2011-09-09 10:30",
+            "2011-09-09T12:30:00+02:00",
+            "2011-09-09T10:30:00.000",
+        ] {
             assert_eq!(utc.instant(text), Ok(expected), "{text}");
         }
         for text in ["", "yesterday", "2011-13-01", "09/09/2011", "2011-02-30 10:00:00"] {

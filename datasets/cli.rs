@@ -106,9 +106,10 @@ pub fn with_config(command: Command, others: &[&str]) -> Result<Command, ConfigE
 }
 
 fn apply(mut command: Command, text: &str, path: &Path, others: &[&str]) -> Result<Command, ConfigError> {
-    let table: toml::Table = text
-        .parse()
-        .map_err(|e: toml::de::Error| ConfigError::NotToml { path: path.to_owned(), detail: e.to_string() })?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| ConfigError::NotToml {
+        path: path.to_owned(),
+        detail: e.to_string(),
+    })?;
     for (key, value) in table {
         let values = match &value {
             toml::Value::Array(all) => all.iter().map(plain).collect(),
@@ -162,7 +163,8 @@ mod tests {
     }
 
     fn parse(config: &str, args: &[&str]) -> Result<Purchases, String> {
-        let command = apply(Cli::command(), config, Path::new("homing.toml"), &[]).map_err(|e| e.to_string())?;
+        let command =
+            apply(Cli::command(), config, Path::new("homing.toml"), &[]).map_err(|e| e.to_string())?;
         let matches = command.try_get_matches_from(args).map_err(|e| e.to_string())?;
         let Sub::Fit { purchases } = Cli::from_arg_matches(&matches).map_err(|e| e.to_string())?.command;
         Ok(purchases)
@@ -185,6 +187,8 @@ mod tests {
         assert!(parse("churn_horizn = 3", &["x", "fit"]).unwrap_err().contains("churn_horizn"));
         assert!(parse("a = [", &["x", "fit"]).unwrap_err().contains("line 1"));
         assert!(parse("", &["x", "fit"]).unwrap_err().contains("--purchases"));
-        assert!(parse("", &["x", "fit", "--purchases", "a", "--timezone", "Mars"]).unwrap_err().contains("IANA"));
+        assert!(
+            parse("", &["x", "fit", "--purchases", "a", "--timezone", "Mars"]).unwrap_err().contains("IANA")
+        );
     }
 }

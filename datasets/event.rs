@@ -180,7 +180,9 @@ impl Event {
         if !self.amount.is_finite() || !self.quantity.is_finite() || self.amount.abs() > 1e12 {
             return Err(Invalid::NotFinite);
         }
-        if !(EARLIEST..=LATEST).contains(&self.occurred_at) || !(EARLIEST..=LATEST).contains(&self.recorded_at) {
+        if !(EARLIEST..=LATEST).contains(&self.occurred_at)
+            || !(EARLIEST..=LATEST).contains(&self.recorded_at)
+        {
             return Err(Invalid::OutOfTime);
         }
         if self.recorded_at < self.occurred_at {

@@ -10,8 +10,8 @@
 pub mod builder;
 pub mod bundled;
 pub mod calendar;
-mod codec;
 pub mod cli;
+mod codec;
 pub mod error;
 pub mod event;
 pub mod histories;

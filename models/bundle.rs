@@ -137,7 +137,12 @@ const BASE: &str = "base.json";
 impl Bundle {
     /// Puts fitted parts together; `manifest.parts`, `version`, `features` and the like are filled in here.
     #[must_use]
-    pub fn new(mut manifest: Manifest, lifetime: LifetimePart, horizons: Vec<HorizonPart>, base: BasePart) -> Self {
+    pub fn new(
+        mut manifest: Manifest,
+        lifetime: LifetimePart,
+        horizons: Vec<HorizonPart>,
+        base: BasePart,
+    ) -> Self {
         manifest.format = FORMAT;
         manifest.homing = env!("CARGO_PKG_VERSION").to_owned();
         manifest.feature_schema = features::schema_hash();
@@ -232,7 +237,8 @@ impl Bundle {
             let high = part.value.spend_quantile(0.9, p, if_returned.spend);
             // What is expected within a longer time is at least what is expected within a shorter one.
             let before = at.last().copied();
-            let floor = |value: f64, of: fn(&AtHorizon) -> f64| before.as_ref().map_or(value, |b| value.max(of(b)));
+            let floor =
+                |value: f64, of: fn(&AtHorizon) -> f64| before.as_ref().map_or(value, |b| value.max(of(b)));
             at.push(AtHorizon {
                 days,
                 p_return: p,
@@ -321,7 +327,8 @@ impl Bundle {
     pub fn load(path: &Path) -> Result<Bundle, Error> {
         let manifest = fs::read(path.join(MANIFEST))
             .map_err(|cause| Error::NoBundle { path: path.to_owned(), cause: cause.to_string() })?;
-        let damaged = |part: &str, detail: String| Error::Damaged { path: path.to_owned(), part: part.into(), detail };
+        let damaged =
+            |part: &str, detail: String| Error::Damaged { path: path.to_owned(), part: part.into(), detail };
         let loose: serde_json::Value =
             serde_json::from_slice(&manifest).map_err(|e| damaged(MANIFEST, format!("is no JSON: {e}")))?;
         let found = loose["format"].as_u64().unwrap_or(0) as u32;

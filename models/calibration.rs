@@ -21,7 +21,11 @@ pub fn level(z: &[f64], target: f64) -> f64 {
             slope += p * (1.0 - p);
         }
         let (gap, slope) = (mean / z.len() as f64 - target, slope / z.len() as f64);
-        if gap > 0.0 { high = a } else { low = a }
+        if gap > 0.0 {
+            high = a
+        } else {
+            low = a
+        }
         let next = a - gap / slope.max(1e-12);
         let next = if next > low && next < high { next } else { (low + high) / 2.0 };
         if (next - a).abs() < 1e-12 {
@@ -96,9 +100,8 @@ mod tests {
     #[test]
     fn too_steep_scores_are_flattened() {
         let z: Vec<f64> = (0..20_000).map(|i| (f64::from(i % 200) - 100.0) / 10.0).collect();
-        let y: Vec<bool> = (0..20_000u32)
-            .map(|i| sigmoid(0.5 * z[i as usize] - 1.0) > f64::from(i / 200) / 100.0)
-            .collect();
+        let y: Vec<bool> =
+            (0..20_000u32).map(|i| sigmoid(0.5 * z[i as usize] - 1.0) > f64::from(i / 200) / 100.0).collect();
         let (a, b) = platt(&z, &y, 0.0);
         assert!((a + 1.0).abs() < 0.05 && (b - 0.5).abs() < 0.02, "{a} {b}");
     }

@@ -54,7 +54,9 @@ pub enum Error {
         there: String,
     },
     /// A name that cannot be a folder everywhere.
-    #[error("`{0}` cannot name a model; use 1 to 64 letters, digits, `-`, `_` or `.`, starting with a letter or digit")]
+    #[error(
+        "`{0}` cannot name a model; use 1 to 64 letters, digits, `-`, `_` or `.`, starting with a letter or digit"
+    )]
     BadName(String),
     /// A file could not be written or read.
     #[error("{}: {cause}", path.display())]

@@ -3,6 +3,7 @@
 use crate::customer::Customer;
 use crate::features::{COUNT, Cause, F, SPECS};
 use crate::prediction::{Importance, Reason, Text};
+use crate::repurchase::LifetimeShare;
 
 /// Most reasons of a customer.
 const MOST: usize = 5;
@@ -26,17 +27,21 @@ const CAUSES: [Cause; 13] = [
 /// The reasons behind a customer's churn risk, the weightiest first. `returning` holds what each feature adds
 /// to the log-odds of coming back, `lifetime` what the lifetime model adds.
 #[must_use]
-pub fn reasons(customer: &Customer<'_>, returning: &[f64; COUNT], lifetime: f64) -> Vec<Reason> {
+pub fn reasons(customer: &Customer<'_>, returning: &[f64; COUNT], lifetime: LifetimeShare) -> Vec<Reason> {
     let mut folded: Vec<(Cause, f64, Option<f64>)> = CAUSES
         .into_iter()
         .map(|cause| {
             let of_cause = || (0..COUNT).filter(|&j| SPECS[j].cause == cause);
-            let rhythm = if cause == Cause::Rhythm { -lifetime } else { 0.0 };
-            let contribution = rhythm - of_cause().map(|j| returning[j]).sum::<f64>();
+            let by_lifetime = match cause {
+                Cause::Rhythm => lifetime.silence,
+                Cause::Frequency => lifetime.frequency,
+                _ => 0.0,
+            };
+            let contribution = -by_lifetime - of_cause().map(|j| returning[j]).sum::<f64>();
             // The feature that pulls hardest in the direction of the whole cause.
-            let lead = of_cause()
-                .filter(|&j| !customer.features[j].is_nan())
-                .max_by(|&a, &b| f64::total_cmp(&(-returning[a] * contribution), &(-returning[b] * contribution)));
+            let lead = of_cause().filter(|&j| !customer.features[j].is_nan()).max_by(|&a, &b| {
+                f64::total_cmp(&(-returning[a] * contribution), &(-returning[b] * contribution))
+            });
             (cause, contribution, lead.map(|j| customer.features[j]))
         })
         .filter(|&(cause, contribution, _)| contribution.abs() > 1e-3 && told(cause, customer))
@@ -100,6 +105,11 @@ fn words(cause: Cause, worse: bool, customer: &Customer<'_>) -> (&'static str, T
             format!("{silent} 天前首次购买，仍在常见的复购期内"),
             format!("bought for the first time {silent} days ago, still within the usual time for a second"),
         ),
+        (Cause::Rhythm, false) if get(F::recency_over_gap_median) > 1.5 => text(
+            "silence_not_unusual",
+            format!("已 {silent} 天未购买，但对这位顾客尚不算反常"),
+            format!("silent for {silent} days, which is not yet unusual for this customer"),
+        ),
         (Cause::Rhythm, false) => text(
             "in_rhythm",
             format!("仍在自己的购买节奏内：{silent} 天前购买，平时约每 {} 天一次", days(F::gap_median_days)),
@@ -111,7 +121,7 @@ fn words(cause: Cause, worse: bool, customer: &Customer<'_>) -> (&'static str, T
             format!("{silent} days since the last purchase"),
         ),
         (Cause::Recency, false) => {
-            text("bought_lately", format!("最近 {silent} 天内有购买"), format!("bought {silent} days ago"))
+            text("bought_lately", format!("{silent} 天前刚购买过"), format!("bought {silent} days ago"))
         }
         (Cause::Frequency, true) if once => {
             text("bought_once", "只购买过一次".into(), "has bought only once".into())
@@ -126,17 +136,19 @@ fn words(cause: Cause, worse: bool, customer: &Customer<'_>) -> (&'static str, T
             format!("购买频繁：累计 {orders} 次"),
             format!("buys often: {orders} orders in all"),
         ),
-        (Cause::Trend, true) => text(
-            "buying_less",
-            "近期购买次数比以前减少".into(),
-            "buys less often than before".into(),
-        ),
+        (Cause::Trend, true) => {
+            text("buying_less", "近期购买次数比以前减少".into(), "buys less often than before".into())
+        }
         (Cause::Trend, false) => {
             text("buying_more", "近期购买次数没有减少".into(), "buys no less often than before".into())
         }
         (Cause::Basket, true) => text(
             "basket_small",
-            format!("客单价不利：上次订单 {}，平均 {}", money(get(F::order_value_last)), money(get(F::order_value_mean))),
+            format!(
+                "客单价不利：上次订单 {}，平均 {}",
+                money(get(F::order_value_last)),
+                money(get(F::order_value_mean))
+            ),
             format!(
                 "order value speaks against: {} last time, {} on average",
                 money(get(F::order_value_last)),
@@ -145,7 +157,11 @@ fn words(cause: Cause, worse: bool, customer: &Customer<'_>) -> (&'static str, T
         ),
         (Cause::Basket, false) => text(
             "basket_strong",
-            format!("客单价有利：上次订单 {}，平均 {}", money(get(F::order_value_last)), money(get(F::order_value_mean))),
+            format!(
+                "客单价有利：上次订单 {}，平均 {}",
+                money(get(F::order_value_last)),
+                money(get(F::order_value_mean))
+            ),
             format!(
                 "order value speaks for: {} last time, {} on average",
                 money(get(F::order_value_last)),
@@ -172,16 +188,12 @@ fn words(cause: Cause, worse: bool, customer: &Customer<'_>) -> (&'static str, T
             format!("成为顾客 {} 天：这类顾客较稳定", days(F::tenure_days)),
             format!("customer for {} days: such customers tend to stay", days(F::tenure_days)),
         ),
-        (Cause::Breadth, true) => text(
-            "narrow_choice",
-            "购买的商品或品类较单一".into(),
-            "buys few products or categories".into(),
-        ),
-        (Cause::Breadth, false) => text(
-            "wide_choice",
-            "购买的商品或品类丰富".into(),
-            "buys many products or categories".into(),
-        ),
+        (Cause::Breadth, true) => {
+            text("narrow_choice", "购买的商品或品类较单一".into(), "buys few products or categories".into())
+        }
+        (Cause::Breadth, false) => {
+            text("wide_choice", "购买的商品或品类丰富".into(), "buys many products or categories".into())
+        }
         (Cause::Season, true) => text(
             "off_season",
             "购买时间习惯（时段、星期、季节）不利于近期回购".into(),

@@ -110,11 +110,15 @@ mod tests {
     fn finds_direction_and_level_whichever_class_is_larger() {
         let unit = |i: usize, j: u64| mix(mix(i as u64) ^ j) as f64 / u64::MAX as f64;
         for shift in [-1.5, 1.5] {
-            let x = Array2::from_shape_fn((20_000, 3), |(i, j)| if j == 2 { 1.0 } else { unit(i, j as u64) as f32 });
+            let x = Array2::from_shape_fn(
+                (20_000, 3),
+                |(i, j)| if j == 2 { 1.0 } else { unit(i, j as u64) as f32 },
+            );
             let p = |i: usize| sigmoid(shift + 3.0 * (unit(i, 0) - 0.5));
             let bought: Vec<bool> = (0..20_000).map(|i| unit(i, 9) < p(i)).collect();
             let linear = Linear::fit(x.view(), &bought, 1.0).unwrap();
-            let mean = (0..20_000).map(|i| sigmoid(linear.margin(&x.row(i).to_vec()))).sum::<f64>() / 20_000.0;
+            let mean =
+                (0..20_000).map(|i| sigmoid(linear.margin(&x.row(i).to_vec()))).sum::<f64>() / 20_000.0;
             let share = bought.iter().filter(|&&b| b).count() as f64 / 20_000.0;
             assert!((mean - share).abs() < 0.01, "{mean} {share}");
             assert!(linear.margin(&[0.9, 0.5, 1.0]) > linear.margin(&[0.1, 0.5, 1.0]) + 1.5);

@@ -130,8 +130,13 @@ impl Registry {
                 .collect();
             for version in folders(&self.root.join(&name)) {
                 let path = self.root.join(&name).join(&version);
-                let aliases = pointed.iter().filter(|(_, v)| v.as_deref() == Some(&version)).map(|(a, _)| *a).collect();
-                entries.push(Bundle::load(&path).map(|b| Entry { manifest: b.manifest().clone(), aliases, path }));
+                let aliases =
+                    pointed.iter().filter(|(_, v)| v.as_deref() == Some(&version)).map(|(a, _)| *a).collect();
+                entries.push(Bundle::load(&path).map(|b| Entry {
+                    manifest: b.manifest().clone(),
+                    aliases,
+                    path,
+                }));
             }
         }
         entries
@@ -157,7 +162,11 @@ impl Registry {
 
     fn unknown(&self, wanted: &str) -> Error {
         let there = self.names();
-        let there = if there.is_empty() { "nothing yet; train with `homing-train fit`".into() } else { there.join(", ") };
+        let there = if there.is_empty() {
+            "nothing yet; train with `homing-train fit`".into()
+        } else {
+            there.join(", ")
+        };
         Error::UnknownModel { registry: self.root.clone(), wanted: wanted.to_owned(), there }
     }
 }

@@ -81,7 +81,6 @@ impl ReturnModel {
     pub fn probability(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> f64 {
         sigmoid(self.level + self.unlevelled(customer, lifetime))
     }
-
 }
 
 /// The members of a horizon made ready to be explained.
@@ -95,12 +94,13 @@ impl ReturnExplainer {
     /// Makes a model ready.
     #[must_use]
     pub fn of(model: &ReturnModel) -> Self {
-        let trees = model.members.as_ref().map(|m| (Explainer::of(&m.tree), Explainer::of(&m.tree_over_lifetime)));
+        let trees =
+            model.members.as_ref().map(|m| (Explainer::of(&m.tree), Explainer::of(&m.tree_over_lifetime)));
         ReturnExplainer { trees }
     }
 
     /// Adds what each feature contributes to the log-odds of coming back by `model` (the one it was made of)
-    /// to `out`, and returns what the lifetime model contributes against `typical`, its log-odds for a typical
+    /// to `out`, and returns what the lifetime model contributes. `typical` are its log-odds for a typical
     /// customer.
     pub fn explain(
         &self,
@@ -109,15 +109,35 @@ impl ReturnExplainer {
         lifetime: &Lifetime,
         typical: f64,
         out: &mut [f64],
-    ) -> f64 {
-        let own = lifetime_log_odds(lifetime, customer.recency, model.learned_days) - typical;
-        let (Some(members), Some((tree, over))) = (&model.members, &self.trees) else { return own };
-        let [tree_weight, over_weight, linear_weight] = members.weights;
-        tree.explain(&customer.row, model.slope * tree_weight, out);
-        over.explain(&customer.row, model.slope * over_weight, out);
-        members.linear.explain(&customer.row, model.slope * linear_weight, out);
-        model.slope * (1.0 - tree_weight - linear_weight) * own
+    ) -> LifetimeShare {
+        let log_odds = |recency: Recency| lifetime_log_odds(lifetime, recency, model.learned_days);
+        let now = customer.recency;
+        let fresh = match now.frequency {
+            0 => Recency::default(),
+            frequency => Recency::new(frequency, now.age, now.age),
+        };
+        let (own, fresh) = (log_odds(now), log_odds(fresh));
+        let weight = match &model.members {
+            Some(members) => model.slope * (1.0 - members.weights[0] - members.weights[2]),
+            None => model.slope,
+        };
+        if let (Some(members), Some((tree, over))) = (&model.members, &self.trees) {
+            let [tree_weight, over_weight, linear_weight] = members.weights;
+            tree.explain(&customer.row, model.slope * tree_weight, out);
+            over.explain(&customer.row, model.slope * over_weight, out);
+            members.linear.explain(&customer.row, model.slope * linear_weight, out);
+        }
+        LifetimeShare { frequency: weight * (fresh - typical), silence: weight * (own - fresh) }
     }
+}
+
+/// What the lifetime model adds to the log-odds of coming back, in two parts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LifetimeShare {
+    /// How often the customer buys: as if the last purchase were of today, against a typical customer.
+    pub frequency: f64,
+    /// The silence since the last purchase.
+    pub silence: f64,
 }
 
 /// The lifetime model's log-odds of a purchase within so many days.
@@ -189,7 +209,12 @@ impl ReturnCurve {
 
     /// The instant of [`ReturnCurve::median_days`] after `as_of`, to the second.
     #[must_use]
-    pub fn median_instant(&self, customer: &Customer<'_>, lifetime: &Lifetime, as_of: Micros) -> Option<Micros> {
+    pub fn median_instant(
+        &self,
+        customer: &Customer<'_>,
+        lifetime: &Lifetime,
+        as_of: Micros,
+    ) -> Option<Micros> {
         let days = self.median_days(customer, lifetime)?;
         Some(as_of + (days * DAY as f64 / 1e6).round() as i64 * 1_000_000)
     }

@@ -12,7 +12,9 @@ pub fn mix(x: u64) -> u64 {
 /// A well-spread 64-bit hash of a text (FNV-1a, then [`mix`]).
 #[must_use]
 pub fn mix_text(text: &str) -> u64 {
-    mix(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
+    mix(text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
 }
 
 /// Draws from a seed.

@@ -56,7 +56,12 @@ pub fn order_value(money: &GammaGamma, recency: Recency, mean: f64) -> f64 {
 impl ValueModel {
     /// Orders and spend of a customer if they come back within the horizon.
     #[must_use]
-    pub fn if_returned(&self, customer: &Customer<'_>, lifetime: &Lifetime, money: &GammaGamma) -> IfReturned {
+    pub fn if_returned(
+        &self,
+        customer: &Customer<'_>,
+        lifetime: &Lifetime,
+        money: &GammaGamma,
+    ) -> IfReturned {
         let learned = lifetime_extra_orders(lifetime, customer.recency, self.learned_days);
         let asked = if self.days == self.learned_days {
             learned
@@ -101,7 +106,8 @@ mod tests {
     #[test]
     fn discounting_is_the_integral() {
         assert_eq!(discount(365, 0.0), 1.0);
-        let sum: f64 = (0..36_500).map(|i| 1.1f64.powf(-(f64::from(i) + 0.5) / 36_500.0)).sum::<f64>() / 36_500.0;
+        let sum: f64 =
+            (0..36_500).map(|i| 1.1f64.powf(-(f64::from(i) + 0.5) / 36_500.0)).sum::<f64>() / 36_500.0;
         assert!((discount(365, 0.1) - sum).abs() < 1e-9);
     }
 

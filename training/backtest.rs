@@ -1,10 +1,10 @@
 //! Backtests: learning at a past instant, and judging by what then happened.
 
 use homing_datasets::{DAY, Histories, History, Micros, Zone};
+use homing_models::Outcome;
 use homing_models::bundle::DataFingerprint;
 use homing_models::calibration::level;
 use homing_models::lifetimes::{BgNbd, Cohort, GammaGamma, LifetimeModel, Options, Spend, SpendSample};
-use homing_models::Outcome;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -56,8 +56,8 @@ pub struct ScoreRow {
     pub customer_id: String,
     /// Probability of a purchase within the horizon.
     pub p_return: f64,
-    /// The same within the short horizon.
-    pub p_return_short: f64,
+    /// The same within the short horizon, where it was learned.
+    pub p_return_short: Option<f64>,
     /// Expected orders.
     pub expected_orders: f64,
     /// Expected spend.
@@ -93,7 +93,8 @@ impl Grade {
     }
 }
 
-/// Learns at `cutoff` with the task's settings and judges the next `days`.
+/// Learns at `cutoff` with the task's settings and judges the next `days`; also the short horizon that goes with
+/// them, where it is among the task's horizons.
 ///
 /// # Errors
 /// [`Error::Refused`] where the data before the cutoff cannot carry a model, [`Error::Wish`] where the window
@@ -116,7 +117,8 @@ pub fn backtest(
         )));
     }
     let short = short_horizon(days);
-    let task = Task { as_of: cutoff, horizons: vec![short, days], churn_horizon: days, ..settings.clone() };
+    let horizons = if settings.horizons.contains(&short) { vec![short, days] } else { vec![days] };
+    let task = Task { as_of: cutoff, horizons, churn_horizon: days, ..settings.clone() };
     let learned = learn(histories, &task, step)?;
     let options = FitOptions { value_horizon: days, churn_horizon: days, zone, ..FitOptions::default() };
     let bundle = assemble(learned, &options, &task, DataFingerprint::default(), serde_json::Value::Null);
@@ -126,11 +128,11 @@ pub fn backtest(
         .par_iter()
         .filter_map(|(id, history)| {
             let Outcome::Scored(p) = bundle.predict_numbers(history, cutoff) else { return None };
-            let (at, at_short) = (p.within(days)?, p.within(short)?);
+            let at = p.within(days)?;
             let row = ScoreRow {
                 customer_id: id.to_owned(),
                 p_return: at.p_return,
-                p_return_short: at_short.p_return,
+                p_return_short: p.within(short).map(|at| at.p_return),
                 expected_orders: at.expected_orders,
                 expected_spend: at.expected_spend,
                 label: label(history, cutoff, days, zone),
@@ -144,7 +146,8 @@ pub fn backtest(
     let labels: Vec<Label> = scores.iter().map(|row| row.label).collect();
     let candidates = candidates(histories, &scores, &labels, cutoff, days, zone, settings.seed)?;
     let loss = |c: &Candidate| c.metrics.get(Metric::BUY_LOGLOSS).unwrap_or(f64::INFINITY);
-    let rule = candidates.iter().filter(|c| c.name.starts_with("rule")).map(loss).fold(f64::INFINITY, f64::min);
+    let rule =
+        candidates.iter().filter(|c| c.name.starts_with("rule")).map(loss).fold(f64::INFINITY, f64::min);
     Ok(Report {
         cutoff: zone.format(cutoff),
         horizon: days,
@@ -168,7 +171,7 @@ fn candidates(
 ) -> Result<Vec<Candidate>, Error> {
     let column = |of: fn(&ScoreRow) -> f64| own.iter().map(of).collect::<Vec<f64>>();
     let p = column(|row| row.p_return);
-    let p_short = column(|row| row.p_return_short);
+    let p_short: Option<Vec<f64>> = own.iter().map(|row| row.p_return_short).collect();
     let orders = column(|row| row.expected_orders);
     let spend = column(|row| row.expected_spend);
     let judge = |name: &str, scores: &Scores<'_>| -> Result<Candidate, Error> {
@@ -177,7 +180,7 @@ fn candidates(
     };
     let own = Scores {
         p_buy: &p,
-        p_buy_short: Some(&p_short),
+        p_buy_short: p_short.as_deref(),
         expected_orders: Some(&orders),
         expected_spend: Some(&spend),
     };
@@ -185,7 +188,8 @@ fn candidates(
     if let Some(lifetime) = bg_nbd(histories, cutoff, days, zone, seed) {
         all.push(judge("BG/NBD × Gamma-Gamma", &lifetime.scores())?);
     }
-    let population = histories.iter().filter(|(_, h): &(&str, &History)| h.first_purchase().is_some_and(|f| f <= cutoff));
+    let population =
+        histories.iter().filter(|(_, h): &(&str, &History)| h.first_purchase().is_some_and(|f| f <= cutoff));
     match Baselines::learn(population, cutoff, days, zone) {
         Ok(baselines) => {
             for rule in Rule::ALL {

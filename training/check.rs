@@ -73,10 +73,9 @@ impl Usability {
     /// Looks at histories up to `as_of`, for these horizons.
     #[must_use]
     pub fn of(histories: &Histories, as_of: Micros, horizons: &[u32], zone: Zone) -> Self {
-        let sum = histories
-            .par_iter()
-            .map(|(_, history)| one(history, as_of, zone))
-            .reduce(Sum::default, |a, b| Sum {
+        let sum = histories.par_iter().map(|(_, history)| one(history, as_of, zone)).reduce(
+            Sum::default,
+            |a, b| Sum {
                 customers: a.customers + b.customers,
                 repeaters: a.repeaters + b.repeaters,
                 without: a.without + b.without,
@@ -84,10 +83,13 @@ impl Usability {
                 after: a.after + b.after,
                 orders: a.orders + b.orders,
                 told: std::array::from_fn(|i| a.told[i] || b.told[i]),
-            });
-        let first = histories.par_iter().filter_map(|(_, h)| h.first_purchase()).min().filter(|&f| f <= as_of);
+            },
+        );
+        let first =
+            histories.par_iter().filter_map(|(_, h)| h.first_purchase()).min().filter(|&f| f <= as_of);
         let span_days = first.map_or(0, |first| (as_of - first) / DAY);
-        let horizons: Vec<HorizonUse> = horizons.iter().map(|&days| horizon_use(first, as_of, days)).collect();
+        let horizons: Vec<HorizonUse> =
+            horizons.iter().map(|&days| horizon_use(first, as_of, days)).collect();
         let mut usability = Usability {
             as_of: zone.format(as_of),
             customers: sum.customers,
@@ -137,7 +139,9 @@ impl Usability {
             ));
         }
         if sum.told[..3].iter().all(|told| !told) {
-            self.remarks.push("no products, categories or channels: reasons and features rest on time and money".to_owned());
+            self.remarks.push(
+                "no products, categories or channels: reasons and features rest on time and money".to_owned(),
+            );
         }
         if sum.after > 0 {
             self.remarks.push(format!("{} events after {} were left out", sum.after, self.as_of));
@@ -189,7 +193,8 @@ fn horizon_use(first: Option<Micros>, as_of: Micros, days: u32) -> HorizonUse {
 fn one(history: &homing_datasets::History, as_of: Micros, zone: Zone) -> Sum {
     use homing_datasets::Kind;
     let view = history.as_of(as_of);
-    let mut sum = Sum { events: view.len() as u64, after: (history.len() - view.len()) as u64, ..Sum::default() };
+    let mut sum =
+        Sum { events: view.len() as u64, after: (history.len() - view.len()) as u64, ..Sum::default() };
     let mut last_day = None;
     for i in 0..view.len() {
         match view.kind()[i] {

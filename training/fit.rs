@@ -1,9 +1,9 @@
 //! A fit: what the data can carry, a backtest on the last window, then learning from everything.
 
 use homing_datasets::{DAY, Histories, Micros, Zone};
+use homing_models::Bundle;
 use homing_models::bundle::{DataFingerprint, Manifest};
 use homing_models::sampling::{mix, mix_text};
-use homing_models::Bundle;
 use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -63,7 +63,9 @@ impl FitOptions {
         all.sort_unstable();
         all.dedup();
         match all.iter().find(|&&days| days == 0 || days > 3650) {
-            Some(days) => Err(Error::Wish(format!("a horizon of {days} days makes no sense; give 1 to 3650 days"))),
+            Some(days) => {
+                Err(Error::Wish(format!("a horizon of {days} days makes no sense; give 1 to 3650 days")))
+            }
             None => Ok(all),
         }
     }
@@ -95,7 +97,11 @@ pub struct FitSummary<'a> {
 ///
 /// # Errors
 /// [`Error::Refused`] where the data cannot carry a model, [`Error::Wish`] for wishes that make no sense.
-pub fn fit(histories: &Histories, options: &FitOptions, step: &(dyn Fn(&str) + Sync)) -> Result<Fitted, Error> {
+pub fn fit(
+    histories: &Histories,
+    options: &FitOptions,
+    step: &(dyn Fn(&str) + Sync),
+) -> Result<Fitted, Error> {
     let horizons = options.all_horizons()?;
     let as_of = match options.as_of.or(histories.last_instant()) {
         Some(as_of) => as_of,
@@ -115,7 +121,8 @@ pub fn fit(histories: &Histories, options: &FitOptions, step: &(dyn Fn(&str) + S
     let days = options.churn_horizon;
     let report = if usability.backtest_possible(days) {
         let quiet = |text: &str| step(&format!("backtest on the last {days} days: {text}"));
-        Some(backtest(histories, as_of - i64::from(days) * DAY, days, &task, &quiet)?)
+        let settings = Task { horizons: vec![days], ..task.clone() };
+        Some(backtest(histories, as_of - i64::from(days) * DAY, days, &settings, &quiet)?)
     } else {
         None
     };

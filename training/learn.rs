@@ -5,9 +5,7 @@ use homing_models::boosting::{Bins, Booster, Objective, Training, logit, sigmoid
 use homing_models::bundle::{BasePart, HorizonPart, LifetimePart};
 use homing_models::calibration::{level, percentiles};
 use homing_models::churn::ChurnBase;
-use homing_models::lifetimes::{
-    Cohort, GammaGamma, Lifetime, MbgNbd, Options, Recency, Spend, SpendSample,
-};
+use homing_models::lifetimes::{Cohort, GammaGamma, Lifetime, MbgNbd, Options, Recency, Spend, SpendSample};
 use homing_models::linear::Linear;
 use homing_models::repurchase::{Members, ReturnModel, lifetime_log_odds};
 use homing_models::value::{ValueModel, lifetime_extra_orders, order_value};
@@ -74,8 +72,16 @@ pub fn learn(histories: &Histories, task: &Task, step: &(dyn Fn(&str) + Sync)) -
             Some(plan) => {
                 let learned = Some(plan.learned_days);
                 let past = rows(histories, &plan.cutoffs, learned, task.zone, task.most_rows, task.seed);
-                let ago: Vec<f64> = plan.cutoffs.iter().map(|c| (task.as_of - c) as f64 / DAY as f64).collect();
-                let of = Horizon { days, learned_days: plan.learned_days, ago, past, base: &base, seed: task.seed };
+                let ago: Vec<f64> =
+                    plan.cutoffs.iter().map(|c| (task.as_of - c) as f64 / DAY as f64).collect();
+                let of = Horizon {
+                    days,
+                    learned_days: plan.learned_days,
+                    ago,
+                    past,
+                    base: &base,
+                    seed: task.seed,
+                };
                 step(&format!("{days} days: {} rows", of.past.len()));
                 of.learn(&lifetime)?
             }
@@ -171,7 +177,13 @@ impl Horizon<'_> {
         let fit = |offsets: &[f64], seed: u64| {
             let params = Booster::params(Objective::Logistic).seed(seed);
             let offsets = Some(offsets);
-            params.check()?.fit_binned(&Training { data: &data, bins, targets: &targets, offsets, weights: None })
+            params.check()?.fit_binned(&Training {
+                data: &data,
+                bins,
+                targets: &targets,
+                offsets,
+                weights: None,
+            })
         };
         let (tree, tree_over_lifetime) =
             rayon::join(|| fit(&own, self.seed ^ 11), || fit(&over, self.seed ^ 12));
@@ -241,9 +253,10 @@ impl Horizon<'_> {
         let orders: Vec<f64> = back.iter().map(|&row| f64::from(past.labels[row].orders) - 1.0).collect();
         let spend: Vec<f64> = back.iter().map(|&row| past.labels[row].spend).collect();
         // A few huge orders would rule the trees: they see at most twenty times what was expected.
-        let tame: Vec<f64> = spend.iter().zip(&start).map(|(&spend, start)| spend.min(20.0 * start.exp())).collect();
+        let tame: Vec<f64> =
+            spend.iter().zip(&start).map(|(&spend, start)| spend.min(20.0 * start.exp())).collect();
         let fit = |objective, targets: &[f64], offsets: &[f64], seed: u64| {
-            let params = Booster::params(objective).trees(100).seed(seed);
+            let params = Booster::params(objective).trees(70).seed(seed);
             let offsets = Some(offsets);
             params.check()?.fit_binned(&Training { data: &data, bins, targets, offsets, weights: None })
         };
@@ -303,7 +316,8 @@ fn describe(base: &Rows, lifetime: &LifetimePart, parts: &[HorizonPart], churn_h
     if let Some(part) = part {
         let returns = &part.returns;
         let learned = |recency: Recency| lifetime_log_odds(&lifetime.orders, recency, returns.learned_days);
-        typical = base.recency.iter().map(|&recency| learned(recency)).sum::<f64>() / base.len().max(1) as f64;
+        typical =
+            base.recency.iter().map(|&recency| learned(recency)).sum::<f64>() / base.len().max(1) as f64;
         risks = (0..base.len())
             .into_par_iter()
             .with_min_len(256)

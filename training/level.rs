@@ -18,11 +18,13 @@ const YEAR: f64 = 365.0;
 /// The level at `days_ago` by interpolation; `None` outside the series.
 fn at(past: &[Past], days_ago: f64) -> Option<f64> {
     // A window up to a week outside still stands for the edge.
-    let nearest = past.iter().min_by(|a, b| {
-        f64::total_cmp(&(a.days_ago - days_ago).abs(), &(b.days_ago - days_ago).abs())
-    })?;
-    let before = past.iter().filter(|p| p.days_ago <= days_ago).max_by(|a, b| a.days_ago.total_cmp(&b.days_ago));
-    let after = past.iter().filter(|p| p.days_ago >= days_ago).min_by(|a, b| a.days_ago.total_cmp(&b.days_ago));
+    let nearest = past
+        .iter()
+        .min_by(|a, b| f64::total_cmp(&(a.days_ago - days_ago).abs(), &(b.days_ago - days_ago).abs()))?;
+    let before =
+        past.iter().filter(|p| p.days_ago <= days_ago).max_by(|a, b| a.days_ago.total_cmp(&b.days_ago));
+    let after =
+        past.iter().filter(|p| p.days_ago >= days_ago).min_by(|a, b| a.days_ago.total_cmp(&b.days_ago));
     match (before, after) {
         (Some(a), Some(b)) if b.days_ago > a.days_ago => {
             let part = (days_ago - a.days_ago) / (b.days_ago - a.days_ago);
@@ -56,7 +58,11 @@ mod tests {
     use super::*;
 
     fn series(level: impl Fn(f64) -> f64, to: f64) -> Vec<Past> {
-        (3..).map(|i| f64::from(i) * 30.0).take_while(|&d| d <= to).map(|d| Past { days_ago: d, level: level(d) }).collect()
+        (3..)
+            .map(|i| f64::from(i) * 30.0)
+            .take_while(|&d| d <= to)
+            .map(|d| Past { days_ago: d, level: level(d) })
+            .collect()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use linfa::dataset::{AsTargets, DatasetBase, Records};
 use linfa::traits::{Fit, PredictInplace};
 use linfa::{Dataset, ParamGuard};
-use ndarray::{Array1, Array2, ArrayView2, ArrayBase, Data, Ix1, Ix2};
+use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix1, Ix2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -250,7 +250,9 @@ mod tests {
         let (x, y) = sample(30_000);
         let fit_on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| fit(Booster::params(Objective::Logistic).trees(30), x.clone(), y.clone()).unwrap())
+            pool.install(|| {
+                fit(Booster::params(Objective::Logistic).trees(30), x.clone(), y.clone()).unwrap()
+            })
         };
         assert_eq!(fit_on(1), fit_on(3));
     }

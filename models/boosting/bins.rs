@@ -137,7 +137,8 @@ impl Binned {
     /// These rows, in this order.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Binned {
-        let blocks = self.blocks.par_iter().map(|block| rows.iter().map(|&row| block[row]).collect()).collect();
+        let blocks =
+            self.blocks.par_iter().map(|block| rows.iter().map(|&row| block[row]).collect()).collect();
         Binned { blocks, rows: rows.len() }
     }
 }

@@ -29,8 +29,8 @@ impl BoosterParams {
     pub fn new(objective: Objective) -> Self {
         BoosterParams(BoosterValidParams {
             objective,
-            trees: 200,
-            learning_rate: 0.05,
+            trees: 130,
+            learning_rate: 0.08,
             leaves: 8,
             min_leaf_rows: 40.0,
             min_leaf_hessian: 1e-3,
@@ -41,14 +41,14 @@ impl BoosterParams {
         })
     }
 
-    /// Number of trees, 1 or more (default 200).
+    /// Number of trees, 1 or more (default 130).
     #[must_use]
     pub fn trees(mut self, trees: usize) -> Self {
         self.0.trees = trees;
         self
     }
 
-    /// Shrinkage of each tree, in (0, 1] (default 0.05).
+    /// Shrinkage of each tree, in (0, 1] (default 0.08).
     #[must_use]
     pub fn learning_rate(mut self, learning_rate: f64) -> Self {
         self.0.learning_rate = learning_rate;

@@ -61,7 +61,10 @@ impl Explainer {
         for tree in &self.trees {
             match tree {
                 Explained::Tabled { splits, features, table } => {
-                    let pattern = splits.iter().rev().fold(0, |bits, split| bits << 1 | usize::from(split.goes_left(row)));
+                    let pattern = splits
+                        .iter()
+                        .rev()
+                        .fold(0, |bits, split| bits << 1 | usize::from(split.goes_left(row)));
                     let values = &table[pattern * features.len()..][..features.len()];
                     for (&feature, value) in features.iter().zip(values) {
                         out[feature] += weight * value;
@@ -93,7 +96,8 @@ impl Explained {
         let mut table = Vec::with_capacity(features.len() << at.len());
         let mut whole = vec![0.0; width];
         for pattern in 0..1usize << at.len() {
-            let left = |node: usize| at.iter().position(|&at| at == node).is_some_and(|bit| pattern >> bit & 1 == 1);
+            let left =
+                |node: usize| at.iter().position(|&at| at == node).is_some_and(|bit| pattern >> bit & 1 == 1);
             walk(tree, &left, path, &mut whole);
             table.extend(features.iter().map(|&feature| std::mem::take(&mut whole[feature])));
         }
@@ -152,7 +156,15 @@ fn descend(
         unwind(path, start, again);
     }
     descend(tree, hot, left, path, start, Step { feature, zero: zero * cover(hot), one, weight: 0.0 }, out);
-    descend(tree, cold, left, path, start, Step { feature, zero: zero * cover(cold), one: 0.0, weight: 0.0 }, out);
+    descend(
+        tree,
+        cold,
+        left,
+        path,
+        start,
+        Step { feature, zero: zero * cover(cold), one: 0.0, weight: 0.0 },
+        out,
+    );
     path.truncate(start);
 }
 

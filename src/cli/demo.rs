@@ -51,7 +51,8 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     let fitted = fit(&histories, &options, &|text| stage.at(text))?;
     let registry = Registry::at(args.folder.join("registry"));
     registry.register(&fitted.bundle, Alias::Champion)?;
-    let grade = fitted.backtest.as_ref().map_or_else(String::new, |report| format!(", grade {:?}", report.grade));
+    let grade =
+        fitted.backtest.as_ref().map_or_else(String::new, |report| format!(", grade {:?}", report.grade));
     work += stage.done(&format!("{}{grade}", fitted.bundle.id()));
     let engine = Arc::new(Engine::new(fitted.bundle, &catalogue));
     let stage = Stage::begin("score and write");
@@ -63,6 +64,8 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     let done = batch::to_profiles(histories, engine.as_ref(), store.as_ref(), as_of, calendar::now(), &tell)?;
     work += stage.done(&format!("{} profiles in {place}", done.customers));
     eprintln!("{work:>6.1} s  in all");
-    eprintln!("look at the pages under the address below; the API is described at /openapi.json; stop with ctrl-c");
+    eprintln!(
+        "look at the pages under the address below; the API is described at /openapi.json; stop with ctrl-c"
+    );
     super::serve::listen(&args.listen, store, Some(engine), catalogue)
 }

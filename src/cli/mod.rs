@@ -107,16 +107,8 @@ fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
 struct WrongUse(String);
 
 /// Keys of `homing.toml` that only `homing-train` knows.
-const OTHERS: &[&str] = &[
-    "horizons",
-    "churn_horizon",
-    "value_horizon",
-    "discount_rate",
-    "name",
-    "seed",
-    "challenger",
-    "cutoffs",
-];
+const OTHERS: &[&str] =
+    &["horizons", "churn_horizon", "value_horizon", "discount_rate", "name", "seed", "challenger", "cutoffs"];
 
 /// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake.
 #[must_use]
@@ -202,7 +194,13 @@ fn tags(command: &Tags) -> anyhow::Result<()> {
                 println!("{}", serde_json::to_string_pretty(&catalogue.describe())?);
             } else {
                 for tag in catalogue.tags() {
-                    println!("{:<28} {:<10} {} / {}", tag.name, tag.layer.name(), tag.labels.en, tag.labels.zh);
+                    println!(
+                        "{:<28} {:<10} {} / {}",
+                        tag.name,
+                        tag.layer.name(),
+                        tag.labels.en,
+                        tag.labels.zh
+                    );
                 }
             }
         }

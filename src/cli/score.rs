@@ -69,7 +69,8 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
         let stage = Stage::begin("score");
         let done = batch::to_file(&histories, &engine, as_of, scored_at, out)?;
-        let seconds = stage.done(&format!("{} of {} customers into {}", done.scored, done.customers, out.display()));
+        let seconds =
+            stage.done(&format!("{} of {} customers into {}", done.scored, done.customers, out.display()));
         document["file"] = serde_json::to_value(&done)?;
         document["seconds"]["score_and_write_file"] = seconds.into();
     }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 mod conformance;
+mod plan;
 #[cfg(test)]
 mod scratch;
-mod plan;
 pub mod sqlite;
 
 /// Opens the profile store at a place (`sqlite:PATH`), making it where there is none yet. `zone` is the
@@ -276,7 +276,9 @@ pub enum Error {
     #[error("the profile store {0} is read-only; give homing the right to write it, or name another store")]
     ReadOnly(String),
     /// The store was made by a newer homing.
-    #[error("the profile store {store} has schema version {found}, this homing knows up to {known}; use a newer homing")]
+    #[error(
+        "the profile store {store} has schema version {found}, this homing knows up to {known}; use a newer homing"
+    )]
     TooNew {
         /// The store.
         store: String,
@@ -292,7 +294,9 @@ pub enum Error {
     #[error("the cursor is not one that this listing gave out; start again without a cursor")]
     BadCursor,
     /// Stored bytes that cannot be read back.
-    #[error("the profile store {store} holds damaged data for customer `{customer_id}`: {detail}; restore it from a backup")]
+    #[error(
+        "the profile store {store} holds damaged data for customer `{customer_id}`: {detail}; restore it from a backup"
+    )]
     Damaged {
         /// The store.
         store: String,

@@ -75,10 +75,19 @@ fn table(histories: &Histories, engine: &dyn Score, scored: &[Scored]) -> Table 
         table = table.with(name, Column::Number(values));
     }
     table
-        .with("churn_percentile", Column::Whole(predictions().map(|p| Some(i64::from(p?.churn_percentile))).collect()))
+        .with(
+            "churn_percentile",
+            Column::Whole(predictions().map(|p| Some(i64::from(p?.churn_percentile))).collect()),
+        )
         .with("next_order_at", Column::Instant(predictions().map(|p| p?.next_order_at).collect()))
-        .with("reasons", Column::Json(predictions().map(|p| serde_json::to_value(&p?.reasons).ok()).collect()))
-        .with("model", Column::Text(scored.iter().map(|one| Some(one.provenance.model.to_string())).collect()))
+        .with(
+            "reasons",
+            Column::Json(predictions().map(|p| serde_json::to_value(&p?.reasons).ok()).collect()),
+        )
+        .with(
+            "model",
+            Column::Text(scored.iter().map(|one| Some(one.provenance.model.to_string())).collect()),
+        )
         .with("as_of", Column::Instant(scored.iter().map(|one| Some(one.provenance.as_of)).collect()))
         .with("scored_at", Column::Instant(scored.iter().map(|one| Some(one.provenance.scored_at)).collect()))
 }

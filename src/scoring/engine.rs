@@ -39,7 +39,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`homing_models::Error`]: no such model, or a damaged one.
-    pub fn load(registry: &Path, wanted: Option<&str>, catalogue: &Catalogue) -> Result<Self, homing_models::Error> {
+    pub fn load(
+        registry: &Path,
+        wanted: Option<&str>,
+        catalogue: &Catalogue,
+    ) -> Result<Self, homing_models::Error> {
         let path = Registry::at(registry).find(wanted)?;
         Ok(Engine::new(Bundle::load(&path)?, catalogue))
     }

@@ -86,7 +86,8 @@ impl Bound {
         };
         for tag in tags {
             let expressions = [Some(&tag.expression), tag.confidence.as_ref()];
-            let mentioned: Vec<&Mention> = expressions.into_iter().flatten().flat_map(Expression::variables).collect();
+            let mentioned: Vec<&Mention> =
+                expressions.into_iter().flatten().flat_map(Expression::variables).collect();
             let missing = |days: u32| !horizons.contains(&days);
             if mentioned.iter().any(|mention| mention.variable.horizon().is_some_and(missing)) {
                 bound.unavailable.push(tag.name.clone());
@@ -143,8 +144,11 @@ impl Bound {
     /// and this outcome. A tag of which nothing new is known and that is to be kept has the value `null`.
     #[must_use]
     pub fn evaluate(&self, features: &[f64], outcome: &Outcome, as_of: Micros) -> Vec<Tag> {
-        let held: Vec<Held> =
-            self.variables.iter().map(|variable| variable.value(features, outcome, as_of, self.zone)).collect();
+        let held: Vec<Held> = self
+            .variables
+            .iter()
+            .map(|variable| variable.value(features, outcome, as_of, self.zone))
+            .collect();
         let unknown = |place: &usize| matches!(held[*place], Held::Unknown);
         let values = Values { held: &held, names: &self.names };
         let mut context = context();
@@ -171,13 +175,15 @@ impl Bound {
                     expires_at: tag.expires_after.map(|after| as_of + after),
                 },
                 // A prediction is not kept for a customer without scores: they may have opted out of it.
-                None if tag.when_empty == WhenEmpty::Keep && (scored || tag.layer != Layer::Predictive) => Tag {
-                    name: tag.name.clone(),
-                    layer: tag.layer,
-                    value: serde_json::Value::Null,
-                    confidence: None,
-                    expires_at: None,
-                },
+                None if tag.when_empty == WhenEmpty::Keep && (scored || tag.layer != Layer::Predictive) => {
+                    Tag {
+                        name: tag.name.clone(),
+                        layer: tag.layer,
+                        value: serde_json::Value::Null,
+                        confidence: None,
+                        expires_at: None,
+                    }
+                }
                 None => continue,
             };
             tags.push(tag);

@@ -102,11 +102,19 @@ impl Expression {
                     | ExecutionError::UnsupportedBinaryOperator(..)
                     | ExecutionError::ValuesNotComparable(..),
                 ) => {
-                    let hint = "variables are doubles: calculate with 1.0 instead of 1, and put text with text";
+                    let hint =
+                        "variables are doubles: calculate with 1.0 instead of 1, and put text with text";
                     let problem = "the expression mixes values of different types".to_owned();
                     return Err(Wrong { at: 0, problem, hint: hint.to_owned() });
                 }
-                Ok(Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::String(_) | Value::Bool(_) | Value::Null)
+                Ok(
+                    Value::Int(_)
+                    | Value::UInt(_)
+                    | Value::Float(_)
+                    | Value::String(_)
+                    | Value::Bool(_)
+                    | Value::Null,
+                )
                 | Err(_) => {}
                 Ok(other) => {
                     let problem = format!("the expression gives a {}", other.type_of());
@@ -159,7 +167,9 @@ fn free_variables<'e>(expression: &'e IdedExpr, own: &mut Vec<&'e str>, found: &
         Expr::Select(select) => free_variables(&select.operand, own, found),
         Expr::List(list) => list.elements.iter().for_each(|element| free_variables(element, own, found)),
         Expr::Map(map) => map.entries.iter().for_each(|entry| entry_variables(&entry.expr, own, found)),
-        Expr::Struct(literal) => literal.entries.iter().for_each(|entry| entry_variables(&entry.expr, own, found)),
+        Expr::Struct(literal) => {
+            literal.entries.iter().for_each(|entry| entry_variables(&entry.expr, own, found))
+        }
         Expr::Comprehension(loop_) => {
             free_variables(&loop_.iter_range, own, found);
             free_variables(&loop_.accu_init, own, found);
@@ -236,7 +246,11 @@ fn syntax(source: &str, errors: &cel::ParseErrors) -> Wrong {
     let line = usize::try_from(first.pos.0 - 1).unwrap_or(0);
     let column = usize::try_from(first.pos.1 - 1).unwrap_or(0);
     let line_start: usize = source.split_inclusive('\n').take(line).map(str::len).sum();
-    Wrong { at: (line_start + column).min(source.len()), problem: format!("the expression is no CEL: {}", first.msg), hint }
+    Wrong {
+        at: (line_start + column).min(source.len()),
+        problem: format!("the expression is no CEL: {}", first.msg),
+        hint,
+    }
 }
 
 fn unknown_variable(source: &str, name: &str) -> Wrong {
@@ -259,7 +273,18 @@ fn check_function(source: &str, name: &str) -> Result<(), Wrong> {
         return Ok(());
     }
     const COMMON: [&str; 12] = [
-        "size", "contains", "startsWith", "endsWith", "matches", "int", "double", "string", "bool", "has", "exists", "all",
+        "size",
+        "contains",
+        "startsWith",
+        "endsWith",
+        "matches",
+        "int",
+        "double",
+        "string",
+        "bool",
+        "has",
+        "exists",
+        "all",
     ];
     let hint = match nearest(name, COMMON.into_iter()) {
         Some(near) => format!("did you mean `{near}`?"),

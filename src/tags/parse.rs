@@ -87,7 +87,9 @@ impl Reader<'_> {
             _ if message.contains("missing field `zh`") || message.contains("missing field `en`") => {
                 "write every text in both languages: { zh = \"...\", en = \"...\" }"
             }
-            _ if message.contains("missing field") => "a tag needs name, layer, dimension, labels, meaning and expression",
+            _ if message.contains("missing field") => {
+                "a tag needs name, layer, dimension, labels, meaning and expression"
+            }
             _ if message.contains("unknown field") => "remove it, or mend its name",
             _ => "mend the TOML; see https://toml.io",
         };
@@ -105,7 +107,8 @@ impl Reader<'_> {
             let hint = "write words of a-z, 0-9 and _ joined by dots, e.g. `churn.level`";
             return Err(self.error(entry.name.span().start, problem, hint));
         }
-        let layer = self.one_of(&entry.layer, "layer", &["static", "dynamic", "predictive"], Layer::from_name)?;
+        let layer =
+            self.one_of(&entry.layer, "layer", &["static", "dynamic", "predictive"], Layer::from_name)?;
         let dimension = self.one_of(
             &entry.dimension,
             "dimension",
@@ -153,7 +156,11 @@ impl Reader<'_> {
     fn text(&self, words: Words) -> Result<Text, Error> {
         for word in [&words.zh, &words.en] {
             if word.get_ref().trim().is_empty() {
-                return Err(self.error(word.span().start, "the text is empty", "write it out in this language"));
+                return Err(self.error(
+                    word.span().start,
+                    "the text is empty",
+                    "write it out in this language",
+                ));
             }
         }
         Ok(Text { zh: words.zh.into_inner(), en: words.en.into_inner() })
@@ -176,9 +183,8 @@ impl Reader<'_> {
     }
 
     fn expression(&self, text: &Spanned<String>) -> Result<Expression, Error> {
-        Expression::compile(text.get_ref()).map_err(|Wrong { at, problem, hint }| {
-            self.error(self.content(text.span()) + at, problem, hint)
-        })
+        Expression::compile(text.get_ref())
+            .map_err(|Wrong { at, problem, hint }| self.error(self.content(text.span()) + at, problem, hint))
     }
 
     /// Where the content of a TOML string begins: behind its quotes and the line break that may follow three.

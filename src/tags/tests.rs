@@ -98,7 +98,9 @@ fn the_shipped_catalogue_is_whole() {
     for layer in [Layer::Static, Layer::Dynamic, Layer::Predictive] {
         assert!(catalogue.tags().iter().any(|tag| tag.layer == layer), "{layer:?}");
     }
-    for dimension in [Dimension::Lifecycle, Dimension::SpendingPower, Dimension::Preference, Dimension::Activity] {
+    for dimension in
+        [Dimension::Lifecycle, Dimension::SpendingPower, Dimension::Preference, Dimension::Activity]
+    {
         assert!(catalogue.tags().iter().any(|tag| tag.dimension == dimension), "{dimension:?}");
     }
     for tag in catalogue.tags() {
@@ -107,7 +109,11 @@ fn the_shipped_catalogue_is_whole() {
         for value in &tag.values {
             assert!(chinese(&value.labels), "{}", tag.name);
             let literal = format!("{}", value.value);
-            assert!(tag.expression().contains(&literal), "{}: {literal} is no value of the expression", tag.name);
+            assert!(
+                tag.expression().contains(&literal),
+                "{}: {literal} is no value of the expression",
+                tag.name
+            );
         }
         // Every text that the expression can give has a label.
         let texts: Vec<&str> = tag.expression().split('"').skip(1).step_by(2).collect();
@@ -143,7 +149,13 @@ fn a_steady_customer_is_mature() {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(tags.get(name), Some(value), "{name}");
     }
-    for absent in ["promotion.sensitivity", "signal.rhythm_broken", "signal.unfollowed", "activity.browsing", "preference.channels"] {
+    for absent in [
+        "promotion.sensitivity",
+        "signal.rhythm_broken",
+        "signal.unfollowed",
+        "activity.browsing",
+        "preference.channels",
+    ] {
         assert_eq!(tags.get(absent), None, "{absent}");
     }
 }
@@ -164,7 +176,8 @@ fn every_customer_has_a_clock_of_its_own() {
 
 #[test]
 fn member_tiers_are_those_of_the_requirements() {
-    let tier = |days: &[i64], amount: f64| shipped_values(buys(days, amount), &scored())["tier.member"].clone();
+    let tier =
+        |days: &[i64], amount: f64| shipped_values(buys(days, amount), &scored())["tier.member"].clone();
     assert_eq!(tier(&[10, 50], 5_001.0), "super");
     assert_eq!(tier(&[10, 50], 5_000.0), "high_value");
     assert_eq!(tier(&[10, 50], 2_500.0), "regular");
@@ -176,7 +189,13 @@ fn member_tiers_are_those_of_the_requirements() {
 #[test]
 fn interactions_raise_signals() {
     let mut events = buys(&[10, 40, 70, 100], 100.0);
-    for (kind, ago) in [(Kind::PromotionSent, 5), (Kind::PromotionSent, 4), (Kind::Unfollow, 3), (Kind::Complaint, 2), (Kind::AddToCart, 1)] {
+    for (kind, ago) in [
+        (Kind::PromotionSent, 5),
+        (Kind::PromotionSent, 4),
+        (Kind::Unfollow, 3),
+        (Kind::Complaint, 2),
+        (Kind::AddToCart, 1),
+    ] {
         events.push(Event::new(kind, AS_OF - ago * DAY, 0.0));
     }
     let tags = shipped_values(events, &scored());
@@ -201,7 +220,15 @@ fn a_customer_without_scores_has_no_predictive_tags() {
 #[test]
 fn unknown_values_empty_the_tag_and_are_no_failure() {
     let none = features(&[(F::orders, 3.0)]);
-    for expression in ["nps_last", "nps_last + 1.0", "nps_last > 5 ? 1 : 2", "-nps_last", "1.0 / nps_last", "null", "churn_risk"] {
+    for expression in [
+        "nps_last",
+        "nps_last + 1.0",
+        "nps_last > 5 ? 1 : 2",
+        "-nps_last",
+        "1.0 / nps_last",
+        "null",
+        "churn_risk",
+    ] {
         let bound = parse(&tag_text("a.b", expression, "")).unwrap().bind(&[]);
         assert_eq!(bound.evaluate(&none, &not_scored(), AS_OF), [], "{expression}");
         assert_eq!(bound.failures(), [], "{expression}");
@@ -213,7 +240,11 @@ fn unknown_values_empty_the_tag_and_are_no_failure() {
     assert_eq!(value_of("orders / 2.0", &none, &scored()), Some(1.5.into()));
     assert_eq!(value_of("orders / 0.0", &none, &scored()), None, "infinite");
     assert_eq!(value_of("[1.0, 5.0].exists(x, x > orders)", &none, &scored()), Some(true.into()));
-    assert_eq!(value_of("[1.0].exists(orders, orders > 2)", &none, &scored()), Some(false.into()), "its own `orders`");
+    assert_eq!(
+        value_of("[1.0].exists(orders, orders > 2)", &none, &scored()),
+        Some(false.into()),
+        "its own `orders`"
+    );
     assert_eq!(value_of("orders > 5 && nps_last > 5", &none, &scored()), Some(false.into()));
     assert_eq!(value_of("orders > 5 ? nps_last : orders", &none, &scored()), Some(3.into()));
     assert_eq!(value_of("(nps_last > 5) == null", &none, &scored()), None);
@@ -252,7 +283,8 @@ fn confidence_and_expiry_come_along() {
 #[test]
 fn an_empty_result_keeps_or_blanks() {
     let keep = |layer: &str| {
-        let text = tag_text("a.b", "nps_last", "when_empty = \"keep\"").replace("\"dynamic\"", &format!("{layer:?}"));
+        let text = tag_text("a.b", "nps_last", "when_empty = \"keep\"")
+            .replace("\"dynamic\"", &format!("{layer:?}"));
         parse(&text).unwrap().bind(&[])
     };
     assert_eq!(keep("dynamic").evaluate(&features(&[]), &not_scored(), AS_OF)[0].value, Value::Null);
@@ -292,28 +324,59 @@ fn errors_name_the_place_and_the_remedy() {
         (good.replace(", en = \"Meaning\"", ""), "missing field `en`", "both languages"),
         (good.replace("\"Tag\"", "\" \""), "tags.toml:5:28: the text is empty", "in this language"),
         (good.replace("layer = \"dynamic\"\n", ""), "missing field `layer`", "a tag needs"),
-        (good.replace("\"dynamic\"", "\"dinamic\""), "tags.toml:3:9: `dinamic` is no layer", "did you mean `dynamic`?"),
-        (good.replace("\"activity\"", "\"x\""), "tags.toml:4:13: `x` is no dimension", "write one of lifecycle"),
+        (
+            good.replace("\"dynamic\"", "\"dinamic\""),
+            "tags.toml:3:9: `dinamic` is no layer",
+            "did you mean `dynamic`?",
+        ),
+        (
+            good.replace("\"activity\"", "\"x\""),
+            "tags.toml:4:13: `x` is no dimension",
+            "write one of lifecycle",
+        ),
         (tag_text("a.b", "orders", "when_empty = \"hide\""), "`hide` is no when_empty", "blank, keep"),
         (tag_text("Level", "orders", ""), "tags.toml:2:8: `Level` is no name", "joined by dots"),
         (tag_text("a.b", "orders >", ""), "tags.toml:7:", "the expression is no CEL"),
-        (tag_text("a.b", "1.0 + recencydays", ""), "tags.toml:7:21: there is no variable `recencydays`", "`recency_days`?"),
+        (
+            tag_text("a.b", "1.0 + recencydays", ""),
+            "tags.toml:7:21: there is no variable `recencydays`",
+            "`recency_days`?",
+        ),
         (tag_text("a.b", "chrun_risk", ""), "no variable `chrun_risk`", "did you mean `churn_risk`?"),
         (tag_text("a.b", "p_return_30", ""), "no variable `p_return_30`", "did you mean `p_return_30d`?"),
         (tag_text("a.b", "favourite_colour_of_hat", ""), "no variable", "features and predictions"),
-        (tag_text("a.b", "sise([1])", ""), "tags.toml:7:15: there is no function `sise`", "did you mean `size`?"),
+        (
+            tag_text("a.b", "sise([1])", ""),
+            "tags.toml:7:15: there is no function `sise`",
+            "did you mean `size`?",
+        ),
         (tag_text("a.b", "orders + 1", ""), "tags.toml:7:15: the expression mixes", "1.0 instead of 1"),
         (tag_text("a.b", "orders > \"many\"", ""), "the expression mixes", "text with text"),
         (tag_text("a.b", "[orders]", ""), "gives a list", "a tag is a text"),
-        (tag_text("a.b", "orders", "confidence = 'nosuch'"), "tags.toml:8:15: there is no variable", "variables"),
-        (tag_text("a.b", "orders", "values = [{ value = [1], labels = { zh = \"一\", en = \"one\" } }]"), "of type array", "true or false"),
+        (
+            tag_text("a.b", "orders", "confidence = 'nosuch'"),
+            "tags.toml:8:15: there is no variable",
+            "variables",
+        ),
+        (
+            tag_text("a.b", "orders", "values = [{ value = [1], labels = { zh = \"一\", en = \"one\" } }]"),
+            "of type array",
+            "true or false",
+        ),
     ];
     for (text, place, hint) in cases {
         let error = refused(&text);
-        assert!(error.contains(place) && error.contains(hint), "{error}\n  lacks `{place}` or `{hint}` for\n{text}");
+        assert!(
+            error.contains(place) && error.contains(hint),
+            "{error}\n  lacks `{place}` or `{hint}` for\n{text}"
+        );
     }
     // Inside a text of several lines the line is counted on.
     let several = good.replace("'orders'", "'''\norders > 1 &&\n  no_such > 2'''");
-    assert!(refused(&several).starts_with("tags.toml:9:3: there is no variable `no_such`"), "{}", refused(&several));
+    assert!(
+        refused(&several).starts_with("tags.toml:9:3: there is no variable `no_such`"),
+        "{}",
+        refused(&several)
+    );
     assert!(parse("").unwrap().tags().is_empty());
 }

@@ -13,7 +13,10 @@ pub const PREDICTIONS: &[(&str, &str)] = &[
     ("p_alive", "probability of not having left for good"),
     ("clv", "expected spend at the model's value horizon, discounted"),
     ("value_at_risk", "what the business stands to lose"),
-    ("days_to_next_order", "days until the next order is expected; null at less than even odds within three years"),
+    (
+        "days_to_next_order",
+        "days until the next order is expected; null at less than even odds within three years",
+    ),
     ("p_return_short", "probability of a purchase within the model's shortest horizon"),
     ("p_return_long", "probability of a purchase within the model's longest horizon"),
     ("first_order_month", "month of the first order, e.g. \"2011-09\""),
@@ -69,7 +72,8 @@ impl Variable {
             "first_order_month" => Variable::FirstOrderMonth,
             _ => {
                 let (prefix, days) = BY_HORIZON.iter().find_map(|p| Some((*p, name.strip_prefix(p)?)))?;
-                let days = days.strip_suffix('d').filter(|days| !days.starts_with(['0', '+']))?.parse().ok()?;
+                let days =
+                    days.strip_suffix('d').filter(|days| !days.starts_with(['0', '+']))?.parse().ok()?;
                 match prefix {
                     "p_return_" => Variable::PReturn(days),
                     "expected_orders_" => Variable::ExpectedOrders(days),
@@ -81,17 +85,19 @@ impl Variable {
 
     /// Every name, with one horizon standing for all, to suggest from.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        SPECS
-            .iter()
-            .map(|spec| spec.name)
-            .chain(PREDICTIONS.iter().map(|(name, _)| *name))
-            .chain(["p_return_30d", "expected_orders_30d", "expected_spend_30d"])
+        SPECS.iter().map(|spec| spec.name).chain(PREDICTIONS.iter().map(|(name, _)| *name)).chain([
+            "p_return_30d",
+            "expected_orders_30d",
+            "expected_spend_30d",
+        ])
     }
 
     /// The horizon that the model must have.
     pub fn horizon(self) -> Option<u32> {
         match self {
-            Variable::PReturn(days) | Variable::ExpectedOrders(days) | Variable::ExpectedSpend(days) => Some(days),
+            Variable::PReturn(days) | Variable::ExpectedOrders(days) | Variable::ExpectedSpend(days) => {
+                Some(days)
+            }
             _ => None,
         }
     }
@@ -145,7 +151,15 @@ mod tests {
             assert!(Variable::named(name).is_some(), "{name}");
         }
         assert_eq!(Variable::named("p_return_7d").and_then(Variable::horizon), Some(7));
-        for wrong in ["p_return_d", "p_return_30", "p_return_-3d", "p_return_+3d", "p_return_030d", "p_return_99999999999d", ""] {
+        for wrong in [
+            "p_return_d",
+            "p_return_30",
+            "p_return_-3d",
+            "p_return_+3d",
+            "p_return_030d",
+            "p_return_99999999999d",
+            "",
+        ] {
             assert_eq!(Variable::named(wrong), None, "{wrong}");
         }
     }

@@ -25,7 +25,8 @@ pub(super) struct Asked {
 impl Asked {
     /// Reads an address and the headers that came with it.
     pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
-        let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map_or_else(|_| Vec::new(), |Query(pairs)| pairs);
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_or_else(|_| Vec::new(), |Query(pairs)| pairs);
         let named = pairs.iter().filter(|(name, _)| name == LANG).find_map(|(_, code)| Lang::from_code(code));
         let wished = || {
             let wishes = headers.get_all(header::ACCEPT_LANGUAGE);

@@ -43,7 +43,8 @@ pub(super) fn icon() -> String {
 pub(super) async fn asset(Path(file): Path<String>) -> Response {
     let nosniff = (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let Some(asset) = [STYLE, ICON].into_iter().find(|asset| asset.file() == file) else {
-        return (StatusCode::NOT_FOUND, [nosniff], "there is no such file; load the page again").into_response();
+        return (StatusCode::NOT_FOUND, [nosniff], "there is no such file; load the page again")
+            .into_response();
     };
     let headers = [
         nosniff,

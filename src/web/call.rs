@@ -203,7 +203,8 @@ fn horizons(model: Option<&ModelInfo>, page: &Page) -> Vec<u32> {
     let first = || page.profiles.iter().find_map(|profile| Scores::read(&profile.prediction));
     let (shortest, churn) = match model {
         Some(model) => (model.horizons.first().copied(), Some(model.churn_horizon)),
-        None => first().map_or((None, None), |scores| (scores.at.first().map(|at| at.days), scores.churn_horizon())),
+        None => first()
+            .map_or((None, None), |scores| (scores.at.first().map(|at| at.days), scores.churn_horizon())),
     };
     let mut horizons: Vec<u32> = shortest.into_iter().chain(churn).collect();
     horizons.dedup();
@@ -212,7 +213,8 @@ fn horizons(model: Option<&ModelInfo>, page: &Page) -> Vec<u32> {
 
 fn figures(w: &'static Words, dates: Dates, model: Option<&ModelInfo>, totals: &Totals) -> Vec<Figure> {
     let figure = |name, value: String, note| Figure { name, value, note };
-    let share = (totals.scored < totals.profiles).then(|| percent(totals.scored as f64 / totals.profiles as f64));
+    let share =
+        (totals.scored < totals.profiles).then(|| percent(totals.scored as f64 / totals.profiles as f64));
     let trained = model.map(|model| fill(w.model_until, &dates.day(&model.as_of)));
     vec![
         figure(w.customers, count(totals.profiles), None),
@@ -248,11 +250,16 @@ fn levels(asked: &Asked, labels: Labels<'_>, totals: &Totals) -> Vec<(Level, u64
 }
 
 fn part(level: &Level, size: u64) -> Part {
-    Part { title: format!("{}: {} ({})", level.label, level.count, level.share), size: size as f64, tone: level.tone }
+    Part {
+        title: format!("{}: {} ({})", level.label, level.count, level.share),
+        size: size as f64,
+        tone: level.tone,
+    }
 }
 
 fn bar_in_words(w: &Words, levels: &[(Level, u64)]) -> String {
-    let shares: Vec<String> = levels.iter().map(|(level, _)| format!("{} {}", level.label, level.share)).collect();
+    let shares: Vec<String> =
+        levels.iter().map(|(level, _)| format!("{} {}", level.label, level.share)).collect();
     format!("{}: {}", w.levels, shares.join(", "))
 }
 
@@ -281,7 +288,11 @@ fn sorts(w: &Words, current: Sort) -> Vec<Pick> {
         Sort::Clv => w.sort_clv,
         Sort::CustomerId => w.sort_customer_id,
     };
-    let pick = |(key, sort): (&str, Sort)| Pick { key: key.into(), label: label(sort).into(), chosen: sort == current };
+    let pick = |(key, sort): (&str, Sort)| Pick {
+        key: key.into(),
+        label: label(sort).into(),
+        chosen: sort == current,
+    };
     SORTS.map(pick).into()
 }
 
@@ -333,7 +344,10 @@ fn row(asked: &Asked, labels: Labels<'_>, dates: Dates, horizons: &[u32], profil
         value_at_risk: scores.value_at_risk.map_or_else(nothing, money),
         clv: scores.clv.map_or_else(nothing, money),
         chances: horizons.iter().map(|days| chance(&scores, *days)).collect(),
-        next_order: scores.next_order_at.as_deref().map_or_else(|| w.not_expected.to_owned(), |at| dates.day(at)),
+        next_order: scores
+            .next_order_at
+            .as_deref()
+            .map_or_else(|| w.not_expected.to_owned(), |at| dates.day(at)),
         reason: scores.reasons.first().map(|reason| line(asked, reason)),
     });
     let cause = profile.prediction.get("not_scored").and_then(serde_json::Value::as_str);

@@ -145,7 +145,10 @@ pub fn weight(value: f64, most: f64) -> Svg {
     let mut pen = Pen(String::new());
     pen.draw(format_args!(r#"<svg class="chart weight" aria-hidden="true" focusable="false"><rect class="track" width="100%" height="100%" rx="3"/>"#));
     let (x, width) = (At(x), At(width));
-    pen.draw(format_args!(r#"<rect class="fill {}" x="{x}%" width="{width}%" height="100%"/>"#, tone.class()));
+    pen.draw(format_args!(
+        r#"<rect class="fill {}" x="{x}%" width="{width}%" height="100%"/>"#,
+        tone.class()
+    ));
     pen.draw(format_args!(r#"<line class="axis" x1="50%" x2="50%" y1="0" y2="100%"/>"#));
     pen.done()
 }
@@ -213,16 +216,28 @@ pub fn time_line(line: &TimeLine<'_>) -> Svg {
     }
     for (day, text) in date_ticks(first, last) {
         let at = At(x(day));
-        pen.draw(format_args!(r#"<line class="tick" x1="{at}%" x2="{at}%" y1="{}" y2="{}"/>"#, At(floor), At(floor + 4.0)));
+        pen.draw(format_args!(
+            r#"<line class="tick" x1="{at}%" x2="{at}%" y1="{}" y2="{}"/>"#,
+            At(floor),
+            At(floor + 4.0)
+        ));
         pen.draw(format_args!(r#"<text class="on-x" x="{at}%" y="{}">{text}</text>"#, At(floor + 17.0)));
     }
     for (row, mark) in line.marks.iter().enumerate() {
         let (place, baseline) = (x(mark.day), MARK_ROW * (row as f64 + 1.0) - 3.0);
         let class = if mark.expected { "mark expected" } else { "mark" };
         let at = At(place);
-        pen.draw(format_args!(r#"<line class="{class}" x1="{at}%" x2="{at}%" y1="{}" y2="{}"/>"#, At(baseline + 3.0), At(floor)));
+        pen.draw(format_args!(
+            r#"<line class="{class}" x1="{at}%" x2="{at}%" y1="{}" y2="{}"/>"#,
+            At(baseline + 3.0),
+            At(floor)
+        ));
         let side = if place > 50.0 { "end" } else { "start" };
-        pen.draw(format_args!(r#"<text class="of-mark {side}" x="{at}%" y="{}">{}</text>"#, At(baseline), Escaped(&mark.label)));
+        pen.draw(format_args!(
+            r#"<text class="of-mark {side}" x="{at}%" y="{}">{}</text>"#,
+            At(baseline),
+            Escaped(&mark.label)
+        ));
     }
     let crowd = if line.stems.len() > 80 { " crowded" } else { "" };
     pen.draw(format_args!(r#"<g class="stems{crowd}">"#));
@@ -274,8 +289,11 @@ fn date_ticks(first: i32, last: i32) -> Vec<(i32, String)> {
         let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
         (day, if step >= 12 { year.to_string() } else { format!("{year}-{month:02}") })
     };
-    let mut named: Vec<(i32, String)> =
-        ticks.filter_map(|month| Some((month, start(month)?))).filter(|(_, day)| (first..=last).contains(day)).map(|(m, d)| named(m, d)).collect();
+    let mut named: Vec<(i32, String)> = ticks
+        .filter_map(|month| Some((month, start(month)?)))
+        .filter(|(_, day)| (first..=last).contains(day))
+        .map(|(m, d)| named(m, d))
+        .collect();
     if named.is_empty() {
         // A span within one month: its ends say where it is.
         named = [first, last].into_iter().map(|day| (day, date_of(day).to_string())).collect();
@@ -325,15 +343,29 @@ pub fn curve(curve: &Curve<'_>) -> Svg {
         At(HEIGHT)
     ));
     let path = monotone_path(&points);
-    pen.draw(format_args!(r#"<path class="under" d="{path}V1000H0Z"/><path class="line" d="{path}"/></svg>"#));
+    pen.draw(format_args!(
+        r#"<path class="under" d="{path}V1000H0Z"/><path class="line" d="{path}"/></svg>"#
+    ));
     for (&(days, share), &(x, _)) in curve.points.iter().zip(points.iter().skip(1)) {
         let (at, level) = (At(x * 100.0), y(share.clamp(0.0, 1.0)));
         let end = if x > 0.9 { " end" } else { "" };
         let (share, days) = ((curve.share)(share), (curve.days)(days));
-        pen.draw(format_args!(r#"<line class="tick" x1="{at}%" x2="{at}%" y1="{}" y2="{}"/>"#, At(floor), At(floor + 4.0)));
-        pen.draw(format_args!(r#"<text class="on-x{end}" x="{at}%" y="{}">{}</text>"#, At(floor + 17.0), Escaped(&days)));
+        pen.draw(format_args!(
+            r#"<line class="tick" x1="{at}%" x2="{at}%" y1="{}" y2="{}"/>"#,
+            At(floor),
+            At(floor + 4.0)
+        ));
+        pen.draw(format_args!(
+            r#"<text class="on-x{end}" x="{at}%" y="{}">{}</text>"#,
+            At(floor + 17.0),
+            Escaped(&days)
+        ));
         pen.draw(format_args!(r#"<circle class="point" cx="{at}%" cy="{}" r="4"/>"#, At(level)));
-        pen.draw(format_args!(r#"<text class="of-point{end}" x="{at}%" y="{}">{}</text>"#, At(level - 9.0), Escaped(&share)));
+        pen.draw(format_args!(
+            r#"<text class="of-point{end}" x="{at}%" y="{}">{}</text>"#,
+            At(level - 9.0),
+            Escaped(&share)
+        ));
     }
     pen.done()
 }
@@ -369,7 +401,8 @@ fn monotone_path(points: &[(f64, f64)]) -> String {
             }
             Some((before, &(x0, y0))) => {
                 let third = (x - x0) / 3.0;
-                let (a, b) = (xy(x0 + third, y0 + tangent(before) * third), xy(x - third, y - tangent(at) * third));
+                let (a, b) =
+                    (xy(x0 + third, y0 + tangent(before) * third), xy(x - third, y - tangent(at) * third));
                 let _ = write!(path, "C{a} {b} {}", xy(x, y));
             }
         }
@@ -428,9 +461,13 @@ mod tests {
     #[test]
     fn an_axis_of_dates_names_a_few_months_or_years() {
         let day = |text: &str| days_of(text.parse().unwrap());
-        let names = |from, to| date_ticks(day(from), day(to)).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+        let names =
+            |from, to| date_ticks(day(from), day(to)).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
         assert_eq!(names("2011-01-15", "2011-04-20"), ["2011-02", "2011-03", "2011-04"]);
-        assert_eq!(names("2010-11-20", "2012-02-01"), ["2011-01", "2011-04", "2011-07", "2011-10", "2012-01"]);
+        assert_eq!(
+            names("2010-11-20", "2012-02-01"),
+            ["2011-01", "2011-04", "2011-07", "2011-10", "2012-01"]
+        );
         assert_eq!(names("2007-03-01", "2011-02-01"), ["2008", "2009", "2010", "2011"]);
         assert_eq!(names("2011-02-03", "2011-02-20"), ["2011-02-03", "2011-02-20"]);
         assert_eq!(names("2011-02-03", "2011-02-03"), ["2011-02-03"]);
@@ -441,7 +478,8 @@ mod tests {
     fn a_curve_passes_its_points_and_never_falls() {
         let path = monotone_path(&[(0.0, 0.0), (0.25, 0.5), (1.0, 0.5)]);
         assert_eq!(path, "M0 1000C83.33 833.33 166.67 500 250 500C500 500 750 500 1000 500");
-        let svg = curve(&Curve { label: "", points: &[], share: &|_| String::new(), days: &|_| String::new() });
+        let svg =
+            curve(&Curve { label: "", points: &[], share: &|_| String::new(), days: &|_| String::new() });
         assert!(svg.to_string().contains("M0 1000"));
     }
 
@@ -449,7 +487,8 @@ mod tests {
     fn a_time_line_of_nothing_or_of_one_day_can_be_drawn() {
         let value = |value: f64| value.to_string();
         for stems in [vec![], vec![Stem { day: 15_000, value: 0.0, title: String::new() }]] {
-            let svg = time_line(&TimeLine { label: "", stems: &stems, marks: &[], value: &value }).to_string();
+            let svg =
+                time_line(&TimeLine { label: "", stems: &stems, marks: &[], value: &value }).to_string();
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         }
     }

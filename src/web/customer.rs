@@ -144,7 +144,8 @@ fn view(web: &Web, asked: &Asked, profile: &Profile, history: &History) -> View 
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
     let scores = Scores::read(&profile.prediction);
     let cause = profile.prediction.get("not_scored").and_then(Value::as_str);
-    let (time_line, time_line_note) = time_line(w, zone.unwrap_or_default(), profile, scores.as_ref(), history);
+    let (time_line, time_line_note) =
+        time_line(w, zone.unwrap_or_default(), profile, scores.as_ref(), history);
     View {
         frame: Frame::new(asked, None, profile.customer_id.clone()),
         id: profile.customer_id.clone(),
@@ -156,7 +157,11 @@ fn view(web: &Web, asked: &Asked, profile: &Profile, history: &History) -> View 
         time_line_note,
         reasons: scores.as_ref().map_or_else(Vec::new, |scores| reasons(asked, scores)),
         expectation: scores.as_ref().map(|scores| expectation(w, dates, &profile.prediction, scores)),
-        attributes: profile.attributes.iter().map(|(name, value)| (name.clone(), labels::key(value))).collect(),
+        attributes: profile
+            .attributes
+            .iter()
+            .map(|(name, value)| (name.clone(), labels::key(value)))
+            .collect(),
         groups: groups(w, dates, labels, profile),
         events: events(w, dates, history),
         event_count: fill(w.events_of, &count(profile.history.events)),
@@ -175,7 +180,12 @@ fn figures(w: &'static Words, dates: Dates, profile: &Profile, scores: Option<&S
             None => (w.not_expected.to_owned(), w.not_expected_help),
         };
         figures.push(figure(w.churn_risk, within, percent(scores.churn_risk), place));
-        figures.push(figure(w.value_at_risk, Some(w.value_at_risk_help.into()), amount(scores.value_at_risk), None));
+        figures.push(figure(
+            w.value_at_risk,
+            Some(w.value_at_risk_help.into()),
+            amount(scores.value_at_risk),
+            None,
+        ));
         figures.push(figure(w.clv, Some(w.clv_help.into()), amount(scores.clv), None));
         figures.push(figure(w.next_order, Some(help.into()), next, None));
         if let Some(p_alive) = scores.p_alive {
@@ -213,13 +223,16 @@ fn expectation(w: &Words, dates: Dates, prediction: &Value, scores: &Scores) -> 
     let as_of = text("as_of").map_or_else(|| NOTHING.to_owned(), |at| dates.day(at));
     let days = |days: u32| fill(w.days, &count(u64::from(days)));
     let label = fill(w.curve, &as_of);
-    let values: Vec<String> = points.iter().map(|(at, share)| format!("{} {}", days(*at), percent(*share))).collect();
+    let values: Vec<String> =
+        points.iter().map(|(at, share)| format!("{} {}", days(*at), percent(*share))).collect();
     let row = |at: &super::scores::Expected| ExpectedRow {
         within: days(at.days),
         chance: percent(at.p_return),
         orders: at.orders.map_or_else(|| NOTHING.into(), |orders| decimal(orders, 1)),
         spend: at.spend.map_or_else(|| NOTHING.into(), money),
-        interval: at.interval.map_or_else(|| NOTHING.into(), |(low, high)| format!("{} – {}", money(low), money(high))),
+        interval: at
+            .interval
+            .map_or_else(|| NOTHING.into(), |(low, high)| format!("{} – {}", money(low), money(high))),
     };
     let model = text("model").map(|model| fill(w.provenance, model));
     let scored_at = text("scored_at").map(|at| fill(w.scored_at, &dates.minute(at)));
@@ -272,7 +285,8 @@ fn time_line(
     let next = scores.and_then(|scores| scores.next_order_at.as_deref()).and_then(day_of);
     let now = as_of.unwrap_or(last).max(last);
     let next = next.filter(|next| next - now <= NEAR_DAYS.max(now - first));
-    let mark = |day: i32, words: &str, expected| Mark { day, label: format!("{words} {}", date(day)), expected };
+    let mark =
+        |day: i32, words: &str, expected| Mark { day, label: format!("{words} {}", date(day)), expected };
     let marks: Vec<Mark> = as_of
         .map(|day| mark(day, w.scored_on, false))
         .into_iter()
@@ -282,7 +296,8 @@ fn time_line(
     let label = format!("{}: {orders}, {} – {}", w.purchases, date(first), date(last));
     let value = |value: f64| if value >= 1.0 { decimal(value, 0) } else { decimal(value, 2) };
     let svg = chart::time_line(&TimeLine { label: &label, stems: &stems, marks: &marks, value: &value });
-    let note = if width == 1 { w.purchases_lead.to_owned() } else { fill(w.purchases_binned, &width.to_string()) };
+    let note =
+        if width == 1 { w.purchases_lead.to_owned() } else { fill(w.purchases_binned, &width.to_string()) };
     (Some(svg), note)
 }
 
@@ -298,7 +313,8 @@ fn groups(w: &'static Words, dates: Dates, labels: Labels<'_>, profile: &Profile
         }
     };
     let group = |(layer, title): (Layer, &'static str)| {
-        let mut tags: Vec<(&String, &StoredTag)> = profile.tags.iter().filter(|(_, tag)| tag.layer == layer).collect();
+        let mut tags: Vec<(&String, &StoredTag)> =
+            profile.tags.iter().filter(|(_, tag)| tag.layer == layer).collect();
         tags.sort_by_key(|(name, _)| labels.place(name));
         TagGroup { name: title, tags: tags.into_iter().map(row).collect() }
     };
@@ -333,7 +349,8 @@ fn events(w: &'static Words, dates: Dates, history: &History) -> Vec<EventRow> {
         category: text(event.category),
         channel: text(event.channel),
     };
-    let mut rows: Vec<EventRow> = history.events().skip(history.len().saturating_sub(EVENTS)).map(row).collect();
+    let mut rows: Vec<EventRow> =
+        history.events().skip(history.len().saturating_sub(EVENTS)).map(row).collect();
     rows.reverse();
     rows
 }

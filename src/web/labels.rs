@@ -69,7 +69,8 @@ impl<'a> Labels<'a> {
 
     /// A value of a tag in words.
     pub fn value(self, tag: &str, value: &Value) -> String {
-        let listed = self.definition(tag).and_then(|found| found.values.iter().find(|one| same(&one.value, value)));
+        let listed =
+            self.definition(tag).and_then(|found| found.values.iter().find(|one| same(&one.value, value)));
         if let Some(listed) = listed {
             return self.text(&listed.labels).to_owned();
         }
@@ -90,7 +91,11 @@ impl<'a> Labels<'a> {
     /// The values that a tag may take, in the catalogue's order.
     pub fn choices(self, tag: &str) -> Vec<Choice> {
         let values = self.definition(tag).map_or(&[][..], |definition| &definition.values);
-        let choice = |value: &Value, label: &str| Choice { key: key(value), label: label.to_owned(), value: value.clone() };
+        let choice = |value: &Value, label: &str| Choice {
+            key: key(value),
+            label: label.to_owned(),
+            value: value.clone(),
+        };
         values.iter().map(|one| choice(&one.value, self.text(&one.labels))).collect()
     }
 
@@ -134,8 +139,14 @@ mod tests {
         assert_eq!(labels.value(CHURN_LEVEL, &"high".into()), "高风险");
         assert_eq!(labels.value(CHURN_LEVEL, &"odd".into()), "odd");
         assert_eq!(labels.value("signal.unfollowed", &true.into()), "是");
-        assert_eq!((labels.name("own.tag"), labels.value("own.tag", &12345.into())), ("own.tag".into(), "12,345".into()));
-        assert_eq!((labels.value("own.tag", &0.131.into()), labels.value("own.tag", &(-3).into())), ("0.13".into(), "−3".into()));
+        assert_eq!(
+            (labels.name("own.tag"), labels.value("own.tag", &12345.into())),
+            ("own.tag".into(), "12,345".into())
+        );
+        assert_eq!(
+            (labels.value("own.tag", &0.131.into()), labels.value("own.tag", &(-3).into())),
+            ("0.13".into(), "−3".into())
+        );
         let keys: Vec<String> = labels.choices(CHURN_LEVEL).into_iter().map(|choice| choice.key).collect();
         assert_eq!(keys, ["high", "medium", "low"]);
         assert!(labels.choices("own.tag").is_empty());

@@ -37,7 +37,14 @@ struct Message {
 impl Message {
     fn new(asked: &Asked, place: Option<Place>, title: &str) -> Self {
         let frame = Frame::new(asked, place, title);
-        Message { frame, paragraphs: Vec::new(), steps: Vec::new(), aside: None, find: false, ways: Vec::new() }
+        Message {
+            frame,
+            paragraphs: Vec::new(),
+            steps: Vec::new(),
+            aside: None,
+            find: false,
+            ways: Vec::new(),
+        }
     }
 }
 

@@ -90,7 +90,11 @@ impl Web {
     ) -> Result<T, Code> {
         let store = self.app.store().clone();
         let code = |problem: Problem| problem.code;
-        self.app.blocking(move || ask(store.as_ref())).await.map_err(code)?.map_err(|error| Problem::from(error).code)
+        self.app
+            .blocking(move || ask(store.as_ref()))
+            .await
+            .map_err(code)?
+            .map_err(|error| Problem::from(error).code)
     }
 
     /// The model at work, if there is one.
@@ -105,7 +109,8 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be written");
-            Problem::new(Code::Internal, "homing failed to write this page; the log has the cause").into_response()
+            Problem::new(Code::Internal, "homing failed to write this page; the log has the cause")
+                .into_response()
         }
     }
 }

@@ -89,7 +89,10 @@ mod tests {
         let scores = Scores::read(&prediction).unwrap();
         assert_eq!(scores.at.iter().map(|at| at.days).collect::<Vec<_>>(), [30, 90, 365]);
         assert_eq!((scores.at[0].interval, scores.at[1].interval), (Some((1.0, 9.0)), None));
-        assert_eq!((scores.p_return(365), scores.p_return(60), scores.churn_horizon()), (Some(0.5), None, Some(90)));
+        assert_eq!(
+            (scores.p_return(365), scores.p_return(60), scores.churn_horizon()),
+            (Some(0.5), None, Some(90))
+        );
         assert_eq!((scores.next_order_at, scores.reasons), (None, vec![]));
         assert_eq!(Scores::read(&serde_json::json!({"not_scored": "no_purchase"})), None);
         assert_eq!(Scores::read(&Value::Null), None);

@@ -13,11 +13,12 @@ use homing_datasets::cli::{Purchases, with_config};
 use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::{Histories, Micros, ReadSummary, read};
 use homing_models::{Alias, Registry};
+use homing_training::Error;
 use homing_training::backtest::{Report, backtest};
 use homing_training::check::Usability;
 use homing_training::fit::{FitOptions, FitSummary, MOST_ROWS, fit};
+use homing_training::labels::short_horizon;
 use homing_training::learn::Task;
-use homing_training::Error;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Learns from purchase history who comes back, when, and what they will be worth.
@@ -55,7 +56,13 @@ struct Fit {
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
     /// Horizons in days.
-    #[arg(long, env = "HOMING_HORIZONS", value_delimiter = ',', default_value = "30,90,365", value_name = "DAYS")]
+    #[arg(
+        long,
+        env = "HOMING_HORIZONS",
+        value_delimiter = ',',
+        default_value = "30,90,365",
+        value_name = "DAYS"
+    )]
     horizons: Vec<u32>,
     /// The horizon of the churn risk in days.
     #[arg(long, env = "HOMING_CHURN_HORIZON", default_value_t = 90, value_name = "DAYS")]
@@ -106,7 +113,13 @@ struct Check {
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
     /// Horizons in days.
-    #[arg(long, env = "HOMING_HORIZONS", value_delimiter = ',', default_value = "30,90,365", value_name = "DAYS")]
+    #[arg(
+        long,
+        env = "HOMING_HORIZONS",
+        value_delimiter = ',',
+        default_value = "30,90,365",
+        value_name = "DAYS"
+    )]
     horizons: Vec<u32>,
 }
 
@@ -134,7 +147,8 @@ pub fn main() -> ExitCode {
 /// Exit codes: 1 failed, 2 wrong use, 3 refused for the data's sake.
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("homing-train: {error:#}");
-    let wrong_use = error.is::<homing_datasets::cli::ConfigError>() || error.is::<homing_datasets::calendar::NoInstant>();
+    let wrong_use =
+        error.is::<homing_datasets::cli::ConfigError>() || error.is::<homing_datasets::calendar::NoInstant>();
     match error.downcast_ref::<Error>() {
         Some(Error::Refused { .. }) => ExitCode::from(3),
         Some(Error::Wish(_)) => ExitCode::from(2),
@@ -151,7 +165,8 @@ struct Steps {
 
 impl Steps {
     fn new() -> Self {
-        let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        let bar =
+            if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}") {
             bar.set_style(style);
         }
@@ -182,7 +197,11 @@ fn instant(common: &Common, text: Option<&String>) -> anyhow::Result<Option<Micr
 fn run_fit(args: &Fit) -> anyhow::Result<()> {
     let as_of = instant(&args.common, args.as_of.as_ref())?;
     if !(0.0..=10.0).contains(&args.discount_rate) {
-        return Err(Error::Wish(format!("--discount-rate {}: give a yearly rate from 0 to 10", args.discount_rate)).into());
+        return Err(Error::Wish(format!(
+            "--discount-rate {}: give a yearly rate from 0 to 10",
+            args.discount_rate
+        ))
+        .into());
     }
     let options = FitOptions {
         as_of,
@@ -202,8 +221,11 @@ fn run_fit(args: &Fit) -> anyhow::Result<()> {
     let path = Registry::at(&args.registry).register(&fitted.bundle, alias)?;
     let seconds = steps.done();
     if args.common.json {
-        let summary =
-            FitSummary { model: fitted.bundle.id(), usability: &fitted.usability, manifest: fitted.bundle.manifest() };
+        let summary = FitSummary {
+            model: fitted.bundle.id(),
+            usability: &fitted.usability,
+            manifest: fitted.bundle.manifest(),
+        };
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
         print!("{}", show::usability(&fitted.usability));
@@ -242,7 +264,7 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
             usability.refuse()?;
             let task = Task {
                 as_of: cutoff,
-                horizons: vec![days],
+                horizons: vec![short_horizon(days), days],
                 churn_horizon: days,
                 zone,
                 seed: args.seed,
@@ -278,7 +300,7 @@ fn scores(reports: &[Report]) -> Table {
         .with("horizon", Column::Whole(rows().map(|(report, _)| Some(i64::from(report.horizon))).collect()))
         .with("customer_id", Column::Text(rows().map(|(_, row)| Some(row.customer_id.clone())).collect()))
         .with("p_buy", number(|row| row.p_return))
-        .with("p_buy_s", number(|row| row.p_return_short))
+        .with("p_buy_s", Column::Number(rows().map(|(_, row)| row.p_return_short).collect()))
         .with("expected_orders", number(|row| row.expected_orders))
         .with("expected_spend", number(|row| row.expected_spend))
         .with("bought", number(|row| f64::from(u8::from(row.label.bought))))

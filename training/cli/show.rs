@@ -38,9 +38,14 @@ pub fn usability(usability: &Usability) -> String {
         usability.first_purchase
     );
     if usability.without_purchase > 0 {
-        let _ = writeln!(text, "  {} customers without a purchase are not scored", usability.without_purchase);
+        let _ =
+            writeln!(text, "  {} customers without a purchase are not scored", usability.without_purchase);
     }
-    let told = if usability.told.is_empty() { "nothing beside time and money".into() } else { usability.told.join(", ") };
+    let told = if usability.told.is_empty() {
+        "nothing beside time and money".into()
+    } else {
+        usability.told.join(", ")
+    };
     let _ = writeln!(text, "  the data tell of: {told}");
     for horizon in &usability.horizons {
         let _ = writeln!(text, "  {} days: {}", horizon.days, horizon.verdict);

@@ -32,10 +32,13 @@ fn forty(store: &dyn Store) {
 
 pub(super) fn pages(store: &dyn Store) {
     forty(store);
-    for (sort, key) in [(Sort::ValueAtRisk, "value_at_risk"), (Sort::ChurnRisk, "churn_risk"), (Sort::Clv, "clv")] {
+    for (sort, key) in
+        [(Sort::ValueAtRisk, "value_at_risk"), (Sort::ChurnRisk, "churn_risk"), (Sort::Clv, "clv")]
+    {
         let all = store.list(&Listing { sort, limit: 1000, ..Listing::default() }).unwrap();
         assert_eq!((all.profiles.len(), &all.next), (40, &None));
-        let keys: Vec<_> = all.profiles.iter().map(|p| (p.prediction[key].as_f64(), p.customer_id.as_str())).collect();
+        let keys: Vec<_> =
+            all.profiles.iter().map(|p| (p.prediction[key].as_f64(), p.customer_id.as_str())).collect();
         let mut expected = keys.clone();
         expected.sort_by(|a, b| {
             let key = |key: Option<f64>| key.unwrap_or(f64::NEG_INFINITY);
@@ -53,7 +56,8 @@ pub(super) fn pages(store: &dyn Store) {
 pub(super) fn filters(store: &dyn Store) {
     forty(store);
     let count = |listing: Listing| walk(store, &Listing { limit: 4, ..listing }).len();
-    let tags = |tags: &[(&str, Value)]| tags.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect::<Vec<_>>();
+    let tags =
+        |tags: &[(&str, Value)]| tags.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect::<Vec<_>>();
     let scored: Vec<Profile> = store
         .list(&Listing { limit: 1000, ..Listing::default() })
         .unwrap()
@@ -89,7 +93,10 @@ pub(super) fn cursors(store: &dyn Store) {
     forty(store);
     let listing = Listing { limit: 5, ..Listing::default() };
     let cursor = store.list(&listing).unwrap().next.unwrap();
-    assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b)), "{cursor} is safe in a URL");
+    assert!(
+        cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b)),
+        "{cursor} is safe in a URL"
+    );
     let with = |cursor: &str| Listing { cursor: Some(cursor.to_owned()), ..listing.clone() };
     // Another page size is still the same listing.
     assert_eq!(store.list(&Listing { limit: 9, ..with(&cursor) }).unwrap().profiles.len(), 9);

@@ -144,7 +144,8 @@ fn unknown(store: &dyn Store) {
 }
 
 fn first_purchase(store: &dyn Store) {
-    let intake = take(store, &[incoming("e1", "c", buy(day(1), 40.0)), incoming("e2", "c", buy(day(1) + 1, 80.0))]);
+    let intake =
+        take(store, &[incoming("e1", "c", buy(day(1), 40.0)), incoming("e2", "c", buy(day(1) + 1, 80.0))]);
     assert_eq!(intake.fates, [Fate::Accepted, Fate::Accepted]);
     let expected = json!({"activity.events": 2, "churn.level": "low", "value.big": true});
     assert_eq!(intake.changed.len(), 1);
@@ -213,7 +214,8 @@ fn arrival_order(store: &dyn Store) {
 fn not_scored(store: &dyn Store) {
     take(store, &[incoming("e1", "c", Event::new(Kind::Visit, day(1), 0.0))]);
     assert_eq!(get(store, "c").prediction["not_scored"], "no_purchase");
-    let summary = batch(store, vec![row("d", vec![buy(day(1), 0.0)]), row("e", vec![buy(day(1), 1.0)])], day(2));
+    let summary =
+        batch(store, vec![row("d", vec![buy(day(1), 0.0)]), row("e", vec![buy(day(1), 1.0)])], day(2));
     assert_eq!(summary.not_scored, [("no_purchase".to_owned(), 1)].into());
     assert_eq!(get(store, "d").history, HistorySummary { events: 1, ..HistorySummary::default() });
     // Then they buy.
@@ -228,7 +230,8 @@ fn changed_tags(store: &dyn Store) {
     batch(store, vec![row("c", vec![])], day(61));
     assert_eq!(tag_value(store, "c", "churn.level"), "high");
     // The level falls, the count of events grows, `value.big` stays: its provenance moves all the same.
-    let intake = take(store, &[incoming("e3", "c", buy(day(62), 1.0)), incoming("e0", "b", buy(day(3), 1.0))]);
+    let intake =
+        take(store, &[incoming("e3", "c", buy(day(62), 1.0)), incoming("e0", "b", buy(day(3), 1.0))]);
     let ids: Vec<_> = intake.changed.iter().map(|c| c.customer_id.as_str()).collect();
     assert_eq!(ids, ["b", "c"]);
     let expected = json!({"activity.events": 2, "churn.level": "low"});
@@ -307,7 +310,8 @@ fn late_event(store: &dyn Store) {
 }
 
 fn batch_again(store: &dyn Store) {
-    let rows: Vec<_> = (0..50).map(|n| row(&format!("c{n:02}"), vec![buy(day(n), 10.0 * n as f64)])).collect();
+    let rows: Vec<_> =
+        (0..50).map(|n| row(&format!("c{n:02}"), vec![buy(day(n), 10.0 * n as f64)])).collect();
     let first = batch(store, rows.clone(), day(60));
     assert_eq!((first.customers, first.inserted, first.updated, first.unchanged), (50, 50, 0, 0));
     assert_eq!(first.tags_changed, 49 * 3 + 1);
@@ -372,7 +376,8 @@ fn newer_score_comes(store: &dyn Store) {
 }
 
 fn large_batch(store: &dyn Store) {
-    let mut rows: Vec<_> = (0..5_100).map(|n| row(&format!("c{n:05}"), vec![buy(day(n % 40), 1.0)])).collect();
+    let mut rows: Vec<_> =
+        (0..5_100).map(|n| row(&format!("c{n:05}"), vec![buy(day(n % 40), 1.0)])).collect();
     rows.insert(1, row("c00000", vec![buy(day(2), 3.0)]));
     let seen = std::sync::Mutex::new(Vec::new());
     let progress = |n: u64| seen.lock().unwrap().push(n);
@@ -386,8 +391,26 @@ fn large_batch(store: &dyn Store) {
 
 fn weird_ids(store: &dyn Store) {
     let ids = [
-        "", " ", "a", "A", "a ", "a\u{0}b", "a\u{0}c", "客户一", "é", "e\u{301}", "\u{10FFFF}", "🎁", "'; DROP TABLE profiles",
-        "%", "_", "\n", "1", "01", "1.0", "a/b?c=d&e#f",
+        "",
+        " ",
+        "a",
+        "A",
+        "a ",
+        "a\u{0}b",
+        "a\u{0}c",
+        "客户一",
+        "é",
+        "e\u{301}",
+        "\u{10FFFF}",
+        "🎁",
+        "'; DROP TABLE profiles",
+        "%",
+        "_",
+        "\n",
+        "1",
+        "01",
+        "1.0",
+        "a/b?c=d&e#f",
     ];
     for (n, id) in ids.iter().enumerate() {
         take(store, &[incoming(&format!("e\u{0}{id}"), id, buy(day(1), n as f64 + 1.0))]);
@@ -407,7 +430,8 @@ fn weird_ids(store: &dyn Store) {
 fn panic_rolls_back(store: &dyn Store) {
     take(store, &[incoming("e1", "c", buy(day(1), 40.0))]);
     let before = get(store, "c");
-    let broken = |_: &str, _: &History, _: Micros| -> Scored { panic!("a scorer that fails, as the test wants") };
+    let broken =
+        |_: &str, _: &History, _: Micros| -> Scored { panic!("a scorer that fails, as the test wants") };
     let events = [incoming("e2", "c", buy(day(2), 1.0))];
     let attempt = std::panic::AssertUnwindSafe(|| store.take_in(&events, Micros::MIN, &broken));
     assert!(std::panic::catch_unwind(attempt).is_err());

@@ -65,7 +65,8 @@ fn write_chunk(
                 }
                 if revision(connection, draft)? != draft.place.map(|(_, revision)| revision) {
                     // Someone wrote to this customer since it was read.
-                    *draft = self::draft(planner, row, rows::load(connection, names, &row.customer_id)?, as_of)?;
+                    *draft =
+                        self::draft(planner, row, rows::load(connection, names, &row.customer_id)?, as_of)?;
                 }
                 rows::write(connection, names, &draft.customer_id, draft.place, &draft.plan)?;
             }
@@ -80,7 +81,12 @@ fn write_chunk(
     Ok(())
 }
 
-fn draft(planner: &Planner<'_>, row: &BatchRow, stored: Option<Stored>, as_of: Micros) -> Result<Draft, Error> {
+fn draft(
+    planner: &Planner<'_>,
+    row: &BatchRow,
+    stored: Option<Stored>,
+    as_of: Micros,
+) -> Result<Draft, Error> {
     let held = stored.as_ref().map(|stored| &stored.held);
     let plan = planner.plan(&row.customer_id, held, Addition::Merge(&row.history), as_of)?;
     let place = stored.as_ref().map(|stored| (stored.profile, stored.revision));

@@ -170,7 +170,8 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
             ));
         }
     }
-    for (column, (from, to)) in [("churn_risk", listing.churn_risk), ("value_at_risk", listing.value_at_risk)] {
+    for (column, (from, to)) in [("churn_risk", listing.churn_risk), ("value_at_risk", listing.value_at_risk)]
+    {
         if let Some(from) = from {
             let from = query.value(from);
             query.and(format_args!("p.{column} >= {from}"));
@@ -281,7 +282,9 @@ fn read_cursor(cursor: &str, listing: &Listing) -> Option<Position> {
 fn mark(listing: &Listing) -> [u8; 8] {
     let sort = [1, listing.sort as u8];
     let edge = |edge: Option<f64>| edge.map_or([0xff; 8], |value| value.to_bits().to_le_bytes());
-    let edges = [listing.churn_risk.0, listing.churn_risk.1, listing.value_at_risk.0, listing.value_at_risk.1].map(edge);
+    let edges =
+        [listing.churn_risk.0, listing.churn_risk.1, listing.value_at_risk.0, listing.value_at_risk.1]
+            .map(edge);
     let values: Vec<String> = listing.tags.iter().map(|(_, value)| value_text(value)).collect();
     let mut parts: Vec<&[u8]> = vec![&sort, listing.id_prefix.as_deref().unwrap_or_default().as_bytes()];
     parts.extend(edges.iter().map(<[u8; 8]>::as_slice));
@@ -312,7 +315,8 @@ mod tests {
             let query = compose(listing, &tags, stretch, 10);
             let plan = store.read(|connection, _| {
                 let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.text))?;
-                let steps = statement.query_map(params_from_iter(query.values), |row| row.get::<_, String>(3))?;
+                let steps =
+                    statement.query_map(params_from_iter(query.values), |row| row.get::<_, String>(3))?;
                 Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
             });
             plan.unwrap()
@@ -331,12 +335,18 @@ mod tests {
                 Stretch::Tied(None, Some("c")),
             ] {
                 let plan = plan(&listing, &stretch);
-                assert!(plan.starts_with(&format!("SEARCH p USING INDEX {index} (")) && !plan.contains(';'), "{plan}");
+                assert!(
+                    plan.starts_with(&format!("SEARCH p USING INDEX {index} (")) && !plan.contains(';'),
+                    "{plan}"
+                );
             }
         }
         let listing = Listing { sort: Sort::CustomerId, ..Listing::default() };
         let after = plan(&listing, &Stretch::ById(Some("c")));
-        assert!(after.starts_with("SEARCH p USING INDEX sqlite_autoindex_profiles_1 (") && !after.contains(';'), "{after}");
+        assert!(
+            after.starts_with("SEARCH p USING INDEX sqlite_autoindex_profiles_1 (") && !after.contains(';'),
+            "{after}"
+        );
         let all = plan(&listing, &Stretch::ById(None));
         assert_eq!(all, "SCAN p USING INDEX sqlite_autoindex_profiles_1");
     }

@@ -207,7 +207,9 @@ impl Store for SqliteStore {
             let detail = "the file is gone".to_owned();
             return Err(Error::Database { store: self.place.clone(), detail });
         }
-        self.read(|connection, _| Ok(connection.query_row("SELECT count(*) FROM settings", [], |_| Ok(()))?))?;
+        self.read(
+            |connection, _| Ok(connection.query_row("SELECT count(*) FROM settings", [], |_| Ok(()))?),
+        )?;
         // A transaction that takes the right to write, and leaves it.
         self.write(|_, _| Ok(()))
     }

@@ -44,7 +44,12 @@ impl ProfileRow {
     }
 
     /// The profile with its tags.
-    pub fn finish(self, connection: &Connection, names: &mut TagNames, store: &SqliteStore) -> Inner<Profile> {
+    pub fn finish(
+        self,
+        connection: &Connection,
+        names: &mut TagNames,
+        store: &SqliteStore,
+    ) -> Inner<Profile> {
         let damaged = |detail: String| {
             let (store, customer_id) = (store.place.clone(), self.customer_id.clone());
             Fault::Known(Error::Damaged { store, customer_id, detail })
@@ -116,5 +121,11 @@ pub(super) fn totals(connection: &Connection, names: &mut TagNames) -> Inner<Tot
             Ok((label, row.get::<_, i64>(1)?.unsigned_abs()))
         })?
         .collect::<Result<_, _>>()?;
-    Ok(Totals { profiles, scored, value_at_risk, churn_levels, data_until: Clock::Happened.read(connection)? })
+    Ok(Totals {
+        profiles,
+        scored,
+        value_at_risk,
+        churn_levels,
+        data_until: Clock::Happened.read(connection)?,
+    })
 }

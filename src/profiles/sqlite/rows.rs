@@ -21,7 +21,11 @@ pub(super) struct Stored {
 // statement with a join anew each time its parameters are bound, which costs more than the join.
 
 /// Reads what the store holds of a customer.
-pub(super) fn load(connection: &Connection, names: &mut TagNames, customer_id: &str) -> Inner<Option<Stored>> {
+pub(super) fn load(
+    connection: &Connection,
+    names: &mut TagNames,
+    customer_id: &str,
+) -> Inner<Option<Stored>> {
     let mut statement = connection.prepare_cached(
         "SELECT profile, revision, as_of, scored_at, model, prediction FROM profiles WHERE customer_id = ?1",
     )?;

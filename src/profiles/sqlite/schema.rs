@@ -134,7 +134,9 @@ pub(super) fn explain_unopened(path: &Path, store: &str) -> Error {
         return database("this is a folder; name a file in it".to_owned());
     }
     match std::fs::OpenOptions::new().append(true).open(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => refused(&e, store).unwrap_or_else(|| database(e.to_string())),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            refused(&e, store).unwrap_or_else(|| database(e.to_string()))
+        }
         // The file can be written or is not there yet: then it is its folder that cannot be.
         _ => Error::ReadOnly(store.to_owned()),
     }

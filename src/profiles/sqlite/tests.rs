@@ -62,7 +62,10 @@ fn what_was_acknowledged_is_there_after_reopening() {
     for folder in [folder, copy] {
         let store = open(&folder);
         assert_eq!(store.profile("c").unwrap(), before);
-        assert_eq!(store.take_in(&[incoming("e1", "c", buy(DAY, 4.0))], 0, &score).unwrap().fates, [Fate::Duplicate]);
+        assert_eq!(
+            store.take_in(&[incoming("e1", "c", buy(DAY, 4.0))], 0, &score).unwrap().fates,
+            [Fate::Duplicate]
+        );
     }
 }
 
@@ -71,7 +74,9 @@ fn acknowledged_writes_are_synced() {
     let folder = folder();
     let store = open(&folder);
     let writer = super::locked(&store.writer);
-    let pragma = |name: &str| writer.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
+    let pragma = |name: &str| {
+        writer.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap()
+    };
     assert_eq!(pragma("synchronous"), 2i64.into());
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
 }
@@ -94,7 +99,10 @@ fn a_store_that_another_process_holds_is_locked_and_still_readable() {
     assert_eq!(store.profile("c").unwrap().unwrap().history.events, 1);
     other.execute_batch("COMMIT").unwrap();
     store.ready().unwrap();
-    assert_eq!(store.take_in(&[incoming("e2", "c", buy(DAY, 4.0))], 0, &score).unwrap().fates, [Fate::Accepted]);
+    assert_eq!(
+        store.take_in(&[incoming("e2", "c", buy(DAY, 4.0))], 0, &score).unwrap().fates,
+        [Fate::Accepted]
+    );
 }
 
 #[test]
@@ -200,7 +208,8 @@ fn a_newer_schema_is_refused_and_left_alone() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = SqliteStore::open(&path, Zone::default()).err().unwrap();
     assert!(matches!(error, Error::TooNew { found: 99, .. }), "{error}");
-    let version = Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    let version =
+        Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
     assert_eq!(version.unwrap(), 99);
 }
 
@@ -230,22 +239,33 @@ fn a_damaged_history_is_named_and_nothing_is_written_over_it() {
         .unwrap();
     let damaged = |result: Result<(), Error>| {
         let error = message(result);
-        assert!(error.contains("damaged data for customer `c`") && error.contains("restore it from a backup"), "{error}");
+        assert!(
+            error.contains("damaged data for customer `c`") && error.contains("restore it from a backup"),
+            "{error}"
+        );
     };
     damaged(store.history("c").map(drop));
-    damaged(store.take_in(&[incoming("e0", "d", buy(DAY, 1.0)), incoming("e1", "c", buy(DAY, 1.0))], 0, &score).map(drop));
+    damaged(
+        store
+            .take_in(&[incoming("e0", "d", buy(DAY, 1.0)), incoming("e1", "c", buy(DAY, 1.0))], 0, &score)
+            .map(drop),
+    );
     let rows = vec![row("c", vec![buy(DAY, 4.0)])];
     damaged(store.write_batch(&mut rows.into_iter(), 2 * DAY, &score, &|_| ()).map(drop));
     // The profile and other customers can still be read; of the failed intake nothing stayed.
     assert_eq!(store.profile("c").unwrap().unwrap().history.events, 1);
     assert_eq!(store.history("d").unwrap().unwrap().len(), 1);
-    assert_eq!(store.take_in(&[incoming("e0", "d", buy(DAY, 1.0))], 0, &score).unwrap().fates, [Fate::Accepted]);
+    assert_eq!(
+        store.take_in(&[incoming("e0", "d", buy(DAY, 1.0))], 0, &score).unwrap().fates,
+        [Fate::Accepted]
+    );
 }
 
 #[test]
 fn an_unchanged_batch_does_not_touch_the_file() {
     let folder = folder();
-    let rows = || (0..100).map(|n| row(&format!("c{n:02}"), vec![buy(n * DAY, 5.0)])).collect::<Vec<BatchRow>>();
+    let rows =
+        || (0..100).map(|n| row(&format!("c{n:02}"), vec![buy(n * DAY, 5.0)])).collect::<Vec<BatchRow>>();
     let store = open(&folder);
     batch(&store, rows(), 200 * DAY);
     drop(store);

@@ -6,11 +6,42 @@ use super::*;
 async fn the_base_and_its_customers_are_told_in_both_languages() {
     let site = Site::new();
     let en = site.get("/").await.ok();
-    has(&en, &["<html lang=\"en\">", "<h1>Who to call</h1>", "Value at risk, all customers", "shop@1a2b3c4d5e6f", "Buys in 30 d", "Buys in 90 d"]);
-    has(&en, &["76 days of silence", "Churn risk", "Decline", "Super", "trained on data until 2011-09-09", "2011-09-09"]);
+    has(
+        &en,
+        &[
+            "<html lang=\"en\">",
+            "<h1>Who to call</h1>",
+            "Value at risk, all customers",
+            "shop@1a2b3c4d5e6f",
+            "Buys in 30 d",
+            "Buys in 90 d",
+        ],
+    );
+    has(
+        &en,
+        &[
+            "76 days of silence",
+            "Churn risk",
+            "Decline",
+            "Super",
+            "trained on data until 2011-09-09",
+            "2011-09-09",
+        ],
+    );
     has(&en, &["50 customers on this page", "lang=\"zh-CN\" hreflang=\"zh-CN\""]);
     let zh = site.get("/?lang=zh").await.ok();
-    has(&zh, &["<html lang=\"zh-CN\">", "<h1>回访名单</h1>", "预计流失损失合计", "30 天内复购", "已 76 天未购买", "衰退期", "超级会员"]);
+    has(
+        &zh,
+        &[
+            "<html lang=\"zh-CN\">",
+            "<h1>回访名单</h1>",
+            "预计流失损失合计",
+            "30 天内复购",
+            "已 76 天未购买",
+            "衰退期",
+            "超级会员",
+        ],
+    );
     for page in [en, zh] {
         // The customer with the most at stake comes first: 0.87 × 20,000.
         let first = page.split("<tr role=\"row\">").nth(2).unwrap();
@@ -43,7 +74,15 @@ async fn filters_order_and_search_go_to_the_store_and_stay_in_every_link() {
         ..Listing::default()
     };
     assert_eq!(site.store.listings.lock().unwrap().last(), Some(&expected));
-    has(&page, &["<option value=\"low\" selected>低风险</option>", "<option value=\"clv\" selected>", "value=\"M\"", "aria-sort=\"descending\""]);
+    has(
+        &page,
+        &[
+            "<option value=\"low\" selected>低风险</option>",
+            "<option value=\"clv\" selected>",
+            "value=\"M\"",
+            "aria-sort=\"descending\"",
+        ],
+    );
     has(&page, &["<input type=\"hidden\" name=\"lang\" value=\"zh\">"]);
     assert_eq!(href(&page, "流失风险"), "/?lang=zh&churn.level=low&tier.member=regular&id=M&sort=churn_risk");
     assert_eq!(href(&page, "English"), "/?lang=en&churn.level=low&tier.member=regular&sort=clv&id=M&page=9");
@@ -58,7 +97,11 @@ async fn pages_follow_one_another_with_the_filters_kept() {
     let mut seen = Vec::new();
     loop {
         let page = site.get(&uri).await.ok();
-        seen.extend(page.split("role=\"rowheader\"><a href=\"").skip(1).map(|row| row.split('"').next().unwrap().to_owned()));
+        seen.extend(
+            page.split("role=\"rowheader\"><a href=\"")
+                .skip(1)
+                .map(|row| row.split('"').next().unwrap().to_owned()),
+        );
         if !page.contains("Next page") {
             assert_eq!(href(&page, "First page"), "/?lang=en&sort=customer_id");
             break;
@@ -95,7 +138,15 @@ async fn a_customer_without_scores_stands_in_the_list_with_the_cause() {
 async fn an_empty_store_says_what_to_do_next() {
     let empty = || FakeStore::default();
     let nothing = Site::with(empty(), None).get("/").await.ok();
-    has(&nothing, &["There are no customers yet", "homing-train fit", "homing score --purchases purchases.csv --profiles", "homing demo"]);
+    has(
+        &nothing,
+        &[
+            "There are no customers yet",
+            "homing-train fit",
+            "homing score --purchases purchases.csv --profiles",
+            "homing demo",
+        ],
+    );
     let model = Site::with(empty(), Some(engine())).get("/?lang=zh").await.ok();
     has(&model, &["还没有顾客档案", "shop@1a2b3c4d5e6f", "homing score", "homing demo"]);
     assert!(!model.contains("homing-train fit"));
@@ -109,7 +160,8 @@ async fn without_a_model_the_stored_scores_are_shown_with_a_note() {
 
 #[tokio::test]
 async fn a_cursor_of_another_list_leads_back_to_the_first_page() {
-    let page = Site::new().get("/?churn.level=high&cursor=invented&lang=en").await.page(StatusCode::BAD_REQUEST);
+    let page =
+        Site::new().get("/?churn.level=high&cursor=invented&lang=en").await.page(StatusCode::BAD_REQUEST);
     has(&page, &["This page of the list is gone"]);
     assert_eq!(href(&page, "First page"), "/?lang=en&churn.level=high");
 }

@@ -9,13 +9,58 @@ async fn a_customer_is_told_in_both_languages() {
     let en = site.get(&uri).await.ok();
     has(&en, &["&#60;script&#62;alert(&#34;1/2&#34;)&#60;/script&#62;", "<html lang=\"en\">"]);
     // Scores with interval and provenance; the scores were computed eight hours after midnight in Shanghai.
-    has(&en, &["87%", "percentile 87 of 100", "17,400", "5,000", "1,000 – 12,000", "Scored by shop@1a2b3c4d5e6f", "as of 2011-09-09", "computed 2011-09-10 07:59"]);
+    has(
+        &en,
+        &[
+            "87%",
+            "percentile 87 of 100",
+            "17,400",
+            "5,000",
+            "1,000 – 12,000",
+            "Scored by shop@1a2b3c4d5e6f",
+            "as of 2011-09-09",
+            "computed 2011-09-10 07:59",
+        ],
+    );
     has(&en, &["76 days of silence", "raises the risk, strong", "lowers the risk, medium"]);
     // Tags by layer with labels; text from data is escaped.
-    has(&en, &["Predictive: what is expected", "Churn risk</dt><dd>High", "87% sure", "until 2011-10-09", "Signal: rhythm broken</dt><dd>Yes", "&#60;b&#62;bold&#60;/b&#62;"]);
-    has(&en, &["scored 2011-09-09", "class=\"stems\"", "class=\"under\"", "13%", "stage 3 formula 900 g", "Product viewed"]);
+    has(
+        &en,
+        &[
+            "Predictive: what is expected",
+            "Churn risk</dt><dd>High",
+            "87% sure",
+            "until 2011-10-09",
+            "Signal: rhythm broken</dt><dd>Yes",
+            "&#60;b&#62;bold&#60;/b&#62;",
+        ],
+    );
+    has(
+        &en,
+        &[
+            "scored 2011-09-09",
+            "class=\"stems\"",
+            "class=\"under\"",
+            "13%",
+            "stage 3 formula 900 g",
+            "Product viewed",
+        ],
+    );
     let zh = site.get(&format!("{uri}?lang=zh")).await.ok();
-    has(&zh, &["<html lang=\"zh-CN\">", "百分位 87 / 100", "推高风险，影响大", "已 76 天未购买", "预测标签：预计会怎样", "流失风险等级</dt><dd>高风险", "置信度 87%", "浏览商品", "80% 区间"]);
+    has(
+        &zh,
+        &[
+            "<html lang=\"zh-CN\">",
+            "百分位 87 / 100",
+            "推高风险，影响大",
+            "已 76 天未购买",
+            "预测标签：预计会怎样",
+            "流失风险等级</dt><dd>高风险",
+            "置信度 87%",
+            "浏览商品",
+            "80% 区间",
+        ],
+    );
     assert_eq!(href(&zh, "← 回访名单"), "/?lang=zh");
     assert_eq!(href(&zh, "English"), format!("{uri}?lang=en"));
 }
@@ -41,7 +86,8 @@ async fn a_customer_without_purchases_has_a_page_without_drawings() {
 #[tokio::test]
 async fn many_order_days_are_drawn_as_fewer_stems() {
     let sample = Sample { id: "daily".into(), risk: 0.1, clv: 9000.0, orders: 1500, gap_days: 1 };
-    let store = FakeStore { held: BTreeMap::from([("daily".into(), sample.profile())]), ..FakeStore::default() };
+    let store =
+        FakeStore { held: BTreeMap::from([("daily".into(), sample.profile())]), ..FakeStore::default() };
     let page = Site::with(store, Some(engine())).get("/customers/daily").await.ok();
     let stems = page.matches("<g><title>").count();
     assert!((100..=401).contains(&stems), "{stems}");

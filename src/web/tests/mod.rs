@@ -78,7 +78,10 @@ impl Store for FakeStore {
         self.enter()?;
         self.listings.lock().unwrap().push(listing.clone());
         let tagged = |profile: &Profile| {
-            listing.tags.iter().all(|(name, value)| profile.tags.get(name).is_some_and(|tag| tag.value == *value))
+            listing
+                .tags
+                .iter()
+                .all(|(name, value)| profile.tags.get(name).is_some_and(|tag| tag.value == *value))
         };
         let prefix = listing.id_prefix.clone().unwrap_or_default();
         let all = self.held.values().map(|(profile, _)| profile.clone());
@@ -160,9 +163,21 @@ impl Sample {
         let first = history.first_instant().map(|at| zone().format(at));
         let last = history.last_instant().map(|at| zone().format(at));
         let spend: f64 = history.events().filter(Event::is_purchase).map(|event| event.amount).sum();
-        let level = if self.risk > 0.6 { "high" } else if self.risk > 0.4 { "medium" } else { "low" };
+        let level = if self.risk > 0.6 {
+            "high"
+        } else if self.risk > 0.4 {
+            "medium"
+        } else {
+            "low"
+        };
         let stage = if self.risk > 0.6 { "decline" } else { "maturity" };
-        let tier = if self.clv > 5000.0 { "super" } else if self.risk > 0.5 { "dormant" } else { "regular" };
+        let tier = if self.clv > 5000.0 {
+            "super"
+        } else if self.risk > 0.5 {
+            "dormant"
+        } else {
+            "regular"
+        };
         let mut tags = BTreeMap::new();
         let mut tag = |name: &str, layer, value: Value, confidence: Option<f64>, days: Option<i64>| {
             let tag = StoredTag {
@@ -204,9 +219,7 @@ impl Sample {
     }
 
     fn prediction(&self) -> Value {
-        let reason = |code: &str, en: &str, zh: &str, contribution: f64, importance: &str| {
-            json!({"code": code, "text": {"zh": zh, "en": en}, "value": 3.0, "contribution": contribution, "importance": importance})
-        };
+        let reason = |code: &str, en: &str, zh: &str, contribution: f64, importance: &str| json!({"code": code, "text": {"zh": zh, "en": en}, "value": 3.0, "contribution": contribution, "importance": importance});
         let (p, clv) = (1.0 - self.risk, self.clv);
         json!({
             "churn_risk": self.risk,
@@ -235,8 +248,10 @@ impl Sample {
         let mut at = as_of() - (self.gap_days as f64 * 3.0 * self.risk) as i64 * DAY;
         let mut events = Vec::new();
         for n in 0..i64::from(self.orders) {
-            let mut event = Event::new(Kind::Purchase, at - (n % 9) * DAY / 24, 60.0 + ((n * 7919) % 211) as f64 * 1.7);
-            event.product = Some(["stage 3 formula 900 g", "nappies L 46", "wet wipes 80 × 6"][n as usize % 3].into());
+            let mut event =
+                Event::new(Kind::Purchase, at - (n % 9) * DAY / 24, 60.0 + ((n * 7919) % 211) as f64 * 1.7);
+            event.product =
+                Some(["stage 3 formula 900 g", "nappies L 46", "wet wipes 80 × 6"][n as usize % 3].into());
             event.category = Some(["formula", "nappies", "care"][n as usize % 3].into());
             event.channel = Some(if n % 4 == 0 { "web shop" } else { "till" }.into());
             event.quantity = (n % 3 + 1) as f32;
@@ -313,7 +328,11 @@ impl Site {
     async fn send(&self, request: Request<Body>) -> Reply {
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
     }
 }
 
@@ -335,11 +354,28 @@ impl Reply {
         assert_eq!(self.status, status, "{}", self.text);
         assert_eq!(self.header("content-type"), "text/html; charset=utf-8");
         let policy = self.header("content-security-policy");
-        for part in ["default-src 'none'", "style-src 'self'", "img-src 'self' data:", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ] {
             assert!(policy.split("; ").any(|one| one == part), "{part}: {policy}");
         }
         let page = self.text;
-        for (part, times) in [("<nav", 1), ("<h1", 1), ("<main", 1), ("</html>", 1), ("<script", 0), (" style=", 0), ("<style", 0), ("://", 0), ("NaN", 0)] {
+        for (part, times) in [
+            ("<nav", 1),
+            ("<h1", 1),
+            ("<main", 1),
+            ("</html>", 1),
+            ("<script", 0),
+            (" style=", 0),
+            ("<style", 0),
+            ("://", 0),
+            ("NaN", 0),
+        ] {
             assert_eq!(page.matches(part).count(), times, "{part}: {page}");
         }
         let heads = page.matches("<th ").count() + page.matches("<th>").count();
@@ -368,7 +404,15 @@ fn has(page: &str, texts: &[&str]) {
 /// The `href` of the link with this text.
 #[track_caller]
 fn href(page: &str, text: &str) -> String {
-    let before = page.split(&format!(">{text}</a>")).next().filter(|before| before.len() < page.len()).unwrap();
+    let before =
+        page.split(&format!(">{text}</a>")).next().filter(|before| before.len() < page.len()).unwrap();
     let tag = &before[before.rfind("<a ").unwrap()..];
-    tag.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")
+    tag.split("href=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .replace("&#38;", "&")
+        .replace("&amp;", "&")
 }
