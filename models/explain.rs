@@ -131,6 +131,11 @@ fn words(cause: Cause, worse: bool, customer: &Customer<'_>) -> (&'static str, T
             format!("购买次数较少：累计 {orders} 次"),
             format!("buys rarely: {orders} orders in all"),
         ),
+        (Cause::Frequency, false) if get(F::orders) < 4.0 => text(
+            "came_back_before",
+            format!("曾经复购：累计 {orders} 次"),
+            format!("has come back before: {orders} orders in all"),
+        ),
         (Cause::Frequency, false) => text(
             "buys_often",
             format!("购买频繁：累计 {orders} 次"),

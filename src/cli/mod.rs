@@ -6,6 +6,7 @@ mod progress;
 mod score;
 mod serve;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -135,7 +136,10 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("homing: {error:#}");
-    let wrong_use = error.is::<WrongUse>() || error.is::<ConfigError>() || error.is::<NoInstant>();
+    let wrong_use = error.is::<WrongUse>()
+        || error.is::<ConfigError>()
+        || error.is::<NoInstant>()
+        || matches!(error.downcast_ref(), Some(crate::profiles::Error::UnknownPlace(_)));
     #[cfg(feature = "training")]
     if let Some(homing_training::Error::Refused { .. }) = error.downcast_ref() {
         return ExitCode::from(3);
@@ -147,7 +151,10 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 fn logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HOMING_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,homing=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for people: a log file gets none.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // Setting a logger fails only when there is one already.
     let _ = match std::env::var("HOMING_LOG_FORMAT").as_deref() {
         Ok("json") => builder.json().try_init(),

@@ -141,8 +141,12 @@ impl Planner<'_> {
         }
         compare_tags(held, &scored, &mut plan);
         let same_score = match held {
-            None => false,
-            Some(held) => self.prediction(&scored, held.scored_at)? == held.prediction,
+            Some(held)
+                if held.as_of == scored.provenance.as_of && *held.model == *scored.provenance.model =>
+            {
+                self.prediction(&scored, held.scored_at)? == held.prediction
+            }
+            _ => false,
         };
         if !same_score || !plan.set.is_empty() || !plan.remove.is_empty() {
             plan.score = Some(NewScore {

@@ -84,6 +84,8 @@ struct Figure {
     name: &'static str,
     value: String,
     note: Option<String>,
+    /// Whether the value is a name rather than a number.
+    named: bool,
 }
 
 /// One level of the base.
@@ -212,7 +214,7 @@ fn horizons(model: Option<&ModelInfo>, page: &Page) -> Vec<u32> {
 }
 
 fn figures(w: &'static Words, dates: Dates, model: Option<&ModelInfo>, totals: &Totals) -> Vec<Figure> {
-    let figure = |name, value: String, note| Figure { name, value, note };
+    let figure = |name, value: String, note| Figure { name, value, note, named: name == w.model };
     let share =
         (totals.scored < totals.profiles).then(|| percent(totals.scored as f64 / totals.profiles as f64));
     let trained = model.map(|model| fill(w.model_until, &dates.day(&model.as_of)));

@@ -100,7 +100,7 @@ pub fn meter(share: f64, tone: Tone) -> Svg {
     let mut pen = Pen(String::new());
     pen.draw(format_args!(r#"<svg class="chart meter" aria-hidden="true" focusable="false"><rect class="track" width="100%" height="100%" rx="3"/>"#));
     let width = At(share.clamp(0.0, 1.0) * 100.0);
-    pen.draw(format_args!(r#"<rect class="fill {}" width="{width}%" height="100%" rx="3"/>"#, tone.class()));
+    pen.draw(format_args!(r#"<rect class="{}" width="{width}%" height="100%" rx="3"/>"#, tone.class()));
     pen.done()
 }
 
@@ -146,7 +146,7 @@ pub fn weight(value: f64, most: f64) -> Svg {
     pen.draw(format_args!(r#"<svg class="chart weight" aria-hidden="true" focusable="false"><rect class="track" width="100%" height="100%" rx="3"/>"#));
     let (x, width) = (At(x), At(width));
     pen.draw(format_args!(
-        r#"<rect class="fill {}" x="{x}%" width="{width}%" height="100%"/>"#,
+        r#"<rect class="{}" x="{x}%" width="{width}%" height="100%"/>"#,
         tone.class()
     ));
     pen.draw(format_args!(r#"<line class="axis" x1="50%" x2="50%" y1="0" y2="100%"/>"#));
@@ -223,21 +223,18 @@ pub fn time_line(line: &TimeLine<'_>) -> Svg {
         ));
         pen.draw(format_args!(r#"<text class="on-x" x="{at}%" y="{}">{text}</text>"#, At(floor + 17.0)));
     }
+    // The first mark has the lowest label, so that no line crosses the label of another.
+    let baseline = |row: usize| MARK_ROW * (line.marks.len() - row) as f64 - 3.0;
     for (row, mark) in line.marks.iter().enumerate() {
-        let (place, baseline) = (x(mark.day), MARK_ROW * (row as f64 + 1.0) - 3.0);
+        let (at, from) = (At(x(mark.day)), At(baseline(row) + 3.0));
         let class = if mark.expected { "mark expected" } else { "mark" };
-        let at = At(place);
-        pen.draw(format_args!(
-            r#"<line class="{class}" x1="{at}%" x2="{at}%" y1="{}" y2="{}"/>"#,
-            At(baseline + 3.0),
-            At(floor)
-        ));
+        pen.draw(format_args!(r#"<line class="{class}" x1="{at}%" x2="{at}%" y1="{from}" y2="{}"/>"#, At(floor)));
+    }
+    for (row, mark) in line.marks.iter().enumerate() {
+        let (place, label) = (x(mark.day), Escaped(&mark.label));
         let side = if place > 50.0 { "end" } else { "start" };
-        pen.draw(format_args!(
-            r#"<text class="of-mark {side}" x="{at}%" y="{}">{}</text>"#,
-            At(baseline),
-            Escaped(&mark.label)
-        ));
+        let (at, y) = (At(place), At(baseline(row)));
+        pen.draw(format_args!(r#"<text class="of-mark {side}" x="{at}%" y="{y}">{label}</text>"#));
     }
     let crowd = if line.stems.len() > 80 { " crowded" } else { "" };
     pen.draw(format_args!(r#"<g class="stems{crowd}">"#));
@@ -434,7 +431,7 @@ mod tests {
 
     #[test]
     fn bars_stay_inside_their_track_whatever_they_are_given() {
-        assert!(meter(0.314, Tone::High).to_string().contains(r#"class="fill tone-high" width="31.4%""#));
+        assert!(meter(0.314, Tone::High).to_string().contains(r#"class="tone-high" width="31.4%""#));
         assert!(meter(7.0, Tone::High).to_string().contains(r#"tone-high" width="100%""#));
         assert!(meter(f64::NAN, Tone::High).to_string().contains(r#"tone-high" width="0%""#));
         assert!(weight(-1.0, 2.0).to_string().contains(r#"tone-low" x="25%" width="25%""#));

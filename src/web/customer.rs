@@ -294,7 +294,7 @@ fn time_line(
         .collect();
     let orders = format!("{} {}", count(profile.history.orders), w.orders);
     let label = format!("{}: {orders}, {} – {}", w.purchases, date(first), date(last));
-    let value = |value: f64| if value >= 1.0 { decimal(value, 0) } else { decimal(value, 2) };
+    let value = |value: f64| decimal(value, if value.fract() == 0.0 { 0 } else { 2 });
     let svg = chart::time_line(&TimeLine { label: &label, stems: &stems, marks: &marks, value: &value });
     let note =
         if width == 1 { w.purchases_lead.to_owned() } else { fill(w.purchases_binned, &width.to_string()) };

@@ -132,7 +132,7 @@ words! {
     value_at_risk_help: "Churn risk × lifetime value", "流失风险 × 未来价值";
     clv: "Lifetime value", "未来价值";
     clv_help: "Spend expected over the coming year, discounted", "预计未来一年的消费额（折现）";
-    p_return: "Buys in {} d", "{} 天内复购";
+    p_return: "Buys in {}\u{a0}d", "{} 天内复购";
     p_return_help: "Probability of a purchase within {} days", "{} 天内再次购买的概率";
     next_order: "Next order", "预计下次购买";
     next_order_help: "By then the customer has ordered again with even odds", "到这一天，再次下单的可能性达到一半";
@@ -165,7 +165,7 @@ words! {
     low: "weak", "影响小";
     outlook: "What to expect", "复购预测";
     curve: "Probability of a purchase by days from {}", "自 {} 起各天数内再次购买的概率";
-    days: "{} d", "{} 天";
+    days: "{}\u{a0}d", "{} 天";
     horizon: "Within", "期限";
     chance: "Buys again", "复购概率";
     expected_orders: "Orders", "预计订单";

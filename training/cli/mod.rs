@@ -71,7 +71,13 @@ struct Fit {
     #[arg(long, env = "HOMING_VALUE_HORIZON", default_value_t = 365, value_name = "DAYS")]
     value_horizon: u32,
     /// Yearly rate at which the lifetime value is discounted.
-    #[arg(long, env = "HOMING_DISCOUNT_RATE", default_value_t = 0.1, value_name = "RATE")]
+    #[arg(
+        long,
+        env = "HOMING_DISCOUNT_RATE",
+        default_value_t = 0.1,
+        value_name = "RATE",
+        allow_negative_numbers = true
+    )]
     discount_rate: f64,
     /// Where models are kept.
     #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR")]
@@ -253,7 +259,7 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
         return Err(Error::Wish(format!("--horizons {days}: give 1 to 3650 days")).into());
     }
     if let Some(out) = &args.out {
-        Format::of(out)?;
+        Format::of(out).map_err(|error| Error::Wish(error.to_string()))?;
     }
     let (histories, _) = load(&args.common)?;
     let steps = Steps::new();

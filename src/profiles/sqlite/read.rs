@@ -58,21 +58,21 @@ impl ProfileRow {
             serde_json::from_str::<Value>(text).map_err(|e| damaged(format!("{what}: {e}")))
         };
         let instant = |at: Micros| store.zone.format(at);
+        // Nearly every tag comes from the profile's own score: its instants are written out once.
+        let (as_of, scored_at) = (instant(self.origin.as_of), instant(self.origin.scored_at));
         let mut tags = BTreeMap::new();
         for HeldTag { name, value, layer, confidence, expires_after, origin } in
             rows::tags(connection, names, self.profile)?
         {
             let value = json(&value, &name)?;
-            let origin = origin.as_ref().unwrap_or(&self.origin);
-            let tag = StoredTag {
-                value,
-                layer,
-                confidence,
-                model: origin.model.clone(),
-                as_of: instant(origin.as_of),
-                scored_at: instant(origin.scored_at),
-                expires_at: expires_after.map(|after| instant(origin.as_of + after)),
+            let (as_of, scored_at) = match &origin {
+                None => (as_of.clone(), scored_at.clone()),
+                Some(origin) => (instant(origin.as_of), instant(origin.scored_at)),
             };
+            let origin = origin.as_ref().unwrap_or(&self.origin);
+            let expires_at = expires_after.map(|after| instant(origin.as_of + after));
+            let model = origin.model.clone();
+            let tag = StoredTag { value, layer, confidence, model, as_of, scored_at, expires_at };
             tags.insert(name, tag);
         }
         Ok(Profile {

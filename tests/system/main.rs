@@ -1,0 +1,10 @@
+//! homing as its users meet it: the two binaries, real purchases, files, HTTP, and what can go wrong.
+
+#[cfg(test)]
+mod crm_backend;
+#[cfg(test)]
+mod data_scientist;
+#[cfg(test)]
+mod nightly_batch;
+#[cfg(test)]
+mod support;
