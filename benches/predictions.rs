@@ -29,10 +29,16 @@ fn body() -> String {
     let events: Vec<String> = (0..30)
         .map(|i| {
             let at = calendar::date_of(9900 + 11 * i);
-            format!(r#"{{"occurred_at":"{at}T10:30:00Z","kind":"purchase","amount":{}.5,"product_id":"p{i}"}}"#, 10 + i)
+            format!(
+                r#"{{"occurred_at":"{at}T10:30:00Z","kind":"purchase","amount":{}.5,"product_id":"p{i}"}}"#,
+                10 + i
+            )
         })
         .collect();
-    format!(r#"{{"as_of":"1998-06-30","customers":[{{"customer_id":"c1","events":[{}]}}]}}"#, events.join(","))
+    format!(
+        r#"{{"as_of":"1998-06-30","customers":[{{"customer_id":"c1","events":[{}]}}]}}"#,
+        events.join(",")
+    )
 }
 
 struct Client {
@@ -66,7 +72,9 @@ impl Client {
             }
             let length = head
                 .lines()
-                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok())
+                .find_map(|line| {
+                    line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
+                })
                 .ok_or("a reply without a length")?;
             if rest.len() >= length {
                 return Ok(started.elapsed().as_secs_f64() * 1e6);
@@ -94,7 +102,8 @@ fn main() -> Result<(), Failure> {
     let mut a = Client::connect(ours.local_addr()?, "/v1/predictions", &body)?;
     let mut b = Client::connect(echo.local_addr()?, "/", &body)?;
     runtime.spawn(api::serve(ours, api::router(app), std::future::pending()));
-    let bare = axum::Router::new().route("/", post(|Json(value): Json<serde_json::Value>| async { Json(value) }));
+    let bare =
+        axum::Router::new().route("/", post(|Json(value): Json<serde_json::Value>| async { Json(value) }));
     runtime.spawn(api::serve(echo, bare, std::future::pending()));
     let (mut scored, mut echoed) = (Vec::new(), Vec::new());
     for round in 0..WARM_UP + ROUNDS {

@@ -100,8 +100,9 @@ mod tests {
     #[test]
     fn too_steep_scores_are_flattened() {
         let z: Vec<f64> = (0..20_000).map(|i| (f64::from(i % 200) - 100.0) / 10.0).collect();
-        let y: Vec<bool> =
-            (0..20_000u32).map(|i| sigmoid(0.5 * z[i as usize] - 1.0) > (f64::from(i / 200) + 0.5) / 100.0).collect();
+        let y: Vec<bool> = (0..20_000u32)
+            .map(|i| sigmoid(0.5 * z[i as usize] - 1.0) > (f64::from(i / 200) + 0.5) / 100.0)
+            .collect();
         let (a, b) = platt(&z, &y, 0.0);
         assert!((a + 1.0).abs() < 0.05 && (b - 0.5).abs() < 0.02, "{a} {b}");
     }

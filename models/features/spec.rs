@@ -220,6 +220,6 @@ mod tests {
             assert_eq!(index_of(spec.name), Some(at), "{}", spec.name);
         }
         assert_eq!(F::nps_last as usize, COUNT - 1);
-        assert!(COUNT >= 60);
+        assert_eq!(COUNT, 100);
     }
 }

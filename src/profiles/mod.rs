@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 mod conformance;
 mod plan;
-#[cfg(test)]
-mod scratch;
 pub mod sqlite;
 
 /// Opens the profile store at a place (`sqlite:PATH`), making it where there is none yet. `zone` is the

@@ -105,6 +105,6 @@ pub fn to_profiles(
     scored_at: Micros,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<BatchSummary, Error> {
-    let mut rows = histories.into_iter().map(|(id, history)| BatchRow { customer_id: id.into(), history });
+    let mut rows = histories.into_iter().map(|(customer_id, history)| BatchRow { customer_id, history });
     store.write_batch(&mut rows, as_of, &|id, history, at| engine.score(id, history, at, scored_at), progress)
 }

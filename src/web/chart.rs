@@ -145,10 +145,7 @@ pub fn weight(value: f64, most: f64) -> Svg {
     let mut pen = Pen(String::new());
     pen.draw(format_args!(r#"<svg class="chart weight" aria-hidden="true" focusable="false"><rect class="track" width="100%" height="100%" rx="3"/>"#));
     let (x, width) = (At(x), At(width));
-    pen.draw(format_args!(
-        r#"<rect class="{}" x="{x}%" width="{width}%" height="100%"/>"#,
-        tone.class()
-    ));
+    pen.draw(format_args!(r#"<rect class="{}" x="{x}%" width="{width}%" height="100%"/>"#, tone.class()));
     pen.draw(format_args!(r#"<line class="axis" x1="50%" x2="50%" y1="0" y2="100%"/>"#));
     pen.done()
 }
@@ -228,7 +225,10 @@ pub fn time_line(line: &TimeLine<'_>) -> Svg {
     for (row, mark) in line.marks.iter().enumerate() {
         let (at, from) = (At(x(mark.day)), At(baseline(row) + 3.0));
         let class = if mark.expected { "mark expected" } else { "mark" };
-        pen.draw(format_args!(r#"<line class="{class}" x1="{at}%" x2="{at}%" y1="{from}" y2="{}"/>"#, At(floor)));
+        pen.draw(format_args!(
+            r#"<line class="{class}" x1="{at}%" x2="{at}%" y1="{from}" y2="{}"/>"#,
+            At(floor)
+        ));
     }
     for (row, mark) in line.marks.iter().enumerate() {
         let (place, label) = (x(mark.day), Escaped(&mark.label));

@@ -43,7 +43,7 @@ pub(super) fn percent(share: f64) -> String {
     match share {
         share if !share.is_finite() => NOTHING.to_owned(),
         share if share > 0.0 && share < 0.005 => "<1%".to_owned(),
-        share if share < 1.0 && share >= 0.995 => ">99%".to_owned(),
+        share if (0.995..1.0).contains(&share) => ">99%".to_owned(),
         share => format!("{}%", decimal((share * 100.0).round(), 0)),
     }
 }

@@ -217,7 +217,7 @@ fn what_a_caller_does_wrong_is_told_in_a_problem_document() {
     server.get("/v1/nothing").is_problem(404, "not_found", &[]);
     for route in ["/v1/predictions", "/v1/events"] {
         let url = format!("{}{route}", server.url);
-        for text in ["", "{", "{\"as_of\" \"1997-12-31\"}", "purchases"] {
+        for text in ["", "{", "{\"", "purchases"] {
             let answer = post(&client(), &url, text.as_bytes()).unwrap();
             answer.is_problem(400, "malformed_json", &["JSON"]);
         }

@@ -257,7 +257,7 @@ fn write_cursor(listing: &Listing, key: Option<f64>, customer_id: &str) -> Strin
 
 fn read_cursor(cursor: &str, listing: &Listing) -> Option<Position> {
     let digits = cursor.as_bytes();
-    if digits.len() % 2 != 0 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     let bytes: Vec<u8> = digits

@@ -78,7 +78,11 @@ const MIGRATIONS: &[&str] = &[
 
 /// Makes sure that the file is ours and has the present schema. A foreign or newer file is left as it is.
 pub(super) fn prepare(connection: &mut Connection, store: &str) -> Inner<()> {
-    let (ours, version) = identify(connection, store)?;
+    // In a transaction, so that it sees one state: read one by one while another process makes the tables, the
+    // signs of our own file would look like those of a foreign one.
+    let look = connection.transaction()?;
+    let (ours, version) = identify(&look, store)?;
+    look.finish()?;
     if ours && version == known() {
         return Ok(());
     }

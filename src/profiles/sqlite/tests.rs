@@ -215,18 +215,21 @@ fn a_newer_schema_is_refused_and_left_alone() {
 
 #[test]
 fn many_may_open_a_new_store_at_once() {
-    let folder = folder();
-    std::thread::scope(|scope| {
-        for n in 0..8 {
-            let folder = &folder;
-            scope.spawn(move || {
-                let store = open(folder);
-                let (event, customer) = (format!("e{n}"), format!("c{n}"));
-                store.take_in(&[incoming(&event, &customer, buy(DAY, 1.0))], 0, &score).unwrap();
-            });
-        }
-    });
-    assert_eq!(open(&folder).totals().unwrap().profiles, 8);
+    // Twenty rounds: who comes between whose reads is a matter of luck.
+    for _ in 0..20 {
+        let folder = folder();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let folder = &folder;
+                scope.spawn(move || {
+                    let store = open(folder);
+                    let (event, customer) = (format!("e{n}"), format!("c{n}"));
+                    store.take_in(&[incoming(&event, &customer, buy(DAY, 1.0))], 0, &score).unwrap();
+                });
+            }
+        });
+        assert_eq!(open(&folder).totals().unwrap().profiles, 8);
+    }
 }
 
 #[test]

@@ -155,7 +155,10 @@ async fn an_empty_store_says_what_to_do_next() {
 #[tokio::test]
 async fn without_a_model_the_stored_scores_are_shown_with_a_note() {
     let page = Site::with(sample_store(), None).get("/").await.ok();
-    has(&page, &["No model is loaded", "Buys in 30\u{a0}d", "Buys in 90\u{a0}d", "17,400", "76 days of silence"]);
+    has(
+        &page,
+        &["No model is loaded", "Buys in 30\u{a0}d", "Buys in 90\u{a0}d", "17,400", "76 days of silence"],
+    );
 }
 
 #[tokio::test]
