@@ -5,10 +5,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{
     BatchRow, BatchSummary, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals, plan,
@@ -26,6 +26,8 @@ mod tests;
 
 /// How long a write waits for another process to let go of the file.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Pause between two attempts to set a file up that others are setting up.
+const RETRY: Duration = Duration::from_millis(5);
 /// Read connections that are kept open for the next reader.
 const IDLE_READERS: usize = 8;
 /// Prepared statements that a connection keeps.
@@ -145,14 +147,35 @@ fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<Connection
     }
     // A profile's row takes some 2 kB: on pages of 4 kB half the file would be empty. A file that exists keeps its own.
     connection.pragma_update(None, "page_size", 8_192)?;
-    schema::prepare(&mut connection, place)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let deadline = Instant::now() + patience;
+    while let Err(fault) = schema::prepare(&mut connection, place).and_then(|()| log_ahead(&connection)) {
+        if !is_busy(&fault) || Instant::now() >= deadline {
+            return Err(fault);
+        }
+        std::thread::sleep(RETRY);
+    }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -65_536)?;
     connection.pragma_update(None, "wal_autocheckpoint", 8_192)?;
     connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+/// Turns the write-ahead log on, or finds it on. While others open the same new file SQLite refuses this at once,
+/// without the wait that it grants to reads and writes.
+fn log_ahead(connection: &Connection) -> Inner<()> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+    Err(Fault::Sql(rusqlite::Error::SqliteFailure(busy, None)))
+}
+
+fn is_busy(fault: &Fault) -> bool {
+    let Fault::Sql(error) = fault else { return false };
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 fn open_reader(path: &Path, patience: Duration) -> Inner<Reader> {

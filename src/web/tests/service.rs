@@ -108,11 +108,3 @@ async fn the_api_keeps_its_routes_and_its_answer_to_unknown_paths() {
     site.app.set_engine(None);
     assert_eq!(site.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
-
-/// Serves the sample until it is stopped: `cargo test --lib web::tests::service::look -- --ignored`.
-#[tokio::test]
-#[ignore = "serves the sample pages for a look, on 127.0.0.1:8099"]
-async fn look() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8099").await.unwrap();
-    axum::serve(listener, Site::new().router).await.unwrap();
-}
