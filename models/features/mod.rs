@@ -1,7 +1,7 @@
 //! Features: what a history looks like as of an instant, in numbers.
 //!
 //! One function, [`compute`], makes them for training, for the nightly batch and for the service; so they
-//! cannot drift apart. It reads a [`View`], which has no way to see past its instant.
+//! cannot drift apart. It reads a [`homing_datasets::View`], which has no way to see past its instant.
 //!
 //! Days are local calendar days of the business. "Order" means a calendar day with a purchase. Windows such as
 //! `_30d` hold the last 30 days, today included. A feature that the data cannot tell is NaN.

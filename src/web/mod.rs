@@ -1,8 +1,8 @@
 //! The pages: what people look at, rendered on the server and shipped in the binary.
 //!
-//! [`router`] makes the routes. A handler reads what was [`asked`], asks the store on a thread that may block,
+//! [`router`] makes the routes. A handler reads what was `asked`, asks the store on a thread that may block,
 //! turns the answer into a view (plain texts and numbers, already formatted), and a template in `templates/`
-//! writes it out. Every text of homing's own stands in [`words`], every drawing comes from [`chart`].
+//! writes it out. Every text of homing's own stands in `words`, every drawing comes from [`chart`].
 //!
 //! Templates escape all that they are given, save [`chart::Svg`]. A strict content security policy goes with
 //! every page, so there is no script and no style outside the one style sheet.
