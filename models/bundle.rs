@@ -232,9 +232,8 @@ impl Bundle {
         for part in &self.horizons {
             let days = part.returns.days;
             let p = curve.at(f64::from(days));
-            let if_returned = part.value.if_returned(customer, lifetime, &self.lifetime.money);
-            let low = part.value.spend_quantile(0.1, p, if_returned.spend);
-            let high = part.value.spend_quantile(0.9, p, if_returned.spend);
+            let if_returned = part.value.if_returned(customer, lifetime, &self.lifetime.money, p);
+            let (low, high) = part.value.spend_interval(p, if_returned.spend);
             // What is expected within a longer time is at least what is expected within a shorter one.
             let before = at.last().copied();
             let floor =
@@ -366,9 +365,9 @@ impl Bundle {
 
     fn boosters(&self) -> impl Iterator<Item = &Booster> {
         self.horizons.iter().flat_map(|part| {
-            let members = part.returns.members.as_ref();
-            let trees = members.map(|m| [&m.tree, &m.tree_over_lifetime]);
-            trees.into_iter().flatten().chain(&part.value.orders).chain(&part.value.spend)
+            let tree = part.returns.members.as_ref().map(|members| &members.tree);
+            let value = &part.value;
+            tree.into_iter().chain(&value.orders).chain(&value.spend).chain(&value.direct)
         })
     }
 }

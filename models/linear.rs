@@ -46,12 +46,14 @@ impl Evened {
 
 impl Linear {
     /// Fits a matrix (rows × features) to outcomes, with an L2 penalty as if each coefficient had been seen
-    /// at 0 with strength `l2`.
+    /// at 0 with strength `l2`. Rows of one `group` (numbers from 0; snapshots) share a level of their own, which
+    /// is left out of the margin: what moves all of them together teaches the coefficients nothing.
     ///
     /// # Errors
     /// [`Error`] when all outcomes are alike or the solver fails.
-    pub fn fit(x: ArrayView2<'_, f32>, bought: &[bool], l2: f64) -> Result<Linear, Error> {
-        let rows = x.nrows();
+    pub fn fit(x: ArrayView2<'_, f32>, groups: &[u32], bought: &[bool], l2: f64) -> Result<Linear, Error> {
+        let (rows, features) = x.dim();
+        let levels = groups.iter().max().map_or(0, |&most| most as usize + 1);
         if bought.iter().all(|&b| b) || bought.iter().all(|&b| !b) {
             return Err(Error::OneClass(rows));
         }
@@ -72,16 +74,20 @@ impl Linear {
                 Evened { mean, scale: if variance > 1e-8 { variance.sqrt() } else { 1e12 } }
             })
             .collect();
-        let matrix = Array2::from_shape_fn(x.dim(), |(i, j)| evened[j].of(x[(i, j)]));
+        let matrix =
+            Array2::from_shape_fn((rows, features + levels), |(i, j)| match j.checked_sub(features) {
+                None => evened[j].of(x[(i, j)]),
+                Some(group) => f64::from(u8::from(groups.get(i).is_some_and(|&g| g as usize == group))),
+            });
         let targets = Array1::from_iter(bought.iter().copied());
         let fitted = LogisticRegression::default()
             .alpha(l2)
-            .max_iterations(60)
+            .max_iterations(100)
             .gradient_tolerance(1e-3)
             .fit(&Dataset::new(matrix, targets))?;
         // linfa calls one of the two classes "positive" by its own rule.
         let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
-        let coefficients = fitted.params().iter().map(|c| c * sign).collect();
+        let coefficients = fitted.params().iter().take(features).map(|c| c * sign).collect();
         Ok(Linear { evened, coefficients, intercept: fitted.intercept() * sign })
     }
 
@@ -116,7 +122,7 @@ mod tests {
             );
             let p = |i: usize| sigmoid(shift + 3.0 * (unit(i, 0) - 0.5));
             let bought: Vec<bool> = (0..20_000).map(|i| unit(i, 9) < p(i)).collect();
-            let linear = Linear::fit(x.view(), &bought, 1.0).unwrap();
+            let linear = Linear::fit(x.view(), &[], &bought, 1.0).unwrap();
             let mean =
                 (0..20_000).map(|i| sigmoid(linear.margin(&x.row(i).to_vec()))).sum::<f64>() / 20_000.0;
             let share = bought.iter().filter(|&&b| b).count() as f64 / 20_000.0;
@@ -125,6 +131,6 @@ mod tests {
             assert!(linear.margin(&[f32::NAN, f32::NAN, 7.0]).is_finite());
         }
         let x = Array2::<f32>::zeros((10, 3));
-        assert!(matches!(Linear::fit(x.view(), &[true; 10], 1.0), Err(Error::OneClass(10))));
+        assert!(matches!(Linear::fit(x.view(), &[], &[true; 10], 1.0), Err(Error::OneClass(10))));
     }
 }

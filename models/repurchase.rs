@@ -1,7 +1,6 @@
 //! Repurchase: the probability to come back within each horizon, and when.
 //!
-//! Unlike members vote in log-odds: trees, trees that start from a lifetime model, a linear model, and the
-//! lifetime model itself. They order customers; the level is set apart from them (see `training`).
+//! Unlike members vote in log-odds: trees, a linear model, and the lifetime model. They order customers; the level is set apart from them (see `training`).
 
 use homing_datasets::{DAY, Micros};
 use serde::{Deserialize, Serialize};
@@ -25,6 +24,9 @@ pub struct ReturnModel {
     pub slope: f64,
     /// Level added to them.
     pub level: f64,
+    /// How uncertain the level is: the standard deviation of its forecast error, in log-odds.
+    #[serde(default)]
+    pub level_sd: f64,
 }
 
 /// The members that learn from features, with their weights; what is left to 1 is the lifetime model's.
@@ -32,27 +34,24 @@ pub struct ReturnModel {
 pub struct Members {
     /// Trees over features; their margin leaves out the level.
     pub tree: Booster,
-    /// Trees that start from the lifetime model's log-odds.
-    pub tree_over_lifetime: Booster,
     /// The linear model.
     pub linear: Linear,
     /// Weight of each, in this order.
-    pub weights: [f64; 3],
+    pub weights: [f64; 2],
 }
 
 impl Members {
     /// The common log-odds of a row of features, where `lifetime` are those of the lifetime model.
     #[must_use]
     pub fn vote(&self, row: &[f32], lifetime: f64) -> f64 {
-        let margins = [self.tree.margin(row), self.tree_over_lifetime.margin(row), self.linear.margin(row)];
-        self.weigh(margins, lifetime)
+        self.weigh([self.tree.margin(row), self.linear.margin(row)], lifetime)
     }
 
-    /// The common log-odds of what the members said: margins of tree, tree over lifetime and linear model.
+    /// The common log-odds of what the members said: margins of tree and linear model.
     #[must_use]
-    pub fn weigh(&self, margins: [f64; 3], lifetime: f64) -> f64 {
-        let ([tree, over, linear], [t, o, l]) = (self.weights, margins);
-        tree * t + over * (o + lifetime) + linear * l + (1.0 - tree - over - linear) * lifetime
+    pub fn weigh(&self, margins: [f64; 2], lifetime: f64) -> f64 {
+        let ([tree, linear], [t, l]) = (self.weights, margins);
+        tree * t + linear * l + (1.0 - tree - linear) * lifetime
     }
 }
 
@@ -79,24 +78,30 @@ impl ReturnModel {
     /// The probability of a purchase within the horizon.
     #[must_use]
     pub fn probability(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> f64 {
-        sigmoid(self.level + self.unlevelled(customer, lifetime))
+        self.levelled(self.unlevelled(customer, lifetime))
+    }
+
+    /// The probability that goes with log-odds of [`ReturnModel::unlevelled`], averaged over what the level may
+    /// turn out to be (MacKay 1992, "The Evidence Framework Applied to Classification Networks", eq. 10).
+    #[must_use]
+    pub fn levelled(&self, unlevelled: f64) -> f64 {
+        let spread = 1.0 + std::f64::consts::FRAC_PI_8 * self.level_sd * self.level_sd;
+        sigmoid((self.level + unlevelled) / spread.sqrt())
     }
 }
 
 /// The members of a horizon made ready to be explained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReturnExplainer {
-    /// The two tree members.
-    trees: Option<(Explainer, Explainer)>,
+    /// The tree member.
+    tree: Option<Explainer>,
 }
 
 impl ReturnExplainer {
     /// Makes a model ready.
     #[must_use]
     pub fn of(model: &ReturnModel) -> Self {
-        let trees =
-            model.members.as_ref().map(|m| (Explainer::of(&m.tree), Explainer::of(&m.tree_over_lifetime)));
-        ReturnExplainer { trees }
+        ReturnExplainer { tree: model.members.as_ref().map(|members| Explainer::of(&members.tree)) }
     }
 
     /// Adds what each feature contributes to the log-odds of coming back by `model` (the one it was made of)
@@ -118,13 +123,12 @@ impl ReturnExplainer {
         };
         let (own, fresh) = (log_odds(now), log_odds(fresh));
         let weight = match &model.members {
-            Some(members) => model.slope * (1.0 - members.weights[0] - members.weights[2]),
+            Some(members) => model.slope * (1.0 - members.weights[0] - members.weights[1]),
             None => model.slope,
         };
-        if let (Some(members), Some((tree, over))) = (&model.members, &self.trees) {
-            let [tree_weight, over_weight, linear_weight] = members.weights;
+        if let (Some(members), Some(tree)) = (&model.members, &self.tree) {
+            let [tree_weight, linear_weight] = members.weights;
             tree.explain(&customer.row, model.slope * tree_weight, out);
-            over.explain(&customer.row, model.slope * over_weight, out);
             members.linear.explain(&customer.row, model.slope * linear_weight, out);
         }
         LifetimeShare { frequency: weight * (fresh - typical), silence: weight * (own - fresh) }

@@ -21,6 +21,12 @@ pub struct ValueModel {
     pub orders: Option<Booster>,
     /// Corrects the spend (log).
     pub spend: Option<Booster>,
+    /// Spend of everyone, come back or not (log of mean spends).
+    #[serde(default)]
+    pub direct: Option<Booster>,
+    /// Level added to the log of what `direct` says, so that both views of the base have one total.
+    #[serde(default)]
+    pub direct_level: f64,
     /// Level added to the log of the orders beyond the first.
     pub orders_level: f64,
     /// Level added to the log of the spend.
@@ -47,20 +53,39 @@ pub fn lifetime_extra_orders(lifetime: &Lifetime, recency: Recency, days: u32) -
     (orders / p.max(1e-9) - 1.0).clamp(1e-3, days)
 }
 
+/// How many times more orders the lifetime model expects within `days` than within `learned`.
+#[must_use]
+pub fn bridge_orders(lifetime: &Lifetime, recency: Recency, learned: u32, days: u32) -> f64 {
+    if learned == days {
+        return 1.0;
+    }
+    let within = |days: u32| lifetime.expected_orders(recency, f64::from(days)).max(1e-9);
+    within(days) / within(learned)
+}
+
 /// The order value that Gamma-Gamma expects of a customer whose orders, the first included, had this mean.
 #[must_use]
 pub fn order_value(money: &GammaGamma, recency: Recency, mean: f64) -> f64 {
     money.expected_mean_spend(Spend { frequency: recency.frequency + 1, mean_spend: mean })
 }
 
+/// The spend of a customer who comes back with probability `p`, from two views: what those like them spend who
+/// do come back, and what all those like them spend. The geometric mean, so that neither rules alone.
+#[must_use]
+pub fn agreed(p: f64, if_returned: f64, expected: f64) -> f64 {
+    let p = p.max(1e-6);
+    (p * if_returned * expected).sqrt() / p
+}
+
 impl ValueModel {
-    /// Orders and spend of a customer if they come back within the horizon.
+    /// Orders and spend of a customer if they come back within the horizon, which they do with probability `p`.
     #[must_use]
     pub fn if_returned(
         &self,
         customer: &Customer<'_>,
         lifetime: &Lifetime,
         money: &GammaGamma,
+        p: f64,
     ) -> IfReturned {
         let learned = lifetime_extra_orders(lifetime, customer.recency, self.learned_days);
         let asked = if self.days == self.learned_days {
@@ -70,10 +95,24 @@ impl ValueModel {
         };
         let margin = |booster: &Option<Booster>| booster.as_ref().map_or(0.0, |b| b.margin(&customer.row));
         let orders = 1.0 + asked * (margin(&self.orders) + self.orders_level).clamp(-8.0, 8.0).exp();
-        let spend = (1.0 + asked)
-            * order_value(money, customer.recency, customer.get(F::order_value_mean))
-            * (margin(&self.spend) + self.spend_level).clamp(-8.0, 8.0).exp();
+        let order = order_value(money, customer.recency, customer.get(F::order_value_mean));
+        let mut spend =
+            (1.0 + asked) * order * (margin(&self.spend) + self.spend_level).clamp(-8.0, 8.0).exp();
+        if let Some(direct) = &self.direct {
+            let bridge = bridge_orders(lifetime, customer.recency, self.learned_days, self.days);
+            let correction = direct.margin(&customer.row) + self.direct_level;
+            spend = agreed(p, spend, bridge * correction.clamp(-30.0, 30.0).exp());
+        }
         IfReturned { orders: orders.min(f64::from(self.days)), spend }
+    }
+
+    /// The 80 % interval of the spend of customers like this one, who come back with probability `p` and are
+    /// then expected to spend `spend`. Where more than one in ten stays away, zero is its lower end, and the
+    /// whole fifth that it leaves out lies above.
+    #[must_use]
+    pub fn spend_interval(&self, p: f64, spend: f64) -> (f64, f64) {
+        let at = |q| self.spend_quantile(q, p, spend);
+        if 1.0 - p >= 0.1 { (0.0, at(0.8)) } else { (at(0.1), at(0.9)) }
     }
 
     /// The spend below which a share `q` of customers like this one stays, who come back with probability
@@ -119,6 +158,8 @@ mod tests {
             learned_days: 90,
             orders: None,
             spend: None,
+            direct: None,
+            direct_level: 0.0,
             orders_level: 0.0,
             spend_level: 0.0,
             spread,

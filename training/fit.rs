@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::learn::{Learned, Task, learn};
 
 /// Most rows of a fit (customers × snapshots); more are sampled by customer.
-pub const MOST_ROWS: usize = 60_000;
+pub const MOST_ROWS: usize = 120_000;
 
 /// What to fit.
 #[derive(Clone, Debug)]

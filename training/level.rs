@@ -36,21 +36,46 @@ fn at(past: &[Past], days_ago: f64) -> Option<f64> {
     }
 }
 
-/// Forecasts the level of the window that starts now. `prior` is the level that another view of the future
-/// (the lifetime model) gives; it counts where no year of history shows the season.
+/// Forecasts the level of the window that starts now, beside what the lifetime model expects of it (0).
 ///
-/// - With the same window a year ago known: that level, plus half of what changed between the latest window
+/// - With the same window a year ago known: that level, plus a third of what changed between the latest window
 ///   and its own counterpart a year before.
 /// - With the window a year ago but not the latest one's counterpart: half of each.
-/// - Without a year: half of the latest level, half of the prior.
+/// - Without a year: half of the latest level.
 #[must_use]
-pub fn forecast(past: &[Past], prior: f64) -> f64 {
-    let Some(latest) = past.iter().min_by(|a, b| a.days_ago.total_cmp(&b.days_ago)) else { return prior };
+pub fn forecast(past: &[Past]) -> f64 {
+    let Some(latest) = past.iter().min_by(|a, b| a.days_ago.total_cmp(&b.days_ago)) else { return 0.0 };
     match (at(past, YEAR), at(past, YEAR + latest.days_ago)) {
-        (Some(year_ago), Some(counterpart)) => year_ago + 0.5 * (latest.level - counterpart),
+        (Some(year_ago), Some(counterpart)) => year_ago + (latest.level - counterpart) / 3.0,
         (Some(year_ago), None) => 0.5 * (year_ago + latest.level),
-        (None, _) => 0.5 * (latest.level + prior),
+        (None, _) => 0.5 * latest.level,
     }
+}
+
+/// The standard deviation of the forecast's error before any data speak, and how many windows that counts for.
+const SD: f64 = 0.3;
+const SD_WINDOWS: f64 = 2.0;
+
+/// The standard deviation of [`forecast`]'s error for windows of `days`: past windows are forecast from those that had
+/// ended when they began. Windows that overlap tell the same; their errors count for as many as fit side by side.
+#[must_use]
+pub fn uncertainty(past: &[Past], days: f64) -> f64 {
+    let errors: Vec<(f64, f64)> = past
+        .iter()
+        .filter_map(|window| {
+            let known: Vec<Past> = past
+                .iter()
+                .map(|p| Past { days_ago: p.days_ago - window.days_ago, ..*p })
+                .filter(|p| p.days_ago >= days)
+                .collect();
+            (!known.is_empty()).then(|| (window.days_ago, window.level - forecast(&known)))
+        })
+        .collect();
+    let ago = || errors.iter().map(|e| e.0);
+    let reach = ago().fold(f64::NEG_INFINITY, f64::max) - ago().fold(f64::INFINITY, f64::min);
+    let apart = if errors.is_empty() { 0.0 } else { 1.0 + reach / days.max(1.0) };
+    let mean = errors.iter().map(|e| e.1 * e.1).sum::<f64>() / errors.len().max(1) as f64;
+    ((mean * apart + SD * SD * SD_WINDOWS) / (apart + SD_WINDOWS)).sqrt()
 }
 
 #[cfg(test)]
@@ -69,12 +94,21 @@ mod tests {
     fn a_season_comes_back() {
         let season = |days_ago: f64| (-days_ago / 365.0 * std::f64::consts::TAU).cos();
         let past = series(season, 600.0);
-        assert!((forecast(&past, 9.0) - 1.0).abs() < 0.02);
+        assert!((forecast(&past) - 1.0).abs() < 0.02);
     }
 
     #[test]
-    fn without_a_year_the_prior_counts_half() {
-        assert_eq!(forecast(&series(|_| 1.0, 200.0), 0.0), 0.5);
-        assert_eq!(forecast(&[], 0.3), 0.3);
+    fn without_a_year_the_latest_counts_half() {
+        assert_eq!(forecast(&series(|_| 1.0, 200.0)), 0.5);
+        assert_eq!(forecast(&[]), 0.0);
+    }
+
+    #[test]
+    fn levels_that_jump_are_less_sure() {
+        let calm = uncertainty(&series(|_| 0.1, 400.0), 90.0);
+        let wild =
+            uncertainty(&series(|ago| if (ago / 90.0) as i64 % 2 == 0 { 1.0 } else { -1.0 }, 400.0), 90.0);
+        assert!(calm < 0.25 && wild > 0.6, "{calm} {wild}");
+        assert_eq!(uncertainty(&[], 90.0), 0.3);
     }
 }

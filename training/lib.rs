@@ -11,6 +11,9 @@ pub mod labels;
 pub mod learn;
 pub mod level;
 pub mod metrics;
+mod returns;
 pub mod snapshots;
+mod stack;
+mod worth;
 
 pub use error::Error;

@@ -51,6 +51,8 @@ pub struct Rows {
     pub order_value: Vec<f64>,
     /// Position of the cutoff in the plan; ascending.
     pub snapshot: Vec<u32>,
+    /// The customer, as its position among the histories.
+    pub customer: Vec<u32>,
     /// What they did next; empty where nobody asked.
     pub labels: Vec<Label>,
 }
@@ -81,6 +83,7 @@ impl Rows {
             recency: picked.iter().map(|&at| self.recency[at]).collect(),
             order_value: picked.iter().map(|&at| self.order_value[at]).collect(),
             snapshot: picked.iter().map(|&at| self.snapshot[at]).collect(),
+            customer: picked.iter().map(|&at| self.customer[at]).collect(),
             labels: picked.iter().filter_map(|&at| self.labels.get(at).copied()).collect(),
         }
     }
@@ -123,12 +126,13 @@ pub fn rows(
     let there = |cutoff: Micros| first.iter().filter(|f| f.is_some_and(|f| f <= cutoff)).count();
     let total: usize = cutoffs.iter().map(|&cutoff| there(cutoff)).sum();
     let bar = if total <= most { u64::MAX } else { (most as f64 / total as f64 * u64::MAX as f64) as u64 };
-    type One = (Vec<f32>, Recency, f64, Label);
+    type One = (u32, Vec<f32>, Recency, f64, Label);
     let mut rows = Rows {
         x: Array2::zeros((0, COUNT)),
         recency: Vec::new(),
         order_value: Vec::new(),
         snapshot: Vec::new(),
+        customer: Vec::new(),
         labels: Vec::new(),
     };
     let mut flat: Vec<f32> = Vec::with_capacity(total.min(most + most / 8) * COUNT);
@@ -136,9 +140,10 @@ pub fn rows(
         let of_cutoff: Vec<One> = histories
             .par_iter()
             .zip(&first)
+            .enumerate()
             .map_init(
                 || (Scratch::default(), vec![0.0; COUNT]),
-                |(scratch, features), ((id, history), first)| {
+                |(scratch, features), (position, ((id, history), first))| {
                     first.filter(|&first| first <= cutoff)?;
                     if mix(mix_text(id) ^ mix(seed ^ j as u64)) > bar {
                         return None;
@@ -148,13 +153,15 @@ pub fn rows(
                     }
                     let label = horizon.map_or(Label::default(), |days| label(history, cutoff, days, zone));
                     let single = features.iter().map(|&x| x as f32).collect();
-                    Some((single, recency_of(features), features[F::order_value_mean as usize], label))
+                    let order_value = features[F::order_value_mean as usize];
+                    Some((position as u32, single, recency_of(features), order_value, label))
                 },
             )
             .flatten()
             .collect();
-        for (single, recency, order_value, label) in of_cutoff {
+        for (customer, single, recency, order_value, label) in of_cutoff {
             flat.extend(single);
+            rows.customer.push(customer);
             rows.recency.push(recency);
             rows.order_value.push(order_value);
             rows.snapshot.push(j as u32);
