@@ -1,8 +1,11 @@
 //! Reasons: exact contributions of the features, folded into causes and put into words.
 
+mod words;
+
+use self::words::Said;
 use crate::customer::Customer;
 use crate::features::{COUNT, Cause, F, SPECS};
-use crate::prediction::{Importance, Reason, Text};
+use crate::prediction::{Importance, Reason};
 use crate::repurchase::LifetimeShare;
 
 /// Most reasons of a customer.
@@ -26,42 +29,85 @@ const CAUSES: [Cause; 13] = [
 
 /// The reasons behind a customer's churn risk, the weightiest first. `returning` holds what each feature adds
 /// to the log-odds of coming back, `lifetime` what the lifetime model adds.
+///
+/// Words follow the features that pull hardest in the direction of their cause, as far as the customer's own data
+/// bear them out. What would change a reason comes from the same data, without asking the models again.
 #[must_use]
 pub fn reasons(customer: &Customer<'_>, returning: &[f64; COUNT], lifetime: LifetimeShare) -> Vec<Reason> {
-    let mut folded: Vec<(Cause, f64, Option<f64>)> = CAUSES
+    let of_cause = |cause: Cause| (0..COUNT).filter(move |&j| SPECS[j].cause == cause);
+    let mut folded: Vec<(Cause, f64)> = CAUSES
         .into_iter()
         .map(|cause| {
-            let of_cause = || (0..COUNT).filter(|&j| SPECS[j].cause == cause);
             let by_lifetime = match cause {
                 Cause::Rhythm => lifetime.silence,
                 Cause::Frequency => lifetime.frequency,
                 _ => 0.0,
             };
-            let contribution = -by_lifetime - of_cause().map(|j| returning[j]).sum::<f64>();
-            // The feature that pulls hardest in the direction of the whole cause.
-            let lead = of_cause().filter(|&j| !customer.features[j].is_nan()).max_by(|&a, &b| {
-                f64::total_cmp(&(-returning[a] * contribution), &(-returning[b] * contribution))
-            });
-            (cause, contribution, lead.map(|j| customer.features[j]))
+            (cause, -by_lifetime - of_cause(cause).map(|j| returning[j]).sum::<f64>())
         })
-        .filter(|&(cause, contribution, _)| contribution.abs() > 1e-3 && told(cause, customer))
+        .filter(|&(cause, contribution)| contribution.abs() > 1e-3 && told(cause, customer))
         .collect();
     folded.sort_by(|a, b| f64::total_cmp(&b.1.abs(), &a.1.abs()));
-    let total: f64 = folded.iter().map(|(_, contribution, _)| contribution.abs()).sum();
+    let total: f64 = folded.iter().map(|(_, contribution)| contribution.abs()).sum();
     folded
         .into_iter()
         .take(MOST)
-        .map(|(cause, contribution, value)| {
-            let (code, text) = words(cause, contribution > 0.0, customer);
+        .map(|(cause, contribution)| {
+            let facts = Facts { customer, returning, worse: contribution > 0.0 };
+            let lead = of_cause(cause)
+                .filter(|&j| !customer.features[j].is_nan())
+                .max_by(|&a, &b| f64::total_cmp(&facts.pull(a), &facts.pull(b)));
+            let Said { code, text, change } = facts.said(cause);
             let share = contribution.abs() / total;
             let importance = match share {
                 share if share > 0.25 => Importance::High,
                 share if share > 0.1 => Importance::Medium,
                 _ => Importance::Low,
             };
-            Reason { code: code.to_owned(), text, value, contribution, importance }
+            let value = lead.map(|j| customer.features[j]);
+            Reason { code: code.to_owned(), text, value, contribution, importance, change }
         })
         .collect()
+}
+
+/// What words of one cause rest on.
+struct Facts<'a, 'b> {
+    customer: &'a Customer<'b>,
+    /// What each feature adds to the log-odds of coming back.
+    returning: &'a [f64; COUNT],
+    /// Whether the cause raises the risk.
+    worse: bool,
+}
+
+impl Facts<'_, '_> {
+    /// How hard a feature pulls in the direction of the cause.
+    fn pull(&self, feature: usize) -> f64 {
+        if self.worse { -self.returning[feature] } else { self.returning[feature] }
+    }
+
+    fn get(&self, feature: F) -> f64 {
+        self.customer.get(feature)
+    }
+
+    /// The value of a feature that the data tell.
+    fn known(&self, feature: F) -> Option<f64> {
+        Some(self.get(feature)).filter(|value| value.is_finite())
+    }
+
+    /// The value of a feature that is there at all: above 0.
+    fn some(&self, feature: F) -> Option<f64> {
+        self.known(feature).filter(|&value| value > 0.0)
+    }
+
+    fn said(&self, cause: Cause) -> Said {
+        let pull = |features: &[F]| features.iter().map(|&f| self.pull(f as usize)).fold(0.0, f64::max);
+        let mut ways: Vec<(f64, &words::Way)> =
+            words::ways(cause, self.worse).iter().map(|way| (pull(way.0), way)).collect();
+        ways.retain(|(pull, _)| *pull > 0.0);
+        ways.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let told = ways.into_iter().find_map(|(_, way)| way.1(self));
+        told.unwrap_or_else(|| words::plain(cause, self.worse, self))
+    }
 }
 
 /// Whether the data tell of a cause at all: what nobody recorded is no reason that a person should read.
@@ -81,177 +127,260 @@ fn told(cause: Cause, customer: &Customer<'_>) -> bool {
     }
 }
 
-/// The code and words of a cause that raises (`worse`) or lowers the risk.
-fn words(cause: Cause, worse: bool, customer: &Customer<'_>) -> (&'static str, Text) {
-    let get = |feature: F| customer.get(feature);
-    let days = |feature: F| whole(get(feature));
-    let silent = days(F::recency_days);
-    let orders = whole(get(F::orders));
-    let once = get(F::orders) < 2.0;
-    let text = |code, zh: String, en: String| (code, Text { zh, en });
-    match (cause, worse) {
-        (Cause::Rhythm, true) if once => text(
-            "no_second_purchase",
-            format!("首次购买后 {silent} 天仍未再次购买"),
-            format!("{silent} days since the first purchase without a second one"),
-        ),
-        (Cause::Rhythm, true) => text(
-            "rhythm_broken",
-            format!("已 {silent} 天未购买，而平时约每 {} 天购买一次", days(F::gap_median_days)),
-            format!("{silent} days of silence; usually buys about every {} days", days(F::gap_median_days)),
-        ),
-        (Cause::Rhythm, false) if once => text(
-            "new_and_fresh",
-            format!("{silent} 天前首次购买，仍在常见的复购期内"),
-            format!("bought for the first time {silent} days ago, still within the usual time for a second"),
-        ),
-        (Cause::Rhythm, false) if get(F::recency_over_gap_median) > 1.5 => text(
-            "silence_not_unusual",
-            format!("已 {silent} 天未购买，但对这位顾客尚不算反常"),
-            format!("silent for {silent} days, which is not yet unusual for this customer"),
-        ),
-        (Cause::Rhythm, false) => text(
-            "in_rhythm",
-            format!("仍在自己的购买节奏内：{silent} 天前购买，平时约每 {} 天一次", days(F::gap_median_days)),
-            format!("in rhythm: bought {silent} days ago, usually every {} days", days(F::gap_median_days)),
-        ),
-        (Cause::Recency, true) => text(
-            "long_silence",
-            format!("距上次购买已 {silent} 天"),
-            format!("{silent} days since the last purchase"),
-        ),
-        (Cause::Recency, false) => {
-            text("bought_lately", format!("{silent} 天前刚购买过"), format!("bought {silent} days ago"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: LifetimeShare = LifetimeShare { frequency: 0.0, silence: 0.0 };
+
+    /// The only reason of a customer with these features (the others unknown), where each of `pulls` adds so much to
+    /// the log-odds of coming back.
+    fn reason(features: &[(F, f64)], pulls: &[(F, f64)]) -> Reason {
+        let mut values = [f64::NAN; COUNT];
+        let orders = [(F::orders, 3.0), (F::tenure_days, 200.0), (F::recency_days, 40.0)];
+        for &(feature, value) in orders.iter().chain(features) {
+            values[feature as usize] = value;
         }
-        (Cause::Frequency, true) if once => {
-            text("bought_once", "只购买过一次".into(), "has bought only once".into())
+        let mut returning = [0.0; COUNT];
+        for &(feature, pull) in pulls {
+            returning[feature as usize] = pull;
         }
-        (Cause::Frequency, true) => text(
-            "buys_rarely",
-            format!("购买次数较少：累计 {orders} 次"),
-            format!("buys rarely: {orders} orders in all"),
-        ),
-        (Cause::Frequency, false) if get(F::orders) < 4.0 => text(
-            "came_back_before",
-            format!("曾经复购：累计 {orders} 次"),
-            format!("has come back before: {orders} orders in all"),
-        ),
-        (Cause::Frequency, false) => text(
-            "buys_often",
-            format!("购买频繁：累计 {orders} 次"),
-            format!("buys often: {orders} orders in all"),
-        ),
-        (Cause::Trend, true) => {
-            text("buying_less", "近期购买次数比以前减少".into(), "buys less often than before".into())
-        }
-        (Cause::Trend, false) => {
-            text("buying_more", "近期购买次数没有减少".into(), "buys no less often than before".into())
-        }
-        (Cause::Basket, true) => text(
-            "basket_small",
-            format!(
-                "客单价不利：上次订单 {}，平均 {}",
-                money(get(F::order_value_last)),
-                money(get(F::order_value_mean))
-            ),
-            format!(
-                "order value speaks against: {} last time, {} on average",
-                money(get(F::order_value_last)),
-                money(get(F::order_value_mean))
-            ),
-        ),
-        (Cause::Basket, false) => text(
-            "basket_strong",
-            format!(
-                "客单价有利：上次订单 {}，平均 {}",
-                money(get(F::order_value_last)),
-                money(get(F::order_value_mean))
-            ),
-            format!(
-                "order value speaks for: {} last time, {} on average",
-                money(get(F::order_value_last)),
-                money(get(F::order_value_mean))
-            ),
-        ),
-        (Cause::Spend, true) => text(
-            "spends_little",
-            format!("累计消费不高：{}", money(get(F::spend_total))),
-            format!("has spent little: {}", money(get(F::spend_total))),
-        ),
-        (Cause::Spend, false) => text(
-            "spends_much",
-            format!("累计消费较高：{}", money(get(F::spend_total))),
-            format!("has spent much: {}", money(get(F::spend_total))),
-        ),
-        (Cause::Tenure, true) => text(
-            "tenure_against",
-            format!("成为顾客 {} 天：这类顾客较易流失", days(F::tenure_days)),
-            format!("customer for {} days: such customers leave more often", days(F::tenure_days)),
-        ),
-        (Cause::Tenure, false) => text(
-            "tenure_for",
-            format!("成为顾客 {} 天：这类顾客较稳定", days(F::tenure_days)),
-            format!("customer for {} days: such customers tend to stay", days(F::tenure_days)),
-        ),
-        (Cause::Breadth, true) => {
-            text("narrow_choice", "购买的商品或品类较单一".into(), "buys few products or categories".into())
-        }
-        (Cause::Breadth, false) => {
-            text("wide_choice", "购买的商品或品类丰富".into(), "buys many products or categories".into())
-        }
-        (Cause::Season, true) => text(
-            "off_season",
-            "购买时间习惯（时段、星期、季节）不利于近期回购".into(),
-            "the usual hours, weekdays or season of this customer speak against a purchase soon".into(),
-        ),
-        (Cause::Season, false) => text(
-            "in_season",
-            "购买时间习惯（时段、星期、季节）有利于近期回购".into(),
-            "the usual hours, weekdays or season of this customer speak for a purchase soon".into(),
-        ),
-        (Cause::Returns, true) => text(
-            "returns",
-            format!("退货 {} 次", days(F::returns)),
-            format!("sent goods back {} times", days(F::returns)),
-        ),
-        (Cause::Returns, false) => text(
-            "returns_and_stays",
-            format!("虽有 {} 次退货，仍保持活跃", days(F::returns)),
-            format!("sends goods back ({} times), as active customers do", days(F::returns)),
-        ),
-        (Cause::Service, true) => text(
-            "unhappy_with_service",
-            "有投诉、退款要求或低分评价".into(),
-            "complaints, demands for refund or low marks".into(),
-        ),
-        (Cause::Service, false) => {
-            text("content_with_service", "服务反馈良好".into(), "feedback on service is good".into())
-        }
-        (Cause::Promotions, true) => text(
-            "promotions_ignored",
-            format!("对促销反应冷淡：连续 {} 次未响应", days(F::promotions_ignored_in_row)),
-            format!("cool to promotions: {} ignored in a row", days(F::promotions_ignored_in_row)),
-        ),
-        (Cause::Promotions, false) => {
-            text("promotions_answered", "对促销有响应".into(), "answers to promotions".into())
-        }
-        (Cause::Interaction, true) => text(
-            "less_interaction",
-            "互动减少（浏览、加购、社群或关注）".into(),
-            "less interaction (visits, baskets, community, following)".into(),
-        ),
-        (Cause::Interaction, false) => text(
-            "interacts",
-            "互动活跃（浏览、加购、社群或关注）".into(),
-            "interacts (visits, baskets, community, following)".into(),
-        ),
+        let mut all = reasons(&Customer::of(&values), &returning, NOTHING);
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
     }
-}
 
-fn whole(value: f64) -> String {
-    if value.is_nan() { "?".to_owned() } else { format!("{value:.0}") }
-}
+    fn change(reason: &Reason) -> (&str, &str) {
+        reason.change.as_ref().map_or(("", ""), |change| (change.zh.as_str(), change.en.as_str()))
+    }
 
-fn money(value: f64) -> String {
-    if value.is_nan() { "?".to_owned() } else { format!("{value:.2}") }
+    /// (features, what pulls, code, Chinese, English, what would change it in Chinese and English)
+    type Case<'a> = (&'a [(F, f64)], (F, f64), &'a str, &'a str, &'a str, &'a str, &'a str);
+
+    #[test]
+    fn words_follow_the_feature_that_leads_its_cause() {
+        let cases: [Case<'_>; 15] = [
+            (
+                &[(F::gap_median_days, 12.0)],
+                (F::recency_over_gap_median, -1.0),
+                "rhythm_broken",
+                "已 40 天未购买，而平时约每 12 天购买一次",
+                "40 days of silence; usually buys about every 12 days",
+                "现在购买一次即可回到自己的节奏，之后约 12 天内再购买都属正常",
+                "a purchase now would put the customer back in rhythm; the next is then usual within about 12 days",
+            ),
+            (
+                &[(F::gap_median_days, 35.0), (F::gap_p90_days, 47.4), (F::recency_over_gap_median, 1.1)],
+                (F::recency_over_gap_median, 1.0),
+                "in_rhythm",
+                "仍在自己的购买节奏内：40 天前购买，平时约每 35 天一次",
+                "in rhythm: bought 40 days ago, usually every 35 days",
+                "若再过 8 天仍未购买，沉默将长于自己九成的购买间隔",
+                "without a purchase, the silence will be longer than nine in ten of this customer's gaps in 8 days",
+            ),
+            (
+                // ln((1 + 0.5) / (4 + 0.5))
+                &[(F::orders_90d, 1.0), (F::orders_trend_90d, -1.098_612_288_668_109_8)],
+                (F::orders_trend_90d, -1.0),
+                "buying_less",
+                "近 90 天购买 1 次，此前 90 天为 4 次",
+                "1 order in the last 90 days, 4 in the 90 before",
+                "90 天内再购买 3 次即可恢复以前的频率",
+                "3 more orders within the 90 days would bring back the former pace",
+            ),
+            (
+                &[(F::order_value_change, 0.7f64.ln()), (F::order_value_median, 50.0)],
+                (F::order_value_change, -1.0),
+                "basket_shrinking",
+                "最近三次订单金额比自己以往低约 30%",
+                "the last three orders were about 30 % below this customer's own usual",
+                "一笔达到平时金额（50.00）的订单",
+                "an order of the usual 50.00 or more",
+            ),
+            (
+                &[(F::categories, 5.0), (F::categories_90d, 1.0)],
+                (F::categories_90d, -1.0),
+                "fewer_categories",
+                "曾购买 5 个品类，近 90 天仅 1 个",
+                "bought 5 categories before, 1 in the last 90 days",
+                "在其余 4 个品类中再次购买",
+                "a purchase in one of the other 4 categories",
+            ),
+            (
+                &[(F::categories, 2.0), (F::categories_abandoned, 1.0)],
+                (F::categories_abandoned, -1.0),
+                "category_abandoned",
+                "有 1 个曾多次购买的品类已 180 天未再购买",
+                "1 category bought more than once, but not in the last 180 days",
+                "在放弃的品类中再次购买",
+                "a purchase in an abandoned category",
+            ),
+            (
+                &[(F::returns, 1.0), (F::returns_90d, 1.0), (F::return_days, 89.0)],
+                (F::returns, -1.0),
+                "returns",
+                "退货 1 次，其中近 90 天 1 次",
+                "sent goods back 1 time, 1 of them in the last 90 days",
+                "若不再退货，1 天后近 90 天内便不再有退货",
+                "without another return, none is recent in 1 day",
+            ),
+            (
+                &[(F::complaints_180d, 1.0), (F::complaint_days, 20.0)],
+                (F::complaints_180d, -1.0),
+                "complaints",
+                "近 180 天投诉 1 次",
+                "1 complaint in the last 180 days",
+                "妥善解决；若不再投诉，160 天后便不再计入",
+                "a good settlement; without another it ceases to count in 160 days",
+            ),
+            (
+                &[(F::refund_requests_180d, 2.0), (F::complaint_days, 20.0)],
+                (F::refund_requests_180d, -1.0),
+                "refund_demands",
+                "近 180 天要求退款 2 次",
+                "2 demands for refund in the last 180 days",
+                "妥善解决；若不再投诉，160 天后便不再计入",
+                "a good settlement; without another it ceases to count in 160 days",
+            ),
+            (
+                &[(F::nps_last, 3.0)],
+                (F::nps_last, -1.0),
+                "low_mark",
+                "上次推荐意愿评分较低：3 分（满分 10 分）",
+                "gave a low mark when last asked: 3 of 10",
+                "下次给出更高的评分",
+                "a better mark when asked again",
+            ),
+            (
+                &[(F::promotion_use_share, 0.1), (F::promotions_ignored_in_row, 6.0)],
+                (F::promotions_ignored_in_row, -1.0),
+                "promotions_ignored",
+                "对促销反应冷淡：连续 6 次未响应",
+                "cool to promotions: 6 ignored in a row",
+                "响应一次促销或完成一次购买",
+                "an answered promotion, or a purchase",
+            ),
+            (
+                &[(F::unfollowed, 1.0), (F::following, 0.0)],
+                (F::unfollowed, -1.0),
+                "unfollowed",
+                "已取消关注",
+                "has ceased to follow",
+                "重新关注",
+                "following again",
+            ),
+            (
+                // ln((0 + 0.5) / (2 + 0.5))
+                &[
+                    (F::interaction_days, 100.0),
+                    (F::posts_90d, 0.0),
+                    (F::posts_trend_90d, -1.609_437_912_434_100_3),
+                ],
+                (F::posts_trend_90d, -1.0),
+                "fewer_posts",
+                "近 90 天发帖 0 次，此前 90 天为 2 次",
+                "0 posts in the last 90 days, 2 in the 90 before",
+                "像以前一样参与社群",
+                "taking part in the community as before",
+            ),
+            (
+                &[(F::tenure_days, 41.0), (F::orders, 1.0)],
+                (F::tenure_days, -1.0),
+                "new_customer",
+                "新顾客：首次购买仅 41 天",
+                "a new customer: 41 days since the first purchase",
+                "完成第二次购买",
+                "a second purchase",
+            ),
+            (
+                &[(F::recency_days, 1.0)],
+                (F::recency_days, 1.0),
+                "bought_lately",
+                "1 天前刚购买过",
+                "bought 1 day ago",
+                "",
+                "",
+            ),
+        ];
+        for (features, pull, code, zh, en, change_zh, change_en) in cases {
+            let reason = reason(features, &[pull]);
+            assert_eq!(reason.code, code);
+            assert_eq!((reason.text.zh.as_str(), reason.text.en.as_str()), (zh, en));
+            assert_eq!(change(&reason), (change_zh, change_en), "{code}");
+            assert_eq!(reason.contribution, -pull.1);
+        }
+    }
+
+    #[test]
+    fn the_stronger_feature_chooses_and_what_is_not_true_is_not_said() {
+        let features =
+            [(F::unfollowed, 1.0), (F::following, 0.0), (F::carts_open, 2.0), (F::interaction_days, 50.0)];
+        let code = |unfollowed, carts| {
+            reason(&features, &[(F::unfollowed, unfollowed), (F::carts_open, carts)]).code
+        };
+        assert_eq!((code(-1.0, -0.5).as_str(), code(-0.5, -1.0).as_str()), ("unfollowed", "basket_left"));
+        // The basket grew: the model may hold that against the customer, but nobody is told that it shrank.
+        let grown = [
+            (F::order_value_change, 0.5),
+            (F::order_value_median, 50.0),
+            (F::order_value_last, 80.0),
+            (F::order_value_mean, 60.0),
+        ];
+        let grown = reason(&grown, &[(F::order_value_change, -1.0)]);
+        assert_eq!((grown.code.as_str(), change(&grown)), ("basket_small", ("", "")));
+        // A complaint that comes with better odds is no good feedback.
+        let complaint =
+            reason(&[(F::complaint_days, 20.0), (F::complaints_180d, 1.0)], &[(F::complaint_days, 1.0)]);
+        assert_eq!(complaint.code, "service_feedback_for");
+    }
+
+    #[test]
+    fn no_customer_meets_a_gap_in_the_words() {
+        // Whatever the data tell, and whichever way each cause points.
+        let known: [&[(F, f64)]; 6] = [
+            &[],
+            &[(F::orders, 1.0)],
+            &[(F::orders, 2.0), (F::gap_median_days, 1.0), (F::gap_p90_days, 1.0), (F::recency_days, 1.0)],
+            &[(F::products, 1.0), (F::complaint_days, 300.0), (F::complaints_180d, 0.0), (F::returns, 2.0)],
+            &[(F::channels, 1.0), (F::nps_last, 0.0), (F::following, 1.0), (F::unfollowed, 0.0)],
+            &[
+                (F::categories, 1.0),
+                (F::categories_90d, 0.0),
+                (F::promotion_use_share, 0.0),
+                (F::orders_year_ago_90d, 0.0),
+            ],
+        ];
+        let always = [
+            (F::orders, 3.0),
+            (F::tenure_days, 1.0),
+            (F::recency_days, 1.0),
+            (F::gap_median_days, 1.0),
+            (F::order_value_last, 9.0),
+            (F::order_value_mean, 9.0),
+            (F::spend_total, 27.0),
+        ];
+        for features in known {
+            for sign in [-1.0, 1.0] {
+                for cause in CAUSES {
+                    let mut values = [f64::NAN; COUNT];
+                    always.iter().chain(features).for_each(|&(f, v)| values[f as usize] = v);
+                    let mut returning = [0.0; COUNT];
+                    (0..COUNT).filter(|&j| SPECS[j].cause == cause).for_each(|j| returning[j] = sign);
+                    for Reason { code, text, change, .. } in
+                        reasons(&Customer::of(&values), &returning, NOTHING)
+                    {
+                        let change = change.into_iter().flat_map(|change| [change.zh, change.en]);
+                        for line in [text.zh, text.en].into_iter().chain(change) {
+                            let bad =
+                                ["NaN", "?", "inf", "1 days", "1 times", "1 products", "1 orders", "-0 "];
+                            assert!(
+                                !line.is_empty() && bad.iter().all(|bad| !line.contains(bad)),
+                                "{code}: {line}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

@@ -57,6 +57,9 @@ pub struct Reason {
     pub contribution: f64,
     /// Its weight among this customer's reasons.
     pub importance: Importance,
+    /// What would change it, from the customer's own data; absent where nothing the customer does would.
+    #[serde(default)]
+    pub change: Option<Text>,
 }
 
 /// Why a customer has no scores.

@@ -122,7 +122,11 @@ pub fn fit(
     let report = if usability.backtest_possible(days) {
         let quiet = |text: &str| step(&format!("backtest on the last {days} days: {text}"));
         let settings = Task { horizons: vec![days], ..task.clone() };
-        Some(backtest(histories, as_of - i64::from(days) * DAY, days, &settings, &quiet)?)
+        // An `as_of` after the last event is no reason not to judge: the window then ends with the events.
+        let end = histories.last_instant().map_or(as_of, |last| last.min(as_of));
+        let cutoff = end - i64::from(days) * DAY;
+        let judged = Usability::of(histories, cutoff, &[days], options.zone).lacks.is_empty();
+        if judged { Some(backtest(histories, cutoff, days, &settings, &quiet)?) } else { None }
     } else {
         None
     };

@@ -50,6 +50,29 @@ pub enum Error {
         /// The value found.
         value: f64,
     },
+    /// A matrix of covariates does not fit the customers.
+    #[error(
+        "covariates: found {} rows of {} values, but there are {} customers with {} covariates",
+        found[0], found[1], wanted[0], wanted[1]
+    )]
+    Shape {
+        /// Customers and covariates.
+        wanted: [usize; 2],
+        /// Rows and columns found.
+        found: [usize; 2],
+    },
+    /// A covariate is NaN or infinite.
+    #[error(
+        "row {row}: covariate `{name}` is {value}, but has to be finite; fill what is missing before the fit"
+    )]
+    Covariate {
+        /// Row, from 0.
+        row: usize,
+        /// Name of the covariate.
+        name: String,
+        /// The value found.
+        value: f64,
+    },
     /// The regularity was to be chosen, but the cohort does not carry the gaps between purchases.
     #[error("choosing k needs the gaps between purchases: build the cohort with Cohort::with_log_gaps")]
     NoGaps,

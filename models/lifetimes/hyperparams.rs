@@ -17,6 +17,10 @@ pub struct Options {
     /// so the prior does not depend on units. Beside 1,000 customers a weight of 1 is barely felt; it keeps the
     /// parameters of a few customers within reason.
     pub prior_weight: f64,
+    /// Precision of a normal prior, centred on 0, on each coefficient of a covariate, 0 or more; 0, the default, is
+    /// maximum likelihood. Covariates count in their standard deviations, so the prior does not depend on units.
+    /// Models without covariates do not read it.
+    pub covariate_prior_weight: f64,
     /// A fit has converged when no component of the gradient of the log-likelihood *per purchase* (first ones
     /// included) with respect to the log parameters exceeds this, between 0 and 1.
     pub gradient_tolerance: f64,
@@ -29,7 +33,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { prior_weight: 0.0, gradient_tolerance: 1e-7, max_iterations: 500, regularity: 1 }
+        Self {
+            prior_weight: 0.0,
+            covariate_prior_weight: 0.0,
+            gradient_tolerance: 1e-7,
+            max_iterations: 500,
+            regularity: 1,
+        }
     }
 }
 
@@ -41,8 +51,10 @@ impl Options {
     /// [`Error::Hyperparameter`] with the first value out of range.
     pub(super) fn check(&self) -> Result<(), Error> {
         let bad = |name, value, wanted| Err(Error::Hyperparameter { name, value, wanted });
-        if !(self.prior_weight >= 0.0 && self.prior_weight.is_finite()) {
-            return bad("prior_weight", self.prior_weight, "has to be finite and 0 or more");
+        let priors =
+            [("prior_weight", self.prior_weight), ("covariate_prior_weight", self.covariate_prior_weight)];
+        if let Some((name, weight)) = priors.into_iter().find(|(_, w)| !(*w >= 0.0 && w.is_finite())) {
+            return bad(name, weight, "has to be finite and 0 or more");
         }
         if !(self.gradient_tolerance > 0.0 && self.gradient_tolerance < 1.0) {
             return bad("gradient_tolerance", self.gradient_tolerance, "has to lie between 0 and 1");
@@ -91,6 +103,13 @@ impl<M> LifetimeParams<M> {
     #[must_use]
     pub fn prior_weight(mut self, weight: f64) -> Self {
         self.0.options.prior_weight = weight;
+        self
+    }
+
+    /// Sets [`Options::covariate_prior_weight`].
+    #[must_use]
+    pub fn covariate_prior_weight(mut self, weight: f64) -> Self {
+        self.0.options.covariate_prior_weight = weight;
         self
     }
 

@@ -77,6 +77,7 @@ struct Figure {
 
 struct ReasonRow {
     text: String,
+    change: Option<String>,
     importance: &'static str,
     raises: bool,
     bar: Svg,
@@ -206,6 +207,7 @@ fn reasons(asked: &Asked, scores: &Scores) -> Vec<ReasonRow> {
     let most = scores.reasons.iter().map(|reason| reason.contribution.abs()).fold(0.0, f64::max);
     let row = |reason: &homing_models::Reason| ReasonRow {
         text: asked.lang.of(&reason.text).to_owned(),
+        change: reason.change.as_ref().map(|change| fill(w.would_change, asked.lang.of(change))),
         importance: match reason.importance {
             Importance::High => w.high,
             Importance::Medium => w.medium,

@@ -159,6 +159,7 @@ words! {
     since: "since {}", "自 {} 起";
     reasons: "Why this risk", "风险原因";
     reasons_lead: "Bars to the right raise the risk, bars to the left lower it.", "条形向右表示推高风险，向左表示降低风险。";
+    would_change: "What would change it: {}", "可以改变它的：{}";
     no_reasons: "The model gives no reasons for this customer.", "模型没有给出该顾客的原因。";
     high: "strong", "影响大";
     medium: "medium", "影响中等";

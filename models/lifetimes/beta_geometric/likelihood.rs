@@ -10,7 +10,7 @@ use super::{coins, rising_with_slope};
 /// A cohort laid out for evaluation: what depends on x alone or on one time alone is computed once for each of
 /// their values, and what is linear in it is summed by weight beforehand, so that a row costs one exponential and
 /// one logarithm.
-pub(super) struct BetaGeometricLikelihood<'a> {
+pub(in super::super) struct BetaGeometricLikelihood<'a> {
     weights: &'a [f64],
     rows: Vec<Row>,
     /// Distinct x, ascending, with the weight of their rows.
@@ -65,7 +65,7 @@ fn distinct(rows: &[Recency]) -> Vec<u64> {
 
 impl<'a> BetaGeometricLikelihood<'a> {
     /// Lays out `cohort` with times divided by `scale`.
-    pub(super) fn new(cohort: &'a Cohort, modified: bool, k: u32, scale: f64) -> Self {
+    pub(in super::super) fn new(cohort: &'a Cohort, modified: bool, k: u32, scale: f64) -> Self {
         let mut frequencies: Vec<(u32, f64)> = Vec::new();
         for (row, weight) in cohort.rows().iter().zip(cohort.weights()) {
             match frequencies.last_mut() {

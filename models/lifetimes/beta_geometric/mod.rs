@@ -17,7 +17,7 @@ mod orders;
 
 use serde::{Deserialize, Serialize};
 
-use self::likelihood::BetaGeometricLikelihood;
+pub(super) use self::likelihood::BetaGeometricLikelihood;
 use super::cohort::time;
 use super::hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, MAX_REGULARITY, Options};
 use super::optimize::maximize;
@@ -93,6 +93,11 @@ impl<const MODIFIED: bool> BetaGeometric<MODIFIED> {
         }
         Options { regularity: k, ..Options::default() }.check()?;
         Ok(Self { r, alpha, a, b, k, summary: Summary::given() })
+    }
+
+    /// The same parameters with the account of how they were found.
+    pub(super) fn summarized(self, summary: Summary) -> Self {
+        Self { summary, ..self }
     }
 
     /// Shape r of the gamma distribution of purchase rates.
@@ -229,6 +234,14 @@ impl<const MODIFIED: bool> LifetimeModel for BetaGeometric<MODIFIED> {
 }
 
 impl<const MODIFIED: bool> BetaGeometric<MODIFIED> {
+    /// What the likelihood in time divided by `scale` lacks to be that of the cohort: each purchase is a density over
+    /// time, whose unit changes by the scale; and the gaps, where they are known.
+    pub(super) fn unit(cohort: &Cohort, k: u32, scale: f64) -> f64 {
+        let k = f64::from(k);
+        let gaps = cohort.log_gaps().map_or(0.0, |total| (k - 1.0) * total);
+        gaps - cohort.repeats() * (k * scale.ln() + ln_rising(1.0, k - 1.0))
+    }
+
     /// ln of the likelihood's second term: dropped out at t_x.
     fn ln_dropped(&self, c: Recency) -> f64 {
         let k = f64::from(self.k);
@@ -255,17 +268,14 @@ impl<const MODIFIED: bool> Estimate for BetaGeometric<MODIFIED> {
         let end = maximize(&lay_out(cohort), pilot.as_ref(), &starts(cohort, scale, k), options)
             .ok_or(Error::FitFailed { model: Self::NAME })?;
         let [r, alpha, a, b] = end.parameters;
-        let kf = f64::from(k);
-        let gaps = cohort.log_gaps().map_or(0.0, |total| (kf - 1.0) * total);
-        // Each purchase is a density over time: its unit changes by the scale.
-        let unit = cohort.repeats() * (kf * scale.ln() + ln_rising(1.0, kf - 1.0));
+        let unit = Self::unit(cohort, k, scale);
         Ok(Self {
             r,
             alpha: alpha * scale,
             a,
             b,
             k,
-            summary: end.summary(cohort, end.log_likelihood - unit + gaps, [1.0, scale, 1.0, 1.0]),
+            summary: end.summary(cohort, end.log_likelihood + unit, [1.0, scale, 1.0, 1.0]),
         })
     }
 }

@@ -14,7 +14,7 @@ use super::integral::{Integrand, Moments};
 /// days of one calendar. So f is integrated once between each two neighbouring times of an x, over which it
 /// hardly bends, and summed from the last time backwards; a row then takes the difference of two such sums. The
 /// difference is harmless: a row's likelihood is never below the first of them.
-pub(super) struct ParetoLikelihood<'a> {
+pub(in super::super) struct ParetoLikelihood<'a> {
     weights: &'a [f64],
     /// Places of each row's t_x and T among `points`.
     rows: Vec<(u32, u32)>,
@@ -48,7 +48,7 @@ struct AtPoint {
 
 impl<'a> ParetoLikelihood<'a> {
     /// Lays out `cohort` with times divided by `scale`.
-    pub(super) fn new(cohort: &'a Cohort, scale: f64) -> Self {
+    pub(in super::super) fn new(cohort: &'a Cohort, scale: f64) -> Self {
         let groups: Vec<_> = cohort.rows().chunk_by(|one, next| one.frequency == next.frequency).collect();
         let frequencies = groups.iter().filter_map(|group| group.first()).map(|row| row.frequency).collect();
         type LaidOut = (Vec<u64>, Vec<(usize, usize)>);

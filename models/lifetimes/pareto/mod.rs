@@ -15,7 +15,7 @@ use linfa::ParamGuard;
 use serde::{Deserialize, Serialize};
 
 use self::integral::Integrand;
-use self::likelihood::ParetoLikelihood;
+pub(super) use self::likelihood::ParetoLikelihood;
 use super::cohort::time;
 use super::hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, Options};
 use super::optimize::maximize;
@@ -64,6 +64,11 @@ impl ParetoNbd {
         Ok(Self { r, alpha, s, beta, summary: Summary::given() })
     }
 
+    /// The same parameters with the account of how they were found.
+    pub(super) fn summarized(self, summary: Summary) -> Self {
+        Self { summary, ..self }
+    }
+
     /// Shape r of the gamma distribution of purchase rates.
     pub fn r(&self) -> f64 {
         self.r
@@ -108,15 +113,26 @@ impl LifetimeModel for ParetoNbd {
     /// Fader & Hardie (2005), the note's E\[Y(t) | x, t_x, T\]:
     /// P(alive) · (r+x)(β+T) / ((α+T)(s−1)) · (1 − ((β+T)/(β+T+t))^(s−1)), at s = 1 by its limit.
     fn expected_orders(&self, customer: Recency, horizon: f64) -> f64 {
+        self.expected_orders_between(customer, 0.0, horizon)
+    }
+
+    /// The same from t₁ on, with B = β+T+t₁ and t = t₂ − t₁:
+    /// P(alive) · (r+x)/(α+T) · ((β+T)/B)^s · B / (s−1) · (1 − (B/(B+t))^(s−1)), which does not cancel.
+    fn expected_orders_between(&self, customer: Recency, from: f64, to: f64) -> f64 {
         let c = customer.normalized();
-        let t = time(horizon);
+        let (from, to) = (time(from), time(to));
+        if to <= from {
+            return 0.0;
+        }
         let rate = (self.r + f64::from(c.frequency)) / (self.alpha + c.age);
-        let elapsed = (t / (self.beta + c.age)).ln_1p();
+        let start = self.beta + c.age + from;
+        let still_alive = (-self.s * (from / (self.beta + c.age)).ln_1p()).exp();
+        let elapsed = ((to - from) / start).ln_1p();
         // (1 − e^{−(s−1)·elapsed}) / (s−1)
         let exponent = (self.s - 1.0) * elapsed;
         let lifetime =
             if exponent.abs() < 1e-9 { 1.0 - 0.5 * exponent } else { -(-exponent).exp_m1() / exponent };
-        self.probability_alive(c) * rate * (self.beta + c.age) * elapsed * lifetime
+        self.probability_alive(c) * rate * still_alive * start * elapsed * lifetime
     }
 
     /// The first purchase after T falls at T + y if the customer is still alive then and has not bought since:

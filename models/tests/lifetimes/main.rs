@@ -1,7 +1,9 @@
 //! Lifetime models against published fits, an arbitrary-precision oracle, simulation and hostile input.
 #![expect(clippy::unwrap_used, reason = "helpers outside of the test functions fail by panicking too")]
 
+mod covariates;
 mod hostile;
+mod oracle;
 mod published;
 mod simulated;
 mod simulation;

@@ -65,6 +65,41 @@ fn simulated_customers_buy_as_often_as_predicted() {
     }
 }
 
+#[test]
+fn one_time_buyers_stay_away_as_often_as_predicted() {
+    // P(no purchase in the window | x = 0), which the negative binomial alone, without dropout, gets wrong.
+    let models: [(Shop, Box<dyn LifetimeModel>); 3] = [
+        (
+            Shop::Bg { r: 0.6, alpha: 4.0, a: 0.8, b: 2.5, k: 1 },
+            Box::new(BgNbd::with_parameters(0.6, 4.0, 0.8, 2.5, 1).unwrap()),
+        ),
+        (
+            Shop::Mbg { r: 0.8, alpha: 6.0, a: 0.9, b: 1.6, k: 1 },
+            Box::new(MbgNbd::with_parameters(0.8, 6.0, 0.9, 1.6, 1).unwrap()),
+        ),
+        (
+            Shop::Pareto { r: 0.6, alpha: 8.0, s: 0.7, beta: 12.0 },
+            Box::new(ParetoNbd::with_parameters(0.6, 8.0, 0.7, 12.0).unwrap()),
+        ),
+    ];
+    for (shop, model) in models {
+        let mut rng = Rng::new(41);
+        for horizon in [5.0, 40.0] {
+            let customers = (0..100_000).map(|_| shop.customer(&mut rng, 30.0, horizon));
+            let of_one: Vec<u32> =
+                customers.filter(|(c, _)| c.frequency == 0).map(|(_, orders)| orders).collect();
+            let n = of_one.len() as f64;
+            let none = of_one.iter().filter(|orders| **orders == 0).count() as f64 / n;
+            let expected = 1.0 - model.probability_of_purchase(Recency::new(0, 0.0, 30.0), horizon);
+            let error = (expected * (1.0 - expected) / n).sqrt();
+            assert!(
+                n > 20_000.0 && (none - expected).abs() < 4.0 * error,
+                "{shop:?}: {none} not {expected} ± {error}"
+            );
+        }
+    }
+}
+
 /// Fits to 30,000 simulated customers and holds every parameter against 4 standard errors.
 fn recovers<M: std::fmt::Debug>(shop: Shop, fit: impl Fn(&Cohort) -> (M, Vec<f64>, Vec<f64>), truth: &[f64]) {
     let mut rng = Rng::new(7);

@@ -365,8 +365,14 @@ fn reason() -> Value {
             "value": nullable(number("The value of the feature that weighs most in this cause, in its own unit.")),
             "contribution": number("What the cause adds to the log-odds of leaving; below zero it speaks for coming back."),
             "importance": {"type": "string", "enum": ["high", "medium", "low"]},
+            "change": nullable(object(
+                "What would change this factor, in words; null where nothing the customer does would.",
+                json!({"zh": string("In Chinese."), "en": string("In English.")}),
+                &[],
+            )),
         }),
-        &[],
+        // Scores that were stored before the field came to be do without it.
+        &["change"],
     )
 }
 

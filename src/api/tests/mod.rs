@@ -243,6 +243,7 @@ impl Score for FakeEngine {
             value: Some(3.0),
             contribution: 0.5,
             importance: Importance::High,
+            change: Some(Text { zh: "再次购买".into(), en: "another purchase".into() }),
         };
         let prediction = Prediction {
             at: vec![at(30), at(90)],

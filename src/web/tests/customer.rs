@@ -23,6 +23,7 @@ async fn a_customer_is_told_in_both_languages() {
         ],
     );
     has(&en, &["76 days of silence", "raises the risk, strong", "lowers the risk, medium"]);
+    has(&en, &["What would change it: a purchase now"]);
     // Tags by layer with labels; text from data is escaped.
     has(
         &en,
@@ -54,6 +55,7 @@ async fn a_customer_is_told_in_both_languages() {
             "百分位 87 / 100",
             "推高风险，影响大",
             "已 76 天未购买",
+            "可以改变它的：现在购买一次",
             "预测标签：预计会怎样",
             "流失风险等级</dt><dd>高风险",
             "置信度 87%",

@@ -219,7 +219,7 @@ impl Sample {
     }
 
     fn prediction(&self) -> Value {
-        let reason = |code: &str, en: &str, zh: &str, contribution: f64, importance: &str| json!({"code": code, "text": {"zh": zh, "en": en}, "value": 3.0, "contribution": contribution, "importance": importance});
+        let reason = |code: &str, en: &str, zh: &str, contribution: f64, importance: &str| json!({"code": code, "text": {"zh": zh, "en": en}, "value": 3.0, "contribution": contribution, "importance": importance, "change": (code == "rhythm_broken").then(|| json!({"zh": "现在购买一次", "en": "a purchase now"}))});
         let (p, clv) = (1.0 - self.risk, self.clv);
         json!({
             "churn_risk": self.risk,

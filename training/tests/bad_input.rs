@@ -1,0 +1,211 @@
+//! Data no shop should have: each ends in a working model, a refusal that says what is missing, or counted rejects.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail loudly, as the test itself does")]
+
+use std::fs;
+
+use homing_datasets::{DAY, Event, Histories, History, Kind, Micros, ReadOptions, read};
+use homing_models::Outcome;
+use homing_training::Error;
+use homing_training::fit::{FitOptions, Fitted, fit};
+
+/// 2011-01-01.
+const START: Micros = 14_975 * DAY;
+const AS_OF: Micros = START + 400 * DAY;
+
+fn options() -> FitOptions {
+    FitOptions {
+        as_of: Some(AS_OF),
+        horizons: vec![30],
+        churn_horizon: 30,
+        value_horizon: 90,
+        ..FitOptions::default()
+    }
+}
+
+fn bought(day: i64, amount: f64) -> Event {
+    Event::new(Kind::Purchase, START + day * DAY, amount)
+}
+
+fn shop(customers: impl IntoIterator<Item = Vec<Event>>) -> Histories {
+    let each = customers.into_iter().enumerate();
+    Histories::from_vec(each.map(|(i, events)| (format!("c{i:05}"), History::from_events(events))).collect())
+}
+
+/// A customer who begins on some day and buys every so many days, for a while that depends on `i`.
+fn ordinary(i: i64) -> Vec<Event> {
+    let (first, gap, orders) = (i * 7 % 300, 5 + i * 13 % 40, 1 + i * i % 9);
+    (0..orders)
+        .map(|k| bought(first + k * gap, 10.0 + (i % 17) as f64))
+        .filter(|e| e.occurred_at < AS_OF)
+        .collect()
+}
+
+fn fitted(histories: &Histories, options: &FitOptions) -> Fitted {
+    fit(histories, options, &|_| {}).unwrap()
+}
+
+fn refusal(histories: &Histories, options: &FitOptions) -> Vec<String> {
+    match fit(histories, options, &|_| {}) {
+        Err(Error::Refused { lacks }) => lacks,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Every number of every score is finite and where it has to be; the mean probability of a purchase within 30 days.
+fn assert_scores(fitted: &Fitted, histories: &Histories) -> f64 {
+    let (mut sum, mut scored) = (0.0, 0);
+    for (id, history) in histories.iter() {
+        let Outcome::Scored(prediction) = fitted.bundle.predict(history, AS_OF) else { continue };
+        let bad = prediction.numbers().into_iter().find(|(_, value)| !(value.is_finite() && *value >= 0.0));
+        assert_eq!(bad, None, "{id}");
+        assert!(
+            prediction
+                .at
+                .iter()
+                .all(|at| at.p_return <= 1.0 && at.expected_spend_low <= at.expected_spend_high)
+        );
+        for reason in &prediction.reasons {
+            assert!(reason.contribution.is_finite() && !reason.text.en.contains("NaN"), "{id}: {reason:?}");
+        }
+        (sum, scored) = (sum + prediction.within(30).unwrap().p_return, scored + 1);
+    }
+    assert!(scored > 0);
+    sum / f64::from(scored)
+}
+
+#[test]
+fn features_that_are_the_same_for_everybody_carry_a_model() {
+    // One amount, one gap, and half of the customers stop half way: all that differs is when.
+    let histories = shop((0..600i64).map(|i| {
+        let until = if i.count_ones() % 2 == 0 { 400 } else { 200 };
+        (i % 20..until).step_by(20).map(|day| bought(day, 10.0)).collect()
+    }));
+    let fitted = fitted(&histories, &options());
+    let mean = assert_scores(&fitted, &histories);
+    assert!((0.35..=0.65).contains(&mean), "{mean}");
+}
+
+#[test]
+fn everybody_comes_back_or_nobody_does() {
+    let always = shop((0..300i64).map(|i| (i % 7..400).step_by(7).map(|day| bought(day, 10.0)).collect()));
+    let mean = assert_scores(&fitted(&always, &options()), &always);
+    assert!(mean > 0.9, "{mean}");
+    // Everybody bought twice at the start and never again: no window to learn from has a purchase.
+    let never = shop((0..300i64).map(|i| vec![bought(i % 7, 10.0), bought(10 + i % 7, 10.0)]));
+    let mean = assert_scores(&fitted(&never, &options()), &never);
+    assert!(mean < 0.1, "{mean}");
+    // Nobody ever bought twice: refused, with the reason.
+    let once = shop((0..300i64).map(|i| vec![bought(i, 10.0)]));
+    let lacks = refusal(&once, &options());
+    assert!(lacks.len() == 1 && lacks[0].contains("0 customers with a second order"), "{lacks:?}");
+}
+
+#[test]
+fn infinite_and_absurd_amounts_are_rejected_and_the_largest_admitted_ones_bear_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let mut csv = String::from("customer_id,occurred_at,amount\n");
+    for amount in ["inf", "-inf", "NaN", "1e999", "1e13", "Infinity"] {
+        csv.push_str(&format!("c1,2011-01-01,{amount}\n"));
+    }
+    csv.push_str("c1,2011-01-02,5\n");
+    fs::write(&path, csv).unwrap();
+    let lenient = ReadOptions { max_reject_share: 1.0, ..ReadOptions::default() };
+    let (histories, summary) = read(&[path.display().to_string()], &lenient).unwrap();
+    assert_eq!(
+        (histories.events(), summary.rejected.values().sum::<u64>()),
+        (1, 6),
+        "{:?}",
+        summary.rejected
+    );
+    // A trillion and a millionth, side by side.
+    let histories = shop((0..400i64).map(|i| {
+        let amount = |k: usize| [1e12, 1e-6, 10.0][(i as usize + k) % 3];
+        ordinary(i).into_iter().enumerate().map(|(k, e)| Event { amount: amount(k), ..e }).collect()
+    }));
+    assert_scores(&fitted(&histories, &options()), &histories);
+}
+
+#[test]
+fn one_customer_with_a_million_lines_is_one_customer() {
+    let million: Vec<Event> = (0..1_000_000i64)
+        .map(|k| Event::new(Kind::Purchase, START + k * (400 * DAY / 1_000_000), 1.0))
+        .collect();
+    let histories = shop(std::iter::once(million).chain((0..200).map(ordinary)));
+    let fitted = fitted(&histories, &options());
+    assert_eq!(fitted.bundle.manifest().data.customers, histories.len() as u64);
+    assert_scores(&fitted, &histories);
+    let whale = fitted.bundle.predict(histories.get("c00000").unwrap(), AS_OF);
+    let Outcome::Scored(whale) = whale else { panic!("{whale:?}") };
+    assert!(whale.within(30).unwrap().p_return > 0.5, "{whale:?}");
+}
+
+#[test]
+fn purchases_of_one_day_are_refused() {
+    // Two lines a customer, but on one day: that is one order each.
+    let histories = shop((0..300).map(|_| vec![bought(0, 10.0), bought(0, 20.0)]));
+    let lacks = refusal(&histories, &options());
+    assert!(lacks.iter().any(|lack| lack.contains("second order")), "{lacks:?}");
+    let lacks = refusal(&histories, &FitOptions { as_of: None, ..options() });
+    assert!(lacks.iter().any(|lack| lack.contains("0 days of history")), "{lacks:?}");
+}
+
+#[test]
+fn what_lies_after_the_instant_is_neither_learned_nor_scored() {
+    let known = shop((0..400).map(ordinary));
+    // Events that happen later, and events of the past that are recorded later: by a clock that runs ahead.
+    let ahead = shop((0..400).map(|i| {
+        let mut events = ordinary(i);
+        events.push(bought(500 + i, 1e6));
+        events.push(bought(60_000, 1e6));
+        let late = Event { recorded_at: AS_OF + DAY, ..bought(100, 1e6) };
+        events.push(late);
+        events
+    }));
+    let (without, with) = (fitted(&known, &options()), fitted(&ahead, &options()));
+    assert_eq!((without.usability.events_after, with.usability.events_after), (0, 1200));
+    assert!(with.usability.remarks.iter().any(|remark| remark.contains("1200 events after")));
+    for ((_, one), (_, other)) in known.iter().zip(ahead.iter()) {
+        assert_eq!(without.bundle.predict(one, AS_OF), with.bundle.predict(other, AS_OF));
+    }
+    // Someone who has only bought in the future has not bought.
+    let tomorrow = History::from_events(vec![bought(401, 5.0)]);
+    assert!(matches!(with.bundle.predict(&tomorrow, AS_OF), Outcome::NotScored(_)));
+    // Without `as_of`, one line of the year 2175 makes everybody silent for ever: still numbers, or a refusal.
+    match fit(&ahead, &FitOptions { as_of: None, ..options() }, &|_| {}) {
+        Ok(fitted) => assert!(assert_scores(&fitted, &known) <= 1.0),
+        Err(error) => assert!(matches!(error, Error::Refused { .. }), "{error}"),
+    }
+}
+
+#[test]
+fn one_customer_stays_one_whatever_type_their_id_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let paths = [
+        write(
+            "till.csv",
+            "customer_id,occurred_at,amount\n7,2011-01-01,1\n\"7\",2011-01-02,2\n007,2011-01-03,4\n",
+        ),
+        write(
+            "web.ndjson",
+            "{\"customer_id\":7,\"occurred_at\":\"2011-02-01\",\"amount\":8}\n\
+             {\"customer_id\":\"7\",\"occurred_at\":\"2011-02-02\",\"amount\":16}\n\
+             {\"customer_id\":7.0,\"occurred_at\":\"2011-02-03\",\"amount\":32}\n\
+             {\"customer_id\":7.5,\"occurred_at\":\"2011-02-04\",\"amount\":64}\n\
+             {\"customer_id\":true,\"occurred_at\":\"2011-02-05\",\"amount\":128}\n\
+             {\"customer_id\":[7],\"occurred_at\":\"2011-02-06\",\"amount\":256}\n",
+        ),
+    ];
+    let lenient = ReadOptions { max_reject_share: 1.0, ..ReadOptions::default() };
+    let (histories, summary) = read(&paths, &lenient).unwrap();
+    let spent = |id: &str| histories.get(id).unwrap().events().map(|event| event.amount).sum::<f64>();
+    // 007 is another name than 7; what is no name is rejected.
+    assert_eq!((spent("7"), spent("007"), histories.len()), (59.0, 4.0, 2));
+    assert_eq!(summary.rejected.into_iter().collect::<Vec<_>>(), [("bad_customer_id".to_owned(), 3)]);
+}
