@@ -389,6 +389,53 @@ mod tests {
     }
 
     #[test]
+    fn challengers_stand_beside_homing_and_are_the_same_each_time() {
+        let all = homing_datasets::cdnow().unwrap();
+        let some = all.iter().take(3000).map(|(id, history)| (id.to_owned(), history.clone())).collect();
+        let histories = Histories::from_vec(some);
+        let zone = homing_datasets::Zone::default();
+        let cutoff = zone.as_of("1997-12-31").unwrap();
+        let task =
+            Task { as_of: cutoff, horizons: vec![90], churn_horizon: 90, zone, seed: 3, most_rows: 20_000 };
+        let run = || {
+            let mut report = crate::backtest::backtest(&histories, cutoff, 90, &task, &|_| {}).unwrap();
+            challenge(&histories, &mut report, &task, &|_| {}).unwrap();
+            report
+        };
+        let report = run();
+        let found: Vec<&Candidate> =
+            report.candidates.iter().filter(|c| c.name.starts_with("challenger: ")).collect();
+        assert_eq!(found.len(), 4);
+        for challenger in &found {
+            let auc = challenger.metrics.get(crate::metrics::Metric::BUY_AUC).unwrap();
+            assert!(auc > 0.7, "{} {auc}", challenger.name);
+        }
+        let rows: usize = report.rules.iter().map(|rule| rule.rows).sum();
+        assert!(report.rules.len() > 1 && rows > LEAST_ROWS, "{:?}", report.rules);
+        assert!(report.rules.windows(2).all(|pair| pair[0].bought >= pair[1].bought));
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let again = one.install(run);
+        assert_eq!(report.rules, again.rules);
+        let told = |report: &Report| serde_json::to_string(&report.candidates).unwrap();
+        assert_eq!(told(&report), told(&again));
+    }
+
+    #[test]
+    fn data_that_cannot_carry_challengers_add_none() {
+        let all = homing_datasets::cdnow().unwrap();
+        let some = all.iter().take(120).map(|(id, history)| (id.to_owned(), history.clone())).collect();
+        let histories = Histories::from_vec(some);
+        let zone = homing_datasets::Zone::default();
+        let cutoff = zone.as_of("1997-06-30").unwrap();
+        let task =
+            Task { as_of: cutoff, horizons: vec![90], churn_horizon: 90, zone, seed: 3, most_rows: 20_000 };
+        let mut report = crate::backtest::backtest(&histories, cutoff, 90, &task, &|_| {}).unwrap();
+        let before = report.candidates.len();
+        challenge(&histories, &mut report, &task, &|_| {}).unwrap();
+        assert_eq!((report.candidates.len(), report.rules.len()), (before, 0));
+    }
+
+    #[test]
     fn splits_on_one_feature_make_one_condition() {
         let codes = Codes { columns: vec![(0, vec![10.0, 20.0, 30.0], 1.0)] };
         let path = [(0, 2.5, true), (0, 0.5, false), (0, 1.5, true)];

@@ -140,8 +140,10 @@ pub fn plot(plot: &Plot<'_>) -> Svg {
     for (value, text) in &plot.y.ticks {
         grid(&mut pen, y(*value), text, *value == plot.y.from);
     }
-    for (value, text) in &plot.x.ticks {
-        tick(&mut pen, x(*value), floor, text);
+    // Every second text of many gives way on a narrow screen.
+    let many = plot.x.ticks.len() > 4;
+    for (at, (value, text)) in plot.x.ticks.iter().enumerate() {
+        tick(&mut pen, x(*value), floor, text, many && at % 2 == 1);
     }
     for rule in &plot.rules {
         let (place, label) = (x(rule.x), Escaped(&rule.label));
@@ -198,7 +200,7 @@ pub(super) fn names(pen: &mut Pen, y: &str, x: &str, floor: f64) {
 }
 
 /// A value under the floor, at a place in percent. At the edges its text turns inwards.
-pub(super) fn tick(pen: &mut Pen, place: f64, floor: f64, text: &str) {
+fn tick(pen: &mut Pen, place: f64, floor: f64, text: &str, spare: bool) {
     let at = At(place);
     let side = match place {
         place if place > 97.0 => " end",
@@ -211,7 +213,8 @@ pub(super) fn tick(pen: &mut Pen, place: f64, floor: f64, text: &str) {
         At(floor + 4.0)
     ));
     pen.draw(format_args!(
-        r#"<text class="on-x{side}" x="{at}%" y="{}">{}</text>"#,
+        r#"<text class="on-x{side}{}" x="{at}%" y="{}">{}</text>"#,
+        if spare { " spare" } else { "" },
         At(floor + 17.0),
         Escaped(text)
     ));

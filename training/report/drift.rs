@@ -36,7 +36,8 @@ fn stability(deciles: &[f64], values: &[f64], counts: bool) -> Option<f64> {
     for edge in edges {
         // The highest decile at this value: that share at least lies at or below it, and less than a tenth more.
         let highest = deciles.iter().rposition(|&decile| decile <= edge).unwrap_or(0);
-        let repeated = deciles.iter().filter(|&&decile| decile == edge).count() > 1;
+        let at_edge = values.iter().filter(|&&value| value == edge).count() as f64 / n;
+        let repeated = deciles.iter().filter(|&&decile| decile == edge).count() > 1 || at_edge > 0.02;
         let (low, high) = (highest as f64 / 10.0, ((highest + 1) as f64 / 10.0).min(1.0));
         let now = values.iter().filter(|&&value| value <= edge).count() as f64 / n;
         if highest == 0 && !repeated && !counts {
@@ -77,7 +78,8 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, previous: Option
             let mut now: Vec<f64> = base
                 .members
                 .iter()
-                .map(|member| member.features[at])
+                // Deciles were taken of single precision: what equals one must equal it still.
+                .map(|member| f64::from(member.features[at] as f32))
                 .filter(|value| value.is_finite())
                 .collect();
             let counts = matches!(SPECS[at].unit, Unit::Count | Unit::Flag | Unit::Score);

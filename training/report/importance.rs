@@ -33,6 +33,8 @@ pub(super) fn section(lang: Lang, base: &Base, suffix: &str) -> Option<Section> 
         .filter(|(_, moved)| *moved > 1e-9)
         .collect();
     causes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let whole = causes.iter().map(|cause| cause.1).sum::<f64>();
+    causes.retain(|(_, moved)| *moved >= whole * 5e-4);
     let mut features: Vec<(usize, f64)> = (0..COUNT)
         .map(|at| (at, members.iter().map(|member| member.by_feature[at].abs()).sum::<f64>() / n))
         .filter(|(_, moved)| *moved > 1e-9)

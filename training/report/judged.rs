@@ -1,6 +1,6 @@
 //! How the scores of a backtest compare with what happened: candidates, calibration, gain, deciles.
 
-use homing_models::chart::numbers::{count, decimal, money, on_axis, percent, short};
+use homing_models::chart::numbers::{count, decimal, money, on_axis, percent};
 use homing_models::chart::{Axis, Column, Columns, Group, Ink, Line, Plot, Point, columns, plot, span};
 
 use super::page::{Block, Cell, Drawing, Figure, Head, Key, Row, Section, Table};
@@ -261,7 +261,47 @@ fn calibration(lang: Lang, report: &Report) -> Section {
             "名单只需要排序；预算和人数估算则需要概率本身准确。",
             "A call list needs the order only; budgets and headcounts need the chances themselves to be right.",
         ),
-        blocks: vec![Block::Figures(figures), Block::Drawings(vec![drawing])],
+        blocks: vec![Block::Figures(figures), Block::Drawings(vec![drawing, spread(lang, report)])],
+    }
+}
+
+/// How many customers were told each chance.
+fn spread(lang: Lang, report: &Report) -> Drawing {
+    let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
+    let mut bins = [0u64; 10];
+    for row in &report.scores {
+        bins[((row.p_return * 10.0) as usize).min(9)] += 1;
+    }
+    let most = bins.iter().copied().max().unwrap_or(0) as f64;
+    let groups = bins.iter().enumerate().map(|(at, &many)| {
+        let (low, high) = (percent(at as f64 / 10.0), percent((at + 1) as f64 / 10.0));
+        let title = lang.pick(
+            format!("概率 {low} – {high}：{} 位顾客", count(many)),
+            format!("chances of {low} to {high}: {} customers", count(many)),
+        );
+        Group {
+            name: format!("{}", at * 10),
+            columns: vec![Column { ink: Ink::Expected, value: many as f64, title }],
+        }
+    });
+    let label = lang.pick(
+        format!("概率的分布：{} 位顾客", count(report.scores.len() as u64)),
+        format!("How chances are spread over {} customers", count(report.scores.len() as u64)),
+    );
+    Drawing {
+        title: t("概率的分布", "How chances are spread"),
+        note: t(
+            "多少顾客得到多高的概率。越向两端散开，模型越能分辨。",
+            "How many customers were told which chance. The wider the spread, the better the model tells them apart.",
+        ),
+        keys: Vec::new(),
+        svg: columns(&Columns {
+            label: &label,
+            y: Axis::up_to(most, t("顾客数（位）", "customers"), &on_axis),
+            x: &t("预测概率（%，每组自此数起）", "expected chance (%, from)"),
+            groups: groups.collect(),
+            reference: None,
+        }),
     }
 }
 
@@ -357,6 +397,16 @@ fn gain(lang: Lang, report: &Report) -> Section {
         |row| row.expected_spend,
         |row| row.label.spend,
     );
+    let leavers = draw(
+        t("找到会流失的人", "Finding those who stay away"),
+        t(
+            "按流失风险从高到低：前一部分顾客里有多少人期内没有再买。没买的人越多，这条线离随机越近。",
+            "Sorted by churn risk: how many of those who did not buy stand first. The more people stay away, the nearer the line must be to chance.",
+        ),
+        t("未购买者", "customers who stayed away"),
+        |row| 1.0 - row.p_return,
+        |row| 1.0 - bought(row),
+    );
     let mut by_p = groups(rows, |row| row.p_return, GROUPS);
     by_p.reverse();
     let lift_of = |group: &Vec<&ScoreRow>| mean(group, bought) / report.bought.max(1e-12);
@@ -408,7 +458,7 @@ fn gain(lang: Lang, report: &Report) -> Section {
             "预算只够联系一部分顾客时，得分能把多少买家和消费排到前面。",
             "When the budget reaches a part of the customers only: how many buyers and how much spend the score puts first.",
         ),
-        blocks: vec![Block::Drawings(vec![buyers, spend, lift])],
+        blocks: vec![Block::Drawings(vec![buyers, spend, leavers, lift])],
     }
 }
 
@@ -461,7 +511,7 @@ fn value(lang: Lang, report: &Report) -> Section {
     let figures = vec![
         Figure {
             name: t("预期总消费", "Expected spend in all"),
-            value: short(expected),
+            value: money(expected),
             note: lang.pick(
                 format!("{} 天，商家货币", report.horizon),
                 format!("{} days, the business's currency", report.horizon),
@@ -469,7 +519,7 @@ fn value(lang: Lang, report: &Report) -> Section {
         },
         Figure {
             name: t("实际总消费", "Actual spend in all"),
-            value: short(actual),
+            value: money(actual),
             note: lang.pick(
                 format!("偏差 {}", signed_percent(get(Metric::SPEND_BIAS))),
                 format!("expected is off by {}", signed_percent(get(Metric::SPEND_BIAS))),

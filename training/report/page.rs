@@ -115,6 +115,11 @@ impl Cell {
         Cell { text: text.into(), number: true, ..Cell::default() }
     }
 
+    /// Whether it needs a wide column.
+    pub fn is_long(&self) -> bool {
+        self.text.chars().count() > 14
+    }
+
     /// With a text in small print below.
     pub fn with(mut self, small: impl Into<String>) -> Self {
         self.small = small.into();

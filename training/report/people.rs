@@ -92,8 +92,8 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
     let returning = draw(
         lang.pick(format!("{days} 天内回来的概率"), format!("Chance to come back within {days} days")),
         t(
-            "颜色越深概率越高。往右（沉默越久）变浅、往下（订单越多）变深是健康的样子。",
-            "The deeper the colour, the likelier. Paler to the right (longer silence) and deeper downwards (more orders) is as it should be.",
+            "颜色越重概率越高。往右（沉默越久）变轻、往下（订单越多）变重是健康的样子。",
+            "The stronger the colour, the likelier. Weaker to the right (longer silence) and stronger downwards (more orders) is as it should be.",
         ),
         |member| member.p_return,
         percent,

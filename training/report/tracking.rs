@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use homing_datasets::{DAY, Histories, Micros};
 use homing_models::Bundle;
-use homing_models::chart::numbers::{count, on_axis};
+use homing_models::chart::numbers::{count, on_axis, percent};
 use homing_models::chart::{Axis, Ink, Line, Plot, Point, Rule, plot};
 use homing_models::lifetimes::{LifetimeModel, Recency};
 use rayon::prelude::*;
@@ -324,9 +324,9 @@ pub(super) fn levels_section(lang: Lang, levels: &[LevelSeries], today: i32) -> 
             svg: plot(&Plot {
                 label: &label,
                 x: Axis::dates(first, today, t("窗口开始的日期", "start of the window")),
-                y: Axis::around(values.collect::<Vec<_>>().into_iter(), (0.0, 1.0), t("购买的比例", "share that bought"), &percent1),
+                y: Axis::around(values.collect::<Vec<_>>().into_iter(), (0.0, 1.0), t("购买的比例", "share that bought"), &percent),
                 lines: vec![
-                    Line { ink: Ink::Actual, points, dots: false, joined: true },
+                    Line { ink: Ink::Actual, points, dots: true, joined: true },
                     Line { ink: Ink::Expected, points: vec![coming], dots: true, joined: false },
                 ],
                 rules: Vec::new(),
