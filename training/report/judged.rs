@@ -155,7 +155,7 @@ fn candidates(lang: Lang, report: &Report) -> Section {
 }
 
 /// Neighbouring groups of customers, by a score, the lowest first.
-fn groups<'a>(rows: &'a [ScoreRow], score: fn(&ScoreRow) -> f64, count: usize) -> Vec<Vec<&'a ScoreRow>> {
+fn groups(rows: &[ScoreRow], score: fn(&ScoreRow) -> f64, count: usize) -> Vec<Vec<&ScoreRow>> {
     let mut sorted: Vec<&ScoreRow> = rows.iter().collect();
     sorted.sort_by(|a, b| score(a).total_cmp(&score(b)));
     let n = sorted.len();
