@@ -20,7 +20,7 @@ use crate::explain::reasons;
 use crate::features::{self, COUNT, SPECS, Scratch};
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
 use crate::prediction::{AtHorizon, NotScored, Outcome, Prediction};
-use crate::repurchase::{ReturnCurve, ReturnExplainer, ReturnModel};
+use crate::repurchase::{LifetimeShare, ReturnCurve, ReturnExplainer, ReturnModel};
 use crate::value::{ValueModel, discount};
 
 /// The newest format that this homing writes and the newest that it reads.
@@ -118,6 +118,7 @@ pub struct Bundle {
     horizons: Vec<HorizonPart>,
     base: BasePart,
     explainer: Option<ReturnExplainer>,
+    report: Option<Arc<str>>,
 }
 
 /// An outcome with the features that it came from (empty without a purchase).
@@ -133,6 +134,18 @@ const MANIFEST: &str = "manifest.json";
 const LIFETIME: &str = "lifetime.json";
 const HORIZONS: &str = "horizons.json";
 const BASE: &str = "base.json";
+const REPORT: &str = "report.html";
+
+/// What moved a customer's log-odds of coming back within the churn horizon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contributions {
+    /// The features, in the order of [`SPECS`].
+    pub features: Vec<f64>,
+    /// What each feature adds.
+    pub by_feature: Vec<f64>,
+    /// What the lifetime model adds.
+    pub lifetime: LifetimeShare,
+}
 
 impl Bundle {
     /// Puts fitted parts together; `manifest.parts`, `version`, `features` and the like are filled in here.
@@ -149,11 +162,30 @@ impl Bundle {
         manifest.features = SPECS.iter().map(|spec| spec.name.to_owned()).collect();
         manifest.version = String::new();
         let explainer = explainer(&manifest, &horizons);
-        let mut bundle = Bundle { manifest, id: "".into(), lifetime, horizons, base, explainer };
-        bundle.manifest.parts = bundle.parts().into_iter().map(|(name, bytes)| (name, hex(&bytes))).collect();
-        bundle.manifest.version = hex(&json(&bundle.manifest))[..12].to_owned();
-        bundle.id = format!("{}@{}", bundle.manifest.name, bundle.manifest.version).into();
-        bundle
+        let bundle = Bundle { manifest, id: "".into(), lifetime, horizons, base, explainer, report: None };
+        bundle.sealed()
+    }
+
+    /// The same bundle with a report on its fit as one more part, which gives it another version.
+    #[must_use]
+    pub fn with_report(mut self, html: &str) -> Self {
+        self.report = Some(html.into());
+        self.sealed()
+    }
+
+    /// The report on the fit, as a page of HTML, where there is one.
+    #[must_use]
+    pub fn report(&self) -> Option<&str> {
+        self.report.as_deref()
+    }
+
+    /// With hashes of the parts, and the version that follows from them.
+    fn sealed(mut self) -> Self {
+        self.manifest.version = String::new();
+        self.manifest.parts = self.parts().into_iter().map(|(name, bytes)| (name, hex(&bytes))).collect();
+        self.manifest.version = hex(&json(&self.manifest))[..12].to_owned();
+        self.id = format!("{}@{}", self.manifest.name, self.manifest.version).into();
+        self
     }
 
     /// What the bundle says of itself.
@@ -204,7 +236,26 @@ impl Bundle {
         self.run(history, as_of, true)
     }
 
-    fn run(&self, history: &History, as_of: Micros, with_reasons: bool) -> Scoring {
+    /// What each feature contributes to the log-odds of coming back within the churn horizon; `None` without a
+    /// purchase.
+    #[must_use]
+    pub fn contributions(&self, history: &History, as_of: Micros) -> Option<Contributions> {
+        let features = self.features(history, as_of)?;
+        let (by_feature, lifetime) = self.explained(&Customer::of(&features))?;
+        Some(Contributions { features, by_feature: by_feature.into(), lifetime })
+    }
+
+    fn explained(&self, customer: &Customer<'_>) -> Option<([f64; COUNT], LifetimeShare)> {
+        let churn = self.horizons.iter().find(|p| p.returns.days == self.manifest.churn_horizon)?;
+        let mut returning = [0.0; COUNT];
+        let (orders, typical) = (&self.lifetime.orders, self.base.typical_log_odds);
+        let explainer = self.explainer.as_ref()?;
+        let own = explainer.explain(&churn.returns, customer, orders, typical, &mut returning);
+        Some((returning, own))
+    }
+
+    /// The features of a customer; `None` without a purchase.
+    fn features(&self, history: &History, as_of: Micros) -> Option<Vec<f64>> {
         thread_local! {
             static SCRATCH: RefCell<Scratch> = RefCell::default();
         }
@@ -213,9 +264,13 @@ impl Bundle {
         let bought = SCRATCH.with_borrow_mut(|scratch| {
             features::compute(&view, self.manifest.timezone, scratch, &mut features)
         });
-        if !bought {
+        bought.then_some(features)
+    }
+
+    fn run(&self, history: &History, as_of: Micros, with_reasons: bool) -> Scoring {
+        let Some(features) = self.features(history, as_of) else {
             return Scoring { features: Vec::new(), outcome: Outcome::NotScored(NotScored::NoPurchase) };
-        }
+        };
         let outcome = Outcome::Scored(Box::new(self.judge(&Customer::of(&features), as_of, with_reasons)));
         Scoring { features, outcome }
     }
@@ -252,16 +307,8 @@ impl Bundle {
         let value_days = self.manifest.value_horizon;
         let clv = within(value_days).map_or(0.0, |at| at.expected_spend)
             * discount(value_days, self.manifest.discount_rate);
-        let mut returning = [0.0; COUNT];
-        let churn = self.horizons.iter().find(|p| p.returns.days == self.manifest.churn_horizon);
-        let reasons = match (churn, &self.explainer) {
-            (Some(part), Some(explainer)) if with_reasons => {
-                let typical = self.base.typical_log_odds;
-                let own = explainer.explain(&part.returns, customer, lifetime, typical, &mut returning);
-                reasons(customer, &returning, own)
-            }
-            _ => Vec::new(),
-        };
+        let reasons = if with_reasons { self.explained(customer) } else { None }
+            .map_or_else(Vec::new, |(returning, own)| reasons(customer, &returning, own));
         Prediction {
             churn_risk,
             churn_percentile: self.base.churn.percentile(churn_risk),
@@ -274,12 +321,14 @@ impl Bundle {
         }
     }
 
-    fn parts(&self) -> [(String, Vec<u8>); 3] {
-        [
+    fn parts(&self) -> Vec<(String, Vec<u8>)> {
+        let mut parts = vec![
             (LIFETIME.to_owned(), json(&self.lifetime)),
             (HORIZONS.to_owned(), json(&self.horizons)),
             (BASE.to_owned(), json(&self.base)),
-        ]
+        ];
+        parts.extend(self.report().map(|html| (REPORT.to_owned(), html.as_bytes().to_vec())));
+        parts
     }
 
     /// Writes the bundle as the folder `path`: under another name first, synced, then renamed. A folder that
@@ -326,8 +375,7 @@ impl Bundle {
     pub fn load(path: &Path) -> Result<Bundle, Error> {
         let manifest = fs::read(path.join(MANIFEST))
             .map_err(|cause| Error::NoBundle { path: path.to_owned(), cause: cause.to_string() })?;
-        let damaged =
-            |part: &str, detail: String| Error::Damaged { path: path.to_owned(), part: part.into(), detail };
+        let damaged = |part: &str, detail: String| damaged(path, part, detail);
         let loose: serde_json::Value =
             serde_json::from_slice(&manifest).map_err(|e| damaged(MANIFEST, format!("is no JSON: {e}")))?;
         let found = loose["format"].as_u64().unwrap_or(0) as u32;
@@ -353,6 +401,7 @@ impl Bundle {
             lifetime: part(path, &manifest, LIFETIME)?,
             horizons: part(path, &manifest, HORIZONS)?,
             base: part(path, &manifest, BASE)?,
+            report: report(path, &manifest)?,
             manifest,
             explainer: None,
         };
@@ -378,12 +427,30 @@ fn explainer(manifest: &Manifest, horizons: &[HorizonPart]) -> Option<ReturnExpl
 }
 
 fn part<T: DeserializeOwned>(path: &Path, manifest: &Manifest, name: &str) -> Result<T, Error> {
-    let damaged = |detail: String| Error::Damaged { path: path.to_owned(), part: name.to_owned(), detail };
-    let bytes = fs::read(path.join(name)).map_err(|e| damaged(format!("cannot be read: {e}")))?;
-    if manifest.parts.get(name) != Some(&hex(&bytes)) {
-        return Err(damaged("does not have the content that was written".to_owned()));
+    let bytes = bytes(path, manifest, name)?;
+    serde_json::from_slice(&bytes).map_err(|e| damaged(path, name, format!("cannot be understood: {e}")))
+}
+
+/// The report; bundles of earlier versions have none.
+fn report(path: &Path, manifest: &Manifest) -> Result<Option<Arc<str>>, Error> {
+    if !manifest.parts.contains_key(REPORT) {
+        return Ok(None);
     }
-    serde_json::from_slice(&bytes).map_err(|e| damaged(format!("cannot be understood: {e}")))
+    let html = String::from_utf8(bytes(path, manifest, REPORT)?);
+    html.map(|html| Some(html.into())).map_err(|e| damaged(path, REPORT, format!("is no text: {e}")))
+}
+
+/// The bytes of a part that the manifest names, if they are those that were written.
+fn bytes(path: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, Error> {
+    let bytes = fs::read(path.join(name)).map_err(|e| damaged(path, name, format!("cannot be read: {e}")))?;
+    if manifest.parts.get(name) != Some(&hex(&bytes)) {
+        return Err(damaged(path, name, "does not have the content that was written".to_owned()));
+    }
+    Ok(bytes)
+}
+
+fn damaged(path: &Path, part: &str, detail: String) -> Error {
+    Error::Damaged { path: path.to_owned(), part: part.to_owned(), detail }
 }
 
 /// JSON of parts that cannot fail to be JSON: plain structs, text keys.

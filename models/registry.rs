@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use homing_datasets::Micros;
 use serde::Serialize;
 
 use crate::bundle::{Bundle, Manifest};
@@ -140,6 +141,21 @@ impl Registry {
             }
         }
         entries
+    }
+
+    /// The last model of a name that learned from data up to an earlier instant: the champion where it did, else
+    /// the latest of the others. Bundles that cannot be read do not count.
+    #[must_use]
+    pub fn before(&self, name: &str, as_of: Micros) -> Option<Bundle> {
+        let folder = self.folder(name).ok()?;
+        let load = |version: &str| Bundle::load(&folder.join(version)).ok();
+        let earlier = |bundle: &Bundle| bundle.manifest().as_of < as_of;
+        let champion = self.alias(name, Alias::Champion.name()).and_then(|version| load(&version));
+        if let Some(champion) = champion.filter(earlier) {
+            return Some(champion);
+        }
+        let others = folders(&folder).into_iter().filter_map(|version| load(&version)).filter(earlier);
+        others.max_by(|a, b| a.manifest().as_of.cmp(&b.manifest().as_of).then(a.id().cmp(b.id())))
     }
 
     fn alias(&self, name: &str, alias: &str) -> Option<String> {

@@ -1,14 +1,15 @@
 //! Backtests: learning at a past instant, and judging by what then happened.
 
 use homing_datasets::{DAY, Histories, History, Micros, Zone};
-use homing_models::Outcome;
 use homing_models::bundle::DataFingerprint;
 use homing_models::calibration::level;
 use homing_models::lifetimes::{BgNbd, Cohort, GammaGamma, LifetimeModel, Options, Spend, SpendSample};
+use homing_models::{Bundle, Outcome};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::baselines::{Baselines, Rule};
+use crate::challengers::TreeRule;
 use crate::error::Error;
 use crate::fit::{FitOptions, assemble};
 use crate::labels::{Label, label, short_horizon};
@@ -25,6 +26,24 @@ pub struct Candidate {
     pub metrics: Metrics,
     /// 95 % interval of the AUC of "bought" by customer bootstrap.
     pub auc_interval: (f64, f64),
+    /// The same of the log loss of "bought".
+    pub logloss_interval: (f64, f64),
+}
+
+impl Candidate {
+    /// Judges scores, which stand in the order of the labels.
+    ///
+    /// # Errors
+    /// As [`evaluate`].
+    pub fn judge(name: &str, labels: &[Label], scores: &Scores<'_>, seed: u64) -> Result<Self, Error> {
+        let interval = |metric| bootstrap_interval(labels, scores, metric, 100, seed);
+        Ok(Candidate {
+            name: name.to_owned(),
+            metrics: evaluate(labels, scores)?,
+            auc_interval: interval(Metric::BUY_AUC)?,
+            logloss_interval: interval(Metric::BUY_LOGLOSS)?,
+        })
+    }
 }
 
 /// A backtest at one cutoff for one horizon.
@@ -47,6 +66,12 @@ pub struct Report {
     /// The scores by customer, for a file.
     #[serde(skip)]
     pub scores: Vec<ScoreRow>,
+    /// The model that was judged, as learned at the cutoff.
+    #[serde(skip)]
+    pub bundle: Bundle,
+    /// The rules of the challengers' decision tree, where challengers were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<TreeRule>,
 }
 
 /// One customer's backtest scores.
@@ -157,6 +182,8 @@ pub fn backtest(
         grade: Grade::of(loss(&candidates[0]), rule),
         candidates,
         scores,
+        bundle,
+        rules: Vec::new(),
     })
 }
 
@@ -174,10 +201,7 @@ fn candidates(
     let p_short: Option<Vec<f64>> = own.iter().map(|row| row.p_return_short).collect();
     let orders = column(|row| row.expected_orders);
     let spend = column(|row| row.expected_spend);
-    let judge = |name: &str, scores: &Scores<'_>| -> Result<Candidate, Error> {
-        let auc_interval = bootstrap_interval(labels, scores, Metric::BUY_AUC, 100, seed)?;
-        Ok(Candidate { name: name.to_owned(), metrics: evaluate(labels, scores)?, auc_interval })
-    };
+    let judge = |name: &str, scores: &Scores<'_>| Candidate::judge(name, labels, scores, seed);
     let own = Scores {
         p_buy: &p,
         p_buy_short: p_short.as_deref(),

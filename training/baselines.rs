@@ -154,7 +154,11 @@ impl Summary {
 }
 
 /// Local days with a purchase known at `instant`, ascending, each with its spend.
-fn purchase_days(history: &History, instant: Micros, zone: Zone) -> impl Iterator<Item = (i32, f64)> {
+pub(crate) fn purchase_days(
+    history: &History,
+    instant: Micros,
+    zone: Zone,
+) -> impl Iterator<Item = (i32, f64)> {
     let view = history.as_of(instant);
     let mut days: Vec<(i32, f64)> = Vec::new();
     for ((&at, &kind), &amount) in view.occurred_at().iter().zip(view.kind()).zip(view.amount()) {

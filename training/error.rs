@@ -29,6 +29,9 @@ pub enum Error {
     /// The naive rules failed.
     #[error(transparent)]
     Baselines(#[from] crate::baselines::Error),
+    /// The report could not be written.
+    #[error("the report could not be written: {0}")]
+    Report(String),
     /// A bundle or registry failed.
     #[error(transparent)]
     Bundle(#[from] homing_models::Error),

@@ -1,5 +1,7 @@
 //! A fit: what the data can carry, a backtest on the last window, then learning from everything.
 
+use std::sync::Arc;
+
 use homing_datasets::{DAY, Histories, Micros, Zone};
 use homing_models::Bundle;
 use homing_models::bundle::{DataFingerprint, Manifest};
@@ -9,9 +11,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::backtest::{Report, backtest};
+use crate::challengers::challenge;
 use crate::check::Usability;
 use crate::error::Error;
 use crate::learn::{Learned, Task, learn};
+use crate::report::{Lang, Subject, of_fit};
 
 /// Most rows of a fit (customers × snapshots); more are sampled by customer.
 pub const MOST_ROWS: usize = 120_000;
@@ -35,6 +39,12 @@ pub struct FitOptions {
     pub name: String,
     /// Seed of every sample.
     pub seed: u64,
+    /// The model before this one, learned from earlier data: the report tells what has drifted since.
+    pub previous: Option<Arc<Bundle>>,
+    /// Whether learners off the shelf are fitted beside homing in the backtest.
+    pub challengers: bool,
+    /// The language in which the report opens; it holds both.
+    pub lang: Lang,
 }
 
 impl Default for FitOptions {
@@ -48,6 +58,9 @@ impl Default for FitOptions {
             zone: Zone::default(),
             name: "homing".to_owned(),
             seed: 0,
+            previous: None,
+            challengers: false,
+            lang: Lang::default(),
         }
     }
 }
@@ -125,15 +138,32 @@ pub fn fit(
         // An `as_of` after the last event is no reason not to judge: the window then ends with the events.
         let end = histories.last_instant().map_or(as_of, |last| last.min(as_of));
         let cutoff = end - i64::from(days) * DAY;
-        let judged = Usability::of(histories, cutoff, &[days], options.zone).lacks.is_empty();
-        if judged { Some(backtest(histories, cutoff, days, &settings, &quiet)?) } else { None }
+        if Usability::of(histories, cutoff, &[days], options.zone).lacks.is_empty() {
+            let mut report = backtest(histories, cutoff, days, &settings, &quiet)?;
+            if options.challengers {
+                challenge(histories, &mut report, &settings, &quiet)?;
+            }
+            Some(report)
+        } else {
+            None
+        }
     } else {
         None
     };
     let learned = learn(histories, &task, step)?;
     let metrics = serde_json::json!({ "backtest": report.as_ref() });
     let bundle = assemble(learned, options, &task, fingerprint(histories, as_of, options.zone), metrics);
-    Ok(Fitted { bundle, usability, backtest: report })
+    step("report");
+    let html = of_fit(&Subject {
+        bundle: &bundle,
+        usability: &usability,
+        backtest: report.as_ref(),
+        histories,
+        levels: &[],
+        previous: options.previous.as_deref(),
+        lang: options.lang,
+    })?;
+    Ok(Fitted { bundle: bundle.with_report(&html), usability, backtest: report })
 }
 
 /// Makes a bundle of what was learned.

@@ -4,6 +4,7 @@
 
 pub mod backtest;
 pub mod baselines;
+pub mod challengers;
 pub mod check;
 pub mod error;
 pub mod fit;
@@ -11,6 +12,7 @@ pub mod labels;
 pub mod learn;
 pub mod level;
 pub mod metrics;
+pub mod report;
 mod returns;
 pub mod snapshots;
 mod stack;

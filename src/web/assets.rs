@@ -4,8 +4,7 @@
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-
-use super::chart;
+use homing_models::chart;
 
 /// A file in the binary.
 struct Asset {

@@ -9,7 +9,6 @@ use axum::response::Response;
 use homing_models::Reason;
 
 use super::asked::{Asked, Link};
-use super::chart::{self, Part, Svg, Tone};
 use super::format::{Dates, NOTHING, count, money, percent};
 use super::frame::{Frame, Place};
 use super::labels::{self, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
@@ -18,6 +17,7 @@ use super::words::{Words, fill};
 use super::{Web, message, page as written};
 use crate::profiles::{Listing, Page, Profile, Sort, Totals};
 use crate::scoring::ModelInfo;
+use homing_models::chart::{self, Part, Svg, Tone};
 
 /// Customers a page.
 const ROWS: u32 = 50;

@@ -12,7 +12,6 @@ use homing_models::prediction::Importance;
 use serde_json::Value;
 
 use super::asked::{Asked, Link};
-use super::chart::{self, Curve, Mark, Stem, Svg, TimeLine};
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
 use super::frame::{Frame, Place};
 use super::labels::{self, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
@@ -20,6 +19,7 @@ use super::scores::Scores;
 use super::words::{Words, fill};
 use super::{Web, message, page as written};
 use crate::profiles::{Layer, Profile, StoredTag};
+use homing_models::chart::{self, Curve, Mark, Stem, Svg, TimeLine};
 
 /// Events in the table.
 const EVENTS: usize = 20;

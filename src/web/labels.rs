@@ -3,11 +3,11 @@
 use homing_models::Text;
 use serde_json::Value;
 
-use super::chart::Tone;
 use super::format;
 use super::words::Lang;
 use crate::profiles::Profile;
 use crate::tags::{Catalogue, Definition};
+use homing_models::chart::Tone;
 
 /// The tag by which the base is divided at a glance.
 pub(super) const CHURN_LEVEL: &str = "churn.level";

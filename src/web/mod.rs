@@ -2,9 +2,10 @@
 //!
 //! [`router`] makes the routes. A handler reads what was `asked`, asks the store on a thread that may block,
 //! turns the answer into a view (plain texts and numbers, already formatted), and a template in `templates/`
-//! writes it out. Every text of homing's own stands in `words`, every drawing comes from [`chart`].
+//! writes it out. Every text of homing's own stands in `words`, every drawing comes from
+//! [`homing_models::chart`].
 //!
-//! Templates escape all that they are given, save [`chart::Svg`]. A strict content security policy goes with
+//! Templates escape all that they are given, save [`homing_models::chart::Svg`]. A strict content security policy goes with
 //! every page, so there is no script and no style outside the one style sheet.
 
 use std::sync::Arc;
@@ -24,7 +25,6 @@ use crate::tags::Catalogue;
 mod asked;
 mod assets;
 mod call;
-pub mod chart;
 mod customer;
 mod format;
 mod frame;

@@ -3,8 +3,9 @@
 mod show;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,10 +16,12 @@ use homing_datasets::{Histories, Micros, ReadSummary, read};
 use homing_models::{Alias, Registry};
 use homing_training::Error;
 use homing_training::backtest::{Report, backtest};
+use homing_training::challengers::challenge;
 use homing_training::check::Usability;
 use homing_training::fit::{FitOptions, FitSummary, MOST_ROWS, fit};
 use homing_training::labels::short_horizon;
 use homing_training::learn::Task;
+use homing_training::report::{Lang, of_backtests};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Learns from purchase history who comes back, when, and what they will be worth.
@@ -91,6 +94,15 @@ struct Fit {
     /// Registers the model as challenger and leaves the champion as it is.
     #[arg(long, env = "HOMING_CHALLENGER")]
     challenger: bool,
+    /// Writes the report, which the bundle holds too, to this file as well.
+    #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// The language in which the report opens; it holds both.
+    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "zh|en")]
+    lang: Lang,
+    /// Fits learners off the shelf beside homing in the backtest, to compare.
+    #[arg(long, env = "HOMING_CHALLENGERS")]
+    challengers: bool,
 }
 
 #[derive(Args)]
@@ -109,6 +121,15 @@ struct Backtest {
     /// Seed of every sample.
     #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
     seed: u64,
+    /// Writes a report (one HTML file, in Chinese and English).
+    #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// The language in which the report opens; it holds both.
+    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "zh|en")]
+    lang: Lang,
+    /// Fits learners off the shelf beside homing, to compare.
+    #[arg(long, env = "HOMING_CHALLENGERS")]
+    challengers: bool,
 }
 
 #[derive(Args)]
@@ -218,13 +239,23 @@ fn run_fit(args: &Fit) -> anyhow::Result<()> {
         zone: args.common.purchases.timezone,
         name: args.name.clone(),
         seed: args.seed,
+        previous: None,
+        challengers: args.challengers,
+        lang: args.lang,
     };
     options.all_horizons()?;
     let (histories, _) = load(&args.common)?;
     let steps = Steps::new();
+    let registry = Registry::at(&args.registry);
+    let as_of = options.as_of.or(histories.last_instant());
+    let previous = as_of.and_then(|as_of| registry.before(&options.name, as_of)).map(Arc::new);
+    let options = FitOptions { previous, ..options };
     let fitted = fit(&histories, &options, &|text| steps.step(text))?;
     let alias = if args.challenger { Alias::Challenger } else { Alias::Champion };
-    let path = Registry::at(&args.registry).register(&fitted.bundle, alias)?;
+    let path = registry.register(&fitted.bundle, alias)?;
+    if let (Some(file), Some(html)) = (&args.report, fitted.bundle.report()) {
+        write_report(file, html)?;
+    }
     let seconds = steps.done();
     if args.common.json {
         let summary = FitSummary {
@@ -277,8 +308,16 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
                 most_rows: MOST_ROWS,
             };
             let step = |text: &str| steps.step(&format!("{name}, {days} days: {text}"));
-            reports.push(backtest(&histories, cutoff, days, &task, &step)?);
+            let mut report = backtest(&histories, cutoff, days, &task, &step)?;
+            if args.challengers {
+                challenge(&histories, &mut report, &task, &step)?;
+            }
+            reports.push(report);
         }
+    }
+    if let Some(file) = &args.report {
+        steps.step("report");
+        write_report(file, &of_backtests(&reports, &histories, args.lang)?)?;
     }
     let seconds = steps.done();
     if let Some(out) = &args.out {
@@ -293,6 +332,10 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
     }
     eprintln!("done in {seconds:.1} s");
     Ok(())
+}
+
+fn write_report(file: &Path, html: &str) -> anyhow::Result<()> {
+    std::fs::write(file, html).with_context(|| format!("the report was not written to {}", file.display()))
 }
 
 /// Each customer's scores and what happened, over all backtests.

@@ -1,0 +1,86 @@
+//! A grid of cells coloured by value.
+
+use super::{At, Escaped, Pen, Svg};
+
+/// A cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// What decides its colour, 0 to 1.
+    pub share: f64,
+    /// What stands in it; short.
+    pub text: String,
+    /// What shows under the pointer.
+    pub title: String,
+}
+
+/// A grid of cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heat<'a> {
+    /// The whole in words, for those who do not see it.
+    pub label: &'a str,
+    /// The names of the rows, the upper first; short.
+    pub rows: &'a [String],
+    /// The names of the columns.
+    pub columns: &'a [String],
+    /// What the rows are.
+    pub row_name: &'a str,
+    /// What the columns are.
+    pub column_name: &'a str,
+    /// The cells by row; `None` where there is nothing to show.
+    pub cells: &'a [Vec<Option<Cell>>],
+}
+
+/// Colours of cells.
+const SHADES: f64 = 6.0;
+const TOP: f64 = 20.0;
+const ROW: f64 = 30.0;
+
+/// Draws a grid of cells.
+#[must_use]
+pub fn heat(heat: &Heat<'_>) -> Svg {
+    let floor = TOP + ROW * heat.rows.len() as f64;
+    let width = 100.0 / heat.columns.len().max(1) as f64;
+    let mut pen = Pen(String::new());
+    pen.draw(format_args!(
+        r#"<svg class="chart plot heat" height="{}" role="img" aria-label="{}">"#,
+        At(floor + 38.0),
+        Escaped(heat.label)
+    ));
+    super::plot::names(&mut pen, heat.row_name, heat.column_name, floor);
+    for (row, (name, cells)) in heat.rows.iter().zip(heat.cells).enumerate() {
+        let top = TOP + ROW * row as f64;
+        let middle = At(top + ROW / 2.0 + 4.0);
+        pen.draw(format_args!(r#"<text class="on-y" x="-8" y="{middle}">{}</text>"#, Escaped(name)));
+        for (column, cell) in cells.iter().take(heat.columns.len()).enumerate() {
+            let left = width * column as f64;
+            let place = format!(
+                r#"x="{}%" width="{}%" y="{}" height="{}""#,
+                At(left + width * 0.02),
+                At(width * 0.96),
+                At(top + 1.0),
+                At(ROW - 2.0)
+            );
+            let Some(cell) = cell else {
+                pen.draw(format_args!(r#"<rect class="empty" {place}/>"#));
+                continue;
+            };
+            let shade = if cell.share.is_finite() {
+                (cell.share * SHADES).clamp(0.0, SHADES - 1.0) as u32
+            } else {
+                0
+            };
+            pen.draw(format_args!(
+                r#"<g class="shade-{shade}"><title>{}</title><rect {place} rx="2"/><text x="{}%" y="{middle}">{}</text></g>"#,
+                Escaped(&cell.title),
+                At(left + width / 2.0),
+                Escaped(&cell.text)
+            ));
+        }
+    }
+    for (column, name) in heat.columns.iter().enumerate() {
+        let middle = At(width * (column as f64 + 0.5));
+        let below = At(floor + 14.0);
+        pen.draw(format_args!(r#"<text class="on-x" x="{middle}%" y="{below}">{}</text>"#, Escaped(name)));
+    }
+    pen.done()
+}

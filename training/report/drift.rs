@@ -1,0 +1,213 @@
+//! Drift: how today's customers differ from those that the last model was fitted on.
+
+use homing_models::Bundle;
+use homing_models::chart::numbers::{count, decimal};
+use homing_models::chart::{Tone, meter};
+use homing_models::features::{COUNT, SPECS, Unit};
+
+use super::page::{Block, Cell, Head, Row, Section, Table};
+use super::{Base, Lang, names};
+
+/// Features that are shown.
+const MOST: usize = 10;
+/// From here on a feature is said to shift, and to have shifted.
+const SHIFTING: f64 = 0.1;
+const SHIFTED: f64 = 0.25;
+/// No group is taken to be smaller.
+const LEAST_SHARE: f64 = 1e-3;
+
+/// The population stability index of values against the deciles (eleven values) of another time: the sum over groups
+/// of (now − then) × ln(now / then).
+///
+/// Where a value fills several deciles, or where values are counts, its deciles bound the share below it and do not
+/// tell it: then the share nearest to today's is taken, so that the index tells of no change that need not be one.
+fn stability(deciles: &[f64], values: &[f64], counts: bool) -> Option<f64> {
+    if deciles.len() != 11 || values.is_empty() {
+        return None;
+    }
+    let n = values.len() as f64;
+    let mut edges: Vec<f64> = deciles[..10].to_vec();
+    edges.dedup();
+    let (mut then_below, mut now_below, mut sum) = (0.0, 0.0, 0.0);
+    let mut add = |then: f64, now: f64| {
+        let (then, now) = (then.max(LEAST_SHARE), now.max(LEAST_SHARE));
+        sum += (now - then) * (now / then).ln();
+    };
+    for edge in edges {
+        // The highest decile at this value: that share at least lies at or below it, and less than a tenth more.
+        let highest = deciles.iter().rposition(|&decile| decile <= edge).unwrap_or(0);
+        let at_edge = values.iter().filter(|&&value| value == edge).count() as f64 / n;
+        let repeated = deciles.iter().filter(|&&decile| decile == edge).count() > 1 || at_edge > 0.02;
+        let (low, high) = (highest as f64 / 10.0, ((highest + 1) as f64 / 10.0).min(1.0));
+        let now = values.iter().filter(|&&value| value <= edge).count() as f64 / n;
+        if highest == 0 && !repeated && !counts {
+            // The least value of then is no edge of a group.
+            continue;
+        }
+        let then = if repeated || counts { now.clamp(low, high) } else { low };
+        add((then - then_below).max(0.0), (now - now_below).max(0.0));
+        (then_below, now_below) = (then.max(then_below), now);
+    }
+    add((1.0 - then_below).max(0.0), 1.0 - now_below);
+    Some(sum)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, previous: Option<&Bundle>) -> Section {
+    let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
+    let title = t("漂移：顾客变了吗", "Drift: have the customers changed");
+    let id = "drift".to_owned();
+    let Some(previous) = previous else {
+        return Section {
+            id,
+            title,
+            lead: t(
+                "模型库中没有用更早数据训练的同名模型，因此还没有可比的对象。下一次训练会与本模型比较。",
+                "The registry holds no model of this name from earlier data, so there is nothing to compare with yet. The next fit will be compared with this one.",
+            ),
+            blocks: Vec::new(),
+        };
+    };
+    let mut rows: Vec<(usize, f64, f64, f64)> = (0..COUNT)
+        .filter_map(|at| {
+            let deciles = previous.base().deciles.get(at)?;
+            let mut now: Vec<f64> = base
+                .members
+                .iter()
+                // Deciles were taken of single precision: what equals one must equal it still.
+                .map(|member| f64::from(member.features[at] as f32))
+                .filter(|value| value.is_finite())
+                .collect();
+            let counts = matches!(SPECS[at].unit, Unit::Count | Unit::Flag | Unit::Score);
+            let index = stability(deciles, &now, counts)?;
+            Some((at, index, *deciles.get(5)?, median(&mut now)))
+        })
+        .collect();
+    rows.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let (shifted, shifting) = (
+        rows.iter().filter(|row| row.1 >= SHIFTED).count(),
+        rows.iter().filter(|row| row.1 >= SHIFTING).count(),
+    );
+    let appeared = (0..COUNT)
+        .filter(|&at| {
+            previous.base().deciles.get(at).is_some_and(Vec::is_empty)
+                != bundle.base().deciles.get(at).is_some_and(Vec::is_empty)
+        })
+        .count();
+    let verdict = if shifted > 0 {
+        lang.pick(
+            format!("{} 项特征中有 {shifted} 项明显变化（PSI ≥ {SHIFTED}），{} 项有所变化。请查明原因：季节、活动，还是数据口径变了。", rows.len(), shifting - shifted),
+            format!("Of {} features {shifted} have shifted (PSI of {SHIFTED} or more) and {} are shifting. Find out why: a season, a campaign, or another way of recording.", rows.len(), shifting - shifted),
+        )
+    } else {
+        lang.pick(
+            format!("{} 项特征都没有明显变化；{shifting} 项有所变化（PSI ≥ {SHIFTING}）。", rows.len()),
+            format!(
+                "None of {} features has shifted; {shifting} are shifting (PSI of {SHIFTING} or more).",
+                rows.len()
+            ),
+        )
+    };
+    let number =
+        |value: f64| decimal(value, if value.abs() >= 100.0 || value.fract() == 0.0 { 0 } else { 2 });
+    let of_table = rows.iter().take(MOST).map(|&(at, index, then, now)| {
+        let (tone, said) = match index {
+            index if index >= SHIFTED => (Tone::High, t("明显变化", "shifted")),
+            index if index >= SHIFTING => (Tone::Medium, t("有所变化", "shifting")),
+            _ => (Tone::Low, t("稳定", "stable")),
+        };
+        Row {
+            strong: false,
+            cells: vec![
+                Cell::text(names::meaning(lang, SPECS[at].name)).with(SPECS[at].name),
+                Cell::number(decimal(index, 3)).bar(meter(index / 0.5, tone)),
+                Cell::text(said),
+                Cell::number(number(then)),
+                Cell::number(number(now)),
+            ],
+        }
+    });
+    let head = |name: String, help: String, number| Head { name, help, number };
+    let table = Table {
+        head: vec![
+            head(t("特征", "Feature"), String::new(), false),
+            head(t("稳定指数 PSI", "Stability index, PSI"), t("越小越稳定", "smaller is steadier"), true),
+            head(t("结论", "Verdict"), String::new(), false),
+            head(t("当时中位数", "Median then"), String::new(), true),
+            head(t("现在中位数", "Median now"), String::new(), true),
+        ],
+        rows: of_table.collect(),
+        note: t(
+            "从十分位数算出；同值很多的特征只计能证明的变化。对比的是有值的顾客。",
+            "From deciles; of features with many equal values only the change that they prove is counted. Customers without a value are left out.",
+        ),
+    };
+    let mut blocks = vec![Block::Text(verdict), Block::Table(table)];
+    if appeared > 0 {
+        blocks.push(Block::Note(lang.pick(
+            format!("有 {} 项特征在一份数据中有值、在另一份中没有：数据所含的信息变了。", count(appeared as u64)),
+            format!("{} features are known in one of the two data sets and not in the other: the data tell of other things now.", count(appeared as u64)),
+        )));
+    }
+    let before = previous.manifest();
+    Section {
+        id,
+        title,
+        lead: lang.pick(
+            format!(
+                "与上一个模型 {} 的顾客（数据截至 {}）相比。",
+                previous.id(),
+                before.timezone.date(before.as_of)
+            ),
+            format!(
+                "Against the customers of the last model, {} (data up to {}).",
+                previous.id(),
+                before.timezone.date(before.as_of)
+            ),
+        ),
+        blocks,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deciles(values: &mut [f64]) -> Vec<f64> {
+        values.sort_by(f64::total_cmp);
+        (0..=10).map(|i| values[(values.len() - 1) * i / 10]).collect()
+    }
+
+    #[test]
+    fn the_same_customers_are_stable_and_others_are_not() {
+        let mut smooth: Vec<f64> = (0..2000).map(f64::from).collect();
+        let then = deciles(&mut smooth);
+        let same = stability(&then, &smooth, false).unwrap();
+        assert!(same < 0.002, "{same}");
+        let later: Vec<f64> = smooth.iter().map(|x| x * 0.5).collect();
+        // Half of them lie below what a quarter did.
+        assert!(stability(&then, &later, false).unwrap() > SHIFTED);
+    }
+
+    #[test]
+    fn counts_with_ties_raise_no_false_alarm_but_a_true_one() {
+        let mut orders: Vec<f64> =
+            (0..2000).map(|i| if i % 3 == 0 { 2.0 } else { f64::from(1 + i % 7 / 5 * (i % 11)) }).collect();
+        let then = deciles(&mut orders);
+        let same = stability(&then, &orders, true).unwrap();
+        assert!(same.abs() < 0.002, "{same} {then:?}");
+        let more: Vec<f64> = orders.iter().map(|x| x + 3.0).collect();
+        assert!(stability(&then, &more, true).unwrap() > SHIFTED);
+    }
+
+    #[test]
+    fn what_was_unknown_has_no_index() {
+        assert_eq!(stability(&[], &[1.0], false), None);
+        assert_eq!(stability(&[0.0; 11], &[], false), None);
+        assert!(stability(&[1.0; 11], &[1.0, 1.0], false).unwrap().abs() < 0.01);
+    }
+}
