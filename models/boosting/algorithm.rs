@@ -4,15 +4,11 @@ use linfa::dataset::{AsTargets, DatasetBase, Records};
 use linfa::traits::{Fit, PredictInplace};
 use linfa::{Dataset, ParamGuard};
 use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix1, Ix2};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::bins::{Binned, Bins};
-use super::grow::{Soil, grow};
-use super::histogram::Quantized;
+use super::compiled::Ready;
 use super::hyperparams::BoosterValidParams;
-use super::{BoosterParams, Error, Objective, Tree};
-use crate::sampling::{Picker, mix};
+use super::{Bins, BoosterParams, Error, Objective, Training, Tree};
 
 /// A fitted booster: `margin = intercept + offset + Σ trees`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,100 +17,16 @@ pub struct Booster {
     features: usize,
     intercept: f64,
     trees: Vec<Tree>,
-}
-
-/// What a booster learns from; columns have one value a row.
-#[derive(Clone, Copy, Debug)]
-pub struct Training<'a> {
-    /// The binned matrix.
-    pub data: &'a Binned,
-    /// Its bins.
-    pub bins: &'a Bins,
-    /// Targets.
-    pub targets: &'a [f64],
-    /// Margins that each row starts from; `None` for zero.
-    pub offsets: Option<&'a [f64]>,
-    /// Weights, 0 or more; `None` for one.
-    pub weights: Option<&'a [f64]>,
-}
-
-impl BoosterValidParams {
-    /// Fits a booster to a binned matrix; also gives the margin of each row, its offset left out.
-    ///
-    /// # Errors
-    /// [`Error`] for no rows, columns of different lengths, or a target that the objective cannot take.
-    pub fn fit_binned(&self, training: &Training<'_>) -> Result<(Booster, Vec<f64>), Error> {
-        let (rows, features) = (training.data.rows(), training.bins.features());
-        if rows == 0 || features == 0 {
-            return Err(Error::Empty { rows, features });
-        }
-        let zeros;
-        let offsets = match training.offsets {
-            Some(offsets) => offsets,
-            None => {
-                zeros = vec![0.0; rows];
-                &zeros
-            }
-        };
-        let ones;
-        let weights = match training.weights {
-            Some(weights) => weights,
-            None => {
-                ones = vec![1.0; rows];
-                &ones
-            }
-        };
-        let y = training.targets;
-        for (what, found) in [("targets", y.len()), ("offsets", offsets.len()), ("weights", weights.len())] {
-            if found != rows {
-                return Err(Error::Length { what, found, rows });
-            }
-        }
-        if let Some(row) = y.iter().position(|&y| !self.objective.accepts(y)) {
-            let (objective, takes) = (self.objective.name(), self.objective.takes());
-            return Err(Error::Target { row, value: y[row], objective, takes });
-        }
-        let intercept = self.objective.intercept(y, offsets, weights);
-        let mut margins: Vec<f64> = offsets.iter().map(|offset| offset + intercept).collect();
-        let mut trees = Vec::with_capacity(self.trees);
-        let mut picked = Vec::with_capacity(rows);
-        for round in 0..self.trees as u64 {
-            let gradients: Vec<(f64, f64)> = (0..rows)
-                .into_par_iter()
-                .with_min_len(4096)
-                .map(|i| {
-                    let (g, h) = self.objective.gradient(y[i], margins[i]);
-                    (g * weights[i], h * weights[i])
-                })
-                .collect();
-            let quantized = Quantized::of(&gradients);
-            let seed = mix(self.seed ^ mix(round));
-            let blocks = Picker::new(seed ^ 1).choose(training.data.blocks(), self.feature_share);
-            picked.clear();
-            let bar = (self.row_share * u64::MAX as f64) as u64;
-            picked.extend((0..rows as u32).filter(|&row| mix(seed ^ u64::from(row)) <= bar));
-            let soil = Soil {
-                data: training.data,
-                bins: training.bins,
-                params: self,
-                gradients: &gradients,
-                quantized: &quantized,
-                blocks: &blocks,
-            };
-            let grown = grow(&soil, &mut picked);
-            margins
-                .par_iter_mut()
-                .with_min_len(4096)
-                .enumerate()
-                .for_each(|(row, margin)| *margin += grown.value(training.data, row));
-            trees.push(grown.tree);
-        }
-        margins.iter_mut().zip(offsets).for_each(|(margin, offset)| *margin -= offset);
-        Ok((Booster { objective: self.objective, features, intercept, trees }, margins))
-    }
+    /// The trees made ready to be walked fast; not written, made anew when first used.
+    #[serde(skip)]
+    ready: Ready,
 }
 
 impl Booster {
+    pub(super) fn new(objective: Objective, features: usize, intercept: f64, trees: Vec<Tree>) -> Self {
+        Booster { objective, features, intercept, trees, ready: Ready::default() }
+    }
+
     /// Hyperparameters to fit a booster with.
     #[must_use]
     pub fn params(objective: Objective) -> BoosterParams {
@@ -145,18 +57,32 @@ impl Booster {
         self.features
     }
 
-    /// The margin of a row of features (length [`Booster::features`]), without its offset.
+    /// The margin of a row of features (length [`Booster::features`]), without its offset. NaN where the row is
+    /// too short, or the booster was loaded and is not sound.
     #[must_use]
     pub fn margin(&self, row: &[f32]) -> f64 {
-        self.trees.iter().fold(self.intercept, |margin, tree| margin + tree.value(row))
+        match self.ready.of(self) {
+            Some(compiled) => compiled.margin(row),
+            None => self.plain_margin(row),
+        }
     }
 
-    /// The margins of a matrix (rows × features).
+    /// The margins of a matrix (rows × features): to the bit those of [`Booster::margin`].
     #[must_use]
     pub fn margins(&self, x: ArrayView2<'_, f32>) -> Vec<f64> {
         let x = x.as_standard_layout();
-        let row = |i: usize| x.row(i).to_slice().map_or(f64::NAN, |row| self.margin(row));
-        (0..x.nrows()).into_par_iter().with_min_len(256).map(row).collect()
+        match self.ready.of(self) {
+            Some(compiled) => compiled.margins(x.view()),
+            None => x.outer_iter().map(|row| self.plain_margin(&row.to_vec())).collect(),
+        }
+    }
+
+    /// The margin of a row by walking the trees as they are.
+    fn plain_margin(&self, row: &[f32]) -> f64 {
+        if row.len() < self.features {
+            return f64::NAN;
+        }
+        self.trees.iter().fold(self.intercept, |margin, tree| margin + tree.value(row))
     }
 
     /// Whether every tree can be walked; asked when a bundle is loaded.
@@ -212,6 +138,7 @@ pub fn fit(params: BoosterParams, x: Array2<f32>, y: Array1<f64>) -> Result<Boos
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sampling::mix;
     use linfa::traits::Predict;
 
     /// Two features matter, one is noise, one is half missing and tells by being so.

@@ -31,6 +31,32 @@ pub enum Error {
         /// Rows of the matrix.
         rows: usize,
     },
+    /// More rows or features than a fit can take.
+    #[error(
+        "booster: {rows} rows and {features} features; at most 2^30 rows and 65535 features can be fitted"
+    )]
+    TooLarge {
+        /// Rows given.
+        rows: usize,
+        /// Features given.
+        features: usize,
+    },
+    /// A target, offset or weight that is not finite, or a negative weight.
+    #[error("booster: {value} in row {row} of {what}; it must be finite, and a weight not below 0")]
+    Value {
+        /// Which column.
+        what: &'static str,
+        /// The row.
+        row: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A monotone constraint on a categorical feature.
+    #[error("booster: feature {feature} is categorical and has a monotone constraint; it can have but one")]
+    Constrained {
+        /// The feature.
+        feature: usize,
+    },
     /// A target that the objective cannot take.
     #[error("booster: target {value} in row {row}; the {objective} objective takes {takes}")]
     Target {

@@ -1,92 +1,89 @@
 //! Histograms of gradients: integers, so that no sum depends on its order.
 
-use rayon::prelude::*;
+use super::bins::BLOCK;
 
-use super::bins::{BLOCK, Binned};
+/// Gradients (upper halves, signed) and hessians (lower halves, unsigned) of one row or of many, one pair for
+/// each of the K values that a leaf holds.
+pub type Sum<const K: usize> = [i64; K];
 
-/// Gradient (upper half, signed) and hessian (lower half, unsigned) of one row, scaled to integers.
-pub type Packed = i64;
+/// Sums of a block's features by bin.
+pub type Table<const K: usize> = [[Sum<K>; 256]; BLOCK];
 
-/// Sums of one node: a block's features × 256 bins, for each block that the tree may use.
-#[derive(Clone, Debug, Default)]
-pub struct Histogram {
-    blocks: Vec<Box<[[Packed; 256]; BLOCK]>>,
+/// An empty table.
+pub const fn empty<const K: usize>() -> Table<K> {
+    [[[0; K]; 256]; BLOCK]
 }
 
-/// Gradients scaled to integers that cannot overflow when all of them are summed.
-#[derive(Debug)]
-pub struct Quantized {
-    /// One a row.
-    pub packed: Vec<Packed>,
-    gradient_unit: f64,
-    hessian_unit: f64,
-}
+/// Most rows of a fit: with more, the sums of their integers would be too coarse.
+pub const MOST_ROWS: usize = 1 << 30;
 
-impl Quantized {
-    /// Scales gradients and hessians (≥ 0) of all rows.
-    pub fn of(gradients: &[(f64, f64)]) -> Self {
-        let bits = 31 - (usize::BITS - gradients.len().leading_zeros()).min(23);
-        let steps = f64::from((1u32 << bits.min(16)) - 1);
-        let (g, h) = gradients.iter().fold((0f64, 0f64), |(g, h), &(gi, hi)| (g.max(gi.abs()), h.max(hi)));
-        let gradient_unit = if g > 0.0 { g / steps } else { 1.0 };
-        let hessian_unit = if h > 0.0 { h / steps } else { 1.0 };
-        let packed = gradients
-            .iter()
-            .map(|&(g, h)| {
-                // Rounded half up: the library's rounding costs more than all the rest.
-                let g = (g / gradient_unit + 0.5).floor() as i64;
-                let h = (h / hessian_unit + 0.5) as i64;
-                (g << 32) + h
-            })
-            .collect();
-        Quantized { packed, gradient_unit, hessian_unit }
+/// What one step of the integers stands for, for each gradient and hessian.
+///
+/// The steps are as fine as 31 bits for the sum over *all* rows allow, so nothing overflows and a rare event's
+/// small gradients are resolved as well as large ones: about 2,000 steps for a mean gradient at a million rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Units<const K: usize>([(f64, f64); K]);
+
+impl<const K: usize> Units<K> {
+    /// Units for so many rows with these sums of absolute gradients and of hessians.
+    pub fn of(rows: usize, sums: &[(f64, f64); K]) -> Self {
+        // Rounding adds at most half a step a row.
+        let steps = f64::from(i32::MAX) - 1.0 - rows.min(MOST_ROWS) as f64;
+        let unit = |sum: f64| if sum > 0.0 { sum / steps } else { 1.0 };
+        Units(sums.map(|(g, h)| (unit(g), unit(h))))
     }
 
-    /// Gradient and hessian of a packed sum.
-    pub fn unpack(&self, sum: Packed) -> (f64, f64) {
+    /// Scales gradients and hessians (≥ 0).
+    #[inline]
+    pub fn pack(&self, row: &[(f32, f32); K]) -> Sum<K> {
+        // Adding 1.5 × 2^52 leaves the rounded number in the low bits: the library's rounding costs more.
+        const SHIFT: f64 = 6_755_399_441_055_744.0;
+        let round = |x: f64| (x + SHIFT).to_bits() as i32;
+        std::array::from_fn(|k| {
+            let ((g, h), (gu, hu)) = (row[k], self.0[k]);
+            (i64::from(round(f64::from(g) / gu)) << 32) + i64::from(round(f64::from(h) / hu))
+        })
+    }
+
+    /// Gradient and hessian of the k-th packed sum.
+    #[inline]
+    pub fn unpack(&self, sum: &Sum<K>, k: usize) -> (f64, f64) {
         // The hessian never reaches 2^31, so nothing is carried into the gradient.
-        let h = sum & 0xffff_ffff;
-        let g = (sum - h) >> 32;
-        (g as f64 * self.gradient_unit, h as f64 * self.hessian_unit)
+        let (g, h) = ((sum[k] >> 32) as i32, sum[k] as i32);
+        (f64::from(g) * self.0[k].0, f64::from(h) * self.0[k].1)
     }
 }
 
-impl Histogram {
-    /// Sums the rows over the given blocks.
-    pub fn of(data: &Binned, blocks: &[usize], rows: &[u32], packed: &[Packed]) -> Self {
-        let sum = |&block: &usize| {
-            let mut bins = Box::new([[0; 256]; BLOCK]);
-            let bytes = data.block(block);
-            for &row in rows {
-                let gradient = packed[row as usize];
-                let row = &bytes[row as usize];
-                for (lane, bins) in bins.iter_mut().enumerate() {
-                    bins[usize::from(row[lane])] += gradient;
+/// Adds rows of a block to its table.
+pub fn add<const K: usize>(table: &mut Table<K>, bytes: &[[u8; BLOCK]], rows: &[u32], sums: &[Sum<K>]) {
+    const AHEAD: usize = 32;
+    // The rows of a leaf lie scattered: fetching some of them first lets the processor wait for all at once.
+    let mut fetched = [[0u8; BLOCK]; AHEAD];
+    for (rows, sums) in rows.chunks(AHEAD).zip(sums.chunks(AHEAD)) {
+        for (fetched, &row) in fetched.iter_mut().zip(rows) {
+            *fetched = bytes[row as usize];
+        }
+        for (bins, sum) in fetched.iter().zip(sums) {
+            for (lane, &bin) in bins.iter().enumerate() {
+                let slot = &mut table[lane][usize::from(bin)];
+                for (slot, sum) in slot.iter_mut().zip(sum) {
+                    *slot += sum;
                 }
-            }
-            bins
-        };
-        let blocks = if rows.len() * blocks.len() > 20_000 {
-            blocks.par_iter().map(sum).collect()
-        } else {
-            blocks.iter().map(sum).collect()
-        };
-        Histogram { blocks }
-    }
-
-    /// Takes a child's sums away, which leaves those of its sibling.
-    pub fn subtract(&mut self, child: &Histogram) {
-        for (own, child) in self.blocks.iter_mut().zip(&child.blocks) {
-            for (own, child) in own.iter_mut().flatten().zip(child.iter().flatten()) {
-                *own -= child;
             }
         }
     }
+}
 
-    /// The bins of the feature in a lane of the n-th block used.
-    pub fn bins(&self, nth: usize, lane: usize) -> &[Packed; 256] {
-        &self.blocks[nth][lane]
-    }
+/// `a + b`.
+#[inline]
+pub fn plus<const K: usize>(a: &Sum<K>, b: &Sum<K>) -> Sum<K> {
+    std::array::from_fn(|k| a[k] + b[k])
+}
+
+/// `a − b`.
+#[inline]
+pub fn minus<const K: usize>(a: &Sum<K>, b: &Sum<K>) -> Sum<K> {
+    std::array::from_fn(|k| a[k] - b[k])
 }
 
 #[cfg(test)]
@@ -95,13 +92,28 @@ mod tests {
 
     #[test]
     fn sums_come_back_within_half_a_unit_a_row() {
-        let gradients: Vec<(f64, f64)> =
-            (0..10_000).map(|i| (f64::from(i % 97) / 40.0 - 1.3, f64::from(i % 13) / 50.0)).collect();
-        let quantized = Quantized::of(&gradients);
-        let (g, h) = quantized.unpack(quantized.packed.iter().sum());
-        let exact = gradients.iter().fold((0.0, 0.0), |sum, g| (sum.0 + g.0, sum.1 + g.1));
-        assert!((g - exact.0).abs() < 10_000.0 * quantized.gradient_unit / 2.0);
-        assert!((h - exact.1).abs() < 10_000.0 * quantized.hessian_unit / 2.0);
-        assert!((h - exact.1).abs() / exact.1 < 1e-3);
+        let rows: Vec<[(f32, f32); 1]> =
+            (0..10_000u16).map(|i| [(f32::from(i % 97) / 40.0 - 1.3, f32::from(i % 13) / 50.0)]).collect();
+        let exact =
+            rows.iter().fold((0.0, 0.0), |sum, r| (sum.0 + f64::from(r[0].0), sum.1 + f64::from(r[0].1)));
+        let absolute = rows.iter().map(|r| f64::from(r[0].0.abs())).sum::<f64>();
+        let units = Units::of(rows.len(), &[(absolute, exact.1)]);
+        let sum = rows.iter().fold([0], |sum, row| plus(&sum, &units.pack(row)));
+        let (g, h) = units.unpack(&sum, 0);
+        assert!((g - exact.0).abs() < 10_000.0 * units.0[0].0 / 2.0, "{g} {}", exact.0);
+        assert!((h - exact.1).abs() < 10_000.0 * units.0[0].1 / 2.0, "{h} {}", exact.1);
+        assert!((h - exact.1).abs() / exact.1 < 1e-5);
+    }
+
+    #[test]
+    fn the_extremes_do_not_overflow() {
+        for rows in [1usize, 2, 1000] {
+            let row = [(-3.0f32, 2.0f32)];
+            let units = Units::of(rows, &[(3.0 * rows as f64, 2.0 * rows as f64)]);
+            let sum = (0..rows).fold([0], |sum, _| plus(&sum, &units.pack(&row)));
+            let (g, h) = units.unpack(&sum, 0);
+            let n = rows as f64;
+            assert!((g + 3.0 * n).abs() < 1e-5 * n && (h - 2.0 * n).abs() < 1e-5 * n, "{g} {h}");
+        }
     }
 }

@@ -17,6 +17,8 @@ pub struct BoosterValidParams {
     pub(super) row_share: f64,
     pub(super) feature_share: f64,
     pub(super) seed: u64,
+    pub(super) monotone: Vec<i8>,
+    pub(super) category_smoothing: f64,
 }
 
 /// Unchecked hyperparameters; [`ParamGuard::check`] makes them fit to be fitted.
@@ -38,6 +40,8 @@ impl BoosterParams {
             row_share: 0.6,
             feature_share: 0.5,
             seed: 0,
+            monotone: Vec::new(),
+            category_smoothing: 10.0,
         })
     }
 
@@ -90,6 +94,22 @@ impl BoosterParams {
         self
     }
 
+    /// How the margin must move with each feature: 1 never down, -1 never up, 0 freely; features past the end
+    /// of the list are free (default: all). Categorical features cannot be constrained.
+    #[must_use]
+    pub fn monotone(mut self, signs: Vec<i8>) -> Self {
+        self.0.monotone = signs;
+        self
+    }
+
+    /// Hessian added to each category when categories are put in order, and to each side of a categorical
+    /// split's gain: small categories are drawn to the mean (default 10).
+    #[must_use]
+    pub fn category_smoothing(mut self, hessian: f64) -> Self {
+        self.0.category_smoothing = hessian;
+        self
+    }
+
     /// Seed of the samples (default 0).
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -105,16 +125,30 @@ impl ParamGuard for BoosterParams {
     fn check_ref(&self) -> Result<&Self::Checked, Error> {
         let p = &self.0;
         let share = |v: f64| v > 0.0 && v <= 1.0;
-        let checks: [(bool, &'static str, f64, &'static str); 8] = [
+        let checks: [(bool, &'static str, f64, &'static str); 9] = [
             (p.trees >= 1, "trees", p.trees as f64, "1 or more"),
             (share(p.learning_rate), "learning_rate", p.learning_rate, "above 0 and at most 1"),
             ((2..=1024).contains(&p.leaves), "leaves", p.leaves as f64, "2 to 1024"),
             (p.min_leaf_rows >= 1.0, "min_leaf_rows", p.min_leaf_rows, "1 or more"),
             (p.l2 >= 0.0 && p.l2.is_finite(), "l2", p.l2, "0 or more"),
+            (
+                p.category_smoothing >= 0.0 && p.category_smoothing.is_finite(),
+                "category_smoothing",
+                p.category_smoothing,
+                "0 or more",
+            ),
+            (
+                p.monotone.iter().all(|sign| (-1..=1).contains(sign)),
+                "monotone",
+                p.monotone.iter().copied().find(|sign| !(-1..=1).contains(sign)).map_or(0.0, f64::from),
+                "-1, 0 or 1",
+            ),
             (share(p.row_share), "row_share", p.row_share, "above 0 and at most 1"),
             (share(p.feature_share), "feature_share", p.feature_share, "above 0 and at most 1"),
-            (p.objective.is_valid(), "tweedie power", p.objective.power(), "between 1 and 2"),
         ];
+        if let Some((name, value, must)) = p.objective.fault() {
+            return Err(Error::Hyperparameter { name, value, must });
+        }
         match checks.into_iter().find(|check| !check.0) {
             Some((_, name, value, must)) => Err(Error::Hyperparameter { name, value, must }),
             None => Ok(p),

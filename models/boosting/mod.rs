@@ -6,17 +6,22 @@
 
 mod algorithm;
 mod bins;
+mod compiled;
 mod error;
+mod fitting;
 mod grow;
 mod histogram;
 mod hyperparams;
 mod objective;
+mod ranks;
 mod shap;
+mod split;
 mod tree;
 
-pub use algorithm::{Booster, Training, fit};
+pub use algorithm::{Booster, fit};
 pub use bins::{Binned, Bins};
 pub use error::Error;
+pub use fitting::{Fitted, Training, Validation};
 pub use hyperparams::{BoosterParams, BoosterValidParams};
 pub use objective::{Objective, logit, sigmoid};
 pub use shap::Explainer;

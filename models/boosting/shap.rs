@@ -101,7 +101,7 @@ impl Explained {
             walk(tree, &left, path, &mut whole);
             table.extend(features.iter().map(|&feature| std::mem::take(&mut whole[feature])));
         }
-        let splits = at.into_iter().map(|at| tree.nodes[at]).collect();
+        let splits = at.into_iter().map(|at| tree.nodes[at].clone()).collect();
         Explained::Tabled { splits, features, table }
     }
 }

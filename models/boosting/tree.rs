@@ -2,18 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bins::code_of;
+
 /// A node: a split, or a leaf where `left == 0` (the root is never a child).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// Feature that is asked.
     #[serde(rename = "f")]
     pub feature: u16,
-    /// Goes left where the value is at most this.
+    /// Goes left where the value is at most this; infinite values count as the largest finite ones.
     #[serde(rename = "t")]
     pub threshold: f32,
     /// Where a missing value goes.
     #[serde(rename = "m")]
     pub missing_left: bool,
+    /// Of a categorical split the codes that go left, ascending; all others and the missing go right.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub categories: Option<Box<[u32]>>,
     /// Left child; 0 in a leaf.
     #[serde(rename = "l")]
     pub left: u16,
@@ -30,7 +35,16 @@ pub struct Node {
 
 impl Node {
     pub(super) fn leaf(value: f64, cover: f32) -> Self {
-        Node { feature: 0, threshold: 0.0, missing_left: false, left: 0, right: 0, value, cover }
+        Node {
+            feature: 0,
+            threshold: 0.0,
+            missing_left: false,
+            categories: None,
+            left: 0,
+            right: 0,
+            value,
+            cover,
+        }
     }
 
     /// Whether this is a leaf.
@@ -44,7 +58,10 @@ impl Node {
     #[must_use]
     pub fn goes_left(&self, row: &[f32]) -> bool {
         let x = row[usize::from(self.feature)];
-        if x.is_nan() { self.missing_left } else { x <= self.threshold }
+        if let Some(codes) = &self.categories {
+            return code_of(x).is_some_and(|code| codes.binary_search(&code).is_ok());
+        }
+        if x.is_nan() { self.missing_left } else { x.min(f32::MAX) <= self.threshold }
     }
 
     /// The child that a row of features goes to.
