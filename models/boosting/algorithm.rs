@@ -78,7 +78,7 @@ impl Booster {
     }
 
     /// The margin of a row by walking the trees as they are.
-    fn plain_margin(&self, row: &[f32]) -> f64 {
+    pub(super) fn plain_margin(&self, row: &[f32]) -> f64 {
         if row.len() < self.features {
             return f64::NAN;
         }
