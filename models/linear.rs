@@ -32,6 +32,9 @@ pub enum Error {
     OneClass(usize),
 }
 
+/// The scale of a constant.
+const SILENT: f64 = 1e12;
+
 fn log(x: f32) -> f64 {
     let x = f64::from(x);
     x.signum() * x.abs().ln_1p()
@@ -70,8 +73,7 @@ impl Linear {
                 }
                 let mean = if n > 0.0 { sum / n } else { 0.0 };
                 let variance = if n > 0.0 { squares / n - mean * mean } else { 0.0 };
-                // A constant says nothing: a huge scale silences it.
-                Evened { mean, scale: if variance > 1e-8 { variance.sqrt() } else { 1e12 } }
+                Evened { mean, scale: if variance > 1e-8 { variance.sqrt() } else { SILENT } }
             })
             .collect();
         let matrix =
@@ -87,7 +89,10 @@ impl Linear {
             .fit(&Dataset::new(matrix, targets))?;
         // linfa calls one of the two classes "positive" by its own rule.
         let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
-        let coefficients = fitted.params().iter().take(features).map(|c| c * sign).collect();
+        let mut coefficients = vec![0.0; features];
+        for (&feature, c) in told.iter().zip(fitted.params()) {
+            coefficients[feature] = c * sign;
+        }
         Ok(Linear { evened, coefficients, intercept: fitted.intercept() * sign })
     }
 

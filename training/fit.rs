@@ -18,7 +18,7 @@ use crate::learn::{Learned, Task, learn};
 use crate::report::{Lang, Subject, of_fit};
 
 /// Most rows of a fit (customers × snapshots); more are sampled by customer.
-pub const MOST_ROWS: usize = 120_000;
+pub const MOST_ROWS: usize = 200_000;
 
 /// What to fit.
 #[derive(Clone, Debug)]

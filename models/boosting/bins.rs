@@ -160,7 +160,7 @@ impl<'a> Sorter<'a> {
 /// The code of a category: a whole number from 0 to 2²⁴; anything else is no category.
 #[inline]
 pub(super) fn code_of(x: f32) -> Option<u32> {
-    (x >= 0.0 && x <= 16_777_216.0 && x.fract() == 0.0).then_some(x as u32)
+    ((0.0..=16_777_216.0).contains(&x) && x.fract() == 0.0).then_some(x as u32)
 }
 
 /// The 254 most frequent codes of a column (of equally frequent ones the smaller), ascending.

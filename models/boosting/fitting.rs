@@ -211,13 +211,11 @@ impl BoosterValidParams {
 
 /// Adds its leaf's value to each row's margin: `leaves` hold the value and the rows of each leaf, ascending,
 /// `other` the value for rows in none of them.
-pub(super) fn move_margins<V: Copy + Sync, M: Send + AddValue<V>>(
+pub(super) fn move_margins<V: Copy + Send + Sync, M: Send + AddValue<V>>(
     margins: &mut [M],
     leaves: &[(V, &[u32])],
     other: impl Fn(usize) -> Option<V> + Sync,
-) where
-    V: Send,
-{
+) {
     margins.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, margins)| {
         let (start, end) = (chunk * CHUNK, chunk * CHUNK + margins.len());
         let mut seen = 0;

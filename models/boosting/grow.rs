@@ -292,6 +292,9 @@ fn scan<const K: usize>(
     }))
 }
 
+/// Rows, their sums, and room for both.
+type Part<'a, const K: usize> = (((&'a mut [u32], &'a mut [Sum<K>]), &'a mut [u32]), &'a mut [Sum<K>]);
+
 /// Moves the rows that go left to the front, each side in its old order; returns how many go left.
 fn partition<const K: usize>(
     data: &Binned,
@@ -308,10 +311,7 @@ fn partition<const K: usize>(
         (&mut field.spare_rows[..end - start], &mut field.spare_sums[..end - start]);
     let many = end - start;
     let size = if many < 32_768 { many } else { many.div_ceil(rayon::current_num_threads()) };
-    let part = |(((rows, sums), spare_rows), spare_sums): (
-        ((&mut [u32], &mut [Sum<K>]), &mut [u32]),
-        &mut [Sum<K>],
-    )| {
+    let part = |(((rows, sums), spare_rows), spare_sums): Part<'_, K>| {
         let (mut l, mut r) = (0, 0);
         // Both sides are written and one is kept: which way a row goes cannot be guessed.
         for at in 0..rows.len() {
