@@ -76,11 +76,13 @@ impl Linear {
                 Evened { mean, scale: if variance > 1e-8 { variance.sqrt() } else { SILENT } }
             })
             .collect();
-        let matrix =
-            Array2::from_shape_fn((rows, features + levels), |(i, j)| match j.checked_sub(features) {
-                None => evened[j].of(x[(i, j)]),
-                Some(group) => f64::from(u8::from(groups.get(i).is_some_and(|&g| g as usize == group))),
-            });
+        // Constants say nothing: they are left out of the matrix.
+        let told: Vec<usize> = (0..features).filter(|&j| evened[j].scale < SILENT).collect();
+        let width = told.len();
+        let matrix = Array2::from_shape_fn((rows, width + levels), |(i, j)| match j.checked_sub(width) {
+            None => evened[told[j]].of(x[(i, told[j])]),
+            Some(group) => f64::from(u8::from(groups.get(i).is_some_and(|&g| g as usize == group))),
+        });
         let targets = Array1::from_iter(bought.iter().copied());
         let fitted = LogisticRegression::default()
             .alpha(l2)
