@@ -73,7 +73,8 @@ struct Step {
 #[derive(Clone, Copy, Debug)]
 struct Ask {
     column: u16,
-    threshold: u8,
+    /// The lowest byte above the threshold.
+    above: u8,
     at: u8,
     skip: u8,
 }
@@ -173,7 +174,9 @@ impl Compiled {
             self.steps[place as usize] = Step { next, column, threshold };
             let (left, right) = (usize::from(node.left), usize::from(node.right));
             if leaves as usize <= ASKED {
-                self.asks.push(Ask { column, threshold, at: first as u8, skip: below[left] as u8 });
+                // No byte is above the highest threshold: such a split moves nobody.
+                let skip = if threshold == u8::MAX { 0 } else { below[left] as u8 };
+                self.asks.push(Ask { column, above: threshold.saturating_add(1), at: first as u8, skip });
             }
             stack.push((right, next + 1, first + below[left], depth + 1));
             stack.push((left, next, first, depth + 1));
@@ -188,7 +191,8 @@ impl Compiled {
             return f64::NAN;
         }
         // Leaves ask column 0 too.
-        let mut bytes = vec![0; self.columns.max(1)];
+        let (mut few, mut many) = ([0; 256], Vec::new());
+        let bytes = room(&mut few, &mut many, self.columns.max(1));
         for measures in self.measures.chunks(8) {
             let at = |i: usize| &measures[i.min(measures.len() - 1)];
             let x: [f32; 8] = std::array::from_fn(|i| row[at(i).feature].min(f32::MAX));
@@ -202,7 +206,8 @@ impl Compiled {
         for set in &self.memberships {
             bytes[set.column as usize] = set.byte(row[set.feature]);
         }
-        let mut reached = vec![0u32; self.trees.len()];
+        let (mut few, mut many) = ([0u32; 512], Vec::new());
+        let reached = room(&mut few, &mut many, self.trees.len());
         for group in self.by_depth.chunks(ABREAST) {
             let tree = |i: usize| &self.trees[group[i.min(group.len() - 1)] as usize];
             let mut at: [u32; ABREAST] = std::array::from_fn(|i| tree(i).root);
@@ -277,9 +282,12 @@ impl Compiled {
     fn ask(&self, asks: &[Ask], bytes: &[[u8; LANES]]) -> [u8; LANES] {
         let mut at = [0u8; LANES];
         for ask in asks {
-            for (at, &byte) in at.iter_mut().zip(&bytes[ask.column as usize]) {
-                let moves = (*at == ask.at) & (byte > ask.threshold);
-                *at += if moves { ask.skip } else { 0 };
+            let column = &bytes[ask.column as usize];
+            // Masks and not branches, sixteen rows to a register.
+            for lane in 0..LANES {
+                let stands = 0u8.wrapping_sub(u8::from(at[lane] == ask.at));
+                let above = 0u8.wrapping_sub(u8::from(column[lane].max(ask.above) == column[lane]));
+                at[lane] = at[lane].wrapping_add(stands & above & ask.skip);
             }
         }
         at
@@ -309,6 +317,15 @@ impl Membership {
         let taken = code_of(x).is_some_and(|code| self.codes.binary_search(&code).is_ok());
         if taken { 0 } else { u8::MAX }
     }
+}
+
+/// Room for so many values: what is at hand, or more where that is too small.
+fn room<'a, T: Copy + Default>(few: &'a mut [T], many: &'a mut Vec<T>, size: usize) -> &'a mut [T] {
+    if size <= few.len() {
+        return &mut few[..size];
+    }
+    many.resize(size, T::default());
+    many
 }
 
 /// Columns of bytes as trees ask for them.

@@ -46,10 +46,9 @@ fn fitted(histories: &Histories, options: &FitOptions) -> Fitted {
 }
 
 fn refusal(histories: &Histories, options: &FitOptions) -> Vec<String> {
-    match fit(histories, options, &|_| {}) {
-        Err(Error::Refused { lacks }) => lacks,
-        other => panic!("{other:?}"),
-    }
+    let refused = fit(histories, options, &|_| {});
+    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+    if let Err(Error::Refused { lacks }) = refused { lacks } else { Vec::new() }
 }
 
 /// Every number of every score is finite and where it has to be; the mean probability of a purchase within 30 days.
