@@ -2,7 +2,6 @@
 
 use homing_datasets::{DAY, Histories, History, Micros, Zone};
 use homing_models::bundle::DataFingerprint;
-use homing_models::calibration::level;
 use homing_models::lifetimes::{BgNbd, Cohort, GammaGamma, LifetimeModel, Options, Spend, SpendSample};
 use homing_models::{Bundle, Outcome};
 use rayon::prelude::*;
@@ -254,11 +253,4 @@ fn bg_nbd(
         forecast.expected_spend.push(orders * money.expected_mean_spend(spend));
     }
     Some(forecast)
-}
-
-/// The level by which the probabilities of a report miss, in log-odds: what a perfect level would add.
-#[must_use]
-pub fn missed_level(report: &Report) -> f64 {
-    let z: Vec<f64> = report.scores.iter().map(|row| homing_models::boosting::logit(row.p_return)).collect();
-    level(&z, report.bought)
 }
