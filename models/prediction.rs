@@ -19,7 +19,7 @@ pub struct AtHorizon {
     pub expected_spend: f64,
     /// Lower end of the 80 % interval of the spend.
     pub expected_spend_low: f64,
-    /// Upper end of the 80 % interval of the spend.
+    /// Upper end of the 80 % interval of the spend; where four in five spend nothing it is 0, below the expectation.
     pub expected_spend_high: f64,
 }
 
