@@ -15,7 +15,7 @@ use crate::snapshots::{Rows, plan, rows};
 
 /// Fewest rows, and fewest of each outcome among them, that trees are fitted to.
 const LEAST_ROWS: usize = 2000;
-const LEAST_OUTCOMES: usize = 200;
+pub(crate) const LEAST_OUTCOMES: usize = 200;
 
 /// Most customers of today's base that a level and the percentiles are taken from.
 const LEVEL_ROWS: usize = 20_000;
@@ -169,8 +169,9 @@ impl Horizon<'_> {
             return Ok(untaught(self.days));
         }
         let bins = Bins::of(self.past.x.view());
-        let returns = self.returns(&lifetime.orders, &bins)?;
-        let value = self.value(lifetime, &bins, &returns)?;
+        let data = bins.sort(self.past.x.view());
+        let returns = self.returns(&lifetime.orders, &bins, &data)?;
+        let value = self.value(lifetime, &bins, &data, &returns)?;
         Ok(HorizonPart { returns, value })
     }
 }

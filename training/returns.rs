@@ -1,6 +1,6 @@
 //! Learning who comes back within a horizon: members, their weights, and the level.
 
-use homing_models::boosting::{Bins, Booster, Objective, Training, logit, sigmoid};
+use homing_models::boosting::{Binned, Bins, Booster, Objective, Training, logit, sigmoid};
 use homing_models::calibration::level;
 use homing_models::lifetimes::{Lifetime, Recency};
 use homing_models::linear::Linear;
@@ -11,7 +11,7 @@ use ndarray::Axis;
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::learn::Horizon;
+use crate::learn::{Horizon, LEAST_OUTCOMES};
 use crate::level::{Past, forecast, uncertainty};
 use crate::snapshots::Rows;
 use crate::stack;
@@ -20,7 +20,7 @@ use crate::stack;
 const SET: [f64; 3] = [0.45, 0.35, 0.2];
 
 /// Fewest rows of a snapshot whose level counts.
-const LEAST_OF_SNAPSHOT: usize = 50;
+pub(crate) const LEAST_OF_SNAPSHOT: usize = 50;
 
 /// Most rows that the linear model is fitted to: the one that is shipped, and those that are only voted on.
 const LINEAR_ROWS: usize = 40_000;
@@ -30,7 +30,7 @@ const LINEAR_ROWS_VOTED_ON: usize = 15_000;
 const LINEAR_PENALTY: f64 = 60.0;
 
 /// Log-odds of a purchase within so many days by a lifetime model.
-pub(crate) fn log_odds(customers: &[Recency], model: &Lifetime, days: u32) -> Vec<f64> {
+fn log_odds(customers: &[Recency], model: &Lifetime, days: u32) -> Vec<f64> {
     customers.par_iter().with_min_len(256).map(|&one| lifetime_log_odds(model, one, days)).collect()
 }
 
@@ -42,6 +42,7 @@ fn mean_probability(log_odds: &[f64]) -> f64 {
 struct Lesson<'a> {
     rows: &'a Rows,
     bins: &'a Bins,
+    data: &'a Binned,
     /// The rows, by position.
     picked: Vec<usize>,
     /// Most of them that the linear model sees.
@@ -53,7 +54,7 @@ impl Lesson<'_> {
     /// Members with the weights set beforehand, and what the trees say of the picked rows.
     fn learn(&self) -> Result<(Members, Vec<f64>), Error> {
         let bought = |row: &usize| self.rows.labels[*row].bought;
-        let data = self.bins.sort(self.rows.x.select(Axis(0), &self.picked).view());
+        let data = self.data.select(&self.picked);
         let targets: Vec<f64> = self.picked.iter().map(|row| f64::from(u8::from(bought(row)))).collect();
         // Each snapshot's own level is taken out, so that the trees learn the order of customers.
         let mut levels = Vec::with_capacity(self.picked.len());
@@ -91,7 +92,7 @@ impl Lesson<'_> {
 }
 
 impl Horizon<'_> {
-    pub(crate) fn returns(&self, model: &Lifetime, bins: &Bins) -> Result<ReturnModel, Error> {
+    pub(crate) fn returns(&self, model: &Lifetime, bins: &Bins, data: &Binned) -> Result<ReturnModel, Error> {
         let past = &self.past;
         let snapshots = past.by_snapshot();
         let rates: Vec<f64> = snapshots
@@ -105,12 +106,13 @@ impl Horizon<'_> {
         let lesson = Lesson {
             rows: past,
             bins,
+            data,
             picked: (0..past.len()).collect(),
             linear_rows: LINEAR_ROWS,
             seed: self.seed,
         };
         let (mut members, tree_said) = lesson.learn()?;
-        let weights = self.weights(bins, &snapshots)?;
+        let weights = self.weights(bins, data, &snapshots)?;
         members.weights = [weights[0], weights[1]];
         let votes: Vec<f64> = (0..past.len())
             .into_par_iter()
@@ -158,7 +160,12 @@ impl Horizon<'_> {
 
     /// The members' weights: each half of the customers is voted on, in the latest snapshot, by members that
     /// learned from the other half in the snapshots before it.
-    fn weights(&self, bins: &Bins, snapshots: &[std::ops::Range<usize>]) -> Result<[f64; 3], Error> {
+    fn weights(
+        &self,
+        bins: &Bins,
+        data: &Binned,
+        snapshots: &[std::ops::Range<usize>],
+    ) -> Result<[f64; 3], Error> {
         let past = &self.past;
         let (Some(latest), Some(then)) = (snapshots.first().cloned(), self.then.first()) else {
             return Ok(SET);
@@ -171,12 +178,13 @@ impl Horizon<'_> {
         for fold in 0..2 {
             let picked: Vec<usize> = (from..past.len()).filter(|&row| half(row) != fold).collect();
             let outcomes = picked.iter().filter(|&&row| past.labels[row].bought).count();
-            if outcomes < 50 || picked.len() - outcomes < 50 {
+            if outcomes < LEAST_OUTCOMES || picked.len() - outcomes < LEAST_OUTCOMES {
                 return Ok(SET);
             }
             let lesson = Lesson {
                 rows: past,
                 bins,
+                data,
                 picked,
                 linear_rows: LINEAR_ROWS_VOTED_ON,
                 seed: self.seed ^ fold,

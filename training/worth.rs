@@ -1,17 +1,17 @@
 //! Learning what customers order and spend within a horizon.
 
-use homing_models::boosting::{Bins, Booster, Objective, Training};
+use homing_models::boosting::{Binned, Bins, Booster, Objective, Training};
 use homing_models::bundle::LifetimePart;
 use homing_models::lifetimes::{Lifetime, LifetimeModel};
 use homing_models::repurchase::{ReturnModel, lifetime_log_odds};
 use homing_models::value::{ValueModel, bridge_orders, lifetime_extra_orders, order_value};
 use linfa::ParamGuard;
-use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::learn::Horizon;
 use crate::level::{Past, forecast};
+use crate::returns::LEAST_OF_SNAPSHOT;
 use crate::snapshots::Rows;
 
 impl Horizon<'_> {
@@ -19,12 +19,12 @@ impl Horizon<'_> {
         &self,
         lifetime: &LifetimePart,
         bins: &Bins,
+        data: &Binned,
         returns: &ReturnModel,
     ) -> Result<ValueModel, Error> {
         let past = &self.past;
         let back: Vec<usize> = (0..past.len()).filter(|&row| past.labels[row].bought).collect();
-        let x: Array2<f32> = past.x.select(Axis(0), &back);
-        let data = bins.sort(x.view());
+        let of_back = data.select(&back);
         let order: Vec<f64> = (0..past.len())
             .into_par_iter()
             .map(|row| order_value(&lifetime.money, past.recency[row], past.order_value[row]))
@@ -44,7 +44,7 @@ impl Horizon<'_> {
         let fit = |objective, targets: &[f64], offsets: &[f64], seed: u64| {
             let params = Booster::params(objective).trees(70).seed(seed);
             let offsets = Some(offsets);
-            params.check()?.fit_binned(&Training { data: &data, bins, targets, offsets, weights: None })
+            params.check()?.fit_binned(&Training { data: &of_back, bins, targets, offsets, weights: None })
         };
         let ((orders_trees, spend_trees), direct) = rayon::join(
             || {
@@ -53,7 +53,7 @@ impl Horizon<'_> {
                     || fit(Objective::Gamma, &tame, &start, self.seed ^ 22),
                 )
             },
-            || self.direct(bins, &order, &extra),
+            || self.direct(bins, data, &order, &extra),
         );
         let ((orders_trees, orders_said), (spend_trees, spend_said)) = (orders_trees?, spend_trees?);
         let expected = |said: &[f64], start: &[f64]| -> Vec<f64> {
@@ -79,6 +79,7 @@ impl Horizon<'_> {
         let agreed: f64 = views.iter().map(|view| (view.0 * view.1).sqrt()).sum();
         // Two views of the total, too: one through those who come back, one through the lifetime model.
         let goal = (total * self.lifetime_total(lifetime, &tamed)).sqrt();
+        let goal = if goal.is_finite() { goal } else { total };
         // The mean of two views is geometric: half of a level comes through.
         model.direct_level = 2.0 * (goal.max(1e-9) / agreed.max(1e-9)).ln();
         model.direct = Some(direct);
@@ -87,7 +88,13 @@ impl Horizon<'_> {
 
     /// Trees over what everyone spends, come back or not, with the level of each snapshot taken out. Also the
     /// spend of each row, held to what the trees may see of it.
-    fn direct(&self, bins: &Bins, order: &[f64], extra: &[f64]) -> Result<(Booster, Vec<f64>), Error> {
+    fn direct(
+        &self,
+        bins: &Bins,
+        data: &Binned,
+        order: &[f64],
+        extra: &[f64],
+    ) -> Result<(Booster, Vec<f64>), Error> {
         let past = &self.past;
         let spend: Vec<f64> = (0..past.len())
             .map(|row| past.labels[row].spend.min(20.0 * (1.0 + extra[row]) * order[row]))
@@ -98,12 +105,11 @@ impl Horizon<'_> {
             let mean = spend[rows.clone()].iter().sum::<f64>() / rows.len().max(1) as f64;
             scaled[rows].iter_mut().for_each(|spend| *spend /= mean.max(1e-9));
         }
-        let data = bins.sort(past.x.view());
         let params = Booster::params(Objective::Tweedie(1.5))
             .feature_share(1.0)
             .min_leaf_rows(100.0)
             .seed(self.seed ^ 23);
-        let training = Training { data: &data, bins, targets: &scaled, offsets: None, weights: None };
+        let training = Training { data, bins, targets: &scaled, offsets: None, weights: None };
         Ok((params.check()?.fit_binned(&training)?.0, spend))
     }
 
@@ -149,7 +155,7 @@ impl Horizon<'_> {
             .by_snapshot()
             .into_iter()
             .enumerate()
-            .filter(|(_, rows)| rows.len() >= 50)
+            .filter(|(_, rows)| rows.len() >= LEAST_OF_SNAPSHOT)
             .filter_map(|(j, rows)| {
                 let spent: f64 = spend[rows.clone()].iter().sum();
                 let level = (spent / expected(&self.past, rows, &self.then[j], self.learned_days)).ln();
@@ -170,7 +176,7 @@ impl Horizon<'_> {
         let series: Vec<Past> = sums
             .iter()
             .zip(&self.ago)
-            .filter(|((a, e, n), _)| *n >= 50 && *a > 0.0 && *e > 0.0)
+            .filter(|((a, e, n), _)| *n >= LEAST_OF_SNAPSHOT && *a > 0.0 && *e > 0.0)
             .map(|(&(a, e, _), &days_ago)| Past { days_ago, level: (a / e).ln() })
             .collect();
         forecast(&series).clamp(-1.0, 1.0)

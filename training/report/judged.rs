@@ -32,9 +32,6 @@ pub(super) fn name_of(lang: Lang, name: &str) -> String {
             ("挑战者：逻辑回归（linfa）", "challenger: logistic regression (linfa)")
         }
         "challenger: linfa-trees" => ("挑战者：决策树（linfa）", "challenger: decision tree (linfa)"),
-        "challenger: linfa-ensemble forest" => {
-            ("挑战者：随机森林（linfa）", "challenger: random forest (linfa)")
-        }
         "challenger: smartcore forest" => {
             ("挑战者：随机森林（smartcore）", "challenger: random forest (smartcore)")
         }
