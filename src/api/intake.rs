@@ -24,6 +24,8 @@ use crate::scoring::Score;
 pub(super) const IN_THE_FUTURE: &str = "in_the_future";
 /// The code of an event whose id stands for other content.
 pub(super) const EVENT_ID_CONFLICT: &str = "event_id_conflict";
+/// The code of an event of a customer who was erased.
+pub(super) const CUSTOMER_ERASED: &str = "customer_erased";
 
 /// An event that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -144,9 +146,9 @@ fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Res
     let request = request?;
     let sent = request.len();
     let Request { events, indexes, rejected, .. } = request;
-    metrics.events(EventFate::Rejected, rejected.len());
+    let sent_wrong = rejected.len();
 
-    let mut conflicts = 0;
+    let (mut conflicts, mut erased) = (0, 0);
     let mut reply = Reply { rejected, ..Reply::default() };
     if !events.is_empty() {
         let score_ns = AtomicU64::new(0);
@@ -170,10 +172,15 @@ fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Res
                     conflicts += 1;
                     reply.rejected.push(conflict(index, &event.event_id));
                 }
+                Fate::Erased => {
+                    erased += 1;
+                    reply.rejected.push(erased_customer(index));
+                }
             }
         }
         reply.changed = intake.changed;
     }
+    metrics.events(EventFate::Rejected, sent_wrong + erased);
     metrics.events(EventFate::Accepted, reply.accepted);
     metrics.events(EventFate::Duplicate, reply.duplicates);
     metrics.events(EventFate::Conflict, conflicts);
@@ -184,6 +191,11 @@ fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Res
         return Err(Problem::new(Code::EventIdConflict, detail).with("rejected", rejected));
     }
     json(&reply)
+}
+
+fn erased_customer(index: usize) -> Rejected {
+    let detail = "the customer was erased at their wish; send no more of their events".to_owned();
+    Rejected { index, code: CUSTOMER_ERASED, field: Field::CustomerId.name().into(), detail }
 }
 
 fn conflict(index: usize, event_id: &str) -> Rejected {

@@ -5,7 +5,7 @@ use homing_models::prediction::number_names;
 use serde_json::{Map, Value, json};
 
 use crate::api::events::{FAULT_CODES, Field};
-use crate::api::intake::{EVENT_ID_CONFLICT, IN_THE_FUTURE};
+use crate::api::intake::{CUSTOMER_ERASED, EVENT_ID_CONFLICT, IN_THE_FUTURE};
 use crate::api::limits::{Limits, MAX_ID_BYTES, MAX_TEXT_BYTES};
 use crate::api::problem::Code;
 
@@ -202,7 +202,8 @@ fn events_reply() -> Value {
 }
 
 fn rejected() -> Value {
-    let codes: Vec<&str> = FAULT_CODES.into_iter().chain([IN_THE_FUTURE, EVENT_ID_CONFLICT]).collect();
+    let codes: Vec<&str> =
+        FAULT_CODES.into_iter().chain([IN_THE_FUTURE, EVENT_ID_CONFLICT, CUSTOMER_ERASED]).collect();
     object(
         "An event that was not taken.",
         json!({

@@ -186,6 +186,8 @@ impl Store for FakeStore {
     fn ready(&self) -> Result<(), Error> {
         self.enter()
     }
+
+    crate::profiles::nothing_but_profiles!();
 }
 
 /// A model by which the risk falls with each purchase in sight. The customer `nan` gets a score that is no

@@ -121,6 +121,8 @@ impl Store for FakeStore {
     fn ready(&self) -> Result<(), Error> {
         self.enter()
     }
+
+    crate::profiles::nothing_but_profiles!();
 }
 
 struct FakeEngine(ModelInfo);
