@@ -49,6 +49,9 @@ pub struct Manifest {
     pub value_horizon: u32,
     /// The yearly rate at which the lifetime value is discounted.
     pub discount_rate: f64,
+    /// Whether expected spend is net of returns: what customers keep, not what they order.
+    #[serde(default)]
+    pub net_of_returns: bool,
     /// The business's time zone.
     pub timezone: Zone,
     /// The seed of the fit.

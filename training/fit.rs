@@ -33,6 +33,8 @@ pub struct FitOptions {
     pub value_horizon: u32,
     /// Yearly rate at which the lifetime value is discounted.
     pub discount_rate: f64,
+    /// Whether spend is learned net of returns.
+    pub net_of_returns: bool,
     /// The business's time zone.
     pub zone: Zone,
     /// The model's name.
@@ -55,6 +57,7 @@ impl Default for FitOptions {
             churn_horizon: 90,
             value_horizon: 365,
             discount_rate: 0.1,
+            net_of_returns: false,
             zone: Zone::default(),
             name: "homing".to_owned(),
             seed: 0,
@@ -130,6 +133,7 @@ pub fn fit(
         zone: options.zone,
         seed: options.seed,
         most_rows: MOST_ROWS,
+        net_of_returns: options.net_of_returns,
     };
     let days = options.churn_horizon;
     let report = if usability.backtest_possible(days) {
@@ -186,6 +190,7 @@ pub fn assemble(
         churn_horizon: task.churn_horizon,
         value_horizon: options.value_horizon,
         discount_rate: options.discount_rate,
+        net_of_returns: options.net_of_returns,
         timezone: task.zone,
         seed: task.seed,
         feature_schema: String::new(),

@@ -108,8 +108,17 @@ fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
 struct WrongUse(String);
 
 /// Keys of `homing.toml` that only `homing-train` knows.
-const OTHERS: &[&str] =
-    &["horizons", "churn_horizon", "value_horizon", "discount_rate", "name", "seed", "challenger", "cutoffs"];
+const OTHERS: &[&str] = &[
+    "horizons",
+    "churn_horizon",
+    "value_horizon",
+    "discount_rate",
+    "net_of_returns",
+    "name",
+    "seed",
+    "challenger",
+    "cutoffs",
+];
 
 /// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake.
 #[must_use]

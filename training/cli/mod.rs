@@ -82,6 +82,9 @@ struct Fit {
         allow_negative_numbers = true
     )]
     discount_rate: f64,
+    /// Learns spend net of returns: what customers keep, not what they order.
+    #[arg(long, env = "HOMING_NET_OF_RETURNS")]
+    net_of_returns: bool,
     /// Where models are kept.
     #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR")]
     registry: PathBuf,
@@ -118,6 +121,9 @@ struct Backtest {
     /// Writes each customer's scores and what happened (.parquet, .csv or .ndjson).
     #[arg(long, env = "HOMING_OUT", value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Learns spend net of returns; the metrics whose names begin with `net_` judge it.
+    #[arg(long, env = "HOMING_NET_OF_RETURNS")]
+    net_of_returns: bool,
     /// Seed of every sample.
     #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
     seed: u64,
@@ -236,6 +242,7 @@ fn run_fit(args: &Fit) -> anyhow::Result<()> {
         churn_horizon: args.churn_horizon,
         value_horizon: args.value_horizon,
         discount_rate: args.discount_rate,
+        net_of_returns: args.net_of_returns,
         zone: args.common.purchases.timezone,
         name: args.name.clone(),
         seed: args.seed,
@@ -306,6 +313,7 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
                 zone,
                 seed: args.seed,
                 most_rows: MOST_ROWS,
+                net_of_returns: args.net_of_returns,
             };
             let step = |text: &str| steps.step(&format!("{name}, {days} days: {text}"));
             let mut report = backtest(&histories, cutoff, days, &task, &step)?;
@@ -355,6 +363,7 @@ fn scores(reports: &[Report]) -> Table {
         .with("bought", number(|row| f64::from(u8::from(row.label.bought))))
         .with("orders", number(|row| f64::from(row.label.orders)))
         .with("spend", number(|row| row.label.spend))
+        .with("net_spend", number(|row| row.label.net_spend))
 }
 
 fn run_check(args: &Check) -> anyhow::Result<()> {

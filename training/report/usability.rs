@@ -4,7 +4,7 @@ use homing_models::chart::numbers::{count, percent};
 
 use super::Lang;
 use super::page::{Block, Cell, Figure, Head, Row, Section, Table};
-use crate::check::Usability;
+use crate::check::{FarAhead, Usability};
 
 pub(super) fn section(lang: Lang, usability: &Usability) -> Section {
     let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
@@ -112,6 +112,12 @@ pub(super) fn section(lang: Lang, usability: &Usability) -> Section {
         blocks.push(Block::Note(lang.pick(
             format!("{} 天的历史看不到两次同样的季节：水平依据最近的窗口和生命周期模型。", usability.span_days),
             format!("{} days of history do not show a season twice: levels rest on the latest windows and the lifetime model.", usability.span_days),
+        )));
+    }
+    if let Some(FarAhead { customers, latest, rest_end }) = &usability.far_ahead {
+        blocks.push(Block::Note(lang.pick(
+            format!("最晚的事件在 {latest}，但除 {customers} 位客户外，其余都止于 {rest_end}：可能是日期录错，请更正或指定截止日期。"),
+            format!("The latest event is of {latest}, but all customers except {customers} end by {rest_end}: dates may be mistyped; mend them or name the instant to learn up to."),
         )));
     }
     if usability.events_after > 0 {
