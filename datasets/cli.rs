@@ -227,7 +227,10 @@ mod tests {
 
     #[test]
     fn sizes_are_read_as_people_write_them() {
-        assert_eq!((size("512M"), size("4GiB"), size("16777216")), (Ok(512 << 20), Ok(4 << 30), Ok(16 << 20)));
+        assert_eq!(
+            (size("512M"), size("4GiB"), size("16777216")),
+            (Ok(512 << 20), Ok(4 << 30), Ok(16 << 20))
+        );
         for wrong in ["", "1M", "much", "1.5G", "-1G", "99999999999T", "1X"] {
             assert!(size(wrong).unwrap_err().contains("512M"), "{wrong}");
         }

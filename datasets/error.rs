@@ -240,9 +240,6 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// What the caller does with the histories failed.
-    #[error(transparent)]
-    Visitor(Box<dyn std::error::Error + Send + Sync>),
     /// An event that makes no sense.
     #[error("an event cannot be taken in: {0}")]
     Invalid(#[from] Invalid),

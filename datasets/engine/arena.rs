@@ -85,7 +85,11 @@ impl Arena {
                 let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
                 inner.read(*at, buffer).map_err(|reason| self.refused(reason))?;
                 drop(inner);
-                if crc32fast::hash(buffer) == block.checksum { Ok(buffer) } else { Err(Error::DamagedScratch) }
+                if crc32fast::hash(buffer) == block.checksum {
+                    Ok(buffer)
+                } else {
+                    Err(Error::DamagedScratch)
+                }
             }
         }
     }

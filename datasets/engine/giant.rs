@@ -17,8 +17,19 @@ pub(super) fn history(blocks: &[Block], arena: &Arena) -> Result<(String, Histor
     // Places in a history are numbered with 32 bits.
     u32::try_from(rows).map_err(|_| Error::TooManyTexts)?;
     let mut history = History::default();
-    let History { occurred_at, kind, amount, quantity, order, product, category, channel, promotion, late, .. } =
-        &mut history;
+    let History {
+        occurred_at,
+        kind,
+        amount,
+        quantity,
+        order,
+        product,
+        category,
+        channel,
+        promotion,
+        late,
+        ..
+    } = &mut history;
     let texts = [order, product, category, channel, promotion];
     occurred_at.reserve_exact(rows);
     kind.reserve_exact(rows);
@@ -72,13 +83,8 @@ fn sort(history: &mut History, names: &Names) {
     let text = |code: u32| code.checked_sub(1).map(|at| names.get(at));
     let compare = |&a: &u32, &b: &u32| {
         let (i, j) = (a as usize, b as usize);
-        let columns = [
-            &history.order,
-            &history.product,
-            &history.category,
-            &history.channel,
-            &history.promotion,
-        ];
+        let columns =
+            [&history.order, &history.product, &history.category, &history.channel, &history.promotion];
         history.occurred_at[i]
             .cmp(&history.occurred_at[j])
             .then_with(|| recorded(a).cmp(&recorded(b)))

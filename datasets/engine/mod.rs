@@ -1,8 +1,9 @@
 //! The stream: histories of any number of customers, one after the other, in bounded memory.
 //!
 //! ```text
-//! sample.       a look at some lines ─▶ ranges.rs: cut the customers into ranges of ids
+//! sample        a look at some lines ─▶ ranges.rs: cut the customers into ranges of ids
 //! spill.rs      lines ─▶ record.rs: blocks ─▶ arena.rs: memory, then a file without a name
+//! snapshot.rs   histories on the disk, from which tomorrow's run goes on
 //! level         ranges that turned out too heavy are cut again; giant.rs: one customer as heavy as a range
 //! mod.rs        one range after the other ─▶ histories sorted by id ─▶ whoever asked
 //! ```
@@ -15,6 +16,7 @@ mod arena;
 mod giant;
 mod ranges;
 mod record;
+mod snapshot;
 mod spill;
 
 use std::collections::VecDeque;
@@ -29,6 +31,7 @@ use crate::readers::{self, Input, Progress};
 use crate::{Error, Histories, HistoriesBuilder, History, ReadOptions, ReadSummary};
 use arena::{Arena, Block};
 use ranges::Ranges;
+pub use snapshot::{Snapshot, SnapshotFolder, Updated};
 use spill::{Spill, spill};
 
 /// Bytes that a stream may hold in memory unless told otherwise.
@@ -102,9 +105,9 @@ impl std::fmt::Display for Shard {
 
 /// A number that scatters ids: FNV-1a (Fowler, Noll & Vo), stirred once more.
 fn hash(text: &str) -> u64 {
-    let fnv = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let fnv = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mixed = (fnv ^ (fnv >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     mixed ^ (mixed >> 32)
 }
@@ -173,7 +176,8 @@ const LINE_GUESSED: u64 = 32;
 /// [`Error`] when nothing matches or a file cannot be looked at.
 pub fn fingerprint(paths: &[String], options: &ReadOptions) -> Result<String, Error> {
     let files = crate::readers::expand(paths, options.rejects.as_deref())?;
-    let all: String = files.iter().map(|file| format!("{}\n{} {}\n", file.shown, file.bytes, file.version)).collect();
+    let all: String =
+        files.iter().map(|file| format!("{}\n{} {}\n", file.shown, file.bytes, file.version)).collect();
     Ok(format!("{} files {:016x}{:08x}", files.len(), hash(&all), crc32fast::hash(all.as_bytes())))
 }
 
@@ -239,8 +243,7 @@ impl Stream {
             let ahead = leaves.next();
             // Two giants at once would be one too many.
             let now = ahead.filter(|ahead| !ahead.giant && !leaf.giant);
-            let (done, loaded_ahead) =
-                rayon::join(|| each(&loaded), || now.map(|ahead| self.load(ahead)));
+            let (done, loaded_ahead) = rayon::join(|| each(&loaded), || now.map(|ahead| self.load(ahead)));
             done?;
             customers += loaded.len() as u64;
             progress.advance(leaf.bytes());
@@ -341,7 +344,8 @@ fn level(
     options: &StreamOptions,
     shares: &Shares,
 ) -> Result<Vec<Leaf>, Error> {
-    let mut waiting: VecDeque<Leaf> = buckets.into_iter().map(|blocks| Leaf { blocks, giant: false }).collect();
+    let mut waiting: VecDeque<Leaf> =
+        buckets.into_iter().map(|blocks| Leaf { blocks, giant: false }).collect();
     let mut leaves = Vec::with_capacity(waiting.len());
     let mut buffer = Vec::new();
     while let Some(mut leaf) = waiting.pop_front() {
@@ -405,6 +409,7 @@ pub struct Customers(Loaded);
 enum Loaded {
     Many(Grouped),
     One(String, Box<History>),
+    Kept(Vec<(Box<str>, History)>),
 }
 
 impl Customers {
@@ -414,6 +419,7 @@ impl Customers {
         match &self.0 {
             Loaded::Many(grouped) => grouped.len(),
             Loaded::One(..) => 1,
+            Loaded::Kept(all) => all.len(),
         }
     }
 
@@ -429,6 +435,7 @@ impl Customers {
         match &self.0 {
             Loaded::Many(grouped) => grouped.map(positions, |id, history| each(id, history)),
             Loaded::One(id, history) => positions.map(|_| each(id, history)).collect(),
+            Loaded::Kept(all) => all[positions].par_iter().map(|(id, history)| each(id, history)).collect(),
         }
     }
 
@@ -440,6 +447,7 @@ impl Customers {
         match &self.0 {
             Loaded::Many(grouped) => grouped.each(each),
             Loaded::One(id, history) => each(id, history),
+            Loaded::Kept(all) => all.iter().try_for_each(|(id, history)| each(id, history)),
         }
     }
 
@@ -453,6 +461,9 @@ impl Customers {
                     grouped.map(from..to, |id, history| (id.to_owned(), std::mem::take(history)))
                 }
                 Loaded::One(id, history) => vec![(id.clone(), History::clone(history))],
+                Loaded::Kept(all) => {
+                    all[from..to].iter().map(|(id, history)| (id.to_string(), history.clone())).collect()
+                }
             }
         })
     }

@@ -28,7 +28,8 @@ impl Ranges {
     pub(super) fn of_sample(mut sample: Vec<Box<str>>, count: usize) -> Self {
         sample.sort_unstable();
         let share = sample.len().div_ceil(count.max(1)).max(1);
-        let mut bounds: Vec<Box<str>> = (share..sample.len()).step_by(share).map(|at| sample[at].clone()).collect();
+        let mut bounds: Vec<Box<str>> =
+            (share..sample.len()).step_by(share).map(|at| sample[at].clone()).collect();
         for twice in bounds.clone().windows(2).filter(|pair| pair[0] == pair[1]) {
             bounds.push(format!("{}\0", twice[0]).into());
         }

@@ -128,8 +128,7 @@ pub(super) fn read<'a>(
             _ => Kind::from_code(u8::from_le_bytes(input.array()?)).ok_or(Error::DamagedScratch)?,
         };
         let occurred_at = i64::from_le_bytes(input.array()?);
-        let recorded_at =
-            if head & LATE == 0 { occurred_at } else { i64::from_le_bytes(input.array()?) };
+        let recorded_at = if head & LATE == 0 { occurred_at } else { i64::from_le_bytes(input.array()?) };
         let amount = f64::from_le_bytes(input.array()?);
         let quantity = if head & QUANTITY == 0 { 1.0 } else { f32::from_le_bytes(input.array()?) };
         let mut texts = [None; 5];

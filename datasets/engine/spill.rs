@@ -46,7 +46,12 @@ impl Facts {
 }
 
 impl<'a> Spill<'a> {
-    pub(super) fn new(ranges: &'a Ranges, arena: &'a Arena, options: &'a StreamOptions, block: usize) -> Self {
+    pub(super) fn new(
+        ranges: &'a Ranges,
+        arena: &'a Arena,
+        options: &'a StreamOptions,
+        block: usize,
+    ) -> Self {
         let writers = (0..ranges.len()).map(|_| Writer::default()).collect();
         let buckets = (0..ranges.len()).map(|_| Vec::new()).collect();
         let facts = Facts::default();
@@ -129,7 +134,8 @@ pub(super) fn spill(
         spill.finish()
     };
     let threads = rayon::current_num_threads().min(parts.len());
-    let spilled = (0..threads).into_par_iter().with_max_len(1).map(work).collect::<Result<Vec<_>, Error>>()?;
+    let spilled =
+        (0..threads).into_par_iter().with_max_len(1).map(work).collect::<Result<Vec<_>, Error>>()?;
     let mut buckets: Vec<Vec<Block>> = (0..ranges.len()).map(|_| Vec::new()).collect();
     let mut facts = Facts::default();
     for (from, more) in spilled {

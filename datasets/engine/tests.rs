@@ -86,7 +86,10 @@ fn the_stream_gives_what_reading_into_memory_gives() {
                 assert_eq!(same, histories, "{threads} threads, ranges of {leaf} bytes");
                 assert_eq!(told, summary);
                 assert_eq!(sampled.weight(), 1.0);
-                assert_eq!(fs::read_to_string(folder.path().join("rejects.txt")).unwrap_or_default(), rejects);
+                assert_eq!(
+                    fs::read_to_string(folder.path().join("rejects.txt")).unwrap_or_default(),
+                    rejects
+                );
                 if leaf < 10_000 && lines > 1000 {
                     assert!(stream.leaves.iter().any(|leaf| leaf.giant), "the heavy customer stands alone");
                     assert!(stream.leaves.iter().all(|l| l.giant || l.bytes() <= 2 * leaf));
@@ -103,7 +106,11 @@ fn the_stream_gives_what_reading_into_memory_gives() {
             });
         }
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3 + 1, "nothing but the data and the rejects is left");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        3 + 1,
+        "nothing but the data and the rejects is left"
+    );
 }
 
 #[test]

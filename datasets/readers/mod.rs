@@ -26,8 +26,8 @@ use serde::{Serialize, Serializer};
 
 use crate::{Error, Histories, HistoriesBuilder, Micros, Zone};
 use columns::{Column, Mapping};
-use files::{DataFile, Format};
 pub(crate) use files::expand;
+use files::{DataFile, Format};
 pub(crate) use lines::{Gather, Sink, Tally};
 pub(crate) use progress::Progress;
 pub(crate) use rejects::LISTED_REJECTS;

@@ -113,8 +113,17 @@ struct WrongUse(String);
 struct DoneInPart(String);
 
 /// Keys of `homing.toml` that only `homing-train` knows.
-const OTHERS: &[&str] =
-    &["horizons", "churn_horizon", "value_horizon", "discount_rate", "name", "seed", "challenger", "cutoffs", "histories"];
+const OTHERS: &[&str] = &[
+    "horizons",
+    "churn_horizon",
+    "value_horizon",
+    "discount_rate",
+    "name",
+    "seed",
+    "challenger",
+    "cutoffs",
+    "histories",
+];
 
 /// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake,
 /// 4 done in part.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use homing_datasets::cli::Purchases;
-use homing_datasets::engine::fingerprint;
+use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
 use homing_datasets::table::Format;
 use homing_datasets::{Shard, Stream, StreamOptions, calendar};
 use serde_json::{Value, json};
@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use super::progress::Stage;
 use super::{CatalogueArgs, DoneInPart, ModelArgs, WrongUse};
 use crate::profiles::{self, Store};
+use crate::scoring::batch::{self, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
-use crate::scoring::{Engine, Score as _, batch};
+use crate::scoring::{Engine, Score as _};
 
 /// Scores every customer of the files.
 #[derive(Args)]
@@ -38,6 +39,10 @@ pub(super) struct Score {
     /// Scores one of several parts of the customers, e.g. 3/16. Each part may run on a machine of its own.
     #[arg(long, env = "HOMING_SHARD", value_name = "N/OF")]
     shard: Option<Shard>,
+    /// A folder that keeps the histories: they are those of the runs before and of today's files, and all of their
+    /// customers are scored. Events that it has already are not counted again.
+    #[arg(long, env = "HOMING_SNAPSHOT", value_name = "DIR")]
+    snapshot: Option<PathBuf>,
     /// The folder in which a run into profiles notes how far it is, so that it can go on after being killed.
     /// Default: beside the profiles (`PATH.batch`).
     #[arg(long, env = "HOMING_JOURNAL", value_name = "DIR")]
@@ -92,7 +97,8 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
             None => night.journal.forget(),
         }
         // The file needs everyone; the profiles need those who are not yet done.
-        options.after = night.journal.upto().filter(|_| args.out.is_none()).map(str::to_owned);
+        let skip = args.out.is_none() && args.snapshot.is_none();
+        options.after = night.journal.upto().filter(|_| skip).map(str::to_owned);
     }
 
     let stage = Stage::begin("read");
@@ -103,12 +109,18 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
         "{} events ({} lines without a customer, {rejected} rejected)",
         summary.events, summary.without_customer
     ));
-    let as_of = terms.as_ref().map(|terms| terms.as_of).or(as_of).or(summary.last_instant);
+    let snapshot =
+        args.snapshot.as_ref().map(|folder| keep(folder, &stream, zone, args.shard)).transpose()?;
+    let last = match &snapshot {
+        Some(kept) => kept.folder.held().and_then(|held| held.last),
+        None => summary.last_instant,
+    };
+    let source = snapshot.as_ref().map_or(Source::Lines(&stream), |kept| Source::Snapshot(&kept.folder));
+    let as_of = terms.as_ref().map(|terms| terms.as_of).or(as_of).or(last);
     let Some(as_of) = as_of else {
         return Err(WrongUse("there is no event to score from".to_owned()).into());
     };
-    let scored_at =
-        terms.as_ref().map(|terms| terms.scored_at).or(scored_at).unwrap_or_else(calendar::now);
+    let scored_at = terms.as_ref().map(|terms| terms.scored_at).or(scored_at).unwrap_or_else(calendar::now);
     let model = engine.model();
     let mut document = json!({
         "model": model.id.to_string(),
@@ -116,12 +128,19 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
         "seconds": { "read": read_s },
         "temporary_bytes": stream.on_disk(),
     });
+    if let Some(kept) = &snapshot {
+        document["snapshot"] = json!({ "today": kept.updated, "held": kept.folder.held() });
+        if let Some(held) = document["snapshot"]["held"].as_object_mut() {
+            held.remove("files");
+        }
+        document["seconds"]["snapshot"] = kept.seconds.into();
+    }
     if let Some(shard) = args.shard {
         document["shard"] = shard.to_string().into();
     }
     if let Some(out) = &args.out {
         let stage = Stage::begin("score");
-        let done = batch::to_file(&stream, &engine, as_of, scored_at, out)?;
+        let done = batch::to_file(source, &engine, as_of, scored_at, out)?;
         let seconds =
             stage.done(&format!("{} of {} customers into {}", done.scored, done.customers, out.display()));
         summary.customers = done.customers as usize;
@@ -131,7 +150,7 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     let mut left = None;
     if let Some(night) = night {
         let terms = Terms { model: model.id.to_string(), as_of, scored_at };
-        let stopped = write(night, &stream, &engine, &terms, &mut document)?;
+        let stopped = write(night, source, &engine, &terms, &mut document)?;
         summary.customers = document["profiles"]["customers"].as_u64().unwrap_or(0) as usize;
         left = stopped;
     }
@@ -140,6 +159,25 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&document)?);
     }
     left.map_or(Ok(()), |left| Err(DoneInPart(left).into()))
+}
+
+/// A snapshot with today's lines in it.
+struct Kept {
+    folder: SnapshotFolder,
+    updated: Updated,
+    seconds: f64,
+}
+
+fn keep(folder: &Path, today: &Stream, zone: calendar::Zone, shard: Option<Shard>) -> anyhow::Result<Kept> {
+    let stage = Stage::begin("snapshot");
+    let mut folder = SnapshotFolder::open(folder, zone, shard)?;
+    let updated = folder.update(today, zone, shard)?;
+    let held = folder.held().map_or(0, |held| held.customers);
+    let seconds = stage.done(&format!(
+        "{} new customers, {} with something new, {held} in all",
+        updated.added, updated.changed
+    ));
+    Ok(Kept { folder, updated, seconds })
 }
 
 /// Opens the store and the journal, and keeps other batches out.
@@ -172,6 +210,7 @@ fn prepare(
         "as_of": args.as_of,
         "scored_at": args.scored_at,
         "shard": args.shard.map(|shard| shard.to_string()),
+        "snapshot": args.snapshot,
     });
     let input = fingerprint(&args.purchases.purchases, &options.read)?;
     let homing = env!("CARGO_PKG_VERSION").to_owned();
@@ -186,7 +225,7 @@ fn crc(text: &str) -> u32 {
 /// Writes the profiles and tells of it in the document; says what is left where the run was asked to stop.
 fn write(
     night: Night,
-    stream: &Stream,
+    source: Source<'_>,
     engine: &Engine,
     terms: &Terms,
     document: &mut Value,
@@ -201,7 +240,7 @@ fn write(
     let stage = Stage::begin("profiles");
     let tell = |count: u64| stage.at(&format!("{count} customers"));
     let job = (&mut journal, &identity, terms);
-    let done = nightly::to_profiles(stream, engine, store.as_ref(), job, &stop, &tell)?;
+    let done = nightly::to_profiles(source, engine, store.as_ref(), job, &stop, &tell)?;
     let number = |name: &str| done.done[name].as_u64().unwrap_or(0);
     let seconds = stage.done(&format!(
         "{} new, {} changed, {} as they were, {} newer in the store; {} tags changed",

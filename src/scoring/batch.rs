@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use homing_datasets::engine::{Customers, SnapshotFolder};
 use homing_datasets::table::{Column, Table, TableWriter, WriteError};
 use homing_datasets::{Histories, Micros, Stream};
-use homing_models::{Outcome, Provenance};
 use homing_models::prediction::number_names;
+use homing_models::{Outcome, Provenance};
 use serde::Serialize;
 
 use super::Score;
@@ -21,6 +22,33 @@ pub struct FileSummary {
     pub scored: u64,
     /// The others, by cause.
     pub not_scored: BTreeMap<String, u64>,
+}
+
+/// Where the customers of a batch come from, sorted by id.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    /// Lines of files.
+    Lines(&'a Stream),
+    /// A snapshot that holds today's lines already.
+    Snapshot(&'a SnapshotFolder),
+}
+
+impl Source<'_> {
+    /// Hands out the customers range by range and says how many there were. Ranges whose customers all sort up to
+    /// `after` may be left out.
+    ///
+    /// # Errors
+    /// Those of [`Stream::for_each_range`] and [`SnapshotFolder::for_each_range`].
+    pub fn for_each_range<E: From<homing_datasets::Error> + Send>(
+        self,
+        after: Option<&str>,
+        each: impl FnMut(&Customers) -> Result<(), E> + Send,
+    ) -> Result<u64, E> {
+        match self {
+            Source::Lines(stream) => stream.for_each_range("scoring", each),
+            Source::Snapshot(folder) => folder.for_each_range(after, each),
+        }
+    }
 }
 
 /// Why a batch into a file failed.
@@ -51,7 +79,7 @@ const ROWS: usize = 8192;
 /// # Errors
 /// [`FileError`]; then nothing at `out` has changed.
 pub fn to_file(
-    stream: &Stream,
+    source: Source<'_>,
     engine: &dyn Score,
     as_of: Micros,
     scored_at: Micros,
@@ -60,7 +88,7 @@ pub fn to_file(
     let mut writer = TableWriter::create(out, engine.model().timezone)?;
     let mut summary = FileSummary::default();
     let mut rows: Vec<Row> = Vec::with_capacity(2 * ROWS);
-    stream.for_each_range("scoring", |range| {
+    source.for_each_range(None, |range| {
         for from in (0..range.len()).step_by(ROWS) {
             rows.extend(range.map(from..(from + ROWS).min(range.len()), |id, history| {
                 let Scored { outcome, provenance, .. } = engine.score(id, history, as_of, scored_at);

@@ -17,12 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use homing_datasets::Micros;
 use homing_datasets::engine::{Customers, Shard};
-use homing_datasets::{Micros, Stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Score;
+use super::batch::Source;
 use crate::profiles::{self, BatchRow, Store};
 
 /// Why a batch into profiles ended early.
@@ -150,7 +151,10 @@ impl Journal {
     /// What an unfinished run of this identity scored with, if there is one.
     #[must_use]
     pub fn terms(&self, identity: &Identity) -> Option<&Terms> {
-        self.unfinished.as_ref().filter(|(begin, _)| begin.identity == *identity).map(|(begin, _)| &begin.terms)
+        self.unfinished
+            .as_ref()
+            .filter(|(begin, _)| begin.identity == *identity)
+            .map(|(begin, _)| &begin.terms)
     }
 
     /// Forgets what an unfinished run left: the next one begins at the beginning.
@@ -231,13 +235,13 @@ pub struct Night {
     pub scoring_s: f64,
 }
 
-/// Scores every customer of the stream and writes the profiles that changed. `stop` is looked at between ranges.
+/// Scores every customer of the source and writes the profiles that changed. `stop` is looked at between ranges.
 /// `tell` hears how many customers are done.
 ///
 /// # Errors
 /// [`Error`]; what was written stays, and the same run again completes it.
 pub fn to_profiles(
-    stream: &Stream,
+    source: Source<'_>,
     engine: &dyn Score,
     store: &dyn Store,
     (journal, identity, terms): (&mut Journal, &Identity, &Terms),
@@ -250,7 +254,7 @@ pub fn to_profiles(
     let nanos = AtomicU64::new(0);
     let mut stopped = false;
     let mut before = done["customers"].as_u64().unwrap_or(0);
-    stream.for_each_range("scoring", |range: &Customers| {
+    source.for_each_range(resumed_after.as_deref(), |range: &Customers| {
         stopped = stopped || stop.load(Ordering::Relaxed);
         if stopped {
             return Ok(());

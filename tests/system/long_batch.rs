@@ -26,7 +26,8 @@ fn whole(folder: &Path, rest: &[&str]) -> Value {
 /// Every row of every table of a store, in order.
 fn dump(folder: &Path) -> Vec<Vec<Cell>> {
     let store = Connection::open(folder.join("profiles.db")).unwrap();
-    let mut names = store.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").unwrap();
+    let mut names =
+        store.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").unwrap();
     let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     let mut rows = Vec::new();
     for name in names {
@@ -232,7 +233,14 @@ fn many_lines(folder: &Path) -> &'static str {
     let mut text = String::from("customer_id,occurred_at,amount\n");
     for line in 0..400_000u32 {
         let day = line.wrapping_mul(2_654_435_761) >> 20;
-        text.push_str(&format!("c{:06},199{}-0{}-1{},{}.5\n", line % 9973, 7 + day % 2, 1 + day % 6, day % 9, day % 90));
+        text.push_str(&format!(
+            "c{:06},199{}-0{}-1{},{}.5\n",
+            line % 9973,
+            7 + day % 2,
+            1 + day % 6,
+            day % 9,
+            day % 90
+        ));
     }
     write(folder, "many.csv", &text)
 }
@@ -322,7 +330,15 @@ fn bad_files_stop_the_run_before_the_store_is_touched() {
     let refused = |words: &[&str]| {
         let mut command = homing();
         command.args(["score", "--purchases", "data", "--profiles", "sqlite:profiles.db", "--registry"]);
-        run::<&str>({ command.arg(registry()); command }, folder.path(), []).says(1, words);
+        run::<&str>(
+            {
+                command.arg(registry());
+                command
+            },
+            folder.path(),
+            [],
+        )
+        .says(1, words);
         assert!(dump(folder.path()) == before, "the store was touched");
     };
     put("1.csv", good.as_bytes());
@@ -340,7 +356,10 @@ fn bad_files_stop_the_run_before_the_store_is_touched() {
     refused(&["2.parquet"]);
     // A customer whose id is a megabyte long: one line in two, so the run stops and says which.
     std::fs::remove_file(data.join("2.parquet")).unwrap();
-    put("2.csv", format!("customer_id,occurred_at,amount\n{},1998-07-01,5\n", "x".repeat(1 << 20)).as_bytes());
+    put(
+        "2.csv",
+        format!("customer_id,occurred_at,amount\n{},1998-07-01,5\n", "x".repeat(1 << 20)).as_bytes(),
+    );
     refused(&["1 of 2 lines", "text_too_long", "longer than 1000 bytes"]);
     let rejects = std::fs::read_to_string(folder.path().join("homing-rejects.csv")).unwrap();
     assert!(rejects.len() < 2000, "the rejects file shows the beginning of it: {} bytes", rejects.len());

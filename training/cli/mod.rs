@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use homing_datasets::cli::{Purchases, size, with_config};
-use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::engine::Sampled;
+use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::{Histories, Micros, ReadSummary, Stream};
 use homing_models::{Alias, Registry};
 use homing_training::Error;
@@ -155,8 +155,18 @@ struct Check {
 }
 
 /// Keys of `homing.toml` that only `homing` knows.
-const OTHERS: &[&str] =
-    &["listen", "profiles", "model", "tags", "dataset", "folder", "shard", "snapshot", "journal", "scored_at"];
+const OTHERS: &[&str] = &[
+    "listen",
+    "profiles",
+    "model",
+    "tags",
+    "dataset",
+    "folder",
+    "shard",
+    "snapshot",
+    "journal",
+    "scored_at",
+];
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
