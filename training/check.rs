@@ -1,5 +1,6 @@
 //! The data usability report: what a purchase history can carry, and what it lacks.
 
+use homing_datasets::engine::Sampled;
 use homing_datasets::{DAY, Histories, Micros, Zone};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -59,6 +60,9 @@ pub struct Usability {
     pub lacks: Vec<String>,
     /// What is worth knowing.
     pub remarks: Vec<String>,
+    /// How many of the customers were looked at, where not all of them were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Sampled>,
     /// A few customers ahead of all others; `as_of` looks from there unless it is given.
     pub far_ahead: Option<FarAhead>,
 }
@@ -126,9 +130,26 @@ impl Usability {
             lacks: Vec::new(),
             remarks: Vec::new(),
             far_ahead: far_ahead(histories, as_of, zone),
+            sampled: None,
         };
         usability.judge(&sum);
         usability
+    }
+
+    /// Adds that the histories are a sample of the customers, where they are.
+    #[must_use]
+    pub fn sampled(mut self, sampled: Option<Sampled>) -> Self {
+        self.sampled = sampled.filter(|sampled| sampled.kept < sampled.customers);
+        if let Some(sampled) = self.sampled {
+            self.remarks.push(format!(
+                "a sample of {} of the {} customers was looked at, each with the whole history; totals are those of the \
+                 sample, and each of its customers stands for {:.2}",
+                sampled.kept,
+                sampled.customers,
+                sampled.weight()
+            ));
+        }
+        self
     }
 
     fn judge(&mut self, sum: &Sum) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use homing_datasets::engine::Sampled;
 use homing_datasets::{DAY, Histories, Micros, Zone};
 use homing_models::Bundle;
 use homing_models::bundle::{DataFingerprint, Manifest};
@@ -47,6 +48,8 @@ pub struct FitOptions {
     pub challengers: bool,
     /// The language in which the report opens; it holds both.
     pub lang: Lang,
+    /// How many of the customers the histories hold, where they are a sample.
+    pub sampled: Option<Sampled>,
 }
 
 impl Default for FitOptions {
@@ -64,6 +67,7 @@ impl Default for FitOptions {
             previous: None,
             challengers: false,
             lang: Lang::default(),
+            sampled: None,
         }
     }
 }
@@ -124,7 +128,7 @@ pub fn fit(
         None => return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }),
     };
     step("data usability");
-    let usability = Usability::of(histories, as_of, &horizons, options.zone);
+    let usability = Usability::of(histories, as_of, &horizons, options.zone).sampled(options.sampled);
     usability.refuse()?;
     let task = Task {
         as_of,

@@ -107,6 +107,11 @@ fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
 #[error("{0}")]
 struct WrongUse(String);
 
+/// Something is left to do: exit code 4.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct DoneInPart(String);
+
 /// Keys of `homing.toml` that only `homing-train` knows.
 const OTHERS: &[&str] = &[
     "horizons",
@@ -118,9 +123,11 @@ const OTHERS: &[&str] = &[
     "seed",
     "challenger",
     "cutoffs",
+    "histories",
 ];
 
-/// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake.
+/// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake,
+/// 4 done in part.
 #[must_use]
 pub fn main() -> ExitCode {
     let command = match with_config(Cli::command(), OTHERS) {
@@ -145,6 +152,9 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("homing: {error:#}");
+    if error.is::<DoneInPart>() {
+        return ExitCode::from(4);
+    }
     let wrong_use = error.is::<WrongUse>()
         || error.is::<ConfigError>()
         || error.is::<NoInstant>()

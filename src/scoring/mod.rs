@@ -2,6 +2,7 @@
 
 pub mod batch;
 mod engine;
+pub mod nightly;
 
 use std::sync::Arc;
 

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use homing_datasets::cli::{Purchases, with_config};
+use homing_datasets::cli::{Purchases, size, with_config};
+use homing_datasets::engine::Sampled;
 use homing_datasets::table::{Column, Format, Table};
-use homing_datasets::{Histories, Micros, ReadSummary, read};
+use homing_datasets::{Histories, Micros, ReadSummary, Stream};
 use homing_models::{Alias, Registry};
 use homing_training::Error;
 use homing_training::backtest::{Report, backtest};
@@ -46,6 +47,9 @@ enum Command {
 struct Common {
     #[command(flatten)]
     purchases: Purchases,
+    /// Memory that the histories to learn from may take. Beyond it customers are sampled, and the report says so.
+    #[arg(long, env = "HOMING_HISTORIES", default_value = "8G", value_parser = size, value_name = "SIZE")]
+    histories: u64,
     /// Prints one JSON document instead of text.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
@@ -157,7 +161,18 @@ struct Check {
 }
 
 /// Keys of `homing.toml` that only `homing` knows.
-const OTHERS: &[&str] = &["listen", "profiles", "model", "tags", "dataset", "folder"];
+const OTHERS: &[&str] = &[
+    "listen",
+    "profiles",
+    "model",
+    "tags",
+    "dataset",
+    "folder",
+    "shard",
+    "snapshot",
+    "journal",
+    "scored_at",
+];
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -217,10 +232,22 @@ impl Steps {
     }
 }
 
-fn load(common: &Common) -> anyhow::Result<(Histories, ReadSummary)> {
-    let (histories, summary) = read(&common.purchases.purchases, &common.purchases.options())?;
-    eprintln!("{}", show::read(&summary, &common.purchases));
-    Ok((histories, summary))
+/// What a command learns from.
+struct Loaded {
+    histories: Histories,
+    summary: ReadSummary,
+    sampled: Sampled,
+}
+
+fn load(common: &Common, seed: u64) -> anyhow::Result<Loaded> {
+    let purchases = &common.purchases;
+    let stream = Stream::open(&purchases.purchases, &purchases.stream(purchases.timezone)?)?;
+    let (histories, summary, sampled) = stream.collect(common.histories, seed)?;
+    eprintln!("{}", show::read(&summary, purchases));
+    if sampled.kept < sampled.customers {
+        eprintln!("{}", show::sampled(sampled));
+    }
+    Ok(Loaded { histories, summary, sampled })
 }
 
 fn instant(common: &Common, text: Option<&String>) -> anyhow::Result<Option<Micros>> {
@@ -249,14 +276,15 @@ fn run_fit(args: &Fit) -> anyhow::Result<()> {
         previous: None,
         challengers: args.challengers,
         lang: args.lang,
+        sampled: None,
     };
     options.all_horizons()?;
-    let (histories, _) = load(&args.common)?;
+    let Loaded { histories, sampled, .. } = load(&args.common, args.seed)?;
     let steps = Steps::new();
     let registry = Registry::at(&args.registry);
     let as_of = options.as_of.or(histories.last_instant());
     let previous = as_of.and_then(|as_of| registry.before(&options.name, as_of)).map(Arc::new);
-    let options = FitOptions { previous, ..options };
+    let options = FitOptions { previous, sampled: Some(sampled), ..options };
     let fitted = fit(&histories, &options, &|text| steps.step(text))?;
     let alias = if args.challenger { Alias::Challenger } else { Alias::Champion };
     let path = registry.register(&fitted.bundle, alias)?;
@@ -299,12 +327,12 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| Error::Wish(error.to_string()))?;
     }
-    let (histories, _) = load(&args.common)?;
+    let Loaded { histories, sampled, .. } = load(&args.common, args.seed)?;
     let steps = Steps::new();
     let mut reports = Vec::new();
     for (&cutoff, name) in cutoffs.iter().zip(&args.cutoffs) {
         for &days in &args.horizons {
-            let usability = Usability::of(&histories, cutoff, &[days], zone);
+            let usability = Usability::of(&histories, cutoff, &[days], zone).sampled(Some(sampled));
             usability.refuse()?;
             let task = Task {
                 as_of: cutoff,
@@ -368,13 +396,14 @@ fn scores(reports: &[Report]) -> Table {
 
 fn run_check(args: &Check) -> anyhow::Result<()> {
     let as_of = instant(&args.common, args.as_of.as_ref())?;
-    let (histories, summary) = load(&args.common)?;
+    let Loaded { histories, summary, sampled } = load(&args.common, 0)?;
     let Some(as_of) = as_of.or(histories.last_instant()) else {
         return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }.into());
     };
-    let usability = Usability::of(&histories, as_of, &args.horizons, args.common.purchases.timezone);
+    let usability = Usability::of(&histories, as_of, &args.horizons, args.common.purchases.timezone)
+        .sampled(Some(sampled));
     if args.common.json {
-        let document = serde_json::json!({ "read": summary, "usability": usability });
+        let document = serde_json::json!({ "read": summary, "sampled": sampled, "usability": usability });
         println!("{}", serde_json::to_string_pretty(&document)?);
     } else {
         print!("{}", show::usability(&usability));

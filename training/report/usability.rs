@@ -108,6 +108,13 @@ pub(super) fn section(lang: Lang, usability: &Usability) -> Section {
     };
     let mut blocks = vec![Block::Figures(figures), Block::Table(table), Block::Text(told)];
     // The remarks of the check, in the language of the page.
+    if let Some(sampled) = usability.sampled {
+        let (kept, all) = (count(sampled.kept), count(sampled.customers));
+        blocks.push(Block::Note(lang.pick(
+            format!("内存放不下全部历史：从 {all} 位顾客中抽样 {kept} 位，每位代表 {:.2} 位；合计数为样本的合计。", sampled.weight()),
+            format!("The histories do not fit into memory: {kept} of {all} customers were sampled, each stands for {:.2}; totals are those of the sample.", sampled.weight()),
+        )));
+    }
     if usability.span_days < 365 + 90 {
         blocks.push(Block::Note(lang.pick(
             format!("{} 天的历史看不到两次同样的季节：水平依据最近的窗口和生命周期模型。", usability.span_days),
