@@ -85,8 +85,7 @@ fn batches_and_events_at_once_never_wait_in_a_circle() {
     let servers = [open(&url), open(&url)];
     let id = |n: usize| format!("c{n:04}");
     std::thread::scope(|scope| {
-        for thread in 0..2usize {
-            let server = &servers[thread];
+        for (thread, server) in servers.iter().enumerate() {
             scope.spawn(move || {
                 for round in 0..4usize {
                     let rows: Vec<_> = (0..1_500)
