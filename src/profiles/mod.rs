@@ -12,22 +12,28 @@ pub mod access;
 #[cfg(test)]
 mod conformance;
 pub mod feed;
+mod paging;
 mod plan;
+pub mod postgres;
 pub mod privacy;
 pub mod shadow;
 pub mod sqlite;
+pub mod writeback;
 
 use access::{AuditEntry, Key};
 use feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use privacy::{Consent, Erasures, Export};
 use shadow::{Pair, Summary};
 
-/// Opens the profile store at a place (`sqlite:PATH`), making it where there is none yet. `zone` is the
+/// Opens the profile store at a place (`sqlite:PATH` or `postgres://...`), making it where there is none yet. `zone` is the
 /// business's: in it orders are counted by day and instants are written.
 ///
 /// # Errors
 /// [`Error`] that says why the store cannot be used.
 pub fn open(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
+    if place.starts_with("postgres://") || place.starts_with("postgresql://") {
+        return Ok(Arc::new(postgres::PostgresStore::open(place, zone)?));
+    }
     let path = place.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
     match path {
         None | Some("" | ":memory:") => Err(Error::UnknownPlace(place.to_owned())),
@@ -298,8 +304,21 @@ pub enum Error {
         /// Ours.
         known: i64,
     },
+    /// The server of the store does not answer.
+    #[error(
+        "the profile store {store} cannot be reached: {detail}; homing tries again with the next request"
+    )]
+    Unreachable {
+        /// The store.
+        store: String,
+        /// What the connection says.
+        detail: String,
+    },
     /// The place of the store is not understood.
-    #[error("`{0}` names no profile store; write sqlite:PATH, for example sqlite:profiles.db")]
+    #[error(
+        "`{0}` names no profile store; write sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE, for example \
+         sqlite:profiles.db"
+    )]
     UnknownPlace(String),
     /// A cursor of the feed that lies before what the feed still holds.
     #[error(
@@ -363,6 +382,23 @@ pub trait Store: Send + Sync {
         &self,
         rows: &mut (dyn Iterator<Item = BatchRow> + Send),
         as_of: Micros,
+        score: &Scorer<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error> {
+        self.write_batch_within(rows, as_of, 0.0, score, progress)
+    }
+
+    /// The same, but where no tag of a customer changes its value, scores that moved by no more than the tolerance
+    /// stay as they are, with the `as_of` that they have: a churn risk by `tolerance`, an amount of money by that
+    /// share of itself.
+    ///
+    /// # Errors
+    /// As [`Store::write_batch`].
+    fn write_batch_within(
+        &self,
+        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
+        as_of: Micros,
+        tolerance: f64,
         score: &Scorer<'_>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<BatchSummary, Error>;
@@ -569,6 +605,13 @@ pub trait Store: Send + Sync {
 macro_rules! nothing_but_profiles {
     () => {
         nothing_but_profiles! {
+            write_batch_within(
+                &mut (dyn Iterator<Item = $crate::profiles::BatchRow> + Send),
+                homing_datasets::Micros,
+                f64,
+                &$crate::profiles::Scorer<'_>,
+                &(dyn Fn(u64) + Sync)
+            ) -> $crate::profiles::BatchSummary;
             changes(Option<u64>, u32) -> $crate::profiles::feed::Changes;
             newest_change() -> u64;
             prune_changes(&$crate::profiles::feed::Retention) -> u64;

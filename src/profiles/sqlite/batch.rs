@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::privacy::Gate;
 use super::rows::{self, Clock, Stored};
 use super::{Inner, SqliteStore};
-use crate::profiles::plan::{Addition, Plan, Planner};
+use crate::profiles::plan::{Addition, Plan, Planner, count};
 use crate::profiles::{BatchRow, BatchSummary, Error, Scorer};
 
 /// Customers a transaction.
@@ -25,10 +25,11 @@ pub(super) fn write_batch(
     store: &SqliteStore,
     rows: &mut (dyn Iterator<Item = BatchRow> + Send),
     as_of: Micros,
+    tolerance: f64,
     score: &Scorer<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<BatchSummary, Error> {
-    let planner = store.planner(score);
+    let planner = Planner { tolerance, ..store.planner(score) };
     let mut summary = BatchSummary::default();
     loop {
         let chunk: Vec<BatchRow> = rows.take(CHUNK).collect();
@@ -99,7 +100,7 @@ fn write_chunk(
     let written = drafts.iter().flatten();
     summary.erased += (chunk.len() - written.clone().count()) as u64;
     summary.customers += chunk.len() as u64;
-    written.for_each(|draft| count(draft, summary));
+    written.for_each(|draft| count(&draft.plan, draft.place.is_some(), summary));
     Ok(())
 }
 
@@ -120,19 +121,4 @@ fn draft(
 fn revision(connection: &Connection, draft: &Draft) -> Inner<Option<i64>> {
     let mut statement = connection.prepare_cached("SELECT revision FROM profiles WHERE customer_id = ?1")?;
     Ok(statement.query_row([&draft.customer_id], |row| row.get(0)).optional()?)
-}
-
-fn count(draft: &Draft, summary: &mut BatchSummary) {
-    let plan = &draft.plan;
-    summary.tags_changed += plan.changed.len() as u64;
-    if let Some(cause) = plan.not_scored {
-        *summary.not_scored.entry(cause.code().to_owned()).or_default() += 1;
-    }
-    let counter = match draft.place {
-        _ if plan.newer_in_store => &mut summary.newer_in_store,
-        None => &mut summary.inserted,
-        Some(_) if plan.is_idle() => &mut summary.unchanged,
-        Some(_) => &mut summary.updated,
-    };
-    *counter += 1;
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Inner;
 use super::privacy::Gate;
 use super::rows::{self, Clock, Stored, TagNames};
-use crate::profiles::plan::{Addition, Plan, Planner, fingerprint};
+use crate::profiles::plan::{Addition, Plan, Planner, event_print};
 use crate::profiles::{Changed, Error, Fate, Incoming, Intake};
 
 /// The new events of one customer, as positions among the incoming ones.
@@ -27,7 +27,7 @@ pub(super) fn take_in(
     incoming: &[Incoming],
     not_before: Micros,
 ) -> Inner<Intake> {
-    let prints: Vec<[u8; 16]> = incoming.iter().map(print).collect();
+    let prints: Vec<[u8; 16]> = incoming.iter().map(event_print).collect();
     let gate = Gate::load(connection)?;
     let fates = fates(connection, &gate, incoming, &prints)?;
     let mut by_customer: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -115,19 +115,4 @@ fn fates(
         seen.entry(&one.event_id).or_insert(before.unwrap_or(*print));
     }
     Ok(fates)
-}
-
-/// The fingerprint of an event's content: customer and every field.
-fn print(one: &Incoming) -> [u8; 16] {
-    let event = &one.event;
-    let present = |text: &Option<String>| [u8::from(text.is_some())];
-    let texts = [&event.order, &event.product, &event.category, &event.channel, &event.promotion];
-    let flags = texts.map(present).concat();
-    let (happened, recorded) = (event.occurred_at.to_le_bytes(), event.recorded_at.to_le_bytes());
-    let (amount, quantity) = (event.amount.to_bits().to_le_bytes(), event.quantity.to_bits().to_le_bytes());
-    let kind = [event.kind as u8];
-    let fixed: [&[u8]; 7] =
-        [one.customer_id.as_bytes(), &happened, &recorded, &kind, &amount, &quantity, &flags];
-    let texts = texts.map(|text| text.as_deref().unwrap_or_default().as_bytes());
-    fingerprint(fixed.into_iter().chain(texts)).to_le_bytes()
 }

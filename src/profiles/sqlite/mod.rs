@@ -140,7 +140,7 @@ impl SqliteStore {
     }
 
     fn planner<'a>(&'a self, score: &'a Scorer<'a>) -> plan::Planner<'a> {
-        plan::Planner { store: &self.place, zone: self.zone, score }
+        plan::Planner { store: &self.place, zone: self.zone, score, tolerance: 0.0, prints: false }
     }
 }
 
@@ -206,14 +206,15 @@ impl Store for SqliteStore {
         self.write(|connection, names| intake::take_in(connection, names, &planner, events, not_before))
     }
 
-    fn write_batch(
+    fn write_batch_within(
         &self,
         rows: &mut (dyn Iterator<Item = BatchRow> + Send),
         as_of: Micros,
+        tolerance: f64,
         score: &Scorer<'_>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<BatchSummary, Error> {
-        batch::write_batch(self, rows, as_of, score, progress)
+        batch::write_batch(self, rows, as_of, tolerance, score, progress)
     }
 
     fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
@@ -267,7 +268,7 @@ impl Store for SqliteStore {
 
     fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error> {
         // An opt-out computes nothing, so the scorer is never asked.
-        let planner = plan::Planner { store: &self.place, zone: self.zone, score: &plan::no_scorer };
+        let planner = self.planner(&plan::no_scorer);
         self.write(|connection, names| {
             privacy::set_consent(connection, names, &planner, customer_id, consent)
         })

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Fault, Inner, feed};
 use crate::profiles::Layer;
-use crate::profiles::plan::{Held, HeldTag, NewHistory, NewScore, Origin, Plan};
+use crate::profiles::plan::{Held, HeldTag, LAYERS, NewHistory, NewScore, Origin, Plan};
 
 /// What the store holds of one customer, and where.
 pub(super) struct Stored {
@@ -27,7 +27,8 @@ pub(super) fn load(
     customer_id: &str,
 ) -> Inner<Option<Stored>> {
     let mut statement = connection.prepare_cached(
-        "SELECT profile, revision, as_of, scored_at, model, prediction FROM profiles WHERE customer_id = ?1",
+        "SELECT profile, revision, as_of, scored_at, model, prediction, churn_risk,
+             value_at_risk, clv FROM profiles WHERE customer_id = ?1",
     )?;
     let stored = statement
         .query_row([customer_id], |row| {
@@ -39,6 +40,7 @@ pub(super) fn load(
                     scored_at: row.get(3)?,
                     model: row.get(4)?,
                     prediction: row.get(5)?,
+                    numbers: [row.get(6)?, row.get(7)?, row.get(8)?],
                     history: Vec::new(),
                     tags: Vec::new(),
                 },
@@ -81,9 +83,6 @@ pub(super) fn tags(connection: &Connection, names: &mut TagNames, profile: i64) 
     }
     Ok(tags)
 }
-
-/// Layers by the number that stands for them in `tags`.
-const LAYERS: [Layer; 3] = [Layer::Static, Layer::Dynamic, Layer::Predictive];
 
 /// The numbers by which `tags` knows the names. A number, once given, never changes its meaning.
 #[derive(Default)]
