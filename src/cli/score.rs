@@ -27,7 +27,7 @@ pub(super) struct Score {
     /// Writes one row a customer: .parquet, .csv or .ndjson.
     #[arg(long, env = "HOMING_OUT", value_name = "FILE", required_unless_present = "profiles")]
     out: Option<PathBuf>,
-    /// Writes the profiles: sqlite:PATH.
+    /// Writes the profiles: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
     #[arg(long, env = "HOMING_PROFILES", value_name = "PLACE")]
     profiles: Option<String>,
     /// Prints a JSON summary on stdout.
@@ -46,6 +46,11 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     let store = match &args.profiles {
         Some(place) => Some(profiles::open(place, model.timezone)?),
         None => None,
+    };
+    // Before the work, so that a table that does not fit is told before it and not after.
+    let back = match (&store, &args.profiles) {
+        (Some(store), Some(place)) => super::write_back(store, place, &catalogue)?,
+        _ => None,
     };
     let mut options = args.purchases.options();
     options.zone = model.timezone;
@@ -84,6 +89,19 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
         ));
         document["profiles"] = serde_json::to_value(&done)?;
         document["seconds"]["score_and_write_profiles"] = seconds.into();
+        if let Some(back) = &back {
+            let stage = Stage::begin("write back");
+            let done = back.sweep(scored_at)?;
+            let seconds = stage.done(&format!(
+                "{} rows written, {} as they were, {} members missing, {} refused",
+                done.written,
+                done.unchanged,
+                done.missing,
+                done.refused.len()
+            ));
+            document["writeback"] = serde_json::to_value(&done)?;
+            document["seconds"]["write_back"] = seconds.into();
+        }
     }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&document)?);

@@ -7,4 +7,9 @@ mod data_scientist;
 #[cfg(test)]
 mod nightly_batch;
 #[cfg(test)]
+#[path = "../support/postgres.rs"]
+mod postgres;
+#[cfg(test)]
+mod stores;
+#[cfg(test)]
 mod support;

@@ -151,7 +151,7 @@ struct Check {
 }
 
 /// Keys of `homing.toml` that only `homing` knows.
-const OTHERS: &[&str] = &["listen", "profiles", "model", "tags", "dataset", "folder"];
+const OTHERS: &[&str] = &["listen", "profiles", "model", "tags", "dataset", "folder", "writeback"];
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
