@@ -9,12 +9,15 @@ mod serve;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use homing_datasets::calendar::NoInstant;
 use homing_datasets::cli::{ConfigError, with_config};
 use homing_models::Registry;
 
+use crate::profiles::Store;
+use crate::profiles::writeback::{Settings, WriteBack};
 use crate::tags::Catalogue;
 
 /// Says of each customer whether they will come back, when, and what they will be worth, and writes it into
@@ -96,6 +99,21 @@ impl CatalogueArgs {
     }
 }
 
+/// The write-back that homing.toml asks for, held against the real table.
+fn write_back(
+    store: &Arc<dyn Store>,
+    place: &str,
+    catalogue: &Catalogue,
+) -> anyhow::Result<Option<WriteBack>> {
+    let path = std::env::var_os("HOMING_CONFIG").map_or_else(|| PathBuf::from("homing.toml"), PathBuf::from);
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+    let settings =
+        Settings::of_config(&text).map_err(|fault| WrongUse(format!("{}: {fault}", path.display())))?;
+    let Some(settings) = settings else { return Ok(None) };
+    let tags = catalogue.tags().iter().map(|tag| tag.name.clone()).collect();
+    Ok(Some(WriteBack::open(&settings, store.clone(), place, &tags)?))
+}
+
 fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))?;
@@ -112,8 +130,9 @@ struct WrongUse(String);
 #[error("{0}")]
 struct DoneInPart(String);
 
-/// Keys of `homing.toml` that only `homing-train` knows.
+/// Keys of `homing.toml` that are no flags here: those that only `homing-train` knows, and `[writeback]`.
 const OTHERS: &[&str] = &[
+    "writeback",
     "horizons",
     "churn_horizon",
     "value_horizon",

@@ -33,7 +33,7 @@ pub(super) struct Score {
     /// Writes one row a customer: .parquet, .csv or .ndjson.
     #[arg(long, env = "HOMING_OUT", value_name = "FILE", required_unless_present = "profiles")]
     out: Option<PathBuf>,
-    /// Writes the profiles: sqlite:PATH.
+    /// Writes the profiles: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
     #[arg(long, env = "HOMING_PROFILES", value_name = "PLACE")]
     profiles: Option<String>,
     /// Scores one of several parts of the customers, e.g. 3/16. Each part may run on a machine of its own.
@@ -75,6 +75,11 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     let mut options = StreamOptions { shard: args.shard, ..args.purchases.stream(zone)? };
 
     let mut night = args.profiles.as_ref().map(|place| prepare(args, place, &options, zone)).transpose()?;
+    // Before the work, so that a table that does not fit is told before it and not after.
+    let back = match (&night, &args.profiles) {
+        (Some(night), Some(place)) => super::write_back(&night.store, place, &catalogue)?,
+        _ => None,
+    };
     let mut terms = None;
     if let Some(night) = &mut night
         && let Some(found) = night.journal.terms(&night.identity)
@@ -153,6 +158,19 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
         let stopped = write(night, source, &engine, &terms, &mut document)?;
         summary.customers = document["profiles"]["customers"].as_u64().unwrap_or(0) as usize;
         left = stopped;
+        if let Some(back) = back.as_ref().filter(|_| left.is_none()) {
+            let stage = Stage::begin("write back");
+            let done = back.sweep(scored_at)?;
+            let seconds = stage.done(&format!(
+                "{} rows written, {} as they were, {} members missing, {} refused",
+                done.written,
+                done.unchanged,
+                done.missing,
+                done.refused.len()
+            ));
+            document["writeback"] = serde_json::to_value(&done)?;
+            document["seconds"]["write_back"] = seconds.into();
+        }
     }
     document["read"] = serde_json::to_value(&summary)?;
     if args.json {

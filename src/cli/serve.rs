@@ -24,7 +24,7 @@ pub(super) struct Serve {
     model: ModelArgs,
     #[command(flatten)]
     catalogue: CatalogueArgs,
-    /// Where profiles are kept: sqlite:PATH.
+    /// Where profiles are kept: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
     #[arg(long, env = "HOMING_PROFILES", default_value = "sqlite:profiles.db", value_name = "PLACE")]
     profiles: String,
 }
@@ -43,6 +43,9 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
     };
     let zone = engine.as_ref().map_or_else(Zone::default, |engine| engine.model().timezone);
     let store = profiles::open(&args.profiles, zone)?;
+    if let Some(back) = super::write_back(&store, &args.profiles, &catalogue)? {
+        profiles::writeback::keep_delivering(back, calendar::now);
+    }
     listen(&args.listen, store, engine, catalogue)
 }
 

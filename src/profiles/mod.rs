@@ -284,7 +284,7 @@ pub struct Totals {
 }
 
 /// What can go wrong with a store.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The store is held by another writer for longer than homing waits.
     #[error("the profile store {0} is locked by another process; close that process or try again later")]

@@ -9,4 +9,9 @@ mod long_batch;
 #[cfg(test)]
 mod nightly_batch;
 #[cfg(test)]
+#[path = "../support/postgres.rs"]
+mod postgres;
+#[cfg(test)]
+mod stores;
+#[cfg(test)]
 mod support;

@@ -172,6 +172,7 @@ const OTHERS: &[&str] = &[
     "snapshot",
     "journal",
     "scored_at",
+    "writeback",
 ];
 
 /// Runs the command line.

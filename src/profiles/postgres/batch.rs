@@ -36,6 +36,16 @@ struct Draft {
     image: Option<Image>,
 }
 
+/// A chunk that is scored and not yet written.
+struct Prepared {
+    /// How many were handed in; those who were erased are not among the rows.
+    handed_in: usize,
+    rows: Vec<BatchRow>,
+    drafts: Vec<Option<Draft>>,
+    happened: Option<Micros>,
+    clock: Option<Micros>,
+}
+
 pub(super) fn write_batch(
     store: &PostgresStore,
     planner: &Planner<'_>,
@@ -43,28 +53,59 @@ pub(super) fn write_batch(
     as_of: Micros,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<BatchSummary, Error> {
-    let mut summary = BatchSummary::default();
-    let mut next: Option<BatchRow> = None;
-    loop {
-        // A customer who is named twice is met twice: the second time in another chunk.
-        let mut chunk: Vec<BatchRow> = Vec::new();
-        let mut named: HashSet<String> = HashSet::new();
-        for row in next.take().into_iter().chain(&mut *rows) {
-            if !named.insert(row.customer_id.clone()) {
-                next = Some(row);
+    // While the server takes a chunk in, the next one is scored. What is read of a customer before the chunk before is
+    // written may be old; then the write finds another revision and makes the plan anew.
+    let (sender, receiver) = std::sync::mpsc::sync_channel::<Prepared>(1);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            let mut summary = BatchSummary::default();
+            for prepared in receiver {
+                prepared.write(store, planner, as_of, &mut summary)?;
+                progress(summary.customers);
+            }
+            Ok(summary)
+        });
+        let mut prepared = Ok(());
+        let mut next: Option<BatchRow> = None;
+        loop {
+            let chunk = chunk(&mut next, rows);
+            if chunk.is_empty() {
                 break;
             }
-            chunk.push(row);
-            if chunk.len() == CHUNK {
-                break;
+            match prepare(store, planner, chunk, as_of) {
+                // The writer is gone only when it failed.
+                Ok(prepared) => {
+                    if sender.send(prepared).is_err() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    prepared = Err(error);
+                    break;
+                }
             }
         }
-        if chunk.is_empty() {
-            return Ok(summary);
+        drop(sender);
+        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        prepared.map(|()| written)
+    })
+}
+
+/// The next rows. A customer who is named twice is met twice: the second time in another chunk.
+fn chunk(next: &mut Option<BatchRow>, rows: &mut (dyn Iterator<Item = BatchRow> + Send)) -> Vec<BatchRow> {
+    let mut chunk: Vec<BatchRow> = Vec::new();
+    let mut named: HashSet<String> = HashSet::new();
+    for row in next.take().into_iter().chain(rows) {
+        if !named.insert(row.customer_id.clone()) {
+            *next = Some(row);
+            break;
         }
-        write_chunk(store, planner, &chunk, as_of, &mut summary)?;
-        progress(summary.customers);
+        chunk.push(row);
+        if chunk.len() == CHUNK {
+            break;
+        }
     }
+    chunk
 }
 
 /// What was read before scoring.
@@ -75,16 +116,17 @@ struct Seen {
     clock: Option<Micros>,
 }
 
-fn write_chunk(
+fn prepare(
     store: &PostgresStore,
     planner: &Planner<'_>,
-    chunk: &[BatchRow],
+    chunk: Vec<BatchRow>,
     as_of: Micros,
-    summary: &mut BatchSummary,
-) -> Result<(), Error> {
+) -> Result<Prepared, Error> {
     let ids: Vec<String> = chunk.iter().map(|row| stored(&row.customer_id).into_owned()).collect();
-    let seen = store.pool.with(async |wire| see(wire, store, chunk, &ids).await)?;
-    let rows: Vec<&BatchRow> = chunk.iter().filter(|row| !seen.erased.contains(&row.customer_id)).collect();
+    let seen = store.pool.with(async |wire| see(wire, store, &chunk, &ids).await)?;
+    let handed_in = chunk.len();
+    let rows: Vec<BatchRow> =
+        chunk.into_iter().filter(|row| !seen.erased.contains(&row.customer_id)).collect();
     let happened = rows.iter().filter_map(|row| row.history.last_instant()).max();
 
     // Those of whom the fingerprints say that something changes are read whole; mostly they are few.
@@ -106,7 +148,7 @@ fn write_chunk(
         true => BTreeMap::new(),
         false => store.pool.with(async |wire| rows::load(wire, &store.place, &borrowed(&wanted)).await)?,
     };
-    let mut drafts: Vec<Option<Draft>> = rows
+    let drafts: Vec<Option<Draft>> = rows
         .par_iter()
         .zip(idle)
         .map(|(row, idle)| {
@@ -118,21 +160,31 @@ fn write_chunk(
             }
         })
         .collect::<Result<_, Error>>()?;
-    drop(held);
+    Ok(Prepared { handed_in, rows, drafts, happened, clock: seen.clock })
+}
 
-    let busy = |draft: &Option<Draft>| draft.as_ref().is_some_and(|draft| draft.image.is_some());
-    if drafts.iter().any(busy) || happened > seen.clock {
-        store
-            .pool
-            .with(async |wire| write(wire, store, planner, &rows, &mut drafts, happened, as_of).await)?;
+impl Prepared {
+    fn write(
+        mut self,
+        store: &PostgresStore,
+        planner: &Planner<'_>,
+        as_of: Micros,
+        summary: &mut BatchSummary,
+    ) -> Result<(), Error> {
+        let busy = |draft: &Option<Draft>| draft.as_ref().is_some_and(|draft| draft.image.is_some());
+        if self.drafts.iter().any(busy) || self.happened > self.clock {
+            let (rows, drafts) = (&self.rows, &mut self.drafts);
+            store
+                .pool
+                .with(async |wire| write(wire, store, planner, rows, drafts, self.happened, as_of).await)?;
+        }
+        summary.erased += (self.handed_in - self.drafts.iter().flatten().count()) as u64;
+        summary.customers += self.handed_in as u64;
+        for draft in self.drafts.iter().flatten() {
+            count(&draft.plan, draft.revision.is_some(), summary);
+        }
+        Ok(())
     }
-    let written = drafts.iter().flatten().count();
-    summary.erased += (chunk.len() - written) as u64;
-    summary.customers += chunk.len() as u64;
-    for draft in drafts.iter().flatten() {
-        count(&draft.plan, draft.revision.is_some(), summary);
-    }
-    Ok(())
 }
 
 fn borrowed(ids: &[String]) -> Vec<&str> {
@@ -240,7 +292,7 @@ async fn write(
     wire: &mut Wire,
     store: &PostgresStore,
     planner: &Planner<'_>,
-    rows: &[&BatchRow],
+    rows: &[BatchRow],
     drafts: &mut [Option<Draft>],
     happened: Option<Micros>,
     as_of: Micros,
@@ -272,7 +324,7 @@ async fn write(
         let held = rows::load(wire, &store.place, &borrowed(&ids)).await?;
         for at in stale {
             let id = &rows[at].customer_id;
-            drafts[at] = Some(draft(planner, rows[at], held.get(id), opted_out.contains(id), as_of)?);
+            drafts[at] = Some(draft(planner, &rows[at], held.get(id), opted_out.contains(id), as_of)?);
         }
     }
     let mut images: Vec<&Image> =

@@ -4,7 +4,8 @@
 //! log, never wait for the writer. A write is synced to disk before it is acknowledged.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
@@ -18,11 +19,13 @@ use super::{
     BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
     plan,
 };
+use group::Writer;
 use rows::TagNames;
 
 mod access;
 mod batch;
 mod feed;
+mod group;
 mod intake;
 mod list;
 mod privacy;
@@ -49,7 +52,11 @@ pub struct SqliteStore {
     patience: Duration,
     // Declared before the writer, so closed before it: whoever closes last empties the log into the file.
     readers: Mutex<Vec<Reader>>,
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
+    /// Who is about to take the writer.
+    waiting: AtomicUsize,
+    /// Told when a group is committed.
+    committed: Condvar,
 }
 
 /// A connection that reads, with the names of tags that it has met.
@@ -93,8 +100,9 @@ impl SqliteStore {
             Fault::Known(error) => error,
             Fault::Sql(error) => schema::translate(&error, path, &place),
         })?;
-        let (writer, readers) = (Mutex::new(writer), Mutex::default());
-        Ok(SqliteStore { place, path: path.to_owned(), zone, patience, writer, readers })
+        let (writer, readers) = (Mutex::new(Writer::new(writer)), Mutex::default());
+        let (waiting, committed) = (AtomicUsize::new(0), Condvar::new());
+        Ok(SqliteStore { place, path: path.to_owned(), zone, patience, writer, readers, waiting, committed })
     }
 
     fn known(&self, fault: Fault) -> Error {
@@ -127,7 +135,8 @@ impl SqliteStore {
 
     /// Runs one transaction that writes. When it returns, what it wrote is on disk; when it fails, nothing is.
     fn write<T>(&self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Result<T, Error> {
-        let mut writer = locked(&self.writer);
+        let mut writer = self.enter();
+        self.finish(&mut writer);
         let run = || -> Inner<T> {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             // Loaded anew each time: names that a failed transaction gave numbers to must not be remembered.
@@ -203,7 +212,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Store for SqliteStore {
     fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
         let planner = self.planner(score);
-        self.write(|connection, names| intake::take_in(connection, names, &planner, events, not_before))
+        self.write_in_group(|connection, names| {
+            intake::take_in(connection, names, &planner, events, not_before)
+        })
     }
 
     fn write_batch_within(

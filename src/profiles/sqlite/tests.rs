@@ -337,3 +337,42 @@ fn an_opt_out_while_a_batch_scores_is_heard() {
     }
     assert_eq!(store.profile("e").unwrap(), None);
 }
+
+#[test]
+fn requests_at_one_moment_share_a_commit_and_fail_alone() {
+    let folder = folder();
+    let store = open(&folder);
+    let broken = |id: &str, history: &History, as_of: Micros| -> Scored {
+        assert!(id != "broken", "a scorer that fails, as the test wants");
+        score(id, history, as_of)
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (store, broken) = (&store, &broken);
+            scope.spawn(move || {
+                for n in 0..40 {
+                    let id = format!("{thread}.{n}");
+                    // Every event comes twice, and between them one that fails.
+                    for fate in [Fate::Accepted, Fate::Duplicate] {
+                        let event = incoming(&id, &format!("c{}", n % 7), buy(DAY, 1.0));
+                        assert_eq!(store.take_in(&[event], 0, broken).unwrap().fates, [fate]);
+                        assert!(store.history(&format!("c{}", n % 7)).unwrap().unwrap().len() > n / 7);
+                    }
+                    let fails = [incoming(&format!("{id}!"), "broken", buy(DAY, 1.0))];
+                    let attempt = std::panic::AssertUnwindSafe(|| store.take_in(&fails, 0, broken));
+                    assert!(std::panic::catch_unwind(attempt).is_err());
+                }
+            });
+        }
+        scope.spawn(|| {
+            for n in 0..20 {
+                batch(&store, vec![row(&format!("b{n}"), vec![buy(DAY, 1.0)])], 2 * DAY);
+            }
+        });
+    });
+    let events: usize = (0..7).map(|n| store.history(&format!("c{n}")).unwrap().unwrap().len()).sum();
+    assert_eq!((events, store.totals().unwrap().profiles), (320, 27));
+    assert_eq!(store.profile("broken").unwrap(), None);
+    let cursors: Vec<u64> = store.changes(None, 10_000).unwrap().changes.iter().map(|c| c.cursor).collect();
+    assert!(cursors.is_sorted() && cursors.len() >= 27);
+}

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use homing_datasets::Micros;
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,21 @@ pub enum Fault {
     /// The profile store.
     #[error(transparent)]
     Store(#[from] Error),
+}
+
+impl Settings {
+    /// The `[writeback]` of a homing.toml, if it has one.
+    ///
+    /// # Errors
+    /// [`Fault::Settings`] with the place of the mistake.
+    pub fn of_config(text: &str) -> Result<Option<Self>, Fault> {
+        #[derive(Deserialize)]
+        struct Config {
+            writeback: Option<Settings>,
+        }
+        let config: Config = toml::from_str(text).map_err(|error| Fault::Settings(error.to_string()))?;
+        Ok(config.writeback)
+    }
 }
 
 impl Fault {
@@ -251,6 +267,29 @@ impl WriteBack {
         }
         Ok(report)
     }
+}
+
+/// Delivers every second, for as long as the process lives; after a failure less and less often, up to once a minute.
+pub fn keep_delivering(back: WriteBack, now: impl Fn() -> Micros + Send + 'static) {
+    std::thread::spawn(move || {
+        let mut pause = Duration::from_secs(1);
+        loop {
+            match back.deliver(now()) {
+                Ok(report) => {
+                    pause = Duration::from_secs(1);
+                    if report.missing > 0 {
+                        let (missing, some) = (report.missing, report.missing_ids.join(", "));
+                        tracing::warn!(missing, some, "the CRM's table does not have some members");
+                    }
+                }
+                Err(fault) => {
+                    tracing::error!(code = fault.code(), "{fault}");
+                    pause = (pause * 2).min(Duration::from_secs(60));
+                }
+            }
+            std::thread::sleep(pause);
+        }
+    });
 }
 
 /// Whether this names a score of the contract.
