@@ -4,6 +4,7 @@
 //! requests in turn over one kept connection each: A, B, A, B, ... It prints the median and the 99th percentile
 //! of each and their ratio.
 
+use std::future::IntoFuture;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::routing::post;
+use axum::serve::ListenerExt;
 use homing::api::{self, App, Limits};
 use homing::profiles;
 use homing::scoring::Engine;
@@ -104,7 +106,7 @@ fn main() -> Result<(), Failure> {
     runtime.spawn(api::serve(ours, api::router(app), std::future::pending()));
     let bare =
         axum::Router::new().route("/", post(|Json(value): Json<serde_json::Value>| async { Json(value) }));
-    runtime.spawn(api::serve(echo, bare, std::future::pending()));
+    runtime.spawn(axum::serve(echo.tap_io(|stream| drop(stream.set_nodelay(true))), bare).into_future());
     let (mut scored, mut echoed) = (Vec::new(), Vec::new());
     for round in 0..WARM_UP + ROUNDS {
         let (x, y) = (a.ask()?, b.ask()?);

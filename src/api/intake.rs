@@ -1,8 +1,7 @@
 //! `POST /v1/events`: events taken into the profiles, and the tags that change by them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -18,7 +17,7 @@ use super::reader::{Fields, Items, JsonBody, List, Place, Reader};
 use super::routes::Route;
 use super::{App, json};
 use crate::profiles::{Changed, Fate, Incoming};
-use crate::scoring::Score;
+use crate::scoring::{Score, Spent};
 
 /// The code of an event that lies too far ahead of the clock.
 pub(super) const IN_THE_FUTURE: &str = "in_the_future";
@@ -149,18 +148,14 @@ fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Res
     let mut conflicts = 0;
     let mut reply = Reply { rejected, ..Reply::default() };
     if !events.is_empty() {
-        let score_ns = AtomicU64::new(0);
+        let spent = Spent::default();
         let score = |customer_id: &str, history: &History, as_of: Micros| {
-            let started = Instant::now();
-            let scored = engine.score(customer_id, history, as_of, now);
-            score_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
-            scored
+            engine.run(customer_id, history, as_of, now, true, &spent)
         };
         let started = Instant::now();
         let intake = app.store().take_in(&events, engine.model().as_of_micros, &score)?;
-        let scoring = Duration::from_nanos(score_ns.into_inner());
-        metrics.stage(Route::Events, Stage::Score, scoring);
-        metrics.stage(Route::Events, Stage::Store, started.elapsed().saturating_sub(scoring));
+        metrics.scoring(Route::Events, &spent);
+        metrics.stage(Route::Events, Stage::Store, started.elapsed().saturating_sub(spent.total()));
 
         for ((fate, index), event) in intake.fates.iter().zip(indexes).zip(&events) {
             match fate {

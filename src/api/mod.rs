@@ -1,21 +1,18 @@
 //! The scoring API: what other programs ask of homing over HTTP, and how it answers.
 //!
-//! [`App`] holds what the handlers share, [`router`] makes the routes, [`serve`] runs them. Handlers are thin:
+//! [`App`] holds what the handlers share, [`router`] makes the routes, [`serve_with`] runs them. Handlers are thin:
 //! they read a request, ask the store or the engine, and write the reply. What goes wrong is one of the
 //! catalogue in [`problem`].
 
-use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use homing_datasets::Micros;
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::profiles::Store;
@@ -34,6 +31,7 @@ pub mod problem;
 mod profiles;
 mod reader;
 mod routes;
+mod server;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +39,7 @@ pub use limits::Limits;
 pub use metrics::Metrics;
 pub use problem::{Code, Problem};
 use routes::Route;
+pub use server::{TlsError, serve, serve_with, stop_signal, tls};
 
 /// Tells the time: [`homing_datasets::calendar::now`] in service, any instant in tests.
 pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
@@ -56,6 +55,10 @@ pub struct App {
     slots: Semaphore,
     /// One permit a request that blocks a thread; held until that thread is done.
     workers: Arc<Semaphore>,
+    /// Requests that wait for such a permit.
+    queued: AtomicUsize,
+    /// One permit a KiB of long bodies in memory.
+    body_room: Semaphore,
     request_ids: guard::RequestIds,
 }
 
@@ -70,6 +73,8 @@ impl App {
             metrics: Metrics::default(),
             slots: Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS)),
             workers: Arc::new(Semaphore::new(limits.blocking_tasks.clamp(1, Semaphore::MAX_PERMITS))),
+            queued: AtomicUsize::new(0),
+            body_room: Semaphore::new((limits.bodies_bytes >> 10).min(Semaphore::MAX_PERMITS)),
             request_ids: guard::RequestIds::default(),
             limits,
         }
@@ -119,18 +124,44 @@ impl App {
     /// when nobody waits for it any more.
     ///
     /// # Errors
-    /// [`Code::Internal`] when the work panics.
+    /// [`Code::Overloaded`] when the queue for a thread is full; [`Code::Internal`] when the work panics.
     pub async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let permit = self.workers.clone().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+        let permit = match self.workers.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let _queued = Queued::enter(&self.queued, self.limits.queue)?;
+                self.workers.clone().acquire_owned().await.map_err(|error| Problem::internal(&error))?
+            }
+        };
         let span = tracing::Span::current();
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             span.in_scope(work)
         });
         done.await.map_err(|error| Problem::internal(&error))
+    }
+}
+
+/// A place in the queue for a thread, given up when dropped.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn enter(queued: &'a AtomicUsize, limit: usize) -> Result<Self, Problem> {
+        let place = Queued(queued);
+        if queued.fetch_add(1, Ordering::Relaxed) < limit {
+            return Ok(place);
+        }
+        let detail = format!("{limit} requests wait for their turn, as many as may; try again in a moment");
+        Err(Problem::new(Code::Overloaded, detail))
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -151,75 +182,6 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(DefaultBodyLimit::max(app.limits.body_bytes))
         .with_state(app)
-}
-
-/// After the wish to stop, requests in work have this long to end.
-const DRAIN: Duration = Duration::from_secs(35);
-
-/// Serves until `shutdown` ends, then takes no more connections, lets the requests in work end, and returns.
-/// Connections that are still open after 35 s are cut.
-///
-/// # Errors
-/// What the listener says when it fails.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let listener = listener.tap_io(|connection| {
-        // Without it a small reply may wait for the acknowledgement of the one before.
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-    });
-    let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        shutdown.await;
-        tracing::info!("stopping: requests in work are finished, new ones are not taken");
-        // The receiver lives as long as the server.
-        let _ = stopping.send(());
-    });
-    let out_of_time = async {
-        match stopped.await {
-            Ok(()) => tokio::time::sleep(DRAIN).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        ended = server.into_future() => ended,
-        () = out_of_time => {
-            tracing::warn!("some connections did not end in time and are cut");
-            Ok(())
-        }
-    }
-}
-
-/// Ends when the process is asked to stop: by ctrl-c, or on Unix by SIGTERM.
-pub async fn stop_signal() {
-    let ctrl_c = async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::warn!(%error, "ctrl-c cannot be heard");
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let term = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut term) => {
-                term.recv().await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be heard");
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    #[cfg(not(unix))]
-    let term = std::future::pending::<()>();
-    tokio::select! {
-        () = ctrl_c => {}
-        () = term => {}
-    }
 }
 
 /// A JSON reply.

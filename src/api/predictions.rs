@@ -21,7 +21,7 @@ use super::reader::{Fields, Items, JsonBody, List, Object, Place, Reader};
 use super::routes::Route;
 use super::{App, json};
 use crate::profiles::Scored;
-use crate::scoring::{ModelInfo, Score};
+use crate::scoring::{ModelInfo, Score, Spent};
 
 /// Up to so many customers are scored where the request is handled; more go to the threads for long work.
 const INLINE_CUSTOMERS: usize = 8;
@@ -226,15 +226,17 @@ impl Work {
     fn answer(&self, request: &Request) -> Result<Response, Problem> {
         let model = self.engine.model();
         let as_of = request.looks_from(model);
-        let score =
-            |customer: &Customer| self.engine.score(&customer.id, &customer.history, as_of, self.scored_at);
-        let started = Instant::now();
+        let spent = Spent::default();
+        // Nobody asked for tags.
+        let score = |customer: &Customer| {
+            self.engine.run(&customer.id, &customer.history, as_of, self.scored_at, false, &spent)
+        };
         let scored: Vec<Scored> = if request.customers.len() <= INLINE_CUSTOMERS {
             request.customers.iter().map(score).collect()
         } else {
             request.customers.par_iter().map(score).collect()
         };
-        self.app.metrics().stage(Route::Predictions, Stage::Score, started.elapsed());
+        self.app.metrics().scoring(Route::Predictions, &spent);
 
         let started = Instant::now();
         for (customer, scored) in request.customers.iter().zip(&scored) {

@@ -58,6 +58,8 @@ catalogue! {
     UnknownCustomer "unknown_customer" NOT_FOUND "The customer is not known",
     /// The path exists, but not with this method.
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path does not take this method",
+    /// The body did not come in time.
+    SlowBody "slow_body" REQUEST_TIMEOUT "The body did not come in time",
     /// Every event of the request has an id that was used for other content.
     EventIdConflict "event_id_conflict" CONFLICT "The event ids were used for other events",
     /// The body is longer than the limit.

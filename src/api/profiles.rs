@@ -66,7 +66,7 @@ async fn read<T: Send + 'static>(
     let answer = app.blocking(move || {
         let started = Instant::now();
         let answer = ask(worker.store().as_ref());
-        worker.metrics().stage(route, Stage::Store, started.elapsed());
+        worker.metrics().stage(route, Stage::Read, started.elapsed());
         answer
     });
     Ok(answer.await??)

@@ -92,6 +92,7 @@ impl Route {
         let body = [
             Code::MalformedJson,
             Code::BodyTooLarge,
+            Code::SlowBody,
             Code::UnsupportedMediaType,
             Code::UnknownField,
             Code::InvalidRequest,

@@ -15,10 +15,11 @@ use tower::ServiceExt;
 
 use super::{App, Limits, router};
 use crate::profiles::*;
-use crate::scoring::{ModelInfo, Score};
+use crate::scoring::{ModelInfo, Score, Spent};
 
 mod contract;
 mod events;
+mod load;
 mod predictions;
 mod profiles;
 mod service;
@@ -209,24 +210,8 @@ impl FakeEngine {
     }
 }
 
-impl Score for FakeEngine {
-    fn model(&self) -> &ModelInfo {
-        &self.0
-    }
-
-    fn score(&self, customer_id: &str, history: &History, as_of: Micros, scored_at: Micros) -> Scored {
-        assert_ne!(customer_id, "panic");
-        let provenance = Provenance { model: self.0.id.clone(), as_of, scored_at, zone: self.0.timezone };
-        let view = history.as_of(as_of);
-        let bought = |&at: &usize| view.kind()[at] == Kind::Purchase && view.amount()[at] > 0.0;
-        let spend: Vec<f64> = (0..view.len()).filter(bought).map(|at| view.amount()[at]).collect();
-        if spend.is_empty() {
-            return Scored {
-                outcome: Outcome::NotScored(NotScored::NoPurchase),
-                tags: Vec::new(),
-                provenance,
-            };
-        }
+impl FakeEngine {
+    fn prediction(&self, spend: &[f64], customer_id: &str, as_of: Micros) -> Prediction {
         let churn_risk = if customer_id == "nan" { f64::NAN } else { 1.0 / (1.0 + spend.len() as f64) };
         let clv: f64 = spend.iter().sum();
         let at = |days: u32| AtHorizon {
@@ -245,7 +230,7 @@ impl Score for FakeEngine {
             importance: Importance::High,
             change: Some(Text { zh: "再次购买".into(), en: "another purchase".into() }),
         };
-        let prediction = Prediction {
+        Prediction {
             at: vec![at(30), at(90)],
             churn_risk,
             churn_percentile: 40,
@@ -254,7 +239,44 @@ impl Score for FakeEngine {
             clv,
             value_at_risk: churn_risk * clv,
             reasons: vec![reason],
-        };
+        }
+    }
+}
+
+impl Score for FakeEngine {
+    fn model(&self) -> &ModelInfo {
+        &self.0
+    }
+
+    fn predict(&self, features: &[f64]) -> Prediction {
+        let spent = if features[0] == 0.0 { Vec::new() } else { vec![features[0]] };
+        self.prediction(&spent, "", 0)
+    }
+
+    fn run(
+        &self,
+        customer_id: &str,
+        history: &History,
+        as_of: Micros,
+        scored_at: Micros,
+        tagged: bool,
+        spent: &Spent,
+    ) -> Scored {
+        spent.features_ns.fetch_add(1, Ordering::Relaxed);
+        assert_ne!(customer_id, "panic");
+        let provenance = Provenance { model: self.0.id.clone(), as_of, scored_at, zone: self.0.timezone };
+        let view = history.as_of(as_of);
+        let bought = |&at: &usize| view.kind()[at] == Kind::Purchase && view.amount()[at] > 0.0;
+        let spend: Vec<f64> = (0..view.len()).filter(bought).map(|at| view.amount()[at]).collect();
+        if spend.is_empty() {
+            return Scored {
+                outcome: Outcome::NotScored(NotScored::NoPurchase),
+                tags: Vec::new(),
+                provenance,
+            };
+        }
+        let prediction = self.prediction(&spend, customer_id, as_of);
+        let churn_risk = prediction.churn_risk;
         let level = Tag {
             name: "churn.level".into(),
             layer: Layer::Predictive,
@@ -269,7 +291,8 @@ impl Score for FakeEngine {
             confidence: None,
             expires_at: None,
         };
-        Scored { outcome: Outcome::Scored(Box::new(prediction)), tags: vec![level, count], provenance }
+        let tags = if tagged { vec![level, count] } else { Vec::new() };
+        Scored { outcome: Outcome::Scored(Box::new(prediction)), tags, provenance }
     }
 }
 

@@ -120,7 +120,7 @@ async fn a_request_id_is_kept_or_made_and_sent_back() {
 }
 
 /// Waits until so many calls stand before the store's gate.
-async fn waiting(service: &Service, calls: usize) {
+pub(super) async fn waiting(service: &Service, calls: usize) {
     let limit = tokio::time::Instant::now() + Duration::from_secs(10);
     while service.store.gate.waiting.load(Ordering::SeqCst) != calls {
         assert!(tokio::time::Instant::now() < limit, "the calls did not come");
