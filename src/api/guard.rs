@@ -59,10 +59,17 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     let route = Route::label(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), %method, route);
 
-    let mut response = match gathered(&app, request).await {
-        Ok((request, _room)) => admit(&app, route, next.run(request)).instrument(span.clone()).await,
-        Err(problem) => problem.into_response(),
+    let known = Route::of(route, &method);
+    let answer = async {
+        // What is no route tells nothing.
+        let role = known.and_then(Route::role);
+        let caller = app.access.admit(request.headers(), role, app.now())?;
+        let _mine = app.access.enter(&caller, app.limits().caller_requests)?;
+        let (mut request, _room) = gathered(&app, request).await?;
+        request.extensions_mut().insert(caller);
+        Ok(admit(&app, known, next.run(request)).await)
     };
+    let mut response = answer.instrument(span.clone()).await.unwrap_or_else(Problem::into_response);
 
     let (status, took) = (response.status(), started.elapsed());
     app.metrics().answered(route, &method, status, took);
@@ -175,8 +182,8 @@ fn more_room<'a>(
 }
 
 /// Lets a request in if there is room, and sees that it ends in time and with an answer.
-async fn admit(app: &App, route: &'static str, answer: impl Future<Output = Response>) -> Response {
-    let limited = Route::ALL.iter().find(|known| known.path() == route).is_none_or(|route| route.limited());
+async fn admit(app: &App, route: Option<Route>, answer: impl Future<Output = Response>) -> Response {
+    let limited = route.is_none_or(Route::limited);
     let permit = limited.then(|| app.slots.try_acquire());
     if let Some(Err(_)) = permit {
         let limit = app.limits().concurrent_requests;

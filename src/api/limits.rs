@@ -38,6 +38,12 @@ pub struct Limits {
     pub request_time: Duration,
     /// Requests under `/v1` in work at one time; the next one is refused at once (default 512).
     pub concurrent_requests: usize,
+    /// Requests of one key in work at one time; the next one is refused at once (default 256).
+    pub caller_requests: usize,
+    /// Streams of `GET /v1/changes` that are open at one time (default 64).
+    pub streams: usize,
+    /// Bytes of memory for profiles and consents that were read a moment ago (default 128 MiB).
+    pub warm_bytes: u64,
     /// Requests that may use the store, or score many customers, at one time; the others wait (default 16).
     pub blocking_tasks: usize,
     /// Requests that may so wait; the next one is refused at once (default 256).
@@ -61,6 +67,9 @@ impl Default for Limits {
             connections: 1024,
             request_time: Duration::from_secs(30),
             concurrent_requests: 512,
+            caller_requests: 256,
+            streams: 64,
+            warm_bytes: 128 << 20,
             blocking_tasks: 16,
             queue: 256,
             ahead_of_clock: DAY,

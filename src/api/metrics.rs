@@ -118,6 +118,7 @@ pub struct Metrics {
     stages: Timed<OfStage>,
     predictions: Family<OfOutcome, Counter>,
     events: Family<OfFate, Counter>,
+    shadow: Family<OfOutcome, Counter>,
     in_flight: Gauge,
 }
 
@@ -133,6 +134,7 @@ impl Default for Metrics {
             stages: Family::new_with_constructor(histogram),
             predictions: Family::default(),
             events: Family::default(),
+            shadow: Family::default(),
             in_flight: Gauge::default(),
         };
         let registry = &mut metrics.registry;
@@ -145,6 +147,9 @@ impl Default for Metrics {
         registry.register("predictions", help, metrics.predictions.clone());
         let help = "Events sent to /v1/events, by what became of them";
         registry.register("events", help, metrics.events.clone());
+        let help =
+            "Customers for the challenger: recorded, left out because too many waited, lost by the store";
+        registry.register("shadow_scores", help, metrics.shadow.clone());
         registry.register("http_requests_in_flight", "Requests in work", metrics.in_flight.clone());
         // A counter that is there from the start can be watched for its first step.
         for fate in [EventFate::Accepted, EventFate::Duplicate, EventFate::Rejected, EventFate::Conflict] {
@@ -195,6 +200,10 @@ impl Metrics {
 
     pub(super) fn prediction(&self, outcome: &'static str) {
         self.predictions.get_or_create(&OfOutcome { outcome }).inc();
+    }
+
+    pub(super) fn shadow(&self, outcome: &'static str, count: usize) {
+        self.shadow.get_or_create(&OfOutcome { outcome }).inc_by(count as u64);
     }
 
     pub(super) fn events(&self, fate: EventFate, count: usize) {

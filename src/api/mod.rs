@@ -4,10 +4,13 @@
 //! they read a request, ask the store or the engine, and write the reply. What goes wrong is one of the
 //! catalogue in [`problem`].
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -16,17 +19,21 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::profiles::Store;
-use crate::scoring::Score;
+use crate::scoring::{Engine, Score};
 
+mod access;
+mod changes;
 mod events;
 mod guard;
 mod intake;
 pub mod limits;
 mod listing;
 mod metrics;
+mod models;
 mod openapi;
 mod operations;
 mod predictions;
+mod privacy;
 pub mod problem;
 mod profiles;
 mod reader;
@@ -34,9 +41,12 @@ mod routes;
 mod server;
 #[cfg(test)]
 mod tests;
+mod warm;
 
+pub use access::{Role, create_key, page_access};
 pub use limits::Limits;
 pub use metrics::Metrics;
+pub use models::Models;
 pub use problem::{Code, Problem};
 use routes::Route;
 pub use server::{TlsError, serve, serve_with, stop_signal, tls};
@@ -60,6 +70,19 @@ pub struct App {
     /// One permit a KiB of long bodies in memory.
     body_room: Semaphore,
     request_ids: guard::RequestIds,
+    access: access::Access,
+    warm: warm::Warm,
+    models: Option<Models>,
+    challenger: RwLock<Option<Arc<dyn Score>>>,
+    /// Held while one model takes the place of another.
+    swapping: Mutex<()>,
+    shadow: Option<models::Shadow>,
+    jobs: Mutex<Option<Receiver<models::Job>>>,
+    /// One permit a stream of changes.
+    streams: Arc<Semaphore>,
+    /// Told of each write.
+    wake: tokio::sync::watch::Sender<()>,
+    stopping: AtomicBool,
 }
 
 impl App {
@@ -76,8 +99,119 @@ impl App {
             queued: AtomicUsize::new(0),
             body_room: Semaphore::new((limits.bodies_bytes >> 10).min(Semaphore::MAX_PERMITS)),
             request_ids: guard::RequestIds::default(),
+            access: access::Access::default(),
+            warm: warm::Warm::new(limits.warm_bytes),
+            models: None,
+            challenger: RwLock::default(),
+            swapping: Mutex::default(),
+            shadow: None,
+            jobs: Mutex::default(),
+            streams: Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS))),
+            wake: tokio::sync::watch::Sender::default(),
+            stopping: AtomicBool::new(false),
             limits,
         }
+    }
+
+    /// The same, with models that can be promoted, rolled back and followed.
+    #[must_use]
+    pub fn with_models(self, models: Models) -> Self {
+        App { models: Some(models), ..self }
+    }
+
+    /// The same, with this share (0 to 1) of the requests scored by the challenger too, if there is one.
+    #[must_use]
+    pub fn with_shadow(self, share: f64) -> Self {
+        let (shadow, jobs) = models::Shadow::new(share);
+        App { shadow: Some(shadow), jobs: Mutex::new(Some(jobs)), ..self }
+    }
+
+    /// Starts what runs beside the requests: keys are read anew, the registry is followed, the audit log is
+    /// written, shadow scores are compared. Ends when the app is dropped.
+    ///
+    /// # Errors
+    /// What the system says when it has no thread left.
+    pub fn attend(self: &Arc<Self>) -> std::io::Result<()> {
+        let app = Arc::downgrade(self);
+        std::thread::Builder::new().name("attend".to_owned()).spawn(move || {
+            let mut looked = Instant::now();
+            while let Some(app) = app.upgrade() {
+                if let Err(error) = app.write_audit() {
+                    tracing::warn!(%error, "the audit log could not be written; it is tried again");
+                }
+                if looked.elapsed() >= models::LOOK_EVERY {
+                    looked = Instant::now();
+                    if let Err(error) = app.refresh_keys() {
+                        tracing::warn!(%error, "the keys could not be read anew; those known before hold");
+                    }
+                    if let Err(error) = app.follow_registry() {
+                        tracing::error!(%error, "a model of the registry cannot be put to work; the one at work stays");
+                    }
+                }
+                drop(app);
+                std::thread::sleep(AUDIT_EVERY);
+            }
+        })?;
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(jobs) = jobs {
+            let app = Arc::downgrade(self);
+            std::thread::Builder::new()
+                .name("shadow".to_owned())
+                .spawn(move || models::compare(&app, &jobs))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the keys from the store.
+    ///
+    /// # Errors
+    /// [`crate::profiles::Error`]; then the keys known before hold.
+    pub fn refresh_keys(&self) -> Result<(), crate::profiles::Error> {
+        self.access.refresh(self.store.as_ref())
+    }
+
+    /// Whether callers must show a key: once the store holds one.
+    #[must_use]
+    pub fn demands_keys(&self) -> bool {
+        self.access.demanded()
+    }
+
+    /// Writes what waits for the audit log.
+    ///
+    /// # Errors
+    /// [`crate::profiles::Error`]; then it waits on.
+    pub fn write_audit(&self) -> Result<(), crate::profiles::Error> {
+        self.access.write_notes(self.store.as_ref())
+    }
+
+    /// From now on the service says that it is not ready, and streams end.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.changed();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Tells the streams that something was written.
+    fn changed(&self) {
+        self.wake.send_replace(());
+    }
+
+    fn challenger(&self) -> Option<Arc<dyn Score>> {
+        self.challenger.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_challenger(&self, engine: Option<Arc<Engine>>) {
+        let engine = engine.map(|engine| engine as Arc<dyn Score>);
+        *self.challenger.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// The way to the challenger, if the next request belongs to the share that it is tried on.
+    fn tried(&self) -> Option<&models::Shadow> {
+        let shadow = self.shadow.as_ref().filter(|shadow| shadow.takes())?;
+        self.challenger().is_some().then_some(shadow)
     }
 
     /// Puts another engine to work. Requests that have begun end with the one that they began with.
@@ -145,6 +279,9 @@ impl App {
     }
 }
 
+/// How long an audit entry waits at most before it is written.
+const AUDIT_EVERY: Duration = Duration::from_millis(200);
+
 /// A place in the queue for a thread, given up when dropped.
 struct Queued<'a>(&'a AtomicUsize);
 
@@ -187,5 +324,10 @@ pub fn router(app: Arc<App>) -> Router {
 /// A JSON reply.
 fn json(body: &impl Serialize) -> Result<Response, Problem> {
     let bytes = serde_json::to_vec(body).map_err(|error| Problem::internal(&error))?;
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response())
+    Ok(json_bytes(bytes.into()))
+}
+
+/// A JSON reply that is written already.
+fn json_bytes(bytes: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response()
 }

@@ -40,6 +40,19 @@ impl FromRequest<Arc<App>> for JsonBody {
     }
 }
 
+/// Reads a body that is one plain object.
+pub(super) fn plain<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let unknown = error.to_string().starts_with("unknown field");
+        let (code, what) = match error.classify() {
+            serde_json::error::Category::Data if unknown => (Code::UnknownField, "the body"),
+            serde_json::error::Category::Data => (Code::InvalidRequest, "the body"),
+            _ => (Code::MalformedJson, "the body is not JSON"),
+        };
+        Problem::new(code, format!("{what}: {error}"))
+    })
+}
+
 /// Where in a request something stands.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place {

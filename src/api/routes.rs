@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::http::Method;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 
+use super::access::Role;
 use super::problem::Code;
-use super::{App, intake, operations, predictions, profiles};
+use super::{App, changes, intake, models, operations, predictions, privacy, profiles};
 
 /// A path with a method that homing answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +17,14 @@ pub(super) enum Route {
     Profiles,
     Profile,
     Explanation,
+    Export,
+    Consent,
+    Erase,
+    Changes,
     Models,
+    Shadow,
+    Promote,
+    Rollback,
     Health,
     Ready,
     Metrics,
@@ -24,13 +32,20 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Route; 10] = [
+    pub(super) const ALL: [Route; 17] = [
         Route::Predictions,
         Route::Events,
         Route::Profiles,
         Route::Profile,
         Route::Explanation,
+        Route::Export,
+        Route::Consent,
+        Route::Erase,
+        Route::Changes,
         Route::Models,
+        Route::Shadow,
+        Route::Promote,
+        Route::Rollback,
         Route::Health,
         Route::Ready,
         Route::Metrics,
@@ -43,7 +58,13 @@ impl Route {
             Route::Predictions => "/v1/predictions",
             Route::Events => "/v1/events",
             Route::Profiles => "/v1/profiles",
-            Route::Profile => "/v1/profiles/{id}",
+            Route::Profile | Route::Erase => "/v1/profiles/{id}",
+            Route::Export => "/v1/profiles/{id}/export",
+            Route::Consent => "/v1/profiles/{id}/consent",
+            Route::Changes => "/v1/changes",
+            Route::Shadow => "/v1/models/shadow",
+            Route::Promote => "/v1/models/{version}/promote",
+            Route::Rollback => "/v1/models/rollback",
             Route::Explanation => "/v1/profiles/{id}/explanation",
             Route::Models => "/v1/models",
             Route::Health => "/healthz",
@@ -55,9 +76,29 @@ impl Route {
 
     pub(super) fn method(self) -> Method {
         match self {
-            Route::Predictions | Route::Events => Method::POST,
+            Route::Predictions | Route::Events | Route::Promote | Route::Rollback => Method::POST,
+            Route::Consent => Method::PUT,
+            Route::Erase => Method::DELETE,
             _ => Method::GET,
         }
+    }
+
+    /// The role that a caller must have where keys are asked for; `None` for everyone.
+    pub(super) fn role(self) -> Option<Role> {
+        match self {
+            Route::Health | Route::Ready | Route::OpenApi => None,
+            Route::Predictions | Route::Profiles | Route::Profile | Route::Explanation => Some(Role::Reader),
+            Route::Changes | Route::Models | Route::Shadow | Route::Metrics => Some(Role::Reader),
+            Route::Events | Route::Consent | Route::Export => Some(Role::Operator),
+            Route::Promote | Route::Rollback => Some(Role::Scientist),
+            Route::Erase => Some(Role::Admin),
+        }
+    }
+
+    /// The route at a path for a method.
+    pub(super) fn of(path: &str, method: &Method) -> Option<Route> {
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
+        Route::ALL.into_iter().find(|route| route.path() == path && route.method() == *method)
     }
 
     /// What answers it.
@@ -68,7 +109,14 @@ impl Route {
             Route::Profiles => get(profiles::list),
             Route::Profile => get(profiles::profile),
             Route::Explanation => get(profiles::explanation),
-            Route::Models => get(operations::models),
+            Route::Export => get(privacy::export),
+            Route::Consent => put(privacy::consent),
+            Route::Erase => delete(privacy::erase),
+            Route::Changes => get(changes::changes),
+            Route::Models => get(models::list),
+            Route::Shadow => get(models::shadow),
+            Route::Promote => post(models::promote),
+            Route::Rollback => post(models::rollback),
             Route::Health => get(operations::health),
             Route::Ready => get(operations::ready),
             Route::Metrics => get(operations::metrics),
@@ -88,6 +136,9 @@ impl Route {
         if self.limited() {
             codes.push(Code::Overloaded);
         }
+        if self.role().is_some() {
+            codes.extend([Code::Unauthorized, Code::Forbidden, Code::TooManyRequests]);
+        }
         let store = [Code::StoreLocked, Code::StoreReadOnly, Code::StoreFailed];
         let body = [
             Code::MalformedJson,
@@ -102,6 +153,7 @@ impl Route {
         match self {
             Route::Predictions => {
                 codes.extend(body);
+                codes.extend(store);
                 codes.extend([Code::InvalidEvent, Code::DuplicateCustomer, Code::TooManyCustomers]);
             }
             Route::Events => {
@@ -117,9 +169,38 @@ impl Route {
                 codes.extend(store);
                 codes.extend([Code::BadParameter, Code::UnknownCustomer]);
             }
+            Route::Export | Route::Erase => {
+                codes.extend(store);
+                codes.extend([Code::BadParameter, Code::UnknownCustomer]);
+            }
+            Route::Consent => {
+                codes.extend(store);
+                codes.extend(
+                    body.into_iter().filter(|code| !matches!(code, Code::TooManyEvents | Code::NoModel)),
+                );
+                codes.push(Code::BadParameter);
+            }
+            Route::Changes => {
+                codes.extend(store);
+                codes.extend([Code::BadParameter, Code::CursorExpired]);
+            }
+            Route::Shadow => codes.extend(store),
+            Route::Promote => {
+                codes.extend(store);
+                codes.extend([
+                    Code::BadParameter,
+                    Code::UnknownModel,
+                    Code::ModelUnusable,
+                    Code::ModelPinned,
+                ]);
+            }
+            Route::Rollback => {
+                codes.extend(store);
+                codes.extend([Code::NoEarlierModel, Code::ModelUnusable, Code::ModelPinned]);
+            }
             Route::Ready => {
                 codes.extend(store);
-                codes.push(Code::NoModel);
+                codes.extend([Code::NoModel, Code::Stopping]);
             }
             Route::Models | Route::Health | Route::Metrics | Route::OpenApi => {}
         }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "training")]
 mod demo;
+mod keys;
 mod progress;
 mod score;
 mod serve;
@@ -35,6 +36,8 @@ enum Command {
     /// Trains, scores and serves on bundled data: everything at once, offline.
     #[cfg(feature = "training")]
     Demo(demo::Demo),
+    /// Makes, lists and revokes the keys of the API.
+    Keys(keys::Keys),
     /// Lists the models of a registry.
     Models(Models),
     /// Lists the tags that homing computes, or checks a catalogue.
@@ -128,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         #[cfg(feature = "training")]
         Command::Demo(args) => demo::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags(&command),
     };

@@ -118,6 +118,7 @@ impl Planner<'_> {
         &self,
         customer_id: &str,
         held: Option<&Held>,
+        opted_out: bool,
         addition: Addition<'_>,
         as_of: Micros,
     ) -> Result<Plan, Error> {
@@ -131,7 +132,11 @@ impl Planner<'_> {
             plan.newer_in_store = true;
             return Ok(plan);
         }
-        let scored = (self.score)(customer_id, &history, as_of);
+        let mut scored = (self.score)(customer_id, &history, as_of);
+        if opted_out {
+            scored.outcome = Outcome::NotScored(NotScored::OptedOut);
+            scored.tags.retain(|tag| tag.layer != Layer::Predictive);
+        }
         if newer(scored.provenance.as_of) {
             plan.newer_in_store = true;
             return Ok(plan);
@@ -160,6 +165,32 @@ impl Planner<'_> {
             });
         }
         Ok(plan)
+    }
+
+    /// What an opt-out takes from a customer: scores and predictive tags, at once and without a look at the history.
+    pub fn withdraw(&self, held: &Held, at: Micros) -> Result<Plan, Error> {
+        let cause = NotScored::OptedOut;
+        let provenance = Provenance {
+            model: held.model.as_str().into(),
+            as_of: held.as_of,
+            scored_at: at,
+            zone: self.zone,
+        };
+        let predictive = |tag: &&HeldTag| tag.layer == Layer::Predictive;
+        let remove: Vec<String> = held.tags.iter().filter(predictive).map(|tag| tag.name.clone()).collect();
+        let scored = Scored { outcome: Outcome::NotScored(cause), tags: Vec::new(), provenance };
+        Ok(Plan {
+            changed: remove.iter().map(|name| (name.clone(), Value::Null)).collect(),
+            remove,
+            score: Some(NewScore {
+                numbers: None,
+                not_scored: Some(cause),
+                prediction: self.prediction(&scored, at)?,
+                provenance: scored.provenance,
+            }),
+            not_scored: Some(cause),
+            ..Plan::default()
+        })
     }
 
     /// The history with the addition, and its bytes if they are not those that the store holds.
@@ -199,6 +230,12 @@ impl Planner<'_> {
         serde_json::to_string(&Flat { customer_id: None, outcome: &scored.outcome, provenance: &provenance })
             .map_err(|e| Error::Database { store: self.store.to_owned(), detail: e.to_string() })
     }
+}
+
+/// Stands where a planner is asked for what needs no scores: by an opt-out.
+pub(super) fn no_scorer(_: &str, _: &History, as_of: Micros) -> Scored {
+    let provenance = Provenance { model: "".into(), as_of, scored_at: as_of, zone: Zone::default() };
+    Scored { outcome: Outcome::NotScored(NotScored::OptedOut), tags: Vec::new(), provenance }
 }
 
 /// Reads a stored history.

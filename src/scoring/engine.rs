@@ -22,16 +22,7 @@ impl Engine {
     #[must_use]
     pub fn new(bundle: Bundle, catalogue: &Catalogue) -> Self {
         let manifest = bundle.manifest();
-        let info = ModelInfo {
-            id: bundle.id().clone(),
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            as_of: manifest.as_of_text.clone(),
-            as_of_micros: manifest.as_of,
-            horizons: manifest.horizons.clone(),
-            churn_horizon: manifest.churn_horizon,
-            timezone: manifest.timezone,
-        };
+        let info = ModelInfo::of(manifest);
         let tags = catalogue.bind(&manifest.horizons).in_zone(manifest.timezone);
         Engine { bundle, tags, info }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
-use homing_models::Prediction;
+use homing_models::{Manifest, Prediction};
 use serde::{Serialize, Serializer};
 
 use crate::profiles::Scored;
@@ -35,6 +35,23 @@ pub struct ModelInfo {
     pub churn_horizon: u32,
     /// The business's time zone.
     pub timezone: Zone,
+}
+
+impl ModelInfo {
+    /// What a manifest says.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Self {
+        ModelInfo {
+            id: format!("{}@{}", manifest.name, manifest.version).into(),
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            as_of: manifest.as_of_text.clone(),
+            as_of_micros: manifest.as_of,
+            horizons: manifest.horizons.clone(),
+            churn_horizon: manifest.churn_horizon,
+            timezone: manifest.timezone,
+        }
+    }
 }
 
 fn as_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {

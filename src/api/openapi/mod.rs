@@ -1,8 +1,10 @@
 //! The OpenAPI 3.1 document, made from the tables that the service itself works by: the routes, the catalogue
 //! of problems, the fields and kinds of events, the parameters, the limits, and the model's horizons.
 
+use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::changes;
 use super::limits::Limits;
 use super::listing::{self, DEFAULT_LIMIT, MAX_LIMIT, SORTS};
 use super::problem::{self, Code};
@@ -30,7 +32,8 @@ pub(super) fn document(model: Option<&ModelInfo>, limits: &Limits) -> Value {
                 Within v1 fields may be added to replies, none is taken away.",
         },
         "paths": paths,
-        "components": {"schemas": schemas::all(model.map_or(&[], |model| &model.horizons), limits)},
+        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description":
+            "A key that `homing keys create` made. While there is no key the service listens on loopback only and asks for none."}}, "schemas": schemas::all(model.map_or(&[], |model| &model.horizons), limits)},
     })
 }
 
@@ -75,7 +78,40 @@ fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) 
              nothing."
                 .to_owned(),
         ),
-        Route::Models => ("listModels", "The model in use", "The list is empty when no model is loaded.".to_owned()),
+        Route::Export => ("exportProfile", "Everything that is held of a customer", String::new()),
+        Route::Consent => (
+            "setConsent",
+            "Take down whether a customer opted out of automated decisions",
+            "After an opt-out there are no scores and predictive tags of the customer, in replies or in the store. After \
+             an opt-in the next event or batch scores them again."
+                .to_owned(),
+        ),
+        Route::Erase => (
+            "eraseProfile",
+            "Erase all that is held of a customer",
+            "A keyed hash of the id stays, by which later events are refused and trainings leave the customer out. A \
+             customer of whom nothing was held is answered with 404; the hash stays all the same."
+                .to_owned(),
+        ),
+        Route::Changes => (
+            "listChanges",
+            "The tags that changed, in order, from a cursor on",
+            "Ask again with `next` as the cursor. With `Accept: text/event-stream` the same comes as server-sent events \
+             of the type `change`, whose ids are cursors, until the caller leaves."
+                .to_owned(),
+        ),
+        Route::Models => (
+            "listModels",
+            "The models of the registry, and which of them is in use",
+            "The list is empty when there is none.".to_owned(),
+        ),
+        Route::Shadow => ("shadow", "How the challengers' scores lay beside the champions'", String::new()),
+        Route::Promote => (
+            "promoteModel",
+            "Make a version the champion, which answers from now on",
+            "Requests that have begun end with the model that they began with.".to_owned(),
+        ),
+        Route::Rollback => ("rollbackModel", "Make the champion before this one the champion again", String::new()),
         Route::Health => ("health", "Whether the process answers", String::new()),
         Route::Ready => ("ready", "Whether a model is loaded and the store can be read and written", String::new()),
         Route::Metrics => ("metrics", "Counters and latencies in OpenMetrics text, for Prometheus", String::new()),
@@ -86,6 +122,12 @@ fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) 
 fn operation(route: Route, limits: &Limits) -> Value {
     let (id, summary, description) = words(route, limits);
     let mut operation = json!({"operationId": id, "summary": summary, "responses": responses(route)});
+    // The role stands where tools look for scopes, and in words of our own for those that do not.
+    operation["security"] = match route.role() {
+        None => json!([]),
+        Some(role) => json!([{"key": [role.name()]}, {}]),
+    };
+    operation["x-role"] = route.role().map_or("none", |role| role.name()).into();
     if !description.is_empty() {
         operation["description"] = description.into();
     }
@@ -103,6 +145,7 @@ fn request_schema(route: Route) -> Option<&'static str> {
     match route {
         Route::Predictions => Some("PredictionRequest"),
         Route::Events => Some("EventsRequest"),
+        Route::Consent => Some("ConsentRequest"),
         _ => None,
     }
 }
@@ -114,10 +157,15 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::Profiles => Some("ProfilePage"),
         Route::Profile => Some("Profile"),
         Route::Explanation => Some("Explanation"),
+        Route::Export => Some("Export"),
+        Route::Consent => Some("ConsentReply"),
+        Route::Changes => Some("Changes"),
         Route::Models => Some("Models"),
+        Route::Shadow => Some("Shadow"),
+        Route::Promote | Route::Rollback => Some("Swapped"),
         Route::Health => Some("Health"),
         Route::Ready => Some("Ready"),
-        Route::Metrics | Route::OpenApi => None,
+        Route::Metrics | Route::OpenApi | Route::Erase => None,
     }
 }
 
@@ -136,17 +184,29 @@ fn responses(route: Route) -> Value {
     let id = json!({"x-request-id": {
         "description": "The id of the request: the caller's own where it sent a sane one.", "schema": {"type": "string"},
     }});
+    if route == Route::Erase {
+        let mut responses = json!({"204": {"description": "Erased", "headers": id}});
+        refusals(route, &mut responses, &id);
+        return responses;
+    }
     let mut responses = json!({"200": {"description": "Done", "headers": id, "content": content}});
+    if route == Route::Changes {
+        responses["200"]["content"]["text/event-stream"] = json!({"schema": {"type": "string"}});
+    }
+    refusals(route, &mut responses, &id);
+    responses
+}
+
+fn refusals(route: Route, responses: &mut Value, id: &Value) {
     for code in route.problems() {
         let response = &mut responses[code.status().as_str()];
         match response {
-            Value::Null => *response = refusal(code, &id),
+            Value::Null => *response = refusal(code, id),
             known => {
                 known["description"] = format!("{}; `{}`: {}", text(known), code.name(), code.title()).into()
             }
         }
     }
-    responses
 }
 
 fn text(response: &Value) -> &str {
@@ -155,7 +215,11 @@ fn text(response: &Value) -> &str {
 
 fn refusal(code: Code, id: &Value) -> Value {
     let mut headers = id.clone();
-    if code.status() == Code::Overloaded.status() {
+    if code == Code::Unauthorized {
+        headers["WWW-Authenticate"] =
+            json!({"description": "How to show a key.", "schema": {"type": "string"}});
+    }
+    if matches!(code.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         let help = "Seconds after which the same request may succeed; absent where waiting does not help.";
         headers["Retry-After"] = json!({"description": help, "schema": {"type": "integer"}});
     }
@@ -168,8 +232,18 @@ fn refusal(code: Code, id: &Value) -> Value {
 
 fn parameters(route: Route) -> Vec<Value> {
     match route {
-        Route::Profile | Route::Explanation => vec![json!({
-            "name": "id", "in": "path", "required": true, "schema": {"type": "string"},
+        Route::Changes => vec![
+            json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
+                "description": "`next` of the page before; without it the oldest changes that are kept."}),
+            json!({"name": "limit", "in": "query", "required": false, "description": "Changes a page.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": changes::MAX_LIMIT, "default": changes::DEFAULT_LIMIT}}),
+        ],
+        Route::Promote => vec![json!({
+            "name": "version", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
+            "description": "The version.",
+        })],
+        Route::Profile | Route::Explanation | Route::Export | Route::Consent | Route::Erase => vec![json!({
+            "name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1, "maxLength": super::limits::MAX_ID_BYTES},
             "description": "The customer id, percent-encoded.",
         })],
         Route::Profiles => listing::PARAMETERS.iter().map(|(name, help)| query(name, help)).collect(),

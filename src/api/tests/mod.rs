@@ -17,10 +17,12 @@ use super::{App, Limits, router};
 use crate::profiles::*;
 use crate::scoring::{ModelInfo, Score, Spent};
 
+mod access;
 mod contract;
 mod events;
 mod load;
 mod predictions;
+mod privacy;
 mod profiles;
 mod service;
 
@@ -187,6 +189,12 @@ impl Store for FakeStore {
     fn ready(&self) -> Result<(), Error> {
         self.enter()
     }
+
+    crate::profiles::nothing_but_profiles!();
+
+    fn consent(&self, _: &str) -> Result<Option<privacy::Consent>, Error> {
+        self.enter().map(|()| None)
+    }
 }
 
 /// A model by which the risk falls with each purchase in sight. The customer `nan` gets a score that is no
@@ -320,6 +328,22 @@ impl Service {
             limits,
         ));
         Service { store, app: app.clone(), clock, router: router(app) }
+    }
+
+    /// A service over a real store, in a folder of its own.
+    fn sqlite() -> (Self, tempfile::TempDir) {
+        Service::sqlite_with(Limits::default())
+    }
+
+    fn sqlite_with(limits: Limits) -> (Self, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = format!("sqlite:{}", folder.path().join("profiles.db").display());
+        let store = open(&place, Zone::default()).unwrap();
+        let now = Zone::default().instant(NOW).unwrap();
+        let engine = Some(Arc::new(FakeEngine::new("UTC")) as Arc<dyn Score>);
+        let app = Arc::new(App::new(store, engine, Arc::new(move || now), limits));
+        let (store, clock) = (Arc::default(), Arc::new(AtomicU64::new(now as u64)));
+        (Service { store, app: app.clone(), clock, router: router(app) }, folder)
     }
 
     async fn send(&self, request: Request<Body>) -> Reply {

@@ -16,10 +16,10 @@ async fn unknown_paths_and_methods_are_problems_too() {
     let reply = service.get("/v1/events").await;
     reply.problem("method_not_allowed");
     assert_eq!(reply.header("allow"), "POST");
-    let delete = Request::delete("/v1/profiles/a").body(Body::empty()).unwrap();
+    let delete = Request::patch("/v1/profiles/a").body(Body::empty()).unwrap();
     let reply = service.send(delete).await;
     reply.problem("method_not_allowed");
-    assert_eq!(reply.header("allow"), "GET,HEAD");
+    assert_eq!(reply.header("allow"), "GET,HEAD,DELETE");
 }
 
 #[tokio::test]

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::*;
 use listing::walk;
 
+mod feed;
 mod listing;
+mod rights;
 
 /// One expectation, tried on an empty store.
 type Check = fn(&dyn Store);
@@ -35,6 +37,18 @@ const CHECKS: &[(&str, Check)] = &[
     ("a listing filters by tag, range and prefix", listing::filters),
     ("a cursor fits its listing only", listing::cursors),
     ("totals add up", listing::totals),
+    ("the feed tells every change once, in order", feed::tells),
+    ("a feed pruned from its old end says so to who comes late", feed::pruned),
+    ("positions and dead letters are kept by feed", feed::bookkeeping),
+    ("an opt-out takes scores and predictive tags, until an opt-in", rights::opt_out),
+    ("an opt-out before the first event holds", rights::opt_out_first),
+    ("attributes are replaced whole", rights::attributes),
+    ("an export holds everything", rights::export),
+    ("an erased customer leaves a hash and nothing else", rights::erasure),
+    ("any text can be erased", rights::erase_any),
+    ("keys are found by hash, revoked once", rights::keys),
+    ("secrets stay what they are", rights::secrets),
+    ("a challenger's differences add up", rights::shadows),
     ("a panic while scoring leaves the store as it was", panic_rolls_back),
 ];
 

@@ -10,14 +10,22 @@ use std::time::{Duration, Instant};
 use homing_datasets::{History, Micros, Zone};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::access::{AuditEntry, Key};
+use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
+use super::privacy::{Consent, Erasures, Export};
+use super::shadow::{Pair, Summary};
 use super::{
-    BatchRow, BatchSummary, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals, plan,
+    BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
+    plan,
 };
 use rows::TagNames;
 
+mod access;
 mod batch;
+mod feed;
 mod intake;
 mod list;
+mod privacy;
 mod read;
 mod rows;
 mod schema;
@@ -223,6 +231,123 @@ impl Store for SqliteStore {
 
     fn totals(&self) -> Result<Totals, Error> {
         self.read(read::totals)
+    }
+
+    fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error> {
+        self.read(|connection, _| feed::changes(connection, self.zone, after, limit))
+    }
+
+    fn newest_change(&self) -> Result<u64, Error> {
+        self.read(|connection, _| feed::newest(connection))
+    }
+
+    fn prune_changes(&self, retention: &Retention) -> Result<u64, Error> {
+        feed::prune(self, retention)
+    }
+
+    fn feed_position(&self, feed: &str) -> Result<Option<FeedPosition>, Error> {
+        self.read(|connection, _| feed::position(connection, feed))
+    }
+
+    fn set_feed_position(&self, feed: &str, position: FeedPosition) -> Result<(), Error> {
+        self.write(|connection, _| feed::set_position(connection, feed, position))
+    }
+
+    fn dead_letter(&self, letter: &Letter) -> Result<(), Error> {
+        self.write(|connection, _| feed::bury(connection, letter))
+    }
+
+    fn dead_letters(&self, feed: Option<&str>, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+        self.read(|connection, _| feed::letters(connection, feed, limit))
+    }
+
+    fn drop_dead_letter(&self, number: u64) -> Result<bool, Error> {
+        self.write(|connection, _| feed::drop_letter(connection, number))
+    }
+
+    fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error> {
+        // An opt-out computes nothing, so the scorer is never asked.
+        let planner = plan::Planner { store: &self.place, zone: self.zone, score: &plan::no_scorer };
+        self.write(|connection, names| {
+            privacy::set_consent(connection, names, &planner, customer_id, consent)
+        })
+    }
+
+    fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error> {
+        self.read(|connection, _| privacy::consent(connection, customer_id))
+    }
+
+    fn set_attributes(
+        &self,
+        customer_id: &str,
+        attributes: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), Error> {
+        self.write(|connection, _| privacy::set_attributes(connection, customer_id, attributes))
+    }
+
+    fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {
+        self.read(|connection, names| privacy::export(connection, names, self, customer_id))
+    }
+
+    fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error> {
+        privacy::erase(self, customer_id, at)
+    }
+
+    fn readmit(&self, customer_id: &str) -> Result<bool, Error> {
+        self.write(|connection, _| privacy::readmit(connection, customer_id))
+    }
+
+    fn is_erased(&self, customer_id: &str) -> Result<bool, Error> {
+        self.read(|connection, _| privacy::Gate::load(connection)?.erased(connection, customer_id))
+    }
+
+    fn erased(&self) -> Result<Erasures, Error> {
+        self.read(|connection, _| privacy::erased(connection))
+    }
+
+    fn secret(&self, purpose: &str) -> Result<[u8; 32], Error> {
+        match self.read(|connection, _| access::known_secret(connection, purpose))? {
+            Some(secret) => Ok(secret),
+            None => self.write(|connection, _| access::secret(connection, self, purpose)),
+        }
+    }
+
+    fn insert_key(&self, key: &Key) -> Result<(), Error> {
+        self.write(|connection, _| access::insert_key(connection, key))
+    }
+
+    fn keys(&self) -> Result<Vec<Key>, Error> {
+        self.read(|connection, _| access::keys(connection))
+    }
+
+    fn revoke_key(&self, id: &str, at: Micros) -> Result<bool, Error> {
+        self.write(|connection, _| access::revoke_key(connection, id, at))
+    }
+
+    fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, Error> {
+        self.read(|connection, _| access::key_by_hash(connection, hash))
+    }
+
+    fn audit(&self, entries: &[AuditEntry]) -> Result<(), Error> {
+        self.write(|connection, _| access::audit(connection, entries))
+    }
+
+    fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error> {
+        self.read(|connection, _| access::audit_of(connection, customer_id))
+    }
+
+    fn record_shadow(
+        &self,
+        champion: &str,
+        challenger: &str,
+        pairs: &[Pair],
+        at: Micros,
+    ) -> Result<(), Error> {
+        self.write(|connection, _| access::record_shadow(connection, champion, challenger, pairs, at))
+    }
+
+    fn shadow_summary(&self) -> Result<Vec<Summary>, Error> {
+        self.read(|connection, _| access::shadow_summary(connection))
     }
 
     fn ready(&self) -> Result<(), Error> {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use homing_datasets::Micros;
 use rusqlite::{Connection, OptionalExtension, Row};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::rows::{self, Clock, TagNames};
-use super::{Fault, Inner, SqliteStore};
+use super::{Fault, Inner, SqliteStore, privacy};
 use crate::profiles::plan::{HeldTag, HistoryNumbers, Origin};
 use crate::profiles::{Error, Profile, StoredTag, Totals};
 
@@ -76,7 +76,7 @@ impl ProfileRow {
             tags.insert(name, tag);
         }
         Ok(Profile {
-            attributes: Map::new(),
+            attributes: privacy::attributes(connection, store, &self.customer_id)?.unwrap_or_default(),
             tags,
             prediction: json(&self.prediction, "prediction")?,
             history: self.history.summary(store.zone),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use homing_datasets::Micros;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Fault, Inner};
+use super::{Fault, Inner, feed};
 use crate::profiles::Layer;
 use crate::profiles::plan::{Held, HeldTag, NewHistory, NewScore, Origin, Plan};
 
@@ -136,7 +136,7 @@ impl TagNames {
     }
 }
 
-/// Writes what a plan says. `stored` is the row that the plan was made for: its number and revision.
+/// Writes what a plan says, and the change into the feed. `stored` is the row that the plan was made for: its number and revision.
 pub(super) fn write(
     connection: &Connection,
     names: &mut TagNames,
@@ -167,6 +167,7 @@ pub(super) fn write(
             .prepare_cached("DELETE FROM tags WHERE profile = ?1 AND tag = ?2")?
             .execute(params![profile, number])?;
     }
+    feed::record(connection, customer_id, plan)?;
     Ok(Some(profile))
 }
 

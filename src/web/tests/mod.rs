@@ -122,6 +122,12 @@ impl Store for FakeStore {
     fn ready(&self) -> Result<(), Error> {
         self.enter()
     }
+
+    crate::profiles::nothing_but_profiles!();
+
+    fn consent(&self, _: &str) -> Result<Option<privacy::Consent>, Error> {
+        unreachable!("the pages ask for no consent")
+    }
 }
 
 struct FakeEngine(ModelInfo);
