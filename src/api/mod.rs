@@ -23,8 +23,10 @@ use crate::scoring::{Engine, Score};
 
 mod access;
 mod changes;
+mod docs;
 mod events;
 mod guard;
+mod inference;
 mod intake;
 pub mod limits;
 mod listing;

@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::access::Role;
 use super::problem::Code;
-use super::{App, changes, intake, models, operations, predictions, privacy, profiles};
+use super::{App, changes, docs, inference, intake, models, operations, predictions, privacy, profiles};
 
 /// A path with a method that homing answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,10 +29,18 @@ pub(super) enum Route {
     Ready,
     Metrics,
     OpenApi,
+    Docs,
+    V2,
+    V2Live,
+    V2Ready,
+    V2Model,
+    V2ModelReady,
+    V2Infer,
+    Invocations,
 }
 
 impl Route {
-    pub(super) const ALL: [Route; 17] = [
+    pub(super) const ALL: [Route; 25] = [
         Route::Predictions,
         Route::Events,
         Route::Profiles,
@@ -50,6 +58,14 @@ impl Route {
         Route::Ready,
         Route::Metrics,
         Route::OpenApi,
+        Route::Docs,
+        Route::V2,
+        Route::V2Live,
+        Route::V2Ready,
+        Route::V2Model,
+        Route::V2ModelReady,
+        Route::V2Infer,
+        Route::Invocations,
     ];
 
     /// The path, with its parameters in braces.
@@ -71,12 +87,21 @@ impl Route {
             Route::Ready => "/readyz",
             Route::Metrics => "/metrics",
             Route::OpenApi => "/openapi.json",
+            Route::Docs => "/docs",
+            Route::V2 => "/v2",
+            Route::V2Live => "/v2/health/live",
+            Route::V2Ready => "/v2/health/ready",
+            Route::V2Model => "/v2/models/{model}",
+            Route::V2ModelReady => "/v2/models/{model}/ready",
+            Route::V2Infer => "/v2/models/{model}/infer",
+            Route::Invocations => "/invocations",
         }
     }
 
     pub(super) fn method(self) -> Method {
         match self {
             Route::Predictions | Route::Events | Route::Promote | Route::Rollback => Method::POST,
+            Route::V2Infer | Route::Invocations => Method::POST,
             Route::Consent => Method::PUT,
             Route::Erase => Method::DELETE,
             _ => Method::GET,
@@ -86,7 +111,9 @@ impl Route {
     /// The role that a caller must have where keys are asked for; `None` for everyone.
     pub(super) fn role(self) -> Option<Role> {
         match self {
-            Route::Health | Route::Ready | Route::OpenApi => None,
+            Route::Health | Route::Ready | Route::OpenApi | Route::Docs => None,
+            Route::V2 | Route::V2Live | Route::V2Ready => None,
+            Route::V2Model | Route::V2ModelReady | Route::V2Infer | Route::Invocations => Some(Role::Reader),
             Route::Predictions | Route::Profiles | Route::Profile | Route::Explanation => Some(Role::Reader),
             Route::Changes | Route::Models | Route::Shadow | Route::Metrics => Some(Role::Reader),
             Route::Events | Route::Consent | Route::Export => Some(Role::Operator),
@@ -121,13 +148,21 @@ impl Route {
             Route::Ready => get(operations::ready),
             Route::Metrics => get(operations::metrics),
             Route::OpenApi => get(operations::openapi),
+            Route::Docs => get(docs::docs),
+            Route::V2 => get(inference::server),
+            Route::V2Live => get(inference::live),
+            Route::V2Ready => get(inference::ready),
+            Route::V2Model => get(inference::model),
+            Route::V2ModelReady => get(inference::model_ready),
+            Route::V2Infer => post(inference::infer),
+            Route::Invocations => post(inference::invocations),
         }
     }
 
     /// Whether the limit on concurrent requests holds for it: what operators need when the service is
     /// overloaded is free of it.
     pub(super) fn limited(self) -> bool {
-        !matches!(self, Route::Health | Route::Ready | Route::Metrics)
+        !matches!(self, Route::Health | Route::Ready | Route::Metrics | Route::V2Live | Route::V2Ready)
     }
 
     /// Every problem that the route can answer with.
@@ -198,11 +233,27 @@ impl Route {
                 codes.extend(store);
                 codes.extend([Code::NoEarlierModel, Code::ModelUnusable, Code::ModelPinned]);
             }
-            Route::Ready => {
+            Route::V2Model | Route::V2ModelReady => {
+                codes.extend([Code::BadParameter, Code::UnknownModel, Code::NoModel]);
+            }
+            Route::V2Infer | Route::Invocations => {
+                codes.extend(body.into_iter().filter(|code| *code != Code::TooManyEvents));
+                codes.push(Code::TooManyCustomers);
+                if self == Route::V2Infer {
+                    codes.extend([Code::BadParameter, Code::UnknownModel]);
+                }
+            }
+            Route::Ready | Route::V2Ready => {
                 codes.extend(store);
                 codes.extend([Code::NoModel, Code::Stopping]);
             }
-            Route::Models | Route::Health | Route::Metrics | Route::OpenApi => {}
+            Route::Models
+            | Route::Health
+            | Route::Metrics
+            | Route::OpenApi
+            | Route::Docs
+            | Route::V2
+            | Route::V2Live => {}
         }
         codes.sort_unstable();
         codes

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "training")]
 mod demo;
+mod doctor;
 mod keys;
 mod progress;
 mod score;
@@ -36,6 +37,8 @@ enum Command {
     /// Trains, scores and serves on bundled data: everything at once, offline.
     #[cfg(feature = "training")]
     Demo(demo::Demo),
+    /// Checks store, registry, clock, permissions and disk, and says what to mend.
+    Doctor(doctor::Doctor),
     /// Makes, lists and revokes the keys of the API.
     Keys(keys::Keys),
     /// Lists the models of a registry.
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         #[cfg(feature = "training")]
         Command::Demo(args) => demo::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags(&command),

@@ -37,6 +37,10 @@ pub(super) fn document(model: Option<&ModelInfo>, limits: &Limits) -> Value {
     })
 }
 
+/// What holds for features that a caller brings.
+const FEATURES: &str = "Features are named as `GET /v2/models/{model}` lists them; one that is left out or null is unknown, \
+    but `orders`, `tenure_days` and `recency_days` must be there.";
+
 /// What a route does, in a line and in full.
 fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) {
     match route {
@@ -116,6 +120,22 @@ fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) 
         Route::Ready => ("ready", "Whether a model is loaded and the store can be read and written", String::new()),
         Route::Metrics => ("metrics", "Counters and latencies in OpenMetrics text, for Prometheus", String::new()),
         Route::OpenApi => ("openapi", "This document", String::new()),
+        Route::Docs => ("docs", "This document as a page", String::new()),
+        Route::V2 => ("serverMetadata", "Open Inference Protocol: the server", String::new()),
+        Route::V2Live => ("serverLive", "Open Inference Protocol: whether the process answers", String::new()),
+        Route::V2Ready => ("serverReady", "Open Inference Protocol: whether the service is ready", String::new()),
+        Route::V2Model => ("modelMetadata", "Open Inference Protocol: inputs and outputs of the model", String::new()),
+        Route::V2ModelReady => ("modelReady", "Open Inference Protocol: whether the model is ready", String::new()),
+        Route::V2Infer => (
+            "modelInfer",
+            "Open Inference Protocol: scores from tensors of named features",
+            format!("{FEATURES} A tensor a feature, each of the shape [rows] or [rows, 1]."),
+        ),
+        Route::Invocations => (
+            "invocations",
+            "Scores from a data frame of named features",
+            format!("{FEATURES} Send `dataframe_split` or `dataframe_records`."),
+        ),
     }
 }
 
@@ -146,6 +166,8 @@ fn request_schema(route: Route) -> Option<&'static str> {
         Route::Predictions => Some("PredictionRequest"),
         Route::Events => Some("EventsRequest"),
         Route::Consent => Some("ConsentRequest"),
+        Route::V2Infer => Some("InferRequest"),
+        Route::Invocations => Some("Invocation"),
         _ => None,
     }
 }
@@ -163,9 +185,16 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::Models => Some("Models"),
         Route::Shadow => Some("Shadow"),
         Route::Promote | Route::Rollback => Some("Swapped"),
+        Route::V2 => Some("Server"),
+        Route::V2Live => Some("Live"),
+        Route::V2Ready => Some("ServerReady"),
+        Route::V2Model => Some("ModelMetadata"),
+        Route::V2ModelReady => Some("ModelReady"),
+        Route::V2Infer => Some("InferReply"),
+        Route::Invocations => Some("InvocationReply"),
         Route::Health => Some("Health"),
         Route::Ready => Some("Ready"),
-        Route::Metrics | Route::OpenApi | Route::Erase => None,
+        Route::Metrics | Route::OpenApi | Route::Docs | Route::Erase => None,
     }
 }
 
@@ -179,6 +208,7 @@ fn responses(route: Route) -> Value {
         None if route == Route::Metrics => {
             json!({super::metrics::MEDIA_TYPE: {"schema": {"type": "string"}}})
         }
+        None if route == Route::Docs => json!({"text/html; charset=utf-8": {"schema": {"type": "string"}}}),
         None => json!({"application/json": {"schema": {"type": "object"}}}),
     };
     let id = json!({"x-request-id": {
@@ -238,6 +268,10 @@ fn parameters(route: Route) -> Vec<Value> {
             json!({"name": "limit", "in": "query", "required": false, "description": "Changes a page.",
                 "schema": {"type": "integer", "minimum": 1, "maximum": changes::MAX_LIMIT, "default": changes::DEFAULT_LIMIT}}),
         ],
+        Route::V2Model | Route::V2ModelReady | Route::V2Infer => vec![json!({
+            "name": "model", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
+            "description": "The name of the model at work.",
+        })],
         Route::Promote => vec![json!({
             "name": "version", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
             "description": "The version.",

@@ -124,7 +124,7 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
             let documented = served.contains(&(path.clone(), method.as_str().to_lowercase()));
             let request = Request::builder()
                 .method(method)
-                .uri(path.replace("{id}", "a").replace("{version}", "1"))
+                .uri(path.replace("{id}", "a").replace("{version}", "1").replace("{model}", "shop"))
                 .body(Body::empty())
                 .unwrap();
             let reply = service.send(request).await;
@@ -181,6 +181,13 @@ async fn real_replies_of_every_route_are_as_documented() {
         ("/readyz", "/readyz"),
         ("/metrics", "/metrics"),
         ("/openapi.json", "/openapi.json"),
+        ("/docs", "/docs"),
+        ("/v2", "/v2"),
+        ("/v2/health/live", "/v2/health/live"),
+        ("/v2/health/ready", "/v2/health/ready"),
+        ("/v2/models/{model}", "/v2/models/shop"),
+        ("/v2/models/{model}", "/v2/models/other"),
+        ("/v2/models/{model}/ready", "/v2/models/shop/ready"),
     ] {
         holds(&document, path, "get", &service.get(uri).await);
         tried.insert((path.to_owned(), "get".to_owned()));
@@ -193,6 +200,15 @@ async fn real_replies_of_every_route_are_as_documented() {
         ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!({"opted_out": true})),
         ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!([])),
         ("POST", "/v1/models/{version}/promote", "/v1/models/1/promote", json!(null)),
+        ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", super::inference::tensors(&[3.0, 4.0])),
+        ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", json!({"inputs": []})),
+        (
+            "POST",
+            "/invocations",
+            "/invocations",
+            json!({"dataframe_records": [super::inference::record(2.0)]}),
+        ),
+        ("POST", "/invocations", "/invocations", json!({})),
         ("POST", "/v1/models/rollback", "/v1/models/rollback", json!(null)),
     ] {
         holds(&document, path, &method.to_lowercase(), &sent(method, uri, body).await);

@@ -20,6 +20,7 @@ use crate::scoring::{ModelInfo, Score, Spent};
 mod access;
 mod contract;
 mod events;
+mod inference;
 mod load;
 mod predictions;
 mod privacy;
