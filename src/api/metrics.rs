@@ -119,6 +119,7 @@ pub struct Metrics {
     predictions: Family<OfOutcome, Counter>,
     events: Family<OfFate, Counter>,
     shadow: Family<OfOutcome, Counter>,
+    webhook: Family<OfOutcome, Counter>,
     in_flight: Gauge,
 }
 
@@ -135,6 +136,7 @@ impl Default for Metrics {
             predictions: Family::default(),
             events: Family::default(),
             shadow: Family::default(),
+            webhook: Family::default(),
             in_flight: Gauge::default(),
         };
         let registry = &mut metrics.registry;
@@ -150,6 +152,8 @@ impl Default for Metrics {
         let help =
             "Customers for the challenger: recorded, left out because too many waited, lost by the store";
         registry.register("shadow_scores", help, metrics.shadow.clone());
+        let help = "Changes for webhooks: delivered, dead, missed; and tries that failed";
+        registry.register("webhook_changes", help, metrics.webhook.clone());
         registry.register("http_requests_in_flight", "Requests in work", metrics.in_flight.clone());
         // A counter that is there from the start can be watched for its first step.
         for fate in [EventFate::Accepted, EventFate::Duplicate, EventFate::Rejected, EventFate::Conflict] {
@@ -200,6 +204,10 @@ impl Metrics {
 
     pub(super) fn prediction(&self, outcome: &'static str) {
         self.predictions.get_or_create(&OfOutcome { outcome }).inc();
+    }
+
+    pub(super) fn webhook(&self, outcome: &'static str, count: usize) {
+        self.webhook.get_or_create(&OfOutcome { outcome }).inc_by(count as u64);
     }
 
     pub(super) fn shadow(&self, outcome: &'static str, count: usize) {

@@ -44,6 +44,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod warm;
+mod webhook;
 
 pub use access::{Role, create_key, page_access};
 pub use limits::Limits;
@@ -52,6 +53,7 @@ pub use models::Models;
 pub use problem::{Code, Problem};
 use routes::Route;
 pub use server::{TlsError, serve, serve_with, stop_signal, tls};
+pub use webhook::Webhook;
 
 /// Tells the time: [`homing_datasets::calendar::now`] in service, any instant in tests.
 pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;

@@ -62,6 +62,8 @@ catalogue! {
     UnknownCustomer "unknown_customer" NOT_FOUND "The customer is not known",
     /// The registry has no such version.
     UnknownModel "unknown_model" NOT_FOUND "The model is not known",
+    /// There is no such dead letter.
+    UnknownLetter "unknown_letter" NOT_FOUND "The dead letter is not known",
     /// The path exists, but not with this method.
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path does not take this method",
     /// The body did not come in time.

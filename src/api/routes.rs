@@ -7,7 +7,9 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::access::Role;
 use super::problem::Code;
-use super::{App, changes, docs, inference, intake, models, operations, predictions, privacy, profiles};
+use super::{
+    App, changes, docs, inference, intake, models, operations, predictions, privacy, profiles, webhook,
+};
 
 /// A path with a method that homing answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +23,8 @@ pub(super) enum Route {
     Consent,
     Erase,
     Changes,
+    DeadLetters,
+    DealtWith,
     Models,
     Shadow,
     Promote,
@@ -40,7 +44,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Route; 25] = [
+    pub(super) const ALL: [Route; 27] = [
         Route::Predictions,
         Route::Events,
         Route::Profiles,
@@ -50,6 +54,8 @@ impl Route {
         Route::Consent,
         Route::Erase,
         Route::Changes,
+        Route::DeadLetters,
+        Route::DealtWith,
         Route::Models,
         Route::Shadow,
         Route::Promote,
@@ -78,6 +84,8 @@ impl Route {
             Route::Export => "/v1/profiles/{id}/export",
             Route::Consent => "/v1/profiles/{id}/consent",
             Route::Changes => "/v1/changes",
+            Route::DeadLetters => "/v1/dead-letters",
+            Route::DealtWith => "/v1/dead-letters/{number}",
             Route::Shadow => "/v1/models/shadow",
             Route::Promote => "/v1/models/{version}/promote",
             Route::Rollback => "/v1/models/rollback",
@@ -103,7 +111,7 @@ impl Route {
             Route::Predictions | Route::Events | Route::Promote | Route::Rollback => Method::POST,
             Route::V2Infer | Route::Invocations => Method::POST,
             Route::Consent => Method::PUT,
-            Route::Erase => Method::DELETE,
+            Route::Erase | Route::DealtWith => Method::DELETE,
             _ => Method::GET,
         }
     }
@@ -116,7 +124,9 @@ impl Route {
             Route::V2Model | Route::V2ModelReady | Route::V2Infer | Route::Invocations => Some(Role::Reader),
             Route::Predictions | Route::Profiles | Route::Profile | Route::Explanation => Some(Role::Reader),
             Route::Changes | Route::Models | Route::Shadow | Route::Metrics => Some(Role::Reader),
-            Route::Events | Route::Consent | Route::Export => Some(Role::Operator),
+            Route::Events | Route::Consent | Route::Export | Route::DeadLetters | Route::DealtWith => {
+                Some(Role::Operator)
+            }
             Route::Promote | Route::Rollback => Some(Role::Scientist),
             Route::Erase => Some(Role::Admin),
         }
@@ -140,6 +150,8 @@ impl Route {
             Route::Consent => put(privacy::consent),
             Route::Erase => delete(privacy::erase),
             Route::Changes => get(changes::changes),
+            Route::DeadLetters => get(webhook::letters),
+            Route::DealtWith => delete(webhook::dealt_with),
             Route::Models => get(models::list),
             Route::Shadow => get(models::shadow),
             Route::Promote => post(models::promote),
@@ -219,7 +231,11 @@ impl Route {
                 codes.extend(store);
                 codes.extend([Code::BadParameter, Code::CursorExpired]);
             }
-            Route::Shadow => codes.extend(store),
+            Route::Shadow | Route::DeadLetters => codes.extend(store),
+            Route::DealtWith => {
+                codes.extend(store);
+                codes.extend([Code::BadParameter, Code::UnknownLetter]);
+            }
             Route::Promote => {
                 codes.extend(store);
                 codes.extend([

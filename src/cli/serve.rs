@@ -40,6 +40,12 @@ pub(super) struct Serve {
     /// Share of the requests that the registry's challenger scores too, unseen, 0 to 1.
     #[arg(long, env = "HOMING_SHADOW_SHARE", default_value_t = 0.1, value_name = "SHARE", value_parser = share)]
     shadow_share: f64,
+    /// Pushes changed tags to this address. One server of a store does it, not several.
+    #[arg(long, env = "HOMING_WEBHOOK", value_name = "URL", requires = "webhook_secret")]
+    webhook: Option<String>,
+    /// The secret that signs what is pushed: HMAC-SHA256 over `TIMESTAMP.BODY`.
+    #[arg(long, env = "HOMING_WEBHOOK_SECRET", hide_env_values = true, value_name = "TEXT")]
+    webhook_secret: Option<String>,
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -120,8 +126,15 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         args.model.model.as_deref(),
         Arc::new(args.catalogue.load()?),
     );
-    let ways =
-        Ways { tls, models: Some(models), shadow_share: args.shadow_share, limits: args.limits.limits() };
+    let webhook = args.webhook.as_ref().zip(args.webhook_secret.as_ref());
+    let webhook = webhook.map(|(url, secret)| api::Webhook::new(url, secret.as_bytes()));
+    let ways = Ways {
+        tls,
+        models: Some(models),
+        shadow_share: args.shadow_share,
+        webhook,
+        limits: args.limits.limits(),
+    };
     listen(&args.listen, store, engine, catalogue, ways)
 }
 
@@ -131,6 +144,7 @@ pub(super) struct Ways {
     tls: Option<TlsAcceptor>,
     models: Option<api::Models>,
     shadow_share: f64,
+    webhook: Option<api::Webhook>,
     limits: Limits,
 }
 
@@ -143,7 +157,7 @@ pub(super) fn listen(
     ways: Ways,
 ) -> anyhow::Result<()> {
     let engine = engine.map(|engine| engine as Arc<dyn Score>);
-    let Ways { tls, models, shadow_share, limits } = ways;
+    let Ways { tls, models, shadow_share, webhook, limits } = ways;
     let mut app = App::new(store, engine, Arc::new(calendar::now), limits.clone()).with_shadow(shadow_share);
     if let Some(models) = models {
         app = app.with_models(models);
@@ -168,6 +182,9 @@ pub(super) fn listen(
             tracing::info!("there are no keys: homing listens on loopback only and asks nobody for one");
         }
         app.attend()?;
+        if let Some(webhook) = webhook {
+            app.push_changes(webhook)?;
+        }
         let scheme = if tls.is_some() { "https" } else { "http" };
         println!("listening on {scheme}://{bound}");
         std::io::stdout().flush()?;

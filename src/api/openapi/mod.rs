@@ -11,6 +11,7 @@ use super::problem::{self, Code};
 use super::routes::Route;
 use crate::scoring::ModelInfo;
 
+mod foreign;
 mod schemas;
 
 /// The whole document. With a model, predictions are described with its horizons.
@@ -104,6 +105,8 @@ fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) 
              of the type `change`, whose ids are cursors, until the caller leaves."
                 .to_owned(),
         ),
+        Route::DeadLetters => ("listDeadLetters", "Changes that could not be delivered, the newest first", String::new()),
+        Route::DealtWith => ("dropDeadLetter", "Drop a dead letter that is dealt with", String::new()),
         Route::Models => (
             "listModels",
             "The models of the registry, and which of them is in use",
@@ -182,6 +185,7 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::Export => Some("Export"),
         Route::Consent => Some("ConsentReply"),
         Route::Changes => Some("Changes"),
+        Route::DeadLetters => Some("DeadLetters"),
         Route::Models => Some("Models"),
         Route::Shadow => Some("Shadow"),
         Route::Promote | Route::Rollback => Some("Swapped"),
@@ -194,7 +198,7 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::Invocations => Some("InvocationReply"),
         Route::Health => Some("Health"),
         Route::Ready => Some("Ready"),
-        Route::Metrics | Route::OpenApi | Route::Docs | Route::Erase => None,
+        Route::Metrics | Route::OpenApi | Route::Docs | Route::Erase | Route::DealtWith => None,
     }
 }
 
@@ -214,8 +218,8 @@ fn responses(route: Route) -> Value {
     let id = json!({"x-request-id": {
         "description": "The id of the request: the caller's own where it sent a sane one.", "schema": {"type": "string"},
     }});
-    if route == Route::Erase {
-        let mut responses = json!({"204": {"description": "Erased", "headers": id}});
+    if matches!(route, Route::Erase | Route::DealtWith) {
+        let mut responses = json!({"204": {"description": "Done", "headers": id}});
         refusals(route, &mut responses, &id);
         return responses;
     }
@@ -271,6 +275,10 @@ fn parameters(route: Route) -> Vec<Value> {
         Route::V2Model | Route::V2ModelReady | Route::V2Infer => vec![json!({
             "name": "model", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
             "description": "The name of the model at work.",
+        })],
+        Route::DealtWith => vec![json!({
+            "name": "number", "in": "path", "required": true, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
+            "description": "The number of the letter.",
         })],
         Route::Promote => vec![json!({
             "name": "version", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},

@@ -11,6 +11,14 @@ use crate::api::problem::Code;
 
 /// Every schema by name.
 pub(super) fn all(horizons: &[u32], limits: &Limits) -> Value {
+    let mut all = own(horizons, limits);
+    for (name, schema) in super::foreign::all() {
+        all[name] = schema;
+    }
+    all
+}
+
+fn own(horizons: &[u32], limits: &Limits) -> Value {
     json!({
         "PredictionRequest": prediction_request(limits),
         "HistoryEvent": event(Field::OF_HISTORY, &["occurred_at"]),
@@ -75,100 +83,27 @@ pub(super) fn all(horizons: &[u32], limits: &Limits) -> Value {
             &[],
         ),
         "Change": change(),
+        "DeadLetters": object(
+            "What could not be delivered.",
+            json!({"dead_letters": list(object(
+                "A change that could not be delivered.",
+                json!({
+                    "number": count("Its number."),
+                    "feed": string("The feed."),
+                    "change": reference("Change"),
+                    "reason": string("Why."),
+                    "attempts": count("How often it was tried."),
+                    "at": instant("When it was given up."),
+                }),
+                &[],
+            ))}),
+            &[],
+        ),
         "Export": export(),
         "Shadow": object("What was compared.", json!({"shadow": list(shadow())}), &[]),
         "Swapped": object(
             "The model that answers now.",
             json!({"model": reference("Model"), "before": nullable(string("The one that answered before."))}),
-            &[],
-        ),
-        "Server": object(
-            "The server.",
-            json!({"name": string("homing"), "version": string("Its version."), "extensions": list(string("None."))}),
-            &[],
-        ),
-        "Live": object("Whether the process answers.", json!({"live": typed("boolean", "It does.")}), &[]),
-        "ServerReady": object("Whether the service is ready.", json!({"ready": typed("boolean", "It is.")}), &[]),
-        "ModelReady": object(
-            "Whether a model is ready.",
-            json!({"name": string("The model."), "ready": typed("boolean", "It is.")}),
-            &[],
-        ),
-        "ModelMetadata": object(
-            "Inputs and outputs of a model.",
-            json!({
-                "name": string("Its name."),
-                "versions": list(string("A version.")),
-                "platform": string("homing"),
-                "inputs": list(reference("TensorMetadata")),
-                "outputs": list(reference("TensorMetadata")),
-            }),
-            &[],
-        ),
-        "TensorMetadata": object(
-            "A tensor.",
-            json!({"name": string("Its name."), "datatype": string("FP64"), "shape": list(typed("integer", "-1 for any."))}),
-            &[],
-        ),
-        "InferRequest": object(
-            "Tensors of features.",
-            json!({
-                "id": nullable(string("An id that the reply repeats.")),
-                "inputs": list(object(
-                    "A feature.",
-                    json!({
-                        "name": string("The feature."),
-                        "shape": list(count("Rows.")),
-                        "datatype": string("FP64, INT32, ..."),
-                        "data": list(json!({"type": ["number", "boolean", "null"]})),
-                    }),
-                    &[],
-                )),
-                "outputs": list(object("An output that is wanted.", json!({"name": string("Its name.")}), &[])),
-            }),
-            &["id", "outputs"],
-        ),
-        "InferReply": object(
-            "Tensors of scores.",
-            json!({
-                "model_name": string("The model."),
-                "model_version": string("Its version."),
-                "id": string("The id of the request."),
-                "outputs": list(object(
-                    "A score.",
-                    json!({
-                        "name": string("Its name."),
-                        "datatype": string("FP64"),
-                        "shape": list(count("Rows.")),
-                        "data": list(number("The score of a row.")),
-                    }),
-                    &[],
-                )),
-            }),
-            &["id"],
-        ),
-        "Invocation": object(
-            "A data frame of features, in one form or the other.",
-            json!({
-                "dataframe_split": object(
-                    "Columns and rows.",
-                    json!({
-                        "columns": list(string("A feature.")),
-                        "data": list(list(json!({"type": ["number", "boolean", "null"]}))),
-                        "index": nullable(list(json!({"type": ["string", "number"]}))),
-                    }),
-                    &["index"],
-                ),
-                "dataframe_records": list(json!({"type": "object", "description": "Feature to value.",
-                    "additionalProperties": {"type": ["number", "boolean", "null"]}})),
-                "params": nullable(typed("object", "Not used.")),
-            }),
-            &["dataframe_split", "dataframe_records", "params"],
-        ),
-        "InvocationReply": object(
-            "A record of scores a row.",
-            json!({"predictions": list(json!({"type": "object", "description": "Score to number.",
-                "additionalProperties": {"type": "number"}}))}),
             &[],
         ),
         "Problem": problem(),
@@ -181,22 +116,22 @@ pub(super) fn reference(name: &str) -> Value {
 }
 
 /// An object; every property must be there but the optional ones.
-fn object(description: &str, properties: Value, optional: &[&str]) -> Value {
+pub(super) fn object(description: &str, properties: Value, optional: &[&str]) -> Value {
     let names: Vec<String> =
         properties.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default();
     let required: Vec<String> = names.into_iter().filter(|name| !optional.contains(&name.as_str())).collect();
     json!({"type": "object", "description": description, "properties": properties, "required": required})
 }
 
-fn typed(name: &str, description: &str) -> Value {
+pub(super) fn typed(name: &str, description: &str) -> Value {
     json!({"type": name, "description": description})
 }
 
-fn string(description: &str) -> Value {
+pub(super) fn string(description: &str) -> Value {
     typed("string", description)
 }
 
-fn number(description: &str) -> Value {
+pub(super) fn number(description: &str) -> Value {
     typed("number", description)
 }
 
@@ -204,7 +139,7 @@ fn probability(description: &str) -> Value {
     json!({"type": "number", "minimum": 0, "maximum": 1, "description": description})
 }
 
-fn count(description: &str) -> Value {
+pub(super) fn count(description: &str) -> Value {
     json!({"type": "integer", "minimum": 0, "description": description})
 }
 
@@ -212,12 +147,12 @@ fn instant(description: &str) -> Value {
     json!({"type": "string", "format": "date-time", "description": description})
 }
 
-fn list(items: Value) -> Value {
+pub(super) fn list(items: Value) -> Value {
     json!({"type": "array", "items": items})
 }
 
 /// The same schema, with null allowed.
-fn nullable(mut schema: Value) -> Value {
+pub(super) fn nullable(mut schema: Value) -> Value {
     schema["type"] = json!([schema["type"], "null"]);
     schema
 }

@@ -124,7 +124,12 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
             let documented = served.contains(&(path.clone(), method.as_str().to_lowercase()));
             let request = Request::builder()
                 .method(method)
-                .uri(path.replace("{id}", "a").replace("{version}", "1").replace("{model}", "shop"))
+                .uri(
+                    path.replace("{id}", "a")
+                        .replace("{version}", "1")
+                        .replace("{number}", "1")
+                        .replace("{model}", "shop"),
+                )
                 .body(Body::empty())
                 .unwrap();
             let reply = service.send(request).await;
@@ -175,6 +180,7 @@ async fn real_replies_of_every_route_are_as_documented() {
         ("/v1/profiles/{id}/export", "/v1/profiles/nobody/export"),
         ("/v1/changes", "/v1/changes"),
         ("/v1/changes", "/v1/changes?cursor=x"),
+        ("/v1/dead-letters", "/v1/dead-letters"),
         ("/v1/models/shadow", "/v1/models/shadow"),
         ("/v1/models", "/v1/models"),
         ("/healthz", "/healthz"),
@@ -218,6 +224,13 @@ async fn real_replies_of_every_route_are_as_documented() {
     assert_eq!(sent("DELETE", "/v1/profiles/a", json!(null)).await.status, StatusCode::NO_CONTENT);
     holds(&document, "/v1/profiles/{id}", "delete", &sent("DELETE", "/v1/profiles/a", json!(null)).await);
     tried.insert(("/v1/profiles/{id}".to_owned(), "delete".to_owned()));
+    holds(
+        &document,
+        "/v1/dead-letters/{number}",
+        "delete",
+        &sent("DELETE", "/v1/dead-letters/7", json!(null)).await,
+    );
+    tried.insert(("/v1/dead-letters/{number}".to_owned(), "delete".to_owned()));
     assert_eq!(tried, operations(&document), "every operation is tried");
     let service = Service::new();
     *service.store.failing.lock().unwrap() = Some(|| Error::Locked("p".into()));

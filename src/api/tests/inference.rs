@@ -52,7 +52,8 @@ async fn every_form_gives_the_same_scores() {
 async fn what_is_no_frame_of_features_is_refused() {
     let service = Service::new();
     let mut twice = tensors(&[1.0]);
-    twice["inputs"].as_array_mut().unwrap().push(twice["inputs"][0].clone());
+    let first = twice["inputs"][0].clone();
+    twice["inputs"].as_array_mut().unwrap().push(first);
     let with = |at: &str, value: Value| {
         let mut body = tensors(&[1.0]);
         *body.pointer_mut(at).unwrap() = value;

@@ -26,6 +26,7 @@ mod predictions;
 mod privacy;
 mod profiles;
 mod service;
+mod webhook;
 
 /// The instant of the clock: 2011-09-20T12:00:00Z.
 const NOW: &str = "2011-09-20T12:00:00Z";
@@ -193,7 +194,7 @@ impl Store for FakeStore {
 
     crate::profiles::nothing_but_profiles!();
 
-    fn consent(&self, _: &str) -> Result<Option<privacy::Consent>, Error> {
+    fn consent(&self, _: &str) -> Result<Option<crate::profiles::privacy::Consent>, Error> {
         self.enter().map(|()| None)
     }
 }
