@@ -2,6 +2,8 @@
 
 #[cfg(feature = "training")]
 mod demo;
+mod doctor;
+mod keys;
 mod progress;
 mod score;
 mod serve;
@@ -38,6 +40,10 @@ enum Command {
     /// Trains, scores and serves on bundled data: everything at once, offline.
     #[cfg(feature = "training")]
     Demo(demo::Demo),
+    /// Checks store, registry, clock, permissions and disk, and says what to mend.
+    Doctor(doctor::Doctor),
+    /// Makes, lists and revokes the keys of the API.
+    Keys(keys::Keys),
     /// Lists the models of a registry.
     Models(Models),
     /// Lists the tags that homing computes, or checks a catalogue.
@@ -163,6 +169,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         #[cfg(feature = "training")]
         Command::Demo(args) => demo::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags(&command),
     };
