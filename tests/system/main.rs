@@ -9,4 +9,6 @@ mod long_batch;
 #[cfg(test)]
 mod nightly_batch;
 #[cfg(test)]
+mod object_store;
+#[cfg(test)]
 mod support;
