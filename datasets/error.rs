@@ -22,11 +22,25 @@ pub enum Error {
         /// What the glob parser says.
         reason: String,
     },
-    /// An address of an object store or a web server.
-    #[error("`{path}` does not lie on this machine; fetch it first, then name the local file or folder")]
+    /// An address that this build cannot reach.
+    #[error(
+        "`{path}` is an address that this homing does not read (s3://, gs://, az://, http:// or https://, where it was \
+         built with them); fetch it first, then name the local file or folder"
+    )]
     Remote {
         /// The address as given.
         path: String,
+    },
+    /// An object store or web server that does not answer as it should.
+    #[error(
+        "`{path}` cannot be looked up: {reason}; check the address, and the variables that tell who asks and where \
+         (e.g. AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT)"
+    )]
+    Store {
+        /// The address as given.
+        path: String,
+        /// What the store says.
+        reason: String,
     },
     /// A file that the operating system does not let us read, or whose compression is damaged.
     #[error("`{path}` cannot be read: {reason}; check that it exists, is complete, and may be read")]

@@ -159,6 +159,18 @@ impl History {
     /// often, so merging the same lines again changes nothing and nothing is lost.
     #[must_use]
     pub fn merged(&self, other: &History) -> History {
+        // A few events that are all later go behind, as they do every night; nothing can stand in both then.
+        for (early, late) in [(self, other), (other, self)] {
+            let apart = match (early.last_instant(), late.first_instant()) {
+                (Some(last), Some(first)) => last < first,
+                _ => true,
+            };
+            if apart && late.len() <= early.len().min(1000) {
+                let mut both = early.clone();
+                both.extend(late.events().collect());
+                return both;
+            }
+        }
         let (mut left, mut right) = (self.events().peekable(), other.events().peekable());
         let mut all = Vec::with_capacity(self.len().max(other.len()));
         loop {
@@ -358,5 +370,12 @@ mod tests {
         assert_eq!(both.as_of(9 * DAY).amount(), [1.0, 1.0, 2.0, 7.0]);
         assert_eq!(both.merged(&file), both);
         assert_eq!(online.merged(&file), both);
+        let later = History::from_events(vec![buy(4, 1.0, "z"), buy(5, 1.0, "x")]);
+        let all = History::from_events(file.events().chain(later.events()).collect());
+        assert_eq!((file.merged(&later), later.merged(&file)), (all.clone(), all));
+        assert_eq!(
+            (file.merged(&History::default()), History::default().merged(&file)),
+            (file.clone(), file)
+        );
     }
 }

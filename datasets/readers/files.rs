@@ -4,8 +4,16 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
+#[cfg(feature = "objects")]
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
 
 use super::progress::Progress;
+#[cfg(feature = "objects")]
+use super::remote::{self, Remote, RemoteReader, SCHEMES};
 use crate::Error;
 
 /// How lines are laid down in a file.
@@ -25,10 +33,18 @@ pub(crate) enum Packing {
     Zstd,
 }
 
+/// Where a file lies.
+#[derive(Clone, Debug)]
+enum Place {
+    Here(PathBuf),
+    #[cfg(feature = "objects")]
+    There(Arc<Remote>),
+}
+
 /// A file to read.
 #[derive(Clone, Debug)]
 pub(crate) struct DataFile {
-    pub(crate) path: PathBuf,
+    place: Place,
     /// The path as messages show it.
     pub(crate) shown: String,
     pub(crate) format: Format,
@@ -44,8 +60,12 @@ impl DataFile {
         Error::Unreadable { path: self.shown.clone(), reason }
     }
 
-    pub(crate) fn open(&self) -> Result<File, Error> {
-        File::open(&self.path).map_err(|reason| self.unreadable(reason))
+    pub(crate) fn open(&self) -> Result<Opened, Error> {
+        match &self.place {
+            Place::Here(path) => File::open(path).map(Opened::Here).map_err(|reason| self.unreadable(reason)),
+            #[cfg(feature = "objects")]
+            Place::There(remote) => Ok(Opened::There(RemoteReader::new(remote.clone()))),
+        }
     }
 
     /// Stretches of whole lines from all over a text file, or from its beginning where it is packed, as far as it
@@ -105,6 +125,63 @@ impl DataFile {
     }
 }
 
+/// A file that is open, wherever it lies.
+pub(crate) enum Opened {
+    Here(File),
+    #[cfg(feature = "objects")]
+    There(RemoteReader),
+}
+
+impl Read for Opened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Opened::Here(file) => file.read(buffer),
+            #[cfg(feature = "objects")]
+            Opened::There(file) => file.read(buffer),
+        }
+    }
+}
+
+impl Seek for Opened {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        match self {
+            Opened::Here(file) => file.seek(to),
+            #[cfg(feature = "objects")]
+            Opened::There(file) => file.seek(to),
+        }
+    }
+}
+
+impl Length for Opened {
+    fn len(&self) -> u64 {
+        match self {
+            Opened::Here(file) => Length::len(file),
+            #[cfg(feature = "objects")]
+            Opened::There(file) => Length::len(file),
+        }
+    }
+}
+
+impl ChunkReader for Opened {
+    type T = Box<dyn Read>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(match self {
+            Opened::Here(file) => Box::new(file.get_read(start)?),
+            #[cfg(feature = "objects")]
+            Opened::There(file) => Box::new(file.get_read(start)?),
+        })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        match self {
+            Opened::Here(file) => file.get_bytes(start, length),
+            #[cfg(feature = "objects")]
+            Opened::There(file) => file.get_bytes(start, length),
+        }
+    }
+}
+
 /// Reads until the buffer is full or the input ends.
 fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut len = 0;
@@ -120,7 +197,7 @@ fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// The format and packing that a file's name tells.
-fn format_of(path: &Path) -> Option<(Format, Packing)> {
+pub(super) fn format_of(path: &Path) -> Option<(Format, Packing)> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let (name, packing) = match name.rsplit_once('.')? {
         (name, "gz") => (name, Packing::Gzip),
@@ -174,7 +251,7 @@ impl Files {
             return if path.is_dir() { self.add_folder(path) } else { self.add_file(path) };
         }
         if given.contains("://") {
-            return Err(Error::Remote { path: given.to_owned() });
+            return self.add_address(given);
         }
         let malformed = |error: glob::PatternError| Error::BadGlob {
             path: given.to_owned(),
@@ -193,6 +270,34 @@ impl Files {
             if path.is_dir() { self.add_folder(&path)? } else { self.add_file(&path)? }
         }
         Ok(())
+    }
+
+    /// The files at an address of an object store or a web server.
+    #[cfg(feature = "objects")]
+    fn add_address(&mut self, address: &str) -> Result<(), Error> {
+        if !SCHEMES.iter().any(|scheme| address.starts_with(scheme)) {
+            return Err(Error::Remote { path: address.to_owned() });
+        }
+        let failed = |cause: io::Error| Error::Store { path: address.to_owned(), reason: cause.to_string() };
+        for found in remote::find(address).map_err(failed)? {
+            self.met += 1;
+            if !self.known.insert(PathBuf::from(&found.shown)) {
+                continue;
+            }
+            let Some((format, packing)) = format_of(Path::new(&found.shown)) else { continue };
+            let (bytes, version) = (found.remote.len(), found.remote.version());
+            if bytes == 0 {
+                return Err(Error::EmptyFile { path: found.shown });
+            }
+            let place = Place::There(found.remote);
+            self.found.push(DataFile { place, shown: found.shown, format, packing, bytes, version });
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "objects"))]
+    fn add_address(&mut self, address: &str) -> Result<(), Error> {
+        Err(Error::Remote { path: address.to_owned() })
     }
 
     /// The files of known endings below a folder, sorted by name.
@@ -245,7 +350,8 @@ impl Files {
             return Err(Error::EmptyFile { path: shown });
         }
         let version = metadata.modified().map(|at| format!("{at:?}")).unwrap_or_default();
-        self.found.push(DataFile { path: path.to_owned(), shown, format, packing, bytes, version });
+        let place = Place::Here(path.to_owned());
+        self.found.push(DataFile { place, shown, format, packing, bytes, version });
         Ok(())
     }
 }
@@ -266,7 +372,10 @@ mod tests {
     use super::*;
 
     fn names(files: &[DataFile], below: &Path) -> Vec<String> {
-        files.iter().map(|file| file.path.strip_prefix(below).unwrap().display().to_string()).collect()
+        files
+            .iter()
+            .map(|file| Path::new(&file.shown).strip_prefix(below).unwrap().display().to_string())
+            .collect()
     }
 
     #[test]
@@ -296,7 +405,7 @@ mod tests {
         assert!(matches!(expand(&[given("*.parquet")], None), Err(Error::NoFile { .. })));
         assert!(matches!(expand(&[given("*.md")], None), Err(Error::UnknownEnding { .. })));
         assert!(matches!(expand(&[given("***")], None), Err(Error::BadGlob { .. })));
-        assert!(matches!(expand(&["s3://bucket/x.csv".into()], None), Err(Error::Remote { .. })));
+        assert!(matches!(expand(&["ftp://bucket/x.csv".into()], None), Err(Error::Remote { .. })));
         assert!(matches!(expand(&[], None), Err(Error::NoFile { .. })));
     }
 

@@ -1,7 +1,7 @@
 //! Reading files of purchases and other events into [`Histories`].
 //!
 //! ```text
-//! files.rs    paths, globs, folders ─▶ files
+//! files.rs    paths, globs, folders ─▶ files; remote.rs: the same in object stores and on web servers
 //! columns.rs  the file's own column names ─▶ known columns
 //! parquet.rs, csv.rs, ndjson.rs  ─▶ cells of a line
 //! lines.rs    cells ─▶ an event, a line without a customer, or a reject (the same rules for every format)
@@ -16,6 +16,8 @@ mod ndjson;
 mod parquet;
 mod progress;
 mod rejects;
+#[cfg(feature = "objects")]
+mod remote;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -98,7 +100,8 @@ fn as_text<S: Serializer>(instant: &Option<Micros>, serializer: S) -> Result<S::
 
 /// Reads files, globs and folders of purchases and other events into histories.
 ///
-/// A path is a file, a glob such as `data/2011-*.csv`, or a folder, which is searched with its folders for files
+/// A path is a file, a glob such as `data/2011-*.csv`, the address of a file, folder or glob in an object store (`s3://`,
+/// `gs://`, `az://`; who asks is told by the environment, as for the stores' own tools) or of a file on a web server, or a folder, which is searched with its folders for files
 /// of the known endings, leaving out names that begin with `.` or `_`. The ending tells the format: `.parquet`,
 /// `.pq`; `.csv`, `.tsv`, `.ndjson`, `.jsonl`, `.json`, each also with `.gz` or `.zst` behind it. A file that
 /// is reached twice is read once.

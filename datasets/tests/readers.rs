@@ -232,8 +232,8 @@ fn a_wrong_path_is_refused_with_its_name() {
         assert_says(&folder.read(name).unwrap_err().to_string(), &[name, "matches no file", ".ndjson"]);
     }
     assert_says(&folder.refusal("a.xlsx", "x"), &["a.xlsx", "no known ending", ".csv"]);
-    let remote = read(&["s3://bucket/a.csv".into()], &ReadOptions::default()).unwrap_err();
-    assert_says(&remote.to_string(), &["s3://bucket/a.csv", "fetch it first"]);
+    let remote = read(&["ftp://host/a.csv".into()], &ReadOptions::default()).unwrap_err();
+    assert_says(&remote.to_string(), &["ftp://host/a.csv", "s3://", "fetch it first"]);
     let share = read(&[], &ReadOptions { max_reject_share: 1.5, ..ReadOptions::default() }).unwrap_err();
     assert_says(&share.to_string(), &["1.5", "from 0 to 1"]);
 }
@@ -489,6 +489,33 @@ fn files_order_and_threads_do_not_matter() {
         &ReadOptions { max_reject_share: 0.5, ..ReadOptions::default() },
     );
     assert_eq!(twice.unwrap().1.files, 10);
+}
+
+#[test]
+fn lines_from_before_an_instant_are_left_out_and_old_row_groups_not_opened() {
+    let folder = Folder::new();
+    let days = || Date32Array::from_iter_values(0..200);
+    let texts = StringArray::from_iter_values((0..200).map(|i| format!("c{}", i % 17)));
+    let amounts = Float64Array::from_iter_values((0..200).map(|i| f64::from(i) + 1.0));
+    let columns =
+        vec![("customer_id", array(texts)), ("occurred_at", array(days())), ("amount", array(amounts))];
+    folder.write_parquet("a.parquet", columns, 50);
+    let since = |day: i64| ReadOptions { since: Some(day * DAY), ..ReadOptions::default() };
+    let path = [folder.given("a.parquet")];
+    let (histories, summary) = read(&path, &since(130)).unwrap();
+    assert_eq!((summary.lines, summary.before_since, summary.events), (200, 130, 70));
+    assert_eq!(histories.first_instant(), Some(130 * DAY));
+    // The first two row groups lie before: damage in them goes unseen, damage in the third does not.
+    let whole = fs::read(folder.path("a.parquet")).unwrap();
+    let mut damaged = whole.clone();
+    damaged[4..40].fill(0);
+    folder.write("a.parquet", &damaged);
+    assert!(folder.read("a.parquet").is_err());
+    assert_eq!(read(&path, &since(130)).unwrap().0, histories);
+    folder.write("a.parquet", &whole);
+    // Nothing new is no error.
+    let (none, summary) = read(&path, &since(500)).unwrap();
+    assert_eq!((none.len(), summary.before_since), (0, 200));
 }
 
 #[test]

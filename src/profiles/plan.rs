@@ -10,6 +10,13 @@ use sha2::{Digest, Sha256};
 
 use super::{BatchSummary, Error, HistorySummary, Incoming, Layer, Profile, Scored, Scorer, StoredTag, Tag};
 
+/// A score that a later look moves by no more than this share of itself, and this much, is not written again.
+const MOVED: f64 = 0.01;
+const MOVED_LEAST: f64 = 0.005;
+
+/// A score that is older than this is written again however little it has moved.
+const STALE: Micros = 7 * homing_datasets::DAY;
+
 /// What a store holds of one customer before a write.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -179,7 +186,11 @@ impl Planner<'_> {
             }
             _ => false,
         };
-        if !same_score || !plan.set.is_empty() || !plan.remove.is_empty() {
+        let same_tags = plan.set.is_empty() && plan.remove.is_empty();
+        if same_tags && plan.history.is_none() && held.is_some_and(|held| self.stands_still(held, &scored)) {
+            return Ok(plan);
+        }
+        if !same_score || !same_tags {
             plan.score = Some(NewScore {
                 numbers: match &scored.outcome {
                     Outcome::Scored(p) => Some([p.churn_risk, p.value_at_risk, p.clv]),
@@ -297,6 +308,28 @@ impl Planner<'_> {
         let bytes = history.to_bytes();
         let changed = held.is_none_or(|held| held.history != bytes);
         Ok((history, changed.then_some(bytes)))
+    }
+
+    /// Whether a later look at the same history tells nothing new: no number has moved by more than [`MOVED`] of
+    /// itself (and [`MOVED_LEAST`]), and the score that is held is not yet [`STALE`].
+    fn stands_still(&self, held: &Held, scored: &Scored) -> bool {
+        let (now, before) = (scored.provenance.as_of, held.as_of);
+        if *held.model != *scored.provenance.model || now <= before || now - before > STALE {
+            return false;
+        }
+        let parse = |text: &str| serde_json::from_str::<Map<String, Value>>(text).ok();
+        let fresh = self.prediction(scored, scored.provenance.scored_at).ok();
+        let (Some(fresh), Some(kept)) = (fresh.as_deref().and_then(parse), parse(&held.prediction)) else {
+            return false;
+        };
+        fresh.len() == kept.len()
+            && fresh.iter().all(|(name, value)| {
+                match (value.as_f64(), kept.get(name).and_then(Value::as_f64)) {
+                    (Some(a), Some(b)) => (a - b).abs() <= MOVED * a.abs().max(b.abs()) + MOVED_LEAST,
+                    (None, None) => name != "not_scored" || kept.get(name) == Some(value),
+                    _ => false,
+                }
+            })
     }
 
     /// The flat object of the contract as text. The same scores make the same text, to the bit.

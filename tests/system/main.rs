@@ -9,6 +9,8 @@ mod long_batch;
 #[cfg(test)]
 mod nightly_batch;
 #[cfg(test)]
+mod object_store;
+#[cfg(test)]
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[cfg(test)]
