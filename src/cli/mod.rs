@@ -2,6 +2,8 @@
 
 #[cfg(feature = "training")]
 mod demo;
+mod doctor;
+mod keys;
 mod progress;
 mod score;
 mod serve;
@@ -38,6 +40,10 @@ enum Command {
     /// Trains, scores and serves on bundled data: everything at once, offline.
     #[cfg(feature = "training")]
     Demo(demo::Demo),
+    /// Checks store, registry, clock, permissions and disk, and says what to mend.
+    Doctor(doctor::Doctor),
+    /// Makes, lists and revokes the keys of the API.
+    Keys(keys::Keys),
     /// Lists the models of a registry.
     Models(Models),
     /// Lists the tags that homing computes, or checks a catalogue.
@@ -125,6 +131,11 @@ fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
 #[error("{0}")]
 struct WrongUse(String);
 
+/// Something is left to do: exit code 4.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct DoneInPart(String);
+
 /// Keys of `homing.toml` that are no flags here: those that only `homing-train` knows, and `[writeback]`.
 const OTHERS: &[&str] = &[
     "writeback",
@@ -132,13 +143,16 @@ const OTHERS: &[&str] = &[
     "churn_horizon",
     "value_horizon",
     "discount_rate",
+    "net_of_returns",
     "name",
     "seed",
     "challenger",
     "cutoffs",
+    "histories",
 ];
 
-/// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake.
+/// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake,
+/// 4 done in part.
 #[must_use]
 pub fn main() -> ExitCode {
     let command = match with_config(Cli::command(), OTHERS) {
@@ -155,6 +169,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         #[cfg(feature = "training")]
         Command::Demo(args) => demo::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags(&command),
     };
@@ -163,6 +179,9 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("homing: {error:#}");
+    if error.is::<DoneInPart>() {
+        return ExitCode::from(4);
+    }
     let wrong_use = error.is::<WrongUse>()
         || error.is::<ConfigError>()
         || error.is::<NoInstant>()

@@ -621,7 +621,6 @@ macro_rules! nothing_but_profiles {
             dead_letters(Option<&str>, u32) -> Vec<$crate::profiles::feed::DeadLetter>;
             drop_dead_letter(u64) -> bool;
             set_consent(&str, $crate::profiles::privacy::Consent) -> Option<$crate::profiles::Changed>;
-            consent(&str) -> Option<$crate::profiles::privacy::Consent>;
             set_attributes(&str, &serde_json::Map<String, serde_json::Value>) -> ();
             export(&str) -> Option<$crate::profiles::privacy::Export>;
             erase(&str, homing_datasets::Micros) -> bool;

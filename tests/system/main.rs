@@ -5,6 +5,8 @@ mod crm_backend;
 #[cfg(test)]
 mod data_scientist;
 #[cfg(test)]
+mod long_batch;
+#[cfg(test)]
 mod nightly_batch;
 #[cfg(test)]
 #[path = "../support/postgres.rs"]

@@ -13,8 +13,9 @@ use tower::ServiceExt;
 use super::router;
 use crate::api::{self, App, Limits};
 use crate::profiles::*;
-use crate::scoring::{ModelInfo, Score};
+use crate::scoring::{ModelInfo, Score, Spent};
 use crate::tags::Catalogue;
+use homing_models::Prediction;
 
 mod call;
 mod customer;
@@ -123,6 +124,10 @@ impl Store for FakeStore {
     }
 
     crate::profiles::nothing_but_profiles!();
+
+    fn consent(&self, _: &str) -> Result<Option<privacy::Consent>, Error> {
+        unreachable!("the pages ask for no consent")
+    }
 }
 
 struct FakeEngine(ModelInfo);
@@ -132,7 +137,11 @@ impl Score for FakeEngine {
         &self.0
     }
 
-    fn score(&self, _: &str, _: &History, _: Micros, _: Micros) -> Scored {
+    fn run(&self, _: &str, _: &History, _: Micros, _: Micros, _: bool, _: &Spent) -> Scored {
+        unreachable!("the pages score nothing")
+    }
+
+    fn predict(&self, _: &[f64]) -> Prediction {
         unreachable!("the pages score nothing")
     }
 }
