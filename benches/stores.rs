@@ -181,24 +181,54 @@ fn intake() -> Result<(), Failure> {
         };
         in_turn("PostgreSQL", size, rounds, ours, bare)?;
     }
-    // Several callers at once: the server commits for all of them together.
-    let callers = 8;
-    let rate = |work: &(dyn Fn(usize, usize) -> Result<(), Failure> + Sync)| -> f64 {
-        let started = Instant::now();
-        let rounds = 150;
-        std::thread::scope(|scope| {
-            for caller in 0..callers {
-                scope.spawn(move || (0..rounds).try_for_each(|round| work(caller, round)));
+    // Several callers at once: both commit for all of them together. The bare commits have a connection each.
+    let lite = profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())?;
+    for (name, store) in [("SQLite", &lite), ("PostgreSQL", &store)] {
+        let ours = rate(&|caller| {
+            move |round| {
+                let events = request(10_000 + caller * 1_000 + round, 1);
+                Ok(store.take_in(&events, 0, &score).map(drop)?)
             }
-        });
-        (callers * rounds) as f64 / started.elapsed().as_secs_f64()
-    };
-    let ours = rate(&|caller, round| {
-        let events = request(10_000 + caller * 1_000 + round, 1);
-        Ok(store.take_in(&events, 0, &score).map(drop)?)
-    });
-    println!("PostgreSQL     1 event a request, {callers} callers: {ours:>8.0} requests/s");
+        })?;
+        println!("{name:<11}    1 event a request, {CALLERS} callers: {ours:>8.0} requests/s");
+    }
+    let bare = rate(&|caller| {
+        let url = url.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let mut open = None;
+        move |round| {
+            let runtime = runtime.as_ref().map_err(ToString::to_string)?;
+            runtime.block_on(async {
+                if open.is_none() {
+                    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+                    tokio::spawn(connection);
+                    let insert = client.prepare(sql).await?;
+                    open = Some((client, insert));
+                }
+                let Some((client, insert)) = &open else { return Ok(()) };
+                let (id, text) = (format!("{caller}.{round}"), "x".repeat(2_000));
+                Ok(client.execute(insert, &[&vec![id], &vec![text]]).await.map(drop)?)
+            })
+        }
+    })?;
+    println!("PostgreSQL     bare commit, {CALLERS} callers: {bare:>8.0}/s");
     Ok(())
+}
+
+const CALLERS: usize = 8;
+
+/// Rounds a second of callers that work at the same time.
+fn rate<Work: FnMut(usize) -> Result<(), Failure>>(
+    caller: &(dyn Fn(usize) -> Work + Sync),
+) -> Result<f64, Failure> {
+    const ROUNDS: usize = 150;
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let callers: Vec<_> =
+            (0..CALLERS).map(|at| scope.spawn(move || (0..ROUNDS).try_for_each(caller(at)))).collect();
+        callers.into_iter().try_for_each(|caller| caller.join().map_err(|_| "a caller panicked")?)
+    })?;
+    Ok((CALLERS * ROUNDS) as f64 / started.elapsed().as_secs_f64())
 }
 
 fn bulk() -> Result<(), Failure> {

@@ -42,7 +42,9 @@ fn two_servers_on_one_postgresql_end_as_one_server_would() {
         }
     });
     for n in 0..24 {
-        alone.post("/v1/events", &json!({"events": [event(n, "c", 1 + n), event(n + 100, "d", 24 - n)]})).ok();
+        alone
+            .post("/v1/events", &json!({"events": [event(n, "c", 1 + n), event(n + 100, "d", 24 - n)]}))
+            .ok();
     }
     // Each customer once more, so that all are scored as of the same instant.
     let last = json!({"events": [event(900, "c", 28), event(901, "d", 28)]});
@@ -78,7 +80,10 @@ fn a_batch_writes_into_the_crms_own_table() {
         run(command, folder.path(), &["--json"])
     };
     let done = night().json()["writeback"].clone();
-    assert_eq!((&done["written"], &done["missing"], &done["missing_ids"][0]), (&1.into(), &1.into(), &"b".into()));
+    assert_eq!(
+        (&done["written"], &done["missing"], &done["missing_ids"][0]),
+        (&1.into(), &1.into(), &"b".into())
+    );
     let row = |id: &str| {
         let sql = "SELECT level, risk FROM members WHERE member_id = ?1";
         crm.query_row(sql, [id], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<f64>>(1)?)))
