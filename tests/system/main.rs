@@ -7,4 +7,6 @@ mod data_scientist;
 #[cfg(test)]
 mod nightly_batch;
 #[cfg(test)]
+mod service_operator;
+#[cfg(test)]
 mod support;
