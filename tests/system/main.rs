@@ -14,6 +14,8 @@ mod object_store;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[cfg(test)]
+mod service_operator;
+#[cfg(test)]
 mod stores;
 #[cfg(test)]
 mod support;

@@ -119,6 +119,8 @@ async fn past_its_own_limit_a_key_waits_and_the_others_do_not() {
     let held = Request::post("/v1/predictions").header("authorization", format!("Bearer {}", keys[0].1));
     let router = service.router.clone();
     let held = tokio::spawn(router.oneshot(held.body(never).unwrap()));
+    // It comes first.
+    tokio::task::yield_now().await;
     let limit = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
         let reply = ask(&service, Route::Models, Some(&keys[0].1)).await;
