@@ -10,7 +10,7 @@
 
 mod columns;
 mod csv;
-mod files;
+pub(crate) mod files;
 mod lines;
 mod ndjson;
 mod parquet;
