@@ -1,10 +1,14 @@
 //! The command line of `homing`: parse, resolve, run, say what happened.
 
+mod baskets;
 #[cfg(feature = "training")]
 mod demo;
+mod identity;
 mod progress;
 mod score;
 mod serve;
+mod simulate;
+mod tags;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -35,12 +39,18 @@ enum Command {
     /// Trains, scores and serves on bundled data: everything at once, offline.
     #[cfg(feature = "training")]
     Demo(demo::Demo),
+    /// Writes the data of a simulated chain of shops, with the truth beside them.
+    Simulate(simulate::Simulate),
+    /// Joins the customers of several sources by shared keys.
+    Identity(identity::Identity),
+    /// Says what is bought together: association rules.
+    Baskets(baskets::Baskets),
     /// Lists the models of a registry.
     Models(Models),
-    /// Lists the tags that homing computes, or checks a catalogue.
+    /// Lists, checks, explains and tries out tags.
     Tags {
         #[command(subcommand)]
-        command: Tags,
+        command: tags::Tags,
     },
 }
 
@@ -51,23 +61,6 @@ struct Models {
     /// Prints one JSON document instead of text.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
-}
-
-#[derive(Subcommand)]
-enum Tags {
-    /// Lists the tags.
-    List {
-        #[command(flatten)]
-        catalogue: CatalogueArgs,
-        /// Prints one JSON document instead of text.
-        #[arg(long, env = "HOMING_JSON")]
-        json: bool,
-    },
-    /// Checks a catalogue: syntax, names, languages.
-    Check {
-        /// The catalogue, a TOML file.
-        file: PathBuf,
-    },
 }
 
 /// Which model.
@@ -128,8 +121,11 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         #[cfg(feature = "training")]
         Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Identity(args) => identity::run(&args),
+        Command::Baskets(args) => baskets::run(&args),
         Command::Models(args) => models(&args),
-        Command::Tags { command } => tags(&command),
+        Command::Tags { command } => tags::run(&command),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }
@@ -189,32 +185,6 @@ fn models(args: &Models) -> anyhow::Result<()> {
     }
     if entries.is_empty() && !args.json {
         println!("{} holds no model; train one with `homing-train fit`", args.model.registry.display());
-    }
-    Ok(())
-}
-
-fn tags(command: &Tags) -> anyhow::Result<()> {
-    match command {
-        Tags::List { catalogue, json } => {
-            let catalogue = catalogue.load()?;
-            if *json {
-                println!("{}", serde_json::to_string_pretty(&catalogue.describe())?);
-            } else {
-                for tag in catalogue.tags() {
-                    println!(
-                        "{:<28} {:<10} {} / {}",
-                        tag.name,
-                        tag.layer.name(),
-                        tag.labels.en,
-                        tag.labels.zh
-                    );
-                }
-            }
-        }
-        Tags::Check { file } => {
-            let catalogue = read_catalogue(file)?;
-            println!("{}: {} tags, nothing wrong", file.display(), catalogue.tags().len());
-        }
     }
     Ok(())
 }

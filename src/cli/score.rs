@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use homing_datasets::cli::Purchases;
+use homing_datasets::identity::People;
 use homing_datasets::table::Format;
 use homing_datasets::{calendar, read};
 
@@ -17,6 +18,9 @@ use crate::scoring::{Engine, Score as _, batch};
 pub(super) struct Score {
     #[command(flatten)]
     purchases: Purchases,
+    /// Who is who, as `homing identity --out` wrote it: customers of the files become people.
+    #[arg(long, env = "HOMING_PEOPLE", value_name = "FILE")]
+    people: Option<String>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -51,6 +55,10 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     options.zone = model.timezone;
     let stage = Stage::begin("read");
     let (histories, summary) = read(&args.purchases.purchases, &options)?;
+    let histories = match &args.people {
+        Some(path) => histories.of_people(&People::read(path)?),
+        None => histories,
+    };
     let rejected: u64 = summary.rejected.values().sum();
     let read_s = stage.done(&format!(
         "{} events of {} customers ({} lines without a customer, {rejected} rejected)",

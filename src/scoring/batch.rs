@@ -36,8 +36,9 @@ pub fn to_file(
     scored_at: Micros,
     out: &Path,
 ) -> Result<FileSummary, WriteError> {
-    let scored: Vec<Scored> =
-        histories.par_iter().map(|(id, history)| engine.score(id, history, as_of, scored_at)).collect();
+    // The file has no tags; kept for every customer until it is written, they would take half of the memory.
+    let untagged = |(id, history)| Scored { tags: Vec::new(), ..engine.score(id, history, as_of, scored_at) };
+    let scored: Vec<Scored> = histories.par_iter().map(untagged).collect();
     let mut summary = FileSummary { customers: scored.len() as u64, ..FileSummary::default() };
     for one in &scored {
         match &one.outcome {

@@ -62,7 +62,7 @@ impl Score for Engine {
 
     fn score(&self, _customer_id: &str, history: &History, as_of: Micros, scored_at: Micros) -> Scored {
         let scoring = self.bundle.score(history, as_of);
-        let tags = self.tags.evaluate(&scoring.features, &scoring.outcome, as_of);
+        let tags = self.tags.evaluate_view(&history.as_of(as_of), &scoring.features, &scoring.outcome);
         let provenance =
             Provenance { model: self.info.id.clone(), as_of, scored_at, zone: self.info.timezone };
         Scored { outcome: scoring.outcome, tags, provenance }
