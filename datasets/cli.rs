@@ -97,6 +97,7 @@ impl Purchases {
             max_reject_share: self.max_rejects,
             rejects: Some(self.rejects.clone()),
             since: None,
+            people: None,
             progress: std::io::stderr().is_terminal(),
         }
     }

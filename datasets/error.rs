@@ -124,6 +124,44 @@ pub enum Error {
         /// The types that would do.
         wanted: &'static str,
     },
+    /// A member record whose number two sources have given.
+    #[error(
+        "the record `{record}` stands in `{first}` and in `{second}`; make record ids unique, e.g. with the source in front"
+    )]
+    RecordInTwoSources {
+        /// The record.
+        record: String,
+        /// Where it was read first.
+        first: String,
+        /// Where it was read again.
+        second: String,
+    },
+    /// A limit of the search for rules that makes no sense.
+    #[error("`--{name}` must be {wanted}")]
+    BadLimit {
+        /// The limit.
+        name: &'static str,
+        /// What it may be.
+        wanted: &'static str,
+    },
+    /// More frequent sets than fit.
+    #[error(
+        "there are more than {limit} sets of goods that often; raise `--min-support` or lower `--max-items`"
+    )]
+    TooManySets {
+        /// The limit.
+        limit: usize,
+    },
+    /// A line of a file of rulings that says nothing.
+    #[error("`{path}`, line {line}: `{text}` is no ruling; write `merge,RECORD,RECORD` or `split,RECORD`")]
+    BadRuling {
+        /// The file.
+        path: String,
+        /// Line, from 1.
+        line: usize,
+        /// What stands there.
+        text: String,
+    },
     /// A file without any content.
     #[error("`{path}` is empty; export it again, or leave it out")]
     EmptyFile {

@@ -7,6 +7,7 @@
 //! Nothing here knows a model. A [`History`] is plain Rust, so the same code reads it in training, in the
 //! nightly batch and in the service.
 
+pub mod baskets;
 pub mod builder;
 pub mod bundled;
 pub mod calendar;
@@ -17,8 +18,10 @@ pub mod error;
 pub mod event;
 pub mod histories;
 pub mod history;
+pub mod identity;
 mod names;
 pub mod readers;
+pub mod simulate;
 pub mod table;
 #[cfg(test)]
 mod testing;

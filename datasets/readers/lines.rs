@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::columns::{COLUMNS, Column};
 use super::rejects::{Cause, Place, Raw, Rejects};
 use crate::event::{Kind, Micros};
+use crate::identity::People;
 use crate::{Error, HistoriesBuilder, Line, ReadOptions, Zone};
 
 /// Bytes of an id or name at most.
@@ -111,6 +113,7 @@ pub(crate) struct Gather<S> {
     zone: Zone,
     /// Earlier lines are left out.
     since: Micros,
+    people: Option<Arc<People>>,
     /// Where numbers become text, one for each column.
     numbers: [String; COLUMNS],
 }
@@ -122,6 +125,7 @@ impl<S: Sink> Gather<S> {
             tally: Tally::new(options.rejects.is_some()),
             zone: options.zone,
             since: options.since.unwrap_or(Micros::MIN),
+            people: options.people.clone(),
             numbers: Default::default(),
         }
     }
@@ -131,7 +135,8 @@ impl<S: Sink> Gather<S> {
         self.tally.lines += 1;
         let cause = match read(cells, self.zone, &mut self.numbers) {
             Ok(Some((customer, line))) if line.occurred_at >= self.since => {
-                return self.sink.push(customer, &line);
+                let person = self.people.as_ref().and_then(|people| people.person_of(customer));
+                return self.sink.push(person.unwrap_or(customer), &line);
             }
             Ok(Some(_)) => {
                 self.tally.before_since += 1;

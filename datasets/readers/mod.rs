@@ -10,7 +10,7 @@
 
 mod columns;
 mod csv;
-mod files;
+pub(crate) mod files;
 mod lines;
 mod ndjson;
 mod parquet;
@@ -21,11 +21,13 @@ mod remote;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 
+use crate::identity::People;
 use crate::{Error, Histories, HistoriesBuilder, Micros, Zone};
 use columns::{Column, Mapping};
 pub(crate) use files::expand;
@@ -50,6 +52,8 @@ pub struct ReadOptions {
     /// Lines that happened before this instant are left out; row groups of Parquet that hold nothing else are not
     /// even opened.
     pub since: Option<Micros>,
+    /// Who is who: lines of a record become events of its person; of a record that nobody knows they stay its own.
+    pub people: Option<Arc<People>>,
     /// Whether a progress bar is shown on stderr.
     pub progress: bool,
 }
@@ -62,6 +66,7 @@ impl Default for ReadOptions {
             max_reject_share: 0.01,
             rejects: None,
             since: None,
+            people: None,
             progress: false,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use homing_datasets::calendar;
+use homing_datasets::simulate::Chain;
 use homing_models::{Alias, Registry};
 use homing_training::fit::{FitOptions, fit};
 
@@ -33,6 +34,17 @@ pub(super) struct Demo {
 enum Dataset {
     /// 23,570 customers of an online music shop, 1997 to 1998.
     Cdnow,
+    /// 20,000 customers of a simulated chain of baby-goods shops, three years.
+    Chain,
+}
+
+impl Dataset {
+    fn name(self) -> &'static str {
+        match self {
+            Dataset::Cdnow => "cdnow",
+            Dataset::Chain => "chain",
+        }
+    }
 }
 
 pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
@@ -44,10 +56,11 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     let stage = Stage::begin("read");
     let histories = match args.dataset {
         Dataset::Cdnow => homing_datasets::cdnow()?,
+        Dataset::Chain => Chain { customers: 20_000, ..Chain::default() }.histories()?,
     };
     let mut work = stage.done(&format!("{} events of {} customers", histories.events(), histories.len()));
     let stage = Stage::begin("train");
-    let options = FitOptions { name: "cdnow".to_owned(), ..FitOptions::default() };
+    let options = FitOptions { name: args.dataset.name().to_owned(), ..FitOptions::default() };
     let fitted = fit(&histories, &options, &|text| stage.at(text))?;
     let registry = Registry::at(args.folder.join("registry"));
     registry.register(&fitted.bundle, Alias::Champion)?;

@@ -1,12 +1,16 @@
 //! The command line of `homing`: parse, resolve, run, say what happened.
 
+mod baskets;
 #[cfg(feature = "training")]
 mod demo;
 mod doctor;
+mod identity;
 mod keys;
 mod progress;
 mod score;
 mod serve;
+mod simulate;
+mod tags;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -44,12 +48,18 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Makes, lists and revokes the keys of the API.
     Keys(keys::Keys),
+    /// Writes the data of a simulated chain of shops, with the truth beside them.
+    Simulate(simulate::Simulate),
+    /// Joins the customers of several sources by shared keys.
+    Identity(identity::Identity),
+    /// Says what is bought together: association rules.
+    Baskets(baskets::Baskets),
     /// Lists the models of a registry.
     Models(Models),
-    /// Lists the tags that homing computes, or checks a catalogue.
+    /// Lists, checks, explains and tries out tags.
     Tags {
         #[command(subcommand)]
-        command: Tags,
+        command: tags::Tags,
     },
 }
 
@@ -60,23 +70,6 @@ struct Models {
     /// Prints one JSON document instead of text.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
-}
-
-#[derive(Subcommand)]
-enum Tags {
-    /// Lists the tags.
-    List {
-        #[command(flatten)]
-        catalogue: CatalogueArgs,
-        /// Prints one JSON document instead of text.
-        #[arg(long, env = "HOMING_JSON")]
-        json: bool,
-    },
-    /// Checks a catalogue: syntax, names, languages.
-    Check {
-        /// The catalogue, a TOML file.
-        file: PathBuf,
-    },
 }
 
 /// Which model.
@@ -171,8 +164,11 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Identity(args) => identity::run(&args),
+        Command::Baskets(args) => baskets::run(&args),
         Command::Models(args) => models(&args),
-        Command::Tags { command } => tags(&command),
+        Command::Tags { command } => tags::run(&command),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }
@@ -235,32 +231,6 @@ fn models(args: &Models) -> anyhow::Result<()> {
     }
     if entries.is_empty() && !args.json {
         println!("{} holds no model; train one with `homing-train fit`", args.model.registry.display());
-    }
-    Ok(())
-}
-
-fn tags(command: &Tags) -> anyhow::Result<()> {
-    match command {
-        Tags::List { catalogue, json } => {
-            let catalogue = catalogue.load()?;
-            if *json {
-                println!("{}", serde_json::to_string_pretty(&catalogue.describe())?);
-            } else {
-                for tag in catalogue.tags() {
-                    println!(
-                        "{:<28} {:<10} {} / {}",
-                        tag.name,
-                        tag.layer.name(),
-                        tag.labels.en,
-                        tag.labels.zh
-                    );
-                }
-            }
-        }
-        Tags::Check { file } => {
-            let catalogue = read_catalogue(file)?;
-            println!("{}: {} tags, nothing wrong", file.display(), catalogue.tags().len());
-        }
     }
     Ok(())
 }

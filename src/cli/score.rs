@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 use homing_datasets::cli::Purchases;
 use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
+use homing_datasets::identity::People;
 use homing_datasets::table::Format;
 use homing_datasets::{Shard, Stream, StreamOptions, calendar};
 use serde_json::{Value, json};
@@ -23,6 +24,9 @@ use crate::scoring::{Engine, Score as _};
 pub(super) struct Score {
     #[command(flatten)]
     purchases: Purchases,
+    /// Who is who, as `homing identity --out` wrote it: customers of the files become people.
+    #[arg(long, env = "HOMING_PEOPLE", value_name = "FILE")]
+    people: Option<String>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -72,7 +76,13 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     let mut zone = engine.model().timezone;
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
     let scored_at = args.scored_at.as_ref().map(|text| zone.instant(text)).transpose()?;
-    let mut options = StreamOptions { shard: args.shard, ..args.purchases.stream(zone)? };
+    let people = args.people.as_ref().map(|path| People::read(path)).transpose()?.map(Arc::new);
+    let stream_of = |zone| -> anyhow::Result<StreamOptions> {
+        let mut options = StreamOptions { shard: args.shard, ..args.purchases.stream(zone)? };
+        options.read.people = people.clone();
+        Ok(options)
+    };
+    let mut options = stream_of(zone)?;
 
     let mut night = args.profiles.as_ref().map(|place| prepare(args, place, &options, zone)).transpose()?;
     // Before the work, so that a table that does not fit is told before it and not after.
@@ -92,7 +102,7 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
             // The champion has changed since: the run that began with its predecessor ends with it.
             engine = before;
             zone = engine.model().timezone;
-            options = StreamOptions { shard: args.shard, ..args.purchases.stream(zone)? };
+            options = stream_of(zone)?;
         }
         terms = Some(found).filter(|found| found.model == *engine.model().id);
     }
@@ -217,7 +227,12 @@ fn prepare(
         Some(path) => crc(&std::fs::read_to_string(path)?),
         None => 0,
     };
+    let people = match &args.people {
+        Some(path) => crc(&std::fs::read_to_string(path).unwrap_or_default()),
+        None => 0,
+    };
     let wish = json!({
+        "people": people,
         "place": format!("{:08x}", crc(place)),
         "columns": args.purchases.columns,
         "since": args.purchases.since,

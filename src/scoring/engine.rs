@@ -71,7 +71,11 @@ impl Score for Engine {
         let started = Spent::since(&spent.model_ns, started);
         let mut tags = Vec::new();
         if tagged {
-            tags = self.tags.evaluate(features.as_deref().unwrap_or_default(), &outcome, as_of);
+            tags = self.tags.evaluate_view(
+                &history.as_of(as_of),
+                features.as_deref().unwrap_or_default(),
+                &outcome,
+            );
             Spent::since(&spent.tags_ns, started);
         }
         let provenance =

@@ -1,17 +1,16 @@
 //! A catalogue bound to a model: what computes the tags of a customer.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cel::Value;
-use cel::common::types::CelNull;
-use cel::common::value::CowVal;
-use cel::context::VariableResolver;
-use homing_datasets::{DAY, Micros, Zone};
+use homing_datasets::{DAY, Micros, View, Zone};
 use homing_models::Outcome;
 
-use super::expression::{Expression, Mention, context};
-use super::variables::{Held, Variable};
+use super::expression::{Expression, Mention};
+use super::facts::{self, Facts};
+use super::program::{Program, Slot};
+use super::variables::Variable;
 use super::{Definition, WhenEmpty};
 use crate::profiles::{Layer, Tag};
 
@@ -21,8 +20,6 @@ pub struct Bound {
     tags: Vec<BoundTag>,
     unavailable: Vec<String>,
     variables: Vec<Variable>,
-    /// The place of each name among `variables`.
-    names: HashMap<String, usize>,
     zone: Zone,
 }
 
@@ -32,58 +29,18 @@ struct BoundTag {
     layer: Layer,
     expires_after: Option<Micros>,
     when_empty: WhenEmpty,
-    expression: Expression,
-    confidence: Option<Expression>,
+    program: Program,
+    confidence: Option<Program>,
     /// Places of the variables that the expression mentions.
     mentions: Vec<usize>,
-    /// Of these, the places of those without which there is no result.
-    needed: Vec<usize>,
     failures: AtomicU64,
 }
 
-/// The values of one customer's variables, in CEL's types, so that resolving one copies nothing.
-struct Values<'a> {
-    held: &'a [Held],
-    names: &'a HashMap<String, usize>,
-}
-
-impl VariableResolver for Values<'_> {
-    fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        let place = match place_of(name) {
-            Some(place) => place,
-            None => *self.names.get(name)?,
-        };
-        Some(CowVal::Borrowed(match self.held.get(place)? {
-            Held::Unknown => &CelNull,
-            Held::Number(number) => number,
-            Held::Truth(truth) => truth,
-            Held::Word(word) => word,
-        }))
-    }
-}
-
-/// A variable's name in a bound expression: a mark that no CEL name has, and its place as one character.
-/// Looking the place up by name would take longer than all the rest.
-fn short_name(place: usize) -> Option<String> {
-    let place = char::from_u32(u32::try_from(place).ok()? + 0x100)?;
-    Some(format!("{MARK}{place}"))
-}
-
-fn place_of(name: &str) -> Option<usize> {
-    name.strip_prefix(MARK)?.chars().next().map(|place| place as usize - 0x100)
-}
-
-const MARK: char = '#';
-
 impl Bound {
     pub(super) fn new(tags: &[Definition], horizons: &[u32]) -> Self {
-        let mut bound = Bound {
-            tags: Vec::new(),
-            unavailable: Vec::new(),
-            variables: Vec::new(),
-            names: HashMap::new(),
-            zone: Zone::default(),
-        };
+        let mut bound =
+            Bound { tags: Vec::new(), unavailable: Vec::new(), variables: Vec::new(), zone: Zone::default() };
+        let mut names: HashMap<String, usize> = HashMap::new();
         for tag in tags {
             let expressions = [Some(&tag.expression), tag.confidence.as_ref()];
             let mentioned: Vec<&Mention> =
@@ -94,25 +51,20 @@ impl Bound {
                 continue;
             }
             for mention in mentioned {
-                if !bound.names.contains_key(&mention.name) {
-                    bound.names.insert(mention.name.clone(), bound.variables.len());
+                if !names.contains_key(&mention.name) {
+                    names.insert(mention.name.clone(), bound.variables.len());
                     bound.variables.push(mention.variable);
                 }
             }
-            let rename = |name: &str| bound.names.get(name).copied().and_then(short_name);
-            let places = |only_needed: bool| {
-                let mentions = tag.expression.variables().iter();
-                mentions.filter(|m| m.needed || !only_needed).map(|m| bound.names[&m.name]).collect()
-            };
+            let place = |name: &str| names.get(name).copied();
             let tag = BoundTag {
                 name: tag.name.clone(),
                 layer: tag.layer,
                 expires_after: tag.expires_after_days.map(|days| i64::from(days) * DAY),
                 when_empty: tag.when_empty,
-                expression: tag.expression.renamed(&rename),
-                confidence: tag.confidence.as_ref().map(|confidence| confidence.renamed(&rename)),
-                mentions: places(false),
-                needed: places(true),
+                program: tag.expression.program(&place),
+                confidence: tag.confidence.as_ref().map(|confidence| confidence.program(&place)),
+                mentions: tag.expression.variables().iter().map(|mention| names[&mention.name]).collect(),
                 failures: AtomicU64::new(0),
             };
             bound.tags.push(tag);
@@ -120,7 +72,7 @@ impl Bound {
         bound
     }
 
-    /// The same, counting months in the business's time zone instead of UTC.
+    /// The same, counting months and days in the business's time zone instead of UTC.
     #[must_use]
     pub fn in_zone(self, zone: Zone) -> Self {
         Bound { zone, ..self }
@@ -132,6 +84,13 @@ impl Bound {
         &self.unavailable
     }
 
+    /// How many of the tags run in homing's own form, and how many CEL interprets.
+    #[must_use]
+    pub fn compiled(&self) -> (usize, usize) {
+        let own = self.tags.iter().filter(|tag| tag.program.is_compiled()).count();
+        (own, self.tags.len() - own)
+    }
+
     /// How often each tag's expression failed since the binding, where it did. A value that is merely unknown
     /// is no failure.
     #[must_use]
@@ -141,37 +100,86 @@ impl Bound {
     }
 
     /// The tags of a customer with these features (the order of [`homing_models::features::SPECS`], NaN = unknown)
-    /// and this outcome. A tag of which nothing new is known and that is to be kept has the value `null`.
+    /// and this outcome, without any of the [`facts`]. A tag of which nothing new is known and that is to be kept
+    /// has the value `null`.
     #[must_use]
     pub fn evaluate(&self, features: &[f64], outcome: &Outcome, as_of: Micros) -> Vec<Tag> {
-        let held: Vec<Held> = self
+        self.evaluate_with(features, &Facts::default(), outcome, as_of)
+    }
+
+    /// The tags of a customer whose history is in view.
+    #[must_use]
+    pub fn evaluate_view(&self, view: &View<'_>, features: &[f64], outcome: &Outcome) -> Vec<Tag> {
+        thread_local! {
+            static SCRATCH: RefCell<facts::Scratch> = RefCell::default();
+        }
+        if !self.variables.iter().any(|variable| variable.is_fact()) {
+            return self.evaluate(features, outcome, view.instant());
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let facts = facts::compute(view, self.zone, scratch);
+            self.evaluate_with(features, &facts, outcome, view.instant())
+        })
+    }
+
+    /// What the variables of a tag hold for a customer, for people to read: name and value, `unknown` where there
+    /// is none.
+    #[must_use]
+    pub fn variables_of(
+        &self,
+        tag: &Definition,
+        view: &View<'_>,
+        features: &[f64],
+        outcome: &Outcome,
+    ) -> Vec<(String, String)> {
+        let facts = facts::compute(view, self.zone, &mut facts::Scratch::default());
+        let read = |mention: &Mention| {
+            let slot = mention.variable.value(features, &facts, outcome, view.instant(), self.zone);
+            let text = match slot {
+                Slot::Unknown => "unknown".to_owned(),
+                Slot::Number(number) => number.to_string(),
+                Slot::Truth(truth) => truth.to_string(),
+                Slot::Word(word) => word.into_owned(),
+            };
+            (mention.name.clone(), text)
+        };
+        tag.expression.variables().iter().map(read).collect()
+    }
+
+    fn evaluate_with(
+        &self,
+        features: &[f64],
+        facts: &Facts<'_>,
+        outcome: &Outcome,
+        as_of: Micros,
+    ) -> Vec<Tag> {
+        let slots: Vec<Slot<'_>> = self
             .variables
             .iter()
-            .map(|variable| variable.value(features, outcome, as_of, self.zone))
+            .map(|variable| variable.value(features, facts, outcome, as_of, self.zone))
             .collect();
-        let unknown = |place: &usize| matches!(held[*place], Held::Unknown);
-        let values = Values { held: &held, names: &self.names };
-        let mut context = context();
-        context.set_variable_resolver(&values);
+        let today = self.zone.day(as_of);
         let scored = matches!(outcome, Outcome::Scored(_));
         let mut tags = Vec::with_capacity(self.tags.len());
         for tag in &self.tags {
-            let value = if tag.needed.iter().any(unknown) {
-                None
-            } else {
-                tag.expression.execute(&context).map(json).unwrap_or_else(|_| {
-                    if !tag.mentions.iter().any(unknown) {
+            let value = match tag.program.run(&slots, today) {
+                Ok(value) => value.json(),
+                Err(_) => {
+                    if !tag.mentions.iter().any(|place| slots[*place] == Slot::Unknown) {
                         tag.failures.fetch_add(1, Ordering::Relaxed);
                     }
                     None
-                })
+                }
             };
             let tag = match value {
                 Some(value) => Tag {
                     name: tag.name.clone(),
                     layer: tag.layer,
                     value,
-                    confidence: tag.confidence.as_ref().and_then(|e| probability(e.execute(&context).ok()?)),
+                    confidence: tag
+                        .confidence
+                        .as_ref()
+                        .and_then(|confidence| confidence.run(&slots, today).ok()?.probability()),
                     expires_at: tag.expires_after.map(|after| as_of + after),
                 },
                 // A prediction is not kept for a customer without scores: they may have opted out of it.
@@ -190,27 +198,4 @@ impl Bound {
         }
         tags
     }
-}
-
-/// The value as JSON; `None` for an empty one. A whole number is written without a fraction.
-fn json(value: Value) -> Option<serde_json::Value> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::String(text) => Some(text.as_str().into()),
-        Value::Bool(truth) => Some(truth.into()),
-        Value::Int(number) => Some(number.into()),
-        Value::UInt(number) => Some(number.into()),
-        Value::Float(number) if number.fract() == 0.0 && number.abs() < EXACT => Some((number as i64).into()),
-        Value::Float(number) => serde_json::Number::from_f64(number).map(serde_json::Value::Number),
-        _ => None,
-    }
-}
-
-fn probability(value: Value) -> Option<f64> {
-    let number = match value {
-        Value::Float(number) => number,
-        Value::Int(number) => number as f64,
-        _ => return None,
-    };
-    (0.0..=1.0).contains(&number).then_some(number)
 }

@@ -1,14 +1,15 @@
 //! One CEL expression: compiled once, checked against the variables and functions that there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators};
+use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Value};
 
 use super::error::nearest;
-use super::variables::Variable;
+use super::program::Program;
+use super::variables::{Domain, Variable};
 
 static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
@@ -25,9 +26,10 @@ pub(super) struct Expression {
 pub(super) struct Mention {
     pub name: String,
     pub variable: Variable,
-    /// Without it there is no result, whatever the other variables are.
-    pub needed: bool,
 }
+
+/// What a catalogue's own names stand for.
+pub(super) type Defined = HashMap<String, IdedExpr>;
 
 impl std::fmt::Debug for Expression {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,27 +47,57 @@ pub(super) struct Wrong {
 
 impl Expression {
     /// Compiles and checks.
-    pub fn compile(source: &str) -> Result<Self, Wrong> {
+    pub fn compile(source: &str, defined: &Defined) -> Result<Self, Wrong> {
         let program = STANDARD.compile(source).map_err(|errors| syntax(source, &errors))?;
-        let mut names = BTreeSet::new();
-        free_variables(program.expression(), &mut Vec::new(), &mut names);
-        let mut variables = Vec::with_capacity(names.len());
-        for name in names {
-            match Variable::named(name) {
-                Some(variable) => {
-                    let needed = needs(program.expression(), name);
-                    variables.push(Mention { name: name.to_owned(), variable, needed });
-                }
-                None => return Err(unknown_variable(source, name)),
-            }
-        }
         for name in program.references().functions() {
             check_function(source, name)?;
         }
-        let tree = Arc::new(program.expression().clone());
+        let mut tree = program.expression().clone();
+        substitute(&mut tree, defined);
+        let mut names = BTreeSet::new();
+        free_variables(&tree, &mut Vec::new(), &mut names);
+        let mut variables = Vec::with_capacity(names.len());
+        for name in names {
+            match Variable::named(name) {
+                Some(variable) => variables.push(Mention { name: name.to_owned(), variable }),
+                None => return Err(unknown_variable(source, name, defined)),
+            }
+        }
+        let tree = Arc::new(tree);
         let expression = Expression { source: source.into(), tree, variables: variables.into() };
         expression.try_out()?;
+        let dated = program.references().functions().contains(&"date");
+        if dated && !expression.program(&|_| Some(0)).is_compiled() {
+            let at = find_word(source, "date");
+            let problem = "date() stands in an expression that is not simple".to_owned();
+            let hint = "use it with variables, numbers, comparison, logic and ?: only".to_owned();
+            return Err(Wrong { at, problem, hint });
+        }
         Ok(expression)
+    }
+
+    /// The names that a source mentions, defined or not: what a definition rests on.
+    pub fn names_in(source: &str) -> Vec<String> {
+        let Ok(program) = STANDARD.compile(source) else { return Vec::new() };
+        let mut names = BTreeSet::new();
+        free_variables(program.expression(), &mut Vec::new(), &mut names);
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The tree, for what is defined by this expression.
+    pub fn tree(&self) -> &IdedExpr {
+        &self.tree
+    }
+
+    /// The expression ready to be run; `place` tells where each variable's value stands.
+    pub fn program(&self, place: &impl Fn(&str) -> Option<usize>) -> Program {
+        let number = |name: &str| {
+            self.variables
+                .iter()
+                .any(|m| m.name == name && matches!(m.variable.domain(), Domain::Number { .. }))
+        };
+        let names = self.variables.iter().map(|mention| mention.name.clone());
+        Program::new(&self.tree, place, &number, names)
     }
 
     /// The expression as written.
@@ -78,15 +110,7 @@ impl Expression {
         &self.variables
     }
 
-    /// The same expression with its variables renamed, so that a resolver need not look words up.
-    pub fn renamed(&self, rename: &impl Fn(&str) -> Option<String>) -> Self {
-        let mut tree = (*self.tree).clone();
-        rename_variables(&mut tree, rename);
-        Expression { tree: Arc::new(tree), ..self.clone() }
-    }
-
-    /// Computes the value.
-    pub fn execute(&self, context: &Context<'_, '_>) -> Result<Value, ExecutionError> {
+    fn execute(&self, context: &Context<'_, '_>) -> Result<Value, ExecutionError> {
         Value::resolve(&self.tree, context)
     }
 
@@ -143,10 +167,10 @@ impl VariableResolver for Probe<'_> {
         use cel::common::types::{CelBool, CelDouble, CelString};
         use cel::common::value::CowVal;
         let mention = self.expression.variables.iter().find(|mention| mention.name == name)?;
-        Some(match mention.variable {
-            Variable::Scored => CowVal::owned(CelBool::from(true)),
-            Variable::FirstOrderMonth => CowVal::owned(CelString::from("2011-09")),
-            _ => CowVal::owned(CelDouble::from(self.number)),
+        Some(match mention.variable.domain() {
+            Domain::Truth => CowVal::owned(CelBool::from(true)),
+            Domain::Word => CowVal::owned(CelString::from("2011-09")),
+            Domain::Number { .. } => CowVal::owned(CelDouble::from(self.number)),
         })
     }
 }
@@ -194,46 +218,19 @@ fn entry_variables<'e>(entry: &'e EntryExpr, own: &mut Vec<&'e str>, found: &mut
     }
 }
 
-/// Whether an expression surely has no result when this variable is `null`: it is compared by size or calculated
-/// with on every way through. That spares evaluating it for customers of whom the variable is not known.
-fn needs(expression: &IdedExpr, variable: &str) -> bool {
-    let Expr::Call(call) = &expression.expr else { return false };
-    let is_variable = |part: &IdedExpr| matches!(&part.expr, Expr::Ident(name) if name == variable);
-    match (call.func_name.as_str(), call.args.as_slice()) {
-        (operators::CONDITIONAL, [condition, ..]) => needs(condition, variable),
-        // The other operand alone may decide.
-        (operators::LOGICAL_AND | operators::LOGICAL_OR, _) => false,
-        // `null` may be compared for equality.
-        (operators::EQUALS | operators::NOT_EQUALS, args) => args.iter().any(|arg| needs(arg, variable)),
-        (
-            operators::LESS
-            | operators::LESS_EQUALS
-            | operators::GREATER
-            | operators::GREATER_EQUALS
-            | operators::ADD
-            | operators::SUBSTRACT
-            | operators::MULTIPLY
-            | operators::DIVIDE
-            | operators::NEGATE,
-            args,
-        ) => args.iter().any(|arg| is_variable(arg) || needs(arg, variable)),
-        _ => false,
-    }
-}
-
-/// Renames the variables for which there is another name. Those of macros have names of their own, which no
-/// variable may take.
-fn rename_variables(expression: &mut IdedExpr, rename: &impl Fn(&str) -> Option<String>) {
+/// Puts what names stand for in their place.
+fn substitute(expression: &mut IdedExpr, defined: &Defined) {
     match &mut expression.expr {
         Expr::Ident(name) => {
-            if let Some(new) = rename(name) {
-                *name = new;
+            if let Some(meaning) = defined.get(name) {
+                *expression = meaning.clone();
             }
         }
         Expr::Call(call) => {
-            call.target.iter_mut().for_each(|target| rename_variables(target, rename));
-            call.args.iter_mut().for_each(|arg| rename_variables(arg, rename));
+            call.target.iter_mut().for_each(|target| substitute(target, defined));
+            call.args.iter_mut().for_each(|arg| substitute(arg, defined));
         }
+        Expr::List(list) => list.elements.iter_mut().for_each(|element| substitute(element, defined)),
         _ => {}
     }
 }
@@ -253,8 +250,10 @@ fn syntax(source: &str, errors: &cel::ParseErrors) -> Wrong {
     }
 }
 
-fn unknown_variable(source: &str, name: &str) -> Wrong {
-    let hint = match nearest(name, Variable::names()) {
+fn unknown_variable(source: &str, name: &str, defined: &Defined) -> Wrong {
+    let mut known: Vec<&str> = Variable::names().collect();
+    known.extend(defined.keys().map(String::as_str));
+    let hint = match nearest(name, known.into_iter()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "variables are the features and predictions of the model".to_owned(),
     };
@@ -269,10 +268,11 @@ fn check_function(source: &str, name: &str) -> Result<(), Wrong> {
         // A macro complains about its arguments while it is compiled.
         Err(_) => true,
     };
-    if is_operator || declared(format!("{name}()")) || declared(format!("''.{name}()")) {
+    if name == "date" || is_operator || declared(format!("{name}()")) || declared(format!("''.{name}()")) {
         return Ok(());
     }
-    const COMMON: [&str; 12] = [
+    const COMMON: [&str; 13] = [
+        "date",
         "size",
         "contains",
         "startsWith",

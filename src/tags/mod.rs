@@ -17,7 +17,21 @@
 //! values = [{ value = "regular", labels = { zh = "普通会员", en = "Regular" } }]   # optional
 //! ```
 //!
-//! Variables are the features ([`homing_models::features::SPECS`]) and what [`variables::PREDICTIONS`] lists;
+//! A catalogue may name what several tags need, and grade a number by steps (all rising or all falling):
+//!
+//! ```toml
+//! [define]
+//! dormant_days = 90
+//! dormant = "recency_days > dormant_days"
+//!
+//! [[scale]]
+//! name = "recency_score"                # 1 + the number of steps reached: 5 is best
+//! of = "recency_days"
+//! steps = [365, 180, 90, 30]
+//! ```
+//!
+//! Variables are the features ([`homing_models::features::SPECS`]) the facts ([`facts`]) and what [`variables::PREDICTIONS`]
+//! lists; `date(days)` is the date so many days ago;
 //! numbers are CEL doubles, so write `recency_days + 1.0`; comparing with a whole number is fine.
 //!
 //! **Unknown values.** A feature that the data cannot tell and a prediction that the customer does not have are
@@ -36,9 +50,14 @@ use serde_json::{Value, json};
 use crate::profiles::Layer;
 
 mod bound;
+mod causes;
+pub mod check;
 mod error;
 mod expression;
+pub mod facts;
 mod parse;
+mod program;
+pub mod scales;
 #[cfg(test)]
 mod tests;
 pub mod variables;
@@ -106,12 +125,27 @@ pub struct Definition {
     pub when_empty: WhenEmpty,
     expression: Expression,
     confidence: Option<Expression>,
+    /// Byte of the catalogue at which the expression begins.
+    place: usize,
 }
 
 /// The tags that homing computes.
 #[derive(Debug)]
 pub struct Catalogue {
     tags: Vec<Definition>,
+    scales: Vec<Scale>,
+    defined: expression::Defined,
+}
+
+/// A number graded by steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scale {
+    /// Its name in expressions.
+    pub name: String,
+    /// The expression that is graded.
+    pub of: String,
+    /// Its steps, all rising (more is better) or all falling (less is better).
+    pub steps: Vec<f64>,
 }
 
 impl Catalogue {
@@ -120,7 +154,13 @@ impl Catalogue {
     /// # Errors
     /// None in a released homing: the tests read this catalogue.
     pub fn shipped() -> Result<Self, Error> {
-        Self::parse(include_str!("catalogue.toml"), "the shipped catalogue")
+        Self::parse(Self::shipped_text(), "the shipped catalogue")
+    }
+
+    /// The text of the catalogue that homing ships.
+    #[must_use]
+    pub fn shipped_text() -> &'static str {
+        include_str!("catalogue.toml")
     }
 
     /// Reads a catalogue; `source` names it in errors (a file's path).
@@ -128,13 +168,46 @@ impl Catalogue {
     /// # Errors
     /// [`Error`] at the first thing that is wrong: line, column, and what to do.
     pub fn parse(text: &str, source: &str) -> Result<Self, Error> {
-        parse::parse(text, source).map(|tags| Catalogue { tags })
+        parse::parse(text, source)
     }
 
     /// The tags, in the order of the file.
     #[must_use]
     pub fn tags(&self) -> &[Definition] {
         &self.tags
+    }
+
+    /// The scales, in the order of the file.
+    #[must_use]
+    pub fn scales(&self) -> &[Scale] {
+        &self.scales
+    }
+
+    /// A catalogue of one tag, `try.it`, with this expression and the same names defined.
+    ///
+    /// # Errors
+    /// [`Error`]: the expression is wrong, and where.
+    pub fn with_only(&self, expression: &str) -> Result<Catalogue, Error> {
+        let compiled = Expression::compile(expression, &self.defined).map_err(|wrong| {
+            let (line, column) = error::position(expression, wrong.at);
+            let source_name = "the expression".to_owned();
+            Error { source_name, line, column, problem: wrong.problem, hint: wrong.hint }
+        })?;
+        let text = || Text { zh: "试".to_owned(), en: "try".to_owned() };
+        let tag = Definition {
+            name: "try.it".to_owned(),
+            layer: Layer::Dynamic,
+            dimension: Dimension::Activity,
+            labels: text(),
+            meaning: text(),
+            values: Vec::new(),
+            expires_after_days: None,
+            when_empty: WhenEmpty::Blank,
+            expression: compiled,
+            confidence: None,
+            place: 0,
+        };
+        Ok(Catalogue { tags: vec![tag], scales: self.scales.clone(), defined: self.defined.clone() })
     }
 
     /// Binds the tags to a model with these horizons (days).

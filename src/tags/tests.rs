@@ -80,7 +80,8 @@ fn values(tags: Vec<Tag>) -> Map<String, Value> {
 
 fn shipped_values(events: Vec<Event>, outcome: &Outcome) -> Map<String, Value> {
     let bound = Catalogue::shipped().unwrap().bind(&[30, 90, 365]);
-    let tags = bound.evaluate(&features_of(events), outcome, AS_OF);
+    let history = History::from_events(events.clone());
+    let tags = bound.evaluate_view(&history.as_of(AS_OF), &features_of(events), outcome);
     assert_eq!(bound.failures(), []);
     values(tags)
 }
@@ -94,7 +95,10 @@ fn value_of(expression: &str, features: &[f64], outcome: &Outcome) -> Option<Val
 #[test]
 fn the_shipped_catalogue_is_whole() {
     let catalogue = Catalogue::shipped().unwrap();
-    assert!(catalogue.tags().len() >= 20);
+    assert!(catalogue.tags().len() >= 120);
+    let found = check::check(&catalogue, Catalogue::shipped_text(), "shipped");
+    assert!(found.is_empty(), "{found:#?}");
+    assert_eq!(catalogue.bind(&[30]).compiled().1, 0, "every shipped tag runs in homing's own form");
     for layer in [Layer::Static, Layer::Dynamic, Layer::Predictive] {
         assert!(catalogue.tags().iter().any(|tag| tag.layer == layer), "{layer:?}");
     }
@@ -144,7 +148,9 @@ fn a_steady_customer_is_mature() {
         "next_order.due": "this_month", "value.clv_tier": "high", "value.at_risk_level": "high",
         "care.priority": "personal_call", "lifecycle.stage": "maturity", "tier.member": "high_value",
         "rfm.recency": 5, "rfm.frequency": 4, "rfm.money": 4, "rfm.segment": "strategic", "activity.level": "active",
-        "first_purchase.month": "2011-04", "first_purchase.size": "large",
+        "first_purchase.month": "2011-04", "first_purchase.size": "large", "first_purchase.on": "2011-04-02",
+        "next_order.on": "2011-09-29", "rfm.cell": "important_value", "rfm.code": 544, "lifecycle.stage_since": "2011-07-31",
+        "signal.count": 0, "lifecycle.cycle": "monthly", "lifecycle.streak": 6, "value.clv": 6000,
     });
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(tags.get(name), Some(value), "{name}");
@@ -213,7 +219,7 @@ fn a_customer_without_scores_has_no_predictive_tags() {
     assert!(tags.iter().all(|tag| tag.layer != Layer::Predictive));
     assert!(tags.iter().any(|tag| tag.name == "tier.member"));
     let tags = bound.evaluate(&features(&[]), &not_scored(), AS_OF);
-    assert_eq!(values(tags), json!({"service.attitude": null}).as_object().unwrap().clone());
+    assert_eq!(values(tags), json!({"service.attitude": null, "service.nps": null, "lifecycle.buyer": "visitor", "signal.count": 0}).as_object().unwrap().clone());
     assert_eq!(bound.failures(), []);
 }
 
@@ -379,4 +385,166 @@ fn errors_name_the_place_and_the_remedy() {
         refused(&several)
     );
     assert!(parse("").unwrap().tags().is_empty());
+}
+
+#[test]
+fn signals_have_a_date_and_a_strength() {
+    let mut events = buys(&[100, 140, 180, 220, 260], 100.0);
+    events.push(Event::new(Kind::Complaint, AS_OF - 30 * DAY, 0.0));
+    events.push(Event::new(Kind::RefundRequest, AS_OF - 20 * DAY, 0.0));
+    events.push(Event::new(Kind::Unfollow, AS_OF - 10 * DAY, 0.0));
+    let bound = Catalogue::shipped().unwrap().bind(&[30, 90, 365]);
+    let history = History::from_events(events.clone());
+    let tags = bound.evaluate_view(&history.as_of(AS_OF), &features_of(events), &scored());
+    let strength = |name: &str| tags.iter().find(|tag| tag.name == name).unwrap().confidence.unwrap();
+    assert!((strength("signal.rhythm_broken") - 0.6).abs() < 1e-9);
+    assert!(strength("signal.complaint_refund") > 0.9 && strength("signal.unfollowed") > 0.9);
+    let values = values(tags);
+    assert_eq!(values["signal.rhythm_broken_since"], "2011-07-11");
+    assert_eq!(values["signal.unfollowed_since"], "2011-08-30");
+    assert_eq!(values["signal.complaint_refund_since"], "2011-08-20");
+    assert_eq!(values["signal.count"], 3);
+}
+
+#[test]
+fn the_own_form_gives_what_cel_gives() {
+    use super::program::{Program, Slot};
+    use super::variables::Domain;
+    use std::sync::Arc;
+
+    let catalogue = Catalogue::shipped().unwrap();
+    let more = [
+        "orders in [1.0, 2.0] ? \"a\" : \"b\"",
+        "category_top in [\"x\", \"y\"]",
+        "!(orders > 1 && nps_last > 2) || churn_risk < 0.5",
+        "-(orders - 2.0) * spend_total / order_value_mean",
+        "scored ? orders : null",
+        "orders == null ? 1.0 : nps_last == null ? 2.0 : 3.0",
+        "category_top < channel_top",
+        "(nps_last > 5) == (orders > 2)",
+        "orders == 2 || orders != 2.0",
+        "int(spend_total * 10.0) >= 3",
+    ];
+    let more: Vec<Catalogue> = more.iter().map(|text| catalogue.with_only(text).unwrap()).collect();
+    let all = catalogue.tags().iter().chain(more.iter().flat_map(|c| c.tags()));
+    let mut state = 7_u64;
+    let mut next = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mut compared = 0;
+    for tag in all.filter(|tag| !tag.expression().contains("date(")) {
+        let variables = tag.expression.variables();
+        let place = |name: &str| variables.iter().position(|mention| mention.name == name);
+        let own = tag.expression.program(&place);
+        assert!(own.is_compiled(), "{}", tag.expression());
+        let places: Vec<_> = variables.iter().enumerate().map(|(at, m)| (m.name.clone(), at)).collect();
+        let cel = Program::Interpreted(Arc::new(tag.expression.tree().clone()), places.into());
+        for _ in 0..300 {
+            let slots: Vec<Slot<'_>> = variables
+                .iter()
+                .map(|mention| match (mention.variable.domain(), next() % 5) {
+                    (Domain::Truth, n) => Slot::Truth(n > 1),
+                    (_, 0) => Slot::Unknown,
+                    (Domain::Word, n) => Slot::Word(["x", "y", "618", "morning"][n as usize - 1].into()),
+                    (_, 1) => Slot::Number(f64::from(next() as u32 % 12)),
+                    (_, 2) => Slot::Number(f64::from(next() as u32 % 20_000)),
+                    (_, 3) => Slot::Number(f64::from(next() as u32 % 2_000) / 1_000.0),
+                    _ => Slot::Number([0.0, 1.0, 30.0, 90.0, 5_000.0][next() as usize % 5]),
+                })
+                .collect();
+            let value = |program: &Program| program.run(&slots, 20_000).ok().and_then(|value| value.json());
+            assert_eq!(value(&own), value(&cel), "{} with {slots:?}", tag.expression());
+            compared += 1;
+        }
+    }
+    assert!(compared > 30_000, "{compared}");
+}
+
+#[test]
+fn what_needs_cel_is_interpreted() {
+    let catalogue =
+        parse(&tag_text("a.b", "[1.0, 5.0].exists(x, x > orders) ? category_top.size() : 0", "")).unwrap();
+    let bound = catalogue.bind(&[]);
+    assert_eq!(bound.compiled(), (0, 1));
+}
+
+#[test]
+fn names_and_scales_stand_for_what_they_are() {
+    let text = "[define]\nlimit = 90\nasleep = \"recency_days > limit\"\n[[scale]]\nname = \"grade\"\n\
+                of = \"recency_days\"\nsteps = [90, 30]\n"
+        .to_owned();
+    let catalogue = parse(&(text + &tag_text("a.b", "asleep ? 0.0 : grade", ""))).unwrap();
+    let value = |days: f64| {
+        let tags = catalogue.bind(&[]).evaluate(&features(&[(F::recency_days, days)]), &scored(), AS_OF);
+        tags[0].value.clone()
+    };
+    assert_eq!([value(91.0), value(90.0), value(31.0), value(30.0)], [0, 2, 2, 3].map(Value::from));
+    assert_eq!(catalogue.scales()[0].steps, [90.0, 30.0]);
+}
+
+#[test]
+fn wrong_definitions_are_named() {
+    let cases = [
+        ("[define]\na = \"b + 1.0\"\nb = \"a\"\n".to_owned(), "refers to itself: a -> b -> a", "in numbers"),
+        ("[define]\na = \"a\"\n".to_owned(), "tags.toml:2:5: `a` refers to itself", "in numbers"),
+        ("[define]\norders = 3\n".to_owned(), "has a meaning already", "another name"),
+        (
+            "[define]\na = \"recency_dais\"\n".to_owned(),
+            "tags.toml:2:6: there is no variable",
+            "`recency_days`?",
+        ),
+        ("[define]\na = [1]\n".to_owned(), "of type array", "a number, or an expression"),
+        (
+            "[[scale]]\nname = \"g\"\nof = \"orders\"\nsteps = [2, 6, 4]\n".to_owned(),
+            "tags.toml:4:9: the steps of `g` are out of order",
+            "all rising",
+        ),
+        (tag_text("a.b", "a.b > 1", ""), "tags.toml:7:15: the tag `a.b` refers to itself", "[define]"),
+        (
+            tag_text("a.c", "orders", "") + &tag_text("a.b", "a.c > 1", ""),
+            "refers to the tag `a.c`",
+            "[define]",
+        ),
+        (
+            tag_text("a.b", "[1.0].exists(x, x > orders) ? date(recency_days) : null", ""),
+            "date() stands in an expression that is not simple",
+            "variables, numbers",
+        ),
+    ];
+    for (text, place, hint) in cases {
+        let error = refused(&text);
+        assert!(error.contains(place) && error.contains(hint), "{error}\n  lacks `{place}` or `{hint}`");
+    }
+}
+
+#[test]
+fn a_check_finds_what_cannot_be_meant() {
+    let checked = |text: &str| -> Vec<String> {
+        let catalogue = parse(text).unwrap();
+        check::check(&catalogue, text, "tags.toml").iter().map(ToString::to_string).collect()
+    };
+    let values = "values = [{ value = \"high\", labels = { zh = \"高\", en = \"High\" } }, \
+                  { value = \"top\", labels = { zh = \"顶\", en = \"Top\" } }, \
+                  { value = \"low\", labels = { zh = \"低\", en = \"Low\" } }]";
+    let cases = [
+        (tag_text("a.b", "orders / 0.0", ""), "tags.toml:7:22: tag `a.b`: division by zero"),
+        (tag_text("a.b", "1.0 > 0.5", ""), "names no variable"),
+        (tag_text("a.b", "orders == null || orders >= 0 ? \"all\" : \"none\"", ""), "every customer has it"),
+        (tag_text("a.b", "orders < 0 ? true : null", ""), "no customer can have it"),
+        (
+            tag_text("a.b", "clv > 100 ? \"high\" : clv > 1000 ? \"top\" : \"low\"", values),
+            "tags.toml:7:49: tag `a.b`: no customer can have the value \"top\"; another branch takes them all",
+        ),
+        (
+            tag_text("a.b", "clv > 9 ? \"high\" : clv > 5 ? \"top\" : clv > 1 ? \"low\" : \"no\"", values),
+            "has no label",
+        ),
+        (tag_text("a.b", "spend_365d / orders_365d", ""), "divides by something that can be zero"),
+    ];
+    for (text, wanted) in cases {
+        let found = checked(&text);
+        assert!(found.iter().any(|error| error.contains(wanted)), "{found:?} lacks {wanted}");
+    }
+    assert_eq!(checked(&tag_text("a.b", "orders > 3", "")), [] as [String; 0]);
 }

@@ -1,9 +1,13 @@
 //! The variables of tag expressions.
 
-use cel::common::types::{CelBool, CelDouble, CelString};
+use std::borrow::Cow;
+
 use homing_datasets::{DAY, Micros, Zone};
-use homing_models::features::{SPECS, index_of};
+use homing_models::features::{SPECS, Unit, index_of};
 use homing_models::{Outcome, Prediction};
+
+use super::facts::{Facts, NUMBERS, WORDS};
+use super::program::Slot;
 
 /// The variables beyond the features, with what they mean. Features are in [`homing_models::features::SPECS`].
 pub const PREDICTIONS: &[(&str, &str)] = &[
@@ -29,6 +33,8 @@ const BY_HORIZON: [&str; 3] = ["p_return_", "expected_orders_", "expected_spend_
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Variable {
     Feature(usize),
+    Fact(usize),
+    Word(usize),
     Scored,
     ChurnRisk,
     ChurnPercentile,
@@ -44,13 +50,25 @@ pub(super) enum Variable {
     ExpectedSpend(u32),
 }
 
-/// What a variable holds for one customer.
-#[derive(Debug)]
-pub(super) enum Held {
-    Unknown,
-    Number(CelDouble),
-    Truth(CelBool),
-    Word(CelString<'static>),
+/// What a variable can hold, besides being unknown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Domain {
+    Number { low: f64, high: f64, whole: bool },
+    Truth,
+    Word,
+}
+
+/// What the units allow.
+fn domain_of(unit: Unit) -> Domain {
+    let (low, high, whole) = match unit {
+        Unit::Days | Unit::Count => (0.0, f64::INFINITY, true),
+        Unit::Money | Unit::Ratio => (0.0, f64::INFINITY, false),
+        Unit::LogRatio => (f64::NEG_INFINITY, f64::INFINITY, false),
+        Unit::Hours => (0.0, 24.0, false),
+        Unit::Flag => (0.0, 1.0, true),
+        Unit::Score => (-10.0, 10.0, true),
+    };
+    Domain::Number { low, high, whole }
 }
 
 impl Variable {
@@ -58,6 +76,12 @@ impl Variable {
     pub fn named(name: &str) -> Option<Self> {
         if let Some(at) = index_of(name) {
             return Some(Variable::Feature(at));
+        }
+        if let Some(at) = NUMBERS.iter().position(|(known, ..)| *known == name) {
+            return Some(Variable::Fact(at));
+        }
+        if let Some(at) = WORDS.iter().position(|(known, _)| *known == name) {
+            return Some(Variable::Word(at));
         }
         Some(match name {
             "scored" => Variable::Scored,
@@ -85,11 +109,37 @@ impl Variable {
 
     /// Every name, with one horizon standing for all, to suggest from.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        SPECS.iter().map(|spec| spec.name).chain(PREDICTIONS.iter().map(|(name, _)| *name)).chain([
-            "p_return_30d",
-            "expected_orders_30d",
-            "expected_spend_30d",
-        ])
+        let own = NUMBERS.iter().map(|(name, ..)| *name).chain(WORDS.iter().map(|(name, _)| *name));
+        let predictions = PREDICTIONS.iter().map(|(name, _)| *name);
+        let by_horizon = ["p_return_30d", "expected_orders_30d", "expected_spend_30d"];
+        SPECS.iter().map(|spec| spec.name).chain(own).chain(predictions).chain(by_horizon)
+    }
+
+    /// What it can hold.
+    pub fn domain(self) -> Domain {
+        let number = |low: f64, high: f64| Domain::Number { low, high, whole: false };
+        match self {
+            Variable::Scored => Domain::Truth,
+            Variable::FirstOrderMonth | Variable::Word(_) => Domain::Word,
+            Variable::Feature(at) => SPECS.get(at).map_or(Domain::Truth, |spec| domain_of(spec.unit)),
+            Variable::Fact(at) => NUMBERS.get(at).map_or(Domain::Truth, |(_, unit, _)| domain_of(*unit)),
+            Variable::ChurnPercentile => Domain::Number { low: 1.0, high: 100.0, whole: true },
+            Variable::ChurnRisk
+            | Variable::PAlive
+            | Variable::PReturnShort
+            | Variable::PReturnLong
+            | Variable::PReturn(_) => number(0.0, 1.0),
+            Variable::Clv
+            | Variable::ValueAtRisk
+            | Variable::DaysToNextOrder
+            | Variable::ExpectedOrders(_)
+            | Variable::ExpectedSpend(_) => number(0.0, f64::INFINITY),
+        }
+    }
+
+    /// Whether it is one of the facts, which are computed only where a tag asks for one.
+    pub fn is_fact(self) -> bool {
+        matches!(self, Variable::Fact(_) | Variable::Word(_))
     }
 
     /// The horizon that the model must have.
@@ -103,7 +153,14 @@ impl Variable {
     }
 
     /// Its value for a customer.
-    pub fn value(self, features: &[f64], outcome: &Outcome, as_of: Micros, zone: Zone) -> Held {
+    pub fn value<'f>(
+        self,
+        features: &[f64],
+        facts: &Facts<'f>,
+        outcome: &Outcome,
+        as_of: Micros,
+        zone: Zone,
+    ) -> Slot<'f> {
         let prediction = match outcome {
             Outcome::Scored(prediction) => Some(&**prediction),
             Outcome::NotScored(_) => None,
@@ -111,7 +168,12 @@ impl Variable {
         let at = |days: u32| prediction.and_then(|p| p.within(days));
         let of = |number: fn(&Prediction) -> f64| prediction.map(number);
         let number = match self {
-            Variable::Scored => return Held::Truth(prediction.is_some().into()),
+            Variable::Scored => return Slot::Truth(prediction.is_some()),
+            Variable::Word(at) => {
+                let word = facts.words.get(at).copied().flatten();
+                return word.map_or(Slot::Unknown, |word| Slot::Word(Cow::Borrowed(word)));
+            }
+            Variable::Fact(at) => facts.numbers.get(at).copied(),
             Variable::FirstOrderMonth => return first_order_month(features, as_of, zone),
             Variable::Feature(at) => features.get(at).copied(),
             Variable::ChurnRisk => of(|p| p.churn_risk),
@@ -128,17 +190,19 @@ impl Variable {
             Variable::ExpectedOrders(days) => at(days).map(|at| at.expected_orders),
             Variable::ExpectedSpend(days) => at(days).map(|at| at.expected_spend),
         };
-        number.filter(|number| number.is_finite()).map_or(Held::Unknown, |number| Held::Number(number.into()))
+        number.filter(|number| number.is_finite()).map_or(Slot::Unknown, Slot::Number)
     }
 }
 
-fn first_order_month(features: &[f64], as_of: Micros, zone: Zone) -> Held {
+fn first_order_month<'f>(features: &[f64], as_of: Micros, zone: Zone) -> Slot<'f> {
     let tenure = features.get(homing_models::features::F::tenure_days as usize).copied().unwrap_or(f64::NAN);
     if !tenure.is_finite() {
-        return Held::Unknown;
+        return Slot::Unknown;
     }
     let first = zone.day(as_of) - tenure as i32;
-    Held::Word(homing_datasets::calendar::date_of(first).format("%Y-%m").to_string().into())
+    let mut month = homing_datasets::calendar::date_of(first).to_string();
+    month.truncate(month.len() - 3);
+    Slot::Word(Cow::Owned(month))
 }
 
 #[cfg(test)]

@@ -1,0 +1,201 @@
+//! Records from files.
+
+use std::collections::BTreeMap;
+use std::io::BufRead as _;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, StringArray};
+use arrow_schema::DataType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::Serialize;
+
+use super::{Joiner, Key, Member, People};
+use crate::Error;
+use crate::readers::files::{DataFile, Format, expand};
+
+/// What was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MemberSummary {
+    /// Files.
+    pub files: usize,
+    /// Lines.
+    pub lines: u64,
+    /// Lines without a record id, which were left out.
+    pub without_record_id: u64,
+}
+
+const COLUMNS: [&str; 7] = ["source", "record_id", "name", "phone", "member_id", "open_id", "email"];
+
+/// Reads member files (Parquet, CSV, TSV, NDJSON; paths, globs, folders) into a joiner.
+///
+/// Needed columns: `record_id` and one of [`Key::ALL`]; known optional ones: the other keys, `name`, and `source`, for
+/// which the file's name stands in. `names` gives other names of columns.
+///
+/// # Errors
+/// [`Error`]: a file that cannot be read, or has not the columns.
+pub fn read_members(
+    paths: &[String],
+    names: &BTreeMap<String, String>,
+    joiner: &mut Joiner,
+) -> Result<MemberSummary, Error> {
+    if let Some(unknown) = names.keys().find(|name| !COLUMNS.contains(&name.as_str())) {
+        return Err(Error::UnknownColumn { name: unknown.clone(), known: COLUMNS.join(", ") });
+    }
+    let own: Vec<&str> =
+        COLUMNS.iter().map(|known| names.get(*known).map_or(*known, String::as_str)).collect();
+    let mut summary = MemberSummary::default();
+    for file in expand(paths, None)? {
+        summary.files += 1;
+        let stem = file.path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+        let stem = stem.split('.').next().unwrap_or(stem).to_owned();
+        let mut take = |values: [Option<&str>; 7]| -> Result<(), Error> {
+            summary.lines += 1;
+            let values = values.map(|value| value.map(str::trim).filter(|value| !value.is_empty()));
+            let [source, record_id, name, phone, member_id, open_id, email] = values;
+            let Some(record_id) = record_id else {
+                summary.without_record_id += 1;
+                return Ok(());
+            };
+            let source = source.unwrap_or(&stem);
+            joiner.add(&Member { source, record_id, name, phone, member_id, open_id, email })
+        };
+        each_row(&file, &own, &COLUMNS, check, |values| take(std::array::from_fn(|at| values[at])))?;
+    }
+    Ok(summary)
+}
+
+/// Whether the columns that are there suffice.
+fn check(found: &[bool]) -> Result<(), &'static str> {
+    if !found[1] {
+        return Err("record_id");
+    }
+    let keyed = Key::ALL
+        .iter()
+        .any(|key| COLUMNS.iter().position(|column| *column == key.name()).is_some_and(|at| found[at]));
+    if keyed { Ok(()) } else { Err("phone") }
+}
+
+impl People {
+    /// Reads the table that [`People::write`] wrote: columns `record_id` and `person_id` (or
+    /// `customer_id`, as in a simulation's truth).
+    ///
+    /// # Errors
+    /// [`Error`]: a file that cannot be read, or has not the columns.
+    pub fn read(path: &str) -> Result<People, Error> {
+        let mut pairs = Vec::new();
+        let columns = ["record_id", "person_id", "customer_id"];
+        for file in expand(&[path.to_owned()], None)? {
+            let check = |found: &[bool]| match found {
+                [true, true, _] | [true, _, true] => Ok(()),
+                [false, ..] => Err("record_id"),
+                _ => Err("person_id"),
+            };
+            each_row(&file, &columns, &columns, check, |values| {
+                if let (Some(record), Some(person)) = (values[0], values[1].or(values[2])) {
+                    pairs.push((record.to_owned(), person.to_owned()));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(People::from_pairs(pairs))
+    }
+}
+
+/// Hands out the named columns of each row, `None` where there is no such column or no value.
+fn each_row(
+    file: &DataFile,
+    own: &[&str],
+    known: &[&'static str],
+    check: impl Fn(&[bool]) -> Result<(), &'static str>,
+    mut row: impl FnMut(&[Option<&str>]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let bad = |reason: String| file.unreadable(std::io::Error::other(reason));
+    let checked = |header: &[&str]| -> Result<Vec<Option<usize>>, Error> {
+        let places: Vec<Option<usize>> =
+            own.iter().map(|name| header.iter().position(|column| column == name)).collect();
+        let found: Vec<bool> = places.iter().map(Option::is_some).collect();
+        check(&found).map_err(|column| Error::MissingColumn {
+            path: file.shown.clone(),
+            column: known.iter().find(|known| **known == column).copied().unwrap_or(column),
+            found: header.join(", "),
+        })?;
+        Ok(places)
+    };
+    match file.format {
+        Format::Parquet => {
+            let reader =
+                ParquetRecordBatchReaderBuilder::try_new(file.open()?).map_err(|e| bad(e.to_string()))?;
+            let header: Vec<String> =
+                reader.schema().fields().iter().map(|field| field.name().clone()).collect();
+            let header: Vec<&str> = header.iter().map(String::as_str).collect();
+            let places = checked(&header)?;
+            let wanted: Vec<usize> = places.iter().flatten().copied().collect();
+            let mask = ProjectionMask::roots(reader.parquet_schema(), wanted);
+            let batches = reader.with_projection(mask).build().map_err(|e| bad(e.to_string()))?;
+            for batch in batches {
+                let batch = batch.map_err(|e| bad(e.to_string()))?;
+                let columns = own
+                    .iter()
+                    .map(|name| {
+                        let column = batch.column_by_name(name)?;
+                        Some(arrow_cast::cast(column, &DataType::Utf8).map_err(|e| bad(e.to_string())))
+                    })
+                    .map(Option::transpose)
+                    .collect::<Result<Vec<_>, Error>>()?;
+                let texts: Vec<Option<&StringArray>> =
+                    columns.iter().map(|column| column.as_ref().map(|c| c.as_string())).collect();
+                let mut values = vec![None; own.len()];
+                for at in 0..batch.num_rows() {
+                    for (value, text) in values.iter_mut().zip(&texts) {
+                        *value = text.filter(|text| text.is_valid(at)).map(|text| text.value(at));
+                    }
+                    row(&values)?;
+                }
+            }
+        }
+        Format::Csv(delimiter) => {
+            let mut reader = csv::ReaderBuilder::new()
+                .delimiter(delimiter.unwrap_or(b','))
+                .flexible(true)
+                .from_reader(file.text(None)?);
+            let header = reader.headers().map_err(|e| bad(e.to_string()))?.clone();
+            let places = checked(&header.iter().map(str::trim).collect::<Vec<_>>())?;
+            for record in reader.into_records() {
+                let record = record.map_err(|e| bad(e.to_string()))?;
+                let values: Vec<Option<&str>> =
+                    places.iter().map(|place| place.and_then(|at| record.get(at))).collect();
+                row(&values)?;
+            }
+        }
+        Format::Ndjson => {
+            let mut first = true;
+            for (at, line) in file.text(None)?.lines().enumerate() {
+                let line = line.map_err(|reason| file.unreadable(reason))?;
+                if line.trim().is_empty() {
+                    continue;
+                }
+                let object: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_str(&line).map_err(|e| bad(format!("line {}: {e}", at + 1)))?;
+                if std::mem::take(&mut first) {
+                    // A key that is null everywhere may be left out of a line, so only the record's id is asked for.
+                    let header: Vec<&str> = object.keys().map(String::as_str).collect();
+                    if !header.contains(&own[known.iter().position(|k| *k == "record_id").unwrap_or(0)]) {
+                        checked(&header)?;
+                    }
+                }
+                let texts: Vec<Option<String>> = own
+                    .iter()
+                    .map(|name| match object.get(*name) {
+                        Some(serde_json::Value::String(text)) => Some(text.clone()),
+                        Some(serde_json::Value::Number(number)) => Some(number.to_string()),
+                        _ => None,
+                    })
+                    .collect();
+                let values: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
+                row(&values)?;
+            }
+        }
+    }
+    Ok(())
+}

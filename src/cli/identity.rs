@@ -1,0 +1,165 @@
+//! `homing identity`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use homing_datasets::Zone;
+use homing_datasets::identity::{Conflict, Hashing, Joiner, People, Rulings, read_members};
+use homing_datasets::table::{Column, Format, Table};
+
+use super::WrongUse;
+use super::progress::Stage;
+
+/// Joins the member records of several sources.
+#[derive(Args)]
+pub(super) struct Identity {
+    /// Member records: Parquet, CSV, TSV or NDJSON; files, globs or folders.
+    ///
+    /// Needed columns: record_id and one of phone, member_id, open_id, email. Known optional ones: the others,
+    /// name, source.
+    #[arg(long, env = "HOMING_MEMBERS", required = true, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
+    members: Vec<String>,
+    /// Other names of columns, e.g. phone=mobile,record_id=no.
+    #[arg(long, env = "HOMING_MEMBER_COLUMNS", value_delimiter = ',', value_name = "KNOWN=OWN")]
+    member_columns: Vec<String>,
+    /// Who is who: record_id and person_id; .parquet, .csv or .ndjson.
+    #[arg(long, env = "HOMING_OUT", value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// What a run before wrote: people keep their ids, and what moved is told.
+    #[arg(long, env = "HOMING_PREVIOUS", value_name = "FILE")]
+    previous: Option<String>,
+    /// Where the moves are listed: record_id, from, to.
+    #[arg(long, env = "HOMING_MOVES", value_name = "FILE", requires = "previous")]
+    moves: Option<PathBuf>,
+    /// Where the keys that need a look are listed.
+    #[arg(long, env = "HOMING_CONFLICTS", value_name = "FILE")]
+    conflicts: Option<PathBuf>,
+    /// Decisions of people: lines `merge,RECORD,RECORD` and `split,RECORD`.
+    #[arg(long, env = "HOMING_RULINGS", value_name = "FILE")]
+    rulings: Option<PathBuf>,
+    /// A file whose content is the secret of the keyed hash; 16 bytes or more.
+    #[arg(long, env = "HOMING_HASH_KEY_FILE", value_name = "FILE")]
+    hash_key_file: Option<PathBuf>,
+    /// The keys come hashed: compare them as they are.
+    #[arg(long, env = "HOMING_HASHED")]
+    hashed: bool,
+    /// The truth, where there is one (record_id and customer_id or person_id): prints precision and recall over pairs.
+    #[arg(long, env = "HOMING_TRUTH", value_name = "PATH")]
+    truth: Option<String>,
+    /// Prints a JSON summary on stdout.
+    #[arg(long, env = "HOMING_JSON")]
+    json: bool,
+}
+
+pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
+    for out in [&args.out, &args.moves, &args.conflicts].into_iter().flatten() {
+        Format::of(out).map_err(|error| WrongUse(error.to_string()))?;
+    }
+    let mut columns = std::collections::BTreeMap::new();
+    for pair in &args.member_columns {
+        let Some((known, own)) = pair.split_once('=') else {
+            return Err(WrongUse(format!("`{pair}` is no pair; write known=own, e.g. phone=mobile")).into());
+        };
+        columns.insert(known.trim().to_owned(), own.trim().to_owned());
+    }
+    let hashing = hashing(args)?;
+    let rulings = match &args.rulings {
+        Some(path) => Rulings::parse(&text(path)?, &path.display().to_string())?,
+        None => Rulings::default(),
+    };
+    let previous = args.previous.as_deref().map(People::read).transpose()?;
+    let stage = Stage::begin("read");
+    let mut joiner = Joiner::new(hashing);
+    let read = read_members(&args.members, &columns, &mut joiner)?;
+    let read_s = stage.done(&format!(
+        "{} records from {} files ({} lines without a record id)",
+        joiner.len(),
+        read.files,
+        read.without_record_id
+    ));
+    let stage = Stage::begin("join");
+    let (mut people, report) = joiner.finish(&rulings);
+    let moved = previous.map(|before| people.keep_ids(&before));
+    let join_s = stage.done(&format!(
+        "{} people; {:.1} % known to two sources or more; {:.1} % of the records are a name and a phone",
+        report.people,
+        report.connected * 100.0,
+        report.name_and_phone_only * 100.0
+    ));
+    for (trouble, count) in &report.conflicts {
+        eprintln!("          {count:>9} keys: {trouble}");
+    }
+    if report.rulings_without_record > 0 {
+        eprintln!(
+            "          {:>9} records named in the rulings are not there",
+            report.rulings_without_record
+        );
+    }
+    let mut document = serde_json::json!({
+        "read": read, "report": report, "seconds": { "read": read_s, "join": join_s },
+    });
+    if let Some(moved) = &moved {
+        eprintln!("          {:>9} records moved to another person", moved.len());
+        document["moved"] = moved.len().into();
+        if let Some(path) = &args.moves {
+            let column = |of: fn(&homing_datasets::identity::Moved) -> &String| {
+                Column::Text(moved.iter().map(|one| Some(of(one).clone())).collect())
+            };
+            Table::default()
+                .with("record_id", column(|one| &one.record))
+                .with("from", column(|one| &one.from))
+                .with("to", column(|one| &one.to))
+                .write(path, Zone::default())?;
+        }
+    }
+    if let Some(path) = &args.conflicts {
+        conflicts(&report.listed).write(path, Zone::default())?;
+    }
+    if let Some(path) = &args.out {
+        people.write(path)?;
+    }
+    if let Some(path) = &args.truth {
+        let (precision, recall) = people.pairwise(&People::read(path)?);
+        eprintln!("          precision {precision:.5}, recall {recall:.5} over pairs of records");
+        document["precision"] = precision.into();
+        document["recall"] = recall.into();
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&document)?);
+    }
+    Ok(())
+}
+
+fn hashing(args: &Identity) -> anyhow::Result<Hashing> {
+    let hashing = match &args.hash_key_file {
+        None => Hashing::plain(),
+        Some(path) => {
+            let secret = std::fs::read(path)
+                .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))?;
+            let secret = secret.trim_ascii();
+            if secret.len() < 16 {
+                let text =
+                    format!("{}: the secret is shorter than 16 bytes; make a longer one", path.display());
+                return Err(WrongUse(text).into());
+            }
+            Hashing::keyed(secret)
+        }
+    };
+    Ok(if args.hashed { hashing.of_tokens() } else { hashing })
+}
+
+fn text(path: &std::path::Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))
+}
+
+fn conflicts(listed: &[Conflict]) -> Table {
+    let text =
+        |of: &dyn Fn(&Conflict) -> String| Column::Text(listed.iter().map(|one| Some(of(one))).collect());
+    Table::default()
+        .with("trouble", text(&|one| one.trouble.code().to_owned()))
+        .with("key", text(&|one| one.key.name().to_owned()))
+        .with("token", text(&|one| one.token.clone()))
+        .with("records", text(&|one| one.records.join(" ")))
+        .with("count", Column::Whole(listed.iter().map(|one| Some(one.count as i64)).collect()))
+}
