@@ -82,15 +82,15 @@ impl<'a> From<&'a Event> for Line<'a> {
 
 /// A line as kept while reading: texts as codes into the shared table, 0 for none.
 #[derive(Clone, Copy)]
-struct Row {
-    occurred_at: Micros,
-    recorded_at: Micros,
-    amount: f64,
-    quantity: f32,
-    customer: u32,
+pub(crate) struct Row {
+    pub(crate) occurred_at: Micros,
+    pub(crate) recorded_at: Micros,
+    pub(crate) amount: f64,
+    pub(crate) quantity: f32,
+    pub(crate) customer: u32,
     /// Order, product, category, channel, promotion: the order in which a history hands out its codes.
-    codes: [u32; 5],
-    kind: Kind,
+    pub(crate) codes: [u32; 5],
+    pub(crate) kind: Kind,
 }
 
 /// Rows that are allocated at once: large lines of data must not be copied each time a list doubles.
@@ -235,15 +235,15 @@ impl HistoriesBuilder {
 
 /// What one thread needs to make histories one after the other.
 #[derive(Default)]
-struct Scratch {
-    rows: Vec<Row>,
+pub(crate) struct Scratch {
+    pub(crate) rows: Vec<Row>,
     /// From the shared code to the code in this history.
     codes: HashMap<u32, u32>,
 }
 
 impl Scratch {
     /// The history of the rows at hand: sorted, with codes in the order of their first use.
-    fn history(&mut self, texts: &Names) -> History {
+    pub(crate) fn history(&mut self, texts: &Names) -> History {
         self.rows.sort_unstable_by(|a, b| canonical(a, b, texts));
         self.codes.clear();
         let rows = &self.rows;

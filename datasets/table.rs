@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -123,6 +124,15 @@ impl Column {
     }
 }
 
+/// How homing writes Parquet.
+#[must_use]
+pub fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_created_by("homing".to_owned())
+        .build()
+}
+
 /// A text that a spreadsheet will not take for a formula.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
@@ -168,15 +178,20 @@ impl Table {
         })
     }
 
-    fn parquet(&self, file: File) -> Result<(), Box<dyn std::error::Error>> {
-        let batch = RecordBatch::try_from_iter_with_nullable(
+    /// The table as an Arrow batch: instants as microseconds in UTC, JSON documents as texts. A table without
+    /// rows tells the types.
+    ///
+    /// # Errors
+    /// [`ArrowError`] when the columns differ in length, or there is none.
+    pub fn batch(&self) -> Result<RecordBatch, ArrowError> {
+        RecordBatch::try_from_iter_with_nullable(
             self.columns.iter().map(|(name, column)| (name, column.array(), true)),
-        )?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_created_by("homing".to_owned())
-            .build();
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
+        )
+    }
+
+    fn parquet(&self, file: File) -> Result<(), Box<dyn std::error::Error>> {
+        let batch = self.batch()?;
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties()))?;
         writer.write(&batch)?;
         writer.close()?;
         Ok(())

@@ -26,15 +26,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Reads the header and finds the columns.
     pub(crate) fn new(file: &DataFile, mapping: &Mapping) -> Result<Plan, Error> {
-        let (mut reader, _) = open(file, None)?;
-        let header = reader.byte_headers().map_err(|error| broken(file, error))?;
-        if header.iter().all(|name| name.trim_ascii().is_empty()) {
-            return Err(Error::EmptyFile { path: file.shown.clone() });
-        }
-        let not_utf8 = |_| Error::NotUtf8 { path: file.shown.clone() };
-        let header =
-            header.iter().map(|name| std::str::from_utf8(name).map(str::trim)).collect::<Result<Vec<_>, _>>();
-        let header = header.map_err(not_utf8)?;
+        let (header, _) = header(file)?;
         Ok(Plan { places: mapping.resolve(&file.shown, &header)?, width: header.len() })
     }
 
@@ -46,7 +38,7 @@ impl Plan {
         gather: &mut Gather,
         progress: &Progress,
     ) -> Result<(), Error> {
-        let (mut reader, crlf) = open(file, Some(progress))?;
+        let Opened { mut reader, crlf, .. } = open(file, Some(progress))?;
         let mut record = ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(|error| broken(file, error))? {
             // The reader stops between `\r` and `\n`, so that it is a line behind in files that end lines so.
@@ -78,8 +70,27 @@ impl Plan {
 
 type Text = io::Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>>;
 
-/// Opens a file; finds out its delimiter, and whether its lines end in `\r\n`.
-fn open(file: &DataFile, progress: Option<&Progress>) -> Result<(Reader<Text>, bool), Error> {
+/// A file that is open at its header.
+struct Opened {
+    reader: Reader<Text>,
+    delimiter: u8,
+    /// Whether its lines end in `\r\n`.
+    crlf: bool,
+}
+
+/// The names of a file's columns, and its delimiter.
+pub(crate) fn header(file: &DataFile) -> Result<(Vec<String>, u8), Error> {
+    let Opened { mut reader, delimiter, .. } = open(file, None)?;
+    let header = reader.byte_headers().map_err(|error| broken(file, error))?;
+    if header.iter().all(|name| name.trim_ascii().is_empty()) {
+        return Err(Error::EmptyFile { path: file.shown.clone() });
+    }
+    let names = header.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
+    let names = names.collect::<Result<Vec<_>, _>>();
+    Ok((names.map_err(|_| Error::NotUtf8 { path: file.shown.clone() })?, delimiter))
+}
+
+fn open(file: &DataFile, progress: Option<&Progress>) -> Result<Opened, Error> {
     let mut text = file.text(progress)?;
     let mut start = Vec::new();
     // The header is the first line that is not blank.
@@ -98,7 +109,7 @@ fn open(file: &DataFile, progress: Option<&Progress>) -> Result<(Reader<Text>, b
     let crlf = start.ends_with(b"\r\n");
     let mut reader = ReaderBuilder::new();
     reader.delimiter(delimiter).flexible(true).buffer_capacity(1 << 16);
-    Ok((reader.from_reader(Cursor::new(start).chain(text)), crlf))
+    Ok(Opened { reader: reader.from_reader(Cursor::new(start).chain(text)), delimiter, crlf })
 }
 
 /// The delimiter that stands most often in the header, outside quotes; of equals the first of these.

@@ -4,10 +4,12 @@
 //! files.rs    paths, globs, folders ─▶ files
 //! columns.rs  the file's own column names ─▶ known columns
 //! parquet.rs, csv.rs, ndjson.rs  ─▶ cells of a line
+//! batches.rs  Arrow batches that another program reads ─▶ the same cells, the same rules
 //! lines.rs    cells ─▶ an event, a line without a customer, or a reject (the same rules for every format)
 //! rejects.rs  rejects counted by cause, and written to a file
 //! ```
 
+mod batches;
 mod columns;
 mod csv;
 mod files;
@@ -20,6 +22,7 @@ mod rejects;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use batches::{BatchReader, Found, KNOWN_COLUMNS, Listed, list};
 use bytes::Bytes;
 use rayon::prelude::*;
 use serde::{Serialize, Serializer};
