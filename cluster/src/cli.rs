@@ -44,8 +44,9 @@ struct SchedulerArgs {
     listen: SocketAddr,
     #[command(flatten)]
     registry: RegistryArgs,
-    /// Seconds without a heartbeat after which an executor is taken for dead and its work given to others.
-    #[arg(long, env = "HOMING_CLUSTER_TIMEOUT", default_value_t = 20, value_name = "SECONDS")]
+    /// Seconds without a word after which an executor is taken for dead and its work given to others; at least 11.
+    #[arg(long, env = "HOMING_CLUSTER_TIMEOUT", default_value_t = 20, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u64).range(nodes::SHORTEST_TIMEOUT_S..))]
     timeout: u64,
     /// Seconds after a job's end at which its shuffle files are removed.
     #[arg(long, env = "HOMING_CLUSTER_KEEP", default_value_t = 60, value_name = "SECONDS")]
@@ -82,9 +83,6 @@ struct ExecutorArgs {
     /// Folder of shuffle and spill files.
     #[arg(long, env = "HOMING_CLUSTER_WORK", default_value = "homing-cluster-work", value_name = "DIR")]
     work: PathBuf,
-    /// Seconds between heartbeats.
-    #[arg(long, env = "HOMING_CLUSTER_HEARTBEAT", default_value_t = 5, value_name = "SECONDS")]
-    heartbeat: u64,
     /// Seconds after which shuffle files are removed even if the scheduler never said so: longer than any job.
     #[arg(long, env = "HOMING_CLUSTER_SHUFFLE_KEEP", default_value_t = 43_200, value_name = "SECONDS")]
     shuffle_keep: u64,
@@ -207,7 +205,6 @@ async fn run(command: Command) -> anyhow::Result<()> {
                 ports: (args.port, args.task_port),
                 cores,
                 work: args.work,
-                heartbeat_s: args.heartbeat,
                 keep_s: args.shuffle_keep,
             };
             nodes::run_executor(&options, &functions).await?;

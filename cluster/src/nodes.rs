@@ -1,6 +1,10 @@
 //! The processes of a cluster. What Ballista would choose by itself does not fit a nightly job: an executor that
 //! dies is missed after 3 minutes, shuffle files stay for 7 days, and 70 % of the host's memory is taken. All of
 //! that is set here.
+//!
+//! Executors ask for work; it is not pushed to them. Where work is pushed, Ballista 55 counts each executor's cores in
+//! the scheduler and loses the count of a core whose task was reset by the death of another executor: with
+//! executors of one core the job then waits for ever.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -17,12 +21,15 @@ use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use crate::job::MESSAGE_BYTES;
 use crate::{Error, Functions};
 
+/// An executor whose cores are all busy asks every 5 seconds: a time-out must let one such word be lost.
+pub const SHORTEST_TIMEOUT_S: u64 = 11;
+
 /// How a scheduler runs.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     /// Where it listens; port 0 takes any.
     pub listen: SocketAddr,
-    /// Seconds without a heartbeat after which an executor is taken for dead.
+    /// Seconds without a word after which an executor is taken for dead; at least [`SHORTEST_TIMEOUT_S`].
     pub timeout_s: u64,
     /// Seconds after a job's end at which its shuffle files are removed.
     pub keep_s: u64,
@@ -47,8 +54,6 @@ pub struct Executor {
     pub memory: u64,
     /// Folder of shuffle and spill files.
     pub work: PathBuf,
-    /// Seconds between heartbeats.
-    pub heartbeat_s: u64,
     /// Seconds after which shuffle files are removed even if the scheduler never said so: longer than any job.
     pub keep_s: u64,
 }
@@ -73,7 +78,7 @@ pub async fn run_scheduler(
         bind_host: address.ip().to_string(),
         external_host: address.ip().to_string(),
         bind_port: address.port(),
-        scheduling_policy: TaskSchedulingPolicy::PushStaged,
+        scheduling_policy: TaskSchedulingPolicy::PullStaged,
         executor_timeout_seconds: options.timeout_s,
         expire_dead_executor_interval_seconds: (options.timeout_s / 4).max(1),
         executor_termination_grace_period: options.timeout_s,
@@ -123,13 +128,12 @@ pub async fn run_executor(options: &Executor, functions: &Functions) -> Result<(
         scheduler_port: port,
         scheduler_connect_timeout_seconds: 30,
         vcores: options.cores,
-        task_scheduling_policy: TaskSchedulingPolicy::PushStaged,
+        task_scheduling_policy: TaskSchedulingPolicy::PullStaged,
         work_dir: Some(options.work.display().to_string()),
         job_data_ttl_seconds: options.keep_s,
         job_data_clean_up_interval_seconds: (options.keep_s / 10).clamp(1, 600),
         grpc_max_decoding_message_size: MESSAGE_BYTES as u32,
         grpc_max_encoding_message_size: MESSAGE_BYTES as u32,
-        executor_heartbeat_interval_seconds: options.heartbeat_s,
         memory_pool_size: Some(options.memory),
         override_function_registry: Some(Arc::new(functions.for_executor())),
         ..ExecutorProcessConfig::default()

@@ -77,12 +77,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one that misses a dead executor after four seconds.
+    /// Starts one that misses a dead executor as soon as it can.
     pub fn start() -> Cluster {
         let folder = tempfile::tempdir().unwrap();
         let log = |name: &str| File::create(folder.path().join(name)).unwrap();
         let mut scheduler = homing_cluster();
-        scheduler.args(["scheduler", "--listen", "127.0.0.1:0", "--executors", "2", "--timeout", "4"]);
+        scheduler.args(["scheduler", "--listen", "127.0.0.1:0", "--executors", "2", "--timeout", "11"]);
         scheduler.arg("--registry").arg(REGISTRY.path()).env("HOMING_LOG", "info");
         let scheduler = scheduler.stdout(log("scheduler.out")).stderr(log("scheduler.err")).spawn().unwrap();
         let scheduler = Process(scheduler);
@@ -93,7 +93,7 @@ impl Cluster {
         let executors = (0..2).map(|at| {
             let mut executor = homing_cluster();
             executor.args(["executor", "--scheduler", &address, "--port", "0", "--task-port", "0"]);
-            executor.args(["--cores", "1", "--memory", "512MiB", "--heartbeat", "1"]);
+            executor.args(["--cores", "1", "--memory", "512MiB"]);
             executor.arg("--work").arg(folder.path().join(format!("work{at}")));
             executor.arg("--registry").arg(REGISTRY.path()).stdout(Stdio::null());
             Process(executor.stderr(log(&format!("executor{at}.err"))).spawn().unwrap())
