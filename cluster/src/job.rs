@@ -122,7 +122,8 @@ impl Cluster {
             .aggregate(
                 vec![get_field(ident(EVENT), "cause").alias("cause")],
                 vec![
-                    count(lit(1_i64)).alias("lines"),
+                    // Of whole events, not of rows: asked only for fields, the engine makes each event once a field.
+                    count(ident(EVENT)).alias("lines"),
                     max(get_field(ident(EVENT), "occurred_at")).alias("last"),
                 ],
             )?

@@ -22,6 +22,9 @@ fn refused(error: impl Display) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
+/// A cause (`None` for events), its rows, and the instant of the last event.
+type Count = (Option<&'static str>, u64, Option<Micros>);
+
 /// A model that was read.
 #[pyclass(frozen)]
 struct Model {
@@ -47,8 +50,8 @@ impl Model {
     /// The columns of the scores, as a schema that Spark reads.
     #[getter]
     fn schema(&self) -> PyResult<String> {
-        let batch = scores(&self.bundle, &[], &[])?;
-        let named = batch.schema().fields().iter().map(|field| {
+        let schema = scores(&self.bundle, &[], &[])?.schema();
+        let named = schema.fields().iter().map(|field| {
             let of = match field.data_type() {
                 DataType::Utf8 => "string",
                 DataType::Float64 => "double",
@@ -71,7 +74,7 @@ impl Model {
         &self,
         batch: PyArrowType<RecordBatch>,
         columns: BTreeMap<String, String>,
-    ) -> PyResult<Vec<(Option<&'static str>, u64, Option<Micros>)>> {
+    ) -> PyResult<Vec<Count>> {
         let mut counts: BTreeMap<Option<&'static str>, (u64, Option<Micros>)> = BTreeMap::new();
         read(&batch.0, &columns, self.zone(), |found| {
             let (cause, at) = match found {
@@ -110,7 +113,13 @@ impl Partition {
     #[new]
     fn new(model: &Model, columns: BTreeMap<String, String>) -> Self {
         let bundle = model.bundle.clone();
-        Partition { bundle, columns, builder: HistoriesBuilder::default(), histories: Histories::default(), next: 0 }
+        Partition {
+            bundle,
+            columns,
+            builder: HistoriesBuilder::default(),
+            histories: Histories::default(),
+            next: 0,
+        }
     }
 
     /// Takes in a batch. Rows without a customer and rejects are left out; `Model.count` tells of them.
