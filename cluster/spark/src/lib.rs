@@ -25,8 +25,10 @@ fn refused(error: impl Display) -> PyErr {
 /// A cause (`None` for events), its rows, and the instant of the last event.
 type Count = (Option<&'static str>, u64, Option<Micros>);
 
+// Workers find a class by its module; one without a module would be copied to them without its methods.
+
 /// A model that was read.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "homing_spark.homing_spark_native")]
 struct Model {
     bundle: Arc<Bundle>,
 }
@@ -98,7 +100,7 @@ impl Model {
 }
 
 /// The lines of one partition, which must hold all lines of each of its customers.
-#[pyclass]
+#[pyclass(module = "homing_spark.homing_spark_native")]
 struct Partition {
     bundle: Arc<Bundle>,
     columns: BTreeMap<String, String>,
