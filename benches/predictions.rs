@@ -1,16 +1,23 @@
-//! One-customer `POST /v1/predictions` on loopback beside a bare axum echo of the same body, in one run.
+//! The service under load beside a bare axum echo of the same body and the FastAPI service of `peers/`, in one run.
 //!
-//! `cargo bench --bench predictions` trains on the bundled CDNOW, starts both servers in this process, and sends
-//! requests in turn over one kept connection each: A, B, A, B, ... It prints the median and the 99th percentile
-//! of each and their ratio.
+//! `cargo bench --bench predictions` trains on the bundled CDNOW and starts the servers. Closed loop: each of some
+//! connections sends its next request when the reply has come; rounds go in turn, and the median round counts. Open loop:
+//! requests are due at a fixed rate whatever the replies do, and a latency begins when its request was due, so that
+//! queueing shows (HDR histogram). Generator and servers share the machine. The peer needs Python with fastapi, uvicorn
+//! and lightgbm: name it in PEERS_PYTHON, or set PEERS_PYTHON=none to leave it out.
 
-use std::io::{Read, Write};
+use std::future::IntoFuture;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::routing::post;
+use axum::serve::ListenerExt;
+use hdrhistogram::Histogram;
 use homing::api::{self, App, Limits};
 use homing::profiles;
 use homing::scoring::Engine;
@@ -18,9 +25,6 @@ use homing::tags::Catalogue;
 use homing_datasets::calendar;
 use homing_training::fit::{FitOptions, fit};
 use tokio::net::TcpListener;
-
-const WARM_UP: usize = 500;
-const ROUNDS: usize = 5000;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -41,34 +45,108 @@ fn body() -> String {
     )
 }
 
+/// Connections of the generator.
+const CONNECTIONS: usize = 8;
+const ROUND: Duration = Duration::from_millis(1500);
+const ROUNDS: usize = 5;
+const OPEN: Duration = Duration::from_secs(8);
+
+/// Whom to ask what.
+#[derive(Clone)]
+struct Target {
+    name: &'static str,
+    address: SocketAddr,
+    request: Arc<[u8]>,
+}
+
+impl Target {
+    fn new(name: &'static str, address: SocketAddr, line: &str, body: &str) -> Self {
+        let length = body.len();
+        let head = format!(
+            "{line} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
+        Target { name, address, request: format!("{head}{body}").into_bytes().into() }
+    }
+
+    /// Replies a second when every connection asks again as soon as it was answered.
+    fn closed(&self, time: Duration) -> Result<f64, Failure> {
+        let until = Instant::now() + time;
+        let ask = || -> Result<u64, Failure> {
+            let mut client = Client::connect(self)?;
+            let mut count = 0;
+            while Instant::now() < until {
+                client.ask()?;
+                count += 1;
+            }
+            Ok(count)
+        };
+        let counts = on_connections(ask)?;
+        Ok(counts.iter().sum::<u64>() as f64 / time.as_secs_f64())
+    }
+
+    /// Latencies in microseconds from when each request was due, at this many a second.
+    fn open(&self, rate: f64, time: Duration) -> Result<Histogram<u64>, Failure> {
+        let began = Instant::now();
+        let next = AtomicU64::new(0);
+        let ask = || -> Result<Histogram<u64>, Failure> {
+            let mut client = Client::connect(self)?;
+            let mut histogram = Histogram::new_with_max(60_000_000, 3)?;
+            loop {
+                let due = Duration::from_secs_f64(next.fetch_add(1, Ordering::Relaxed) as f64 / rate);
+                if due >= time {
+                    return Ok(histogram);
+                }
+                if let Some(early) = due.checked_sub(began.elapsed()) {
+                    std::thread::sleep(early);
+                }
+                client.ask()?;
+                histogram.record((began.elapsed() - due).as_micros() as u64)?;
+            }
+        };
+        let mut all = Histogram::new_with_max(60_000_000, 3)?;
+        for histogram in on_connections(ask)? {
+            all.add(histogram)?;
+        }
+        Ok(all)
+    }
+}
+
+fn on_connections<T: Send>(ask: impl Fn() -> Result<T, Failure> + Sync) -> Result<Vec<T>, Failure> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(&ask)).collect();
+        let joined = threads.into_iter().map(|thread| thread.join().map_err(|_| "a connection panicked")?);
+        joined.collect()
+    })
+}
+
 struct Client {
     stream: TcpStream,
-    request: Vec<u8>,
+    request: Arc<[u8]>,
     reply: Vec<u8>,
 }
 
 impl Client {
-    fn connect(address: SocketAddr, path: &str, body: &str) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address)?;
+    fn connect(target: &Target) -> Result<Self, Failure> {
+        let stream = TcpStream::connect(target.address)?;
         stream.set_nodelay(true)?;
-        let length = body.len();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
-        Ok(Client { stream, request: request.into_bytes(), reply: vec![0; 1 << 16] })
+        Ok(Client { stream, request: target.request.clone(), reply: vec![0; 1 << 16] })
     }
 
-    /// Sends the request and reads the whole reply; microseconds.
-    fn ask(&mut self) -> Result<f64, Failure> {
-        let started = Instant::now();
+    /// Sends the request and reads the whole reply.
+    fn ask(&mut self) -> Result<(), Failure> {
         self.stream.write_all(&self.request)?;
         let mut read = 0;
         loop {
-            read += self.stream.read(&mut self.reply[read..])?;
-            let text = std::str::from_utf8(&self.reply[..read])?;
-            let Some((head, rest)) = text.split_once("\r\n\r\n") else { continue };
+            let more = self.stream.read(&mut self.reply[read..])?;
+            if more == 0 {
+                return Err("the connection was closed".into());
+            }
+            read += more;
+            let bytes = &self.reply[..read];
+            let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+            let head = std::str::from_utf8(&bytes[..end])?;
             if !head.starts_with("HTTP/1.1 200") {
-                return Err(format!("{head}\n{rest}").into());
+                return Err(String::from_utf8_lossy(bytes).into());
             }
             let length = head
                 .lines()
@@ -76,15 +154,46 @@ impl Client {
                     line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
                 })
                 .ok_or("a reply without a length")?;
-            if rest.len() >= length {
-                return Ok(started.elapsed().as_secs_f64() * 1e6);
+            if read >= end + 4 + length {
+                return Ok(());
             }
         }
     }
 }
 
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    sorted[((sorted.len() - 1) as f64 * q) as usize]
+/// The peer, ended when dropped.
+struct Peer(Child);
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn peer() -> Result<Option<(Peer, Target)>, Failure> {
+    let python = std::env::var("PEERS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    if python == "none" {
+        return Ok(None);
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/service.py");
+    let mut child = Command::new(python).arg(script).arg(port.to_string()).stdout(Stdio::piped()).spawn()?;
+    let out = child.stdout.take().ok_or("the peer has no output")?;
+    let peer = Peer(child);
+    BufReader::new(out).lines().next().ok_or("the peer ended")??;
+    let features: Vec<String> = (0..100).map(|i| format!("{}.5", i % 7)).collect();
+    let body = format!(r#"{{"features":[[{}]]}}"#, features.join(","));
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let until = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(address).is_err() {
+        if Instant::now() > until {
+            return Err("the peer does not listen".into());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(Some((peer, Target::new("FastAPI + LightGBM", address, "POST /predict", &body))))
 }
 
 fn main() -> Result<(), Failure> {
@@ -99,31 +208,73 @@ fn main() -> Result<(), Failure> {
     let body = body();
     let bind = || runtime.block_on(TcpListener::bind("127.0.0.1:0"));
     let (ours, echo) = (bind()?, bind()?);
-    let mut a = Client::connect(ours.local_addr()?, "/v1/predictions", &body)?;
-    let mut b = Client::connect(echo.local_addr()?, "/", &body)?;
+    let (at, echo_at) = (ours.local_addr()?, echo.local_addr()?);
     runtime.spawn(api::serve(ours, api::router(app), std::future::pending()));
     let bare =
         axum::Router::new().route("/", post(|Json(value): Json<serde_json::Value>| async { Json(value) }));
-    runtime.spawn(api::serve(echo, bare, std::future::pending()));
-    let (mut scored, mut echoed) = (Vec::new(), Vec::new());
-    for round in 0..WARM_UP + ROUNDS {
-        let (x, y) = (a.ask()?, b.ask()?);
-        if round >= WARM_UP {
-            scored.push(x);
-            echoed.push(y);
+    runtime.spawn(axum::serve(echo.tap_io(|stream| drop(stream.set_nodelay(true))), bare).into_future());
+
+    let events: Vec<String> = (0..30)
+        .map(|i| {
+            let day = calendar::date_of(9900 + 11 * i);
+            format!(
+                r#"{{"event_id":"e{i}","customer_id":"c1","occurred_at":"{day}T10:30:00Z","amount":{i}.5}}"#
+            )
+        })
+        .collect();
+    let filled = format!(r#"{{"events":[{}]}}"#, events.join(","));
+    Client::connect(&Target::new("", at, "POST /v1/events", &filled))?.ask()?;
+    let mut targets = vec![
+        Target::new("bare axum JSON echo", echo_at, "POST /", &body),
+        Target::new("POST /v1/predictions", at, "POST /v1/predictions", &body),
+        Target::new("GET /v1/profiles/{id}", at, "GET /v1/profiles/c1", ""),
+    ];
+    let peer = peer()?;
+    targets.extend(peer.as_ref().map(|(_, target)| target.clone()));
+
+    println!("one customer with 30 purchases, {} bytes; {CONNECTIONS} connections", body.len());
+    let mut rounds: Vec<Vec<f64>> = vec![Vec::new(); targets.len()];
+    for round in 0..=ROUNDS {
+        for (target, rates) in targets.iter().zip(&mut rounds) {
+            let rate = target.closed(ROUND)?;
+            // The first round warms up.
+            if round > 0 {
+                rates.push(rate);
+            }
         }
     }
-    scored.sort_by(f64::total_cmp);
-    echoed.sort_by(f64::total_cmp);
-    println!("one customer with 30 purchases, {} bytes, {ROUNDS} requests each in turn, us:", body.len());
-    for (name, sorted) in [("POST /v1/predictions", &scored), ("bare axum JSON echo", &echoed)] {
-        println!("  {name:<22} p50 {:>7.0}  p99 {:>7.0}", quantile(sorted, 0.5), quantile(sorted, 0.99));
+    let peaks: Vec<f64> = rounds
+        .iter_mut()
+        .map(|rates| {
+            rates.sort_by(f64::total_cmp);
+            rates[rates.len() / 2]
+        })
+        .collect();
+    println!("closed loop, replies a second, median of {ROUNDS} rounds in turn:");
+    for (target, peak) in targets.iter().zip(&peaks) {
+        println!("  {:<22} {peak:>8.0}   {:>5.2} of the echo", target.name, peak / peaks[0]);
     }
-    println!(
-        "  {:<22} p50 {:>7.2}  p99 {:>7.2}",
-        "ratio",
-        quantile(&scored, 0.5) / quantile(&echoed, 0.5),
-        quantile(&scored, 0.99) / quantile(&echoed, 0.99)
-    );
+    if let Some(peer) = peaks.get(3) {
+        println!(
+            "  predictions are {:.1} times the peer's, the echo {:.1} times",
+            peaks[1] / peer,
+            peaks[0] / peer
+        );
+    }
+    let rate = peaks[0] / 2.0;
+    println!("open loop at half of the echo's peak, {rate:.0} a second, us from when a request was due:");
+    for target in &targets[..3] {
+        let seen = target.open(rate, OPEN)?;
+        let at = |q: f64| seen.value_at_quantile(q);
+        println!(
+            "  {:<22} p50 {:>6}  p90 {:>6}  p99 {:>6}  p99.9 {:>6}  max {:>7}",
+            target.name,
+            at(0.5),
+            at(0.9),
+            at(0.99),
+            at(0.999),
+            seen.max()
+        );
+    }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Many customers' lines, in any order, made into [`Histories`].
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
-use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use crate::event::{Event, Invalid, Kind, Micros};
@@ -108,6 +108,8 @@ pub struct HistoriesBuilder {
     chunks: Vec<Vec<Row>>,
     /// The codes last given in each column: an order's lines mostly stand together, so the next is often the same.
     last: [u32; 5],
+    /// The customer of the last line.
+    last_customer: Option<u32>,
 }
 
 impl HistoriesBuilder {
@@ -132,12 +134,17 @@ impl HistoriesBuilder {
                 *code = *last;
             }
         }
+        let customer = match self.last_customer {
+            Some(last) if self.customers.get(last) == customer => last,
+            _ => self.customers.number(customer)?,
+        };
+        self.last_customer = Some(customer);
         let row = Row {
             occurred_at: line.occurred_at,
             recorded_at: line.recorded_at,
             amount: line.amount,
             quantity: line.quantity,
-            customer: self.customers.number(customer)?,
+            customer,
             codes,
             kind: line.kind,
         };
@@ -197,8 +204,14 @@ impl HistoriesBuilder {
     /// The histories of all customers. Uses all threads of the current rayon pool.
     #[must_use]
     pub fn finish(self) -> Histories {
+        let grouped = self.group();
+        let all = 0..grouped.len();
+        Histories::from_sorted(grouped.map(all, |id, history| (Box::from(id), std::mem::take(history))))
+    }
+
+    /// The lines by customer.
+    pub(crate) fn group(self) -> Grouped {
         let HistoriesBuilder { customers, texts, chunks, .. } = self;
-        // Where each customer's rows begin in `places`, which lists the rows customer by customer.
         let mut starts = vec![0usize; customers.len() + 1];
         for row in chunks.iter().flatten() {
             starts[row.customer as usize + 1] += 1;
@@ -216,60 +229,106 @@ impl HistoriesBuilder {
             }
         }
         drop(next);
-
         let mut sorted: Vec<u32> = (0..customers.len() as u32).collect();
         sorted.par_sort_unstable_by(|&a, &b| customers.get(a).cmp(customers.get(b)));
-        let histories = sorted
-            .par_iter()
-            .with_min_len(32)
-            .map_init(Scratch::default, |scratch, &customer| {
-                let rows = &places[starts[customer as usize]..starts[customer as usize + 1]];
-                scratch.rows.clear();
-                scratch.rows.extend(rows.iter().map(|&(c, r)| chunks[c as usize][r as usize]));
-                (Box::from(customers.get(customer)), scratch.history(&texts))
-            })
-            .collect();
-        Histories::from_sorted(histories)
+        Grouped { customers, texts, chunks, starts, places, sorted }
     }
 }
 
-/// What one thread needs to make histories one after the other.
+/// Lines by customer, from which one history after the other is made.
+pub(crate) struct Grouped {
+    customers: Names,
+    texts: Names,
+    chunks: Vec<Vec<Row>>,
+    /// Where each customer's rows begin in `places`, which lists the rows customer by customer.
+    starts: Vec<usize>,
+    places: Vec<(u32, u32)>,
+    /// The customers by id.
+    sorted: Vec<u32>,
+}
+
+impl Grouped {
+    /// Number of customers.
+    pub(crate) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// What `each` makes of the customers at these positions in the order of their ids. Uses all threads of the
+    /// current rayon pool.
+    pub(crate) fn map<R: Send>(
+        &self,
+        positions: Range<usize>,
+        each: impl Fn(&str, &mut History) -> R + Sync,
+    ) -> Vec<R> {
+        let sorted = self.sorted[positions].par_iter().with_min_len(32);
+        sorted.map_init(Scratch::default, |scratch, &customer| self.one(customer, scratch, &each)).collect()
+    }
+
+    /// The same one after the other, with one history at a time in memory.
+    pub(crate) fn each<E>(&self, mut each: impl FnMut(&str, &History) -> Result<(), E>) -> Result<(), E> {
+        let mut scratch = Scratch::default();
+        for &customer in &self.sorted {
+            self.one(customer, &mut scratch, |id, history| each(id, history))?;
+        }
+        Ok(())
+    }
+
+    fn one<R>(&self, customer: u32, scratch: &mut Scratch, each: impl FnOnce(&str, &mut History) -> R) -> R {
+        let rows = &self.places[self.starts[customer as usize]..self.starts[customer as usize + 1]];
+        scratch.rows.clear();
+        scratch.rows.extend(rows.iter().map(|&(c, r)| self.chunks[c as usize][r as usize]));
+        scratch.fill(&self.texts);
+        each(self.customers.get(customer), &mut scratch.history)
+    }
+}
+
+/// What one thread needs to make histories one after the other; its room is used again.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) rows: Vec<Row>,
-    /// From the shared code to the code in this history.
-    codes: HashMap<u32, u32>,
+    pub(crate) history: History,
+    /// By shared code: the round in which it was last met, and its code in that round's history.
+    codes: Vec<(u32, u32)>,
+    round: u32,
 }
 
 impl Scratch {
-    /// The history of the rows at hand: sorted, with codes in the order of their first use.
-    pub(crate) fn history(&mut self, texts: &Names) -> History {
-        self.rows.sort_unstable_by(|a, b| canonical(a, b, texts));
-        self.codes.clear();
-        let rows = &self.rows;
-        let codes = &mut self.codes;
-        let mut names: Vec<Box<str>> = Vec::new();
-        let mut of = |code: u32| match code {
-            0 => 0,
-            code => *codes.entry(code).or_insert_with(|| {
+    /// Makes the history of the rows at hand: sorted, with codes in the order of their first use.
+    pub(crate) fn fill(&mut self, texts: &Names) {
+        let Scratch { rows, history, codes, round } = self;
+        rows.sort_unstable_by(|a, b| canonical(a, b, texts));
+        if *round == u32::MAX || codes.len() <= texts.len() {
+            codes.clear();
+            codes.resize(texts.len() + 1, (0, 0));
+            *round = 0;
+        }
+        *round += 1;
+        history.clear();
+        let names = &mut history.names;
+        let mut of = |code: u32| {
+            if code == 0 {
+                return 0;
+            }
+            let known = &mut codes[code as usize];
+            if known.0 != *round {
                 names.push(texts.get(code - 1).into());
-                names.len() as u32
-            }),
+                *known = (*round, names.len() as u32);
+            }
+            known.1
         };
-        let room = rows.len();
-        let mut history = History {
-            occurred_at: rows.iter().map(|row| row.occurred_at).collect(),
-            kind: rows.iter().map(|row| row.kind).collect(),
-            amount: rows.iter().map(|row| row.amount).collect(),
-            quantity: rows.iter().map(|row| row.quantity).collect(),
-            order: Vec::with_capacity(room),
-            product: Vec::with_capacity(room),
-            category: Vec::with_capacity(room),
-            channel: Vec::with_capacity(room),
-            promotion: Vec::with_capacity(room),
-            late: Vec::new(),
-            names: Vec::new(),
-        };
+        history.occurred_at.extend(rows.iter().map(|row| row.occurred_at));
+        history.kind.extend(rows.iter().map(|row| row.kind));
+        history.amount.extend(rows.iter().map(|row| row.amount));
+        history.quantity.extend(rows.iter().map(|row| row.quantity));
+        for column in [
+            &mut history.order,
+            &mut history.product,
+            &mut history.category,
+            &mut history.channel,
+            &mut history.promotion,
+        ] {
+            column.reserve_exact(rows.len());
+        }
         for (at, row) in rows.iter().enumerate() {
             let [order, product, category, channel, promotion] = row.codes.map(&mut of);
             history.order.push(order);
@@ -281,9 +340,6 @@ impl Scratch {
                 history.late.push((at as u32, row.recorded_at));
             }
         }
-        names.shrink_to_fit();
-        history.names = names;
-        history
     }
 }
 

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Command};
 
-use crate::calendar::Zone;
+use crate::calendar::{NoInstant, Zone};
+use crate::engine::{LEAST_MEMORY, StreamOptions};
 use crate::readers::ReadOptions;
 
 /// Where purchase history comes from and how it is read.
@@ -33,6 +34,18 @@ pub struct Purchases {
     #[arg(long, env = "HOMING_MAX_REJECTS", default_value_t = 0.01, value_name = "SHARE")]
     pub max_rejects: f64,
 
+    /// Lines that happened before this instant are left out: a date (its beginning) or a time.
+    #[arg(long, env = "HOMING_SINCE", value_name = "DATE")]
+    pub since: Option<String>,
+
+    /// Memory that reading may take, e.g. 512M or 4G. What does not fit goes through a temporary file.
+    #[arg(long, env = "HOMING_MEMORY", default_value = "1G", value_parser = size, value_name = "SIZE")]
+    pub memory: u64,
+
+    /// The folder of the temporary file (30 to 60 bytes a line). Default: the system's folder for such files.
+    #[arg(long, env = "HOMING_SCRATCH", value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+
     /// The business's time zone (IANA name): days are counted in it, and times without an offset are in it.
     #[arg(long, env = "HOMING_TIMEZONE", default_value = "UTC", value_name = "ZONE")]
     pub timezone: Zone,
@@ -49,15 +62,45 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A number of bytes: `512M`, `4G`, `1073741824`; K, M, G and T are powers of 1024.
+///
+/// # Errors
+/// A text for people when it is none, or less than the least that makes sense.
+pub fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no size of at least 16M; write 512M or 4G");
+    let plain = text.trim_end_matches(['B', 'b']).trim_end_matches('i');
+    let end = plain.find(|c: char| !c.is_ascii_digit()).unwrap_or(plain.len());
+    let unit = match plain[end..].to_ascii_uppercase().as_str() {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = plain[..end].parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << unit).filter(|&bytes| bytes >= LEAST_MEMORY).ok_or_else(wrong)
+}
+
 impl Purchases {
-    /// The options of the readers.
-    #[must_use]
-    pub fn options(&self) -> ReadOptions {
+    /// The options of the stream, with instants without an offset in `zone`.
+    ///
+    /// # Errors
+    /// [`NoInstant`] when `--since` is no date or time.
+    pub fn stream(&self, zone: Zone) -> Result<StreamOptions, NoInstant> {
+        let since = self.since.as_ref().map(|text| zone.instant(text)).transpose()?;
+        let scratch = self.scratch.clone().unwrap_or_else(std::env::temp_dir);
+        let read = ReadOptions { zone, since, ..self.options() };
+        Ok(StreamOptions { read, memory: self.memory, scratch, ..StreamOptions::default() })
+    }
+
+    fn options(&self) -> ReadOptions {
         ReadOptions {
             columns: self.columns.iter().cloned().collect::<BTreeMap<_, _>>(),
             zone: self.timezone,
             max_reject_share: self.max_rejects,
             rejects: Some(self.rejects.clone()),
+            since: None,
             progress: std::io::stderr().is_terminal(),
         }
     }
@@ -184,6 +227,17 @@ mod tests {
         let flagged = parse(config, &["x", "fit", "--purchases", "c.csv", "--timezone", "UTC"]).unwrap();
         assert_eq!(flagged.purchases, ["c.csv"]);
         assert_eq!(flagged.timezone, Zone::default());
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        assert_eq!(
+            (size("512M"), size("4GiB"), size("16777216")),
+            (Ok(512 << 20), Ok(4 << 30), Ok(16 << 20))
+        );
+        for wrong in ["", "1M", "much", "1.5G", "-1G", "99999999999T", "1X"] {
+            assert!(size(wrong).unwrap_err().contains("512M"), "{wrong}");
+        }
     }
 
     #[test]

@@ -82,6 +82,13 @@ impl History {
         steps().for_each(|step| put(out, step / UNITS[unit] as u64));
     }
 
+    /// The number of events in what [`History::to_bytes`] wrote, without reading the rest.
+    pub(crate) fn events_of_bytes(bytes: &[u8]) -> Result<u64, Error> {
+        let damaged = |reason| Error::DamagedHistory { reason };
+        let rest = bytes.get(MAGIC.len() + 1..).ok_or_else(|| damaged("it is cut off"))?;
+        Input(rest).varint().map_err(damaged)
+    }
+
     /// Reads what [`History::to_bytes`] wrote.
     ///
     /// # Errors

@@ -111,7 +111,9 @@ pub enum Error {
         wanted: &'static str,
     },
     /// NDJSON where columns must be known before a line is read.
-    #[error("`{path}` is NDJSON, whose columns no header tells; give Parquet or CSV here, or score it on one machine")]
+    #[error(
+        "`{path}` is NDJSON, whose columns no header tells; give Parquet or CSV here, or score it on one machine"
+    )]
     NoHeader {
         /// The file.
         path: String,
@@ -224,6 +226,28 @@ pub enum Error {
     /// More than four billion distinct texts in one column family.
     #[error("the data hold over 4 billion distinct texts; read them in parts")]
     TooManyTexts,
+    /// A temporary file that cannot be written or read.
+    #[error(
+        "the temporary file in `{}` cannot be used: {reason}; it takes about 30 to 60 bytes a line, so make room, or \
+         name another folder with `--scratch`", folder.display()
+    )]
+    Scratch {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
+    /// A temporary file that does not hold what was written.
+    #[error("a temporary file does not hold what was written to it; check the disk, then run again")]
+    DamagedScratch,
+    /// A snapshot of histories that cannot be used.
+    #[error("the snapshot `{}` cannot be used: {reason}; remove it and build it again from all purchases", path.display())]
+    Snapshot {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// An event that makes no sense.
     #[error("an event cannot be taken in: {0}")]
     Invalid(#[from] Invalid),

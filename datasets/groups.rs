@@ -95,7 +95,8 @@ impl GroupedLines {
         for rows in taken {
             self.bytes -= rows.capacity() * size_of::<Row>();
             self.scratch.rows = rows;
-            histories.push(self.scratch.history(&self.texts));
+            self.scratch.fill(&self.texts);
+            histories.push(std::mem::take(&mut self.scratch.history));
         }
         self.scratch.rows = Vec::new();
         if self.groups.is_empty() {

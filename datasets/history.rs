@@ -48,6 +48,21 @@ impl History {
         history
     }
 
+    /// Forgets everything and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.occurred_at.clear();
+        self.kind.clear();
+        self.amount.clear();
+        self.quantity.clear();
+        self.order.clear();
+        self.product.clear();
+        self.category.clear();
+        self.channel.clear();
+        self.promotion.clear();
+        self.late.clear();
+        self.names.clear();
+    }
+
     /// Number of events.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -130,6 +130,7 @@ pub fn properties() -> WriterProperties {
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_created_by("homing".to_owned())
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
         .build()
 }
 
@@ -152,30 +153,14 @@ impl Table {
         self.columns.first().map_or(0, |(_, column)| column.len())
     }
 
-    /// Writes the table in the format that the ending tells, under another name first, so that a file at
-    /// `path` is always whole. Instants in CSV and NDJSON are RFC 3339 in `zone`.
+    /// Writes the table in the format that the ending tells; see [`TableWriter`].
     ///
     /// # Errors
     /// [`WriteError`]; then nothing at `path` has changed.
     pub fn write(&self, path: &Path, zone: Zone) -> Result<(), WriteError> {
-        let format = Format::of(path)?;
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{}.tmp", std::process::id()));
-        let draft = PathBuf::from(draft);
-        let write = || -> Result<(), Box<dyn std::error::Error>> {
-            let file = File::create(&draft)?;
-            match format {
-                Format::Parquet => self.parquet(file)?,
-                Format::Csv => self.csv(file, zone)?,
-                Format::Ndjson => self.ndjson(file, zone)?,
-            }
-            File::open(&draft)?.sync_all()?;
-            Ok(fs::rename(&draft, path)?)
-        };
-        write().map_err(|cause| {
-            let _ = fs::remove_file(&draft);
-            WriteError::Io { path: path.to_owned(), cause: cause.to_string() }
-        })
+        let mut writer = TableWriter::create(path, zone)?;
+        writer.write(self)?;
+        writer.finish()
     }
 
     /// The table as an Arrow batch: instants as microseconds in UTC, JSON documents as texts. A table without
@@ -188,35 +173,137 @@ impl Table {
             self.columns.iter().map(|(name, column)| (name, column.array(), true)),
         )
     }
+}
 
-    fn parquet(&self, file: File) -> Result<(), Box<dyn std::error::Error>> {
-        let batch = self.batch()?;
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties()))?;
-        writer.write(&batch)?;
-        writer.close()?;
+/// Rows of a row group of Parquet at most: what waits in memory until it is written.
+const GROUP_ROWS: usize = 1 << 17;
+
+type Failed = Box<dyn std::error::Error>;
+
+/// A table that is written part by part, under another name first, so that a file at `path` is always whole.
+/// Instants in CSV and NDJSON are RFC 3339 in the zone. The other name is that of the file with `.part` behind it;
+/// what an ended process left there is overwritten, and two that write the same file at once keep each other out.
+pub struct TableWriter {
+    path: PathBuf,
+    draft: PathBuf,
+    zone: Zone,
+    format: Format,
+    file: File,
+    out: Out,
+    finished: bool,
+}
+
+enum Out {
+    /// Opened with the first part, which tells the columns.
+    Unopened,
+    Parquet(Box<ArrowWriter<File>>),
+    Csv(Box<csv::Writer<File>>),
+    Ndjson(BufWriter<File>),
+}
+
+impl TableWriter {
+    /// Begins a table.
+    ///
+    /// # Errors
+    /// [`WriteError`] when the ending tells no format, the file system refuses, or another process is writing the
+    /// same file.
+    pub fn create(path: &Path, zone: Zone) -> Result<Self, WriteError> {
+        let format = Format::of(path)?;
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(".part");
+        let draft = PathBuf::from(draft);
+        let failed = |cause: String| WriteError::Io { path: path.to_owned(), cause };
+        // Not emptied before the lock is ours.
+        let file = File::options().create(true).truncate(false).write(true).open(&draft);
+        let file = file.map_err(|cause| failed(cause.to_string()))?;
+        file.try_lock().map_err(|_| failed("another process is writing it at this moment".to_owned()))?;
+        file.set_len(0).map_err(|cause| failed(cause.to_string()))?;
+        let (path, out) = (path.to_owned(), Out::Unopened);
+        Ok(TableWriter { path, draft, zone, format, file, out, finished: false })
+    }
+
+    /// Adds the rows of a table with the columns of the first.
+    ///
+    /// # Errors
+    /// [`WriteError::Io`].
+    pub fn write(&mut self, table: &Table) -> Result<(), WriteError> {
+        self.add(table).map_err(|cause| self.failed(&*cause))
+    }
+
+    fn add(&mut self, table: &Table) -> Result<(), Failed> {
+        let zone = self.zone;
+        if let Out::Unopened = self.out {
+            let file = self.file.try_clone()?;
+            self.out = match self.format {
+                Format::Parquet => {
+                    let schema = table.batch()?.schema();
+                    Out::Parquet(Box::new(ArrowWriter::try_new(file, schema, Some(properties()))?))
+                }
+                Format::Csv => {
+                    let mut writer = csv::Writer::from_writer(file);
+                    writer.write_record(table.columns.iter().map(|(name, _)| name))?;
+                    Out::Csv(Box::new(writer))
+                }
+                Format::Ndjson => Out::Ndjson(BufWriter::new(file)),
+            };
+        }
+        match &mut self.out {
+            Out::Unopened => {}
+            Out::Parquet(writer) => writer.write(&table.batch()?)?,
+            Out::Csv(writer) => {
+                for row in 0..table.rows() {
+                    writer.write_record(table.columns.iter().map(|(_, column)| column.text(row, zone)))?;
+                }
+            }
+            Out::Ndjson(out) => {
+                for row in 0..table.rows() {
+                    let columns = table.columns.iter();
+                    let object: Map<String, Value> =
+                        columns.map(|(name, column)| (name.clone(), column.json(row, zone))).collect();
+                    serde_json::to_writer(&mut *out, &object)?;
+                    out.write_all(b"\n")?;
+                }
+            }
+        }
         Ok(())
     }
 
-    fn csv(&self, file: File, zone: Zone) -> Result<(), Box<dyn std::error::Error>> {
-        let mut writer = csv::Writer::from_writer(BufWriter::new(file));
-        writer.write_record(self.columns.iter().map(|(name, _)| name))?;
-        for row in 0..self.rows() {
-            writer.write_record(self.columns.iter().map(|(_, column)| column.text(row, zone)))?;
-        }
-        writer.flush()?;
+    /// Ends the table and gives the file its name.
+    ///
+    /// # Errors
+    /// [`WriteError::Io`]; then nothing at the path has changed.
+    pub fn finish(mut self) -> Result<(), WriteError> {
+        let end = |out: Out| -> Result<(), Failed> {
+            match out {
+                Out::Unopened => {}
+                Out::Parquet(writer) => {
+                    writer.close()?;
+                }
+                Out::Csv(mut writer) => writer.flush()?,
+                Out::Ndjson(mut out) => out.flush()?,
+            }
+            Ok(())
+        };
+        let out = std::mem::replace(&mut self.out, Out::Unopened);
+        end(out)
+            .and_then(|()| Ok(self.file.sync_all()?))
+            .and_then(|()| Ok(fs::rename(&self.draft, &self.path)?))
+            .map_err(|cause| self.failed(&*cause))?;
+        self.finished = true;
         Ok(())
     }
 
-    fn ndjson(&self, file: File, zone: Zone) -> Result<(), Box<dyn std::error::Error>> {
-        let mut out = BufWriter::new(file);
-        for row in 0..self.rows() {
-            let object: Map<String, Value> =
-                self.columns.iter().map(|(name, column)| (name.clone(), column.json(row, zone))).collect();
-            serde_json::to_writer(&mut out, &object)?;
-            out.write_all(b"\n")?;
+    fn failed(&self, cause: &dyn std::error::Error) -> WriteError {
+        WriteError::Io { path: self.path.clone(), cause: cause.to_string() }
+    }
+}
+
+impl Drop for TableWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Whoever gave up has said why already.
+            let _ = fs::remove_file(&self.draft);
         }
-        out.flush()?;
-        Ok(())
     }
 }
 
@@ -244,6 +331,22 @@ mod tests {
         let first: Value = serde_json::from_str(ndjson.lines().next().unwrap()).unwrap();
         assert_eq!(first["customer_id"], "=1+1");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn parts_make_one_table_and_an_unfinished_one_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.csv");
+        let mut writer = TableWriter::create(&path, Zone::default()).unwrap();
+        writer.write(&table()).unwrap();
+        writer.write(&table()).unwrap();
+        let second = TableWriter::create(&path, Zone::default()).err().unwrap().to_string();
+        assert!(second.contains("another process") && second.contains("t.csv"), "{second}");
+        writer.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 5);
+        drop(TableWriter::create(&path, Zone::default()).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 5);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

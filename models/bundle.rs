@@ -49,6 +49,9 @@ pub struct Manifest {
     pub value_horizon: u32,
     /// The yearly rate at which the lifetime value is discounted.
     pub discount_rate: f64,
+    /// Whether expected spend is net of returns: what customers keep, not what they order.
+    #[serde(default)]
+    pub net_of_returns: bool,
     /// The business's time zone.
     pub timezone: Zone,
     /// The seed of the fit.
@@ -254,8 +257,9 @@ impl Bundle {
         Some((returning, own))
     }
 
-    /// The features of a customer; `None` without a purchase.
-    fn features(&self, history: &History, as_of: Micros) -> Option<Vec<f64>> {
+    /// The features of a customer as of an instant, in the order of [`SPECS`]; `None` without a purchase.
+    #[must_use]
+    pub fn features(&self, history: &History, as_of: Micros) -> Option<Vec<f64>> {
         thread_local! {
             static SCRATCH: RefCell<Scratch> = RefCell::default();
         }
@@ -273,6 +277,15 @@ impl Bundle {
         };
         let outcome = Outcome::Scored(Box::new(self.judge(&Customer::of(&features), as_of, with_reasons)));
         Scoring { features, outcome }
+    }
+
+    /// The scores of a customer with these features, in the order of [`SPECS`]; NaN is unknown.
+    ///
+    /// # Panics
+    /// When there are fewer features than [`COUNT`].
+    #[must_use]
+    pub fn of_features(&self, features: &[f64], as_of: Micros) -> Prediction {
+        self.judge(&Customer::of(features), as_of, true)
     }
 
     fn judge(&self, customer: &Customer<'_>, as_of: Micros, with_reasons: bool) -> Prediction {

@@ -73,17 +73,67 @@ impl Registry {
         Ok(path)
     }
 
-    /// Points an alias of a name at a version.
+    /// The version that an alias of a name points at.
+    #[must_use]
+    pub fn version(&self, name: &str, alias: Alias) -> Option<String> {
+        self.alias(name, alias.name())
+    }
+
+    /// The versions of a name.
+    #[must_use]
+    pub fn versions(&self, name: &str) -> Vec<String> {
+        self.folder(name).map_or_else(|_| Vec::new(), |folder| folders(&folder))
+    }
+
+    /// The champion before the present one, to which [`Registry::rollback`] would go back.
+    #[must_use]
+    pub fn before_champion(&self, name: &str) -> Option<String> {
+        self.past(name).pop()
+    }
+
+    /// Makes the champion before the present one the champion again, and returns it; `None` when there was none.
+    /// Once more goes one further back.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], or [`Error::Io`] when the file system refuses; the alias then points where it did.
+    pub fn rollback(&self, name: &str) -> Result<Option<String>, Error> {
+        let mut past = self.past(name);
+        let Some(version) = past.pop() else { return Ok(None) };
+        self.write(name, Alias::Champion.name(), &version)?;
+        self.write(name, PAST, &past.join("\n"))?;
+        Ok(Some(version))
+    }
+
+    /// The champions before the present one, the oldest first; those whose bundles are gone are left out.
+    fn past(&self, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.root.join(name).join(PAST)).unwrap_or_default();
+        let there = self.versions(name);
+        text.lines().map(str::to_owned).filter(|version| there.contains(version)).collect()
+    }
+
+    /// Points an alias of a name at a version. The champion that goes is remembered for [`Registry::rollback`].
     ///
     /// # Errors
     /// [`Error::BadName`], or [`Error::Io`] when the file system refuses; the alias then points where it did.
     pub fn point(&self, name: &str, alias: Alias, version: &str) -> Result<(), Error> {
+        let before = self.version(name, alias).filter(|before| before != version);
+        if let (Alias::Champion, Some(before)) = (alias, before) {
+            let mut past = self.past(name);
+            past.push(before);
+            let first = past.len().saturating_sub(REMEMBERED);
+            self.write(name, PAST, &past[first..].join("\n"))?;
+        }
+        self.write(name, alias.name(), version)
+    }
+
+    /// Writes a small file of a name, whole or not at all.
+    fn write(&self, name: &str, file: &str, text: &str) -> Result<(), Error> {
         let folder = self.folder(name)?;
-        let path = folder.join(alias.name());
-        let draft = folder.join(format!(".{}-{}.tmp", alias.name(), std::process::id()));
+        let path = folder.join(file);
+        let draft = folder.join(format!(".{file}-{}.tmp", std::process::id()));
         let write = || -> std::io::Result<()> {
             let mut file = File::create(&draft)?;
-            writeln!(file, "{version}")?;
+            writeln!(file, "{text}")?;
             file.sync_all()?;
             fs::rename(&draft, &path)?;
             File::open(&folder)?.sync_all()
@@ -163,7 +213,9 @@ impl Registry {
         Some(text.trim().to_owned())
     }
 
-    fn names(&self) -> Vec<String> {
+    /// The names of models that there are.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
         folders(&self.root)
     }
 
@@ -186,6 +238,11 @@ impl Registry {
         Error::UnknownModel { registry: self.root.clone(), wanted: wanted.to_owned(), there }
     }
 }
+
+/// The file of the champions that were, one version a line.
+const PAST: &str = "champions-before";
+/// So many of them are remembered.
+const REMEMBERED: usize = 100;
 
 /// Folders in a folder, sorted; hidden ones are drafts.
 fn folders(path: &Path) -> Vec<String> {

@@ -144,7 +144,13 @@ pub fn backtest(
     let horizons = if settings.horizons.contains(&short) { vec![short, days] } else { vec![days] };
     let task = Task { as_of: cutoff, horizons, churn_horizon: days, ..settings.clone() };
     let learned = learn(histories, &task, step)?;
-    let options = FitOptions { value_horizon: days, churn_horizon: days, zone, ..FitOptions::default() };
+    let options = FitOptions {
+        value_horizon: days,
+        churn_horizon: days,
+        zone,
+        net_of_returns: task.net_of_returns,
+        ..FitOptions::default()
+    };
     let bundle = assemble(learned, &options, &task, DataFingerprint::default(), serde_json::Value::Null);
     step("scoring and judging");
     type One = (ScoreRow, f64, f64);
@@ -164,7 +170,8 @@ pub fn backtest(
             Some((row, at.expected_spend_low, at.expected_spend_high))
         })
         .collect();
-    let held = scored.iter().filter(|(row, low, high)| (*low..=*high).contains(&row.label.spend)).count();
+    let spent = |label: &Label| if task.net_of_returns { label.net_spend } else { label.spend };
+    let held = scored.iter().filter(|(row, low, high)| (*low..=*high).contains(&spent(&row.label))).count();
     let interval_coverage = held as f64 / scored.len().max(1) as f64;
     let scores: Vec<ScoreRow> = scored.into_iter().map(|one| one.0).collect();
     let labels: Vec<Label> = scores.iter().map(|row| row.label).collect();

@@ -366,8 +366,15 @@ mod tests {
         let histories = Histories::from_vec(some);
         let zone = homing_datasets::Zone::default();
         let cutoff = zone.as_of("1997-12-31").unwrap();
-        let task =
-            Task { as_of: cutoff, horizons: vec![90], churn_horizon: 90, zone, seed: 3, most_rows: 20_000 };
+        let task = Task {
+            as_of: cutoff,
+            horizons: vec![90],
+            churn_horizon: 90,
+            zone,
+            seed: 3,
+            most_rows: 20_000,
+            net_of_returns: false,
+        };
         let run = || {
             let mut report = crate::backtest::backtest(&histories, cutoff, 90, &task, &|_| {}).unwrap();
             challenge(&histories, &mut report, &task, &|_| {}).unwrap();
@@ -400,8 +407,15 @@ mod tests {
         let histories = Histories::from_vec(some);
         let zone = homing_datasets::Zone::default();
         let cutoff = zone.as_of("1997-06-30").unwrap();
-        let task =
-            Task { as_of: cutoff, horizons: vec![90], churn_horizon: 90, zone, seed: 3, most_rows: 20_000 };
+        let task = Task {
+            as_of: cutoff,
+            horizons: vec![90],
+            churn_horizon: 90,
+            zone,
+            seed: 3,
+            most_rows: 20_000,
+            net_of_returns: false,
+        };
         let mut report = crate::backtest::backtest(&histories, cutoff, 90, &task, &|_| {}).unwrap();
         let before = report.candidates.len();
         challenge(&histories, &mut report, &task, &|_| {}).unwrap();

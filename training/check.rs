@@ -1,5 +1,6 @@
 //! The data usability report: what a purchase history can carry, and what it lacks.
 
+use homing_datasets::engine::Sampled;
 use homing_datasets::{DAY, Histories, Micros, Zone};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -12,6 +13,9 @@ const LEAST_CUSTOMERS: u64 = 50;
 const LEAST_REPEATERS: u64 = 10;
 /// Shortest history in days.
 const LEAST_DAYS: i64 = 56;
+
+/// So many days that a few customers are ahead of all others look like mistyped dates.
+const FAR_DAYS: i64 = 28;
 
 /// What a history can carry for one horizon.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,6 +60,22 @@ pub struct Usability {
     pub lacks: Vec<String>,
     /// What is worth knowing.
     pub remarks: Vec<String>,
+    /// How many of the customers were looked at, where not all of them were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Sampled>,
+    /// A few customers ahead of all others; `as_of` looks from there unless it is given.
+    pub far_ahead: Option<FarAhead>,
+}
+
+/// A few customers whose last event is dated long after everybody else's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FarAhead {
+    /// How many they are.
+    pub customers: u64,
+    /// The latest event (local date).
+    pub latest: String,
+    /// The last event of all others (local date).
+    pub rest_end: String,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -109,9 +129,27 @@ impl Usability {
             horizons,
             lacks: Vec::new(),
             remarks: Vec::new(),
+            far_ahead: far_ahead(histories, as_of, zone),
+            sampled: None,
         };
         usability.judge(&sum);
         usability
+    }
+
+    /// Adds that the histories are a sample of the customers, where they are.
+    #[must_use]
+    pub fn sampled(mut self, sampled: Option<Sampled>) -> Self {
+        self.sampled = sampled.filter(|sampled| sampled.kept < sampled.customers);
+        if let Some(sampled) = self.sampled {
+            self.remarks.push(format!(
+                "a sample of {} of the {} customers was looked at, each with the whole history; totals are those of the \
+                 sample, and each of its customers stands for {:.2}",
+                sampled.kept,
+                sampled.customers,
+                sampled.weight()
+            ));
+        }
+        self
     }
 
     fn judge(&mut self, sum: &Sum) {
@@ -143,6 +181,11 @@ impl Usability {
                 "no products, categories or channels: reasons and features rest on time and money".to_owned(),
             );
         }
+        if let Some(FarAhead { customers, latest, rest_end }) = &self.far_ahead {
+            self.remarks.push(format!(
+                "the latest event is of {latest}, but all customers except {customers} end by {rest_end}; if dates are mistyped, mend them or give --as-of {rest_end}"
+            ));
+        }
         if sum.after > 0 {
             self.remarks.push(format!("{} events after {} were left out", sum.after, self.as_of));
         }
@@ -161,6 +204,22 @@ impl Usability {
     pub fn backtest_possible(&self, days: u32) -> bool {
         self.span_days - i64::from(days) >= LEAST_DAYS
     }
+}
+
+/// Looks for a few customers whose last event is dated long after everybody else's: most likely mistyped.
+fn far_ahead(histories: &Histories, as_of: Micros, zone: Zone) -> Option<FarAhead> {
+    let mut last: Vec<Micros> = histories
+        .par_iter()
+        .filter_map(|(_, history)| history.as_of(as_of).occurred_at().last().copied())
+        .collect();
+    last.sort_unstable_by(|a, b| b.cmp(a));
+    let few = (last.len() / 1000).max(1);
+    let (&latest, &rest) = (last.first()?, last.get(few)?);
+    (latest - rest > FAR_DAYS * DAY).then(|| FarAhead {
+        customers: last.iter().filter(|&&at| at > rest).count() as u64,
+        latest: zone.date(latest),
+        rest_end: zone.date(rest),
+    })
 }
 
 fn horizon_use(first: Option<Micros>, as_of: Micros, days: u32) -> HorizonUse {

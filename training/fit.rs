@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use homing_datasets::engine::Sampled;
 use homing_datasets::{DAY, Histories, Micros, Zone};
 use homing_models::Bundle;
 use homing_models::bundle::{DataFingerprint, Manifest};
@@ -33,6 +34,8 @@ pub struct FitOptions {
     pub value_horizon: u32,
     /// Yearly rate at which the lifetime value is discounted.
     pub discount_rate: f64,
+    /// Whether spend is learned net of returns.
+    pub net_of_returns: bool,
     /// The business's time zone.
     pub zone: Zone,
     /// The model's name.
@@ -45,6 +48,8 @@ pub struct FitOptions {
     pub challengers: bool,
     /// The language in which the report opens; it holds both.
     pub lang: Lang,
+    /// How many of the customers the histories hold, where they are a sample.
+    pub sampled: Option<Sampled>,
 }
 
 impl Default for FitOptions {
@@ -55,12 +60,14 @@ impl Default for FitOptions {
             churn_horizon: 90,
             value_horizon: 365,
             discount_rate: 0.1,
+            net_of_returns: false,
             zone: Zone::default(),
             name: "homing".to_owned(),
             seed: 0,
             previous: None,
             challengers: false,
             lang: Lang::default(),
+            sampled: None,
         }
     }
 }
@@ -121,7 +128,7 @@ pub fn fit(
         None => return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }),
     };
     step("data usability");
-    let usability = Usability::of(histories, as_of, &horizons, options.zone);
+    let usability = Usability::of(histories, as_of, &horizons, options.zone).sampled(options.sampled);
     usability.refuse()?;
     let task = Task {
         as_of,
@@ -130,6 +137,7 @@ pub fn fit(
         zone: options.zone,
         seed: options.seed,
         most_rows: MOST_ROWS,
+        net_of_returns: options.net_of_returns,
     };
     let days = options.churn_horizon;
     let report = if usability.backtest_possible(days) {
@@ -186,6 +194,7 @@ pub fn assemble(
         churn_horizon: task.churn_horizon,
         value_horizon: options.value_horizon,
         discount_rate: options.discount_rate,
+        net_of_returns: options.net_of_returns,
         timezone: task.zone,
         seed: task.seed,
         feature_schema: String::new(),

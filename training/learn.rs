@@ -1,7 +1,7 @@
 //! Learning at one instant: from histories to the parts of a bundle.
 
-use homing_datasets::{DAY, Histories, Micros, Zone};
-use homing_models::boosting::Bins;
+use homing_datasets::{DAY, Histories, Kind, Micros, Zone};
+use homing_models::boosting::{Bins, Booster};
 use homing_models::bundle::{BasePart, HorizonPart, LifetimePart};
 use homing_models::calibration::percentiles;
 use homing_models::churn::ChurnBase;
@@ -11,6 +11,7 @@ use homing_models::value::ValueModel;
 use rayon::prelude::*;
 
 use crate::error::Error;
+use crate::returns::order_trees;
 use crate::snapshots::{Rows, plan, rows};
 
 /// Fewest rows, and fewest of each outcome among them, that trees are fitted to.
@@ -35,6 +36,8 @@ pub struct Task {
     pub seed: u64,
     /// Most rows of a fit.
     pub most_rows: usize,
+    /// Whether spend is learned net of returns.
+    pub net_of_returns: bool,
 }
 
 /// What was learned.
@@ -61,13 +64,17 @@ pub fn learn(histories: &Histories, task: &Task, step: &(dyn Fn(&str) + Sync)) -
     };
     let lifetime = lifetime(&base)?;
     let base = base.thinned(LEVEL_ROWS);
+    let kept = if task.net_of_returns { kept(histories, task.as_of) } else { 1.0 };
     let mut parts = Vec::with_capacity(task.horizons.len());
     for &days in &task.horizons {
         step(&format!("{days} days: snapshots"));
         let part = match plan(first, task.as_of, days) {
             Some(plan) => {
                 let learned = Some(plan.learned_days);
-                let past = rows(histories, &plan.cutoffs, learned, task.zone, task.most_rows, task.seed);
+                let mut past = rows(histories, &plan.cutoffs, learned, task.zone, task.most_rows, task.seed);
+                if task.net_of_returns {
+                    past.labels.iter_mut().for_each(|label| label.spend = label.net_spend);
+                }
                 let ago: Vec<f64> =
                     plan.cutoffs.iter().map(|c| (task.as_of - c) as f64 / DAY as f64).collect();
                 let then = past
@@ -75,7 +82,10 @@ pub fn learn(histories: &Histories, task: &Task, step: &(dyn Fn(&str) + Sync)) -
                     .into_par_iter()
                     .map(|rows| orders_model(&past.recency[rows]))
                     .collect::<Result<_, Error>>()?;
+                let near = near(histories, task, first, plan.learned_days)?;
                 let of = Horizon {
+                    near,
+                    kept,
                     days,
                     learned_days: plan.learned_days,
                     ago,
@@ -87,12 +97,54 @@ pub fn learn(histories: &Histories, task: &Task, step: &(dyn Fn(&str) + Sync)) -
                 step(&format!("{days} days: {} rows", of.past.len()));
                 of.learn(&lifetime)?
             }
-            None => untaught(days),
+            None => untaught(days, kept),
         };
         parts.push(part);
     }
     let base = describe(&base, &lifetime, &parts, task.churn_horizon);
     Ok(Learned { lifetime, horizons: parts, base })
+}
+
+/// The share of what was ordered that did not come back, at least one in a hundred.
+fn kept(histories: &Histories, as_of: Micros) -> f64 {
+    let sums: Vec<(f64, f64)> = histories
+        .par_iter()
+        .map(|(_, history)| {
+            let view = history.as_of(as_of);
+            let mut sum = (0.0, 0.0);
+            for (&kind, &amount) in view.kind().iter().zip(view.amount()) {
+                match kind {
+                    Kind::Purchase if amount > 0.0 => sum = (sum.0 + amount, sum.1 + amount),
+                    Kind::Purchase | Kind::Return => sum.1 += amount,
+                    _ => {}
+                }
+            }
+            sum
+        })
+        .collect();
+    let (ordered, net) = sums.iter().fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
+    if ordered > 0.0 { (net / ordered).clamp(0.01, 1.0) } else { 1.0 }
+}
+
+/// Trees over a third of a horizon: its windows end later and are more, and who comes back soon is much the same
+/// question.
+fn near(histories: &Histories, task: &Task, first: Micros, days: u32) -> Result<Option<Booster>, Error> {
+    let Some(plan) = plan(first, task.as_of, (days / 3).max(7)) else { return Ok(None) };
+    let rows =
+        rows(histories, &plan.cutoffs, Some(plan.learned_days), task.zone, task.most_rows / 2, task.seed);
+    if !enough(&rows) {
+        return Ok(None);
+    }
+    let bins = Bins::of(rows.x.view());
+    let data = bins.sort(rows.x.view());
+    let all: Vec<usize> = (0..rows.len()).collect();
+    Ok(Some(order_trees(&rows, &bins, &data, &all, task.seed ^ 5)?.0))
+}
+
+/// Whether trees can be fitted to these rows.
+fn enough(rows: &Rows) -> bool {
+    let bought = rows.labels.iter().filter(|label| label.bought).count();
+    rows.len() >= LEAST_ROWS && bought >= LEAST_OUTCOMES && rows.len() - bought >= LEAST_OUTCOMES
 }
 
 fn first_purchase(histories: &Histories) -> Option<Micros> {
@@ -122,8 +174,8 @@ pub(crate) fn orders_model(customers: &[Recency]) -> Result<Lifetime, Error> {
     Ok(Lifetime::MbgNbd(MbgNbd::fit(&Cohort::from_customers(customers)?, &options())?))
 }
 
-/// The lifetime model alone.
-fn untaught(days: u32) -> HorizonPart {
+/// The lifetime model alone; of what is ordered a share `kept` counts as spend.
+fn untaught(days: u32, kept: f64) -> HorizonPart {
     HorizonPart {
         returns: ReturnModel {
             days,
@@ -141,7 +193,7 @@ fn untaught(days: u32) -> HorizonPart {
             direct: None,
             direct_level: 0.0,
             orders_level: 0.0,
-            spend_level: 0.0,
+            spend_level: kept.ln(),
             // Without data on the spread: spend among those who come back as an exponential.
             spread: (0..20).map(|i| -(1.0 - (f64::from(i) + 0.5) / 20.0).ln()).collect(),
         },
@@ -152,6 +204,10 @@ fn untaught(days: u32) -> HorizonPart {
 pub(crate) struct Horizon<'a> {
     pub days: u32,
     pub learned_days: u32,
+    /// The share of what is ordered that counts as spend where no window teaches it.
+    pub kept: f64,
+    /// Trees that learned the order of customers within a nearer horizon.
+    pub near: Option<Booster>,
     /// Days from each cutoff to `as_of`.
     pub ago: Vec<f64>,
     pub past: Rows,
@@ -163,10 +219,8 @@ pub(crate) struct Horizon<'a> {
 
 impl Horizon<'_> {
     fn learn(&self, lifetime: &LifetimePart) -> Result<HorizonPart, Error> {
-        let bought = self.past.labels.iter().filter(|label| label.bought).count();
-        let enough = bought >= LEAST_OUTCOMES && self.past.len() - bought >= LEAST_OUTCOMES;
-        if self.past.len() < LEAST_ROWS || !enough {
-            return Ok(untaught(self.days));
+        if !enough(&self.past) {
+            return Ok(untaught(self.days, self.kept));
         }
         let bins = Bins::of(self.past.x.view());
         let data = bins.sort(self.past.x.view());

@@ -1,7 +1,7 @@
 //! Learning who comes back within a horizon: members, their weights, and the level.
 
 use homing_models::boosting::{Binned, Bins, Booster, Objective, Training, logit, sigmoid};
-use homing_models::calibration::level;
+use homing_models::calibration::{level, platt};
 use homing_models::lifetimes::{Lifetime, Recency};
 use homing_models::linear::Linear;
 use homing_models::repurchase::{Members, ReturnModel, lifetime_log_odds};
@@ -18,6 +18,12 @@ use crate::stack;
 
 /// Weights of trees, linear and lifetime model before any data speak.
 const SET: [f64; 3] = [0.45, 0.35, 0.2];
+
+/// How strongly the slope is held to 1: as if so many customers spoke for it.
+const SLOPE_PRIOR: f64 = 100.0;
+
+/// The share of the trees that learned a nearer horizon in the vote of the trees.
+const NEAR: f64 = 0.4;
 
 /// Fewest rows of a snapshot whose level counts.
 pub(crate) const LEAST_OF_SNAPSHOT: usize = 50;
@@ -38,6 +44,27 @@ fn mean_probability(log_odds: &[f64]) -> f64 {
     log_odds.iter().map(|&z| sigmoid(z)).sum::<f64>() / log_odds.len().max(1) as f64
 }
 
+/// Trees over the order of some rows: each snapshot's own level is taken out. Also what they say of these rows.
+pub(crate) fn order_trees(
+    rows: &Rows,
+    bins: &Bins,
+    data: &Binned,
+    picked: &[usize],
+    seed: u64,
+) -> Result<(Booster, Vec<f64>), Error> {
+    let bought = |row: &usize| f64::from(u8::from(rows.labels[*row].bought));
+    let targets: Vec<f64> = picked.iter().map(bought).collect();
+    let mut levels = Vec::with_capacity(picked.len());
+    for same in picked.chunk_by(|&a, &b| rows.snapshot[a] == rows.snapshot[b]) {
+        let start = levels.len();
+        let rate = (targets[start..start + same.len()].iter().sum::<f64>() + 0.5) / (same.len() as f64 + 1.0);
+        levels.resize(start + same.len(), logit(rate));
+    }
+    let params = Booster::params(Objective::Logistic).feature_share(1.0).min_leaf_rows(100.0).seed(seed ^ 11);
+    let (data, offsets) = (&data.select(picked), Some(&levels[..]));
+    Ok(params.check()?.fit_binned(&Training { data, bins, targets: &targets, offsets, weights: None })?)
+}
+
 /// What members learn from: some rows of the past.
 struct Lesson<'a> {
     rows: &'a Rows,
@@ -54,27 +81,7 @@ impl Lesson<'_> {
     /// Members with the weights set beforehand, and what the trees say of the picked rows.
     fn learn(&self) -> Result<(Members, Vec<f64>), Error> {
         let bought = |row: &usize| self.rows.labels[*row].bought;
-        let data = self.data.select(&self.picked);
-        let targets: Vec<f64> = self.picked.iter().map(|row| f64::from(u8::from(bought(row)))).collect();
-        // Each snapshot's own level is taken out, so that the trees learn the order of customers.
-        let mut levels = Vec::with_capacity(self.picked.len());
-        for same in self.picked.chunk_by(|&a, &b| self.rows.snapshot[a] == self.rows.snapshot[b]) {
-            let start = levels.len();
-            let rate =
-                (targets[start..start + same.len()].iter().sum::<f64>() + 0.5) / (same.len() as f64 + 1.0);
-            levels.resize(start + same.len(), logit(rate));
-        }
-        let params =
-            Booster::params(Objective::Logistic).feature_share(1.0).min_leaf_rows(100.0).seed(self.seed ^ 11);
-        let fit = || {
-            params.check()?.fit_binned(&Training {
-                data: &data,
-                bins: self.bins,
-                targets: &targets,
-                offsets: Some(&levels),
-                weights: None,
-            })
-        };
+        let fit = || order_trees(self.rows, self.bins, self.data, &self.picked, self.seed);
         let linear = || {
             // By hash and not every n-th: outcomes may alternate with the order of the rows.
             let share = self.linear_rows as f64 / self.picked.len().max(1) as f64;
@@ -111,15 +118,21 @@ impl Horizon<'_> {
             linear_rows: LINEAR_ROWS,
             seed: self.seed,
         };
-        let (mut members, tree_said) = lesson.learn()?;
-        let weights = self.weights(bins, data, &snapshots)?;
+        let (mut members, mut tree_said) = lesson.learn()?;
+        if let Some(near) = &self.near {
+            let said = near.margins(past.x.view());
+            tree_said.iter_mut().zip(said).for_each(|(own, near)| *own += NEAR * (near - *own));
+            let parts = [(1.0 - NEAR, &members.tree), (NEAR, near)];
+            members.tree = Booster::together(&parts).unwrap_or(members.tree);
+        }
+        let (weights, slope) = self.weights(bins, data, &snapshots)?;
         members.weights = [weights[0], weights[1]];
         let votes: Vec<f64> = (0..past.len())
             .into_par_iter()
             .with_min_len(256)
             .map(|i| {
                 let linear = members.linear.margin(past.row(i));
-                members.weigh([tree_said[i], linear], lifetime[i])
+                slope * members.weigh([tree_said[i], linear], lifetime[i])
             })
             .collect();
         // Levels beside what the lifetime model of that day expected: the ripening of the base, which that model
@@ -140,7 +153,7 @@ impl Horizon<'_> {
         let base_votes: Vec<f64> = (0..self.base.len())
             .into_par_iter()
             .with_min_len(256)
-            .map(|i| members.vote(self.base.row(i), now[i]) + asked[i] - now[i])
+            .map(|i| slope * members.vote(self.base.row(i), now[i]) + asked[i] - now[i])
             .collect();
         let prior = level(&base_votes, mean_probability(&asked));
         let mut sd = uncertainty(&series, f64::from(self.learned_days));
@@ -152,23 +165,23 @@ impl Horizon<'_> {
             days: self.days,
             learned_days: self.learned_days,
             members: Some(members),
-            slope: 1.0,
+            slope,
             level: prior + forecast(&series),
             level_sd: sd,
         })
     }
 
-    /// The members' weights: each half of the customers is voted on, in the latest snapshot, by members that
+    /// The members' weights, and the slope on their common log-odds: each half of the customers is voted on, in the latest snapshot, by members that
     /// learned from the other half in the snapshots before it.
     fn weights(
         &self,
         bins: &Bins,
         data: &Binned,
         snapshots: &[std::ops::Range<usize>],
-    ) -> Result<[f64; 3], Error> {
+    ) -> Result<([f64; 3], f64), Error> {
         let past = &self.past;
         let (Some(latest), Some(then)) = (snapshots.first().cloned(), self.then.first()) else {
-            return Ok(SET);
+            return Ok((SET, 1.0));
         };
         let lifetime = log_odds(&past.recency[latest.clone()], then, self.learned_days);
         let from = if snapshots.len() > 3 { latest.end } else { 0 };
@@ -179,7 +192,7 @@ impl Horizon<'_> {
             let picked: Vec<usize> = (from..past.len()).filter(|&row| half(row) != fold).collect();
             let outcomes = picked.iter().filter(|&&row| past.labels[row].bought).count();
             if outcomes < LEAST_OUTCOMES || picked.len() - outcomes < LEAST_OUTCOMES {
-                return Ok(SET);
+                return Ok((SET, 1.0));
             }
             let lesson = Lesson {
                 rows: past,
@@ -196,6 +209,13 @@ impl Horizon<'_> {
                 bought.push(past.labels[row].bought);
             }
         }
-        Ok(stack::weights(&votes, &bought, SET))
+        let weights = stack::weights(&votes, &bought, SET);
+        // Unlike members that agree are surer together than each of them is.
+        let together: Vec<f64> = votes
+            .iter()
+            .map(|vote| vote.iter().zip(weights).map(|(vote, weight)| vote * weight).sum())
+            .collect();
+        let (_, slope) = platt(&together, &bought, SLOPE_PRIOR);
+        Ok((weights, slope.clamp(0.5, 2.0)))
     }
 }

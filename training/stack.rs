@@ -3,7 +3,7 @@
 use homing_models::boosting::sigmoid;
 
 /// How strongly the weights are held to the ones set beforehand: as if so many customers spoke for them.
-const PRIOR: f64 = 10.0;
+const PRIOR: f64 = 300.0;
 
 /// Weights, 0 or more and 1 in sum, by which the members' log-odds (one array a customer) add up to the smallest
 /// log loss once their common level is right; held to `set`. Coordinate-wise Newton steps.

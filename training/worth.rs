@@ -38,9 +38,13 @@ impl Horizon<'_> {
         let extra_start: Vec<f64> = back.iter().map(|&row| extra[row].ln()).collect();
         let orders: Vec<f64> = back.iter().map(|&row| f64::from(past.labels[row].orders) - 1.0).collect();
         let spend: Vec<f64> = back.iter().map(|&row| past.labels[row].spend).collect();
-        // A few huge orders would rule the trees: they see at most twenty times what was expected.
-        let tame: Vec<f64> =
-            spend.iter().zip(&start).map(|(&spend, start)| spend.min(20.0 * start.exp())).collect();
+        // A few huge orders would rule the trees: they see at most twenty times what was expected, and at least
+        // a hundredth of it where nearly all or more came back.
+        let tame: Vec<f64> = spend
+            .iter()
+            .zip(&start)
+            .map(|(&spend, start)| spend.clamp(0.01 * start.exp(), 20.0 * start.exp()))
+            .collect();
         let fit = |objective, targets: &[f64], offsets: &[f64], seed: u64| {
             let params = Booster::params(objective).trees(70).seed(seed);
             let offsets = Some(offsets);
@@ -99,10 +103,10 @@ impl Horizon<'_> {
         let spend: Vec<f64> = (0..past.len())
             .map(|row| past.labels[row].spend.min(20.0 * (1.0 + extra[row]) * order[row]))
             .collect();
-        let mut scaled = spend.clone();
+        let mut scaled: Vec<f64> = spend.iter().map(|&spend| spend.max(0.0)).collect();
         for rows in past.by_snapshot() {
             // Spend counts in mean spends of the snapshot: the trees then see neither level nor currency.
-            let mean = spend[rows.clone()].iter().sum::<f64>() / rows.len().max(1) as f64;
+            let mean = scaled[rows.clone()].iter().sum::<f64>() / rows.len().max(1) as f64;
             scaled[rows].iter_mut().for_each(|spend| *spend /= mean.max(1e-9));
         }
         let params = Booster::params(Objective::Tweedie(1.5))
@@ -145,7 +149,7 @@ impl Horizon<'_> {
     fn lifetime_total(&self, lifetime: &LifetimePart, spend: &[f64]) -> f64 {
         let expected = |rows: &Rows, range: std::ops::Range<usize>, model: &Lifetime, days: u32| -> f64 {
             let each = |i: usize| {
-                let order = order_value(&lifetime.money, rows.recency[i], rows.order_value[i]);
+                let order = order_value(&lifetime.money, rows.recency[i], rows.order_value[i]) * self.kept;
                 model.expected_orders(rows.recency[i], f64::from(days)) * order
             };
             range.into_par_iter().with_min_len(256).map(each).collect::<Vec<f64>>().iter().sum()
@@ -185,7 +189,7 @@ impl Horizon<'_> {
 
 /// Actual over expected spend at the shares (i + ½) / 40.
 fn spread(actual: &[f64], expected: &[f64]) -> Vec<f64> {
-    let mut ratios: Vec<f64> = actual.iter().zip(expected).map(|(a, e)| a / e).collect();
+    let mut ratios: Vec<f64> = actual.iter().zip(expected).map(|(a, e)| a.max(0.0) / e).collect();
     ratios.sort_by(f64::total_cmp);
     let at = |i: usize| ratios.get((2 * i + 1) * ratios.len() / 80).copied();
     (0..40).filter_map(at).collect()

@@ -4,9 +4,9 @@ use std::io::{self, BufRead, Cursor, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::columns::{Mapping, Places};
+use super::columns::{Column, Mapping, Places};
 use super::files::{DataFile, Format};
-use super::lines::{Cell, Gather};
+use super::lines::{Cell, Gather, Sink, id};
 use super::progress::Progress;
 use super::rejects::{Cause, Place};
 use crate::Error;
@@ -21,24 +21,25 @@ const RECORD_LINES: u64 = 1000;
 pub(crate) struct Plan {
     places: Places,
     width: usize,
+    delimiter: u8,
 }
 
 impl Plan {
     /// Reads the header and finds the columns.
     pub(crate) fn new(file: &DataFile, mapping: &Mapping) -> Result<Plan, Error> {
-        let (header, _) = header(file)?;
-        Ok(Plan { places: mapping.resolve(&file.shown, &header)?, width: header.len() })
+        let (header, delimiter) = header(file)?;
+        Ok(Plan { places: mapping.resolve(&file.shown, &header)?, width: header.len(), delimiter })
     }
 
     /// Reads all lines.
-    pub(crate) fn read(
+    pub(crate) fn read<S: Sink>(
         &self,
         file: &DataFile,
         at: u32,
-        gather: &mut Gather,
+        gather: &mut Gather<S>,
         progress: &Progress,
     ) -> Result<(), Error> {
-        let Opened { mut reader, crlf, .. } = open(file, Some(progress))?;
+        let (mut reader, crlf, _) = open(file, Some(progress))?;
         let mut record = ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(|error| broken(file, error))? {
             // The reader stops between `\r` and `\n`, so that it is a line behind in files that end lines so.
@@ -66,21 +67,31 @@ impl Plan {
         }
         Ok(())
     }
+
+    /// The customers of a stretch of whole lines, as far as they can be read.
+    pub(crate) fn sample(&self, stretch: &[u8], ids: &mut Vec<Box<str>>) {
+        let mut reader = ReaderBuilder::new();
+        let mut reader =
+            reader.delimiter(self.delimiter).flexible(true).has_headers(false).from_reader(stretch);
+        let Some(place) = self.places[Column::CustomerId as usize] else { return };
+        let (mut record, mut number) = (ByteRecord::new(), String::new());
+        while let Ok(true) = reader.read_byte_record(&mut record) {
+            let text = record.get(place).and_then(|bytes| std::str::from_utf8(bytes).ok());
+            if record.len() == self.width
+                && let Some(text) = text
+                && let Ok(Some(id)) = id(Cell::Text(text), &mut number)
+            {
+                ids.push(id.into());
+            }
+        }
+    }
 }
 
 type Text = io::Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>>;
 
-/// A file that is open at its header.
-struct Opened {
-    reader: Reader<Text>,
-    delimiter: u8,
-    /// Whether its lines end in `\r\n`.
-    crlf: bool,
-}
-
 /// The names of a file's columns, and its delimiter.
 pub(crate) fn header(file: &DataFile) -> Result<(Vec<String>, u8), Error> {
-    let Opened { mut reader, delimiter, .. } = open(file, None)?;
+    let (mut reader, _, delimiter) = open(file, None)?;
     let header = reader.byte_headers().map_err(|error| broken(file, error))?;
     if header.iter().all(|name| name.trim_ascii().is_empty()) {
         return Err(Error::EmptyFile { path: file.shown.clone() });
@@ -90,7 +101,8 @@ pub(crate) fn header(file: &DataFile) -> Result<(Vec<String>, u8), Error> {
     Ok((names.map_err(|_| Error::NotUtf8 { path: file.shown.clone() })?, delimiter))
 }
 
-fn open(file: &DataFile, progress: Option<&Progress>) -> Result<Opened, Error> {
+/// Opens a file; finds out its delimiter, and whether its lines end in `\r\n`.
+fn open(file: &DataFile, progress: Option<&Progress>) -> Result<(Reader<Text>, bool, u8), Error> {
     let mut text = file.text(progress)?;
     let mut start = Vec::new();
     // The header is the first line that is not blank.
@@ -109,7 +121,7 @@ fn open(file: &DataFile, progress: Option<&Progress>) -> Result<Opened, Error> {
     let crlf = start.ends_with(b"\r\n");
     let mut reader = ReaderBuilder::new();
     reader.delimiter(delimiter).flexible(true).buffer_capacity(1 << 16);
-    Ok(Opened { reader: reader.from_reader(Cursor::new(start).chain(text)), delimiter, crlf })
+    Ok((reader.from_reader(Cursor::new(start).chain(text)), crlf, delimiter))
 }
 
 /// The delimiter that stands most often in the header, outside quotes; of equals the first of these.

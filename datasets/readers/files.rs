@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::progress::Progress;
@@ -35,6 +35,8 @@ pub(crate) struct DataFile {
     pub(crate) packing: Packing,
     /// Bytes on the disk.
     pub(crate) bytes: u64,
+    /// Changes with the file: when it was written last.
+    pub(crate) version: String,
 }
 
 impl DataFile {
@@ -44,6 +46,33 @@ impl DataFile {
 
     pub(crate) fn open(&self) -> Result<File, Error> {
         File::open(&self.path).map_err(|reason| self.unreadable(reason))
+    }
+
+    /// Stretches of whole lines from all over a text file, or from its beginning where it is packed, as far as it
+    /// can be read. The header is not among them.
+    pub(crate) fn stretches(&self, count: usize, bytes: usize) -> impl Iterator<Item = Vec<u8>> + '_ {
+        let count = if self.packing == Packing::None { count } else { 1 };
+        (0..count).filter_map(move |nth| {
+            let mut stretch = vec![0; bytes];
+            let read = if self.packing == Packing::None {
+                let at = (self.bytes as u128 * nth as u128 / count as u128) as u64;
+                self.open().and_then(|mut input| {
+                    let read = input
+                        .seek(io::SeekFrom::Start(at))
+                        .and_then(|_| read_up_to(&mut input, &mut stretch));
+                    read.map_err(|reason| self.unreadable(reason))
+                })
+            } else {
+                self.text(None).and_then(|mut text| {
+                    read_up_to(&mut text, &mut stretch).map_err(|reason| self.unreadable(reason))
+                })
+            };
+            stretch.truncate(read.ok()?);
+            // From the first line that begins here to the last that ends here.
+            let begin = stretch.iter().position(|&byte| byte == b'\n')? + 1;
+            let end = stretch.iter().rposition(|&byte| byte == b'\n')? + 1;
+            Some(stretch[begin..end.max(begin)].to_vec())
+        })
     }
 
     /// The text of the file: unpacked, and without a byte order mark.
@@ -74,6 +103,20 @@ impl DataFile {
         }
         Ok(text)
     }
+}
+
+/// Reads until the buffer is full or the input ends.
+fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut len = 0;
+    while len < buffer.len() {
+        match input.read(&mut buffer[len..]) {
+            Ok(0) => break,
+            Ok(read) => len += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(len)
 }
 
 /// The format and packing that a file's name tells.
@@ -196,11 +239,13 @@ impl Files {
         let Some((format, packing)) = format_of(path) else {
             return Err(Error::UnknownEnding { path: shown });
         };
-        let bytes = fs::metadata(path).map_err(unreadable)?.len();
+        let metadata = fs::metadata(path).map_err(unreadable)?;
+        let bytes = metadata.len();
         if bytes == 0 {
             return Err(Error::EmptyFile { path: shown });
         }
-        self.found.push(DataFile { path: path.to_owned(), shown, format, packing, bytes });
+        let version = metadata.modified().map(|at| format!("{at:?}")).unwrap_or_default();
+        self.found.push(DataFile { path: path.to_owned(), shown, format, packing, bytes, version });
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::columns::{COLUMNS, Column};
 use super::rejects::{Cause, Place, Raw, Rejects};
 use crate::event::{Kind, Micros};
-use crate::{Error, HistoriesBuilder, Line, Zone};
+use crate::{Error, HistoriesBuilder, Line, ReadOptions, Zone};
 
 /// Bytes of an id or name at most.
 const TEXT_BYTES: usize = 1000;
@@ -51,65 +51,123 @@ impl fmt::Display for Cell<'_> {
 /// The cells of the known columns, by the position of the column.
 pub(crate) type Cells<'a> = [Cell<'a>; COLUMNS];
 
-/// What one reader has gathered so far.
-pub(crate) struct Gather {
-    pub(crate) builder: HistoriesBuilder,
+/// Where events go.
+pub(crate) trait Sink {
+    /// Takes a checked event of a customer.
+    fn push(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error>;
+}
+
+impl Sink for HistoriesBuilder {
+    fn push(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error> {
+        self.push_checked(customer, line)
+    }
+}
+
+impl<S: Sink> Sink for &mut S {
+    fn push(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error> {
+        S::push(self, customer, line)
+    }
+}
+
+/// What became of the lines that were read.
+pub(crate) struct Tally {
     pub(crate) rejects: Rejects,
     /// Lines of data.
     pub(crate) lines: u64,
     pub(crate) without_customer: u64,
+    /// Lines from before the instant asked for.
+    pub(crate) before_since: u64,
     /// Columns that occurred in some line of NDJSON.
     pub(crate) seen_in_json: [bool; COLUMNS],
+}
+
+impl Tally {
+    pub(crate) fn new(list_rejects: bool) -> Self {
+        Tally {
+            rejects: Rejects::new(list_rejects),
+            lines: 0,
+            without_customer: 0,
+            before_since: 0,
+            seen_in_json: [false; COLUMNS],
+        }
+    }
+
+    /// Takes in the tally of the lines that come after.
+    pub(crate) fn absorb(&mut self, other: Tally) {
+        self.rejects.absorb(other.rejects);
+        self.lines += other.lines;
+        self.without_customer += other.without_customer;
+        self.before_since += other.before_since;
+        for (mine, theirs) in self.seen_in_json.iter_mut().zip(other.seen_in_json) {
+            *mine |= theirs;
+        }
+    }
+}
+
+/// What one reader has gathered so far.
+pub(crate) struct Gather<S> {
+    pub(crate) sink: S,
+    pub(crate) tally: Tally,
     zone: Zone,
+    /// Earlier lines are left out.
+    since: Micros,
     /// Where numbers become text, one for each column.
     numbers: [String; COLUMNS],
 }
 
-impl Gather {
-    pub(crate) fn new(zone: Zone, list_rejects: bool) -> Self {
+impl<S: Sink> Gather<S> {
+    pub(crate) fn new(sink: S, options: &ReadOptions) -> Self {
         Gather {
-            builder: HistoriesBuilder::default(),
-            rejects: Rejects::new(list_rejects),
-            lines: 0,
-            without_customer: 0,
-            seen_in_json: [false; COLUMNS],
-            zone,
+            sink,
+            tally: Tally::new(options.rejects.is_some()),
+            zone: options.zone,
+            since: options.since.unwrap_or(Micros::MIN),
             numbers: Default::default(),
         }
     }
 
-    /// Takes in what was gathered from the lines that come after.
-    pub(crate) fn absorb(mut self, other: Gather) -> Result<Gather, Error> {
-        self.builder.absorb(other.builder)?;
-        self.rejects.absorb(other.rejects);
-        self.lines += other.lines;
-        self.without_customer += other.without_customer;
-        for (mine, theirs) in self.seen_in_json.iter_mut().zip(other.seen_in_json) {
-            *mine |= theirs;
-        }
-        Ok(self)
-    }
-
     /// Takes in one line: an event, a line without a customer, or a reject.
     pub(crate) fn take(&mut self, place: Place, cells: &Cells<'_>) -> Result<(), Error> {
-        self.lines += 1;
+        self.tally.lines += 1;
         let cause = match read(cells, self.zone, &mut self.numbers) {
-            Ok(Some((customer, line))) => return self.builder.push_checked(customer, &line),
+            Ok(Some((customer, line))) if line.occurred_at >= self.since => {
+                return self.sink.push(customer, &line);
+            }
+            Ok(Some(_)) => {
+                self.tally.before_since += 1;
+                return Ok(());
+            }
             Ok(None) => {
-                self.without_customer += 1;
+                self.tally.without_customer += 1;
                 return Ok(());
             }
             Err(cause) => cause,
         };
-        self.lines += place.span - 1;
-        self.rejects.add(place, cause, || Raw::Values(Box::new(cells.map(|cell| cell.to_string()))));
+        self.tally.lines += place.span - 1;
+        self.tally.rejects.add(place, cause, || Raw::Values(Box::new(cells.map(|cell| cell.to_string()))));
         Ok(())
     }
 
     /// Rejects a stretch of lines that could not be split into cells.
     pub(crate) fn refuse(&mut self, place: Place, cause: Cause, raw: impl FnOnce() -> String) {
-        self.lines += place.span;
-        self.rejects.add(place, cause, || Raw::Line(raw()));
+        self.tally.lines += place.span;
+        self.tally.rejects.add(place, cause, || Raw::Line(raw()));
+    }
+
+    /// Passes over lines that are known to lie before the instant asked for.
+    pub(crate) fn pass_over(&mut self, lines: u64) {
+        self.tally.lines += lines;
+        self.tally.before_since += lines;
+    }
+
+    /// Whether this cell is an instant before the one asked for.
+    pub(crate) fn is_before(&self, cell: Cell<'_>) -> bool {
+        matches!(instant(cell, self.zone, Cause::BadOccurredAt), Ok(Some(at)) if at < self.since)
+    }
+
+    /// Whether lines may be passed over at all.
+    pub(crate) fn has_since(&self) -> bool {
+        self.since > Micros::MIN
     }
 }
 
@@ -153,7 +211,7 @@ pub(crate) fn read<'a>(
 }
 
 /// A customer id: a number must be whole and exact, for it is somebody's name.
-fn id<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>, Cause> {
+pub(crate) fn id<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>, Cause> {
     match cell {
         Cell::Float(value) if !value.is_nan() && (value.fract() != 0.0 || value.abs() >= EXACT) => {
             Err(Cause::BadCustomerId)

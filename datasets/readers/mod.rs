@@ -27,11 +27,13 @@ use bytes::Bytes;
 use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 
-use crate::{Error, Histories, Micros, Zone};
+use crate::{Error, Histories, HistoriesBuilder, Micros, Zone};
 use columns::{Column, Mapping};
+pub(crate) use files::expand;
 use files::{DataFile, Format};
-use lines::Gather;
-use progress::Progress;
+pub(crate) use lines::{Gather, Sink, Tally};
+pub(crate) use progress::Progress;
+pub(crate) use rejects::LISTED_REJECTS;
 
 /// How files are read.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +48,9 @@ pub struct ReadOptions {
     pub max_reject_share: f64,
     /// Where rejects are listed as CSV (the first 100,000 of them). Created only when there is a reject.
     pub rejects: Option<PathBuf>,
+    /// Lines that happened before this instant are left out; row groups of Parquet that hold nothing else are not
+    /// even opened.
+    pub since: Option<Micros>,
     /// Whether a progress bar is shown on stderr.
     pub progress: bool,
 }
@@ -57,6 +62,7 @@ impl Default for ReadOptions {
             zone: Zone::default(),
             max_reject_share: 0.01,
             rejects: None,
+            since: None,
             progress: false,
         }
     }
@@ -77,6 +83,8 @@ pub struct ReadSummary {
     pub customers: usize,
     /// Lines whose customer is empty: left out, and no rejects.
     pub without_customer: u64,
+    /// Lines from before [`ReadOptions::since`]: left out, and no rejects.
+    pub before_since: u64,
     /// Rejected lines by the code of their cause.
     pub rejected: BTreeMap<String, u64>,
     /// Instant of the first event; as JSON an RFC 3339 text in UTC.
@@ -105,45 +113,128 @@ fn as_text<S: Serializer>(instant: &Option<Micros>, serializer: S) -> Result<S::
 /// [`Error`] when nothing matches, a file cannot be read or lacks a needed column, no line can be used, or
 /// more lines are rejected than [`ReadOptions::max_reject_share`] admits (the rejects file is written then too).
 pub fn read(paths: &[String], options: &ReadOptions) -> Result<(Histories, ReadSummary), Error> {
-    if !(0.0..=1.0).contains(&options.max_reject_share) {
-        return Err(Error::BadRejectShare(options.max_reject_share));
-    }
-    let mapping = Mapping::new(&options.columns)?;
-    let files = files::expand(paths, options.rejects.as_deref())?;
-    // Columns of all files are checked before any line is read, so that a wrong name costs no time.
-    let plans = files.iter().map(|file| Plan::new(file, &mapping)).collect::<Result<Vec<_>, Error>>()?;
-
-    let bytes = files.iter().map(|file| file.bytes).sum();
-    let gathered = {
-        let progress = Progress::new(options.progress, bytes);
-        let new = || Gather::new(options.zone, options.rejects.is_some());
-        let parts: Vec<(usize, usize)> = plans
-            .iter()
-            .enumerate()
-            .flat_map(|(at, plan)| (0..plan.parts()).map(move |part| (at, part)))
-            .collect();
-        parts
+    let input = Input::open(paths, options)?;
+    let (builder, tally) = {
+        let progress = Progress::new(options.progress, "reading", input.bytes);
+        let new = || Gather::new(HistoriesBuilder::default(), options);
+        let gathered = input
+            .parts()
             .par_iter()
-            .try_fold(new, |mut gather, &(at, part)| {
-                plans[at].read(&files[at], at as u32, part, &mapping, &mut gather, &progress)?;
-                Ok(gather)
+            .try_fold(new, |mut gather, &part| {
+                input.read(part, &mut gather, &progress)?;
+                Ok::<_, Error>(gather)
             })
-            .try_reduce(new, Gather::absorb)?
+            .try_reduce(new, |mut first, then| {
+                first.sink.absorb(then.sink)?;
+                first.tally.absorb(then.tally);
+                Ok(first)
+            })?;
+        (gathered.sink, gathered.tally)
     };
-    check_json_columns(&files, &mapping, &gathered)?;
-    finish(gathered, &files, bytes, options)
+    input.check(&tally, options)?;
+    finish(builder, &tally, input.files.len(), input.bytes)
 }
 
 /// Reads a Parquet file that lies in memory, all of whose lines must be good.
 pub(crate) fn read_parquet_bytes(input: Bytes, name: &str) -> Result<Histories, Error> {
     let options = ReadOptions { max_reject_share: 0.0, ..ReadOptions::default() };
     let plan = parquet::Plan::of_bytes(&input, name, &Mapping::new(&options.columns)?)?;
-    let mut gather = Gather::new(options.zone, false);
-    let progress = Progress::new(false, 0);
+    let mut gather = Gather::new(HistoriesBuilder::default(), &options);
+    let progress = Progress::new(false, "reading", 0);
     for group in 0..plan.groups() {
         plan.read(input.clone(), 0, group, &mut gather, &progress)?;
     }
-    finish(gather, &[], input.len() as u64, &options).map(|(histories, _)| histories)
+    check(&gather.tally, &[], &options)?;
+    finish(gather.sink, &gather.tally, 0, input.len() as u64).map(|(histories, _)| histories)
+}
+
+/// Files whose columns are found and whose lines wait to be read.
+pub(crate) struct Input {
+    pub(crate) files: Vec<DataFile>,
+    plans: Vec<Plan>,
+    mapping: Mapping,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
+}
+
+/// A file and a part of it that can be read on its own.
+pub(crate) type Part = (usize, usize);
+
+/// Places in the files from which customers are sampled, and how many at each.
+const SAMPLED_PARTS: usize = 64;
+const SAMPLED_ROWS: usize = 2048;
+const SAMPLED_BYTES: usize = 1 << 16;
+
+impl Input {
+    /// Finds the files. Columns of all files are checked before any line is read, so that a wrong name costs no time.
+    pub(crate) fn open(paths: &[String], options: &ReadOptions) -> Result<Input, Error> {
+        if !(0.0..=1.0).contains(&options.max_reject_share) {
+            return Err(Error::BadRejectShare(options.max_reject_share));
+        }
+        let mapping = Mapping::new(&options.columns)?;
+        let files = files::expand(paths, options.rejects.as_deref())?;
+        let plans = files.iter().map(|file| Plan::new(file, &mapping)).collect::<Result<Vec<_>, Error>>()?;
+        let bytes = files.iter().map(|file| file.bytes).sum();
+        Ok(Input { files, plans, mapping, bytes })
+    }
+
+    /// All parts, in the order of the files and their rows.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let plans = self.plans.iter().enumerate();
+        plans.flat_map(|(at, plan)| (0..plan.parts()).map(move |part| (at, part))).collect()
+    }
+
+    /// Reads a part.
+    pub(crate) fn read<S: Sink>(
+        &self,
+        (at, part): Part,
+        gather: &mut Gather<S>,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        self.plans[at].read(&self.files[at], at as u32, part, &self.mapping, gather, progress)
+    }
+
+    /// Writes the rejects and holds what was read against what was asked for.
+    pub(crate) fn check(&self, tally: &Tally, options: &ReadOptions) -> Result<(), Error> {
+        check_json_columns(&self.files, &self.mapping, tally)?;
+        check(tally, &self.files, options)
+    }
+
+    /// A guess at the number of lines.
+    pub(crate) fn lines_guessed(&self) -> u64 {
+        let lines = self.files.iter().zip(&self.plans).map(|(file, plan)| match plan {
+            Plan::Parquet(plan) => plan.all_rows(),
+            _ => file.bytes / if file.packing == files::Packing::None { 48 } else { 8 },
+        });
+        lines.sum()
+    }
+
+    /// Customers of some lines from all over the files: a guess at how lines are spread over customers. What
+    /// cannot be read here will be told of when it is read in earnest.
+    pub(crate) fn sample(&self) -> Vec<Box<str>> {
+        let parts = self.parts();
+        let step = parts.len().div_ceil(SAMPLED_PARTS).max(1);
+        let picked: Vec<Part> = parts.into_iter().step_by(step).collect();
+        let stretches = (SAMPLED_PARTS / picked.len().max(1)).max(1);
+        let mut ids = Vec::new();
+        for (at, part) in picked {
+            let file = &self.files[at];
+            match &self.plans[at] {
+                Plan::Parquet(plan) => {
+                    if let Ok(input) = file.open() {
+                        plan.sample(input, part, SAMPLED_ROWS, &mut ids);
+                    }
+                }
+                Plan::Csv(plan) => {
+                    file.stretches(stretches, SAMPLED_BYTES).for_each(|text| plan.sample(&text, &mut ids));
+                }
+                Plan::Ndjson => file
+                    .stretches(stretches, SAMPLED_BYTES)
+                    .for_each(|text| ndjson::sample(&text, &self.mapping, &mut ids)),
+            }
+        }
+        ids
+    }
 }
 
 /// What is known of a file before its lines are read.
@@ -170,13 +261,13 @@ impl Plan {
         }
     }
 
-    fn read(
+    fn read<S: Sink>(
         &self,
         file: &DataFile,
         at: u32,
         part: usize,
         mapping: &Mapping,
-        gather: &mut Gather,
+        gather: &mut Gather<S>,
         progress: &Progress,
     ) -> Result<(), Error> {
         match self {
@@ -188,26 +279,22 @@ impl Plan {
 }
 
 /// JSON objects leave out what is empty, so a mapped optional column must occur in one of the files only.
-fn check_json_columns(files: &[DataFile], mapping: &Mapping, gathered: &Gather) -> Result<(), Error> {
+fn check_json_columns(files: &[DataFile], mapping: &Mapping, tally: &Tally) -> Result<(), Error> {
     let mut json = files.iter().filter(|file| file.format == Format::Ndjson);
     let Some(first) = json.next() else { return Ok(()) };
-    match mapping.missing(|column| gathered.seen_in_json[column as usize], true) {
+    match mapping.missing(|column| tally.seen_in_json[column as usize], true) {
         Some(column) => {
-            let seen = Column::ALL.into_iter().filter(|&seen| gathered.seen_in_json[seen as usize]);
+            let seen = Column::ALL.into_iter().filter(|&seen| tally.seen_in_json[seen as usize]);
             Err(mapping.missing_error(&first.shown, column, seen.map(Column::name)))
         }
         None => Ok(()),
     }
 }
 
-/// Writes the rejects, holds their share against the limit, and makes the histories.
-fn finish(
-    gathered: Gather,
-    files: &[DataFile],
-    bytes: u64,
-    options: &ReadOptions,
-) -> Result<(Histories, ReadSummary), Error> {
-    let Gather { builder, rejects, lines, without_customer, .. } = gathered;
+/// Writes the rejects and holds their share against the limit.
+fn check(tally: &Tally, files: &[DataFile], options: &ReadOptions) -> Result<(), Error> {
+    let Tally { rejects, lines, without_customer, before_since, .. } = tally;
+    let (lines, without_customer) = (*lines, *without_customer);
     if let Some(path) = &options.rejects {
         let names: Vec<String> = files.iter().map(|file| file.shown.clone()).collect();
         rejects.write(path, &names)?;
@@ -229,20 +316,42 @@ fn finish(
             rejects_file: options.rejects.clone(),
         });
     }
-    if builder.is_empty() {
+    // Lines that are too old say that all is well; there is merely nothing new.
+    if rejected + without_customer == lines && *before_since == 0 {
         return Err(Error::NoUsableLine { lines, without_customer, rejected });
     }
+    Ok(())
+}
+
+/// What was read, but for the events themselves.
+pub(crate) fn summary(tally: &Tally, files: usize, bytes: u64) -> ReadSummary {
+    ReadSummary {
+        files,
+        bytes,
+        lines: tally.lines,
+        events: 0,
+        customers: 0,
+        without_customer: tally.without_customer,
+        before_since: tally.before_since,
+        rejected: tally.rejects.by_code(),
+        first_instant: None,
+        last_instant: None,
+    }
+}
+
+fn finish(
+    builder: HistoriesBuilder,
+    tally: &Tally,
+    files: usize,
+    bytes: u64,
+) -> Result<(Histories, ReadSummary), Error> {
     let histories = builder.finish();
     let summary = ReadSummary {
-        files: files.len(),
-        bytes,
-        lines,
         events: histories.events(),
         customers: histories.len(),
-        without_customer,
-        rejected: rejects.by_code(),
         first_instant: histories.first_instant(),
         last_instant: histories.last_instant(),
+        ..summary(tally, files, bytes)
     };
     Ok((histories, summary))
 }

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 use super::columns::{COLUMNS, Column, Mapping};
 use super::files::DataFile;
-use super::lines::{Cell, Gather};
+use super::lines::{Cell, Gather, Sink, id};
 use super::progress::Progress;
 use super::rejects::{Cause, Place};
 use crate::Error;
@@ -25,11 +25,11 @@ const NAMED_LINES: u64 = 1000;
 const NAMES: usize = 100;
 
 /// Reads all lines of a file.
-pub(crate) fn read(
+pub(crate) fn read<S: Sink>(
     file: &DataFile,
     at: u32,
     mapping: &Mapping,
-    gather: &mut Gather,
+    gather: &mut Gather<S>,
     progress: &Progress,
 ) -> Result<(), Error> {
     let mut text = file.text(Some(progress))?;
@@ -78,10 +78,21 @@ pub(crate) fn read(
         return Err(Error::EmptyFile { path: file.shown.clone() });
     }
     check(file, mapping, &seen)?;
-    for (all, here) in gather.seen_in_json.iter_mut().zip(seen.columns) {
+    for (all, here) in gather.tally.seen_in_json.iter_mut().zip(seen.columns) {
         *all |= here;
     }
     Ok(())
+}
+
+/// The customers of a stretch of whole lines, as far as they can be read.
+pub(crate) fn sample(stretch: &[u8], mapping: &Mapping, ids: &mut Vec<Box<str>>) {
+    let (mut seen, mut number) = (Seen::default(), String::new());
+    for line in stretch.split(|&byte| byte == b'\n') {
+        let Ok(fields) = parse(line.trim_ascii(), mapping, &mut seen) else { continue };
+        if let Ok(Some(id)) = id(fields[Column::CustomerId as usize].cell(), &mut number) {
+            ids.push(id.into());
+        }
+    }
 }
 
 const ARRAY_HINT: &str = ", e.g. with `jq -c '.[]'`";

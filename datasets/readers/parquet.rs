@@ -16,6 +16,7 @@ use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Fields, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
@@ -23,7 +24,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::columns::{COLUMNS, Column, Mapping, Places, Role};
 use super::files::DataFile;
-use super::lines::{Cell, Gather};
+use super::lines::{Cell, Gather, Sink, id};
 use super::progress::Progress;
 use super::rejects::Place;
 use crate::Error;
@@ -79,12 +80,12 @@ impl Plan {
     }
 
     /// Reads one row group.
-    pub(crate) fn read<T: ChunkReader + 'static>(
+    pub(crate) fn read<T: ChunkReader + 'static, S: Sink>(
         &self,
         input: T,
         file: u32,
         group: usize,
-        gather: &mut Gather,
+        gather: &mut Gather<S>,
         progress: &Progress,
     ) -> Result<(), Error> {
         let before: u64 = (0..group).map(|earlier| self.rows(earlier)).sum();
@@ -94,6 +95,11 @@ impl Plan {
         let bytes_to =
             |row: u64| (u128::from(self.bytes) * u128::from(row) / u128::from(total.max(1))) as u64;
 
+        if gather.has_since() && self.latest(group).is_some_and(|latest| gather.is_before(latest.cell(0))) {
+            gather.pass_over(expected);
+            progress.advance(bytes_to(before + expected) - bytes_to(before));
+            return Ok(());
+        }
         let used: Vec<usize> = self.places.iter().flatten().copied().collect();
         let mut sorted = used.clone();
         sorted.sort_unstable();
@@ -128,6 +134,57 @@ impl Plan {
             return Err(Error::Parquet { path: self.shown.clone(), reason });
         }
         Ok(())
+    }
+}
+
+impl Plan {
+    /// The latest `occurred_at` of a row group, as the file announces it; nothing where it does not, or where it
+    /// is a text, of which a file may announce the beginning only.
+    fn latest(&self, group: usize) -> Option<Values> {
+        let field = self.metadata.schema().field(self.places[Column::OccurredAt as usize]?);
+        if !field.data_type().is_temporal() {
+            return None;
+        }
+        let schema = self.metadata.parquet_schema();
+        let group = self.metadata.metadata().row_groups().get(group)?;
+        let latest = guarded(&self.shown, || {
+            StatisticsConverter::try_new(field.name(), self.metadata.schema(), schema)
+                .and_then(|statistics| statistics.row_group_maxes([group]))
+                .map_err(reason)
+        });
+        let latest = latest.ok().filter(|latest| latest.len() == 1)?;
+        Values::new(&latest, Role::Instant).ok()
+    }
+
+    /// The customers of the first rows of a row group, as far as they can be read.
+    pub(crate) fn sample<T: ChunkReader + 'static>(
+        &self,
+        input: T,
+        group: usize,
+        rows: usize,
+        ids: &mut Vec<Box<str>>,
+    ) {
+        let Some(place) = self.places[Column::CustomerId as usize] else { return };
+        let read = guarded(&self.shown, || {
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone());
+            let mask = ProjectionMask::roots(builder.parquet_schema(), [place]);
+            let builder = builder.with_projection(mask).with_row_groups(vec![group]);
+            let mut batches = builder.with_batch_size(rows).with_limit(rows).build().map_err(reason)?;
+            batches.next().transpose().map_err(reason)
+        });
+        let Ok(Some(batch)) = read else { return };
+        let Ok(values) = Values::new(batch.column(0), Role::Text) else { return };
+        let mut number = String::new();
+        for row in 0..batch.num_rows() {
+            if let Ok(Some(id)) = id(values.cell(row), &mut number) {
+                ids.push(id.into());
+            }
+        }
+    }
+
+    /// Rows of the whole file.
+    pub(crate) fn all_rows(&self) -> u64 {
+        (0..self.groups()).map(|group| self.rows(group)).sum()
     }
 }
 

@@ -8,12 +8,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    pub(crate) fn new(shown: bool, bytes: u64) -> Self {
+    pub(crate) fn new(shown: bool, what: &str, bytes: u64) -> Self {
         if !shown {
             return Progress(ProgressBar::hidden());
         }
-        let style = "reading {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
-        let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = format!("{what} {{wide_bar}} {{bytes}}/{{total_bytes}} {{bytes_per_sec}}, {{eta}} left");
+        let style = ProgressStyle::with_template(&style).unwrap_or_else(|_| ProgressStyle::default_bar());
         Progress(ProgressBar::new(bytes).with_style(style))
     }
 

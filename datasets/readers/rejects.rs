@@ -134,6 +134,16 @@ impl Rejects {
         self.listed.extend(other.listed.into_iter().take(room));
     }
 
+    /// Rejects that are listed.
+    pub(crate) fn listed(&self) -> usize {
+        self.listed.len()
+    }
+
+    /// Keeps so many of the list; the counts stay whole.
+    pub(crate) fn shorten(&mut self, listed: usize) {
+        self.listed.truncate(listed);
+    }
+
     /// Number of rejected lines.
     pub(crate) fn total(&self) -> u64 {
         self.counts.values().sum()

@@ -33,6 +33,22 @@ impl Booster {
         BoosterParams::new(objective)
     }
 
+    /// One booster that says what these say together: its margin is Σ weight × margin. They learned from the same
+    /// features; the objective is the first one's. `None` of no booster.
+    #[must_use]
+    pub fn together(parts: &[(f64, &Booster)]) -> Option<Booster> {
+        let (_, first) = parts.first()?;
+        let scaled = |(weight, part): &(f64, &Booster)| {
+            let mut trees = part.trees.clone();
+            trees.iter_mut().flat_map(|tree| &mut tree.nodes).for_each(|node| node.value *= weight);
+            trees
+        };
+        let intercept = parts.iter().map(|(weight, part)| weight * part.intercept).sum();
+        let trees = parts.iter().flat_map(scaled).collect();
+        let features = parts.iter().map(|part| part.1.features).max()?;
+        Some(Booster::new(first.objective, features, intercept, trees))
+    }
+
     /// The objective it was fitted to.
     #[must_use]
     pub fn objective(&self) -> Objective {
@@ -157,6 +173,21 @@ mod tests {
 
     fn log_loss(y: &Array1<f64>, p: &Array1<f64>) -> f64 {
         -y.iter().zip(p).map(|(y, p)| y * p.ln() + (1.0 - y) * (1.0 - p).ln()).sum::<f64>() / y.len() as f64
+    }
+
+    #[test]
+    fn boosters_speak_together_as_their_weighted_sum() {
+        let (x, y) = sample(3000);
+        let few = |seed| Booster::params(Objective::Logistic).trees(20).seed(seed);
+        let (one, other) = (fit(few(1), x.clone(), y.clone()).unwrap(), fit(few(2), x.clone(), y).unwrap());
+        let both = Booster::together(&[(0.6, &one), (0.4, &other)]).unwrap();
+        assert!(both.is_sound() && both.trees().len() == 40);
+        for ((both, a), b) in
+            both.margins(x.view()).iter().zip(one.margins(x.view())).zip(other.margins(x.view()))
+        {
+            assert!((both - 0.6 * a - 0.4 * b).abs() < 1e-9);
+        }
+        assert!(Booster::together(&[]).is_none());
     }
 
     #[test]

@@ -8,10 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 
 use super::App;
@@ -55,21 +59,131 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     let route = Route::label(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), %method, route);
 
-    let mut response = admit(&app, route, next.run(request)).instrument(span.clone()).await;
+    let known = Route::of(route, &method);
+    let answer = async {
+        // What is no route tells nothing.
+        let role = known.and_then(Route::role);
+        let caller = app.access.admit(request.headers(), role, app.now())?;
+        let _mine = app.access.enter(&caller, app.limits().caller_requests)?;
+        let (mut request, _room) = gathered(&app, request).await?;
+        request.extensions_mut().insert(caller);
+        Ok(admit(&app, known, next.run(request)).await)
+    };
+    let mut response = answer.instrument(span.clone()).await.unwrap_or_else(Problem::into_response);
 
     let (status, took) = (response.status(), started.elapsed());
     app.metrics().answered(route, &method, status, took);
     let problem = response.extensions().get::<Code>().map(|code| code.name());
+    let (number, took_us) = (status.as_u16(), took.as_micros() as u64);
     span.in_scope(|| {
-        tracing::info!(status = status.as_u16(), took_us = took.as_micros() as u64, problem, "answered")
+        // One line a request is more than most services can keep: what went well is told only to those who ask.
+        if status.is_success() {
+            tracing::debug!(status = number, took_us, "answered");
+        } else {
+            tracing::info!(status = number, took_us, problem, "answered");
+        }
     });
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }
 
+/// Bodies up to this length need no permit: the limit on connections bounds them.
+const SMALL_BODY: usize = 64 << 10;
+
+/// Reads the body of a request, before the request takes a place among those in work: a caller who sends slowly
+/// takes no place from the others.
+async fn gathered<'a>(
+    app: &'a App,
+    request: Request,
+) -> Result<(Request, Option<SemaphorePermit<'a>>), Problem> {
+    if request.body().is_end_stream() || matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok((request, None));
+    }
+    let limits = app.limits();
+    let (parts, body) = request.into_parts();
+    let length = parts.headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let limit = limits.body_bytes;
+    let too_large = || {
+        let detail = format!("the body is longer than {limit} bytes; send less at a time");
+        Problem::new(Code::BodyTooLarge, detail).with("limit", limit)
+    };
+    // What is announced as too long is refused before it is read.
+    if length.is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    let read = async {
+        let mut room: Option<SemaphorePermit<'a>> = None;
+        let mut chunks = body.into_data_stream();
+        let mut whole: Option<BytesMut> = None;
+        let mut first: Option<Bytes> = None;
+        while let Some(chunk) = chunks.next().await {
+            let broken = |_| Problem::new(Code::MalformedJson, "the body broke off before its end");
+            let chunk = chunk.map_err(broken)?;
+            // A body that comes in one piece is not copied.
+            let Some(before) = first.take() else {
+                if whole.is_none() {
+                    first = Some(chunk);
+                } else if let Some(whole) = &mut whole {
+                    whole.extend_from_slice(&chunk);
+                    room = more_room(app, room, whole.len())?;
+                    if whole.len() > limit {
+                        return Err(too_large());
+                    }
+                }
+                continue;
+            };
+            let announced = length.unwrap_or_default() as usize;
+            let mut joined = BytesMut::with_capacity(announced.max(before.len() + chunk.len()));
+            joined.extend_from_slice(&before);
+            joined.extend_from_slice(&chunk);
+            whole = Some(joined);
+        }
+        let bytes = whole.map(BytesMut::freeze).or(first).unwrap_or_default();
+        if bytes.len() > limit {
+            return Err(too_large());
+        }
+        Ok((bytes, room))
+    };
+    match tokio::time::timeout(limits.body_time, read).await {
+        Ok(Ok((bytes, room))) => Ok((Request::from_parts(parts, Body::from(bytes)), room)),
+        Ok(Err(problem)) => Err(problem),
+        Err(_) => {
+            let seconds = limits.body_time.as_secs_f64();
+            let detail = format!("the body did not come whole within {seconds} s; nothing was done");
+            Err(Problem::new(Code::SlowBody, detail))
+        }
+    }
+}
+
+/// Sees that there is room in memory for a body of this length.
+fn more_room<'a>(
+    app: &'a App,
+    room: Option<SemaphorePermit<'a>>,
+    length: usize,
+) -> Result<Option<SemaphorePermit<'a>>, Problem> {
+    let held = room.as_ref().map_or(0, SemaphorePermit::num_permits);
+    if length <= SMALL_BODY || length >> 10 < held {
+        return Ok(room);
+    }
+    // Twice what is there, because the next piece is on its way and the buffer doubles.
+    let wanted = u32::try_from((length >> 9).saturating_sub(held)).unwrap_or(u32::MAX);
+    let Ok(more) = app.body_room.try_acquire_many(wanted.max(1)) else {
+        let detail = "the long bodies in memory take all the room that there is; try again in a moment";
+        return Err(Problem::new(Code::Overloaded, detail));
+    };
+    Ok(Some(match room {
+        None => more,
+        Some(mut room) => {
+            room.merge(more);
+            room
+        }
+    }))
+}
+
 /// Lets a request in if there is room, and sees that it ends in time and with an answer.
-async fn admit(app: &App, route: &'static str, answer: impl Future<Output = Response>) -> Response {
-    let limited = Route::ALL.iter().find(|known| known.path() == route).is_none_or(|route| route.limited());
+async fn admit(app: &App, route: Option<Route>, answer: impl Future<Output = Response>) -> Response {
+    let limited = route.is_none_or(Route::limited);
     let permit = limited.then(|| app.slots.try_acquire());
     if let Some(Err(_)) = permit {
         let limit = app.limits().concurrent_requests;

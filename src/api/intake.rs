@@ -1,29 +1,33 @@
 //! `POST /v1/events`: events taken into the profiles, and the tags that change by them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use homing_datasets::{History, Micros, Zone};
 use serde::Serialize;
 use serde::de::{MapAccess, SeqAccess};
 
+use super::access::Caller;
 use super::events::{EventText, Fault, Field, clip};
 use super::limits::Limits;
 use super::metrics::{EventFate, Stage};
+use super::models::Job;
 use super::problem::{Code, Problem};
 use super::reader::{Fields, Items, JsonBody, List, Place, Reader};
 use super::routes::Route;
 use super::{App, json};
 use crate::profiles::{Changed, Fate, Incoming};
-use crate::scoring::Score;
+use crate::scoring::{Score, Spent};
 
 /// The code of an event that lies too far ahead of the clock.
 pub(super) const IN_THE_FUTURE: &str = "in_the_future";
 /// The code of an event whose id stands for other content.
 pub(super) const EVENT_ID_CONFLICT: &str = "event_id_conflict";
+/// The code of an event of a customer who was erased.
+pub(super) const CUSTOMER_ERASED: &str = "customer_erased";
 
 /// An event that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -130,13 +134,20 @@ impl<'de> Items<'de> for Request {
 /// Answers `POST /v1/events`, once what was accepted is on disk.
 pub(super) async fn take_in(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let (engine, now, worker) = (app.engine()?, app.now(), app.clone());
-    app.blocking(move || answer(&worker, engine.as_ref(), now, &body)).await?
+    app.blocking(move || answer(&worker, &caller, engine.as_ref(), now, &body)).await?
 }
 
-fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Response, Problem> {
+fn answer(
+    app: &App,
+    caller: &Caller,
+    engine: &dyn Score,
+    now: Micros,
+    body: &[u8],
+) -> Result<Response, Problem> {
     let metrics = app.metrics();
     let started = Instant::now();
     let request = Request::read(body, engine.model().timezone, app.limits(), now);
@@ -144,23 +155,34 @@ fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Res
     let request = request?;
     let sent = request.len();
     let Request { events, indexes, rejected, .. } = request;
-    metrics.events(EventFate::Rejected, rejected.len());
+    let sent_wrong = rejected.len();
 
-    let mut conflicts = 0;
+    let (mut conflicts, mut erased) = (0, 0);
     let mut reply = Reply { rejected, ..Reply::default() };
     if !events.is_empty() {
-        let score_ns = AtomicU64::new(0);
+        let spent = Spent::default();
+        let shadow = app.tried();
         let score = |customer_id: &str, history: &History, as_of: Micros| {
-            let started = Instant::now();
-            let scored = engine.score(customer_id, history, as_of, now);
-            score_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
-            scored
+            if let Some(shadow) = shadow {
+                let (customer_id, history) = (customer_id.to_owned(), history.clone());
+                if !shadow.hand(Job { customer_id, history, as_of }) {
+                    metrics.shadow("left_out", 1);
+                }
+            }
+            engine.run(customer_id, history, as_of, now, true, &spent)
         };
         let started = Instant::now();
         let intake = app.store().take_in(&events, engine.model().as_of_micros, &score)?;
-        let scoring = Duration::from_nanos(score_ns.into_inner());
-        metrics.stage(Route::Events, Stage::Score, scoring);
-        metrics.stage(Route::Events, Stage::Store, started.elapsed().saturating_sub(scoring));
+        let mut touched: Vec<&str> = events.iter().map(|event| event.customer_id.as_str()).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        for id in &touched {
+            app.warm.written(id);
+        }
+        app.changed();
+        app.access.note(caller, "profile.change", &touched, now)?;
+        metrics.scoring(Route::Events, &spent);
+        metrics.stage(Route::Events, Stage::Store, started.elapsed().saturating_sub(spent.total()));
 
         for ((fate, index), event) in intake.fates.iter().zip(indexes).zip(&events) {
             match fate {
@@ -170,10 +192,15 @@ fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Res
                     conflicts += 1;
                     reply.rejected.push(conflict(index, &event.event_id));
                 }
+                Fate::Erased => {
+                    erased += 1;
+                    reply.rejected.push(erased_customer(index));
+                }
             }
         }
         reply.changed = intake.changed;
     }
+    metrics.events(EventFate::Rejected, sent_wrong + erased);
     metrics.events(EventFate::Accepted, reply.accepted);
     metrics.events(EventFate::Duplicate, reply.duplicates);
     metrics.events(EventFate::Conflict, conflicts);
@@ -184,6 +211,11 @@ fn answer(app: &App, engine: &dyn Score, now: Micros, body: &[u8]) -> Result<Res
         return Err(Problem::new(Code::EventIdConflict, detail).with("rejected", rejected));
     }
     json(&reply)
+}
+
+fn erased_customer(index: usize) -> Rejected {
+    let detail = "the customer was erased at their wish; send no more of their events".to_owned();
+    Rejected { index, code: CUSTOMER_ERASED, field: Field::CustomerId.name().into(), detail }
 }
 
 fn conflict(index: usize, event_id: &str) -> Rejected {

@@ -1,6 +1,7 @@
 //! What the service counts and times, for Prometheus.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -12,6 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::routes::Route;
+use crate::scoring::Spent;
 
 /// The media type of what [`Metrics::text`] writes.
 pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -27,9 +29,15 @@ const BUCKETS_S: [f64; 20] = [
 pub(super) enum Stage {
     /// From bytes to checked values.
     Parse,
-    /// Features, models and tags.
-    Score,
-    /// Reading or writing the profile store.
+    /// Reading the profile store.
+    Read,
+    /// From histories to features.
+    Features,
+    /// From features to predictions.
+    Model,
+    /// From predictions to tags.
+    Tags,
+    /// Writing the profile store: all of an intake but the three before.
     Store,
     /// From values to bytes.
     Write,
@@ -48,7 +56,10 @@ impl EncodeLabelValue for Stage {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         let name = match self {
             Stage::Parse => "parse",
-            Stage::Score => "score",
+            Stage::Read => "read",
+            Stage::Features => "features",
+            Stage::Model => "model",
+            Stage::Tags => "tags",
             Stage::Store => "store",
             Stage::Write => "write",
         };
@@ -107,6 +118,8 @@ pub struct Metrics {
     stages: Timed<OfStage>,
     predictions: Family<OfOutcome, Counter>,
     events: Family<OfFate, Counter>,
+    shadow: Family<OfOutcome, Counter>,
+    webhook: Family<OfOutcome, Counter>,
     in_flight: Gauge,
 }
 
@@ -122,18 +135,25 @@ impl Default for Metrics {
             stages: Family::new_with_constructor(histogram),
             predictions: Family::default(),
             events: Family::default(),
+            shadow: Family::default(),
+            webhook: Family::default(),
             in_flight: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("http_requests", "Requests answered", metrics.requests.clone());
         let help = "Seconds from a request's head to its reply's head";
         registry.register("http_request_duration_seconds", help, metrics.latency.clone());
-        let help = "Seconds in one stage of a request: parse, score, store, write";
+        let help = "Seconds in one stage of a request: parse, read, features, model, tags, store, write";
         registry.register("http_stage_duration_seconds", help, metrics.stages.clone());
         let help = "Customers in answers of /v1/predictions: scored, or why not";
         registry.register("predictions", help, metrics.predictions.clone());
         let help = "Events sent to /v1/events, by what became of them";
         registry.register("events", help, metrics.events.clone());
+        let help =
+            "Customers for the challenger: recorded, left out because too many waited, lost by the store";
+        registry.register("shadow_scores", help, metrics.shadow.clone());
+        let help = "Changes for webhooks: delivered, dead, missed; and tries that failed";
+        registry.register("webhook_changes", help, metrics.webhook.clone());
         registry.register("http_requests_in_flight", "Requests in work", metrics.in_flight.clone());
         // A counter that is there from the start can be watched for its first step.
         for fate in [EventFate::Accepted, EventFate::Duplicate, EventFate::Rejected, EventFate::Conflict] {
@@ -167,8 +187,31 @@ impl Metrics {
         self.stages.get_or_create(&OfStage { route: route.path(), stage }).observe(took.as_secs_f64());
     }
 
+    /// The stages of scoring; a stage that did not take place is left out.
+    pub(super) fn scoring(&self, route: Route, spent: &Spent) {
+        let stages = [
+            (Stage::Features, &spent.features_ns),
+            (Stage::Model, &spent.model_ns),
+            (Stage::Tags, &spent.tags_ns),
+        ];
+        for (stage, ns) in stages {
+            let ns = ns.load(Ordering::Relaxed);
+            if ns > 0 {
+                self.stage(route, stage, Duration::from_nanos(ns));
+            }
+        }
+    }
+
     pub(super) fn prediction(&self, outcome: &'static str) {
         self.predictions.get_or_create(&OfOutcome { outcome }).inc();
+    }
+
+    pub(super) fn webhook(&self, outcome: &'static str, count: usize) {
+        self.webhook.get_or_create(&OfOutcome { outcome }).inc_by(count as u64);
+    }
+
+    pub(super) fn shadow(&self, outcome: &'static str, count: usize) {
+        self.shadow.get_or_create(&OfOutcome { outcome }).inc_by(count as u64);
     }
 
     pub(super) fn events(&self, fate: EventFate, count: usize) {

@@ -1,46 +1,59 @@
 //! The scoring API: what other programs ask of homing over HTTP, and how it answers.
 //!
-//! [`App`] holds what the handlers share, [`router`] makes the routes, [`serve`] runs them. Handlers are thin:
+//! [`App`] holds what the handlers share, [`router`] makes the routes, [`serve_with`] runs them. Handlers are thin:
 //! they read a request, ask the store or the engine, and write the reply. What goes wrong is one of the
 //! catalogue in [`problem`].
 
-use std::future::Future;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use homing_datasets::Micros;
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::profiles::Store;
-use crate::scoring::Score;
+use crate::scoring::{Engine, Score};
 
+mod access;
+mod changes;
+mod docs;
 mod events;
 mod guard;
+mod inference;
 mod intake;
 pub mod limits;
 mod listing;
 mod metrics;
+mod models;
 mod openapi;
 mod operations;
 mod predictions;
+mod privacy;
 pub mod problem;
 mod profiles;
 mod reader;
 mod routes;
+mod server;
 #[cfg(test)]
 mod tests;
+mod warm;
+mod webhook;
 
+pub use access::{Role, create_key, page_access};
 pub use limits::Limits;
 pub use metrics::Metrics;
+pub use models::Models;
 pub use problem::{Code, Problem};
 use routes::Route;
+pub use server::{TlsError, serve, serve_with, stop_signal, tls};
+pub use webhook::Webhook;
 
 /// Tells the time: [`homing_datasets::calendar::now`] in service, any instant in tests.
 pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
@@ -56,7 +69,24 @@ pub struct App {
     slots: Semaphore,
     /// One permit a request that blocks a thread; held until that thread is done.
     workers: Arc<Semaphore>,
+    /// Requests that wait for such a permit.
+    queued: AtomicUsize,
+    /// One permit a KiB of long bodies in memory.
+    body_room: Semaphore,
     request_ids: guard::RequestIds,
+    access: access::Access,
+    warm: warm::Warm,
+    models: Option<Models>,
+    challenger: RwLock<Option<Arc<dyn Score>>>,
+    /// Held while one model takes the place of another.
+    swapping: Mutex<()>,
+    shadow: Option<models::Shadow>,
+    jobs: Mutex<Option<Receiver<models::Job>>>,
+    /// One permit a stream of changes.
+    streams: Arc<Semaphore>,
+    /// Told of each write.
+    wake: tokio::sync::watch::Sender<()>,
+    stopping: AtomicBool,
 }
 
 impl App {
@@ -70,9 +100,122 @@ impl App {
             metrics: Metrics::default(),
             slots: Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS)),
             workers: Arc::new(Semaphore::new(limits.blocking_tasks.clamp(1, Semaphore::MAX_PERMITS))),
+            queued: AtomicUsize::new(0),
+            body_room: Semaphore::new((limits.bodies_bytes >> 10).min(Semaphore::MAX_PERMITS)),
             request_ids: guard::RequestIds::default(),
+            access: access::Access::default(),
+            warm: warm::Warm::new(limits.warm_bytes),
+            models: None,
+            challenger: RwLock::default(),
+            swapping: Mutex::default(),
+            shadow: None,
+            jobs: Mutex::default(),
+            streams: Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS))),
+            wake: tokio::sync::watch::Sender::default(),
+            stopping: AtomicBool::new(false),
             limits,
         }
+    }
+
+    /// The same, with models that can be promoted, rolled back and followed.
+    #[must_use]
+    pub fn with_models(self, models: Models) -> Self {
+        App { models: Some(models), ..self }
+    }
+
+    /// The same, with this share (0 to 1) of the requests scored by the challenger too, if there is one.
+    #[must_use]
+    pub fn with_shadow(self, share: f64) -> Self {
+        let (shadow, jobs) = models::Shadow::new(share);
+        App { shadow: Some(shadow), jobs: Mutex::new(Some(jobs)), ..self }
+    }
+
+    /// Starts what runs beside the requests: keys are read anew, the registry is followed, the audit log is
+    /// written, shadow scores are compared. Ends when the app is dropped.
+    ///
+    /// # Errors
+    /// What the system says when it has no thread left.
+    pub fn attend(self: &Arc<Self>) -> std::io::Result<()> {
+        let app = Arc::downgrade(self);
+        std::thread::Builder::new().name("attend".to_owned()).spawn(move || {
+            let mut looked = Instant::now();
+            while let Some(app) = app.upgrade() {
+                if let Err(error) = app.write_audit() {
+                    tracing::warn!(%error, "the audit log could not be written; it is tried again");
+                }
+                if looked.elapsed() >= models::LOOK_EVERY {
+                    looked = Instant::now();
+                    if let Err(error) = app.refresh_keys() {
+                        tracing::warn!(%error, "the keys could not be read anew; those known before hold");
+                    }
+                    if let Err(error) = app.follow_registry() {
+                        tracing::error!(%error, "a model of the registry cannot be put to work; the one at work stays");
+                    }
+                }
+                drop(app);
+                std::thread::sleep(AUDIT_EVERY);
+            }
+        })?;
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(jobs) = jobs {
+            let app = Arc::downgrade(self);
+            std::thread::Builder::new()
+                .name("shadow".to_owned())
+                .spawn(move || models::compare(&app, &jobs))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the keys from the store.
+    ///
+    /// # Errors
+    /// [`crate::profiles::Error`]; then the keys known before hold.
+    pub fn refresh_keys(&self) -> Result<(), crate::profiles::Error> {
+        self.access.refresh(self.store.as_ref())
+    }
+
+    /// Whether callers must show a key: once the store holds one.
+    #[must_use]
+    pub fn demands_keys(&self) -> bool {
+        self.access.demanded()
+    }
+
+    /// Writes what waits for the audit log.
+    ///
+    /// # Errors
+    /// [`crate::profiles::Error`]; then it waits on.
+    pub fn write_audit(&self) -> Result<(), crate::profiles::Error> {
+        self.access.write_notes(self.store.as_ref())
+    }
+
+    /// From now on the service says that it is not ready, and streams end.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.changed();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Tells the streams that something was written.
+    fn changed(&self) {
+        self.wake.send_replace(());
+    }
+
+    fn challenger(&self) -> Option<Arc<dyn Score>> {
+        self.challenger.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_challenger(&self, engine: Option<Arc<Engine>>) {
+        let engine = engine.map(|engine| engine as Arc<dyn Score>);
+        *self.challenger.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// The way to the challenger, if the next request belongs to the share that it is tried on.
+    fn tried(&self) -> Option<&models::Shadow> {
+        let shadow = self.shadow.as_ref().filter(|shadow| shadow.takes())?;
+        self.challenger().is_some().then_some(shadow)
     }
 
     /// Puts another engine to work. Requests that have begun end with the one that they began with.
@@ -119,18 +262,47 @@ impl App {
     /// when nobody waits for it any more.
     ///
     /// # Errors
-    /// [`Code::Internal`] when the work panics.
+    /// [`Code::Overloaded`] when the queue for a thread is full; [`Code::Internal`] when the work panics.
     pub async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let permit = self.workers.clone().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+        let permit = match self.workers.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let _queued = Queued::enter(&self.queued, self.limits.queue)?;
+                self.workers.clone().acquire_owned().await.map_err(|error| Problem::internal(&error))?
+            }
+        };
         let span = tracing::Span::current();
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             span.in_scope(work)
         });
         done.await.map_err(|error| Problem::internal(&error))
+    }
+}
+
+/// How long an audit entry waits at most before it is written.
+const AUDIT_EVERY: Duration = Duration::from_millis(200);
+
+/// A place in the queue for a thread, given up when dropped.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn enter(queued: &'a AtomicUsize, limit: usize) -> Result<Self, Problem> {
+        let place = Queued(queued);
+        if queued.fetch_add(1, Ordering::Relaxed) < limit {
+            return Ok(place);
+        }
+        let detail = format!("{limit} requests wait for their turn, as many as may; try again in a moment");
+        Err(Problem::new(Code::Overloaded, detail))
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -153,77 +325,13 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// After the wish to stop, requests in work have this long to end.
-const DRAIN: Duration = Duration::from_secs(35);
-
-/// Serves until `shutdown` ends, then takes no more connections, lets the requests in work end, and returns.
-/// Connections that are still open after 35 s are cut.
-///
-/// # Errors
-/// What the listener says when it fails.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let listener = listener.tap_io(|connection| {
-        // Without it a small reply may wait for the acknowledgement of the one before.
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-    });
-    let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        shutdown.await;
-        tracing::info!("stopping: requests in work are finished, new ones are not taken");
-        // The receiver lives as long as the server.
-        let _ = stopping.send(());
-    });
-    let out_of_time = async {
-        match stopped.await {
-            Ok(()) => tokio::time::sleep(DRAIN).await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        ended = server.into_future() => ended,
-        () = out_of_time => {
-            tracing::warn!("some connections did not end in time and are cut");
-            Ok(())
-        }
-    }
-}
-
-/// Ends when the process is asked to stop: by ctrl-c, or on Unix by SIGTERM.
-pub async fn stop_signal() {
-    let ctrl_c = async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::warn!(%error, "ctrl-c cannot be heard");
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let term = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut term) => {
-                term.recv().await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be heard");
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    #[cfg(not(unix))]
-    let term = std::future::pending::<()>();
-    tokio::select! {
-        () = ctrl_c => {}
-        () = term => {}
-    }
-}
-
 /// A JSON reply.
 fn json(body: &impl Serialize) -> Result<Response, Problem> {
     let bytes = serde_json::to_vec(body).map_err(|error| Problem::internal(&error))?;
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response())
+    Ok(json_bytes(bytes.into()))
+}
+
+/// A JSON reply that is written already.
+fn json_bytes(bytes: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response()
 }

@@ -1,4 +1,4 @@
-//! The routes that say how the service is: models, health, readiness, metrics, and the OpenAPI document.
+//! The routes that say how the service is: health, readiness, metrics, and the OpenAPI document.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,33 +6,12 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
 use super::problem::{Code, Problem};
 use super::{App, json, metrics as counted, openapi as document};
-use crate::scoring::ModelInfo;
 
 /// The store must say within this time that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(5);
-
-#[derive(Serialize)]
-struct Models<'a> {
-    models: Vec<Model<'a>>,
-}
-
-#[derive(Serialize)]
-struct Model<'a> {
-    #[serde(flatten)]
-    info: &'a ModelInfo,
-    in_use: bool,
-}
-
-/// Answers `GET /v1/models`: the model in use; an empty list when there is none.
-pub(super) async fn models(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let engine = app.engine().ok();
-    let models = engine.iter().map(|engine| Model { info: engine.model(), in_use: true }).collect();
-    json(&Models { models })
-}
 
 /// Answers `GET /healthz`: the process answers requests.
 pub(super) async fn health() -> Result<Response, Problem> {
@@ -41,6 +20,9 @@ pub(super) async fn health() -> Result<Response, Problem> {
 
 /// Answers `GET /readyz`: the store can be read and written, and a model is loaded.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    if app.is_stopping() {
+        return Err(Problem::new(Code::Stopping, "the service finishes what is in work and takes no more"));
+    }
     let engine = app.engine()?;
     let store = app.store().clone();
     // Past the queue of other work: a busy service is ready, it only has much to do.

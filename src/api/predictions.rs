@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::extract::State;
 use axum::response::Response;
 use homing_datasets::{Event, History, Micros, Zone};
-use homing_models::{Flat, Outcome};
+use homing_models::{Flat, NotScored, Outcome, Provenance};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::{MapAccess, SeqAccess};
@@ -16,12 +16,13 @@ use serde_json::value::RawValue;
 use super::events::{EventText, Field, UNKNOWN_FIELD, clip, id_fault, text};
 use super::limits::Limits;
 use super::metrics::Stage;
+use super::models::Job;
 use super::problem::{Code, Problem};
 use super::reader::{Fields, Items, JsonBody, List, Object, Place, Reader};
 use super::routes::Route;
 use super::{App, json};
 use crate::profiles::Scored;
-use crate::scoring::{ModelInfo, Score};
+use crate::scoring::{ModelInfo, Score, Spent};
 
 /// Up to so many customers are scored where the request is handled; more go to the threads for long work.
 const INLINE_CUSTOMERS: usize = 8;
@@ -35,6 +36,8 @@ struct Customer {
     history: History,
     /// When the last of the events was known.
     until: Option<Micros>,
+    /// Whether the customer opted out of automated decisions, as the store has it.
+    opted_out: bool,
 }
 
 /// The request, read and checked.
@@ -129,7 +132,12 @@ impl<'de> Items<'de> for Vec<Customer> {
             return reader.stop(Problem::new(Code::TooManyCustomers, detail).with("limit", index));
         }
         let until = customer.events.iter().map(|event| event.recorded_at).max();
-        self.push(Customer { id: customer.id, history: History::from_events(customer.events), until });
+        self.push(Customer {
+            id: customer.id,
+            history: History::from_events(customer.events),
+            until,
+            opted_out: false,
+        });
         Ok(true)
     }
 }
@@ -199,13 +207,23 @@ pub(super) async fn predict(
 ) -> Result<Response, Problem> {
     let work = Work { engine: app.engine()?, scored_at: app.now(), app: app.clone() };
     if body.len() > INLINE_BYTES {
-        return app.blocking(move || work.answer(&work.read(&body)?)).await?;
+        let read = move || work.answer(work.consented(work.read(&body)?)?);
+        return app.blocking(read).await?;
     }
-    let request = work.read(&body)?;
+    let mut request = work.read(&body)?;
     if request.customers.len() <= INLINE_CUSTOMERS {
-        return work.answer(&request);
+        let mut told = true;
+        for customer in &mut request.customers {
+            match app.warm.opted_out(&customer.id) {
+                Some(opted_out) => customer.opted_out = opted_out,
+                None => told = false,
+            }
+        }
+        if told {
+            return work.answer(request);
+        }
     }
-    app.blocking(move || work.answer(&request)).await?
+    app.blocking(move || work.answer(work.consented(request)?)).await?
 }
 
 /// What the work on one request needs, on whichever thread it is done.
@@ -223,18 +241,50 @@ impl Work {
         request
     }
 
-    fn answer(&self, request: &Request) -> Result<Response, Problem> {
+    /// Asks the store who opted out.
+    fn consented(&self, mut request: Request) -> Result<Request, Problem> {
+        let started = Instant::now();
+        for customer in &mut request.customers {
+            let known = self.app.warm.opted_out(&customer.id);
+            customer.opted_out = match known {
+                Some(opted_out) => opted_out,
+                None => {
+                    let began = self.app.warm.begin(&customer.id);
+                    let consent = self.app.store().consent(&customer.id)?;
+                    let opted_out = consent.is_some_and(|consent| consent.opted_out);
+                    self.app.warm.keep_opted_out(customer.id.clone(), opted_out, began);
+                    opted_out
+                }
+            };
+        }
+        self.app.metrics().stage(Route::Predictions, Stage::Read, started.elapsed());
+        Ok(request)
+    }
+
+    fn answer(&self, request: Request) -> Result<Response, Problem> {
         let model = self.engine.model();
         let as_of = request.looks_from(model);
-        let score =
-            |customer: &Customer| self.engine.score(&customer.id, &customer.history, as_of, self.scored_at);
-        let started = Instant::now();
+        let spent = Spent::default();
+        // Nobody asked for tags.
+        let score = |customer: &Customer| {
+            if customer.opted_out {
+                let model = self.engine.model();
+                let (model, zone) = (model.id.clone(), model.timezone);
+                let provenance = Provenance { model, as_of, scored_at: self.scored_at, zone };
+                return Scored {
+                    outcome: Outcome::NotScored(NotScored::OptedOut),
+                    tags: Vec::new(),
+                    provenance,
+                };
+            }
+            self.engine.run(&customer.id, &customer.history, as_of, self.scored_at, false, &spent)
+        };
         let scored: Vec<Scored> = if request.customers.len() <= INLINE_CUSTOMERS {
             request.customers.iter().map(score).collect()
         } else {
             request.customers.par_iter().map(score).collect()
         };
-        self.app.metrics().stage(Route::Predictions, Stage::Score, started.elapsed());
+        self.app.metrics().scoring(Route::Predictions, &spent);
 
         let started = Instant::now();
         for (customer, scored) in request.customers.iter().zip(&scored) {
@@ -246,9 +296,18 @@ impl Work {
             provenance: &scored.provenance,
         });
         let zone = model.timezone;
-        let (as_of, scored_at) = (zone.format(as_of), zone.format(self.scored_at));
-        let response = json(&Reply { model, as_of, scored_at, predictions: predictions.collect() });
+        let (as_of_text, scored_at) = (zone.format(as_of), zone.format(self.scored_at));
+        let reply = Reply { model, as_of: as_of_text, scored_at, predictions: predictions.collect() };
+        let response = json(&reply);
         self.app.metrics().stage(Route::Predictions, Stage::Write, started.elapsed());
+        if let Some(shadow) = self.app.tried() {
+            for customer in request.customers.into_iter().filter(|customer| !customer.opted_out) {
+                let Customer { id: customer_id, history, .. } = customer;
+                if !shadow.hand(Job { customer_id, history, as_of }) {
+                    self.app.metrics().shadow("left_out", 1);
+                }
+            }
+        }
         response
     }
 

@@ -52,12 +52,30 @@ catalogue! {
     BadParameter "bad_parameter" BAD_REQUEST "A parameter is wrong",
     /// The cursor was not given out for this listing.
     BadCursor "bad_cursor" BAD_REQUEST "The cursor does not belong to this listing",
+    /// No key, or one that is worth nothing.
+    Unauthorized "unauthorized" UNAUTHORIZED "A key is needed",
+    /// The key's role does not allow this.
+    Forbidden "forbidden" FORBIDDEN "The key does not allow this",
     /// No route has this path.
     NotFound "not_found" NOT_FOUND "There is nothing at this path",
     /// The store knows no such customer.
     UnknownCustomer "unknown_customer" NOT_FOUND "The customer is not known",
+    /// The registry has no such version.
+    UnknownModel "unknown_model" NOT_FOUND "The model is not known",
+    /// There is no such dead letter.
+    UnknownLetter "unknown_letter" NOT_FOUND "The dead letter is not known",
     /// The path exists, but not with this method.
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path does not take this method",
+    /// The body did not come in time.
+    SlowBody "slow_body" REQUEST_TIMEOUT "The body did not come in time",
+    /// The model cannot be changed while the service runs.
+    ModelPinned "model_pinned" CONFLICT "The model is not to be changed here",
+    /// The model cannot be loaded.
+    ModelUnusable "model_unusable" CONFLICT "The model cannot be put to work",
+    /// There is nothing to roll back to.
+    NoEarlierModel "no_earlier_model" CONFLICT "There was no other model before",
+    /// The changes after the cursor are not kept any more.
+    CursorExpired "cursor_expired" GONE "The cursor is too old",
     /// Every event of the request has an id that was used for other content.
     EventIdConflict "event_id_conflict" CONFLICT "The event ids were used for other events",
     /// The body is longer than the limit.
@@ -76,12 +94,16 @@ catalogue! {
     TooManyCustomers "too_many_customers" UNPROCESSABLE_ENTITY "Too many customers in one request",
     /// More events than the limit.
     TooManyEvents "too_many_events" UNPROCESSABLE_ENTITY "Too many events in one request",
+    /// As many requests of one key are in work as the limit lets in.
+    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests of one key at one time",
     /// A fault of homing itself.
     Internal "internal" INTERNAL_SERVER_ERROR "homing failed to answer",
     /// As many requests are in work as the limit lets in.
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Too many requests at one time",
     /// The request took longer than the limit.
     Timeout "timeout" SERVICE_UNAVAILABLE "The request took too long",
+    /// The service has been asked to stop.
+    Stopping "stopping" SERVICE_UNAVAILABLE "The service is stopping",
     /// No model is loaded.
     NoModel "no_model" SERVICE_UNAVAILABLE "No model is loaded",
     /// Another process holds the profile store.
@@ -102,7 +124,15 @@ impl Code {
     /// Whether the same request may succeed a moment later, which the reply says with `Retry-After`.
     #[must_use]
     pub fn passes(self) -> bool {
-        matches!(self, Code::Overloaded | Code::Timeout | Code::NoModel | Code::StoreLocked)
+        matches!(
+            self,
+            Code::Overloaded
+                | Code::TooManyRequests
+                | Code::Stopping
+                | Code::Timeout
+                | Code::NoModel
+                | Code::StoreLocked
+        )
     }
 }
 
@@ -154,6 +184,9 @@ impl Problem {
 impl From<profiles::Error> for Problem {
     fn from(error: profiles::Error) -> Self {
         let (code, detail) = match &error {
+            profiles::Error::CursorExpired { .. } => {
+                return Problem::new(Code::CursorExpired, error.to_string());
+            }
             profiles::Error::BadCursor => return Problem::new(Code::BadCursor, error.to_string()),
             profiles::Error::Locked(_) => (
                 Code::StoreLocked,
@@ -176,6 +209,10 @@ impl IntoResponse for Problem {
         let mut response = (self.code.status(), media_type, body).into_response();
         if self.code.passes() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        if self.code == Code::Unauthorized {
+            let ask = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
         }
         response.extensions_mut().insert(self.code);
         response

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
@@ -10,55 +12,75 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::events::clip;
+use super::access::Caller;
+use super::events::{clip, id_fault};
 use super::metrics::Stage;
 use super::problem::{Code, Problem};
 use super::routes::Route;
-use super::{App, json, listing};
+use super::{App, json, json_bytes, listing};
 use crate::profiles::{Error, HistorySummary, Profile, Store};
 
-/// Answers `GET /v1/profiles/{id}`.
+/// Answers `GET /v1/profiles/{id}`, from memory where it was read a moment ago.
 pub(super) async fn profile(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let profile = fetch(app, Route::Profile, id).await?;
-    json(&profile)
+    let id = customer(id)?;
+    app.access.note(&caller, "profile.read", &[&id], app.now())?;
+    if let Some(bytes) = app.warm.profile(&id) {
+        return Ok(json_bytes(bytes));
+    }
+    let began = app.warm.begin(&id);
+    let profile = fetch(&app, Route::Profile, &id).await?;
+    let bytes = Bytes::from(serde_json::to_vec(&profile).map_err(|error| Problem::internal(&error))?);
+    app.warm.keep_profile(id, bytes.clone(), began);
+    Ok(json_bytes(bytes))
 }
 
 /// Answers `GET /v1/profiles/{id}/explanation`.
 pub(super) async fn explanation(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let profile = fetch(app, Route::Explanation, id).await?;
+    let id = customer(id)?;
+    app.access.note(&caller, "profile.read", &[&id], app.now())?;
+    let profile = fetch(&app, Route::Explanation, &id).await?;
     json(&Explanation::of(&profile))
 }
 
 /// Answers `GET /v1/profiles`.
-pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let listing = listing::read(&uri)?;
-    let page = read(app, Route::Profiles, move |store| store.list(&listing)).await?;
+    let page = read(&app, Route::Profiles, move |store| store.list(&listing)).await?;
+    let ids: Vec<&str> = page.profiles.iter().map(|profile| profile.customer_id.as_str()).collect();
+    app.access.note(&caller, "profile.list", &ids, app.now())?;
     json(&page)
 }
 
-async fn fetch(
-    app: Arc<App>,
-    route: Route,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<Profile, Problem> {
-    let Path(id) = id.map_err(|_| {
-        let detail = "the customer id in the path is not UTF-8 in percent-encoding";
-        Problem::new(Code::BadParameter, detail).with("parameter", "id")
-    })?;
-    let unknown =
-        Problem::new(Code::UnknownCustomer, format!("there is no profile of the customer `{}`", clip(&id)));
-    read(app, route, move |store| store.profile(&id)).await?.ok_or(unknown)
+/// The customer id of a path.
+pub(super) fn customer(id: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+    let bad = |detail: String| Problem::new(Code::BadParameter, detail).with("parameter", "id");
+    let not_utf8 = |_| bad("the customer id in the path is not UTF-8 in percent-encoding".to_owned());
+    let Path(id) = id.map_err(not_utf8)?;
+    id_fault("id", &id).map_or(Ok(id), |detail| Err(bad(detail)))
+}
+
+async fn fetch(app: &Arc<App>, route: Route, id: &str) -> Result<Profile, Problem> {
+    let asked = id.to_owned();
+    read(app, route, move |store| store.profile(&asked)).await?.ok_or_else(|| {
+        Problem::new(Code::UnknownCustomer, format!("there is no profile of the customer `{}`", clip(id)))
+    })
 }
 
 /// Reads from the store, away from the threads that serve requests.
 async fn read<T: Send + 'static>(
-    app: Arc<App>,
+    app: &Arc<App>,
     route: Route,
     ask: impl FnOnce(&dyn Store) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -66,7 +88,7 @@ async fn read<T: Send + 'static>(
     let answer = app.blocking(move || {
         let started = Instant::now();
         let answer = ask(worker.store().as_ref());
-        worker.metrics().stage(route, Stage::Store, started.elapsed());
+        worker.metrics().stage(route, Stage::Read, started.elapsed());
         answer
     });
     Ok(answer.await??)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use homing_datasets::Zone;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -23,13 +23,6 @@ impl FromRequest<Arc<App>> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        let limit = app.limits().body_bytes;
-        let too_large = || {
-            Problem::new(
-                Code::BodyTooLarge,
-                format!("the body is longer than {limit} bytes; send less at a time"),
-            )
-        };
         let headers = request.headers();
         if let Some(media_type) = headers.get(header::CONTENT_TYPE) {
             let essence =
@@ -39,17 +32,25 @@ impl FromRequest<Arc<App>> for JsonBody {
                 return Err(Problem::new(Code::UnsupportedMediaType, detail));
             }
         }
-        // What is announced as too long is refused before it is read.
-        let length =
-            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > limit as u64) {
-            return Err(too_large());
-        }
-        Bytes::from_request(request, app).await.map(JsonBody).map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-            _ => Problem::new(Code::MalformedJson, "the body broke off before its end"),
-        })
+        // The guard has read it, within the limit.
+        Bytes::from_request(request, app)
+            .await
+            .map(JsonBody)
+            .map_err(|_| Problem::new(Code::MalformedJson, "the body broke off before its end"))
     }
+}
+
+/// Reads a body that is one plain object.
+pub(super) fn plain<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let unknown = error.to_string().starts_with("unknown field");
+        let (code, what) = match error.classify() {
+            serde_json::error::Category::Data if unknown => (Code::UnknownField, "the body"),
+            serde_json::error::Category::Data => (Code::InvalidRequest, "the body"),
+            _ => (Code::MalformedJson, "the body is not JSON"),
+        };
+        Problem::new(code, format!("{what}: {error}"))
+    })
 }
 
 /// Where in a request something stands.

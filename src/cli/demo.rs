@@ -67,5 +67,5 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     eprintln!(
         "look at the pages under the address below; the API is described at /openapi.json; stop with ctrl-c"
     );
-    super::serve::listen(&args.listen, store, Some(engine), catalogue)
+    super::serve::listen(&args.listen, store, Some(engine), catalogue, super::serve::Ways::default())
 }

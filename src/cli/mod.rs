@@ -2,6 +2,8 @@
 
 #[cfg(feature = "training")]
 mod demo;
+mod doctor;
+mod keys;
 mod progress;
 mod score;
 mod serve;
@@ -9,12 +11,15 @@ mod serve;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use homing_datasets::calendar::NoInstant;
 use homing_datasets::cli::{ConfigError, with_config};
 use homing_models::Registry;
 
+use crate::profiles::Store;
+use crate::profiles::writeback::{Settings, WriteBack};
 use crate::tags::Catalogue;
 
 /// Says of each customer whether they will come back, when, and what they will be worth, and writes it into
@@ -35,6 +40,10 @@ enum Command {
     /// Trains, scores and serves on bundled data: everything at once, offline.
     #[cfg(feature = "training")]
     Demo(demo::Demo),
+    /// Checks store, registry, clock, permissions and disk, and says what to mend.
+    Doctor(doctor::Doctor),
+    /// Makes, lists and revokes the keys of the API.
+    Keys(keys::Keys),
     /// Lists the models of a registry.
     Models(Models),
     /// Lists the tags that homing computes, or checks a catalogue.
@@ -96,6 +105,21 @@ impl CatalogueArgs {
     }
 }
 
+/// The write-back that homing.toml asks for, held against the real table.
+fn write_back(
+    store: &Arc<dyn Store>,
+    place: &str,
+    catalogue: &Catalogue,
+) -> anyhow::Result<Option<WriteBack>> {
+    let path = std::env::var_os("HOMING_CONFIG").map_or_else(|| PathBuf::from("homing.toml"), PathBuf::from);
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+    let settings =
+        Settings::of_config(&text).map_err(|fault| WrongUse(format!("{}: {fault}", path.display())))?;
+    let Some(settings) = settings else { return Ok(None) };
+    let tags = catalogue.tags().iter().map(|tag| tag.name.clone()).collect();
+    Ok(Some(WriteBack::open(&settings, store.clone(), place, &tags)?))
+}
+
 fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))?;
@@ -107,11 +131,28 @@ fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
 #[error("{0}")]
 struct WrongUse(String);
 
-/// Keys of `homing.toml` that only `homing-train` knows.
-const OTHERS: &[&str] =
-    &["horizons", "churn_horizon", "value_horizon", "discount_rate", "name", "seed", "challenger", "cutoffs"];
+/// Something is left to do: exit code 4.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct DoneInPart(String);
 
-/// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake.
+/// Keys of `homing.toml` that are no flags here: those that only `homing-train` knows, and `[writeback]`.
+const OTHERS: &[&str] = &[
+    "writeback",
+    "horizons",
+    "churn_horizon",
+    "value_horizon",
+    "discount_rate",
+    "net_of_returns",
+    "name",
+    "seed",
+    "challenger",
+    "cutoffs",
+    "histories",
+];
+
+/// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake,
+/// 4 done in part.
 #[must_use]
 pub fn main() -> ExitCode {
     let command = match with_config(Cli::command(), OTHERS) {
@@ -128,6 +169,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         #[cfg(feature = "training")]
         Command::Demo(args) => demo::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags(&command),
     };
@@ -136,6 +179,9 @@ pub fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("homing: {error:#}");
+    if error.is::<DoneInPart>() {
+        return ExitCode::from(4);
+    }
     let wrong_use = error.is::<WrongUse>()
         || error.is::<ConfigError>()
         || error.is::<NoInstant>()

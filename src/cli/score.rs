@@ -1,16 +1,22 @@
 //! `homing score`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use homing_datasets::cli::Purchases;
+use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
 use homing_datasets::table::Format;
-use homing_datasets::{calendar, read};
+use homing_datasets::{Shard, Stream, StreamOptions, calendar};
+use serde_json::{Value, json};
 
 use super::progress::Stage;
-use super::{CatalogueArgs, ModelArgs, WrongUse};
-use crate::profiles;
-use crate::scoring::{Engine, Score as _, batch};
+use super::{CatalogueArgs, DoneInPart, ModelArgs, WrongUse};
+use crate::profiles::{self, Store};
+use crate::scoring::batch::{self, Source};
+use crate::scoring::nightly::{self, Identity, Journal, Terms};
+use crate::scoring::{Engine, Score as _};
 
 /// Scores every customer of the files.
 #[derive(Args)]
@@ -27,66 +33,288 @@ pub(super) struct Score {
     /// Writes one row a customer: .parquet, .csv or .ndjson.
     #[arg(long, env = "HOMING_OUT", value_name = "FILE", required_unless_present = "profiles")]
     out: Option<PathBuf>,
-    /// Writes the profiles: sqlite:PATH.
+    /// Writes the profiles: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
     #[arg(long, env = "HOMING_PROFILES", value_name = "PLACE")]
     profiles: Option<String>,
+    /// Scores one of several parts of the customers, e.g. 3/16. Each part may run on a machine of its own.
+    #[arg(long, env = "HOMING_SHARD", value_name = "N/OF")]
+    shard: Option<Shard>,
+    /// A folder that keeps the histories: they are those of the runs before and of today's files, and all of their
+    /// customers are scored. Events that it has already are not counted again.
+    #[arg(long, env = "HOMING_SNAPSHOT", value_name = "DIR")]
+    snapshot: Option<PathBuf>,
+    /// The folder in which a run into profiles notes how far it is, so that it can go on after being killed.
+    /// Default: beside the profiles (`PATH.batch`).
+    #[arg(long, env = "HOMING_JOURNAL", value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// What is written as the instant of scoring. Default: now.
+    #[arg(long, env = "HOMING_SCORED_AT", value_name = "TIME")]
+    scored_at: Option<String>,
     /// Prints a JSON summary on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
 }
 
+/// A run into profiles before it begins.
+struct Night {
+    store: Arc<dyn Store>,
+    journal: Journal,
+    identity: Identity,
+}
+
 pub(super) fn run(args: &Score) -> anyhow::Result<()> {
-    let catalogue = args.catalogue.load()?;
-    let engine = Engine::load(&args.model.registry, args.model.model.as_deref(), &catalogue)?;
-    let model = engine.model();
-    let as_of = args.as_of.as_ref().map(|text| model.timezone.as_of(text)).transpose()?;
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| WrongUse(error.to_string()))?;
     }
-    let store = match &args.profiles {
-        Some(place) => Some(profiles::open(place, model.timezone)?),
-        None => None,
+    let catalogue = args.catalogue.load()?;
+    let load = |model: Option<&str>| Engine::load(&args.model.registry, model, &catalogue);
+    let mut engine = load(args.model.model.as_deref())?;
+    let mut zone = engine.model().timezone;
+    let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
+    let scored_at = args.scored_at.as_ref().map(|text| zone.instant(text)).transpose()?;
+    let mut options = StreamOptions { shard: args.shard, ..args.purchases.stream(zone)? };
+
+    let mut night = args.profiles.as_ref().map(|place| prepare(args, place, &options, zone)).transpose()?;
+    // Before the work, so that a table that does not fit is told before it and not after.
+    let back = match (&night, &args.profiles) {
+        (Some(night), Some(place)) => super::write_back(&night.store, place, &catalogue)?,
+        _ => None,
     };
-    let mut options = args.purchases.options();
-    options.zone = model.timezone;
+    let mut terms = None;
+    if let Some(night) = &mut night
+        && let Some(found) = night.journal.terms(&night.identity)
+    {
+        let found = found.clone();
+        if found.model != *engine.model().id
+            && let Ok(before) = load(Some(args.model.model.as_deref().unwrap_or(&found.model)))
+            && *before.model().id == *found.model
+        {
+            // The champion has changed since: the run that began with its predecessor ends with it.
+            engine = before;
+            zone = engine.model().timezone;
+            options = StreamOptions { shard: args.shard, ..args.purchases.stream(zone)? };
+        }
+        terms = Some(found).filter(|found| found.model == *engine.model().id);
+    }
+    if let Some(night) = &mut night {
+        match &terms {
+            Some(_) => eprintln!("going on with the run that did not end"),
+            None => night.journal.forget(),
+        }
+        // The file needs everyone; the profiles need those who are not yet done.
+        let skip = args.out.is_none() && args.snapshot.is_none();
+        options.after = night.journal.upto().filter(|_| skip).map(str::to_owned);
+    }
+
     let stage = Stage::begin("read");
-    let (histories, summary) = read(&args.purchases.purchases, &options)?;
+    let stream = Stream::open(&args.purchases.purchases, &options)?;
+    let mut summary = stream.summary().clone();
     let rejected: u64 = summary.rejected.values().sum();
     let read_s = stage.done(&format!(
-        "{} events of {} customers ({} lines without a customer, {rejected} rejected)",
-        summary.events, summary.customers, summary.without_customer
+        "{} events ({} lines without a customer, {rejected} rejected)",
+        summary.events, summary.without_customer
     ));
-    let Some(as_of) = as_of.or(histories.last_instant()) else {
+    let snapshot =
+        args.snapshot.as_ref().map(|folder| keep(folder, &stream, zone, args.shard)).transpose()?;
+    let last = match &snapshot {
+        Some(kept) => kept.folder.held().and_then(|held| held.last),
+        None => summary.last_instant,
+    };
+    let source = snapshot.as_ref().map_or(Source::Lines(&stream), |kept| Source::Snapshot(&kept.folder));
+    let as_of = terms.as_ref().map(|terms| terms.as_of).or(as_of).or(last);
+    let Some(as_of) = as_of else {
         return Err(WrongUse("there is no event to score from".to_owned()).into());
     };
-    let scored_at = calendar::now();
-    let mut document = serde_json::json!({
+    let scored_at = terms.as_ref().map(|terms| terms.scored_at).or(scored_at).unwrap_or_else(calendar::now);
+    let model = engine.model();
+    let mut document = json!({
         "model": model.id.to_string(),
-        "as_of": model.timezone.format(as_of),
-        "read": summary,
+        "as_of": zone.format(as_of),
         "seconds": { "read": read_s },
+        "temporary_bytes": stream.on_disk(),
     });
+    if let Some(kept) = &snapshot {
+        document["snapshot"] = json!({ "today": kept.updated, "held": kept.folder.held() });
+        if let Some(held) = document["snapshot"]["held"].as_object_mut() {
+            held.remove("files");
+        }
+        document["seconds"]["snapshot"] = kept.seconds.into();
+    }
+    if let Some(shard) = args.shard {
+        document["shard"] = shard.to_string().into();
+    }
     if let Some(out) = &args.out {
         let stage = Stage::begin("score");
-        let done = batch::to_file(&histories, &engine, as_of, scored_at, out)?;
+        let done = batch::to_file(source, &engine, as_of, scored_at, out)?;
         let seconds =
             stage.done(&format!("{} of {} customers into {}", done.scored, done.customers, out.display()));
+        summary.customers = done.customers as usize;
         document["file"] = serde_json::to_value(&done)?;
         document["seconds"]["score_and_write_file"] = seconds.into();
     }
-    if let Some(store) = &store {
-        let stage = Stage::begin("profiles");
-        let tell = |count: u64| stage.at(&format!("{count} customers"));
-        let done = batch::to_profiles(histories, &engine, store.as_ref(), as_of, scored_at, &tell)?;
-        let seconds = stage.done(&format!(
-            "{} new, {} changed, {} as they were, {} newer in the store; {} tags changed",
-            done.inserted, done.updated, done.unchanged, done.newer_in_store, done.tags_changed
-        ));
-        document["profiles"] = serde_json::to_value(&done)?;
-        document["seconds"]["score_and_write_profiles"] = seconds.into();
+    let mut left = None;
+    if let Some(night) = night {
+        let terms = Terms { model: model.id.to_string(), as_of, scored_at };
+        let stopped = write(night, source, &engine, &terms, &mut document)?;
+        summary.customers = document["profiles"]["customers"].as_u64().unwrap_or(0) as usize;
+        left = stopped;
+        if let Some(back) = back.as_ref().filter(|_| left.is_none()) {
+            let stage = Stage::begin("write back");
+            let done = back.sweep(scored_at)?;
+            let seconds = stage.done(&format!(
+                "{} rows written, {} as they were, {} members missing, {} refused",
+                done.written,
+                done.unchanged,
+                done.missing,
+                done.refused.len()
+            ));
+            document["writeback"] = serde_json::to_value(&done)?;
+            document["seconds"]["write_back"] = seconds.into();
+        }
     }
+    document["read"] = serde_json::to_value(&summary)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&document)?);
     }
-    Ok(())
+    left.map_or(Ok(()), |left| Err(DoneInPart(left).into()))
+}
+
+/// A snapshot with today's lines in it.
+struct Kept {
+    folder: SnapshotFolder,
+    updated: Updated,
+    seconds: f64,
+}
+
+fn keep(folder: &Path, today: &Stream, zone: calendar::Zone, shard: Option<Shard>) -> anyhow::Result<Kept> {
+    let stage = Stage::begin("snapshot");
+    let mut folder = SnapshotFolder::open(folder, zone, shard)?;
+    let updated = folder.update(today, zone, shard)?;
+    let held = folder.held().map_or(0, |held| held.customers);
+    let seconds = stage.done(&format!(
+        "{} new customers, {} with something new, {held} in all",
+        updated.added, updated.changed
+    ));
+    Ok(Kept { folder, updated, seconds })
+}
+
+/// Opens the store and the journal, and keeps other batches out.
+fn prepare(
+    args: &Score,
+    place: &str,
+    options: &StreamOptions,
+    zone: calendar::Zone,
+) -> anyhow::Result<Night> {
+    let store = profiles::open(place, zone)?;
+    let folder = match (&args.journal, place.strip_prefix("sqlite:")) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(path)) => PathBuf::from(format!("{}.batch", path.strip_prefix("//").unwrap_or(path))),
+        // An address may hold a password: it names no folder.
+        (None, None) => Path::new("homing-batch").join(format!("{:08x}", crc(place))),
+    };
+    let journal = Journal::open(&folder, args.shard)?;
+    let tags = match &args.catalogue.tags {
+        Some(path) => crc(&std::fs::read_to_string(path)?),
+        None => 0,
+    };
+    let wish = json!({
+        "place": format!("{:08x}", crc(place)),
+        "columns": args.purchases.columns,
+        "since": args.purchases.since,
+        "max_rejects": args.purchases.max_rejects,
+        "registry": args.model.registry,
+        "model": args.model.model,
+        "tags": tags,
+        "as_of": args.as_of,
+        "scored_at": args.scored_at,
+        "shard": args.shard.map(|shard| shard.to_string()),
+        "snapshot": args.snapshot,
+    });
+    let input = fingerprint(&args.purchases.purchases, &options.read)?;
+    let homing = env!("CARGO_PKG_VERSION").to_owned();
+    Ok(Night { store, journal, identity: Identity { input, wish: wish.to_string(), homing } })
+}
+
+fn crc(text: &str) -> u32 {
+    // FNV-1a with 32 bits: only equality matters.
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Writes the profiles and tells of it in the document; says what is left where the run was asked to stop.
+fn write(
+    night: Night,
+    source: Source<'_>,
+    engine: &Engine,
+    terms: &Terms,
+    document: &mut Value,
+) -> anyhow::Result<Option<String>> {
+    let Night { store, mut journal, identity } = night;
+    let stop = Arc::new(AtomicBool::new(false));
+    on_signal(&stop);
+    let levels = |store: &dyn Store| -> Result<Value, profiles::Error> {
+        Ok(serde_json::to_value(store.totals()?.churn_levels).unwrap_or_default())
+    };
+    let before = levels(store.as_ref())?;
+    let stage = Stage::begin("profiles");
+    let tell = |count: u64| stage.at(&format!("{count} customers"));
+    let job = (&mut journal, &identity, terms);
+    let done = nightly::to_profiles(source, engine, store.as_ref(), job, &stop, &tell)?;
+    let number = |name: &str| done.done[name].as_u64().unwrap_or(0);
+    let seconds = stage.done(&format!(
+        "{} new, {} changed, {} as they were, {} newer in the store; {} tags changed",
+        number("inserted"),
+        number("updated"),
+        number("unchanged"),
+        number("newer_in_store"),
+        number("tags_changed")
+    ));
+    document["profiles"] = done.done.clone();
+    document["resumed_after"] = done.resumed_after.clone().into();
+    document["churn_levels"] = json!({ "before": before, "after": levels(store.as_ref())? });
+    document["seconds"]["score_and_write_profiles"] = seconds.into();
+    document["seconds"]["of_which_scoring_summed_over_threads"] = done.scoring_s.into();
+    Ok(done.stopped.then(|| {
+        format!(
+            "stopped when asked to: {} customers are done; the same command again goes on from there",
+            number("customers")
+        )
+    }))
+}
+
+/// Sets `stop` when the process is asked to end (SIGTERM, ctrl-c); asked a second time it ends at once.
+fn on_signal(stop: &Arc<AtomicBool>) {
+    let stop = stop.clone();
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            loop {
+                asked_to_end().await;
+                if stop.swap(true, Ordering::Relaxed) {
+                    std::process::exit(1);
+                }
+                eprintln!("homing: ending after the customers at hand; once more to end at once");
+            }
+        });
+    });
+}
+
+#[cfg(unix)]
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_end() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
 }

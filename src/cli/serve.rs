@@ -1,13 +1,17 @@
 //! `homing serve`.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use homing_datasets::{Zone, calendar};
+use homing_models::Registry;
+use tokio_rustls::TlsAcceptor;
 
-use super::{CatalogueArgs, ModelArgs};
+use super::{CatalogueArgs, ModelArgs, WrongUse};
 use crate::api::{self, App, Limits};
 use crate::profiles::{self, Store};
 use crate::scoring::{Engine, Score};
@@ -24,9 +28,79 @@ pub(super) struct Serve {
     model: ModelArgs,
     #[command(flatten)]
     catalogue: CatalogueArgs,
-    /// Where profiles are kept: sqlite:PATH.
+    /// Where profiles are kept: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
     #[arg(long, env = "HOMING_PROFILES", default_value = "sqlite:profiles.db", value_name = "PLACE")]
     profiles: String,
+    /// Serves TLS with this certificate chain (PEM).
+    #[arg(long, env = "HOMING_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM).
+    #[arg(long, env = "HOMING_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Share of the requests that the registry's challenger scores too, unseen, 0 to 1.
+    #[arg(long, env = "HOMING_SHADOW_SHARE", default_value_t = 0.1, value_name = "SHARE", value_parser = share)]
+    shadow_share: f64,
+    /// Pushes changed tags to this address. One server of a store does it, not several.
+    #[arg(long, env = "HOMING_WEBHOOK", value_name = "URL", requires = "webhook_secret")]
+    webhook: Option<String>,
+    /// The secret that signs what is pushed: HMAC-SHA256 over `TIMESTAMP.BODY`.
+    #[arg(long, env = "HOMING_WEBHOOK_SECRET", hide_env_values = true, value_name = "TEXT")]
+    webhook_secret: Option<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a number from 0 to 1".to_owned())
+}
+
+/// What callers may ask for.
+#[derive(Args)]
+struct LimitArgs {
+    /// Bytes of a request's body.
+    #[arg(long, env = "HOMING_MAX_BODY_BYTES", default_value_t = Limits::default().body_bytes, value_name = "N")]
+    max_body_bytes: usize,
+    /// Requests in work at one time.
+    #[arg(long, env = "HOMING_MAX_REQUESTS", default_value_t = Limits::default().concurrent_requests, value_name = "N")]
+    max_requests: usize,
+    /// Requests of one key in work at one time.
+    #[arg(long, env = "HOMING_MAX_KEY_REQUESTS", default_value_t = Limits::default().caller_requests, value_name = "N")]
+    max_key_requests: usize,
+    /// Requests that wait for the store at one time.
+    #[arg(long, env = "HOMING_MAX_QUEUE", default_value_t = Limits::default().queue, value_name = "N")]
+    max_queue: usize,
+    /// Connections that are open at one time.
+    #[arg(long, env = "HOMING_MAX_CONNECTIONS", default_value_t = Limits::default().connections, value_name = "N")]
+    max_connections: usize,
+    /// Seconds that a request may take.
+    #[arg(long, env = "HOMING_REQUEST_SECONDS", default_value_t = 30, value_name = "S")]
+    request_seconds: u64,
+    /// Seconds in which a request's head, its body, and each piece of its reply must get through.
+    #[arg(long, env = "HOMING_IO_SECONDS", default_value_t = 20, value_name = "S")]
+    io_seconds: u64,
+    /// MiB of memory for profiles that were read a moment ago.
+    #[arg(long, env = "HOMING_WARM_MIB", default_value_t = Limits::default().warm_bytes >> 20, value_name = "MIB")]
+    warm_mib: u64,
+}
+
+impl LimitArgs {
+    fn limits(&self) -> Limits {
+        let io = Duration::from_secs(self.io_seconds.max(1));
+        Limits {
+            body_bytes: self.max_body_bytes,
+            concurrent_requests: self.max_requests,
+            caller_requests: self.max_key_requests,
+            queue: self.max_queue,
+            connections: self.max_connections,
+            request_time: Duration::from_secs(self.request_seconds.max(1)),
+            head_time: io,
+            body_time: io,
+            write_time: io,
+            warm_bytes: self.warm_mib << 20,
+            ..Limits::default()
+        }
+    }
 }
 
 pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
@@ -43,7 +117,38 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
     };
     let zone = engine.as_ref().map_or_else(Zone::default, |engine| engine.model().timezone);
     let store = profiles::open(&args.profiles, zone)?;
-    listen(&args.listen, store, engine, catalogue)
+    if let Some(back) = super::write_back(&store, &args.profiles, &catalogue)? {
+        profiles::writeback::keep_delivering(back, calendar::now);
+    }
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(api::tls(certificate, key)?),
+        _ => None,
+    };
+    let models = api::Models::new(
+        Registry::at(&args.model.registry),
+        args.model.model.as_deref(),
+        Arc::new(args.catalogue.load()?),
+    );
+    let webhook = args.webhook.as_ref().zip(args.webhook_secret.as_ref());
+    let webhook = webhook.map(|(url, secret)| api::Webhook::new(url, secret.as_bytes()));
+    let ways = Ways {
+        tls,
+        models: Some(models),
+        shadow_share: args.shadow_share,
+        webhook,
+        limits: args.limits.limits(),
+    };
+    listen(&args.listen, store, engine, catalogue, ways)
+}
+
+/// Everything of a service beside its store and its model.
+#[derive(Default)]
+pub(super) struct Ways {
+    tls: Option<TlsAcceptor>,
+    models: Option<api::Models>,
+    shadow_share: f64,
+    webhook: Option<api::Webhook>,
+    limits: Limits,
 }
 
 /// Serves until the process is asked to stop; prints one line when ready.
@@ -52,17 +157,47 @@ pub(super) fn listen(
     store: Arc<dyn Store>,
     engine: Option<Arc<Engine>>,
     catalogue: Catalogue,
+    ways: Ways,
 ) -> anyhow::Result<()> {
     let engine = engine.map(|engine| engine as Arc<dyn Score>);
-    let app = Arc::new(App::new(store, engine, Arc::new(calendar::now), Limits::default()));
-    let router = api::router(app.clone()).merge(web::router(app, Arc::new(catalogue)));
+    let Ways { tls, models, shadow_share, webhook, limits } = ways;
+    let mut app = App::new(store, engine, Arc::new(calendar::now), limits.clone()).with_shadow(shadow_share);
+    if let Some(models) = models {
+        app = app.with_models(models);
+    }
+    let app = Arc::new(app);
+    app.refresh_keys()?;
+    let router = api::router(app.clone()).merge(web::router(app.clone(), Arc::new(catalogue)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
             format!("cannot listen on {address}; choose another address or port with --listen, for example --listen 127.0.0.1:0 for a free port")
         })?;
-        println!("listening on http://{}", listener.local_addr()?);
+        let bound = listener.local_addr()?;
+        if !app.demands_keys() {
+            if !bound.ip().is_loopback() {
+                let told = format!(
+                    "there are no keys, so homing listens on loopback only, not on {bound}; make one first: \
+                     `homing keys create --role admin`, then start again"
+                );
+                return Err(WrongUse(told).into());
+            }
+            tracing::info!("there are no keys: homing listens on loopback only and asks nobody for one");
+        }
+        app.attend()?;
+        if let Some(webhook) = webhook {
+            app.push_changes(webhook)?;
+        }
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        println!("listening on {scheme}://{bound}");
         std::io::stdout().flush()?;
-        Ok(api::serve(listener, router, api::stop_signal()).await?)
+        let stopping = app.clone();
+        let stop = async move {
+            api::stop_signal().await;
+            stopping.stop();
+        };
+        let ended = api::serve_with(listener, router, &limits, tls, stop).await;
+        app.write_audit()?;
+        Ok(ended?)
     })
 }

@@ -8,17 +8,32 @@ use homing_datasets::{Event, History, Micros, Zone};
 use homing_models::{Outcome, Provenance};
 use serde::{Deserialize, Serialize};
 
+pub mod access;
 #[cfg(test)]
 mod conformance;
+pub mod feed;
+mod paging;
 mod plan;
+pub mod postgres;
+pub mod privacy;
+pub mod shadow;
 pub mod sqlite;
+pub mod writeback;
 
-/// Opens the profile store at a place (`sqlite:PATH`), making it where there is none yet. `zone` is the
+use access::{AuditEntry, Key};
+use feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
+use privacy::{Consent, Erasures, Export};
+use shadow::{Pair, Summary};
+
+/// Opens the profile store at a place (`sqlite:PATH` or `postgres://...`), making it where there is none yet. `zone` is the
 /// business's: in it orders are counted by day and instants are written.
 ///
 /// # Errors
 /// [`Error`] that says why the store cannot be used.
 pub fn open(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
+    if place.starts_with("postgres://") || place.starts_with("postgresql://") {
+        return Ok(Arc::new(postgres::PostgresStore::open(place, zone)?));
+    }
     let path = place.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
     match path {
         None | Some("" | ":memory:") => Err(Error::UnknownPlace(place.to_owned())),
@@ -105,6 +120,8 @@ pub enum Fate {
     Duplicate,
     /// The id was used before for an event with other content; nothing was stored.
     Conflict,
+    /// The customer was erased (see [`Store::erase`]); nothing was stored.
+    Erased,
 }
 
 /// The tags of one customer that a write changed; a removed tag has the value `null`.
@@ -152,6 +169,8 @@ pub struct BatchSummary {
     pub newer_in_store: u64,
     /// Tags set or removed.
     pub tags_changed: u64,
+    /// Customers left out, because they were erased (see [`Store::erase`]).
+    pub erased: u64,
     /// Customers without scores, by cause.
     pub not_scored: std::collections::BTreeMap<String, u64>,
 }
@@ -265,7 +284,7 @@ pub struct Totals {
 }
 
 /// What can go wrong with a store.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The store is held by another writer for longer than homing waits.
     #[error("the profile store {0} is locked by another process; close that process or try again later")]
@@ -285,9 +304,36 @@ pub enum Error {
         /// Ours.
         known: i64,
     },
+    /// The server of the store does not answer.
+    #[error(
+        "the profile store {store} cannot be reached: {detail}; homing tries again with the next request"
+    )]
+    Unreachable {
+        /// The store.
+        store: String,
+        /// What the connection says.
+        detail: String,
+    },
     /// The place of the store is not understood.
-    #[error("`{0}` names no profile store; write sqlite:PATH, for example sqlite:profiles.db")]
+    #[error(
+        "`{0}` names no profile store; write sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE, for example \
+         sqlite:profiles.db"
+    )]
     UnknownPlace(String),
+    /// A cursor of the feed that lies before what the feed still holds.
+    #[error(
+        "the cursor {cursor} is older than the changes that are kept (from {oldest} on); read the profiles anew, \
+         then follow the feed without a cursor"
+    )]
+    CursorExpired {
+        /// The cursor asked for.
+        cursor: u64,
+        /// The oldest cursor that can still be followed.
+        oldest: u64,
+    },
+    /// There is a key with this id or this hash already.
+    #[error("there is a key `{0}` already; give the new one another id")]
+    KeyExists(String),
     /// A cursor that this store did not give out for this listing.
     #[error("the cursor is not one that this listing gave out; start again without a cursor")]
     BadCursor,
@@ -338,6 +384,23 @@ pub trait Store: Send + Sync {
         as_of: Micros,
         score: &Scorer<'_>,
         progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error> {
+        self.write_batch_within(rows, as_of, 0.0, score, progress)
+    }
+
+    /// The same, but where no tag of a customer changes its value, scores that moved by no more than the tolerance
+    /// stay as they are, with the `as_of` that they have: a churn risk by `tolerance`, an amount of money by that
+    /// share of itself.
+    ///
+    /// # Errors
+    /// As [`Store::write_batch`].
+    fn write_batch_within(
+        &self,
+        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
+        as_of: Micros,
+        tolerance: f64,
+        score: &Scorer<'_>,
+        progress: &(dyn Fn(u64) + Sync),
     ) -> Result<BatchSummary, Error>;
 
     /// One profile, or `None` for a customer that the store does not know.
@@ -364,9 +427,222 @@ pub trait Store: Send + Sync {
     /// [`Error`] of the store.
     fn totals(&self) -> Result<Totals, Error>;
 
+    /// Up to `limit` changes (1 to 10,000; what lies outside is brought to the nearer end) after a cursor, oldest
+    /// first; without a cursor from the oldest change that is held. A change is written in the transaction that
+    /// writes the tags, and changes of one customer come in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`Error::CursorExpired`] for a cursor older than the retention; [`Error`] of the store.
+    fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error>;
+
+    /// The cursor of the newest change: whoever follows from here hears only what comes.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn newest_change(&self) -> Result<u64, Error>;
+
+    /// Drops the oldest changes that the retention does not keep, and says how many.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn prune_changes(&self, retention: &Retention) -> Result<u64, Error>;
+
+    /// How far a feed (a webhook, a write-back) has been delivered.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn feed_position(&self, feed: &str) -> Result<Option<FeedPosition>, Error>;
+
+    /// Remembers how far a feed has been delivered.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn set_feed_position(&self, feed: &str, position: FeedPosition) -> Result<(), Error>;
+
+    /// Keeps what a feed could not deliver.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn dead_letter(&self, letter: &Letter) -> Result<(), Error>;
+
+    /// The newest dead letters, of one feed or of all, newest first.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn dead_letters(&self, feed: Option<&str>, limit: u32) -> Result<Vec<DeadLetter>, Error>;
+
+    /// Drops a dead letter by its number, once it is dealt with; `false` if there is none.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn drop_dead_letter(&self, number: u64) -> Result<bool, Error>;
+
+    /// Takes down whether a customer opted out of automated decisions, known to the store or not. With an
+    /// opt-out the customer's predictive tags and scores go at once (the outcome is `not_scored: opted_out`, and the feed
+    /// says so); after an opt-in the next event or batch scores the customer again. Returns the tags that went.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed.
+    fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error>;
+
+    /// What the customer last said; `None` if they never did.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error>;
+
+    /// Replaces the attributes that the business keeps of a customer, known to the store or not.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed.
+    fn set_attributes(
+        &self,
+        customer_id: &str,
+        attributes: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), Error>;
+
+    /// Everything that is held of a customer; `None` if nothing is.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn export(&self, customer_id: &str) -> Result<Option<Export>, Error>;
+
+    /// Erases a customer: history, profile, tags, attributes, consent, changes, dead letters and event ids. Audit
+    /// entries lose id and detail. A keyed hash of the id stays: by it later events are refused ([`Fate::Erased`]), and batches
+    /// and trainings leave the customer out. Returns whether anything was held.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was erased.
+    fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error>;
+
+    /// Forgets that a customer was erased, for one who comes back by their own wish; `false` if they were not.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn readmit(&self, customer_id: &str) -> Result<bool, Error>;
+
+    /// Whether a customer was erased.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn is_erased(&self, customer_id: &str) -> Result<bool, Error>;
+
+    /// The keyed hashes of all erased customers, to leave them out elsewhere.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn erased(&self) -> Result<Erasures, Error>;
+
+    /// A secret of 256 random bits for one purpose, made when first asked for and the same ever after.
+    ///
+    /// # Errors
+    /// [`Error`] of the store, or of the machine's source of randomness.
+    fn secret(&self, purpose: &str) -> Result<[u8; 32], Error>;
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// [`Error::KeyExists`], or [`Error`] of the store.
+    fn insert_key(&self, key: &Key) -> Result<(), Error>;
+
+    /// Every key, also expired and revoked ones, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn keys(&self) -> Result<Vec<Key>, Error>;
+
+    /// Revokes a key; `false` if there is none with this id. A key that was revoked before stays revoked since then.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn revoke_key(&self, id: &str, at: Micros) -> Result<bool, Error>;
+
+    /// The key with this keyed hash, expired or not, revoked or not.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, Error>;
+
+    /// Appends to the audit log, all or nothing.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn audit(&self, entries: &[AuditEntry]) -> Result<(), Error>;
+
+    /// What the audit log has on a customer, oldest first. Of an erased customer: that, when and by whom.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error>;
+
+    /// Adds how a challenger's scores lay beside the champion's.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn record_shadow(
+        &self,
+        champion: &str,
+        challenger: &str,
+        pairs: &[Pair],
+        at: Micros,
+    ) -> Result<(), Error>;
+
+    /// What was recorded of each challenger, by champion and challenger.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn shadow_summary(&self) -> Result<Vec<Summary>, Error>;
+
     /// Whether the store can be read and written now.
     ///
     /// # Errors
     /// [`Error`] that says why not.
     fn ready(&self) -> Result<(), Error>;
 }
+
+/// The methods of [`Store`] beyond profiles and lists, for a stand-in of which none of them is asked.
+#[cfg(test)]
+macro_rules! nothing_but_profiles {
+    () => {
+        nothing_but_profiles! {
+            write_batch_within(
+                &mut (dyn Iterator<Item = $crate::profiles::BatchRow> + Send),
+                homing_datasets::Micros,
+                f64,
+                &$crate::profiles::Scorer<'_>,
+                &(dyn Fn(u64) + Sync)
+            ) -> $crate::profiles::BatchSummary;
+            changes(Option<u64>, u32) -> $crate::profiles::feed::Changes;
+            newest_change() -> u64;
+            prune_changes(&$crate::profiles::feed::Retention) -> u64;
+            feed_position(&str) -> Option<$crate::profiles::feed::FeedPosition>;
+            set_feed_position(&str, $crate::profiles::feed::FeedPosition) -> ();
+            dead_letter(&$crate::profiles::feed::Letter) -> ();
+            dead_letters(Option<&str>, u32) -> Vec<$crate::profiles::feed::DeadLetter>;
+            drop_dead_letter(u64) -> bool;
+            set_consent(&str, $crate::profiles::privacy::Consent) -> Option<$crate::profiles::Changed>;
+            set_attributes(&str, &serde_json::Map<String, serde_json::Value>) -> ();
+            export(&str) -> Option<$crate::profiles::privacy::Export>;
+            erase(&str, homing_datasets::Micros) -> bool;
+            readmit(&str) -> bool;
+            is_erased(&str) -> bool;
+            erased() -> $crate::profiles::privacy::Erasures;
+            secret(&str) -> [u8; 32];
+            insert_key(&$crate::profiles::access::Key) -> ();
+            keys() -> Vec<$crate::profiles::access::Key>;
+            revoke_key(&str, homing_datasets::Micros) -> bool;
+            key_by_hash(&[u8; 32]) -> Option<$crate::profiles::access::Key>;
+            audit(&[$crate::profiles::access::AuditEntry]) -> ();
+            audit_of(&str) -> Vec<$crate::profiles::access::AuditEntry>;
+            record_shadow(&str, &str, &[$crate::profiles::shadow::Pair], homing_datasets::Micros) -> ();
+            shadow_summary() -> Vec<$crate::profiles::shadow::Summary>;
+        }
+    };
+    ($($name:ident($($type:ty),*) -> $done:ty;)*) => {
+        $(fn $name(&self $(, _: $type)*) -> Result<$done, $crate::profiles::Error> {
+            unreachable!(concat!("nobody asks for ", stringify!($name)))
+        })*
+    };
+}
+#[cfg(test)]
+pub(crate) use nothing_but_profiles;

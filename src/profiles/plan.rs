@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use homing_datasets::{Event, History, Micros, Zone};
 use homing_models::{Flat, NotScored, Outcome, Provenance};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
-use super::{Error, HistorySummary, Layer, Scored, Scorer, Tag};
+use super::{BatchSummary, Error, HistorySummary, Incoming, Layer, Profile, Scored, Scorer, StoredTag, Tag};
 
 /// What a store holds of one customer before a write.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(super) struct Held {
     pub scored_at: Micros,
     pub model: String,
     pub prediction: String,
+    /// Churn risk, value at risk and lifetime value.
+    pub numbers: [Option<f64>; 3],
     pub history: Vec<u8>,
     pub tags: Vec<HeldTag>,
 }
@@ -68,6 +71,17 @@ pub(super) struct Plan {
     pub newer_in_store: bool,
     /// Why there are no scores, if there are none.
     pub not_scored: Option<NotScored>,
+    /// What tells these scores and tags from others, where [`Planner::prints`] asks for it.
+    pub prints: Option<Prints>,
+}
+
+/// Fingerprints of what a scorer said, by which a store can tell without reading it back that nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Prints {
+    /// Of scores and tags with all that belongs to them but the instant of scoring.
+    pub score: [u8; 16],
+    /// Of the names and values of the tags.
+    pub tags: [u8; 16],
 }
 
 /// A history to be written.
@@ -110,6 +124,11 @@ pub(super) struct Planner<'a> {
     pub store: &'a str,
     pub zone: Zone,
     pub score: &'a Scorer<'a>,
+    /// Where no tag changes its value, scores that moved by no more than this (risk: absolute; money: by this share)
+    /// stay as they are, with their `as_of`.
+    pub tolerance: f64,
+    /// Whether plans carry [`Prints`].
+    pub prints: bool,
 }
 
 impl Planner<'_> {
@@ -118,6 +137,7 @@ impl Planner<'_> {
         &self,
         customer_id: &str,
         held: Option<&Held>,
+        opted_out: bool,
         addition: Addition<'_>,
         as_of: Micros,
     ) -> Result<Plan, Error> {
@@ -131,7 +151,11 @@ impl Planner<'_> {
             plan.newer_in_store = true;
             return Ok(plan);
         }
-        let scored = (self.score)(customer_id, &history, as_of);
+        let mut scored = (self.score)(customer_id, &history, as_of);
+        if opted_out {
+            scored.outcome = Outcome::NotScored(NotScored::OptedOut);
+            scored.tags.retain(|tag| tag.layer != Layer::Predictive);
+        }
         if newer(scored.provenance.as_of) {
             plan.newer_in_store = true;
             return Ok(plan);
@@ -139,7 +163,14 @@ impl Planner<'_> {
         if let Outcome::NotScored(cause) = scored.outcome {
             plan.not_scored = Some(cause);
         }
+        if self.prints {
+            plan.prints = Some(self.prints_of(&scored)?);
+        }
         compare_tags(held, &scored, &mut plan);
+        if held.is_some_and(|held| self.is_near(held, &scored, &plan)) {
+            plan.set.clear();
+            return Ok(plan);
+        }
         let same_score = match held {
             Some(held)
                 if held.as_of == scored.provenance.as_of && *held.model == *scored.provenance.model =>
@@ -160,6 +191,81 @@ impl Planner<'_> {
             });
         }
         Ok(plan)
+    }
+
+    /// Whether the scores may stay as they are held although they moved a little.
+    fn is_near(&self, held: &Held, scored: &Scored, plan: &Plan) -> bool {
+        self.tolerance > 0.0
+            && plan.changed.is_empty()
+            && *held.model == *scored.provenance.model
+            && self.is_within(held.numbers, &scored.outcome)
+    }
+
+    /// Whether every number lies within the tolerance.
+    pub fn is_within(&self, held: [Option<f64>; 3], outcome: &Outcome) -> bool {
+        let now = match outcome {
+            Outcome::Scored(p) => [p.churn_risk, p.value_at_risk, p.clv].map(Some),
+            Outcome::NotScored(_) => [None; 3],
+        };
+        held.into_iter().zip(now).enumerate().all(|(at, pair)| match pair {
+            (Some(held), Some(now)) => {
+                let scale = if at == 0 { 1.0 } else { held.abs() };
+                (now - held).abs() <= self.tolerance * scale
+            }
+            (None, None) => true,
+            _ => false,
+        })
+    }
+
+    /// The fingerprints of what a scorer said.
+    pub fn prints_of(&self, scored: &Scored) -> Result<Prints, Error> {
+        let mut tags: Vec<&Tag> = scored.tags.iter().collect();
+        tags.sort_by(|a, b| a.name.cmp(&b.name));
+        let (mut values, mut whole) = (Sha256::new(), Sha256::new());
+        // Written at the instant that it looks from: when it was scored makes no difference.
+        whole.update(self.prediction(scored, scored.provenance.as_of)?);
+        for tag in tags {
+            let value = value_text(&tag.value);
+            for part in [&tag.name, &value] {
+                values.update((part.len() as u64).to_le_bytes());
+                values.update(part);
+            }
+            let confidence = tag.confidence.map_or([0xff; 8], |c| c.to_bits().to_le_bytes());
+            let expires = tag.expires_at.map_or(i64::MIN, |at| at - scored.provenance.as_of);
+            whole.update([tag.layer as u8]);
+            whole.update(confidence);
+            whole.update(expires.to_le_bytes());
+        }
+        let values = values.finalize();
+        whole.update(values);
+        Ok(Prints { score: first_half(&whole.finalize()), tags: first_half(&values) })
+    }
+
+    /// What an opt-out takes from a customer: scores and predictive tags, at once and without a look at the history.
+    pub fn withdraw(&self, held: &Held, at: Micros) -> Result<Plan, Error> {
+        let cause = NotScored::OptedOut;
+        let provenance = Provenance {
+            model: held.model.as_str().into(),
+            as_of: held.as_of,
+            scored_at: at,
+            zone: self.zone,
+        };
+        let predictive = |tag: &&HeldTag| tag.layer == Layer::Predictive;
+        let remove: Vec<String> = held.tags.iter().filter(predictive).map(|tag| tag.name.clone()).collect();
+        let scored = Scored { outcome: Outcome::NotScored(cause), tags: Vec::new(), provenance };
+        Ok(Plan {
+            changed: remove.iter().map(|name| (name.clone(), Value::Null)).collect(),
+            remove,
+            prints: self.prints.then(|| self.prints_of(&scored)).transpose()?,
+            score: Some(NewScore {
+                numbers: None,
+                not_scored: Some(cause),
+                prediction: self.prediction(&scored, at)?,
+                provenance: scored.provenance,
+            }),
+            not_scored: Some(cause),
+            ..Plan::default()
+        })
     }
 
     /// The history with the addition, and its bytes if they are not those that the store holds.
@@ -199,6 +305,106 @@ impl Planner<'_> {
         serde_json::to_string(&Flat { customer_id: None, outcome: &scored.outcome, provenance: &provenance })
             .map_err(|e| Error::Database { store: self.store.to_owned(), detail: e.to_string() })
     }
+}
+
+/// The first 128 bits of a SHA-256.
+fn first_half(hash: &[u8]) -> [u8; 16] {
+    std::array::from_fn(|at| hash.get(at).copied().unwrap_or_default())
+}
+
+/// The fingerprint of a history's bytes.
+pub(super) fn history_print(bytes: &[u8]) -> [u8; 16] {
+    first_half(&Sha256::digest(bytes))
+}
+
+/// The fingerprint of an event's content: customer and every field.
+pub(super) fn event_print(one: &Incoming) -> [u8; 16] {
+    let event = &one.event;
+    let present = |text: &Option<String>| [u8::from(text.is_some())];
+    let texts = [&event.order, &event.product, &event.category, &event.channel, &event.promotion];
+    let flags = texts.map(present).concat();
+    let (happened, recorded) = (event.occurred_at.to_le_bytes(), event.recorded_at.to_le_bytes());
+    let (amount, quantity) = (event.amount.to_bits().to_le_bytes(), event.quantity.to_bits().to_le_bytes());
+    let kind = [event.kind as u8];
+    let fixed: [&[u8]; 7] =
+        [one.customer_id.as_bytes(), &happened, &recorded, &kind, &amount, &quantity, &flags];
+    let texts = texts.map(|text| text.as_deref().unwrap_or_default().as_bytes());
+    fingerprint(fixed.into_iter().chain(texts)).to_le_bytes()
+}
+
+/// Counts a plan of a batch into its summary. `known` says whether the store held the customer before.
+pub(super) fn count(plan: &Plan, known: bool, summary: &mut BatchSummary) {
+    summary.tags_changed += plan.changed.len() as u64;
+    if let Some(cause) = plan.not_scored {
+        *summary.not_scored.entry(cause.code().to_owned()).or_default() += 1;
+    }
+    let counter = match known {
+        _ if plan.newer_in_store => &mut summary.newer_in_store,
+        false => &mut summary.inserted,
+        true if plan.is_idle() => &mut summary.unchanged,
+        true => &mut summary.updated,
+    };
+    *counter += 1;
+}
+
+/// What a store holds of a profile, before instants are written out.
+pub(super) struct ProfileRow {
+    pub customer_id: String,
+    pub origin: Origin,
+    pub prediction: String,
+    pub history: HistoryNumbers,
+}
+
+impl ProfileRow {
+    /// The profile with its tags and attributes.
+    pub fn finish(
+        self,
+        store: &str,
+        zone: Zone,
+        held: Vec<HeldTag>,
+        attributes: Option<Map<String, Value>>,
+    ) -> Result<Profile, Error> {
+        let damaged = |detail: String| Error::Damaged {
+            store: store.to_owned(),
+            customer_id: self.customer_id.clone(),
+            detail,
+        };
+        let json = |text: &str, what: &str| {
+            serde_json::from_str::<Value>(text).map_err(|e| damaged(format!("{what}: {e}")))
+        };
+        let instant = |at: Micros| zone.format(at);
+        // Nearly every tag comes from the profile's own score: its instants are written out once.
+        let (as_of, scored_at) = (instant(self.origin.as_of), instant(self.origin.scored_at));
+        let mut tags = BTreeMap::new();
+        for HeldTag { name, value, layer, confidence, expires_after, origin } in held {
+            let value = json(&value, &name)?;
+            let (as_of, scored_at) = match &origin {
+                None => (as_of.clone(), scored_at.clone()),
+                Some(origin) => (instant(origin.as_of), instant(origin.scored_at)),
+            };
+            let origin = origin.as_ref().unwrap_or(&self.origin);
+            let expires_at = expires_after.map(|after| instant(origin.as_of + after));
+            let model = origin.model.clone();
+            let tag = StoredTag { value, layer, confidence, model, as_of, scored_at, expires_at };
+            tags.insert(name, tag);
+        }
+        Ok(Profile {
+            attributes: attributes.unwrap_or_default(),
+            tags,
+            prediction: json(&self.prediction, "prediction")?,
+            history: self.history.summary(zone),
+            customer_id: self.customer_id,
+        })
+    }
+}
+
+/// Layers by the number that stands for them in stores.
+pub(super) const LAYERS: [Layer; 3] = [Layer::Static, Layer::Dynamic, Layer::Predictive];
+
+/// Stands where a planner is asked for what needs no scores: by an opt-out.
+pub(super) fn no_scorer(_: &str, _: &History, as_of: Micros) -> Scored {
+    let provenance = Provenance { model: "".into(), as_of, scored_at: as_of, zone: Zone::default() };
+    Scored { outcome: Outcome::NotScored(NotScored::OptedOut), tags: Vec::new(), provenance }
 }
 
 /// Reads a stored history.

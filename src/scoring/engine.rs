@@ -1,11 +1,12 @@
 //! The engine: one bundle, one catalogue of tags.
 
 use std::path::Path;
+use std::time::Instant;
 
 use homing_datasets::{History, Micros};
-use homing_models::{Bundle, Provenance, Registry};
+use homing_models::{Bundle, NotScored, Outcome, Prediction, Provenance, Registry};
 
-use super::{ModelInfo, Score};
+use super::{ModelInfo, Score, Spent};
 use crate::profiles::Scored;
 use crate::tags::{Bound, Catalogue};
 
@@ -21,16 +22,7 @@ impl Engine {
     #[must_use]
     pub fn new(bundle: Bundle, catalogue: &Catalogue) -> Self {
         let manifest = bundle.manifest();
-        let info = ModelInfo {
-            id: bundle.id().clone(),
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            as_of: manifest.as_of_text.clone(),
-            as_of_micros: manifest.as_of,
-            horizons: manifest.horizons.clone(),
-            churn_horizon: manifest.churn_horizon,
-            timezone: manifest.timezone,
-        };
+        let info = ModelInfo::of(manifest);
         let tags = catalogue.bind(&manifest.horizons).in_zone(manifest.timezone);
         Engine { bundle, tags, info }
     }
@@ -60,11 +52,34 @@ impl Score for Engine {
         &self.info
     }
 
-    fn score(&self, _customer_id: &str, history: &History, as_of: Micros, scored_at: Micros) -> Scored {
-        let scoring = self.bundle.score(history, as_of);
-        let tags = self.tags.evaluate(&scoring.features, &scoring.outcome, as_of);
+    fn run(
+        &self,
+        _customer_id: &str,
+        history: &History,
+        as_of: Micros,
+        scored_at: Micros,
+        tagged: bool,
+        spent: &Spent,
+    ) -> Scored {
+        let started = Instant::now();
+        let features = self.bundle.features(history, as_of);
+        let started = Spent::since(&spent.features_ns, started);
+        let outcome = match &features {
+            Some(features) => Outcome::Scored(Box::new(self.bundle.of_features(features, as_of))),
+            None => Outcome::NotScored(NotScored::NoPurchase),
+        };
+        let started = Spent::since(&spent.model_ns, started);
+        let mut tags = Vec::new();
+        if tagged {
+            tags = self.tags.evaluate(features.as_deref().unwrap_or_default(), &outcome, as_of);
+            Spent::since(&spent.tags_ns, started);
+        }
         let provenance =
             Provenance { model: self.info.id.clone(), as_of, scored_at, zone: self.info.timezone };
-        Scored { outcome: scoring.outcome, tags, provenance }
+        Scored { outcome, tags, provenance }
+    }
+
+    fn predict(&self, features: &[f64]) -> Prediction {
+        self.bundle.of_features(features, self.info.as_of_micros)
     }
 }

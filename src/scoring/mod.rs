@@ -2,10 +2,14 @@
 
 pub mod batch;
 mod engine;
+pub mod nightly;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
+use homing_models::{Manifest, Prediction};
 use serde::{Serialize, Serializer};
 
 use crate::profiles::Scored;
@@ -34,8 +38,51 @@ pub struct ModelInfo {
     pub timezone: Zone,
 }
 
+impl ModelInfo {
+    /// What a manifest says.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Self {
+        ModelInfo {
+            id: format!("{}@{}", manifest.name, manifest.version).into(),
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            as_of: manifest.as_of_text.clone(),
+            as_of_micros: manifest.as_of,
+            horizons: manifest.horizons.clone(),
+            churn_horizon: manifest.churn_horizon,
+            timezone: manifest.timezone,
+        }
+    }
+}
+
 fn as_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text)
+}
+
+/// Where the time of scoring went, summed over customers and threads; nanoseconds.
+#[derive(Debug, Default)]
+pub struct Spent {
+    /// From histories to features.
+    pub features_ns: AtomicU64,
+    /// From features to predictions.
+    pub model_ns: AtomicU64,
+    /// From both to tags.
+    pub tags_ns: AtomicU64,
+}
+
+impl Spent {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        let stages = [&self.features_ns, &self.model_ns, &self.tags_ns];
+        Duration::from_nanos(stages.map(|stage| stage.load(Ordering::Relaxed)).iter().sum())
+    }
+
+    fn since(counter: &AtomicU64, started: Instant) -> Instant {
+        let now = Instant::now();
+        counter.fetch_add((now - started).as_nanos() as u64, Ordering::Relaxed);
+        now
+    }
 }
 
 /// Whatever scores histories: the engine of a bundle, or a stand-in for tests.
@@ -43,6 +90,22 @@ pub trait Score: Send + Sync {
     /// The model behind it.
     fn model(&self) -> &ModelInfo;
 
-    /// Scores one customer with its history as of an instant and says which tags follow.
-    fn score(&self, customer_id: &str, history: &History, as_of: Micros, scored_at: Micros) -> Scored;
+    /// Scores one customer with its history as of an instant, and says which tags follow where they are `tagged`.
+    fn run(
+        &self,
+        customer_id: &str,
+        history: &History,
+        as_of: Micros,
+        scored_at: Micros,
+        tagged: bool,
+        spent: &Spent,
+    ) -> Scored;
+
+    /// What the model makes of features, in the order of [`homing_models::features::SPECS`]; NaN is unknown.
+    fn predict(&self, features: &[f64]) -> Prediction;
+
+    /// [`Score::run`] with tags.
+    fn score(&self, customer_id: &str, history: &History, as_of: Micros, scored_at: Micros) -> Scored {
+        self.run(customer_id, history, as_of, scored_at, true, &Spent::default())
+    }
 }

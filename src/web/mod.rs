@@ -55,6 +55,7 @@ pub fn router(app: Arc<App>, catalogue: Arc<Catalogue>) -> Router {
         .route("/customers", routing::get(customer::find))
         .route("/customers/{id}", routing::get(customer::page))
         .layer(axum::middleware::from_fn_with_state(web.clone(), guard))
+        .layer(axum::middleware::from_fn_with_state(web.app.clone(), crate::api::page_access))
         .route("/assets/{file}", routing::get(assets::asset))
         .with_state(web)
 }

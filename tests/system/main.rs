@@ -5,6 +5,13 @@ mod crm_backend;
 #[cfg(test)]
 mod data_scientist;
 #[cfg(test)]
+mod long_batch;
+#[cfg(test)]
 mod nightly_batch;
+#[cfg(test)]
+#[path = "../support/postgres.rs"]
+mod postgres;
+#[cfg(test)]
+mod stores;
 #[cfg(test)]
 mod support;

@@ -231,10 +231,16 @@ impl Server {
     /// Serves the model of [`registry`] with the profiles in `folder`, on a free port.
     #[track_caller]
     pub fn start(folder: &Path) -> Server {
+        Server::start_on(folder, "sqlite:profiles.db")
+    }
+
+    /// The same with the profiles at this place.
+    #[track_caller]
+    pub fn start_on(folder: &Path, profiles: &str) -> Server {
         let log = folder.join("server.log");
         let errors = File::options().create(true).append(true).open(&log).unwrap();
         let mut command = homing();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--profiles", "sqlite:profiles.db", "--registry"]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--profiles", profiles, "--registry"]);
         command.arg(registry()).env("HOMING_LOG", "error").current_dir(folder);
         let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use homing_datasets::cli::{Purchases, with_config};
+use homing_datasets::cli::{Purchases, size, with_config};
+use homing_datasets::engine::Sampled;
 use homing_datasets::table::{Column, Format, Table};
-use homing_datasets::{Histories, Micros, ReadSummary, read};
+use homing_datasets::{Histories, Micros, ReadSummary, Stream};
 use homing_models::{Alias, Registry};
 use homing_training::Error;
 use homing_training::backtest::{Report, backtest};
@@ -46,6 +47,9 @@ enum Command {
 struct Common {
     #[command(flatten)]
     purchases: Purchases,
+    /// Memory that the histories to learn from may take. Beyond it customers are sampled, and the report says so.
+    #[arg(long, env = "HOMING_HISTORIES", default_value = "8G", value_parser = size, value_name = "SIZE")]
+    histories: u64,
     /// Prints one JSON document instead of text.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
@@ -82,6 +86,9 @@ struct Fit {
         allow_negative_numbers = true
     )]
     discount_rate: f64,
+    /// Learns spend net of returns: what customers keep, not what they order.
+    #[arg(long, env = "HOMING_NET_OF_RETURNS")]
+    net_of_returns: bool,
     /// Where models are kept.
     #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR")]
     registry: PathBuf,
@@ -118,6 +125,9 @@ struct Backtest {
     /// Writes each customer's scores and what happened (.parquet, .csv or .ndjson).
     #[arg(long, env = "HOMING_OUT", value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Learns spend net of returns; the metrics whose names begin with `net_` judge it.
+    #[arg(long, env = "HOMING_NET_OF_RETURNS")]
+    net_of_returns: bool,
     /// Seed of every sample.
     #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
     seed: u64,
@@ -151,7 +161,19 @@ struct Check {
 }
 
 /// Keys of `homing.toml` that only `homing` knows.
-const OTHERS: &[&str] = &["listen", "profiles", "model", "tags", "dataset", "folder"];
+const OTHERS: &[&str] = &[
+    "listen",
+    "profiles",
+    "model",
+    "tags",
+    "dataset",
+    "folder",
+    "shard",
+    "snapshot",
+    "journal",
+    "scored_at",
+    "writeback",
+];
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -211,10 +233,22 @@ impl Steps {
     }
 }
 
-fn load(common: &Common) -> anyhow::Result<(Histories, ReadSummary)> {
-    let (histories, summary) = read(&common.purchases.purchases, &common.purchases.options())?;
-    eprintln!("{}", show::read(&summary, &common.purchases));
-    Ok((histories, summary))
+/// What a command learns from.
+struct Loaded {
+    histories: Histories,
+    summary: ReadSummary,
+    sampled: Sampled,
+}
+
+fn load(common: &Common, seed: u64) -> anyhow::Result<Loaded> {
+    let purchases = &common.purchases;
+    let stream = Stream::open(&purchases.purchases, &purchases.stream(purchases.timezone)?)?;
+    let (histories, summary, sampled) = stream.collect(common.histories, seed)?;
+    eprintln!("{}", show::read(&summary, purchases));
+    if sampled.kept < sampled.customers {
+        eprintln!("{}", show::sampled(sampled));
+    }
+    Ok(Loaded { histories, summary, sampled })
 }
 
 fn instant(common: &Common, text: Option<&String>) -> anyhow::Result<Option<Micros>> {
@@ -236,20 +270,22 @@ fn run_fit(args: &Fit) -> anyhow::Result<()> {
         churn_horizon: args.churn_horizon,
         value_horizon: args.value_horizon,
         discount_rate: args.discount_rate,
+        net_of_returns: args.net_of_returns,
         zone: args.common.purchases.timezone,
         name: args.name.clone(),
         seed: args.seed,
         previous: None,
         challengers: args.challengers,
         lang: args.lang,
+        sampled: None,
     };
     options.all_horizons()?;
-    let (histories, _) = load(&args.common)?;
+    let Loaded { histories, sampled, .. } = load(&args.common, args.seed)?;
     let steps = Steps::new();
     let registry = Registry::at(&args.registry);
     let as_of = options.as_of.or(histories.last_instant());
     let previous = as_of.and_then(|as_of| registry.before(&options.name, as_of)).map(Arc::new);
-    let options = FitOptions { previous, ..options };
+    let options = FitOptions { previous, sampled: Some(sampled), ..options };
     let fitted = fit(&histories, &options, &|text| steps.step(text))?;
     let alias = if args.challenger { Alias::Challenger } else { Alias::Champion };
     let path = registry.register(&fitted.bundle, alias)?;
@@ -292,12 +328,12 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| Error::Wish(error.to_string()))?;
     }
-    let (histories, _) = load(&args.common)?;
+    let Loaded { histories, sampled, .. } = load(&args.common, args.seed)?;
     let steps = Steps::new();
     let mut reports = Vec::new();
     for (&cutoff, name) in cutoffs.iter().zip(&args.cutoffs) {
         for &days in &args.horizons {
-            let usability = Usability::of(&histories, cutoff, &[days], zone);
+            let usability = Usability::of(&histories, cutoff, &[days], zone).sampled(Some(sampled));
             usability.refuse()?;
             let task = Task {
                 as_of: cutoff,
@@ -306,6 +342,7 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
                 zone,
                 seed: args.seed,
                 most_rows: MOST_ROWS,
+                net_of_returns: args.net_of_returns,
             };
             let step = |text: &str| steps.step(&format!("{name}, {days} days: {text}"));
             let mut report = backtest(&histories, cutoff, days, &task, &step)?;
@@ -355,17 +392,19 @@ fn scores(reports: &[Report]) -> Table {
         .with("bought", number(|row| f64::from(u8::from(row.label.bought))))
         .with("orders", number(|row| f64::from(row.label.orders)))
         .with("spend", number(|row| row.label.spend))
+        .with("net_spend", number(|row| row.label.net_spend))
 }
 
 fn run_check(args: &Check) -> anyhow::Result<()> {
     let as_of = instant(&args.common, args.as_of.as_ref())?;
-    let (histories, summary) = load(&args.common)?;
+    let Loaded { histories, summary, sampled } = load(&args.common, 0)?;
     let Some(as_of) = as_of.or(histories.last_instant()) else {
         return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }.into());
     };
-    let usability = Usability::of(&histories, as_of, &args.horizons, args.common.purchases.timezone);
+    let usability = Usability::of(&histories, as_of, &args.horizons, args.common.purchases.timezone)
+        .sampled(Some(sampled));
     if args.common.json {
-        let document = serde_json::json!({ "read": summary, "usability": usability });
+        let document = serde_json::json!({ "read": summary, "sampled": sampled, "usability": usability });
         println!("{}", serde_json::to_string_pretty(&document)?);
     } else {
         print!("{}", show::usability(&usability));

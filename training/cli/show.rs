@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use homing_datasets::ReadSummary;
 use homing_datasets::cli::Purchases;
+use homing_datasets::engine::Sampled;
 use homing_training::backtest::Report;
 use homing_training::check::Usability;
 use homing_training::metrics::Metric;
@@ -24,6 +25,16 @@ pub fn read(summary: &ReadSummary, purchases: &Purchases) -> String {
         let _ = write!(text, " (listed in {})", purchases.rejects.display());
     }
     text
+}
+
+/// That not all customers were taken.
+pub fn sampled(sampled: Sampled) -> String {
+    format!(
+        "the histories would take more than `--histories`: {} of {} customers were sampled, each stands for {:.2}",
+        sampled.kept,
+        sampled.customers,
+        sampled.weight()
+    )
 }
 
 /// What the data can carry.

@@ -95,19 +95,21 @@ pub(super) fn section(lang: Lang, bundle: &Bundle) -> Section {
             (
                 "期限",
                 format!(
-                    "{} 天；流失风险按 {} 天，终身价值按 {} 天，年折现率 {rate}%",
+                    "{} 天；流失风险按 {} 天，终身价值按 {} 天，年折现率 {rate}%，{}",
                     list(&manifest.horizons),
                     manifest.churn_horizon,
-                    manifest.value_horizon
+                    manifest.value_horizon,
+                    if manifest.net_of_returns { "金额已扣除退货" } else { "金额未扣除退货" }
                 ),
             ),
             (
                 "Horizons",
                 format!(
-                    "{} days; churn risk at {} days, lifetime value at {} days, discounted at {rate}% a year",
+                    "{} days; churn risk at {} days, lifetime value at {} days, discounted at {rate}% a year, {}",
                     list(&manifest.horizons),
                     manifest.churn_horizon,
-                    manifest.value_horizon
+                    manifest.value_horizon,
+                    if manifest.net_of_returns { "net of returns" } else { "returns not taken off" }
                 ),
             ),
         ),

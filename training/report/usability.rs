@@ -4,7 +4,7 @@ use homing_models::chart::numbers::{count, percent};
 
 use super::Lang;
 use super::page::{Block, Cell, Figure, Head, Row, Section, Table};
-use crate::check::Usability;
+use crate::check::{FarAhead, Usability};
 
 pub(super) fn section(lang: Lang, usability: &Usability) -> Section {
     let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
@@ -108,10 +108,23 @@ pub(super) fn section(lang: Lang, usability: &Usability) -> Section {
     };
     let mut blocks = vec![Block::Figures(figures), Block::Table(table), Block::Text(told)];
     // The remarks of the check, in the language of the page.
+    if let Some(sampled) = usability.sampled {
+        let (kept, all) = (count(sampled.kept), count(sampled.customers));
+        blocks.push(Block::Note(lang.pick(
+            format!("内存放不下全部历史：从 {all} 位顾客中抽样 {kept} 位，每位代表 {:.2} 位；合计数为样本的合计。", sampled.weight()),
+            format!("The histories do not fit into memory: {kept} of {all} customers were sampled, each stands for {:.2}; totals are those of the sample.", sampled.weight()),
+        )));
+    }
     if usability.span_days < 365 + 90 {
         blocks.push(Block::Note(lang.pick(
             format!("{} 天的历史看不到两次同样的季节：水平依据最近的窗口和生命周期模型。", usability.span_days),
             format!("{} days of history do not show a season twice: levels rest on the latest windows and the lifetime model.", usability.span_days),
+        )));
+    }
+    if let Some(FarAhead { customers, latest, rest_end }) = &usability.far_ahead {
+        blocks.push(Block::Note(lang.pick(
+            format!("最晚的事件在 {latest}，但除 {customers} 位客户外，其余都止于 {rest_end}：可能是日期录错，请更正或指定截止日期。"),
+            format!("The latest event is of {latest}, but all customers except {customers} end by {rest_end}: dates may be mistyped; mend them or name the instant to learn up to."),
         )));
     }
     if usability.events_after > 0 {

@@ -4,9 +4,10 @@
 
 use std::fs;
 
-use homing_datasets::{DAY, Event, Histories, History, Kind, Micros, ReadOptions, read};
+use homing_datasets::{DAY, Event, Histories, History, Kind, Micros, ReadOptions, Zone, read};
 use homing_models::Outcome;
 use homing_training::Error;
+use homing_training::check::Usability;
 use homing_training::fit::{FitOptions, Fitted, fit};
 
 /// 2011-01-01.
@@ -98,6 +99,44 @@ fn everybody_comes_back_or_nobody_does() {
     let once = shop((0..300i64).map(|i| vec![bought(i, 10.0)]));
     let lacks = refusal(&once, &options());
     assert!(lacks.len() == 1 && lacks[0].contains("0 customers with a second order"), "{lacks:?}");
+}
+
+#[test]
+fn a_line_dated_far_ahead_is_named() {
+    let honest = shop((0..400).map(ordinary));
+    let late = Event::new(Kind::Purchase, START + 1500 * DAY, 10.0);
+    let mistyped = shop((0..400).map(ordinary).chain([vec![bought(3, 10.0), late]]));
+    let found = |histories: &Histories| {
+        Usability::of(histories, histories.last_instant().unwrap(), &[30], Zone::default()).far_ahead
+    };
+    assert_eq!(found(&honest), None);
+    let far = found(&mistyped).unwrap();
+    assert_eq!((far.customers, far.latest.as_str()), (1, "2015-02-09"));
+    assert!(far.rest_end.as_str() < "2012-02-06", "{far:?}");
+}
+
+#[test]
+fn what_comes_back_is_not_spend_when_asked_for_net() {
+    // Of every order half comes back within two days.
+    let histories = shop((0..900).map(|i| {
+        let orders = ordinary(i);
+        let back = orders.iter().map(|e| Event::new(Kind::Return, e.occurred_at + 2 * DAY, -0.5 * e.amount));
+        orders.clone().into_iter().chain(back).filter(|e| e.occurred_at < AS_OF).collect()
+    }));
+    let total = |net_of_returns| {
+        let fitted = fitted(&histories, &FitOptions { net_of_returns, ..options() });
+        assert_eq!(fitted.bundle.manifest().net_of_returns, net_of_returns);
+        let each = histories.iter().filter_map(|(_, history)| match fitted.bundle.predict(history, AS_OF) {
+            Outcome::Scored(prediction) => {
+                Some([30, 90].map(|d| prediction.within(d).unwrap().expected_spend))
+            }
+            Outcome::NotScored(_) => None,
+        });
+        each.fold([0.0, 0.0], |sum, one| [sum[0] + one[0], sum[1] + one[1]])
+    };
+    let (gross, net) = (total(false), total(true));
+    let kept = [net[0] / gross[0], net[1] / gross[1]];
+    assert!(kept.iter().all(|kept| (0.4..0.6).contains(kept)), "{kept:?}");
 }
 
 #[test]

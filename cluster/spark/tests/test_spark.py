@@ -19,7 +19,9 @@ fit += ["--churn-horizon", "90", "--value-horizon", "90", "--registry", registry
 subprocess.run(fit, check=True, cwd=folder, stdout=subprocess.DEVNULL)
 subprocess.run([homing, "score", "--purchases", purchases, "--registry", registry, "--out", alone], check=True, cwd=folder)
 
-spark = SparkSession.builder.master("local[2]").config("spark.sql.session.timeZone", "UTC").getOrCreate()
+# Instants as homing writes them; Spark's own choice is a form of 96 bits without a zone.
+times = {"spark.sql.session.timeZone": "UTC", "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
+spark = SparkSession.builder.master("local[2]").config(map=times).getOrCreate()
 frame = spark.read.parquet(purchases)
 out = os.path.join(folder, "spark")
 score(frame, registry, partitions=4).write.parquet(out)

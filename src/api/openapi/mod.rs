@@ -1,14 +1,17 @@
 //! The OpenAPI 3.1 document, made from the tables that the service itself works by: the routes, the catalogue
 //! of problems, the fields and kinds of events, the parameters, the limits, and the model's horizons.
 
+use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::changes;
 use super::limits::Limits;
 use super::listing::{self, DEFAULT_LIMIT, MAX_LIMIT, SORTS};
 use super::problem::{self, Code};
 use super::routes::Route;
 use crate::scoring::ModelInfo;
 
+mod foreign;
 mod schemas;
 
 /// The whole document. With a model, predictions are described with its horizons.
@@ -30,9 +33,14 @@ pub(super) fn document(model: Option<&ModelInfo>, limits: &Limits) -> Value {
                 Within v1 fields may be added to replies, none is taken away.",
         },
         "paths": paths,
-        "components": {"schemas": schemas::all(model.map_or(&[], |model| &model.horizons), limits)},
+        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description":
+            "A key that `homing keys create` made. While there is no key the service listens on loopback only and asks for none."}}, "schemas": schemas::all(model.map_or(&[], |model| &model.horizons), limits)},
     })
 }
+
+/// What holds for features that a caller brings.
+const FEATURES: &str = "Features are named as `GET /v2/models/{model}` lists them; one that is left out or null is unknown, \
+    but `orders`, `tenure_days` and `recency_days` must be there.";
 
 /// What a route does, in a line and in full.
 fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) {
@@ -75,17 +83,74 @@ fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) 
              nothing."
                 .to_owned(),
         ),
-        Route::Models => ("listModels", "The model in use", "The list is empty when no model is loaded.".to_owned()),
+        Route::Export => ("exportProfile", "Everything that is held of a customer", String::new()),
+        Route::Consent => (
+            "setConsent",
+            "Take down whether a customer opted out of automated decisions",
+            "After an opt-out there are no scores and predictive tags of the customer, in replies or in the store. After \
+             an opt-in the next event or batch scores them again."
+                .to_owned(),
+        ),
+        Route::Erase => (
+            "eraseProfile",
+            "Erase all that is held of a customer",
+            "A keyed hash of the id stays, by which later events are refused and trainings leave the customer out. A \
+             customer of whom nothing was held is answered with 404; the hash stays all the same."
+                .to_owned(),
+        ),
+        Route::Changes => (
+            "listChanges",
+            "The tags that changed, in order, from a cursor on",
+            "Ask again with `next` as the cursor. With `Accept: text/event-stream` the same comes as server-sent events \
+             of the type `change`, whose ids are cursors, until the caller leaves."
+                .to_owned(),
+        ),
+        Route::DeadLetters => ("listDeadLetters", "Changes that could not be delivered, the newest first", String::new()),
+        Route::DealtWith => ("dropDeadLetter", "Drop a dead letter that is dealt with", String::new()),
+        Route::Models => (
+            "listModels",
+            "The models of the registry, and which of them is in use",
+            "The list is empty when there is none.".to_owned(),
+        ),
+        Route::Shadow => ("shadow", "How the challengers' scores lay beside the champions'", String::new()),
+        Route::Promote => (
+            "promoteModel",
+            "Make a version the champion, which answers from now on",
+            "Requests that have begun end with the model that they began with.".to_owned(),
+        ),
+        Route::Rollback => ("rollbackModel", "Make the champion before this one the champion again", String::new()),
         Route::Health => ("health", "Whether the process answers", String::new()),
         Route::Ready => ("ready", "Whether a model is loaded and the store can be read and written", String::new()),
         Route::Metrics => ("metrics", "Counters and latencies in OpenMetrics text, for Prometheus", String::new()),
         Route::OpenApi => ("openapi", "This document", String::new()),
+        Route::Docs => ("docs", "This document as a page", String::new()),
+        Route::V2 => ("serverMetadata", "Open Inference Protocol: the server", String::new()),
+        Route::V2Live => ("serverLive", "Open Inference Protocol: whether the process answers", String::new()),
+        Route::V2Ready => ("serverReady", "Open Inference Protocol: whether the service is ready", String::new()),
+        Route::V2Model => ("modelMetadata", "Open Inference Protocol: inputs and outputs of the model", String::new()),
+        Route::V2ModelReady => ("modelReady", "Open Inference Protocol: whether the model is ready", String::new()),
+        Route::V2Infer => (
+            "modelInfer",
+            "Open Inference Protocol: scores from tensors of named features",
+            format!("{FEATURES} A tensor a feature, each of the shape [rows] or [rows, 1]."),
+        ),
+        Route::Invocations => (
+            "invocations",
+            "Scores from a data frame of named features",
+            format!("{FEATURES} Send `dataframe_split` or `dataframe_records`."),
+        ),
     }
 }
 
 fn operation(route: Route, limits: &Limits) -> Value {
     let (id, summary, description) = words(route, limits);
     let mut operation = json!({"operationId": id, "summary": summary, "responses": responses(route)});
+    // The role stands where tools look for scopes, and in words of our own for those that do not.
+    operation["security"] = match route.role() {
+        None => json!([]),
+        Some(role) => json!([{"key": [role.name()]}, {}]),
+    };
+    operation["x-role"] = route.role().map_or("none", |role| role.name()).into();
     if !description.is_empty() {
         operation["description"] = description.into();
     }
@@ -103,6 +168,9 @@ fn request_schema(route: Route) -> Option<&'static str> {
     match route {
         Route::Predictions => Some("PredictionRequest"),
         Route::Events => Some("EventsRequest"),
+        Route::Consent => Some("ConsentRequest"),
+        Route::V2Infer => Some("InferRequest"),
+        Route::Invocations => Some("Invocation"),
         _ => None,
     }
 }
@@ -114,10 +182,23 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::Profiles => Some("ProfilePage"),
         Route::Profile => Some("Profile"),
         Route::Explanation => Some("Explanation"),
+        Route::Export => Some("Export"),
+        Route::Consent => Some("ConsentReply"),
+        Route::Changes => Some("Changes"),
+        Route::DeadLetters => Some("DeadLetters"),
         Route::Models => Some("Models"),
+        Route::Shadow => Some("Shadow"),
+        Route::Promote | Route::Rollback => Some("Swapped"),
+        Route::V2 => Some("Server"),
+        Route::V2Live => Some("Live"),
+        Route::V2Ready => Some("ServerReady"),
+        Route::V2Model => Some("ModelMetadata"),
+        Route::V2ModelReady => Some("ModelReady"),
+        Route::V2Infer => Some("InferReply"),
+        Route::Invocations => Some("InvocationReply"),
         Route::Health => Some("Health"),
         Route::Ready => Some("Ready"),
-        Route::Metrics | Route::OpenApi => None,
+        Route::Metrics | Route::OpenApi | Route::Docs | Route::Erase | Route::DealtWith => None,
     }
 }
 
@@ -131,22 +212,35 @@ fn responses(route: Route) -> Value {
         None if route == Route::Metrics => {
             json!({super::metrics::MEDIA_TYPE: {"schema": {"type": "string"}}})
         }
+        None if route == Route::Docs => json!({"text/html; charset=utf-8": {"schema": {"type": "string"}}}),
         None => json!({"application/json": {"schema": {"type": "object"}}}),
     };
     let id = json!({"x-request-id": {
         "description": "The id of the request: the caller's own where it sent a sane one.", "schema": {"type": "string"},
     }});
+    if matches!(route, Route::Erase | Route::DealtWith) {
+        let mut responses = json!({"204": {"description": "Done", "headers": id}});
+        refusals(route, &mut responses, &id);
+        return responses;
+    }
     let mut responses = json!({"200": {"description": "Done", "headers": id, "content": content}});
+    if route == Route::Changes {
+        responses["200"]["content"]["text/event-stream"] = json!({"schema": {"type": "string"}});
+    }
+    refusals(route, &mut responses, &id);
+    responses
+}
+
+fn refusals(route: Route, responses: &mut Value, id: &Value) {
     for code in route.problems() {
         let response = &mut responses[code.status().as_str()];
         match response {
-            Value::Null => *response = refusal(code, &id),
+            Value::Null => *response = refusal(code, id),
             known => {
                 known["description"] = format!("{}; `{}`: {}", text(known), code.name(), code.title()).into()
             }
         }
     }
-    responses
 }
 
 fn text(response: &Value) -> &str {
@@ -155,7 +249,11 @@ fn text(response: &Value) -> &str {
 
 fn refusal(code: Code, id: &Value) -> Value {
     let mut headers = id.clone();
-    if code.status() == Code::Overloaded.status() {
+    if code == Code::Unauthorized {
+        headers["WWW-Authenticate"] =
+            json!({"description": "How to show a key.", "schema": {"type": "string"}});
+    }
+    if matches!(code.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         let help = "Seconds after which the same request may succeed; absent where waiting does not help.";
         headers["Retry-After"] = json!({"description": help, "schema": {"type": "integer"}});
     }
@@ -168,8 +266,26 @@ fn refusal(code: Code, id: &Value) -> Value {
 
 fn parameters(route: Route) -> Vec<Value> {
     match route {
-        Route::Profile | Route::Explanation => vec![json!({
-            "name": "id", "in": "path", "required": true, "schema": {"type": "string"},
+        Route::Changes => vec![
+            json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
+                "description": "`next` of the page before; without it the oldest changes that are kept."}),
+            json!({"name": "limit", "in": "query", "required": false, "description": "Changes a page.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": changes::MAX_LIMIT, "default": changes::DEFAULT_LIMIT}}),
+        ],
+        Route::V2Model | Route::V2ModelReady | Route::V2Infer => vec![json!({
+            "name": "model", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
+            "description": "The name of the model at work.",
+        })],
+        Route::DealtWith => vec![json!({
+            "name": "number", "in": "path", "required": true, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
+            "description": "The number of the letter.",
+        })],
+        Route::Promote => vec![json!({
+            "name": "version", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
+            "description": "The version.",
+        })],
+        Route::Profile | Route::Explanation | Route::Export | Route::Consent | Route::Erase => vec![json!({
+            "name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1, "maxLength": super::limits::MAX_ID_BYTES},
             "description": "The customer id, percent-encoded.",
         })],
         Route::Profiles => listing::PARAMETERS.iter().map(|(name, help)| query(name, help)).collect(),

@@ -5,12 +5,20 @@ use homing_models::prediction::number_names;
 use serde_json::{Map, Value, json};
 
 use crate::api::events::{FAULT_CODES, Field};
-use crate::api::intake::{EVENT_ID_CONFLICT, IN_THE_FUTURE};
+use crate::api::intake::{CUSTOMER_ERASED, EVENT_ID_CONFLICT, IN_THE_FUTURE};
 use crate::api::limits::{Limits, MAX_ID_BYTES, MAX_TEXT_BYTES};
 use crate::api::problem::Code;
 
 /// Every schema by name.
 pub(super) fn all(horizons: &[u32], limits: &Limits) -> Value {
+    let mut all = own(horizons, limits);
+    for (name, schema) in super::foreign::all() {
+        all[name] = schema;
+    }
+    all
+}
+
+fn own(horizons: &[u32], limits: &Limits) -> Value {
     json!({
         "PredictionRequest": prediction_request(limits),
         "HistoryEvent": event(Field::OF_HISTORY, &["occurred_at"]),
@@ -55,6 +63,49 @@ pub(super) fn all(horizons: &[u32], limits: &Limits) -> Value {
             json!({"status": {"type": "string", "enum": ["ready"]}, "model": string("The model, `name@version`.")}),
             &[],
         ),
+        "ConsentRequest": strict(object(
+            "What the customer said.",
+            json!({"opted_out": typed("boolean", "Whether the customer opts out of automated decisions.")}),
+            &[],
+        )),
+        "ConsentReply": object(
+            "What is taken down, and the tags that went.",
+            json!({
+                "customer_id": string("The customer."),
+                "opted_out": typed("boolean", "What is taken down."),
+                "changed": list(changed()),
+            }),
+            &[],
+        ),
+        "Changes": object(
+            "A piece of the feed.",
+            json!({"changes": list(reference("Change")), "next": count("The cursor to go on from.")}),
+            &[],
+        ),
+        "Change": change(),
+        "DeadLetters": object(
+            "What could not be delivered.",
+            json!({"dead_letters": list(object(
+                "A change that could not be delivered.",
+                json!({
+                    "number": count("Its number."),
+                    "feed": string("The feed."),
+                    "change": reference("Change"),
+                    "reason": string("Why."),
+                    "attempts": count("How often it was tried."),
+                    "at": instant("When it was given up."),
+                }),
+                &[],
+            ))}),
+            &[],
+        ),
+        "Export": export(),
+        "Shadow": object("What was compared.", json!({"shadow": list(shadow())}), &[]),
+        "Swapped": object(
+            "The model that answers now.",
+            json!({"model": reference("Model"), "before": nullable(string("The one that answered before."))}),
+            &[],
+        ),
         "Problem": problem(),
     })
 }
@@ -65,22 +116,22 @@ pub(super) fn reference(name: &str) -> Value {
 }
 
 /// An object; every property must be there but the optional ones.
-fn object(description: &str, properties: Value, optional: &[&str]) -> Value {
+pub(super) fn object(description: &str, properties: Value, optional: &[&str]) -> Value {
     let names: Vec<String> =
         properties.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default();
     let required: Vec<String> = names.into_iter().filter(|name| !optional.contains(&name.as_str())).collect();
     json!({"type": "object", "description": description, "properties": properties, "required": required})
 }
 
-fn typed(name: &str, description: &str) -> Value {
+pub(super) fn typed(name: &str, description: &str) -> Value {
     json!({"type": name, "description": description})
 }
 
-fn string(description: &str) -> Value {
+pub(super) fn string(description: &str) -> Value {
     typed("string", description)
 }
 
-fn number(description: &str) -> Value {
+pub(super) fn number(description: &str) -> Value {
     typed("number", description)
 }
 
@@ -88,7 +139,7 @@ fn probability(description: &str) -> Value {
     json!({"type": "number", "minimum": 0, "maximum": 1, "description": description})
 }
 
-fn count(description: &str) -> Value {
+pub(super) fn count(description: &str) -> Value {
     json!({"type": "integer", "minimum": 0, "description": description})
 }
 
@@ -96,12 +147,12 @@ fn instant(description: &str) -> Value {
     json!({"type": "string", "format": "date-time", "description": description})
 }
 
-fn list(items: Value) -> Value {
+pub(super) fn list(items: Value) -> Value {
     json!({"type": "array", "items": items})
 }
 
 /// The same schema, with null allowed.
-fn nullable(mut schema: Value) -> Value {
+pub(super) fn nullable(mut schema: Value) -> Value {
     schema["type"] = json!([schema["type"], "null"]);
     schema
 }
@@ -202,7 +253,8 @@ fn events_reply() -> Value {
 }
 
 fn rejected() -> Value {
-    let codes: Vec<&str> = FAULT_CODES.into_iter().chain([IN_THE_FUTURE, EVENT_ID_CONFLICT]).collect();
+    let codes: Vec<&str> =
+        FAULT_CODES.into_iter().chain([IN_THE_FUTURE, EVENT_ID_CONFLICT, CUSTOMER_ERASED]).collect();
     object(
         "An event that was not taken.",
         json!({
@@ -390,8 +442,72 @@ fn model() -> Value {
 
 fn models() -> Value {
     let mut properties = model();
+    properties["aliases"] = list(json!({"type": "string", "enum": ["champion", "challenger"]}));
     properties["in_use"] = typed("boolean", "Whether it answers now.");
     object("The models.", json!({"models": list(object("A model.", properties, &[]))}), &[])
+}
+
+fn changed() -> Value {
+    let tags = json!({"type": "object", "description": "Tag name to new value; null for a tag that went.", "additionalProperties":
+        {"type": ["string", "number", "boolean", "null"]}});
+    object("Changed tags.", json!({"customer_id": string("Whose tags."), "tags": tags}), &[])
+}
+
+fn change() -> Value {
+    let mut change = changed();
+    let more = json!({
+        "cursor": count("Its place in the feed."),
+        "not_scored": not_scored_cause(),
+        "model": string("The model behind it, `name@version`."),
+        "as_of": instant("The instant that the tags look from."),
+        "scored_at": instant("When they were computed."),
+        "at": instant("When the change was made."),
+    });
+    for (name, schema) in more.as_object().into_iter().flatten() {
+        change["properties"][name] = schema.clone();
+        if name != "not_scored" {
+            change["required"].as_array_mut().into_iter().for_each(|names| names.push(name.as_str().into()));
+        }
+    }
+    change
+}
+
+fn export() -> Value {
+    let said = json!({"opted_out": typed("boolean", "Whether they opted out."), "at": instant("When they said so.")});
+    object(
+        "Everything that is held of a customer.",
+        json!({
+            "customer_id": string("The customer."),
+            "consent": nullable(object("What they said of automated decisions.", said, &[])),
+            "attributes": typed("object", "Attributes that the business keeps."),
+            "profile": {"description": "The profile; null for a customer with neither event nor score.",
+                "oneOf": [reference("Profile"), {"type": "null"}]},
+            "events": list(typed("object", "An event, in the form in which it is sent.")),
+            "event_ids": list(string("The sender's id of an event.")),
+            "changes": list(reference("Change")),
+            "dead_letters": list(typed("object", "A change that could not be delivered.")),
+            "audit": list(typed("object", "Who read or changed the profile, and when.")),
+        }),
+        &[],
+    )
+}
+
+fn shadow() -> Value {
+    object(
+        "A challenger beside a champion.",
+        json!({
+            "champion": string("The champion."),
+            "challenger": string("The challenger."),
+            "compared": count("Scores compared."),
+            "tags_differ": count("Of which at least one tag would have another value."),
+            "churn_risk_mean_difference": number("Mean of challenger minus champion."),
+            "churn_risk_mean_distance": number("Mean of the differences without their sign."),
+            "churn_risk_max_distance": number("Largest difference without its sign."),
+            "clv_champion": number("Sum of the champion's lifetime values."),
+            "clv_challenger": number("Sum of the challenger's lifetime values."),
+        }),
+        &[],
+    )
 }
 
 fn problem() -> Value {
@@ -412,9 +528,20 @@ fn problem() -> Value {
             "field": string("The field at fault."),
             "cause": {"type": "string", "enum": faults, "description": "What is wrong with the event."},
             "parameter": string("The parameter at fault."),
+            "role": string("The role that is needed."),
             "limit": count("The limit that was passed."),
             "rejected": list(reference("Rejected")),
         }),
-        &["pointer", "customer_index", "event_index", "field", "cause", "parameter", "limit", "rejected"],
+        &[
+            "pointer",
+            "customer_index",
+            "event_index",
+            "field",
+            "cause",
+            "parameter",
+            "role",
+            "limit",
+            "rejected",
+        ],
     )
 }

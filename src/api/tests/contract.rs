@@ -122,8 +122,16 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
     for path in document["paths"].as_object().unwrap().keys() {
         for method in &methods {
             let documented = served.contains(&(path.clone(), method.as_str().to_lowercase()));
-            let request =
-                Request::builder().method(method).uri(path.replace("{id}", "a")).body(Body::empty()).unwrap();
+            let request = Request::builder()
+                .method(method)
+                .uri(
+                    path.replace("{id}", "a")
+                        .replace("{version}", "1")
+                        .replace("{number}", "1")
+                        .replace("{model}", "shop"),
+                )
+                .body(Body::empty())
+                .unwrap();
             let reply = service.send(request).await;
             let code = serde_json::from_str::<Value>(&reply.text).unwrap_or_default()["code"].clone();
             assert_ne!(code, "not_found", "{method} {path}");
@@ -134,7 +142,7 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
 
 #[tokio::test]
 async fn real_replies_of_every_route_are_as_documented() {
-    let service = Service::new();
+    let (service, _folder) = Service::sqlite();
     let document = service.get("/openapi.json").await.ok();
     service.buy("1", "a", "2011-09-12").await.ok();
     let visit = json!({"event_id": "2", "customer_id": "b", "occurred_at": "2011-09-12", "kind": "visit"});
@@ -167,16 +175,64 @@ async fn real_replies_of_every_route_are_as_documented() {
         ("/v1/profiles", "/v1/profiles"),
         ("/v1/profiles", "/v1/profiles?cursor=invented"),
         ("/v1/profiles", "/v1/profiles?limit=x"),
+        ("/v1/profiles/{id}/export", "/v1/profiles/a/export"),
+        ("/v1/profiles/{id}/export", "/v1/profiles/b/export"),
+        ("/v1/profiles/{id}/export", "/v1/profiles/nobody/export"),
+        ("/v1/changes", "/v1/changes"),
+        ("/v1/changes", "/v1/changes?cursor=x"),
+        ("/v1/dead-letters", "/v1/dead-letters"),
+        ("/v1/models/shadow", "/v1/models/shadow"),
         ("/v1/models", "/v1/models"),
         ("/healthz", "/healthz"),
         ("/readyz", "/readyz"),
         ("/metrics", "/metrics"),
         ("/openapi.json", "/openapi.json"),
+        ("/docs", "/docs"),
+        ("/v2", "/v2"),
+        ("/v2/health/live", "/v2/health/live"),
+        ("/v2/health/ready", "/v2/health/ready"),
+        ("/v2/models/{model}", "/v2/models/shop"),
+        ("/v2/models/{model}", "/v2/models/other"),
+        ("/v2/models/{model}/ready", "/v2/models/shop/ready"),
     ] {
         holds(&document, path, "get", &service.get(uri).await);
         tried.insert((path.to_owned(), "get".to_owned()));
     }
+    let sent = async |method: &str, uri: &str, body: Value| {
+        let request = Request::builder().method(method).uri(uri).header("content-type", "application/json");
+        service.send(request.body(Body::from(body.to_string())).unwrap()).await
+    };
+    for (method, path, uri, body) in [
+        ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!({"opted_out": true})),
+        ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!([])),
+        ("POST", "/v1/models/{version}/promote", "/v1/models/1/promote", json!(null)),
+        ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", super::inference::tensors(&[3.0, 4.0])),
+        ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", json!({"inputs": []})),
+        (
+            "POST",
+            "/invocations",
+            "/invocations",
+            json!({"dataframe_records": [super::inference::record(2.0)]}),
+        ),
+        ("POST", "/invocations", "/invocations", json!({})),
+        ("POST", "/v1/models/rollback", "/v1/models/rollback", json!(null)),
+    ] {
+        holds(&document, path, &method.to_lowercase(), &sent(method, uri, body).await);
+        tried.insert((path.to_owned(), method.to_lowercase()));
+    }
+    holds(&document, "/v1/changes", "get", &service.get("/v1/changes").await);
+    assert_eq!(sent("DELETE", "/v1/profiles/a", json!(null)).await.status, StatusCode::NO_CONTENT);
+    holds(&document, "/v1/profiles/{id}", "delete", &sent("DELETE", "/v1/profiles/a", json!(null)).await);
+    tried.insert(("/v1/profiles/{id}".to_owned(), "delete".to_owned()));
+    holds(
+        &document,
+        "/v1/dead-letters/{number}",
+        "delete",
+        &sent("DELETE", "/v1/dead-letters/7", json!(null)).await,
+    );
+    tried.insert(("/v1/dead-letters/{number}".to_owned(), "delete".to_owned()));
     assert_eq!(tried, operations(&document), "every operation is tried");
+    let service = Service::new();
     *service.store.failing.lock().unwrap() = Some(|| Error::Locked("p".into()));
     holds(&document, "/v1/events", "post", &service.buy("9", "a", "2011-09-12").await);
     holds(&document, "/v1/profiles", "get", &service.get("/v1/profiles").await);

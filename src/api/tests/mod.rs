@@ -15,13 +15,18 @@ use tower::ServiceExt;
 
 use super::{App, Limits, router};
 use crate::profiles::*;
-use crate::scoring::{ModelInfo, Score};
+use crate::scoring::{ModelInfo, Score, Spent};
 
+mod access;
 mod contract;
 mod events;
+mod inference;
+mod load;
 mod predictions;
+mod privacy;
 mod profiles;
 mod service;
+mod webhook;
 
 /// The instant of the clock: 2011-09-20T12:00:00Z.
 const NOW: &str = "2011-09-20T12:00:00Z";
@@ -186,6 +191,12 @@ impl Store for FakeStore {
     fn ready(&self) -> Result<(), Error> {
         self.enter()
     }
+
+    crate::profiles::nothing_but_profiles!();
+
+    fn consent(&self, _: &str) -> Result<Option<crate::profiles::privacy::Consent>, Error> {
+        self.enter().map(|()| None)
+    }
 }
 
 /// A model by which the risk falls with each purchase in sight. The customer `nan` gets a score that is no
@@ -209,24 +220,8 @@ impl FakeEngine {
     }
 }
 
-impl Score for FakeEngine {
-    fn model(&self) -> &ModelInfo {
-        &self.0
-    }
-
-    fn score(&self, customer_id: &str, history: &History, as_of: Micros, scored_at: Micros) -> Scored {
-        assert_ne!(customer_id, "panic");
-        let provenance = Provenance { model: self.0.id.clone(), as_of, scored_at, zone: self.0.timezone };
-        let view = history.as_of(as_of);
-        let bought = |&at: &usize| view.kind()[at] == Kind::Purchase && view.amount()[at] > 0.0;
-        let spend: Vec<f64> = (0..view.len()).filter(bought).map(|at| view.amount()[at]).collect();
-        if spend.is_empty() {
-            return Scored {
-                outcome: Outcome::NotScored(NotScored::NoPurchase),
-                tags: Vec::new(),
-                provenance,
-            };
-        }
+impl FakeEngine {
+    fn prediction(&self, spend: &[f64], customer_id: &str, as_of: Micros) -> Prediction {
         let churn_risk = if customer_id == "nan" { f64::NAN } else { 1.0 / (1.0 + spend.len() as f64) };
         let clv: f64 = spend.iter().sum();
         let at = |days: u32| AtHorizon {
@@ -245,7 +240,7 @@ impl Score for FakeEngine {
             importance: Importance::High,
             change: Some(Text { zh: "再次购买".into(), en: "another purchase".into() }),
         };
-        let prediction = Prediction {
+        Prediction {
             at: vec![at(30), at(90)],
             churn_risk,
             churn_percentile: 40,
@@ -254,7 +249,44 @@ impl Score for FakeEngine {
             clv,
             value_at_risk: churn_risk * clv,
             reasons: vec![reason],
-        };
+        }
+    }
+}
+
+impl Score for FakeEngine {
+    fn model(&self) -> &ModelInfo {
+        &self.0
+    }
+
+    fn predict(&self, features: &[f64]) -> Prediction {
+        let spent = if features[0] == 0.0 { Vec::new() } else { vec![features[0]] };
+        self.prediction(&spent, "", 0)
+    }
+
+    fn run(
+        &self,
+        customer_id: &str,
+        history: &History,
+        as_of: Micros,
+        scored_at: Micros,
+        tagged: bool,
+        spent: &Spent,
+    ) -> Scored {
+        spent.features_ns.fetch_add(1, Ordering::Relaxed);
+        assert_ne!(customer_id, "panic");
+        let provenance = Provenance { model: self.0.id.clone(), as_of, scored_at, zone: self.0.timezone };
+        let view = history.as_of(as_of);
+        let bought = |&at: &usize| view.kind()[at] == Kind::Purchase && view.amount()[at] > 0.0;
+        let spend: Vec<f64> = (0..view.len()).filter(bought).map(|at| view.amount()[at]).collect();
+        if spend.is_empty() {
+            return Scored {
+                outcome: Outcome::NotScored(NotScored::NoPurchase),
+                tags: Vec::new(),
+                provenance,
+            };
+        }
+        let prediction = self.prediction(&spend, customer_id, as_of);
+        let churn_risk = prediction.churn_risk;
         let level = Tag {
             name: "churn.level".into(),
             layer: Layer::Predictive,
@@ -269,7 +301,8 @@ impl Score for FakeEngine {
             confidence: None,
             expires_at: None,
         };
-        Scored { outcome: Outcome::Scored(Box::new(prediction)), tags: vec![level, count], provenance }
+        let tags = if tagged { vec![level, count] } else { Vec::new() };
+        Scored { outcome: Outcome::Scored(Box::new(prediction)), tags, provenance }
     }
 }
 
@@ -297,6 +330,22 @@ impl Service {
             limits,
         ));
         Service { store, app: app.clone(), clock, router: router(app) }
+    }
+
+    /// A service over a real store, in a folder of its own.
+    fn sqlite() -> (Self, tempfile::TempDir) {
+        Service::sqlite_with(Limits::default())
+    }
+
+    fn sqlite_with(limits: Limits) -> (Self, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = format!("sqlite:{}", folder.path().join("profiles.db").display());
+        let store = open(&place, Zone::default()).unwrap();
+        let now = Zone::default().instant(NOW).unwrap();
+        let engine = Some(Arc::new(FakeEngine::new("UTC")) as Arc<dyn Score>);
+        let app = Arc::new(App::new(store, engine, Arc::new(move || now), limits));
+        let (store, clock) = (Arc::default(), Arc::new(AtomicU64::new(now as u64)));
+        (Service { store, app: app.clone(), clock, router: router(app) }, folder)
     }
 
     async fn send(&self, request: Request<Body>) -> Reply {

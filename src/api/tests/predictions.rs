@@ -92,7 +92,7 @@ async fn many_customers_and_large_bodies_are_answered_the_same_way() {
     }
     let page = service.get("/metrics").await.text;
     assert!(page.contains(r#"homing_predictions_total{outcome="scored"} 1019"#), "{page}");
-    for stage in ["parse", "score", "write"] {
+    for stage in ["parse", "features", "write"] {
         let line = format!(
             r#"homing_http_stage_duration_seconds_count{{route="/v1/predictions",stage="{stage}"}} 4"#
         );

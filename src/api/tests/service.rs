@@ -16,10 +16,10 @@ async fn unknown_paths_and_methods_are_problems_too() {
     let reply = service.get("/v1/events").await;
     reply.problem("method_not_allowed");
     assert_eq!(reply.header("allow"), "POST");
-    let delete = Request::delete("/v1/profiles/a").body(Body::empty()).unwrap();
+    let delete = Request::patch("/v1/profiles/a").body(Body::empty()).unwrap();
     let reply = service.send(delete).await;
     reply.problem("method_not_allowed");
-    assert_eq!(reply.header("allow"), "GET,HEAD");
+    assert_eq!(reply.header("allow"), "GET,HEAD,DELETE");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_request_id_is_kept_or_made_and_sent_back() {
 }
 
 /// Waits until so many calls stand before the store's gate.
-async fn waiting(service: &Service, calls: usize) {
+pub(super) async fn waiting(service: &Service, calls: usize) {
     let limit = tokio::time::Instant::now() + Duration::from_secs(10);
     while service.store.gate.waiting.load(Ordering::SeqCst) != calls {
         assert!(tokio::time::Instant::now() < limit, "the calls did not come");

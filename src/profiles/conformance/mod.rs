@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::*;
 use listing::walk;
 
+mod feed;
 mod listing;
+mod rights;
 
 /// One expectation, tried on an empty store.
 type Check = fn(&dyn Store);
@@ -29,12 +31,25 @@ const CHECKS: &[(&str, Check)] = &[
     ("a batch merges with what came in online", batch_merges),
     ("an older score never replaces a newer one", newer_score_stays),
     ("a newer score replaces an older one, and another model's of the same instant", newer_score_comes),
+    ("scores that moved little stay within a tolerance", tolerance),
     ("a batch may be larger than a chunk and name a customer twice", large_batch),
     ("any text is a customer id", weird_ids),
     ("pages hold every profile once, in order", listing::pages),
     ("a listing filters by tag, range and prefix", listing::filters),
     ("a cursor fits its listing only", listing::cursors),
     ("totals add up", listing::totals),
+    ("the feed tells every change once, in order", feed::tells),
+    ("a feed pruned from its old end says so to who comes late", feed::pruned),
+    ("positions and dead letters are kept by feed", feed::bookkeeping),
+    ("an opt-out takes scores and predictive tags, until an opt-in", rights::opt_out),
+    ("an opt-out before the first event holds", rights::opt_out_first),
+    ("attributes are replaced whole", rights::attributes),
+    ("an export holds everything", rights::export),
+    ("an erased customer leaves a hash and nothing else", rights::erasure),
+    ("any text can be erased", rights::erase_any),
+    ("keys are found by hash, revoked once", rights::keys),
+    ("secrets stay what they are", rights::secrets),
+    ("a challenger's differences add up", rights::shadows),
     ("a panic while scoring leaves the store as it was", panic_rolls_back),
 ];
 
@@ -437,4 +452,27 @@ fn panic_rolls_back(store: &dyn Store) {
     assert!(std::panic::catch_unwind(attempt).is_err());
     assert_eq!(get(store, "c"), before);
     assert_eq!(take(store, &events).fates, [Fate::Accepted]);
+}
+
+fn tolerance(store: &dyn Store) {
+    let rows = || vec![row("c", vec![buy(day(1), 100.0)]), row("d", vec![buy(day(10), 100.0)])];
+    batch(store, rows(), day(11));
+    let before = (get(store, "c"), get(store, "d"));
+    let within = |tolerance: f64, as_of: Micros| {
+        store.write_batch_within(&mut rows().into_iter(), as_of, tolerance, &score, &|_| ()).unwrap()
+    };
+    // From 10 to 11 days c's risk moves from .25 to .268, d's from .032 to .0625: money by 7 % and by 94 %.
+    let first = within(0.1, day(12));
+    assert_eq!((first.unchanged, first.updated), (1, 1));
+    assert_eq!(get(store, "c"), before.0, "it stays with the instant that it has");
+    assert_eq!(get(store, "d").prediction["as_of"], Zone::default().format(day(12)));
+    assert_eq!(within(0.0, day(12)).updated, 1);
+    // A tag that changes its value is written, however little the score moved.
+    let summary = within(10.0, day(45));
+    assert_eq!((summary.updated, summary.unchanged, summary.tags_changed), (2, 0, 2));
+    // What happened is written all the same.
+    let bought = vec![row("d", vec![buy(day(44), 0.01)])];
+    let summary = store.write_batch_within(&mut bought.into_iter(), day(45), 10.0, &score, &|_| ()).unwrap();
+    assert_eq!(summary.updated, 1);
+    assert_eq!(get(store, "d").history.events, 2);
 }

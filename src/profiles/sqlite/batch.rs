@@ -4,9 +4,10 @@ use homing_datasets::Micros;
 use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::privacy::Gate;
 use super::rows::{self, Clock, Stored};
 use super::{Inner, SqliteStore};
-use crate::profiles::plan::{Addition, Plan, Planner};
+use crate::profiles::plan::{Addition, Plan, Planner, count};
 use crate::profiles::{BatchRow, BatchSummary, Error, Scorer};
 
 /// Customers a transaction.
@@ -16,6 +17,7 @@ const CHUNK: usize = 5_000;
 struct Draft {
     customer_id: String,
     place: Option<(i64, i64)>,
+    opted_out: bool,
     plan: Plan,
 }
 
@@ -23,10 +25,11 @@ pub(super) fn write_batch(
     store: &SqliteStore,
     rows: &mut (dyn Iterator<Item = BatchRow> + Send),
     as_of: Micros,
+    tolerance: f64,
     score: &Scorer<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<BatchSummary, Error> {
-    let planner = store.planner(score);
+    let planner = Planner { tolerance, ..store.planner(score) };
     let mut summary = BatchSummary::default();
     loop {
         let chunk: Vec<BatchRow> = rows.take(CHUNK).collect();
@@ -45,28 +48,45 @@ fn write_chunk(
     as_of: Micros,
     summary: &mut BatchSummary,
 ) -> Result<(), Error> {
-    let happened = chunk.iter().filter_map(|row| row.history.last_instant()).max();
-    let (stored, clock) = store.read(|connection, names| {
-        let load = |row: &BatchRow| rows::load(connection, names, &row.customer_id);
-        let stored = chunk.iter().map(load).collect::<Inner<Vec<_>>>()?;
-        Ok((stored, Clock::Happened.read(connection)?))
+    let (rows, stored, clock) = store.read(|connection, names| {
+        let gate = Gate::load(connection)?;
+        let (mut rows, mut stored) = (Vec::new(), Vec::new());
+        for row in chunk {
+            if gate.erased(connection, &row.customer_id)? {
+                continue;
+            }
+            let held = rows::load(connection, names, &row.customer_id)?;
+            stored.push((held, gate.opted_out(connection, &row.customer_id)?));
+            rows.push(row);
+        }
+        Ok((rows, stored, Clock::Happened.read(connection)?))
     })?;
-    let mut drafts = chunk
+    let happened = rows.iter().filter_map(|row| row.history.last_instant()).max();
+    let mut drafts = rows
         .par_iter()
         .zip(stored)
-        .map(|(row, stored)| draft(planner, row, stored, as_of))
-        .collect::<Result<Vec<Draft>, Error>>()?;
+        .map(|(row, (stored, opted_out))| draft(planner, row, stored, opted_out, as_of).map(Some))
+        .collect::<Result<Vec<Option<Draft>>, Error>>()?;
 
-    if drafts.iter().any(|draft| !draft.plan.is_idle()) || happened > clock {
+    let busy = |draft: &Option<Draft>| draft.as_ref().is_some_and(|draft| !draft.plan.is_idle());
+    if drafts.iter().any(busy) || happened > clock {
         store.write(|connection, names| {
-            for (draft, row) in drafts.iter_mut().zip(chunk) {
+            let gate = Gate::load(connection)?;
+            for (slot, row) in drafts.iter_mut().zip(&rows) {
+                let Some(draft) = slot else { continue };
                 if draft.plan.is_idle() {
                     continue;
                 }
-                if revision(connection, draft)? != draft.place.map(|(_, revision)| revision) {
+                if gate.erased(connection, &row.customer_id)? {
+                    *slot = None;
+                    continue;
+                }
+                let opted_out = gate.opted_out(connection, &row.customer_id)?;
+                let seen = draft.place.map(|(_, revision)| revision);
+                if revision(connection, draft)? != seen || opted_out != draft.opted_out {
                     // Someone wrote to this customer since it was read.
-                    *draft =
-                        self::draft(planner, row, rows::load(connection, names, &row.customer_id)?, as_of)?;
+                    let stored = rows::load(connection, names, &row.customer_id)?;
+                    *draft = self::draft(planner, row, stored, opted_out, as_of)?;
                 }
                 rows::write(connection, names, &draft.customer_id, draft.place, &draft.plan)?;
             }
@@ -77,7 +97,10 @@ fn write_chunk(
             Ok(())
         })?;
     }
-    drafts.iter().for_each(|draft| count(draft, summary));
+    let written = drafts.iter().flatten();
+    summary.erased += (chunk.len() - written.clone().count()) as u64;
+    summary.customers += chunk.len() as u64;
+    written.for_each(|draft| count(&draft.plan, draft.place.is_some(), summary));
     Ok(())
 }
 
@@ -85,32 +108,17 @@ fn draft(
     planner: &Planner<'_>,
     row: &BatchRow,
     stored: Option<Stored>,
+    opted_out: bool,
     as_of: Micros,
 ) -> Result<Draft, Error> {
     let held = stored.as_ref().map(|stored| &stored.held);
-    let plan = planner.plan(&row.customer_id, held, Addition::Merge(&row.history), as_of)?;
+    let plan = planner.plan(&row.customer_id, held, opted_out, Addition::Merge(&row.history), as_of)?;
     let place = stored.as_ref().map(|stored| (stored.profile, stored.revision));
-    Ok(Draft { customer_id: row.customer_id.clone(), place, plan })
+    Ok(Draft { customer_id: row.customer_id.clone(), place, opted_out, plan })
 }
 
 /// The present revision of a customer, if there is one.
 fn revision(connection: &Connection, draft: &Draft) -> Inner<Option<i64>> {
     let mut statement = connection.prepare_cached("SELECT revision FROM profiles WHERE customer_id = ?1")?;
     Ok(statement.query_row([&draft.customer_id], |row| row.get(0)).optional()?)
-}
-
-fn count(draft: &Draft, summary: &mut BatchSummary) {
-    let plan = &draft.plan;
-    summary.customers += 1;
-    summary.tags_changed += plan.changed.len() as u64;
-    if let Some(cause) = plan.not_scored {
-        *summary.not_scored.entry(cause.code().to_owned()).or_default() += 1;
-    }
-    let counter = match draft.place {
-        _ if plan.newer_in_store => &mut summary.newer_in_store,
-        None => &mut summary.inserted,
-        Some(_) if plan.is_idle() => &mut summary.unchanged,
-        Some(_) => &mut summary.updated,
-    };
-    *counter += 1;
 }

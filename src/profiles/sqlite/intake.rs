@@ -1,20 +1,22 @@
 //! Taking events in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use homing_datasets::{Event, Micros};
 use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Inner;
+use super::privacy::Gate;
 use super::rows::{self, Clock, Stored, TagNames};
-use crate::profiles::plan::{Addition, Plan, Planner, fingerprint};
+use crate::profiles::plan::{Addition, Plan, Planner, event_print};
 use crate::profiles::{Changed, Error, Fate, Incoming, Intake};
 
 /// The new events of one customer, as positions among the incoming ones.
 struct Touched<'a> {
     customer_id: &'a str,
     stored: Option<Stored>,
+    opted_out: bool,
     events: Vec<usize>,
 }
 
@@ -25,8 +27,9 @@ pub(super) fn take_in(
     incoming: &[Incoming],
     not_before: Micros,
 ) -> Inner<Intake> {
-    let prints: Vec<[u8; 16]> = incoming.iter().map(print).collect();
-    let fates = fates(connection, incoming, &prints)?;
+    let prints: Vec<[u8; 16]> = incoming.iter().map(event_print).collect();
+    let gate = Gate::load(connection)?;
+    let fates = fates(connection, &gate, incoming, &prints)?;
     let mut by_customer: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, one) in incoming.iter().enumerate().filter(|(at, _)| fates[*at] == Fate::Accepted) {
         by_customer.entry(&one.customer_id).or_default().push(at);
@@ -47,7 +50,9 @@ pub(super) fn take_in(
     let touched = by_customer
         .into_iter()
         .map(|(customer_id, events)| {
-            Ok(Touched { customer_id, stored: rows::load(connection, names, customer_id)?, events })
+            let opted_out = gate.opted_out(connection, customer_id)?;
+            let stored = rows::load(connection, names, customer_id)?;
+            Ok(Touched { customer_id, stored, opted_out, events })
         })
         .collect::<Inner<Vec<_>>>()?;
     let plans = touched
@@ -56,7 +61,7 @@ pub(super) fn take_in(
             let events: Vec<Event> = one.events.iter().map(|&at| incoming[at].event.clone()).collect();
             let held = one.stored.as_ref().map(|stored| &stored.held);
             let as_of = held.map_or(clock, |held| held.as_of.max(clock));
-            planner.plan(one.customer_id, held, Addition::Events(events), as_of)
+            planner.plan(one.customer_id, held, one.opted_out, Addition::Events(events), as_of)
         })
         .collect::<Result<Vec<Plan>, Error>>()?;
 
@@ -77,11 +82,27 @@ pub(super) fn take_in(
 }
 
 /// What becomes of each event, given what is stored and what came before it among the incoming.
-fn fates(connection: &Connection, incoming: &[Incoming], prints: &[[u8; 16]]) -> Inner<Vec<Fate>> {
+fn fates(
+    connection: &Connection,
+    gate: &Gate,
+    incoming: &[Incoming],
+    prints: &[[u8; 16]],
+) -> Inner<Vec<Fate>> {
+    let mut erased: HashSet<&str> = HashSet::new();
+    let customers: HashSet<&str> = incoming.iter().map(|one| one.customer_id.as_str()).collect();
+    for customer_id in customers {
+        if gate.erased(connection, customer_id)? {
+            erased.insert(customer_id);
+        }
+    }
     let mut statement = connection.prepare_cached("SELECT fingerprint FROM event_ids WHERE event_id = ?1")?;
     let mut seen: HashMap<&str, [u8; 16]> = HashMap::new();
     let mut fates = Vec::with_capacity(incoming.len());
     for (one, print) in incoming.iter().zip(prints) {
+        if erased.contains(one.customer_id.as_str()) {
+            fates.push(Fate::Erased);
+            continue;
+        }
         let before = match seen.get(one.event_id.as_str()) {
             Some(before) => Some(*before),
             None => statement.query_row([&one.event_id], |row| row.get(0)).optional()?,
@@ -94,19 +115,4 @@ fn fates(connection: &Connection, incoming: &[Incoming], prints: &[[u8; 16]]) ->
         seen.entry(&one.event_id).or_insert(before.unwrap_or(*print));
     }
     Ok(fates)
-}
-
-/// The fingerprint of an event's content: customer and every field.
-fn print(one: &Incoming) -> [u8; 16] {
-    let event = &one.event;
-    let present = |text: &Option<String>| [u8::from(text.is_some())];
-    let texts = [&event.order, &event.product, &event.category, &event.channel, &event.promotion];
-    let flags = texts.map(present).concat();
-    let (happened, recorded) = (event.occurred_at.to_le_bytes(), event.recorded_at.to_le_bytes());
-    let (amount, quantity) = (event.amount.to_bits().to_le_bytes(), event.quantity.to_bits().to_le_bytes());
-    let kind = [event.kind as u8];
-    let fixed: [&[u8]; 7] =
-        [one.customer_id.as_bytes(), &happened, &recorded, &kind, &amount, &quantity, &flags];
-    let texts = texts.map(|text| text.as_deref().unwrap_or_default().as_bytes());
-    fingerprint(fixed.into_iter().chain(texts)).to_le_bytes()
 }

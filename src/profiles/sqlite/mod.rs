@@ -4,20 +4,31 @@
 //! log, never wait for the writer. A write is synced to disk before it is acknowledged.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::access::{AuditEntry, Key};
+use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
+use super::privacy::{Consent, Erasures, Export};
+use super::shadow::{Pair, Summary};
 use super::{
-    BatchRow, BatchSummary, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals, plan,
+    BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
+    plan,
 };
+use group::Writer;
 use rows::TagNames;
 
+mod access;
 mod batch;
+mod feed;
+mod group;
 mod intake;
 mod list;
+mod privacy;
 mod read;
 mod rows;
 mod schema;
@@ -41,7 +52,11 @@ pub struct SqliteStore {
     patience: Duration,
     // Declared before the writer, so closed before it: whoever closes last empties the log into the file.
     readers: Mutex<Vec<Reader>>,
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
+    /// Who is about to take the writer.
+    waiting: AtomicUsize,
+    /// Told when a group is committed.
+    committed: Condvar,
 }
 
 /// A connection that reads, with the names of tags that it has met.
@@ -85,8 +100,9 @@ impl SqliteStore {
             Fault::Known(error) => error,
             Fault::Sql(error) => schema::translate(&error, path, &place),
         })?;
-        let (writer, readers) = (Mutex::new(writer), Mutex::default());
-        Ok(SqliteStore { place, path: path.to_owned(), zone, patience, writer, readers })
+        let (writer, readers) = (Mutex::new(Writer::new(writer)), Mutex::default());
+        let (waiting, committed) = (AtomicUsize::new(0), Condvar::new());
+        Ok(SqliteStore { place, path: path.to_owned(), zone, patience, writer, readers, waiting, committed })
     }
 
     fn known(&self, fault: Fault) -> Error {
@@ -119,7 +135,8 @@ impl SqliteStore {
 
     /// Runs one transaction that writes. When it returns, what it wrote is on disk; when it fails, nothing is.
     fn write<T>(&self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Result<T, Error> {
-        let mut writer = locked(&self.writer);
+        let mut writer = self.enter();
+        self.finish(&mut writer);
         let run = || -> Inner<T> {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             // Loaded anew each time: names that a failed transaction gave numbers to must not be remembered.
@@ -132,7 +149,7 @@ impl SqliteStore {
     }
 
     fn planner<'a>(&'a self, score: &'a Scorer<'a>) -> plan::Planner<'a> {
-        plan::Planner { store: &self.place, zone: self.zone, score }
+        plan::Planner { store: &self.place, zone: self.zone, score, tolerance: 0.0, prints: false }
     }
 }
 
@@ -195,17 +212,20 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Store for SqliteStore {
     fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
         let planner = self.planner(score);
-        self.write(|connection, names| intake::take_in(connection, names, &planner, events, not_before))
+        self.write_in_group(|connection, names| {
+            intake::take_in(connection, names, &planner, events, not_before)
+        })
     }
 
-    fn write_batch(
+    fn write_batch_within(
         &self,
         rows: &mut (dyn Iterator<Item = BatchRow> + Send),
         as_of: Micros,
+        tolerance: f64,
         score: &Scorer<'_>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<BatchSummary, Error> {
-        batch::write_batch(self, rows, as_of, score, progress)
+        batch::write_batch(self, rows, as_of, tolerance, score, progress)
     }
 
     fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
@@ -223,6 +243,123 @@ impl Store for SqliteStore {
 
     fn totals(&self) -> Result<Totals, Error> {
         self.read(read::totals)
+    }
+
+    fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error> {
+        self.read(|connection, _| feed::changes(connection, self.zone, after, limit))
+    }
+
+    fn newest_change(&self) -> Result<u64, Error> {
+        self.read(|connection, _| feed::newest(connection))
+    }
+
+    fn prune_changes(&self, retention: &Retention) -> Result<u64, Error> {
+        feed::prune(self, retention)
+    }
+
+    fn feed_position(&self, feed: &str) -> Result<Option<FeedPosition>, Error> {
+        self.read(|connection, _| feed::position(connection, feed))
+    }
+
+    fn set_feed_position(&self, feed: &str, position: FeedPosition) -> Result<(), Error> {
+        self.write(|connection, _| feed::set_position(connection, feed, position))
+    }
+
+    fn dead_letter(&self, letter: &Letter) -> Result<(), Error> {
+        self.write(|connection, _| feed::bury(connection, letter))
+    }
+
+    fn dead_letters(&self, feed: Option<&str>, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+        self.read(|connection, _| feed::letters(connection, feed, limit))
+    }
+
+    fn drop_dead_letter(&self, number: u64) -> Result<bool, Error> {
+        self.write(|connection, _| feed::drop_letter(connection, number))
+    }
+
+    fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error> {
+        // An opt-out computes nothing, so the scorer is never asked.
+        let planner = self.planner(&plan::no_scorer);
+        self.write(|connection, names| {
+            privacy::set_consent(connection, names, &planner, customer_id, consent)
+        })
+    }
+
+    fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error> {
+        self.read(|connection, _| privacy::consent(connection, customer_id))
+    }
+
+    fn set_attributes(
+        &self,
+        customer_id: &str,
+        attributes: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), Error> {
+        self.write(|connection, _| privacy::set_attributes(connection, customer_id, attributes))
+    }
+
+    fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {
+        self.read(|connection, names| privacy::export(connection, names, self, customer_id))
+    }
+
+    fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error> {
+        privacy::erase(self, customer_id, at)
+    }
+
+    fn readmit(&self, customer_id: &str) -> Result<bool, Error> {
+        self.write(|connection, _| privacy::readmit(connection, customer_id))
+    }
+
+    fn is_erased(&self, customer_id: &str) -> Result<bool, Error> {
+        self.read(|connection, _| privacy::Gate::load(connection)?.erased(connection, customer_id))
+    }
+
+    fn erased(&self) -> Result<Erasures, Error> {
+        self.read(|connection, _| privacy::erased(connection))
+    }
+
+    fn secret(&self, purpose: &str) -> Result<[u8; 32], Error> {
+        match self.read(|connection, _| access::known_secret(connection, purpose))? {
+            Some(secret) => Ok(secret),
+            None => self.write(|connection, _| access::secret(connection, self, purpose)),
+        }
+    }
+
+    fn insert_key(&self, key: &Key) -> Result<(), Error> {
+        self.write(|connection, _| access::insert_key(connection, key))
+    }
+
+    fn keys(&self) -> Result<Vec<Key>, Error> {
+        self.read(|connection, _| access::keys(connection))
+    }
+
+    fn revoke_key(&self, id: &str, at: Micros) -> Result<bool, Error> {
+        self.write(|connection, _| access::revoke_key(connection, id, at))
+    }
+
+    fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, Error> {
+        self.read(|connection, _| access::key_by_hash(connection, hash))
+    }
+
+    fn audit(&self, entries: &[AuditEntry]) -> Result<(), Error> {
+        self.write(|connection, _| access::audit(connection, entries))
+    }
+
+    fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error> {
+        self.read(|connection, _| access::audit_of(connection, customer_id))
+    }
+
+    fn record_shadow(
+        &self,
+        champion: &str,
+        challenger: &str,
+        pairs: &[Pair],
+        at: Micros,
+    ) -> Result<(), Error> {
+        self.write(|connection, _| access::record_shadow(connection, champion, challenger, pairs, at))
+    }
+
+    fn shadow_summary(&self) -> Result<Vec<Summary>, Error> {
+        self.read(|connection, _| access::shadow_summary(connection))
     }
 
     fn ready(&self) -> Result<(), Error> {

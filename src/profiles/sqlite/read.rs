@@ -1,34 +1,27 @@
 //! Reading profiles, histories and totals.
 
-use std::collections::BTreeMap;
-
-use homing_datasets::Micros;
 use rusqlite::{Connection, OptionalExtension, Row};
-use serde_json::{Map, Value};
 
 use super::rows::{self, Clock, TagNames};
-use super::{Fault, Inner, SqliteStore};
-use crate::profiles::plan::{HeldTag, HistoryNumbers, Origin};
-use crate::profiles::{Error, Profile, StoredTag, Totals};
+use super::{Inner, SqliteStore, privacy};
+use crate::profiles::plan::{HistoryNumbers, Origin, ProfileRow};
+use crate::profiles::{Profile, Totals};
 
-/// The columns of [`ProfileRow`].
+/// The columns of [`Numbered`].
 pub(super) const COLUMNS: &str = "p.profile, p.customer_id, p.model, p.as_of, p.scored_at, p.prediction, p.events, \
      p.purchases, p.orders, p.spend, p.first_purchase_at, p.last_purchase_at";
 
-/// A row of `profiles`.
-pub(super) struct ProfileRow {
+/// A row of `profiles`, and its number.
+pub(super) struct Numbered {
     profile: i64,
-    pub customer_id: String,
-    origin: Origin,
-    prediction: String,
-    history: HistoryNumbers,
+    pub row: ProfileRow,
 }
 
-impl ProfileRow {
+impl Numbered {
     pub fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         let count = |at: usize| row.get::<_, i64>(at).map(i64::unsigned_abs);
-        Ok(ProfileRow {
-            profile: row.get(0)?,
+        let profile = row.get(0)?;
+        let row = ProfileRow {
             customer_id: row.get(1)?,
             origin: Origin { model: row.get(2)?, as_of: row.get(3)?, scored_at: row.get(4)? },
             prediction: row.get(5)?,
@@ -40,7 +33,8 @@ impl ProfileRow {
                 first_purchase_at: row.get(10)?,
                 last_purchase_at: row.get(11)?,
             },
-        })
+        };
+        Ok(Numbered { profile, row })
     }
 
     /// The profile with its tags.
@@ -50,38 +44,9 @@ impl ProfileRow {
         names: &mut TagNames,
         store: &SqliteStore,
     ) -> Inner<Profile> {
-        let damaged = |detail: String| {
-            let (store, customer_id) = (store.place.clone(), self.customer_id.clone());
-            Fault::Known(Error::Damaged { store, customer_id, detail })
-        };
-        let json = |text: &str, what: &str| {
-            serde_json::from_str::<Value>(text).map_err(|e| damaged(format!("{what}: {e}")))
-        };
-        let instant = |at: Micros| store.zone.format(at);
-        // Nearly every tag comes from the profile's own score: its instants are written out once.
-        let (as_of, scored_at) = (instant(self.origin.as_of), instant(self.origin.scored_at));
-        let mut tags = BTreeMap::new();
-        for HeldTag { name, value, layer, confidence, expires_after, origin } in
-            rows::tags(connection, names, self.profile)?
-        {
-            let value = json(&value, &name)?;
-            let (as_of, scored_at) = match &origin {
-                None => (as_of.clone(), scored_at.clone()),
-                Some(origin) => (instant(origin.as_of), instant(origin.scored_at)),
-            };
-            let origin = origin.as_ref().unwrap_or(&self.origin);
-            let expires_at = expires_after.map(|after| instant(origin.as_of + after));
-            let model = origin.model.clone();
-            let tag = StoredTag { value, layer, confidence, model, as_of, scored_at, expires_at };
-            tags.insert(name, tag);
-        }
-        Ok(Profile {
-            attributes: Map::new(),
-            tags,
-            prediction: json(&self.prediction, "prediction")?,
-            history: self.history.summary(store.zone),
-            customer_id: self.customer_id,
-        })
+        let tags = rows::tags(connection, names, self.profile)?;
+        let attributes = privacy::attributes(connection, store, &self.row.customer_id)?;
+        Ok(self.row.finish(&store.place, store.zone, tags, attributes)?)
     }
 }
 
@@ -93,7 +58,7 @@ pub(super) fn profile(
 ) -> Inner<Option<Profile>> {
     let row = connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM profiles p WHERE p.customer_id = ?1"))?
-        .query_row([customer_id], ProfileRow::of)
+        .query_row([customer_id], Numbered::of)
         .optional()?;
     row.map(|row| row.finish(connection, names, store)).transpose()
 }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use homing_datasets::Micros;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Fault, Inner};
+use super::{Fault, Inner, feed};
 use crate::profiles::Layer;
-use crate::profiles::plan::{Held, HeldTag, NewHistory, NewScore, Origin, Plan};
+use crate::profiles::plan::{Held, HeldTag, LAYERS, NewHistory, NewScore, Origin, Plan};
 
 /// What the store holds of one customer, and where.
 pub(super) struct Stored {
@@ -27,7 +27,8 @@ pub(super) fn load(
     customer_id: &str,
 ) -> Inner<Option<Stored>> {
     let mut statement = connection.prepare_cached(
-        "SELECT profile, revision, as_of, scored_at, model, prediction FROM profiles WHERE customer_id = ?1",
+        "SELECT profile, revision, as_of, scored_at, model, prediction, churn_risk,
+             value_at_risk, clv FROM profiles WHERE customer_id = ?1",
     )?;
     let stored = statement
         .query_row([customer_id], |row| {
@@ -39,6 +40,7 @@ pub(super) fn load(
                     scored_at: row.get(3)?,
                     model: row.get(4)?,
                     prediction: row.get(5)?,
+                    numbers: [row.get(6)?, row.get(7)?, row.get(8)?],
                     history: Vec::new(),
                     tags: Vec::new(),
                 },
@@ -81,9 +83,6 @@ pub(super) fn tags(connection: &Connection, names: &mut TagNames, profile: i64) 
     }
     Ok(tags)
 }
-
-/// Layers by the number that stands for them in `tags`.
-const LAYERS: [Layer; 3] = [Layer::Static, Layer::Dynamic, Layer::Predictive];
 
 /// The numbers by which `tags` knows the names. A number, once given, never changes its meaning.
 #[derive(Default)]
@@ -136,7 +135,7 @@ impl TagNames {
     }
 }
 
-/// Writes what a plan says. `stored` is the row that the plan was made for: its number and revision.
+/// Writes what a plan says, and the change into the feed. `stored` is the row that the plan was made for: its number and revision.
 pub(super) fn write(
     connection: &Connection,
     names: &mut TagNames,
@@ -167,6 +166,7 @@ pub(super) fn write(
             .prepare_cached("DELETE FROM tags WHERE profile = ?1 AND tag = ?2")?
             .execute(params![profile, number])?;
     }
+    feed::record(connection, customer_id, plan)?;
     Ok(Some(profile))
 }
 

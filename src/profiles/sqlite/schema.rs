@@ -74,6 +74,98 @@ const MIGRATIONS: &[&str] = &[
         name TEXT PRIMARY KEY,
         value INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
+    // Version 2. The feed, what customers may ask for, keys, the audit log, challengers.
+    //
+    // A cursor must never be given twice, even after all changes were pruned: AUTOINCREMENT.
+    // Consent and attributes go by customer id: they may come before the first event.
+    "CREATE TABLE changes (
+        cursor INTEGER PRIMARY KEY AUTOINCREMENT,
+        customer_id TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        not_scored TEXT,
+        model TEXT NOT NULL,
+        as_of INTEGER NOT NULL,
+        scored_at INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX changes_by_customer ON changes (customer_id);
+
+    CREATE TABLE feeds (
+        feed TEXT PRIMARY KEY,
+        cursor INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE dead_letters (
+        letter INTEGER PRIMARY KEY AUTOINCREMENT,
+        feed TEXT NOT NULL,
+        customer_id TEXT NOT NULL,
+        change TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX dead_letters_by_customer ON dead_letters (customer_id);
+
+    CREATE TABLE consents (
+        customer_id TEXT PRIMARY KEY,
+        opted_out INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE attributes (
+        customer_id TEXT PRIMARY KEY,
+        attributes TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE erased (
+        hash BLOB PRIMARY KEY,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE secrets (
+        purpose TEXT PRIMARY KEY,
+        secret BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE keys (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        hash BLOB NOT NULL UNIQUE,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER,
+        revoked_at INTEGER
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE audit (
+        entry INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        key_id TEXT,
+        action TEXT NOT NULL,
+        customer_id TEXT,
+        erased_hash BLOB,
+        detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_by_customer ON audit (customer_id) WHERE customer_id IS NOT NULL;
+    CREATE INDEX audit_by_erased ON audit (erased_hash) WHERE erased_hash IS NOT NULL;
+
+    CREATE TABLE shadows (
+        champion TEXT NOT NULL,
+        challenger TEXT NOT NULL,
+        compared INTEGER NOT NULL,
+        tags_differ INTEGER NOT NULL,
+        difference REAL NOT NULL,
+        distance REAL NOT NULL,
+        max_distance REAL NOT NULL,
+        clv_champion REAL NOT NULL,
+        clv_challenger REAL NOT NULL,
+        first_at INTEGER NOT NULL,
+        last_at INTEGER NOT NULL,
+        PRIMARY KEY (champion, challenger)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE INDEX event_ids_by_profile ON event_ids (profile);",
 ];
 
 /// Makes sure that the file is ours and has the present schema. A foreign or newer file is left as it is.
@@ -163,4 +255,13 @@ pub(super) fn translate(error: &rusqlite::Error, path: &Path, store: &str) -> Er
         _ => error.to_string(),
     };
     Error::Database { store: store.to_owned(), detail }
+}
+
+/// Makes a file as the first version of the schema had it.
+#[cfg(test)]
+pub(super) fn first_version(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch(MIGRATIONS[0]).unwrap();
+    connection.pragma_update(None, "application_id", APPLICATION).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
 }

@@ -279,3 +279,100 @@ fn an_unchanged_batch_does_not_touch_the_file() {
     drop(store);
     assert_eq!(std::fs::read(folder.path().join("profiles.db")).unwrap(), before);
 }
+
+#[test]
+fn erased_is_gone_from_the_file() {
+    let folder = folder();
+    let store = open(&folder);
+    let id = "13800138000-wang";
+    let event = homing_datasets::Event { product: Some("rare-orchid-tea".into()), ..buy(DAY, 4.0) };
+    store.take_in(&[incoming("e1", id, event), incoming("e2", "d", buy(DAY, 4.0))], 0, &score).unwrap();
+    let holds = |text: &str| {
+        ["profiles.db", "profiles.db-wal"].iter().any(|name| {
+            let bytes = std::fs::read(folder.path().join(name)).unwrap_or_default();
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        })
+    };
+    assert!(holds(id) && holds("rare-orchid-tea"));
+    store.erase(id, 2 * DAY).unwrap();
+    assert!(!holds(id) && !holds("rare-orchid-tea"));
+    assert_eq!(store.totals().unwrap().profiles, 1);
+}
+
+#[test]
+fn a_file_of_the_first_version_becomes_a_present_one() {
+    let folder = folder();
+    let path = folder.path().join("profiles.db");
+    super::schema::first_version(&path);
+    let store = open(&folder);
+    let events = [incoming("e1", "c", buy(DAY, 4.0))];
+    assert_eq!(store.take_in(&events, 0, &score).unwrap().fates, [Fate::Accepted]);
+    assert_eq!(store.changes(None, 10).unwrap().changes.len(), 1);
+    assert!(store.erase("c", DAY).unwrap());
+    let version: i64 =
+        super::locked(&store.writer).pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+}
+
+#[test]
+fn an_opt_out_while_a_batch_scores_is_heard() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)])], 2 * DAY);
+    let once = std::sync::Once::new();
+    let interrupted = |id: &str, history: &History, as_of: Micros| -> Scored {
+        once.call_once(|| {
+            let consent = profiles::privacy::Consent { opted_out: true, at: DAY };
+            store.set_consent("c", consent).unwrap();
+            store.set_consent("d", consent).unwrap();
+            store.erase("e", DAY).unwrap();
+        });
+        score(id, history, as_of)
+    };
+    let rows = ["c", "d", "e"].map(|id| row(id, vec![buy(DAY, 4.0), buy(2 * DAY, 4.0)]));
+    let summary = store.write_batch(&mut rows.into_iter(), 3 * DAY, &interrupted, &|_| ()).unwrap();
+    assert_eq!((summary.erased, summary.not_scored["opted_out"]), (1, 2));
+    for id in ["c", "d"] {
+        assert_eq!(store.profile(id).unwrap().unwrap().prediction["not_scored"], "opted_out");
+    }
+    assert_eq!(store.profile("e").unwrap(), None);
+}
+
+#[test]
+fn requests_at_one_moment_share_a_commit_and_fail_alone() {
+    let folder = folder();
+    let store = open(&folder);
+    let broken = |id: &str, history: &History, as_of: Micros| -> Scored {
+        assert!(id != "broken", "a scorer that fails, as the test wants");
+        score(id, history, as_of)
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (store, broken) = (&store, &broken);
+            scope.spawn(move || {
+                for n in 0..40 {
+                    let id = format!("{thread}.{n}");
+                    // Every event comes twice, and between them one that fails.
+                    for fate in [Fate::Accepted, Fate::Duplicate] {
+                        let event = incoming(&id, &format!("c{}", n % 7), buy(DAY, 1.0));
+                        assert_eq!(store.take_in(&[event], 0, broken).unwrap().fates, [fate]);
+                        assert!(store.history(&format!("c{}", n % 7)).unwrap().unwrap().len() > n / 7);
+                    }
+                    let fails = [incoming(&format!("{id}!"), "broken", buy(DAY, 1.0))];
+                    let attempt = std::panic::AssertUnwindSafe(|| store.take_in(&fails, 0, broken));
+                    assert!(std::panic::catch_unwind(attempt).is_err());
+                }
+            });
+        }
+        scope.spawn(|| {
+            for n in 0..20 {
+                batch(&store, vec![row(&format!("b{n}"), vec![buy(DAY, 1.0)])], 2 * DAY);
+            }
+        });
+    });
+    let events: usize = (0..7).map(|n| store.history(&format!("c{n}")).unwrap().unwrap().len()).sum();
+    assert_eq!((events, store.totals().unwrap().profiles), (320, 27));
+    assert_eq!(store.profile("broken").unwrap(), None);
+    let cursors: Vec<u64> = store.changes(None, 10_000).unwrap().changes.iter().map(|c| c.cursor).collect();
+    assert!(cursors.is_sorted() && cursors.len() >= 27);
+}

@@ -13,8 +13,9 @@ use tower::ServiceExt;
 use super::router;
 use crate::api::{self, App, Limits};
 use crate::profiles::*;
-use crate::scoring::{ModelInfo, Score};
+use crate::scoring::{ModelInfo, Score, Spent};
 use crate::tags::Catalogue;
+use homing_models::Prediction;
 
 mod call;
 mod customer;
@@ -121,6 +122,12 @@ impl Store for FakeStore {
     fn ready(&self) -> Result<(), Error> {
         self.enter()
     }
+
+    crate::profiles::nothing_but_profiles!();
+
+    fn consent(&self, _: &str) -> Result<Option<privacy::Consent>, Error> {
+        unreachable!("the pages ask for no consent")
+    }
 }
 
 struct FakeEngine(ModelInfo);
@@ -130,7 +137,11 @@ impl Score for FakeEngine {
         &self.0
     }
 
-    fn score(&self, _: &str, _: &History, _: Micros, _: Micros) -> Scored {
+    fn run(&self, _: &str, _: &History, _: Micros, _: Micros, _: bool, _: &Spent) -> Scored {
+        unreachable!("the pages score nothing")
+    }
+
+    fn predict(&self, _: &[f64]) -> Prediction {
         unreachable!("the pages score nothing")
     }
 }

@@ -1,0 +1,473 @@
+//! The stream: histories of any number of customers, one after the other, in bounded memory.
+//!
+//! ```text
+//! sample        a look at some lines ─▶ ranges.rs: cut the customers into ranges of ids
+//! spill.rs      lines ─▶ record.rs: blocks ─▶ arena.rs: memory, then a file without a name
+//! snapshot.rs   histories on the disk, from which tomorrow's run goes on
+//! level         ranges that turned out too heavy are cut again; giant.rs: one customer as heavy as a range
+//! mod.rs        one range after the other ─▶ histories sorted by id ─▶ whoever asked
+//! ```
+//!
+//! Ranges, not hashes: what comes out is sorted by customer id over everything, as a file of scores has to be and
+//! as a database likes to be written (`docs/decisions/0010-ranges-of-customers.md`). The histories are those of
+//! [`crate::read`], bit for bit, however the lines are spread over files, threads and ranges.
+
+mod arena;
+mod giant;
+mod ranges;
+mod record;
+mod snapshot;
+mod spill;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use rayon::prelude::*;
+
+use crate::builder::Grouped;
+use crate::readers::{self, Input, Progress};
+use crate::{Error, Histories, HistoriesBuilder, History, ReadOptions, ReadSummary};
+use arena::{Arena, Block};
+use ranges::Ranges;
+pub use snapshot::{Snapshot, SnapshotFolder, Updated};
+use spill::{Spill, spill};
+
+/// Bytes that a stream may hold in memory unless told otherwise.
+pub const DEFAULT_MEMORY: u64 = 1 << 30;
+
+/// The least that makes sense.
+pub const LEAST_MEMORY: u64 = 16 << 20;
+
+/// How a stream is read.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    /// How files are read.
+    pub read: ReadOptions,
+    /// Bytes that may be held in memory, about; at least [`LEAST_MEMORY`]. A single customer's history is held whole
+    /// whatever its size.
+    pub memory: u64,
+    /// The folder of the temporary file, which is made when the lines do not fit into memory. It has no name and is gone
+    /// when the process ends, however it ends.
+    pub scratch: PathBuf,
+    /// Only the customers of this shard.
+    pub shard: Option<Shard>,
+    /// Only customers whose id sorts after this one.
+    pub after: Option<String>,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        StreamOptions {
+            read: ReadOptions::default(),
+            memory: DEFAULT_MEMORY,
+            scratch: std::env::temp_dir(),
+            shard: None,
+            after: None,
+        }
+    }
+}
+
+/// One of several parts of the customers, by a hash of their ids: `3/16` is the third of sixteen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    nth: u32,
+    of: u32,
+}
+
+impl Shard {
+    /// Whether a customer belongs to it.
+    #[must_use]
+    pub fn has(self, customer: &str) -> bool {
+        // The upper half: the lower one decides who is sampled.
+        (hash(customer) >> 32) % u64::from(self.of) == u64::from(self.nth - 1)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((nth, of)) if nth >= 1 && nth <= of => Ok(Shard { nth, of }),
+            _ => Err(format!("`{text}` is no shard; write 3/16 for the third of sixteen")),
+        }
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.nth, self.of)
+    }
+}
+
+/// A number that scatters ids: FNV-1a (Fowler, Noll & Vo), stirred once more.
+fn hash(text: &str) -> u64 {
+    let fnv = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mixed = (fnv ^ (fnv >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    mixed ^ (mixed >> 32)
+}
+
+/// Lines of many customers, ready to come out as histories.
+pub struct Stream {
+    arena: Arena,
+    leaves: Vec<Leaf>,
+    summary: ReadSummary,
+    progress: bool,
+}
+
+/// A range of customers that is loaded at once.
+struct Leaf {
+    blocks: Vec<Block>,
+    /// All lines belong to one customer, too many for the common way.
+    giant: bool,
+}
+
+impl Leaf {
+    fn bytes(&self) -> u64 {
+        self.blocks.iter().map(Block::len).sum()
+    }
+
+    fn rows(&self) -> u64 {
+        self.blocks.iter().map(|block| u64::from(block.rows)).sum()
+    }
+}
+
+/// How a budget of memory is spent: a quarter holds blocks, an eighth those that are being filled, half is for
+/// ranges at work.
+struct Shares {
+    room: u64,
+    filling: u64,
+    /// Bytes of a range, as blocks. Loaded, a line takes up to six times as much.
+    leaf: u64,
+}
+
+impl Shares {
+    fn of(memory: u64) -> Self {
+        let memory = memory.max(LEAST_MEMORY);
+        let threads = rayon::current_num_threads() as u64;
+        Shares {
+            room: memory / 4,
+            filling: memory / 8,
+            leaf: (memory / 2 / (threads * 6)).clamp(64 << 10, 24 << 20),
+        }
+    }
+
+    /// Bytes of a block, where so many ranges are filled at once by so many threads.
+    fn block(&self, ranges: usize, threads: usize) -> usize {
+        (self.filling as usize / (ranges * threads).max(1)).clamp(4 << 10, 64 << 10)
+    }
+}
+
+/// Ranges at most: each thread has one block a range in hand.
+const MOST_RANGES: u64 = 512;
+
+/// Bytes that a line takes in a block, as a guess.
+const LINE_GUESSED: u64 = 32;
+
+/// A text that tells these files from others and from other versions of themselves: names, sizes and when they were
+/// changed last.
+///
+/// # Errors
+/// [`Error`] when nothing matches or a file cannot be looked at.
+pub fn fingerprint(paths: &[String], options: &ReadOptions) -> Result<String, Error> {
+    let files = crate::readers::expand(paths, options.rejects.as_deref())?;
+    let all: String =
+        files.iter().map(|file| format!("{}\n{} {}\n", file.shown, file.bytes, file.version)).collect();
+    Ok(format!("{} files {:016x}{:08x}", files.len(), hash(&all), crc32fast::hash(all.as_bytes())))
+}
+
+impl Stream {
+    /// Reads files, globs and folders (see [`crate::read`]) up to the point where histories can come out. Uses all
+    /// threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// Those of [`crate::read`], and [`Error::Scratch`] when the temporary file cannot be written.
+    pub fn open(paths: &[String], options: &StreamOptions) -> Result<Stream, Error> {
+        let input = Input::open(paths, &options.read)?;
+        let shares = Shares::of(options.memory);
+        let threads = rayon::current_num_threads();
+        let lines = input.lines_guessed();
+        let few = (lines / 20_000).min(4 * threads as u64);
+        let count = (lines * LINE_GUESSED).div_ceil(shares.leaf).clamp(few.max(1), MOST_RANGES);
+        let ranges = match count {
+            1 => Ranges::default(),
+            count => Ranges::of_sample(input.sample(), count as usize),
+        };
+        let arena = Arena::new(&options.scratch, shares.room);
+        let block = shares.block(ranges.len(), threads);
+        let (buckets, facts, tally) = spill(&input, &ranges, &arena, options, block)?;
+        input.check(&tally, &options.read)?;
+        let summary = ReadSummary {
+            events: facts.events,
+            first_instant: facts.first,
+            last_instant: facts.last,
+            ..readers::summary(&tally, input.files.len(), input.bytes)
+        };
+        let leaves = level(buckets, &arena, options, &shares)?;
+        Ok(Stream { arena, leaves, summary, progress: options.read.progress })
+    }
+
+    /// What was read. `customers` is not known yet and stands at 0.
+    #[must_use]
+    pub fn summary(&self) -> &ReadSummary {
+        &self.summary
+    }
+
+    /// Bytes in the temporary file.
+    #[must_use]
+    pub fn on_disk(&self) -> u64 {
+        self.arena.on_disk()
+    }
+
+    /// Hands out the customers range by range, by id ascending, and says how many there were. While one range is at
+    /// work the next is loaded.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] and [`Error::DamagedScratch`] of the temporary file, and what `each` returns.
+    pub fn for_each_range<E: From<Error> + Send>(
+        &self,
+        what: &str,
+        mut each: impl FnMut(&Customers) -> Result<(), E> + Send,
+    ) -> Result<u64, E> {
+        let progress = Progress::new(self.progress, what, self.leaves.iter().map(Leaf::bytes).sum());
+        let mut customers = 0;
+        let mut leaves = self.leaves.iter();
+        let mut next = leaves.next().map(|leaf| (leaf, self.load(leaf)));
+        while let Some((leaf, loaded)) = next {
+            let loaded = loaded?;
+            let ahead = leaves.next();
+            // Two giants at once would be one too many.
+            let now = ahead.filter(|ahead| !ahead.giant && !leaf.giant);
+            let (done, loaded_ahead) = rayon::join(|| each(&loaded), || now.map(|ahead| self.load(ahead)));
+            done?;
+            customers += loaded.len() as u64;
+            progress.advance(leaf.bytes());
+            drop(loaded);
+            next = ahead.map(|ahead| (ahead, loaded_ahead.unwrap_or_else(|| self.load(ahead))));
+        }
+        Ok(customers)
+    }
+
+    /// Folds the histories of each range, many ranges at once; what comes out is in the order of the ranges, and
+    /// which customers share a range depends on the data and the memory.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] and [`Error::DamagedScratch`] of the temporary file, and what `each` returns.
+    pub fn fold<S: Send>(
+        &self,
+        what: &str,
+        new: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &str, &History) -> Result<(), Error> + Sync,
+    ) -> Result<Vec<S>, Error> {
+        let progress = Progress::new(self.progress, what, self.leaves.iter().map(Leaf::bytes).sum());
+        let work = |leaf: &Leaf| {
+            let mut state = new();
+            self.load(leaf)?.each(|id, history| each(&mut state, id, history))?;
+            progress.advance(leaf.bytes());
+            Ok(state)
+        };
+        let mut folded = Vec::with_capacity(self.leaves.len());
+        // Giants are worked on alone.
+        for group in self.leaves.chunk_by(|a, b| !a.giant && !b.giant) {
+            let done: Result<Vec<S>, Error> = group.par_iter().with_max_len(1).map(work).collect();
+            folded.extend(done?);
+        }
+        Ok(folded)
+    }
+
+    /// All histories at once, or those of a sample of the customers where all would take more than `memory`.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] and [`Error::DamagedScratch`] of the temporary file.
+    pub fn collect(&self, memory: u64, seed: u64) -> Result<(Histories, ReadSummary, Sampled), Error> {
+        // A line takes 41 bytes in a history; its texts and the customer are guessed from the blocks.
+        let needed: u64 = self.leaves.iter().map(|leaf| 41 * leaf.rows() + leaf.bytes()).sum();
+        let share = if needed <= memory { 1.0 } else { memory as f64 / needed as f64 };
+        let bar = (share * f64::from(u32::MAX)) as u32;
+        let kept = |id: &str| share >= 1.0 || hash(&format!("{seed} {id}")) as u32 <= bar;
+        let ranges = self.fold("gathering", Default::default, |(seen, held), id, history| {
+            *seen += 1;
+            let held: &mut Vec<(Box<str>, History)> = held;
+            if kept(id) {
+                held.push((id.into(), history.clone()));
+            }
+            Ok(())
+        })?;
+        let seen: u64 = ranges.iter().map(|(seen, _): &(u64, _)| seen).sum();
+        let held: Vec<(Box<str>, History)> = ranges.into_iter().flat_map(|(_, held)| held).collect();
+        let sampled = Sampled { customers: seen, kept: held.len() as u64 };
+        let summary = ReadSummary { customers: seen as usize, ..self.summary.clone() };
+        Ok((Histories::from_sorted(held), summary, sampled))
+    }
+
+    fn load(&self, leaf: &Leaf) -> Result<Customers, Error> {
+        if leaf.giant {
+            let (id, history) = giant::history(&leaf.blocks, &self.arena)?;
+            return Ok(Customers(Loaded::One(id, Box::new(history))));
+        }
+        let mut builder = HistoriesBuilder::default();
+        let mut buffer = Vec::new();
+        for block in &leaf.blocks {
+            let bytes = self.arena.get(block, &mut buffer)?;
+            record::read(bytes, |customer, _, line| builder.push_checked(customer, line))?;
+        }
+        Ok(Customers(Loaded::Many(builder.group())))
+    }
+}
+
+/// How many of the customers were taken, where there were too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Sampled {
+    /// Customers in the data.
+    pub customers: u64,
+    /// Customers taken.
+    pub kept: u64,
+}
+
+impl Sampled {
+    /// For how many customers each one that was taken stands: 1 where all were.
+    #[must_use]
+    pub fn weight(self) -> f64 {
+        if self.kept == 0 { 1.0 } else { self.customers as f64 / self.kept as f64 }
+    }
+}
+
+/// Cuts ranges that are too heavy until each is light enough or holds one customer alone.
+fn level(
+    buckets: Vec<Vec<Block>>,
+    arena: &Arena,
+    options: &StreamOptions,
+    shares: &Shares,
+) -> Result<Vec<Leaf>, Error> {
+    let mut waiting: VecDeque<Leaf> =
+        buckets.into_iter().map(|blocks| Leaf { blocks, giant: false }).collect();
+    let mut leaves = Vec::with_capacity(waiting.len());
+    let mut buffer = Vec::new();
+    while let Some(mut leaf) = waiting.pop_front() {
+        if leaf.blocks.is_empty() {
+            continue;
+        }
+        if leaf.bytes() <= 2 * shares.leaf {
+            leaves.push(leaf);
+            continue;
+        }
+        let step = (leaf.rows() / 20_000).max(1);
+        let (mut rows, mut sample, mut ends) = (0, Vec::new(), None::<(Box<str>, Box<str>)>);
+        for block in &leaf.blocks {
+            record::read(arena.get(block, &mut buffer)?, |customer, same, _| {
+                if rows % step == 0 {
+                    sample.push(Box::from(customer));
+                }
+                rows += 1;
+                if !same {
+                    let (least, greatest) = ends.get_or_insert_with(|| (customer.into(), customer.into()));
+                    if customer < &**least {
+                        *least = customer.into();
+                    }
+                    if customer > &**greatest {
+                        *greatest = customer.into();
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        let Some((least, greatest)) = ends else { continue };
+        if least == greatest {
+            leaf.giant = true;
+            leaves.push(leaf);
+            continue;
+        }
+        let mut ranges = Ranges::of_sample(sample, leaf.bytes().div_ceil(shares.leaf) as usize + 1);
+        if ranges.find(&least) == ranges.find(&greatest) {
+            // The sample saw one customer alone: the ends are apart in any case.
+            ranges = Ranges::new(vec![format!("{least}\0").into(), greatest]);
+        }
+        let block = shares.block(ranges.len(), 1);
+        let mut parts = Spill::new(&ranges, arena, options, block);
+        for whole in &leaf.blocks {
+            record::read(arena.get(whole, &mut buffer)?, |customer, _, line| {
+                parts.put(ranges.find(customer), customer, line)
+            })?;
+            arena.release(whole);
+        }
+        let (parts, _) = parts.finish()?;
+        for blocks in parts.into_iter().rev() {
+            waiting.push_front(Leaf { blocks, giant: false });
+        }
+    }
+    Ok(leaves)
+}
+
+/// The customers of one range, by id ascending.
+pub struct Customers(Loaded);
+
+enum Loaded {
+    Many(Grouped),
+    One(String, Box<History>),
+    Kept(Vec<(Box<str>, History)>),
+}
+
+impl Customers {
+    /// Number of customers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Loaded::Many(grouped) => grouped.len(),
+            Loaded::One(..) => 1,
+            Loaded::Kept(all) => all.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What `each` makes of the customers at these positions, in their order. Uses all threads of the current rayon
+    /// pool; one history a thread is in memory at a time.
+    pub fn map<R: Send>(&self, positions: Range<usize>, each: impl Fn(&str, &History) -> R + Sync) -> Vec<R> {
+        match &self.0 {
+            Loaded::Many(grouped) => grouped.map(positions, |id, history| each(id, history)),
+            Loaded::One(id, history) => positions.map(|_| each(id, history)).collect(),
+            Loaded::Kept(all) => all[positions].par_iter().map(|(id, history)| each(id, history)).collect(),
+        }
+    }
+
+    /// Hands out one customer after the other.
+    ///
+    /// # Errors
+    /// What `each` returns.
+    pub fn each<E>(&self, mut each: impl FnMut(&str, &History) -> Result<(), E>) -> Result<(), E> {
+        match &self.0 {
+            Loaded::Many(grouped) => grouped.each(each),
+            Loaded::One(id, history) => each(id, history),
+            Loaded::Kept(all) => all.iter().try_for_each(|(id, history)| each(id, history)),
+        }
+    }
+
+    /// The customers as owned pairs, made some thousands at a time.
+    pub fn owned(&self) -> impl Iterator<Item = (String, History)> + Send + '_ {
+        const AT_ONCE: usize = 2048;
+        (0..self.len()).step_by(AT_ONCE).flat_map(move |from| {
+            let to = (from + AT_ONCE).min(self.len());
+            match &self.0 {
+                Loaded::Many(grouped) => {
+                    grouped.map(from..to, |id, history| (id.to_owned(), std::mem::take(history)))
+                }
+                Loaded::One(id, history) => vec![(id.clone(), History::clone(history))],
+                Loaded::Kept(all) => {
+                    all[from..to].iter().map(|(id, history)| (id.to_string(), history.clone())).collect()
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

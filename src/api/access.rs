@@ -1,0 +1,325 @@
+//! Who may do what: roles, keys, and the log of who read or changed which profile.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use homing_datasets::Micros;
+use serde::Serialize;
+
+use super::App;
+use super::problem::{Code, Problem};
+use crate::profiles::access::{AuditEntry, Key};
+use crate::profiles::privacy::keyed_hash;
+use crate::profiles::{Error, Store};
+
+/// What a key allows; each role allows all that those before it allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads profiles, lists, changes and scores; changes nothing.
+    Reader,
+    /// Sends events, takes consent down, exports what is held of a customer, deals with dead letters.
+    Operator,
+    /// Puts models to work.
+    Scientist,
+    /// Erases customers.
+    Admin,
+}
+
+impl Role {
+    /// Every role, the least first.
+    pub const ALL: [Role; 4] = [Role::Reader, Role::Operator, Role::Scientist, Role::Admin];
+
+    /// The role's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Reader => "reader",
+            Role::Operator => "operator",
+            Role::Scientist => "scientist",
+            Role::Admin => "admin",
+        }
+    }
+
+    /// The role with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// How every key begins, so that one is known as such where it should not be.
+const PREFIX: &str = "homing_";
+
+/// Makes a key: adds its keyed hash to the store, and returns it with its text, which is kept nowhere.
+///
+/// # Errors
+/// [`Error`] of the store, or of the machine's source of randomness.
+pub fn create_key(store: &dyn Store, name: &str, role: Role, now: Micros) -> Result<(Key, String), Error> {
+    let mut bits = [0; 36];
+    getrandom::fill(&mut bits).map_err(|error| Error::Database {
+        store: "keys".to_owned(),
+        detail: format!("the machine gives no random bits: {error}"),
+    })?;
+    let (id, secret) = bits.split_at(4);
+    let text = format!("{PREFIX}{}", hex(secret));
+    let key = Key {
+        id: hex(id),
+        name: name.to_owned(),
+        role: role.name().to_owned(),
+        hash: keyed_hash(&store.secret(PURPOSE)?, text.as_bytes()),
+        created_at: now,
+        expires_at: None,
+        revoked_at: None,
+    };
+    store.insert_key(&key)?;
+    Ok((key, text))
+}
+
+/// The purpose of the secret behind the hashes of keys.
+const PURPOSE: &str = "api keys";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    key: Option<Arc<Known>>,
+}
+
+impl Caller {
+    /// The id of the caller's key, where keys are asked for.
+    pub fn key_id(&self) -> Option<String> {
+        self.key.as_ref().map(|known| known.key.id.clone())
+    }
+}
+
+/// A key as the service knows it.
+#[derive(Debug)]
+struct Known {
+    key: Key,
+    role: Option<Role>,
+    in_work: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Keys {
+    /// Whether there is any key, revoked ones too: then all must show one.
+    demanded: bool,
+    by_hash: HashMap<[u8; 32], Arc<Known>>,
+}
+
+/// The keys that the service knows, as the store last told.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    secret: RwLock<Option<[u8; 32]>>,
+    keys: RwLock<Arc<Keys>>,
+    unwritten: Mutex<Vec<AuditEntry>>,
+}
+
+/// Audit entries that may wait to be written; past them nothing that must be audited is answered.
+const UNWRITTEN: usize = 100_000;
+
+impl Access {
+    /// Reads the keys anew. On failure those known before stay.
+    pub fn refresh(&self, store: &dyn Store) -> Result<(), Error> {
+        if self.secret.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+            let secret = store.secret(PURPOSE)?;
+            *self.secret.write().unwrap_or_else(PoisonError::into_inner) = Some(secret);
+        }
+        let held = store.keys()?;
+        let before = self.keys();
+        let known = |key: Key| {
+            let same = before.by_hash.get(&key.hash).filter(|known| known.key == key);
+            let new = || {
+                Arc::new(Known {
+                    role: Role::from_name(&key.role),
+                    in_work: AtomicUsize::new(0),
+                    key: key.clone(),
+                })
+            };
+            (key.hash, same.cloned().unwrap_or_else(new))
+        };
+        let keys = Keys { demanded: !held.is_empty(), by_hash: held.into_iter().map(known).collect() };
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        Ok(())
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether callers must show a key.
+    pub fn demanded(&self) -> bool {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).demanded
+    }
+
+    /// Lets a caller in who may do what the role allows; `None` is for everyone.
+    pub fn admit(&self, headers: &HeaderMap, needed: Option<Role>, now: Micros) -> Result<Caller, Problem> {
+        let keys = self.keys();
+        let Some(needed) = needed.filter(|_| keys.demanded) else { return Ok(Caller { key: None }) };
+        let unauthorized = |detail: &str| Err(Problem::new(Code::Unauthorized, detail));
+        let Some(text) = shown(headers) else {
+            return unauthorized(
+                "show a key: `Authorization: Bearer homing_...`; `homing keys create` makes one",
+            );
+        };
+        let secret = *self.secret.read().unwrap_or_else(PoisonError::into_inner);
+        let hash = keyed_hash(&secret.unwrap_or_default(), text.as_bytes());
+        let Some(known) = keys.by_hash.get(&hash) else {
+            return unauthorized("the key is not known; `homing keys create` makes one");
+        };
+        if known.key.revoked_at.is_some() {
+            return unauthorized("the key was revoked");
+        }
+        if known.key.expires_at.is_some_and(|at| at <= now) {
+            return unauthorized("the key has expired");
+        }
+        let role = known.role.map_or("none", Role::name);
+        if known.role.is_none_or(|role| role < needed) {
+            let detail = format!("this needs the role {}, the key has the role {role}", needed.name());
+            return Err(Problem::new(Code::Forbidden, detail).with("role", needed.name()));
+        }
+        Ok(Caller { key: Some(known.clone()) })
+    }
+
+    /// Takes a place among the caller's own requests in work.
+    pub fn enter(&self, caller: &Caller, limit: usize) -> Result<Option<InWork>, Problem> {
+        let Some(known) = &caller.key else { return Ok(None) };
+        let place = InWork(known.clone());
+        if known.in_work.fetch_add(1, Ordering::Relaxed) < limit {
+            return Ok(Some(place));
+        }
+        let detail = format!(
+            "{limit} requests of this key are in work, as many as a key may have; wait for some to end"
+        );
+        Err(Problem::new(Code::TooManyRequests, detail).with("limit", limit))
+    }
+
+    /// Takes down what a caller did, to be written in a moment. Without keys there is nobody to tell of.
+    pub fn note(&self, caller: &Caller, action: &str, customers: &[&str], at: Micros) -> Result<(), Problem> {
+        if caller.key.is_none() {
+            return Ok(());
+        }
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        if unwritten.len() + customers.len() > UNWRITTEN {
+            let detail = "the audit log cannot be written, and nothing is answered that it would not show";
+            return Err(Problem::new(Code::StoreFailed, detail));
+        }
+        unwritten.extend(customers.iter().map(|id| AuditEntry {
+            at,
+            key_id: caller.key_id(),
+            action: action.to_owned(),
+            customer_id: Some((*id).to_owned()),
+            detail: String::new(),
+        }));
+        Ok(())
+    }
+
+    /// Writes what was noted. What cannot be written stays noted.
+    pub fn write_notes(&self, store: &dyn Store) -> Result<(), Error> {
+        let mut noted = std::mem::take(&mut *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner));
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let written = store.audit(&noted);
+        if written.is_err() {
+            let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.append(&mut unwritten);
+            *unwritten = noted;
+        }
+        written
+    }
+}
+
+/// A request of a key in work.
+#[derive(Debug)]
+pub(super) struct InWork(Arc<Known>);
+
+impl Drop for InWork {
+    fn drop(&mut self) {
+        self.0.in_work.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The key that a request shows: as a bearer's, or as the password of HTTP's basic scheme, which browsers ask for.
+fn shown(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    let rest = rest.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(base64(rest)?).ok()?;
+    pair.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// Base64 (RFC 4648, section 4), padded or not.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let (mut bytes, mut held, mut bits) = (Vec::with_capacity(text.len() * 3 / 4), 0_u32, 0);
+    for c in text.trim_end_matches('=').bytes() {
+        let value = match c {
+            b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a' + 26,
+            b'0'..=b'9' => c - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        held = held << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+        }
+    }
+    Some(bytes)
+}
+
+/// The pages show personal data: whoever looks at them needs a reader's key, for which the browser asks.
+pub async fn page_access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match app.access.admit(request.headers(), Some(Role::Reader), app.now()) {
+        Ok(_) => next.run(request).await,
+        Err(problem) => {
+            let mut response = problem.into_response();
+            if response.status() == StatusCode::UNAUTHORIZED {
+                let ask = HeaderValue::from_static("Basic realm=\"homing: any name, a key as the password\"");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+            }
+            response
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_read_as_rfc_4648_has_it() {
+        for (text, bytes) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9vYmFy", "foobar"), ("Zm9vYmE", "fooba")]
+        {
+            assert_eq!(base64(text).as_deref(), Some(bytes.as_bytes()), "{text}");
+        }
+        assert_eq!(base64("Zm9v!"), None);
+    }
+
+    #[test]
+    fn roles_are_ordered_and_named() {
+        assert!(Role::ALL.is_sorted());
+        for role in Role::ALL {
+            assert_eq!(Role::from_name(role.name()), Some(role));
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `GET /v1/changes`: the feed of changed tags, by cursor or as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::events::clip;
+use super::problem::{Code, Problem};
+use super::{App, json};
+use crate::profiles::feed::{Change, Changes};
+
+/// Changes a page when the query does not say.
+pub(super) const DEFAULT_LIMIT: u32 = 100;
+/// The most changes a page.
+pub(super) const MAX_LIMIT: u32 = 1000;
+/// How often the feed looks for what other processes wrote.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A sign of life on a stream on which nothing happens.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+struct Query {
+    cursor: Option<u64>,
+    limit: u32,
+}
+
+fn query(uri: &Uri) -> Result<Query, Problem> {
+    let axum::extract::Query(pairs) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|error| Problem::new(Code::BadParameter, error.to_string()))?;
+    let mut query = Query { cursor: None, limit: DEFAULT_LIMIT };
+    let mut seen = Vec::new();
+    for (name, value) in &pairs {
+        let bad = |what: &str| {
+            let detail = format!("`{}` is `{}`; {what}", clip(name), clip(value));
+            Problem::new(Code::BadParameter, detail).with("parameter", clip(name))
+        };
+        if seen.contains(&name) {
+            return Err(bad("give it once"));
+        }
+        seen.push(name);
+        match name.as_str() {
+            "cursor" => {
+                let cursor = value.parse().ok().filter(|cursor| *cursor <= i64::MAX as u64);
+                query.cursor = Some(cursor.ok_or_else(|| bad("write `next` of the page before"))?);
+            }
+            "limit" => {
+                let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+                query.limit =
+                    limit.ok_or_else(|| bad(&format!("write a whole number from 1 to {MAX_LIMIT}")))?;
+            }
+            _ => return Err(bad("there is no such parameter; there are cursor, limit")),
+        }
+    }
+    Ok(query)
+}
+
+async fn read(app: &Arc<App>, after: Option<u64>, limit: u32) -> Result<Changes, Problem> {
+    let store = app.store().clone();
+    Ok(app.blocking(move || store.changes(after, limit)).await??)
+}
+
+/// Answers `GET /v1/changes`; as a stream where the caller accepts `text/event-stream`.
+pub(super) async fn changes(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut query = query(&uri)?;
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !accepts.contains("text/event-stream") {
+        return json(&read(&app, query.cursor, query.limit).await?);
+    }
+    // A stream that broke off is taken up where it ended.
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
+    query.cursor = last.or(query.cursor);
+    let Ok(place) = app.streams.clone().try_acquire_owned() else {
+        let limit = app.limits().streams;
+        let detail =
+            format!("{limit} streams are open, as many as are kept; ask by cursor, or try again later");
+        return Err(Problem::new(Code::Overloaded, detail));
+    };
+    // An expired cursor is told before the stream begins.
+    let first = read(&app, query.cursor, query.limit).await?;
+    let start = Stream {
+        app,
+        next: first.next,
+        ready: first.changes.into_iter().collect(),
+        limit: query.limit,
+        _place: place,
+    };
+    let events = stream::unfold(start, |mut stream| async move {
+        let event = stream.event().await?;
+        Some((Ok::<_, Infallible>(event), stream))
+    });
+    let alive = KeepAlive::new().interval(SIGN_OF_LIFE);
+    Ok(Sse::new(events).keep_alive(alive).into_response())
+}
+
+struct Stream {
+    app: Arc<App>,
+    next: u64,
+    ready: std::collections::VecDeque<Change>,
+    limit: u32,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Stream {
+    /// The next event; `None` when the service stops or the store fails, after which the caller connects again.
+    async fn event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(change) = self.ready.pop_front() {
+                let event = Event::default().id(change.cursor.to_string()).event("change");
+                return event.json_data(&change).ok();
+            }
+            let mut woken = self.app.wake.subscribe();
+            if self.app.is_stopping() {
+                return None;
+            }
+            let more = read(&self.app, Some(self.next), self.limit).await.ok()?;
+            self.next = more.next;
+            self.ready.extend(more.changes);
+            if self.ready.is_empty() {
+                // Woken by a write of this process; those of others are looked for.
+                let _ = tokio::time::timeout(LOOK_EVERY, woken.changed()).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The protocols of other model servers, and the page of the document.
+
+use serde_json::json;
+
+use super::*;
+
+/// A customer with this many orders, as a record of features.
+pub(super) fn record(orders: f64) -> Value {
+    json!({"orders": orders, "tenure_days": 100, "recency_days": 5, "spend_90d": null})
+}
+
+/// Customers with these numbers of orders, as tensors.
+pub(super) fn tensors(orders: &[f64]) -> Value {
+    let tensor = |name: &str, data: Vec<f64>| json!({"name": name, "shape": [data.len()], "datatype": "FP64", "data": data});
+    json!({"id": "7", "inputs": [
+        tensor("orders", orders.to_vec()),
+        tensor("tenure_days", vec![100.0; orders.len()]),
+        tensor("recency_days", vec![5.0; orders.len()]),
+    ]})
+}
+
+const INFER: &str = "/v2/models/shop/infer";
+
+#[tokio::test]
+async fn every_form_gives_the_same_scores() {
+    let service = Service::new();
+    let reply = service.post(INFER, tensors(&[3.0, 4.0])).await.ok();
+    assert_eq!((&reply["id"], &reply["model_name"]), (&json!("7"), &json!("shop")));
+    let outputs = reply["outputs"].as_array().unwrap();
+    let of = |name: &str| outputs.iter().find(|output| output["name"] == name).unwrap()["data"].clone();
+    let records = json!({"dataframe_records": [record(3.0), record(4.0)]});
+    let split = json!({"dataframe_split": {"columns": ["recency_days", "orders", "tenure_days"], "index": [0, 1],
+        "data": [[5, 3, 100], [5, 4, 100]]}});
+    for body in [records, split] {
+        let reply = service.post("/invocations", body).await.ok();
+        for (row, prediction) in reply["predictions"].as_array().unwrap().iter().enumerate() {
+            for name in ["churn_risk", "p_return_30d", "clv", "churn_percentile"] {
+                assert_eq!(prediction[name], of(name)[row], "{name}");
+            }
+        }
+    }
+    let mut one = tensors(&[3.0]);
+    one["outputs"] = json!([{"name": "clv"}]);
+    let reply = service.post(INFER, one).await.ok();
+    assert_eq!(
+        (reply["outputs"].as_array().unwrap().len(), &reply["outputs"][0]["name"]),
+        (1, &json!("clv"))
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_frame_of_features_is_refused() {
+    let service = Service::new();
+    let mut twice = tensors(&[1.0]);
+    let first = twice["inputs"][0].clone();
+    twice["inputs"].as_array_mut().unwrap().push(first);
+    let with = |at: &str, value: Value| {
+        let mut body = tensors(&[1.0]);
+        *body.pointer_mut(at).unwrap() = value;
+        body
+    };
+    for (body, code) in [
+        (json!({"inputs": []}), "invalid_request"),
+        (json!({}), "invalid_request"),
+        (json!([]), "invalid_request"),
+        (twice, "invalid_request"),
+        (with("/inputs/0/name", json!("shoe_size")), "unknown_field"),
+        (with("/inputs/0/datatype", json!("BYTES")), "invalid_request"),
+        (with("/inputs/0/shape", json!([2])), "invalid_request"),
+        (with("/inputs/0/data", json!(["x"])), "invalid_request"),
+        (with("/inputs/0/data", json!([1e300])), "invalid_request"),
+        (with("/inputs/0/data", json!([0])), "invalid_request"),
+        (with("/inputs/1/data", json!([1])), "invalid_request"),
+        (with("/inputs/2/data", json!([null])), "invalid_request"),
+        (tensors(&vec![1.0; 1001]), "too_many_customers"),
+    ] {
+        service.post(INFER, body).await.problem(code);
+    }
+    service.post("/v2/models/other/infer", tensors(&[1.0])).await.problem("unknown_model");
+    for body in ["{", "{\"inputs\": [NaN]}", "{\"inputs\": 1e999}"] {
+        service.post(INFER, body).await.problem("malformed_json");
+    }
+    for (body, code) in [
+        (json!({}), "invalid_request"),
+        (json!({"dataframe_records": []}), "invalid_request"),
+        (json!({"dataframe_records": [{"shoe_size": 1}]}), "unknown_field"),
+        (json!({"dataframe_split": {"columns": ["orders"], "data": [[1, 2]]}}), "invalid_request"),
+    ] {
+        service.post("/invocations", body).await.problem(code);
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_the_document_names_every_route_and_asks_for_nothing_from_elsewhere() {
+    let service = Service::new();
+    let page = service.get("/docs").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for route in crate::api::routes::Route::ALL {
+        assert!(page.text.contains(&format!("{} {}<", route.method(), route.path())), "{route:?}");
+    }
+    for foreign in ["src=", "http-equiv", "<script", "<link", "url("] {
+        assert!(!page.text.contains(foreign), "{foreign}");
+    }
+}

@@ -1,0 +1,138 @@
+//! Consent, export, erasure and the feed, over a real store.
+
+use serde_json::json;
+
+use super::*;
+
+async fn put(service: &Service, path: &str, body: Value) -> Reply {
+    let request = Request::put(path).header("content-type", "application/json");
+    service.send(request.body(Body::from(body.to_string())).unwrap()).await
+}
+
+async fn delete(service: &Service, path: &str) -> Reply {
+    service.send(Request::delete(path).body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn an_opt_out_holds_in_store_feed_and_stateless_scores_at_once() {
+    let (service, _folder) = Service::sqlite();
+    service.buy("1", "a", "2011-09-12").await.ok();
+    let profile = service.get("/v1/profiles/a").await.ok();
+    assert!(profile["tags"]["churn.level"].is_object(), "{profile}");
+    let history = json!([{"occurred_at": "2011-09-01", "amount": 3}]);
+    let customers = json!({"customers": [{"customer_id": "a", "events": history}, {"customer_id": "b", "events": history}]});
+    assert!(
+        service.post("/v1/predictions", &customers).await.ok()["predictions"][0]["churn_risk"].is_number()
+    );
+
+    let said = put(&service, "/v1/profiles/a/consent", json!({"opted_out": true})).await.ok();
+    assert_eq!(
+        (&said["opted_out"], &said["changed"][0]["tags"]["churn.level"]),
+        (&json!(true), &Value::Null)
+    );
+    let profile = service.get("/v1/profiles/a").await.ok();
+    assert_eq!(profile["prediction"]["not_scored"], "opted_out");
+    assert!(profile["tags"]["churn.level"].is_null(), "{profile}");
+    let reply = service.post("/v1/predictions", &customers).await.ok();
+    assert_eq!(reply["predictions"][0]["not_scored"], "opted_out");
+    assert!(reply["predictions"][1]["churn_risk"].is_number());
+    service.buy("2", "a", "2011-09-13").await.ok();
+    assert_eq!(service.get("/v1/profiles/a").await.ok()["prediction"]["not_scored"], "opted_out");
+
+    put(&service, "/v1/profiles/a/consent", json!({"opted_out": false})).await.ok();
+    assert!(
+        service.post("/v1/predictions", &customers).await.ok()["predictions"][0]["churn_risk"].is_number()
+    );
+    service.buy("3", "a", "2011-09-14").await.ok();
+    assert!(service.get("/v1/profiles/a").await.ok()["prediction"]["churn_risk"].is_number());
+
+    put(&service, "/v1/profiles/a/consent", json!({"opted_out": "yes"})).await.problem("invalid_request");
+    put(&service, "/v1/profiles/a/consent", json!({"opted_out": true, "x": 1}))
+        .await
+        .problem("unknown_field");
+}
+
+#[tokio::test]
+async fn export_tells_all_and_erasure_leaves_nothing() {
+    let (service, _folder) = Service::sqlite();
+    service.buy("1", "a/茶", "2011-09-12").await.ok();
+    let path = "/v1/profiles/a%2F%E8%8C%B6";
+    let held = service.get(&format!("{path}/export")).await.ok();
+    assert_eq!((held["events"].as_array().unwrap().len(), &held["event_ids"]), (1, &json!(["1"])));
+    assert_eq!(delete(&service, path).await.status, StatusCode::NO_CONTENT);
+    service.get(path).await.problem("unknown_customer");
+    service.get(&format!("{path}/export")).await.problem("unknown_customer");
+    assert_eq!(service.get("/v1/changes").await.ok()["changes"], json!([]));
+    let refused = service.buy("2", "a/茶", "2011-09-12").await.ok();
+    assert_eq!(
+        (&refused["accepted"], &refused["rejected"][0]["code"]),
+        (&json!(0), &json!("customer_erased"))
+    );
+    delete(&service, "/v1/profiles/nobody").await.problem("unknown_customer");
+}
+
+#[tokio::test]
+async fn the_feed_is_followed_by_cursor_without_gap_or_repeat() {
+    let (service, _folder) = Service::sqlite();
+    let mut heard = Vec::new();
+    let mut cursor = 0;
+    for n in 0..7 {
+        service.buy(&format!("e{n}"), &format!("c{}", n % 3), &format!("2011-09-{:02}", n + 1)).await.ok();
+    }
+    loop {
+        let page = service.get(&format!("/v1/changes?cursor={cursor}&limit=2")).await.ok();
+        let changes = page["changes"].as_array().unwrap();
+        if changes.is_empty() {
+            assert_eq!(page["next"], cursor);
+            break;
+        }
+        assert!(changes.len() <= 2);
+        heard.extend(changes.iter().map(|change| change["customer_id"].as_str().unwrap().to_owned()));
+        cursor = page["next"].as_u64().unwrap();
+    }
+    assert_eq!(heard, ["c0", "c1", "c2", "c0", "c1", "c2", "c0"]);
+    for query in [
+        "cursor=-1",
+        "cursor=x",
+        "limit=0",
+        "limit=1001",
+        "page=1",
+        "limit=1&limit=1",
+        "cursor=99999999999999999999",
+    ] {
+        service.get(&format!("/v1/changes?{query}")).await.problem("bad_parameter");
+    }
+}
+
+#[tokio::test]
+async fn the_feed_streams_and_wakes_on_a_write_and_ends_on_a_stop() {
+    use futures_util::StreamExt;
+    let (service, _folder) = Service::sqlite();
+    service.buy("1", "a", "2011-09-12").await.ok();
+    let request =
+        Request::get("/v1/changes").header("accept", "text/event-stream").body(Body::empty()).unwrap();
+    let response = service.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut stream = response.into_body().into_data_stream();
+    let mut next = async || String::from_utf8(stream.next().await.unwrap().unwrap().to_vec()).unwrap();
+    let first = next().await;
+    assert!(first.contains("event: change") && first.contains(r#""customer_id":"a""#), "{first}");
+    service.buy("2", "b", "2011-09-12").await.ok();
+    let second = next().await;
+    assert!(second.contains(r#""customer_id":"b""#) && second.contains("id: "), "{second}");
+    service.app.stop();
+    service.get("/readyz").await.problem("stopping");
+    let end = tokio::time::timeout(std::time::Duration::from_secs(5), stream.next()).await.unwrap();
+    assert!(end.is_none());
+}
+
+#[tokio::test]
+async fn a_profile_just_written_is_read_as_it_is_now() {
+    let (service, _folder) = Service::sqlite();
+    for n in 0..50 {
+        service.buy(&format!("e{n}"), "a", "2011-09-12").await.ok();
+        for _ in 0..2 {
+            assert_eq!(service.get("/v1/profiles/a").await.ok()["history"]["events"], n + 1);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Webhooks: the feed, pushed to an address, signed, at least once and in order.
+//!
+//! One thread walks the feed and sends pieces of it, one after the other, so the changes of a customer come in their
+//! order. How far it came is kept in the store after each piece that was taken; a piece whose answer was lost is sent
+//! again. A receiver that fails is asked again and again, with pauses that double; a change that it refuses, or that it
+//! failed to take for too long, becomes a dead letter.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
+use sha2::Sha256;
+
+use super::problem::{Code, Problem};
+use super::{App, json};
+use crate::profiles::feed::{Change, FeedPosition, Letter};
+use crate::profiles::{Error, Store};
+
+/// Changes a piece.
+const PIECE: u32 = 100;
+/// Dead letters a reply.
+const LETTERS: u32 = 1000;
+/// How often the feed is looked at, and a stop is noticed.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Where to push changes to.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// The address.
+    pub url: String,
+    /// The secret behind the signatures.
+    pub secret: Vec<u8>,
+    /// How long an answer may take.
+    pub answer_time: Duration,
+    /// The first pause after a failure; each is twice the one before.
+    pub first_pause: Duration,
+    /// The longest pause.
+    pub longest_pause: Duration,
+    /// For so long a failing receiver is asked again before a change becomes a dead letter.
+    pub give_up_after: Duration,
+}
+
+impl Webhook {
+    /// A webhook that waits 10 s for an answer, pauses 1 s to 5 min, and gives up after three days.
+    #[must_use]
+    pub fn new(url: impl Into<String>, secret: impl Into<Vec<u8>>) -> Self {
+        Webhook {
+            url: url.into(),
+            secret: secret.into(),
+            answer_time: Duration::from_secs(10),
+            first_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(300),
+            give_up_after: Duration::from_secs(3 * 24 * 3600),
+        }
+    }
+
+    fn feed(&self) -> String {
+        format!("webhook {}", self.url)
+    }
+
+    /// HMAC-SHA256 over `TIMESTAMP.BODY`, in hexadecimal digits.
+    fn signature(&self, timestamp: i64, body: &[u8]) -> String {
+        // HMAC takes keys of any length.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.secret) else { return String::new() };
+        mac.update(timestamp.to_string().as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Why a piece was not taken.
+enum Refusal {
+    /// It may be taken later.
+    Later(String),
+    /// It will never be.
+    Never(String),
+}
+
+impl App {
+    /// Pushes the feed to a webhook, on a thread of its own, until the app stops or is dropped.
+    ///
+    /// # Errors
+    /// What the system says when it has no thread left.
+    pub fn push_changes(self: &Arc<Self>, webhook: Webhook) -> std::io::Result<()> {
+        let app = Arc::downgrade(self);
+        std::thread::Builder::new()
+            .name("webhook".to_owned())
+            .spawn(move || Pusher::new(app, webhook).run())?;
+        Ok(())
+    }
+}
+
+struct Pusher {
+    app: Weak<App>,
+    hook: Webhook,
+    agent: ureq::Agent,
+    /// Changes of the next piece: fewer while the trouble of one is told from that of its neighbours.
+    piece: u32,
+    failing_since: Option<Instant>,
+    attempts: u32,
+}
+
+impl Pusher {
+    fn new(app: Weak<App>, hook: Webhook) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(hook.answer_time))
+            .max_redirects(0)
+            .build();
+        Pusher { app, hook, agent: config.into(), piece: PIECE, failing_since: None, attempts: 0 }
+    }
+
+    fn run(mut self) {
+        let mut pause = Duration::ZERO;
+        loop {
+            let until = Instant::now() + pause.max(LOOK_EVERY);
+            while Instant::now() < until {
+                if self.app.upgrade().is_none_or(|app| app.is_stopping()) {
+                    return;
+                }
+                std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now())));
+            }
+            pause = match self.push() {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::warn!(%error, "the feed of a webhook could not be read; it is tried again");
+                    self.hook.first_pause
+                }
+            };
+        }
+    }
+
+    /// Sends pieces while they are taken. Returns how long to pause.
+    fn push(&mut self) -> Result<Duration, Error> {
+        loop {
+            let Some(app) = self.app.upgrade().filter(|app| !app.is_stopping()) else {
+                return Ok(Duration::ZERO);
+            };
+            let store = app.store().as_ref();
+            let feed = self.hook.feed();
+            let position = store.feed_position(&feed)?.map(|position| position.cursor);
+            let changes = match store.changes(position, self.piece) {
+                Err(Error::CursorExpired { cursor, oldest }) => {
+                    tracing::error!(
+                        cursor,
+                        oldest,
+                        feed,
+                        "changes were dropped before the webhook took them; read the profiles anew"
+                    );
+                    app.metrics().webhook("missed", 1);
+                    self.reached(store, &feed, oldest.saturating_sub(1), app.now())?;
+                    continue;
+                }
+                other => other?.changes,
+            };
+            let Some(last) = changes.last().map(|change| change.cursor) else { return Ok(Duration::ZERO) };
+            match self.send(&changes, app.now()) {
+                Ok(()) => {
+                    app.metrics().webhook("delivered", changes.len());
+                    self.reached(store, &feed, last, app.now())?;
+                    self.piece = PIECE;
+                }
+                Err(refusal) => {
+                    self.attempts += 1;
+                    let since = *self.failing_since.get_or_insert_with(Instant::now);
+                    let (reason, over) = match refusal {
+                        Refusal::Later(reason) => (reason, since.elapsed() >= self.hook.give_up_after),
+                        Refusal::Never(reason) => (reason, true),
+                    };
+                    tracing::warn!(feed, reason, attempts = self.attempts, "a webhook did not take changes");
+                    app.metrics().webhook("failed", 1);
+                    if !over {
+                        let doubled = self.hook.first_pause * 2_u32.saturating_pow(self.attempts.min(20) - 1);
+                        return Ok(doubled.min(self.hook.longest_pause));
+                    }
+                    if changes.len() > 1 {
+                        // The others are not to suffer for one.
+                        self.piece = 1;
+                        continue;
+                    }
+                    for change in changes {
+                        let (attempts, at) = (self.attempts, app.now());
+                        store.dead_letter(&Letter {
+                            feed: feed.clone(),
+                            change,
+                            reason: reason.clone(),
+                            attempts,
+                            at,
+                        })?;
+                        app.metrics().webhook("dead", 1);
+                    }
+                    self.reached(store, &feed, last, app.now())?;
+                }
+            }
+        }
+    }
+
+    fn reached(&mut self, store: &dyn Store, feed: &str, cursor: u64, at: i64) -> Result<(), Error> {
+        store.set_feed_position(feed, FeedPosition { cursor, at })?;
+        self.failing_since = None;
+        self.attempts = 0;
+        Ok(())
+    }
+
+    fn send(&self, changes: &[Change], now: i64) -> Result<(), Refusal> {
+        #[derive(Serialize)]
+        struct Piece<'a> {
+            changes: &'a [Change],
+        }
+        let body =
+            serde_json::to_vec(&Piece { changes }).map_err(|error| Refusal::Never(error.to_string()))?;
+        let timestamp = now.div_euclid(1_000_000);
+        let sent = self
+            .agent
+            .post(&self.hook.url)
+            .content_type("application/json")
+            .header("homing-timestamp", timestamp.to_string())
+            .header("homing-signature", format!("v1={}", self.hook.signature(timestamp, &body)))
+            .send(&body[..]);
+        match sent {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                let told = format!("the receiver answered {status}");
+                match status {
+                    200..=299 => Ok(()),
+                    408 | 425 | 429 | 500..=599 => Err(Refusal::Later(told)),
+                    _ => Err(Refusal::Never(told)),
+                }
+            }
+            Err(error) => Err(Refusal::Later(error.to_string())),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Letters {
+    dead_letters: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    number: u64,
+    feed: String,
+    change: Change,
+    reason: String,
+    attempts: u32,
+    at: String,
+}
+
+/// Answers `GET /v1/dead-letters`: what could not be delivered, the newest first.
+pub(super) async fn letters(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let store = app.store().clone();
+    let held = app.blocking(move || store.dead_letters(None, LETTERS)).await??;
+    let zone = homing_datasets::Zone::default();
+    let shown = held.into_iter().map(|held| Shown {
+        number: held.number,
+        feed: held.letter.feed,
+        change: held.letter.change,
+        reason: held.letter.reason,
+        attempts: held.letter.attempts,
+        at: zone.format(held.letter.at),
+    });
+    json(&Letters { dead_letters: shown.collect() })
+}
+
+/// Answers `DELETE /v1/dead-letters/{number}`: the letter is dealt with.
+pub(super) async fn dealt_with(
+    State(app): State<Arc<App>>,
+    number: Result<Path<u64>, PathRejection>,
+) -> Result<Response, Problem> {
+    let bad = |_| {
+        Problem::new(Code::BadParameter, "the number in the path is no number").with("parameter", "number")
+    };
+    let Path(number) = number.map_err(bad)?;
+    let store = app.store().clone();
+    let known = number <= i64::MAX as u64 && app.blocking(move || store.drop_dead_letter(number)).await??;
+    if known {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Err(Problem::new(Code::UnknownLetter, format!("there is no dead letter {number}")))
+}

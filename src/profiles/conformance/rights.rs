@@ -1,0 +1,269 @@
+//! What customers may ask for, and who may come in.
+
+use homing_datasets::Event;
+use serde_json::{Map, Value, json};
+
+use super::{batch, buy, day, feed, get, incoming, row, take};
+use crate::profiles::access::{AuditEntry, Key};
+use crate::profiles::feed::Letter;
+use crate::profiles::privacy::keyed_hash;
+use crate::profiles::shadow::Pair;
+use crate::profiles::*;
+
+const OUT: Consent = Consent { opted_out: true, at: 7 };
+const IN: Consent = Consent { opted_out: false, at: 8 };
+
+pub(super) fn opt_out(store: &dyn Store) {
+    assert_eq!(store.consent("c").unwrap(), None);
+    take(store, &[incoming("e1", "c", buy(day(1), 40.0)), incoming("e2", "d", buy(day(1), 80.0))]);
+    let before = get(store, "c");
+    let changed = store.set_consent("c", OUT).unwrap().unwrap();
+    assert_eq!(Value::Object(changed.tags.clone()), json!({"churn.level": null}));
+    assert_eq!(store.consent("c").unwrap(), Some(OUT));
+    let check = |events: u64| {
+        let profile = get(store, "c");
+        assert_eq!(profile.prediction["not_scored"], "opted_out");
+        assert_eq!(profile.prediction.get("churn_risk"), None);
+        assert_eq!(profile.tags.keys().collect::<Vec<_>>(), ["activity.events", "value.big"]);
+        assert_eq!(profile.history.events, events);
+        let ranked = Listing { churn_risk: (Some(0.0), None), limit: 9, ..Listing::default() };
+        assert_eq!(store.list(&ranked).unwrap().profiles.len(), 1, "only the other one has a score");
+    };
+    check(1);
+    let change = feed::all(store).pop().unwrap();
+    assert_eq!((change.not_scored.as_deref(), change.tags), (Some("opted_out"), changed.tags));
+    // Said twice, nothing changes.
+    assert_eq!(store.set_consent("c", OUT).unwrap(), None);
+    assert_eq!(feed::all(store).len(), 3);
+    // What happens is remembered; nothing is predicted, online or in a batch.
+    let intake = take(store, &[incoming("e3", "c", buy(day(2), 40.0))]);
+    assert_eq!(Value::Object(intake.changed[0].tags.clone()), json!({"activity.events": 2}));
+    assert_eq!(feed::all(store).pop().unwrap().not_scored.as_deref(), Some("opted_out"));
+    check(2);
+    let rows = || vec![row("c", vec![buy(day(2), 41.0)]), row("d", vec![])];
+    let summary = batch(store, rows(), day(60));
+    assert_eq!(summary.not_scored, [("opted_out".to_owned(), 1)].into());
+    check(3);
+    assert_eq!(batch(store, rows(), day(60)).unchanged, 2);
+    // An opt-in changes nothing by itself; the next batch scores again, also as of the same instant.
+    assert_eq!(store.set_consent("c", IN).unwrap(), None);
+    assert_eq!(store.consent("c").unwrap(), Some(IN));
+    check(3);
+    assert_eq!(batch(store, rows(), day(60)).updated, 1);
+    let after = get(store, "c");
+    assert_eq!(after.tags.len(), before.tags.len());
+    assert_eq!(after.prediction.get("not_scored"), None);
+    assert_eq!(feed::all(store).pop().unwrap().not_scored, None);
+}
+
+pub(super) fn opt_out_first(store: &dyn Store) {
+    assert_eq!(store.set_consent("c", OUT).unwrap(), None);
+    assert_eq!(store.set_consent("d", OUT).unwrap(), None);
+    assert_eq!(store.profile("c").unwrap(), None, "no profile is invented");
+    let intake = take(store, &[incoming("e1", "c", buy(day(1), 140.0))]);
+    let expected = json!({"activity.events": 1, "value.big": true});
+    assert_eq!(Value::Object(intake.changed[0].tags.clone()), expected);
+    batch(store, vec![row("d", vec![buy(day(1), 4.0)])], day(2));
+    for id in ["c", "d"] {
+        assert_eq!(get(store, id).prediction["not_scored"], "opted_out", "{id}");
+    }
+    store.set_consent("c", IN).unwrap();
+    take(store, &[incoming("e2", "c", buy(day(2), 140.0))]);
+    assert_eq!(get(store, "c").tags["churn.level"].value, "low");
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+pub(super) fn attributes(store: &dyn Store) {
+    let first =
+        map(json!({"name": "王小明", "tier": 3, "odd": "a\u{0}b", "tall": 1.84, "tags": [null, true]}));
+    store.set_attributes("c", &first).unwrap();
+    assert_eq!(store.profile("c").unwrap(), None, "no profile is invented");
+    take(store, &[incoming("e1", "c", buy(day(1), 40.0))]);
+    assert_eq!(get(store, "c").attributes, first);
+    let page = store.list(&Listing { limit: 1, ..Listing::default() }).unwrap();
+    assert_eq!(page.profiles[0].attributes, first);
+    let second = map(json!({"tier": 4}));
+    store.set_attributes("c", &second).unwrap();
+    assert_eq!(get(store, "c").attributes, second);
+}
+
+fn entry(at: Micros, customer_id: Option<&str>, detail: &str) -> AuditEntry {
+    AuditEntry {
+        at,
+        key_id: Some("k1".into()),
+        action: "profile.read".into(),
+        customer_id: customer_id.map(str::to_owned),
+        detail: detail.into(),
+    }
+}
+
+fn dead(store: &dyn Store) -> Letter {
+    let change = feed::all(store).into_iter().find(|change| change.customer_id == "c").unwrap();
+    Letter { feed: "crm".into(), change, reason: "gone".into(), attempts: 3, at: day(4) }
+}
+
+/// Everything that can be held of `c`, and a neighbour.
+fn fill(store: &dyn Store) {
+    let event = Event { product: Some("tea".into()), ..buy(day(1), 40.0) };
+    take(store, &[incoming("e2", "c", event), incoming("e1", "c", buy(day(2), 4.0))]);
+    take(store, &[incoming("e3", "d", buy(day(2), 4.0))]);
+    store.set_consent("c", IN).unwrap();
+    store.set_attributes("c", &map(json!({"phone": "555"}))).unwrap();
+    store.dead_letter(&dead(store)).unwrap();
+    let entries = [
+        entry(day(3), Some("c"), "who asked"),
+        entry(day(2), Some("c"), ""),
+        entry(day(2), None, "keys"),
+        entry(day(2), Some("d"), ""),
+    ];
+    store.audit(&entries).unwrap();
+    store.audit(&[]).unwrap();
+    assert_eq!(store.audit_of("c").unwrap(), [entries[1].clone(), entries[0].clone()]);
+}
+
+pub(super) fn export(store: &dyn Store) {
+    assert_eq!(store.export("c").unwrap(), None);
+    fill(store);
+    let export = store.export("c").unwrap().unwrap();
+    assert_eq!(export.profile, Some(get(store, "c")));
+    assert_eq!(export.event_ids, ["e1", "e2"]);
+    let json = serde_json::to_value(&export).unwrap();
+    assert_eq!(json["customer_id"], "c");
+    assert_eq!(json["consent"]["opted_out"], false);
+    assert_eq!(json["attributes"], json!({"phone": "555"}));
+    assert_eq!(json["events"][0]["product_id"], "tea");
+    assert_eq!(json["events"][0]["occurred_at"], "2026-01-02T00:00:00Z");
+    assert_eq!(
+        (json["events"][1]["kind"].as_str(), &json["events"][1]["amount"]),
+        (Some("purchase"), &json!(4.0))
+    );
+    assert_eq!(json["changes"].as_array().unwrap().len(), 1);
+    assert_eq!(json["dead_letters"][0]["reason"], "gone");
+    let audited: Vec<_> = export.audit.iter().map(|entry| entry.at.as_str()).collect();
+    assert_eq!(audited, ["2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z"]);
+    // Of one who said something and did nothing.
+    store.set_consent("e", OUT).unwrap();
+    let export = store.export("e").unwrap().unwrap();
+    assert!(export.consent.unwrap().opted_out && export.profile.is_none() && export.events.is_empty());
+}
+
+pub(super) fn erasure(store: &dyn Store) {
+    assert_eq!(store.erased().unwrap().hashes.len(), 0);
+    assert!(!store.is_erased("c").unwrap() && !store.readmit("c").unwrap());
+    fill(store);
+    let neighbour = store.export("d").unwrap();
+    assert!(store.erase("c", day(5)).unwrap());
+    // Only that something was done stays, without id and detail.
+    let audited = store.audit_of("c").unwrap();
+    assert_eq!(audited, [entry(day(2), None, ""), entry(day(3), None, "")]);
+    let export = store.export("c").unwrap().unwrap();
+    assert!(export.profile.is_none() && export.consent.is_none() && export.attributes.is_empty());
+    assert!(export.events.is_empty() && export.event_ids.is_empty() && export.dead_letters.is_empty());
+    assert!(export.changes.is_empty() && feed::all(store).iter().all(|change| change.customer_id == "d"));
+    assert_eq!((store.profile("c").unwrap(), store.history("c").unwrap()), (None, None));
+    assert_eq!((store.consent("c").unwrap(), store.dead_letters(None, 9).unwrap()), (None, vec![]));
+    assert_eq!(store.export("d").unwrap(), neighbour);
+    assert_eq!(store.totals().unwrap().profiles, 1);
+
+    let erased = store.erased().unwrap();
+    assert!(erased.contains("c") && !erased.contains("d") && store.is_erased("c").unwrap());
+    assert_eq!(erased.hashes, [keyed_hash(&erased.key, b"c")].into());
+    assert_eq!(store.secret("erasure").unwrap(), erased.key);
+    // Nothing comes back, whichever way: the event ids are free again, and nothing is stored under them.
+    let events = [
+        incoming("e1", "c", buy(day(2), 4.0)),
+        incoming("e9", "c", buy(day(6), 4.0)),
+        incoming("e4", "d", buy(day(3), 4.0)),
+    ];
+    let fates = [Fate::Erased, Fate::Erased, Fate::Accepted];
+    assert_eq!(take(store, &events).fates, fates);
+    let again = [Fate::Erased, Fate::Erased, Fate::Duplicate];
+    assert_eq!(take(store, &events).fates, again);
+    let rows = vec![row("c", vec![buy(day(9), 4.0)]), row("e", vec![buy(day(2), 4.0)])];
+    let summary = batch(store, rows, day(20));
+    assert_eq!((summary.customers, summary.erased, summary.inserted), (2, 1, 1));
+    assert_eq!(store.profile("c").unwrap(), None);
+    assert_eq!(store.totals().unwrap().data_until, Some(day(3)), "an erased customer moves no clock");
+    assert_eq!(take(store, &[incoming("e1", "d", buy(day(2), 4.0))]).fates, [Fate::Accepted]);
+
+    // Erased twice is erased; who was never known can be erased too.
+    assert!(store.erase("c", day(6)).is_ok());
+    assert!(!store.erase("nobody", day(6)).unwrap());
+    assert_eq!(store.erased().unwrap().hashes.len(), 2);
+    // Who comes back by their own wish begins anew.
+    assert!(store.readmit("c").unwrap() && !store.readmit("c").unwrap());
+    assert_eq!(take(store, &events[1..2]).fates, [Fate::Accepted]);
+    assert_eq!(get(store, "c").history.events, 1);
+}
+
+pub(super) fn erase_any(store: &dyn Store) {
+    let ids = ["", " ", "a", "A", "a\u{0}", "客户", "é", "e\u{301}", "%", "'"];
+    for (n, id) in ids.iter().enumerate() {
+        take(store, &[incoming(&format!("e{n}"), id, buy(day(1), 1.0))]);
+    }
+    for (n, id) in ids.iter().enumerate() {
+        assert!(store.erase(id, day(2)).unwrap(), "{id}");
+        assert_eq!(store.totals().unwrap().profiles, (ids.len() - n - 1) as u64);
+        assert!(store.is_erased(id).unwrap());
+    }
+}
+
+pub(super) fn keys(store: &dyn Store) {
+    let key = |id: &str, created_at, byte| Key {
+        id: id.into(),
+        name: "店长".into(),
+        role: "operator".into(),
+        hash: [byte; 32],
+        created_at,
+        expires_at: Some(90),
+        revoked_at: None,
+    };
+    assert_eq!(store.keys().unwrap(), []);
+    let (one, two) = (key("k1", 6, 1), key("k2", 5, 2));
+    store.insert_key(&one).unwrap();
+    store.insert_key(&two).unwrap();
+    for twice in [key("k1", 7, 3), key("k3", 7, 1)] {
+        assert!(matches!(store.insert_key(&twice), Err(Error::KeyExists(id)) if id == twice.id));
+    }
+    assert_eq!(store.keys().unwrap(), [two.clone(), one.clone()]);
+    assert_eq!(store.key_by_hash(&[1; 32]).unwrap(), Some(one.clone()));
+    assert_eq!(store.key_by_hash(&[3; 32]).unwrap(), None);
+    assert!(store.revoke_key("k1", 50).unwrap() && store.revoke_key("k1", 60).unwrap());
+    assert!(!store.revoke_key("none", 50).unwrap());
+    assert_eq!(store.key_by_hash(&[1; 32]).unwrap(), Some(Key { revoked_at: Some(50), ..one }));
+    assert_eq!(store.key_by_hash(&[2; 32]).unwrap(), Some(two));
+}
+
+pub(super) fn secrets(store: &dyn Store) {
+    let (a, b) = (store.secret("a").unwrap(), store.secret("b").unwrap());
+    assert!(a != b && a != [0; 32]);
+    assert_eq!((store.secret("a").unwrap(), store.secret("b").unwrap()), (a, b));
+}
+
+pub(super) fn shadows(store: &dyn Store) {
+    assert_eq!(store.shadow_summary().unwrap(), []);
+    let pair = |a: f64, b: f64, tags_differ| Pair { churn_risk: [a, b], clv: [10.0, 12.0], tags_differ };
+    store.record_shadow("m@1", "m@2", &[pair(0.5, 0.75, true), pair(0.5, 0.25, false)], 20).unwrap();
+    store.record_shadow("m@1", "m@2", &[pair(0.5, 1.0, true), pair(0.5, f64::NAN, true)], 10).unwrap();
+    store.record_shadow("m@1", "m@3", &[], 15).unwrap();
+    let summary = store.shadow_summary().unwrap();
+    assert_eq!(summary.len(), 2);
+    let expected = Summary {
+        champion: "m@1".into(),
+        challenger: "m@2".into(),
+        compared: 3,
+        tags_differ: 2,
+        churn_risk_mean_difference: 0.5 / 3.0,
+        churn_risk_mean_distance: 1.0 / 3.0,
+        churn_risk_max_distance: 0.5,
+        clv_champion: 30.0,
+        clv_challenger: 36.0,
+        first_at: 10,
+        last_at: 20,
+    };
+    assert_eq!(summary[0], expected);
+    assert_eq!(summary[1].compared, 0);
+}

@@ -1,0 +1,137 @@
+//! Pages of a listing: where one ended, and how the order is walked from there. The same for every store.
+
+use std::fmt::Write;
+
+use super::plan::{fingerprint, value_text};
+use super::{Listing, Sort};
+
+/// Where a page ended.
+pub(super) struct Position {
+    /// The value that the listing is sorted by; `None` for a customer without scores, and when sorted by id.
+    pub key: Option<f64>,
+    pub customer_id: String,
+}
+
+/// A stretch of the order. One after the other they make the whole, and each is one seek into the index.
+pub(super) enum Stretch<'a> {
+    /// Every profile in the order of ids, after this one.
+    ById(Option<&'a str>),
+    /// Profiles with exactly this key (`None`: without scores), after this id.
+    Tied(Option<f64>, Option<&'a str>),
+    /// Profiles with a key, and one below this.
+    Below(Option<f64>),
+}
+
+pub(super) fn column(sort: Sort) -> Option<&'static str> {
+    match sort {
+        Sort::ValueAtRisk => Some("value_at_risk"),
+        Sort::ChurnRisk => Some("churn_risk"),
+        Sort::Clv => Some("clv"),
+        Sort::CustomerId => None,
+    }
+}
+
+pub(super) fn stretches(sort: Sort, after: Option<&Position>) -> Vec<Stretch<'_>> {
+    use Stretch::{Below, ById, Tied};
+    match (sort, after) {
+        (Sort::CustomerId, after) => vec![ById(after.map(|after| after.customer_id.as_str()))],
+        (_, None) => vec![Below(None), Tied(None, None)],
+        (_, Some(Position { key: None, customer_id })) => vec![Tied(None, Some(customer_id))],
+        (_, Some(Position { key, customer_id })) => {
+            vec![Tied(*key, Some(customer_id)), Below(*key), Tied(None, None)]
+        }
+    }
+}
+
+/// The first text after all that start with a prefix, in the order of code points; `None` if there is none.
+pub(super) fn after_prefix(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        // The range of chars steps over the surrogates.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+/// A cursor names the listing it belongs to and the place where its page ended, in hexadecimal digits:
+/// it passes through any URL.
+pub(super) fn write_cursor(listing: &Listing, key: Option<f64>, customer_id: &str) -> String {
+    let mut bytes = mark(listing).to_vec();
+    bytes.push(u8::from(key.is_some()));
+    bytes.extend(key.unwrap_or_default().to_le_bytes());
+    bytes.extend(customer_id.as_bytes());
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+pub(super) fn read_cursor(cursor: &str, listing: &Listing) -> Option<Position> {
+    let digits = cursor.as_bytes();
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let bytes: Vec<u8> = digits
+        .chunks_exact(2)
+        .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .collect::<Option<_>>()?;
+    let rest = bytes.strip_prefix(&mark(listing))?;
+    let (flag, rest) = rest.split_first()?;
+    let (key, customer_id) = rest.split_first_chunk::<8>()?;
+    let key = match flag {
+        0 => None,
+        1 => Some(f64::from_le_bytes(*key)).filter(|key| key.is_finite()),
+        _ => return None,
+    };
+    if *flag == 1 && key.is_none() {
+        return None;
+    }
+    Some(Position { key, customer_id: String::from_utf8(customer_id.to_vec()).ok()? })
+}
+
+/// What tells one listing's cursors from another's: the order and every condition, but not the page's size.
+pub(super) fn mark(listing: &Listing) -> [u8; 8] {
+    let sort = [1, listing.sort as u8];
+    let edge = |edge: Option<f64>| edge.map_or([0xff; 8], |value| value.to_bits().to_le_bytes());
+    let edges =
+        [listing.churn_risk.0, listing.churn_risk.1, listing.value_at_risk.0, listing.value_at_risk.1]
+            .map(edge);
+    let values: Vec<String> = listing.tags.iter().map(|(_, value)| value_text(value)).collect();
+    let mut parts: Vec<&[u8]> = vec![&sort, listing.id_prefix.as_deref().unwrap_or_default().as_bytes()];
+    parts.extend(edges.iter().map(<[u8; 8]>::as_slice));
+    for ((name, _), value) in listing.tags.iter().zip(&values) {
+        parts.extend([name.as_bytes(), value.as_bytes()]);
+    }
+    (fingerprint(parts) as u64).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_prefix_lies_after_all_that_start_with_it() {
+        assert_eq!(after_prefix("ab").as_deref(), Some("ac"));
+        assert_eq!(after_prefix("a\u{10FFFF}").as_deref(), Some("b"));
+        assert_eq!(after_prefix("\u{D7FF}").as_deref(), Some("\u{E000}"));
+        assert_eq!(after_prefix("\u{10FFFF}"), None);
+    }
+
+    #[test]
+    fn a_cursor_reads_back_and_nothing_else_does() {
+        let listing = Listing { tags: vec![("a".into(), 1.into())], ..Listing::default() };
+        let cursor = write_cursor(&listing, Some(-0.5), "客户\u{0} 1");
+        let position = read_cursor(&cursor, &listing).unwrap();
+        assert_eq!((position.key, position.customer_id.as_str()), (Some(-0.5), "客户\u{0} 1"));
+        let without = read_cursor(&write_cursor(&listing, None, ""), &listing).unwrap();
+        assert_eq!((without.key, without.customer_id.as_str()), (None, ""));
+        for wrong in ["", "0", "zz", "é1", &cursor[2..], &cursor[..cursor.len() - 1], &cursor[..10]] {
+            assert!(read_cursor(wrong, &listing).is_none(), "{wrong}");
+        }
+        let other = Listing { sort: Sort::Clv, ..listing };
+        assert!(read_cursor(&cursor, &other).is_none());
+    }
+}

@@ -1,0 +1,142 @@
+//! Consent, attributes, export and erasure.
+
+use homing_datasets::Micros;
+use serde_json::{Map, Value};
+
+use super::rows::{self, Image, json};
+use super::session::Wire;
+use super::text::{original, stored};
+use super::{Inner, LOCKS, PostgresStore, access, feed, read};
+use crate::profiles::plan::Planner;
+use crate::profiles::privacy::{
+    Consent, Erasures, Export, ExportedAudit, ExportedConsent, ExportedEvent, ExportedLetter,
+};
+use crate::profiles::{Changed, plan};
+
+/// Begins a transaction in which nobody else writes profiles: neither of the customers that have a row, which could be
+/// locked, nor of those that have none yet.
+async fn begin_alone(wire: &mut Wire) -> Inner<()> {
+    wire.run(&format!("BEGIN; SELECT pg_advisory_xact_lock({})", LOCKS.writers)).await
+}
+
+pub(super) async fn consent(wire: &mut Wire, customer_id: &str) -> Inner<Option<Consent>> {
+    let sql = "SELECT opted_out, at FROM homing.consents WHERE customer_id = $1";
+    let row = wire.one(sql, &[&stored(customer_id)]).await?;
+    Ok(row.map(|row| Consent { opted_out: row.get(0), at: row.get(1) }))
+}
+
+pub(super) async fn set_consent(
+    wire: &mut Wire,
+    planner: &Planner<'_>,
+    customer_id: &str,
+    consent: Consent,
+) -> Inner<Option<Changed>> {
+    begin_alone(wire).await?;
+    let id = stored(customer_id);
+    wire.execute(
+        "INSERT INTO homing.consents (customer_id, opted_out, at) VALUES ($1, $2, $3)
+         ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at",
+        &[&id, &consent.opted_out, &consent.at],
+    )
+    .await?;
+    let held = match consent.opted_out {
+        true => rows::load(wire, planner.store, &[&id]).await?.remove(customer_id),
+        false => None,
+    };
+    let Some(held) = held else {
+        wire.run("COMMIT").await?;
+        return Ok(None);
+    };
+    let plan = planner.withdraw(&held.held, consent.at)?;
+    let image = Image::of(customer_id, Some(&held), &plan)?;
+    let images: Vec<&Image> = image.iter().collect();
+    rows::write(wire, &images, None, None).await?;
+    let changed = !plan.changed.is_empty();
+    Ok(changed.then(|| Changed { customer_id: customer_id.to_owned(), tags: plan.changed }))
+}
+
+pub(super) async fn set_attributes(
+    wire: &mut Wire,
+    customer_id: &str,
+    attributes: &Map<String, Value>,
+) -> Inner<()> {
+    let sql = "INSERT INTO homing.attributes (customer_id, attributes) VALUES ($1, $2)
+         ON CONFLICT (customer_id) DO UPDATE SET attributes = excluded.attributes";
+    wire.execute(sql, &[&stored(customer_id), &json(attributes)?]).await.map(drop)
+}
+
+pub(super) async fn export(
+    wire: &mut Wire,
+    store: &PostgresStore,
+    customer_id: &str,
+) -> Inner<Option<Export>> {
+    let (zone, id) = (store.zone, stored(customer_id));
+    wire.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    let profile = read::profile(wire, store, customer_id).await?;
+    let attributes =
+        wire.one("SELECT attributes FROM homing.attributes WHERE customer_id = $1", &[&id]).await?;
+    let attributes = attributes.map(|row| read::attributes_of(row.get(0), store, customer_id)).transpose()?;
+    let consent = consent(wire, customer_id).await?;
+    let changes = feed::of_customer(wire, zone, customer_id).await?;
+    let letters = feed::letters_of(wire, &store.place, customer_id).await?;
+    let audit = access::audit_of(wire, store, customer_id).await?;
+    let bytes = read::history(wire, customer_id).await?;
+    let event_ids = wire
+        .query("SELECT event_id FROM homing.event_ids WHERE customer_id = $1 ORDER BY event_id", &[&id])
+        .await?;
+    wire.run("COMMIT").await?;
+    let nothing = profile.is_none()
+        && attributes.is_none()
+        && consent.is_none()
+        && changes.is_empty()
+        && letters.is_empty()
+        && audit.is_empty();
+    if nothing {
+        return Ok(None);
+    }
+    let events = match bytes {
+        None => Vec::new(),
+        Some(bytes) => {
+            let history = plan::decode(&store.place, customer_id, &bytes)?;
+            history.events().map(|event| ExportedEvent::of(event, zone)).collect()
+        }
+    };
+    Ok(Some(Export {
+        customer_id: customer_id.to_owned(),
+        consent: consent.map(|c| ExportedConsent { opted_out: c.opted_out, at: zone.format(c.at) }),
+        attributes: attributes.unwrap_or_default(),
+        profile,
+        events,
+        event_ids: event_ids.iter().map(|row| original(row.get(0))).collect(),
+        changes,
+        dead_letters: letters.into_iter().map(|letter| ExportedLetter::of(letter, zone)).collect(),
+        audit: audit.into_iter().map(|entry| ExportedAudit::of(entry, zone)).collect(),
+    }))
+}
+
+pub(super) async fn erase(
+    wire: &mut Wire,
+    store: &PostgresStore,
+    customer_id: &str,
+    at: Micros,
+) -> Inner<bool> {
+    let (id, hash) = (stored(customer_id), store.hash(customer_id));
+    begin_alone(wire).await?;
+    let mut gone = 0;
+    for table in ["changes", "dead_letters", "event_ids", "histories", "profiles", "consents", "attributes"] {
+        gone += wire.execute(&format!("DELETE FROM homing.{table} WHERE customer_id = $1"), &[&id]).await?;
+    }
+    let blot =
+        "UPDATE homing.audit SET customer_id = NULL, erased_hash = $2, detail = '' WHERE customer_id = $1";
+    gone += wire.execute(blot, &[&id, &hash.as_slice()]).await?;
+    let remember = "INSERT INTO homing.erased (hash, at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    wire.execute(remember, &[&hash.as_slice(), &at]).await?;
+    wire.run("COMMIT").await?;
+    Ok(gone > 0)
+}
+
+pub(super) async fn erased(wire: &mut Wire, key: [u8; 32]) -> Inner<Erasures> {
+    let rows = wire.query("SELECT hash FROM homing.erased", &[]).await?;
+    let hashes = rows.iter().filter_map(|row| row.get::<_, &[u8]>(0).try_into().ok()).collect();
+    Ok(Erasures { key, hashes })
+}

@@ -1,0 +1,142 @@
+//! One sync for many: requests that write at the same moment share a transaction.
+//!
+//! A commit costs a sync to the disk, which is most of what a small intake costs. Whoever comes while others wait for the
+//! writer does their work in the transaction that is open, behind a savepoint of their own, and leaves the commit to
+//! the last of them. Nobody is answered before their group is on disk, and one who fails takes back only their own work.
+
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use super::rows::TagNames;
+use super::{Fault, Inner, SqliteStore, locked};
+use crate::profiles::Error;
+
+/// Members of a group at most, so that the first of them does not wait for ever.
+const MEMBERS: usize = 64;
+/// Failed groups that are remembered until their members have heard of it.
+const FAILURES: usize = 16;
+
+/// The connection that writes, and the group whose transaction it may have open.
+pub(super) struct Writer {
+    connection: Connection,
+    group: u64,
+    members: usize,
+    failures: Vec<(u64, Error)>,
+}
+
+impl Writer {
+    pub fn new(connection: Connection) -> Self {
+        Writer { connection, group: 0, members: 0, failures: Vec::new() }
+    }
+}
+
+impl Deref for Writer {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Writer {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+impl SqliteStore {
+    /// Takes the writer.
+    pub(super) fn enter(&self) -> MutexGuard<'_, Writer> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let writer = locked(&self.writer);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        writer
+    }
+
+    /// Commits the group whose transaction is open, if there is one.
+    pub(super) fn finish(&self, writer: &mut Writer) {
+        if writer.is_autocommit() && writer.members == 0 {
+            return;
+        }
+        let ended = match writer.is_autocommit() {
+            false => writer.execute_batch("COMMIT"),
+            // SQLite takes a whole transaction back by itself when the disk is full or fails.
+            true => Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR),
+                Some("the transaction was taken back".to_owned()),
+            )),
+        };
+        if let Err(error) = ended {
+            let error = self.known(Fault::Sql(error));
+            if !writer.is_autocommit() {
+                // When this fails, too, the connection is beyond use, and the next to begin hears it.
+                let _ = writer.execute_batch("ROLLBACK");
+            }
+            let group = writer.group;
+            writer.failures.push((group, error));
+            let old = writer.failures.len().saturating_sub(FAILURES);
+            writer.failures.drain(..old);
+        }
+        writer.group += 1;
+        writer.members = 0;
+        self.committed.notify_all();
+    }
+
+    /// Runs work that writes, in one transaction with that of others who come at the same moment. When it returns, what
+    /// it wrote is on disk; when it fails, nothing of it is.
+    pub(super) fn write_in_group<T>(
+        &self,
+        work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>,
+    ) -> Result<T, Error> {
+        let mut writer = self.enter();
+        let group = writer.group;
+        let begun = match writer.is_autocommit() {
+            true => writer.execute_batch("BEGIN IMMEDIATE; SAVEPOINT one"),
+            false => writer.execute_batch("SAVEPOINT one"),
+        };
+        if let Err(error) = begun {
+            self.leave(&mut writer);
+            return Err(self.known(Fault::Sql(error)));
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let mut names = TagNames::load(&writer)?;
+            let done = work(&writer, &mut names)?;
+            writer.execute_batch("RELEASE one")?;
+            Ok(done)
+        }));
+        match &done {
+            Ok(Ok(_)) => writer.members += 1,
+            // If SQLite took the whole transaction back, there is no savepoint left, and the group hears of it.
+            _ if writer.is_autocommit() => {}
+            _ => {
+                let _ = writer.execute_batch("ROLLBACK TO one; RELEASE one");
+            }
+        }
+        self.leave(&mut writer);
+        let done = match done {
+            Err(panic) => {
+                drop(writer);
+                resume_unwind(panic)
+            }
+            Ok(done) => done.map_err(|fault: Fault| self.known(fault))?,
+        };
+        while writer.group == group {
+            writer = self.committed.wait(writer).unwrap_or_else(PoisonError::into_inner);
+        }
+        match writer.failures.iter().find(|(failed, _)| *failed == group) {
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(done),
+        }
+    }
+
+    /// The last one commits for all.
+    fn leave(&self, writer: &mut Writer) {
+        if self.waiting.load(Ordering::SeqCst) == 0 || writer.members >= MEMBERS {
+            self.finish(writer);
+        }
+    }
+}

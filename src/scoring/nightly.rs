@@ -1,0 +1,375 @@
+//! The nightly batch into profiles: range by range, with a journal, so that it may be killed anywhere and be started
+//! again.
+//!
+//! ```text
+//! FOLDER/lock           held while a batch runs (shared by shards, FOLDER/lock-3-16 is a shard's own)
+//! FOLDER/journal        one JSON document a line: what the run is, then each range that is in the store
+//! FOLDER/last.json      what the last finished run did
+//! ```
+//!
+//! A range is in the journal only after the store has it for certain. A range that was cut off is written again, and a
+//! store that holds it already has nothing to change, so the end is the same as if nothing had happened. The same
+//! holds for what the run scores with: a run that goes on keeps its model, `as_of` and `scored_at`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use homing_datasets::Micros;
+use homing_datasets::engine::{Customers, Shard};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Score;
+use super::batch::Source;
+use crate::profiles::{self, BatchRow, Store};
+
+/// Why a batch into profiles ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another batch is at work.
+    #[error(
+        "another batch is writing these profiles (its lock is {}); wait for it to end, or give each its own `--shard`", .0.display()
+    )]
+    Busy(PathBuf),
+    /// The folder of the journal.
+    #[error("{}: the journal of the batch cannot be kept: {cause}; name a writable folder with --journal", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The histories.
+    #[error(transparent)]
+    Data(#[from] homing_datasets::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] profiles::Error),
+}
+
+/// What a run is, as far as the command line and the files tell: a journal of another run is no use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The files and what tells them from others.
+    pub input: String,
+    /// Everything else that the command line says.
+    pub wish: String,
+    /// The homing that runs.
+    pub homing: String,
+}
+
+/// What a run scores with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Name and version of the model.
+    pub model: String,
+    /// From which instant.
+    pub as_of: Micros,
+    /// What is written as the instant of scoring.
+    pub scored_at: Micros,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Begin {
+    identity: Identity,
+    terms: Terms,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    /// The last customer of the range.
+    upto: String,
+    /// What was done up to here.
+    done: Value,
+}
+
+/// The journal of a batch, with its lock.
+pub struct Journal {
+    folder: PathBuf,
+    name: String,
+    /// Held until the journal is dropped; the system lets go of them when the process ends, however it ends.
+    _locks: Vec<File>,
+    unfinished: Option<(Begin, Option<Mark>)>,
+    file: Option<File>,
+}
+
+impl Journal {
+    /// Opens the journal in a folder, which is made where there is none, and takes its lock.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another batch runs, [`Error::Journal`] when the folder cannot be written.
+    pub fn open(folder: &Path, shard: Option<Shard>) -> Result<Journal, Error> {
+        let failed = |path: &Path, cause| Error::Journal { path: path.to_owned(), cause };
+        fs::create_dir_all(folder).map_err(|cause| failed(folder, cause))?;
+        let take = |name: &str, shared: bool| -> Result<File, Error> {
+            let path = folder.join(name);
+            let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+            let file = file.map_err(|cause| failed(&path, cause))?;
+            let taken = if shared { file.try_lock_shared() } else { file.try_lock() };
+            match taken {
+                Ok(()) => Ok(file),
+                Err(fs::TryLockError::WouldBlock) => Err(Error::Busy(path)),
+                Err(fs::TryLockError::Error(cause)) => Err(failed(&path, cause)),
+            }
+        };
+        let own = shard.map(|shard| format!("-{}", shard.to_string().replace('/', "-"))).unwrap_or_default();
+        let mut locks = vec![take("lock", shard.is_some())?];
+        if shard.is_some() {
+            locks.push(take(&format!("lock{own}"), false)?);
+        }
+        let mut journal = Journal {
+            folder: folder.to_owned(),
+            name: format!("journal{own}"),
+            _locks: locks,
+            unfinished: None,
+            file: None,
+        };
+        journal.unfinished = journal.read();
+        Ok(journal)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    fn failed(&self, cause: io::Error) -> Error {
+        Error::Journal { path: self.path(), cause }
+    }
+
+    /// What an unfinished run left. A line that was cut off is as good as not written.
+    fn read(&self) -> Option<(Begin, Option<Mark>)> {
+        let text = fs::read_to_string(self.path()).ok()?;
+        let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let begin = serde_json::from_str(lines.next()?).ok()?;
+        let mark = lines.map_while(|line| serde_json::from_str(line).ok()).last();
+        Some((begin, mark))
+    }
+
+    /// What an unfinished run of this identity scored with, if there is one.
+    #[must_use]
+    pub fn terms(&self, identity: &Identity) -> Option<&Terms> {
+        self.unfinished
+            .as_ref()
+            .filter(|(begin, _)| begin.identity == *identity)
+            .map(|(begin, _)| &begin.terms)
+    }
+
+    /// Forgets what an unfinished run left: the next one begins at the beginning.
+    pub fn forget(&mut self) {
+        self.unfinished = None;
+    }
+
+    /// The last customer that an unfinished run has in the store.
+    #[must_use]
+    pub fn upto(&self) -> Option<&str> {
+        self.unfinished.as_ref().and_then(|(_, mark)| mark.as_ref()).map(|mark| &*mark.upto)
+    }
+
+    /// What the unfinished run has done; `null` without one.
+    fn done(&self) -> Value {
+        let mark = self.unfinished.as_ref().and_then(|(_, mark)| mark.as_ref());
+        mark.map_or(Value::Null, |mark| mark.done.clone())
+    }
+
+    /// Begins a run, or goes on with the unfinished one.
+    fn begin(&mut self, identity: &Identity, terms: &Terms) -> Result<(), Error> {
+        let begin = Begin { identity: identity.clone(), terms: terms.clone() };
+        // Written anew under another name, so that neither a cut-off line nor a kill at this moment does harm.
+        let draft = self.folder.join(format!("{}.new", self.name));
+        let write = || -> io::Result<File> {
+            let mut file = File::create(&draft)?;
+            serde_json::to_writer(&mut file, &begin)?;
+            file.write_all(b"\n")?;
+            if let Some((_, Some(mark))) = &self.unfinished {
+                serde_json::to_writer(&mut file, mark)?;
+                file.write_all(b"\n")?;
+            }
+            file.sync_all()?;
+            fs::rename(&draft, self.path())?;
+            File::open(&self.folder)?.sync_all()?;
+            Ok(file)
+        };
+        let file = write().map_err(|cause| self.failed(cause))?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Notes a range that the store has.
+    fn note(&mut self, upto: &str, done: &Value) -> Result<(), Error> {
+        let mut line = serde_json::to_vec(&Mark { upto: upto.to_owned(), done: done.clone() })
+            .map_err(|cause| self.failed(cause.into()))?;
+        line.push(b'\n');
+        let written = match &mut self.file {
+            Some(file) => file.write_all(&line).and_then(|()| file.sync_data()),
+            None => Ok(()),
+        };
+        written.map_err(|cause| self.failed(cause))
+    }
+
+    /// Ends the run: the journal goes, and what was done stays to be looked at.
+    fn finish(&mut self, done: &Value) -> Result<(), Error> {
+        self.file = None;
+        let last = self.folder.join(self.name.replace("journal", "last") + ".json");
+        let write = || -> io::Result<()> {
+            fs::write(&last, format!("{done:#}\n"))?;
+            fs::remove_file(self.path())?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(|cause| Error::Journal { path: last.clone(), cause })
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Night {
+    /// The sums of what the store said, as JSON.
+    pub done: Value,
+    /// Whether an earlier run was gone on with, and from which customer.
+    pub resumed_after: Option<String>,
+    /// Whether it was asked to stop; `done` then says how far it came.
+    pub stopped: bool,
+    /// Seconds of scoring, summed over threads.
+    pub scoring_s: f64,
+}
+
+/// Scores every customer of the source and writes the profiles that changed. `stop` is looked at between ranges.
+/// `tell` hears how many customers are done.
+///
+/// # Errors
+/// [`Error`]; what was written stays, and the same run again completes it.
+pub fn to_profiles(
+    source: Source<'_>,
+    engine: &dyn Score,
+    store: &dyn Store,
+    (journal, identity, terms): (&mut Journal, &Identity, &Terms),
+    stop: &AtomicBool,
+    tell: &(dyn Fn(u64) + Sync),
+) -> Result<Night, Error> {
+    let resumed_after = journal.upto().map(str::to_owned);
+    let mut done = journal.done();
+    journal.begin(identity, terms)?;
+    let nanos = AtomicU64::new(0);
+    let mut stopped = false;
+    let mut before = done["customers"].as_u64().unwrap_or(0);
+    source.for_each_range(resumed_after.as_deref(), |range: &Customers| {
+        stopped = stopped || stop.load(Ordering::Relaxed);
+        if stopped {
+            return Ok(());
+        }
+        let mut upto = None;
+        let mut rows = range
+            .owned()
+            .filter(|(id, _)| resumed_after.as_ref().is_none_or(|after| id > after))
+            .map(|(customer_id, history)| {
+                upto = Some(customer_id.clone());
+                BatchRow { customer_id, history }
+            });
+        let summary = store.write_batch(
+            &mut rows,
+            terms.as_of,
+            &|id, history, at| {
+                let began = Instant::now();
+                let scored = engine.score(id, history, at, terms.scored_at);
+                nanos.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                scored
+            },
+            &|count| tell(before + count),
+        )?;
+        drop(rows);
+        if let Some(upto) = upto {
+            let summary = serde_json::to_value(&summary)
+                .map_err(|cause| Error::Journal { path: journal.path(), cause: cause.into() })?;
+            add(&mut done, &summary);
+            before = done["customers"].as_u64().unwrap_or(0);
+            journal.note(&upto, &done)?;
+        }
+        Ok::<(), Error>(())
+    })?;
+    if !stopped {
+        journal.finish(&done)?;
+    }
+    Ok(Night { done, resumed_after, stopped, scoring_s: nanos.into_inner() as f64 / 1e9 })
+}
+
+/// Adds the numbers of one document to those of another, name by name.
+fn add(sum: &mut Value, more: &Value) {
+    match (sum, more) {
+        (Value::Object(sum), Value::Object(more)) => {
+            for (name, value) in more {
+                add(sum.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (sum @ Value::Null, more) => *sum = more.clone(),
+        (sum @ Value::Number(_), Value::Number(more)) => {
+            *sum = match (sum.as_u64(), more.as_u64()) {
+                (Some(a), Some(b)) => (a + b).into(),
+                _ => (sum.as_f64().unwrap_or(0.0) + more.as_f64().unwrap_or(0.0)).into(),
+            };
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn identity(input: &str) -> Identity {
+        Identity { input: input.into(), wish: String::new(), homing: String::new() }
+    }
+
+    fn terms() -> Terms {
+        Terms { model: "m@1".into(), as_of: 5, scored_at: 7 }
+    }
+
+    #[test]
+    fn a_journal_is_gone_on_with_by_the_same_run_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = Journal::open(folder.path(), None).unwrap();
+        assert_eq!((first.terms(&identity("a")), first.upto()), (None, None));
+        first.begin(&identity("a"), &terms()).unwrap();
+        first.note("c1", &json!({"customers": 3})).unwrap();
+        first.note("c5", &json!({"customers": 8})).unwrap();
+        drop(first);
+        // The kill came while the next line was written.
+        let path = folder.path().join("journal");
+        let whole = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{whole}{{\"upto\":\"c9\",\"do")).unwrap();
+        let mut second = Journal::open(folder.path(), None).unwrap();
+        assert_eq!(second.terms(&identity("b")), None);
+        assert_eq!((second.terms(&identity("a")), second.upto()), (Some(&terms()), Some("c5")));
+        assert_eq!(second.done(), json!({"customers": 8}));
+        second.begin(&identity("a"), &terms()).unwrap();
+        second.finish(&json!({"customers": 9})).unwrap();
+        drop(second);
+        assert_eq!(Journal::open(folder.path(), None).unwrap().upto(), None);
+    }
+
+    #[test]
+    fn two_batches_keep_each_other_out_and_shards_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |shard: &str| Journal::open(folder.path(), shard.parse().ok());
+        let whole = open("").unwrap();
+        assert!(matches!(open(""), Err(Error::Busy(_))));
+        assert!(matches!(open("1/2"), Err(Error::Busy(_))));
+        drop(whole);
+        let one = open("1/2").unwrap();
+        let two = open("2/2").unwrap();
+        assert!(matches!(open("2/2"), Err(Error::Busy(_))));
+        assert!(matches!(open(""), Err(Error::Busy(_))));
+        drop((one, two));
+        open("").unwrap();
+    }
+
+    #[test]
+    fn numbers_are_added_by_name() {
+        let mut sum = Value::Null;
+        add(&mut sum, &json!({"a": 1, "by": {"x": 2}}));
+        add(&mut sum, &json!({"a": 2, "by": {"x": 3, "y": 1}}));
+        assert_eq!(sum, json!({"a": 3, "by": {"x": 5, "y": 1}}));
+    }
+}
