@@ -82,15 +82,15 @@ impl<'a> From<&'a Event> for Line<'a> {
 
 /// A line as kept while reading: texts as codes into the shared table, 0 for none.
 #[derive(Clone, Copy)]
-struct Row {
-    occurred_at: Micros,
-    recorded_at: Micros,
-    amount: f64,
-    quantity: f32,
-    customer: u32,
+pub(crate) struct Row {
+    pub(crate) occurred_at: Micros,
+    pub(crate) recorded_at: Micros,
+    pub(crate) amount: f64,
+    pub(crate) quantity: f32,
+    pub(crate) customer: u32,
     /// Order, product, category, channel, promotion: the order in which a history hands out its codes.
-    codes: [u32; 5],
-    kind: Kind,
+    pub(crate) codes: [u32; 5],
+    pub(crate) kind: Kind,
 }
 
 /// Rows that are allocated at once: large lines of data must not be copied each time a list doubles.
@@ -284,9 +284,9 @@ impl Grouped {
 
 /// What one thread needs to make histories one after the other; its room is used again.
 #[derive(Default)]
-struct Scratch {
-    rows: Vec<Row>,
-    history: History,
+pub(crate) struct Scratch {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) history: History,
     /// By shared code: the round in which it was last met, and its code in that round's history.
     codes: Vec<(u32, u32)>,
     round: u32,
@@ -294,7 +294,7 @@ struct Scratch {
 
 impl Scratch {
     /// Makes the history of the rows at hand: sorted, with codes in the order of their first use.
-    fn fill(&mut self, texts: &Names) {
+    pub(crate) fn fill(&mut self, texts: &Names) {
         let Scratch { rows, history, codes, round } = self;
         rows.sort_unstable_by(|a, b| canonical(a, b, texts));
         if *round == u32::MAX || codes.len() <= texts.len() {

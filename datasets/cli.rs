@@ -51,7 +51,11 @@ pub struct Purchases {
     pub timezone: Zone,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+/// Reads `known=own`.
+///
+/// # Errors
+/// A text that says how a pair is written.
+pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((known, own)) if !known.is_empty() => Ok((known.trim().to_owned(), own.trim().to_owned())),
         _ => Err(format!("`{text}` is no pair; write known=own, for example customer_id=member_no")),

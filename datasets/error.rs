@@ -162,6 +162,14 @@ pub enum Error {
         /// What stands there.
         text: String,
     },
+    /// NDJSON where columns must be known before a line is read.
+    #[error(
+        "`{path}` is NDJSON, whose columns no header tells; give Parquet or CSV here, or score it on one machine"
+    )]
+    NoHeader {
+        /// The file.
+        path: String,
+    },
     /// A file without any content.
     #[error("`{path}` is empty; export it again, or leave it out")]
     EmptyFile {

@@ -27,6 +27,11 @@ impl Names {
         span(&self.text, &self.ends, at)
     }
 
+    /// Bytes that the table takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<usize>() + self.table.allocation_size()
+    }
+
     /// The number of a text; a new one takes the next number.
     pub(crate) fn number(&mut self, text: &str) -> Result<u32, Error> {
         let Names { hasher, table, text: all, ends } = self;

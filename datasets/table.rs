@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -123,6 +124,16 @@ impl Column {
     }
 }
 
+/// How homing writes Parquet.
+#[must_use]
+pub fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_created_by("homing".to_owned())
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .build()
+}
+
 /// A text that a spreadsheet will not take for a formula.
 fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
@@ -152,7 +163,12 @@ impl Table {
         writer.finish()
     }
 
-    fn batch(&self) -> Result<RecordBatch, arrow_schema::ArrowError> {
+    /// The table as an Arrow batch: instants as microseconds in UTC, JSON documents as texts. A table without
+    /// rows tells the types.
+    ///
+    /// # Errors
+    /// [`ArrowError`] when the columns differ in length, or there is none.
+    pub fn batch(&self) -> Result<RecordBatch, ArrowError> {
         RecordBatch::try_from_iter_with_nullable(
             self.columns.iter().map(|(name, column)| (name, column.array(), true)),
         )
@@ -220,13 +236,8 @@ impl TableWriter {
             let file = self.file.try_clone()?;
             self.out = match self.format {
                 Format::Parquet => {
-                    let properties = WriterProperties::builder()
-                        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-                        .set_created_by("homing".to_owned())
-                        .set_max_row_group_row_count(Some(GROUP_ROWS))
-                        .build();
                     let schema = table.batch()?.schema();
-                    Out::Parquet(Box::new(ArrowWriter::try_new(file, schema, Some(properties))?))
+                    Out::Parquet(Box::new(ArrowWriter::try_new(file, schema, Some(properties()))?))
                 }
                 Format::Csv => {
                     let mut writer = csv::Writer::from_writer(file);

@@ -24,6 +24,7 @@ pub mod prediction;
 pub mod registry;
 pub mod repurchase;
 pub mod sampling;
+pub mod table;
 pub mod value;
 
 pub use bundle::{Bundle, Manifest, Scoring};

@@ -42,7 +42,7 @@ impl Column {
         Column::Promotion,
     ];
 
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Column::CustomerId => "customer_id",
             Column::OccurredAt => "occurred_at",

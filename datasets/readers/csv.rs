@@ -27,15 +27,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Reads the header and finds the columns.
     pub(crate) fn new(file: &DataFile, mapping: &Mapping) -> Result<Plan, Error> {
-        let (mut reader, _, delimiter) = open(file, None)?;
-        let header = reader.byte_headers().map_err(|error| broken(file, error))?;
-        if header.iter().all(|name| name.trim_ascii().is_empty()) {
-            return Err(Error::EmptyFile { path: file.shown.clone() });
-        }
-        let not_utf8 = |_| Error::NotUtf8 { path: file.shown.clone() };
-        let header =
-            header.iter().map(|name| std::str::from_utf8(name).map(str::trim)).collect::<Result<Vec<_>, _>>();
-        let header = header.map_err(not_utf8)?;
+        let (header, delimiter) = header(file)?;
         Ok(Plan { places: mapping.resolve(&file.shown, &header)?, width: header.len(), delimiter })
     }
 
@@ -96,6 +88,18 @@ impl Plan {
 }
 
 type Text = io::Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>>;
+
+/// The names of a file's columns, and its delimiter.
+pub(crate) fn header(file: &DataFile) -> Result<(Vec<String>, u8), Error> {
+    let (mut reader, _, delimiter) = open(file, None)?;
+    let header = reader.byte_headers().map_err(|error| broken(file, error))?;
+    if header.iter().all(|name| name.trim_ascii().is_empty()) {
+        return Err(Error::EmptyFile { path: file.shown.clone() });
+    }
+    let names = header.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
+    let names = names.collect::<Result<Vec<_>, _>>();
+    Ok((names.map_err(|_| Error::NotUtf8 { path: file.shown.clone() })?, delimiter))
+}
 
 /// Opens a file; finds out its delimiter, and whether its lines end in `\r\n`.
 fn open(file: &DataFile, progress: Option<&Progress>) -> Result<(Reader<Text>, bool, u8), Error> {

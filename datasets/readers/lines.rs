@@ -177,7 +177,7 @@ impl<S: Sink> Gather<S> {
 }
 
 /// The customer and event of a line; `None` if it has no customer.
-fn read<'a>(
+pub(crate) fn read<'a>(
     cells: &Cells<'a>,
     zone: Zone,
     numbers: &'a mut [String; COLUMNS],

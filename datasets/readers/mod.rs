@@ -4,10 +4,12 @@
 //! files.rs    paths, globs, folders ─▶ files; remote.rs: the same in object stores and on web servers
 //! columns.rs  the file's own column names ─▶ known columns
 //! parquet.rs, csv.rs, ndjson.rs  ─▶ cells of a line
+//! batches.rs  Arrow batches that another program reads ─▶ the same cells, the same rules
 //! lines.rs    cells ─▶ an event, a line without a customer, or a reject (the same rules for every format)
 //! rejects.rs  rejects counted by cause, and written to a file
 //! ```
 
+mod batches;
 mod columns;
 mod csv;
 pub(crate) mod files;
@@ -23,6 +25,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use batches::{BatchReader, Found, KNOWN_COLUMNS, Listed, list};
 use bytes::Bytes;
 use rayon::prelude::*;
 use serde::{Serialize, Serializer};

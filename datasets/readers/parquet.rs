@@ -13,7 +13,7 @@ use arrow_array::{
 };
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{ArrowError, DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Fields, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
@@ -48,6 +48,13 @@ impl Plan {
         Plan::new(&file.open()?, &file.shown, file.bytes, mapping)
     }
 
+    /// The columns of a file, known or not.
+    pub(crate) fn schema(file: &DataFile) -> Result<SchemaRef, Error> {
+        let input = file.open()?;
+        let load = || ArrowReaderMetadata::load(&input, ArrowReaderOptions::new()).map_err(reason);
+        Ok(guarded(&file.shown, load)?.schema().clone())
+    }
+
     /// The same for a file in memory.
     pub(crate) fn of_bytes(input: &Bytes, shown: &str, mapping: &Mapping) -> Result<Plan, Error> {
         Plan::new(input, shown, input.len() as u64, mapping)
@@ -59,18 +66,7 @@ impl Plan {
         let fields = metadata.schema().fields();
         let header: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
         let places = mapping.resolve(shown, &header)?;
-        for column in Column::ALL {
-            let Some(at) = places[column as usize] else { continue };
-            if !fits(column.role(), fields[at].data_type()) {
-                return Err(Error::WrongType {
-                    path: shown.to_owned(),
-                    column: column.name(),
-                    name: header[at].to_owned(),
-                    found: fields[at].data_type().to_string(),
-                    wanted: wanted(column.role()),
-                });
-            }
-        }
+        check_types(shown, fields, &places)?;
         Ok(Plan { shown: shown.to_owned(), bytes, metadata, places })
     }
 
@@ -203,6 +199,23 @@ fn reason(error: impl std::error::Error) -> String {
     error.to_string()
 }
 
+/// Refuses a column whose type cannot mean what it should.
+pub(crate) fn check_types(shown: &str, fields: &Fields, places: &Places) -> Result<(), Error> {
+    for column in Column::ALL {
+        let Some(at) = places[column as usize] else { continue };
+        if !fits(column.role(), fields[at].data_type()) {
+            return Err(Error::WrongType {
+                path: shown.to_owned(),
+                column: column.name(),
+                name: fields[at].name().clone(),
+                found: fields[at].data_type().to_string(),
+                wanted: wanted(column.role()),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Whether a column of this type can mean what it should.
 fn fits(role: Role, found: &DataType) -> bool {
     use DataType as D;
@@ -229,7 +242,8 @@ fn wanted(role: Role) -> &'static str {
     }
 }
 
-fn columns(batch: &RecordBatch, places: &Places) -> Result<[Values; COLUMNS], ArrowError> {
+/// The known columns of a batch.
+pub(crate) fn columns(batch: &RecordBatch, places: &Places) -> Result<[Values; COLUMNS], ArrowError> {
     let mut columns = [const { Values::Null }; COLUMNS];
     for column in Column::ALL {
         if let Some(at) = places[column as usize] {
@@ -240,7 +254,7 @@ fn columns(batch: &RecordBatch, places: &Places) -> Result<[Values; COLUMNS], Ar
 }
 
 /// A column of a batch in one of few forms.
-enum Values {
+pub(crate) enum Values {
     Null,
     Text(StringArray),
     LargeText(LargeStringArray),
@@ -253,7 +267,7 @@ enum Values {
 
 /// How ticks become microseconds.
 #[derive(Clone, Copy)]
-enum Tick {
+pub(crate) enum Tick {
     Times(i64),
     Nanoseconds,
 }
@@ -309,7 +323,7 @@ impl Values {
         })
     }
 
-    fn cell(&self, row: usize) -> Cell<'_> {
+    pub(crate) fn cell(&self, row: usize) -> Cell<'_> {
         match self {
             Values::Null => Cell::Null,
             Values::Text(array) if array.is_valid(row) => Cell::Text(array.value(row)),

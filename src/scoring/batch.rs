@@ -6,7 +6,7 @@ use std::path::Path;
 use homing_datasets::engine::{Customers, SnapshotFolder};
 use homing_datasets::table::{Column, Table, TableWriter, WriteError};
 use homing_datasets::{Histories, Micros, Stream};
-use homing_models::prediction::number_names;
+use homing_models::table::with_predictions;
 use homing_models::{Outcome, Provenance};
 use serde::Serialize;
 
@@ -124,46 +124,10 @@ fn write_rows(
 }
 
 fn table(engine: &dyn Score, scored: &[Row]) -> Table {
-    let predictions = || {
-        scored.iter().map(|one| match &one.outcome {
-            Outcome::Scored(prediction) => Some(prediction),
-            Outcome::NotScored(_) => None,
-        })
-    };
-    let names = number_names(&engine.model().horizons);
-    let mut numbers: Vec<Vec<Option<f64>>> = vec![Vec::with_capacity(scored.len()); names.len()];
-    for prediction in predictions() {
-        let values = prediction.map(|p| p.values());
-        for (at, column) in numbers.iter_mut().enumerate() {
-            column.push(values.as_ref().map(|values| values[at]));
-        }
-    }
-    let causes = scored.iter().map(|one| match &one.outcome {
-        Outcome::Scored(_) => None,
-        Outcome::NotScored(cause) => Some(cause.code().to_owned()),
-    });
-    let mut table = Table::default()
-        .with("customer_id", Column::Text(scored.iter().map(|one| Some(one.customer_id.clone())).collect()))
-        .with("not_scored", Column::Text(causes.collect()));
-    for (name, values) in names.into_iter().zip(numbers) {
-        table = table.with(name, Column::Number(values));
-    }
-    table
-        .with(
-            "churn_percentile",
-            Column::Whole(predictions().map(|p| Some(i64::from(p?.churn_percentile))).collect()),
-        )
-        .with("next_order_at", Column::Instant(predictions().map(|p| p?.next_order_at).collect()))
-        .with(
-            "reasons",
-            Column::Json(predictions().map(|p| serde_json::to_value(&p?.reasons).ok()).collect()),
-        )
-        .with(
-            "model",
-            Column::Text(scored.iter().map(|one| Some(one.provenance.model.to_string())).collect()),
-        )
-        .with("as_of", Column::Instant(scored.iter().map(|one| Some(one.provenance.as_of)).collect()))
-        .with("scored_at", Column::Instant(scored.iter().map(|one| Some(one.provenance.scored_at)).collect()))
+    let customers = scored.iter().map(|one| Some(one.customer_id.clone()));
+    let table = Table::default().with("customer_id", Column::Text(customers.collect()));
+    let rows = scored.iter().map(|one| (&one.outcome, &one.provenance));
+    with_predictions(table, &engine.model().horizons, rows)
 }
 
 /// Scores every customer as of an instant and writes the profiles that changed. Histories are merged with what
