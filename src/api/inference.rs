@@ -80,7 +80,7 @@ impl Rows {
         let mut outputs = Vec::with_capacity(self.0.len());
         for (row, features) in self.0.iter().enumerate() {
             let [orders, tenure, recency] = needed.map(|place| features[place]);
-            let sound = orders >= 1.0 && orders <= 1e6 && recency >= 0.0 && tenure >= recency;
+            let sound = (1.0..=1e6).contains(&orders) && recency >= 0.0 && tenure >= recency;
             if !sound {
                 return Err(invalid(format!(
                     "row {row}: `orders` must be 1 to 1000000, `recency_days` 0 or more, `tenure_days` no less than it"

@@ -274,7 +274,7 @@ impl Shadow {
 
     /// Whether the next request belongs to the share.
     pub fn takes(&self) -> bool {
-        self.every > 0 && self.count.fetch_add(1, Ordering::Relaxed) % self.every == 0
+        self.every > 0 && self.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(self.every)
     }
 
     /// Hands a customer over; `false` when too many wait.
