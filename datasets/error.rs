@@ -162,6 +162,14 @@ pub enum Error {
         /// What stands there.
         text: String,
     },
+    /// A file in an object store where every machine must find it under one path.
+    #[error(
+        "`{path}` lies in an object store; give a folder that every machine has, or score it on one machine"
+    )]
+    NotOnThisMachine {
+        /// The file.
+        path: String,
+    },
     /// NDJSON where columns must be known before a line is read.
     #[error(
         "`{path}` is NDJSON, whose columns no header tells; give Parquet or CSV here, or score it on one machine"

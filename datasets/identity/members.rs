@@ -47,7 +47,7 @@ pub fn read_members(
     let mut summary = MemberSummary::default();
     for file in expand(paths, None)? {
         summary.files += 1;
-        let stem = file.path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+        let stem = file.shown.rsplit(['/', '\\']).next().unwrap_or("file");
         let stem = stem.split('.').next().unwrap_or(stem).to_owned();
         let mut take = |values: [Option<&str>; 7]| -> Result<(), Error> {
             summary.lines += 1;

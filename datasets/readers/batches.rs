@@ -2,7 +2,7 @@
 //! cluster and a Spark worker read so.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -59,7 +59,10 @@ pub fn list(paths: &[String]) -> Result<Vec<Listed>, Error> {
             Packing::Gzip => "gz",
             Packing::Zstd => "zst",
         };
-        Ok(Listed { path: file.path, schema, delimiter, packing })
+        let Some(path) = file.local().map(Path::to_owned) else {
+            return Err(Error::NotOnThisMachine { path: file.shown });
+        };
+        Ok(Listed { path, schema, delimiter, packing })
     });
     listed.collect()
 }

@@ -60,6 +60,15 @@ impl DataFile {
         Error::Unreadable { path: self.shown.clone(), reason }
     }
 
+    /// Where it lies on this machine; `None` for one in an object store.
+    pub(crate) fn local(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Here(path) => Some(path),
+            #[cfg(feature = "objects")]
+            Place::There(_) => None,
+        }
+    }
+
     pub(crate) fn open(&self) -> Result<Opened, Error> {
         match &self.place {
             Place::Here(path) => File::open(path).map(Opened::Here).map_err(|reason| self.unreadable(reason)),

@@ -239,7 +239,8 @@ mod tests {
     fn store(files: &[(&str, &[u8])]) -> Arc<dyn ObjectStore> {
         let store = InMemory::new();
         for (name, bytes) in files {
-            let put = store.put(&Path::from(*name), bytes.to_vec().into());
+            let path = Path::from(*name);
+            let put = store.put(&path, bytes.to_vec().into());
             runtime().unwrap().block_on(put).unwrap();
         }
         Arc::new(store)
@@ -276,7 +277,8 @@ mod tests {
         }
         assert!(reader.get_bytes(bytes.len() as u64 - 4, 5).is_err());
         assert_eq!(reader.seek(SeekFrom::End(-1)).unwrap(), bytes.len() as u64 - 1);
-        let put = store.put(&Path::from("f.parquet"), vec![0; bytes.len()].into());
+        let path = Path::from("f.parquet");
+        let put = store.put(&path, vec![0; bytes.len()].into());
         runtime().unwrap().block_on(put).unwrap();
         let replaced = RemoteReader::new(found[0].remote.clone()).read(&mut [0; 9]).unwrap_err().to_string();
         assert!(replaced.contains("replaced while it was being read"), "{replaced}");

@@ -56,7 +56,8 @@ pub(super) fn run(args: &Baskets) -> anyhow::Result<()> {
         ..Limits::default()
     };
     let stage = Stage::begin("read");
-    let (histories, _) = read(&args.purchases.purchases, &args.purchases.options())?;
+    let (histories, _) =
+        read(&args.purchases.purchases, &args.purchases.stream(args.purchases.timezone)?.read)?;
     let item = match args.by {
         By::Product => Item::Product,
         By::Category => Item::Category,

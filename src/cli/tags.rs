@@ -143,10 +143,8 @@ impl Base {
             Err(error) if self.model.model.is_some() => return Err(error.into()),
             Err(_) => None,
         };
-        let mut options = self.purchases.options();
-        if let Some(bundle) = &bundle {
-            options.zone = bundle.manifest().timezone;
-        }
+        let zone = bundle.as_ref().map_or(self.purchases.timezone, |bundle| bundle.manifest().timezone);
+        let options = self.purchases.stream(zone)?.read;
         let (histories, _) = read(&self.purchases.purchases, &options)?;
         let as_of = self.as_of.as_ref().map(|text| options.zone.as_of(text)).transpose()?;
         let as_of = as_of.or(histories.last_instant()).context("there is no event to look from")?;
