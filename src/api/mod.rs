@@ -19,6 +19,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::profiles::Store;
+use crate::profiles::writeback::WriteBack;
 use crate::scoring::{Engine, Score};
 
 mod access;
@@ -77,6 +78,8 @@ pub struct App {
     access: access::Access,
     warm: warm::Warm,
     models: Option<Models>,
+    /// The CRM's own table, where there is one.
+    write_back: Option<Arc<WriteBack>>,
     challenger: RwLock<Option<Arc<dyn Score>>>,
     /// Held while one model takes the place of another.
     swapping: Mutex<()>,
@@ -106,6 +109,7 @@ impl App {
             access: access::Access::default(),
             warm: warm::Warm::new(limits.warm_bytes),
             models: None,
+            write_back: None,
             challenger: RwLock::default(),
             swapping: Mutex::default(),
             shadow: None,
@@ -121,6 +125,12 @@ impl App {
     #[must_use]
     pub fn with_models(self, models: Models) -> Self {
         App { models: Some(models), ..self }
+    }
+
+    /// The same, over the CRM's own table too: who is erased is erased there.
+    #[must_use]
+    pub fn with_write_back(self, back: Arc<WriteBack>) -> Self {
+        App { write_back: Some(back), ..self }
     }
 
     /// The same, with this share (0 to 1) of the requests scored by the challenger too, if there is one.

@@ -100,6 +100,13 @@ pub(super) async fn erase(
         let held = store.erase(&id, worker.now())?;
         worker.warm.written(&id);
         worker.changed();
+        if let Some(back) = &worker.write_back {
+            back.clear(&id).map_err(|fault| {
+                tracing::error!(code = fault.code(), "{fault}");
+                let detail = "the profile is erased, but the CRM's own table could not be emptied; ask again, the log has the cause";
+                Problem::new(Code::StoreFailed, detail)
+            })?;
+        }
         // Without the id: that somebody erased someone is all that may stay.
         let done = AuditEntry { customer_id: None, ..entry(&worker, &caller, "profile.erase", &id, "") };
         store.audit(&[done])?;

@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{CatalogueArgs, ModelArgs, WrongUse};
 use crate::api::{self, App, Limits};
+use crate::profiles::writeback::WriteBack;
 use crate::profiles::{self, Store};
 use crate::scoring::{Engine, Score};
 use crate::tags::Catalogue;
@@ -117,8 +118,9 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
     };
     let zone = engine.as_ref().map_or_else(Zone::default, |engine| engine.model().timezone);
     let store = profiles::open(&args.profiles, zone)?;
-    if let Some(back) = super::write_back(&store, &args.profiles, &catalogue)? {
-        profiles::writeback::keep_delivering(back, calendar::now);
+    let write_back = super::write_back(&store, &args.profiles, &catalogue)?.map(Arc::new);
+    if let Some(back) = &write_back {
+        profiles::writeback::keep_delivering(back.clone(), calendar::now);
     }
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(api::tls(certificate, key)?),
@@ -136,6 +138,7 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         models: Some(models),
         shadow_share: args.shadow_share,
         webhook,
+        write_back,
         limits: args.limits.limits(),
     };
     listen(&args.listen, store, engine, catalogue, ways)
@@ -148,6 +151,7 @@ pub(super) struct Ways {
     models: Option<api::Models>,
     shadow_share: f64,
     webhook: Option<api::Webhook>,
+    write_back: Option<Arc<WriteBack>>,
     limits: Limits,
 }
 
@@ -160,10 +164,13 @@ pub(super) fn listen(
     ways: Ways,
 ) -> anyhow::Result<()> {
     let engine = engine.map(|engine| engine as Arc<dyn Score>);
-    let Ways { tls, models, shadow_share, webhook, limits } = ways;
+    let Ways { tls, models, shadow_share, webhook, write_back, limits } = ways;
     let mut app = App::new(store, engine, Arc::new(calendar::now), limits.clone()).with_shadow(shadow_share);
     if let Some(models) = models {
         app = app.with_models(models);
+    }
+    if let Some(back) = write_back {
+        app = app.with_write_back(back);
     }
     let app = Arc::new(app);
     app.refresh_keys()?;

@@ -209,7 +209,7 @@ fn an_output_that_cannot_be_is_wrong_use() {
         .says(2, &["scores.xlsx", ".parquet, .csv or .ndjson"]);
     score(folder.path(), three, &[]).says(2, &["--out"]);
     score(folder.path(), three, &["--out", "scores.csv", "--as-of", "soon"]).says(2, &["soon", "2011-09-09"]);
-    let place = "postgres://localhost/homing";
+    let place = "mysql://localhost/homing";
     score(folder.path(), three, &["--profiles", place]).says(2, &[place, "sqlite:profiles.db"]);
     let told = score(folder.path(), three, &["--out", "nowhere/scores.csv"]);
     told.says(1, &["nowhere/scores.csv"]);

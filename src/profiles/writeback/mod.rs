@@ -270,7 +270,7 @@ impl WriteBack {
 }
 
 /// Delivers every second, for as long as the process lives; after a failure less and less often, up to once a minute.
-pub fn keep_delivering(back: WriteBack, now: impl Fn() -> Micros + Send + 'static) {
+pub fn keep_delivering(back: Arc<WriteBack>, now: impl Fn() -> Micros + Send + 'static) {
     std::thread::spawn(move || {
         let mut pause = Duration::from_secs(1);
         loop {
