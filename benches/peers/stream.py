@@ -17,13 +17,13 @@ if way == "duckdb":
     sums = " + ".join(f"spend_{w} + orders_{w}" for w in WINDOWS)
     count, total = duckdb.sql(f"""
         WITH lines AS (
-            SELECT customer_id, amount, epoch_us(occurred_at) AS at, epoch_us(occurred_at) // {DAY} AS day,
+            SELECT customer_id, amount, epoch_us(occurred_at) AS moment, epoch_us(occurred_at) // {DAY} AS day,
                    ({AS_OF} - epoch_us(occurred_at)) // {DAY} AS ago
             FROM read_parquet('{path}') WHERE amount > 0),
         customers AS (
-            SELECT customer_id, sum(amount) AS money, ({AS_OF} - max(at)) / {DAY} AS recency, {windows}
+            SELECT customer_id, sum(amount) AS money, ({AS_OF} - max(moment)) / {DAY} AS recency, {windows}
             FROM lines GROUP BY customer_id)
-        SELECT count(*), sum(money + recency + {sums}) FROM customers""").fetchone()
+        SELECT count(*), sum(money + recency + {sums}) FROM customers""").fetchall()[0]
 else:
     import polars as pl
 

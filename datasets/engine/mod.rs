@@ -316,7 +316,7 @@ impl Stream {
             let bytes = self.arena.get(block, &mut buffer)?;
             record::read(bytes, |customer, _, line| builder.push_checked(customer, line))?;
         }
-        Ok(Customers(Loaded::Many(builder.group())))
+        Ok(Customers(Loaded::Many(Box::new(builder.group()))))
     }
 }
 
@@ -407,7 +407,7 @@ fn level(
 pub struct Customers(Loaded);
 
 enum Loaded {
-    Many(Grouped),
+    Many(Box<Grouped>),
     One(String, Box<History>),
     Kept(Vec<(Box<str>, History)>),
 }

@@ -376,12 +376,18 @@ impl<'a> PieceReader<'a> {
     }
 }
 
+/// A piece that is written, with its customers and events.
+type Written = (Piece, (u64, u64));
+
+/// A piece at work: its file, what is known of it, the checksum so far, its customers and events.
+type Writing = (BufWriter<File>, Piece, crc32fast::Hasher, (u64, u64));
+
 struct PieceWriter<'a> {
     folder: &'a Path,
     generation: u64,
-    open: Option<(BufWriter<File>, Piece, crc32fast::Hasher, (u64, u64))>,
+    open: Option<Writing>,
     part: Vec<u8>,
-    done: Vec<(Piece, (u64, u64))>,
+    done: Vec<Written>,
 }
 
 impl<'a> PieceWriter<'a> {
@@ -458,7 +464,7 @@ impl<'a> PieceWriter<'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<(Piece, (u64, u64))>, Error> {
+    fn finish(mut self) -> Result<Vec<Written>, Error> {
         self.close()?;
         Ok(std::mem::take(&mut self.done))
     }

@@ -73,7 +73,8 @@ fn killed_twenty_times_it_ends_as_if_never_killed() {
     let began = Instant::now();
     let trial = scratch();
     whole(trial.path(), &[]);
-    let usual = began.elapsed().as_micros() as u64;
+    // At most what keeps twenty rounds short on a busy machine.
+    let usual = (began.elapsed().as_micros() as u64).min(8_000_000);
     let mut state = 42u64;
     let (mut killed, mut rounds, mut upto) = (0, 0, 0);
     while killed < 20 {
@@ -106,8 +107,8 @@ fn finished_ranges_are_not_done_twice() {
     child.kill().unwrap();
     child.wait().unwrap();
     let journal = std::fs::read_to_string(folder.path().join("profiles.db.batch/journal")).unwrap();
-    let marks = journal.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    let mark: Value = serde_json::from_str(marks.last().unwrap()).unwrap();
+    let mut marks = journal.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let mark: Value = serde_json::from_str(marks.next_back().unwrap()).unwrap();
     let done = whole(folder.path(), &[]);
     assert_eq!(done["resumed_after"], mark["upto"], "{done:#}");
     let profiles = &done["profiles"];

@@ -77,7 +77,7 @@ fn a_batch_writes_into_the_crms_own_table() {
         let mut command = homing();
         command.args(["score", "--purchases", "p.csv", "--profiles", "sqlite:profiles.db", "--registry"]);
         command.arg(registry());
-        run(command, folder.path(), &["--json"])
+        run(command, folder.path(), ["--json"])
     };
     let done = night().json()["writeback"].clone();
     assert_eq!(
