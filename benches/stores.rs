@@ -14,6 +14,12 @@ use homing_models::{AtHorizon, Outcome, Prediction, Provenance};
 use rusqlite::Connection;
 
 #[path = "../tests/support/postgres.rs"]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "shared with the tests, which fail loudly"
+)]
 mod postgres;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
