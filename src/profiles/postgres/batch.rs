@@ -6,7 +6,7 @@ use homing_datasets::Micros;
 use homing_models::Outcome;
 use rayon::prelude::*;
 
-use super::intake::{ERASED, LOCK, OPTED_OUT, writers_lock};
+use super::intake::{ERASED, LOCK, OPTED_OUT, lone_writer_lock, writers_lock};
 use super::rows::{self, Image, Stored};
 use super::session::Wire;
 use super::text::{original, stored};
@@ -174,9 +174,11 @@ impl Prepared {
         let busy = |draft: &Option<Draft>| draft.as_ref().is_some_and(|draft| draft.image.is_some());
         if self.drafts.iter().any(busy) || self.happened > self.clock {
             let (rows, drafts) = (&self.rows, &mut self.drafts);
-            store
-                .pool
-                .with(async |wire| write(wire, store, planner, rows, drafts, self.happened, as_of).await)?;
+            let mut tries = 0;
+            store.pool.with(async |wire| {
+                tries += 1;
+                write(wire, store, planner, rows, drafts, (self.happened, as_of), tries > PATIENT_TRIES).await
+            })?;
         }
         summary.erased += (self.handed_in - self.drafts.iter().flatten().count()) as u64;
         summary.customers += self.handed_in as u64;
@@ -287,6 +289,10 @@ fn draft(
     Ok(Draft { revision: stored.map(|stored| stored.revision), opted_out, plan, image })
 }
 
+/// So often a chunk is tried beside other writers; from then on it keeps them waiting: where events meet new customers all
+/// the time, somebody else would always be first.
+const PATIENT_TRIES: u32 = 2;
+
 /// Locks those who are to be written, makes the plans of those anew to whom someone wrote in between, and writes.
 async fn write(
     wire: &mut Wire,
@@ -294,15 +300,15 @@ async fn write(
     planner: &Planner<'_>,
     rows: &[BatchRow],
     drafts: &mut [Option<Draft>],
-    happened: Option<Micros>,
-    as_of: Micros,
+    (happened, as_of): (Option<Micros>, Micros),
+    alone: bool,
 ) -> Inner<()> {
     let is_busy = |draft: &Option<Draft>| draft.as_ref().is_some_and(|draft| draft.image.is_some());
     let busy: Vec<usize> = (0..drafts.len()).filter(|&at| is_busy(&drafts[at])).collect();
     let ids: Vec<String> = busy.iter().map(|&at| stored(&rows[at].customer_id).into_owned()).collect();
     let ids = borrowed(&ids);
     wire.run("BEGIN").await?;
-    wire.query(&writers_lock(), &[]).await?;
+    wire.query(&if alone { lone_writer_lock() } else { writers_lock() }, &[]).await?;
     let locked: HashMap<String, i64> =
         wire.query(LOCK, &[&ids]).await?.iter().map(|row| (original(row.get(0)), row.get(1))).collect();
     let erased = erased(wire, store, busy.iter().map(|&at| rows[at].customer_id.as_str())).await?;

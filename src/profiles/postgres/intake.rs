@@ -48,6 +48,11 @@ pub(super) fn writers_lock() -> String {
     format!("SELECT pg_advisory_xact_lock_shared({})", LOCKS.writers)
 }
 
+/// The same lock, taken alone. Whoever takes it holds no other yet, so nobody waits in a circle.
+pub(super) fn lone_writer_lock() -> String {
+    format!("SELECT pg_advisory_xact_lock({})", LOCKS.writers)
+}
+
 pub(super) const OPTED_OUT: &str =
     "SELECT customer_id FROM homing.consents WHERE customer_id = ANY($1) AND opted_out";
 
