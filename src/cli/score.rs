@@ -220,20 +220,20 @@ fn prepare(
         (Some(folder), _) => folder.clone(),
         (None, Some(path)) => PathBuf::from(format!("{}.batch", path.strip_prefix("//").unwrap_or(path))),
         // An address may hold a password: it names no folder.
-        (None, None) => Path::new("homing-batch").join(format!("{:08x}", crc(place))),
+        (None, None) => Path::new("homing-batch").join(format!("{:08x}", fnv(place))),
     };
     let journal = Journal::open(&folder, args.shard)?;
     let tags = match &args.catalogue.tags {
-        Some(path) => crc(&std::fs::read_to_string(path)?),
+        Some(path) => fnv(&std::fs::read_to_string(path)?),
         None => 0,
     };
     let people = match &args.people {
-        Some(path) => crc(&std::fs::read_to_string(path).unwrap_or_default()),
+        Some(path) => fnv(&std::fs::read_to_string(path).unwrap_or_default()),
         None => 0,
     };
     let wish = json!({
         "people": people,
-        "place": format!("{:08x}", crc(place)),
+        "place": format!("{:08x}", fnv(place)),
         "columns": args.purchases.columns,
         "since": args.purchases.since,
         "max_rejects": args.purchases.max_rejects,
@@ -250,7 +250,7 @@ fn prepare(
     Ok(Night { store, journal, identity: Identity { input, wish: wish.to_string(), homing } })
 }
 
-fn crc(text: &str) -> u32 {
+fn fnv(text: &str) -> u32 {
     // FNV-1a with 32 bits: only equality matters.
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
