@@ -18,6 +18,7 @@ use crate::customer::Customer;
 use crate::error::Error;
 use crate::explain::reasons;
 use crate::features::{self, COUNT, SPECS, Scratch};
+use crate::judged::Judged;
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
 use crate::prediction::{AtHorizon, NotScored, Outcome, Prediction};
 use crate::repurchase::{LifetimeShare, ReturnCurve, ReturnExplainer, ReturnModel};
@@ -122,6 +123,7 @@ pub struct Bundle {
     base: BasePart,
     explainer: Option<ReturnExplainer>,
     report: Option<Arc<str>>,
+    judged: Option<Arc<Judged>>,
 }
 
 /// An outcome with the features that it came from (empty without a purchase).
@@ -138,6 +140,7 @@ const LIFETIME: &str = "lifetime.json";
 const HORIZONS: &str = "horizons.json";
 const BASE: &str = "base.json";
 const REPORT: &str = "report.html";
+const JUDGED: &str = "judged.json";
 
 /// What moved a customer's log-odds of coming back within the churn horizon.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,7 +168,16 @@ impl Bundle {
         manifest.features = SPECS.iter().map(|spec| spec.name.to_owned()).collect();
         manifest.version = String::new();
         let explainer = explainer(&manifest, &horizons);
-        let bundle = Bundle { manifest, id: "".into(), lifetime, horizons, base, explainer, report: None };
+        let bundle = Bundle {
+            manifest,
+            id: "".into(),
+            lifetime,
+            horizons,
+            base,
+            explainer,
+            report: None,
+            judged: None,
+        };
         bundle.sealed()
     }
 
@@ -174,6 +186,19 @@ impl Bundle {
     pub fn with_report(mut self, html: &str) -> Self {
         self.report = Some(html.into());
         self.sealed()
+    }
+
+    /// The same bundle with what its test showed as one more part, which gives it another version.
+    #[must_use]
+    pub fn with_judged(mut self, judged: Judged) -> Self {
+        self.judged = Some(judged.into());
+        self.sealed()
+    }
+
+    /// What its test showed, where that is known: bundles of earlier versions do not have it.
+    #[must_use]
+    pub fn judged(&self) -> Option<&Arc<Judged>> {
+        self.judged.as_ref()
     }
 
     /// The report on the fit, as a page of HTML, where there is one.
@@ -341,6 +366,7 @@ impl Bundle {
             (BASE.to_owned(), json(&self.base)),
         ];
         parts.extend(self.report().map(|html| (REPORT.to_owned(), html.as_bytes().to_vec())));
+        parts.extend(self.judged.as_ref().map(|judged| (JUDGED.to_owned(), json(judged.as_ref()))));
         parts
     }
 
@@ -415,6 +441,10 @@ impl Bundle {
             horizons: part(path, &manifest, HORIZONS)?,
             base: part(path, &manifest, BASE)?,
             report: report(path, &manifest)?,
+            judged: match manifest.parts.contains_key(JUDGED) {
+                true => Some(Arc::new(part(path, &manifest, JUDGED)?)),
+                false => None,
+            },
             manifest,
             explainer: None,
         };

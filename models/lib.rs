@@ -18,6 +18,7 @@ pub mod customer;
 pub mod error;
 pub mod explain;
 pub mod features;
+pub mod judged;
 pub mod lifetimes;
 pub mod linear;
 pub mod prediction;

@@ -4,5 +4,6 @@ pub mod api;
 pub mod cli;
 pub mod profiles;
 pub mod scoring;
+pub mod survey;
 pub mod tags;
 pub mod web;

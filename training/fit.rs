@@ -162,7 +162,7 @@ pub fn fit(
     let metrics = serde_json::json!({ "backtest": report.as_ref() });
     let bundle = assemble(learned, options, &task, fingerprint(histories, as_of, options.zone), metrics);
     step("report");
-    let html = of_fit(&Subject {
+    let (html, judged) = of_fit(&Subject {
         bundle: &bundle,
         usability: &usability,
         backtest: report.as_ref(),
@@ -171,7 +171,7 @@ pub fn fit(
         previous: options.previous.as_deref(),
         lang: options.lang,
     })?;
-    Ok(Fitted { bundle: bundle.with_report(&html), usability, backtest: report })
+    Ok(Fitted { bundle: bundle.with_report(&html).with_judged(judged), usability, backtest: report })
 }
 
 /// Makes a bundle of what was learned.

@@ -47,7 +47,12 @@ fn text_in_a_drawing_is_escaped_and_nothing_carries_a_style() {
             columns: &[evil.to_owned()],
             row_name: evil,
             column_name: evil,
-            cells: &[vec![Some(Cell { share: 0.5, text: evil.into(), title: evil.into() })]],
+            cells: &[vec![Some(Cell {
+                share: 0.5,
+                text: evil.into(),
+                title: evil.into(),
+                link: Some(evil.into()),
+            })]],
         }),
     ];
     for svg in all.map(|svg| svg.to_string()) {
@@ -149,7 +154,7 @@ fn lines_columns_and_cells_of_nothing_or_of_no_numbers_can_be_drawn() {
                 row_name: "",
                 column_name: "",
                 cells: &[
-                    vec![Some(Cell { share: most, text: String::new(), title: String::new() })],
+                    vec![Some(Cell { share: most, text: String::new(), title: String::new(), link: None })],
                     vec![None],
                 ],
             }),

@@ -18,12 +18,14 @@ pub mod postgres;
 pub mod privacy;
 pub mod shadow;
 pub mod sqlite;
+pub mod survey;
 pub mod writeback;
 
 use access::{AuditEntry, Key};
 use feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use privacy::{Consent, Erasures, Export};
 use shadow::{Pair, Summary};
+use survey::{Kept, Step};
 
 /// Opens the profile store at a place (`sqlite:PATH` or `postgres://...`), making it where there is none yet. `zone` is the
 /// business's: in it orders are counted by day and instants are written.
@@ -593,6 +595,33 @@ pub trait Store: Send + Sync {
     /// [`Error`] of the store.
     fn shadow_summary(&self) -> Result<Vec<Summary>, Error>;
 
+    /// Some customers after a place in an order of the store's own (`None`: from the start), at most `limit` of them
+    /// (1 to [`survey::MAX_STEP`]; what lies outside is brought to the nearer end). Step after step makes the whole; who is
+    /// written to meanwhile is met once, before or after the write.
+    ///
+    /// # Errors
+    /// [`Error::BadCursor`] for a place that the store did not give out; [`Error`] of the store.
+    fn walk(&self, after: Option<&str>, limit: u32) -> Result<Step, Error>;
+
+    /// Keeps what was counted over all customers, one document a day: it takes the place of the one before of the
+    /// same day. Only the `newest` days stay.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn keep_survey(&self, survey: &Kept, newest: u32) -> Result<(), Error>;
+
+    /// The newest document of a day no later than `until` (`None`: of all).
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn survey(&self, until: Option<i32>) -> Result<Option<Kept>, Error>;
+
+    /// The last changes by which the tag `churn.level` became `high`, the newest first, at most `limit` (1 to 1000).
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn turned_high(&self, limit: u32) -> Result<Vec<feed::Change>, Error>;
+
     /// Whether the store can be read and written now.
     ///
     /// # Errors
@@ -636,6 +665,10 @@ macro_rules! nothing_but_profiles {
             audit_of(&str) -> Vec<$crate::profiles::access::AuditEntry>;
             record_shadow(&str, &str, &[$crate::profiles::shadow::Pair], homing_datasets::Micros) -> ();
             shadow_summary() -> Vec<$crate::profiles::shadow::Summary>;
+            walk(Option<&str>, u32) -> $crate::profiles::survey::Step;
+            keep_survey(&$crate::profiles::survey::Kept, u32) -> ();
+            survey(Option<i32>) -> Option<$crate::profiles::survey::Kept>;
+            turned_high(u32) -> Vec<$crate::profiles::feed::Change>;
         }
     };
     ($($name:ident($($type:ty),*) -> $done:ty;)*) => {

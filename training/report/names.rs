@@ -179,3 +179,8 @@ mod tests {
         assert_eq!(cause(Lang::Zh, Cause::Rhythm).0, "购买节奏");
     }
 }
+
+/// What a feature means, in both languages.
+pub(super) fn text(feature: &str) -> homing_models::Text {
+    homing_models::Text { zh: meaning(Lang::Zh, feature), en: meaning(Lang::En, feature) }
+}

@@ -11,6 +11,7 @@ use super::access::{AuditEntry, Key};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export, keyed_hash};
 use super::shadow::{Pair, Summary};
+use super::survey::{Kept, Step};
 use super::{
     BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
     plan,
@@ -29,6 +30,7 @@ mod read;
 mod rows;
 mod schema;
 mod session;
+mod survey;
 #[cfg(test)]
 pub(super) mod tests;
 mod text;
@@ -280,6 +282,22 @@ impl Store for PostgresStore {
 
     fn shadow_summary(&self) -> Result<Vec<Summary>, Error> {
         self.pool.with(async |wire| access::shadow_summary(wire).await)
+    }
+
+    fn walk(&self, after: Option<&str>, limit: u32) -> Result<Step, Error> {
+        self.pool.with(async |wire| survey::walk(wire, self, after, limit).await)
+    }
+
+    fn keep_survey(&self, survey: &Kept, newest: u32) -> Result<(), Error> {
+        self.pool.with(async |wire| survey::keep(wire, survey, newest).await)
+    }
+
+    fn survey(&self, until: Option<i32>) -> Result<Option<Kept>, Error> {
+        self.pool.with(async |wire| survey::kept(wire, until).await)
+    }
+
+    fn turned_high(&self, limit: u32) -> Result<Vec<super::feed::Change>, Error> {
+        self.pool.with(async |wire| feed::turned_high(wire, self.zone, limit).await)
     }
 
     fn ready(&self) -> Result<(), Error> {

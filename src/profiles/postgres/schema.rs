@@ -155,6 +155,13 @@ const MIGRATIONS: &[&str] = &[
         last_at bigint NOT NULL,
         PRIMARY KEY (champion, challenger)
     );",
+    // Version 2. What was counted over all customers, by day; and who turned to high risk, by the order of the feed.
+    "CREATE TABLE homing.surveys (
+        day integer PRIMARY KEY,
+        document text NOT NULL
+    );
+    CREATE INDEX changes_to_high ON homing.changes (cursor)
+        WHERE position('\"churn.level\":\"high\"' in tags) > 0;",
 ];
 
 fn known() -> i64 {

@@ -15,6 +15,7 @@ use super::access::{AuditEntry, Key};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export};
 use super::shadow::{Pair, Summary};
+use super::survey::{Kept, Step};
 use super::{
     BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
     plan,
@@ -32,6 +33,7 @@ mod privacy;
 mod read;
 mod rows;
 mod schema;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -360,6 +362,22 @@ impl Store for SqliteStore {
 
     fn shadow_summary(&self) -> Result<Vec<Summary>, Error> {
         self.read(|connection, _| access::shadow_summary(connection))
+    }
+
+    fn walk(&self, after: Option<&str>, limit: u32) -> Result<Step, Error> {
+        survey::walk(self, after, limit)
+    }
+
+    fn keep_survey(&self, survey: &Kept, newest: u32) -> Result<(), Error> {
+        self.write(|connection, _| survey::keep(connection, survey, newest))
+    }
+
+    fn survey(&self, until: Option<i32>) -> Result<Option<Kept>, Error> {
+        self.read(|connection, _| survey::kept(connection, until))
+    }
+
+    fn turned_high(&self, limit: u32) -> Result<Vec<super::feed::Change>, Error> {
+        self.read(|connection, _| feed::turned_high(connection, self.zone, limit))
     }
 
     fn ready(&self) -> Result<(), Error> {

@@ -1,0 +1,88 @@
+//! The walk over all customers, and what is kept of it.
+
+use homing_datasets::{Event, Kind};
+
+use super::{batch, buy, day, row};
+use crate::profiles::survey::{Kept, Walked};
+use crate::profiles::*;
+
+fn all(store: &dyn Store, limit: u32) -> Vec<Walked> {
+    let (mut customers, mut after) = (Vec::new(), None);
+    loop {
+        let step = store.walk(after.as_deref(), limit).unwrap();
+        assert!(step.customers.len() <= limit.max(1) as usize);
+        customers.extend(step.customers);
+        after = step.next;
+        if after.is_none() {
+            return customers;
+        }
+    }
+}
+
+pub(super) fn walk(store: &dyn Store) {
+    assert!(all(store, 10).is_empty());
+    let ids = ["b", "a\u{0}", "客户", "", "visitor", "c", "%"];
+    for (n, id) in ids.iter().enumerate() {
+        let events = match *id {
+            "visitor" => vec![Event::new(Kind::Visit, day(1), 0.0)],
+            _ => vec![buy(day(n as i64), 60.0 * n as f64 + 50.0)],
+        };
+        batch(store, vec![row(id, events)], day(60));
+    }
+    for limit in [1, 2, 3, 7, 8, 100_000] {
+        let walked = all(store, limit);
+        let mut met: Vec<&str> = walked.iter().map(|one| one.customer_id.as_str()).collect();
+        met.sort_unstable();
+        let mut expected = ids;
+        expected.sort_unstable();
+        assert_eq!(met, expected, "by {limit}");
+        for one in walked {
+            let profile = store.profile(&one.customer_id).unwrap().unwrap();
+            let number = |name: &str| profile.prediction[name].as_f64();
+            assert_eq!(one.numbers, [number("churn_risk"), number("value_at_risk"), number("clv")]);
+            assert_eq!(Some(one.history), store.history(&one.customer_id).unwrap());
+            let mut tags: Vec<(String, String)> =
+                one.tags.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+            tags.sort();
+            let held = profile.tags.iter().map(|(name, tag)| (name.clone(), tag.value.to_string()));
+            assert_eq!(tags, held.collect::<Vec<_>>());
+        }
+    }
+}
+
+pub(super) fn kept(store: &dyn Store) {
+    assert_eq!(store.survey(None).unwrap(), None);
+    let survey = |day: i32, document: &str| Kept { day, document: document.to_owned() };
+    for (day, document) in [(20_000, "a"), (20_002, "b"), (-5, "c"), (20_002, "{\"d\": \"客\"}")] {
+        store.keep_survey(&survey(day, document), 10).unwrap();
+    }
+    let newest = survey(20_002, "{\"d\": \"客\"}");
+    assert_eq!(store.survey(None).unwrap(), Some(newest.clone()));
+    assert_eq!(store.survey(Some(20_002)).unwrap(), Some(newest.clone()));
+    assert_eq!(store.survey(Some(20_001)).unwrap(), Some(survey(20_000, "a")));
+    assert_eq!(store.survey(Some(19_999)).unwrap(), Some(survey(-5, "c")));
+    assert_eq!(store.survey(Some(-6)).unwrap(), None);
+    store.keep_survey(&survey(20_003, "e"), 2).unwrap();
+    assert_eq!(store.survey(Some(20_001)).unwrap(), None, "only the newest two stay");
+    assert_eq!(store.survey(Some(20_002)).unwrap(), Some(newest));
+}
+
+pub(super) fn turned(store: &dyn Store) {
+    assert!(store.turned_high(10).unwrap().is_empty());
+    // Churn risk passes one half after thirty days of silence.
+    let rows = |days: &[i64]| {
+        days.iter().map(|&n| row(&format!("c{n:02}"), vec![buy(day(n), 50.0)])).collect::<Vec<_>>()
+    };
+    batch(store, rows(&[1, 2, 40, 50]), day(60));
+    let ids = |store: &dyn Store, limit| {
+        let changes = store.turned_high(limit).unwrap();
+        changes.into_iter().map(|change| change.customer_id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(store, 10), ["c02", "c01"]);
+    batch(store, rows(&[1, 2, 40, 50]), day(75));
+    assert_eq!(ids(store, 10), ["c40", "c02", "c01"]);
+    assert_eq!(ids(store, 1), ["c40"]);
+    assert_eq!(ids(store, 0).len(), 1, "a limit of 0 is taken as 1");
+    store.erase("c40", day(76)).unwrap();
+    assert_eq!(ids(store, 10), ["c02", "c01"]);
+}

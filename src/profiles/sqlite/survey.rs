@@ -1,0 +1,135 @@
+//! The walk over all customers, and what was counted on it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Fault, Inner, SqliteStore};
+use crate::profiles::survey::{Kept, MAX_STEP, Step, Walked};
+use crate::profiles::{Error, plan};
+
+/// A customer before the history is unpacked, which needs no connection.
+struct Packed {
+    profile: i64,
+    customer_id: String,
+    numbers: [Option<f64>; 3],
+    tags: Vec<(Arc<str>, String)>,
+    bytes: Vec<u8>,
+}
+
+/// Each step is a transaction of its own, so that a long walk keeps no old pages in the log.
+pub(super) fn walk(store: &SqliteStore, after: Option<&str>, limit: u32) -> Result<Step, Error> {
+    let from = match after {
+        None => i64::MIN,
+        Some(place) => place.parse().map_err(|_| Error::BadCursor)?,
+    };
+    let limit = limit.clamp(1, MAX_STEP);
+    let packed = store.read(|connection, _| step(connection, from, limit))?;
+    let next = packed.last().filter(|_| packed.len() == limit as usize).map(|last| last.profile.to_string());
+    let unpack = |one: Packed| {
+        let history = plan::decode(&store.place, &one.customer_id, &one.bytes)?;
+        Ok(Walked { customer_id: one.customer_id, numbers: one.numbers, tags: one.tags, history })
+    };
+    Ok(Step { customers: packed.into_iter().map(unpack).collect::<Result<_, Error>>()?, next })
+}
+
+/// Three tables in the order of the profiles' numbers, each read once from end to end.
+fn step(connection: &Connection, from: i64, limit: u32) -> Inner<Vec<Packed>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT profile, customer_id, churn_risk, value_at_risk, clv FROM profiles WHERE profile > ?1
+         ORDER BY profile LIMIT ?2",
+    )?;
+    let mut packed: Vec<Packed> = statement
+        .query_map(params![from, limit], |row| {
+            Ok(Packed {
+                profile: row.get(0)?,
+                customer_id: row.get(1)?,
+                numbers: [row.get(2)?, row.get(3)?, row.get(4)?],
+                tags: Vec::new(),
+                bytes: Vec::new(),
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let Some(last) = packed.last().map(|last| last.profile) else { return Ok(packed) };
+    let mut names: HashMap<i64, Arc<str>> = HashMap::new();
+    let mut statement = connection.prepare_cached("SELECT tag, name FROM tag_names")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        names.insert(row.get(0)?, row.get::<_, String>(1)?.into());
+    }
+    let unknown = || Fault::Sql(rusqlite::Error::QueryReturnedNoRows);
+    let mut at = 0;
+    let mut statement = connection.prepare_cached(
+        "SELECT profile, tag, value FROM tags WHERE profile > ?1 AND profile <= ?2 ORDER BY profile",
+    )?;
+    let mut rows = statement.query(params![from, last])?;
+    while let Some(row) = rows.next()? {
+        let profile: i64 = row.get(0)?;
+        while packed.get(at).is_some_and(|one| one.profile < profile) {
+            at += 1;
+        }
+        if let Some(one) = packed.get_mut(at).filter(|one| one.profile == profile) {
+            let name = names.get(&row.get(1)?).ok_or_else(unknown)?.clone();
+            one.tags.push((name, row.get(2)?));
+        }
+    }
+    let mut at = 0;
+    let mut statement = connection.prepare_cached(
+        "SELECT profile, bytes FROM histories WHERE profile > ?1 AND profile <= ?2 ORDER BY profile",
+    )?;
+    let mut rows = statement.query(params![from, last])?;
+    while let Some(row) = rows.next()? {
+        let profile: i64 = row.get(0)?;
+        while packed.get(at).is_some_and(|one| one.profile < profile) {
+            at += 1;
+        }
+        if let Some(one) = packed.get_mut(at).filter(|one| one.profile == profile) {
+            one.bytes = row.get(1)?;
+        }
+    }
+    Ok(packed)
+}
+
+pub(super) fn keep(connection: &Connection, survey: &Kept, newest: u32) -> Inner<()> {
+    connection.execute(
+        "INSERT INTO surveys (day, document) VALUES (?1, ?2)
+         ON CONFLICT (day) DO UPDATE SET document = excluded.document",
+        params![survey.day, survey.document],
+    )?;
+    connection.execute(
+        "DELETE FROM surveys WHERE day NOT IN (SELECT day FROM surveys ORDER BY day DESC LIMIT ?1)",
+        [newest.max(1)],
+    )?;
+    Ok(())
+}
+
+pub(super) fn kept(connection: &Connection, until: Option<i32>) -> Inner<Option<Kept>> {
+    let mut statement = connection
+        .prepare_cached("SELECT day, document FROM surveys WHERE day <= ?1 ORDER BY day DESC LIMIT 1")?;
+    let kept = statement
+        .query_row([until.unwrap_or(i32::MAX)], |row| Ok(Kept { day: row.get(0)?, document: row.get(1)? }));
+    Ok(kept.optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_pages_ask_for_is_found_by_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("p.db"), homing_datasets::Zone::default()).unwrap();
+        let plan = |sql: &str| {
+            let steps = store.read(|connection, _| {
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                let steps = statement.query_map([1], |row| row.get::<_, String>(3))?;
+                Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
+            });
+            steps.unwrap()
+        };
+        assert_eq!(plan(super::super::feed::TURNED_HIGH), "SCAN changes USING INDEX changes_to_high");
+        let survey = "SELECT day, document FROM surveys WHERE day <= ?1 ORDER BY day DESC LIMIT 1";
+        assert_eq!(plan(survey), "SEARCH surveys USING INTEGER PRIMARY KEY (rowid<?)");
+    }
+}
