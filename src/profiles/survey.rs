@@ -39,3 +39,15 @@ pub struct Kept {
     /// What was counted, in whatever form the writer chose.
     pub document: String,
 }
+
+/// Most turns that are counted.
+pub const MAX_TURNS: u32 = 10_000;
+
+/// Who turned to high risk lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// How often it happened; counted up to [`MAX_TURNS`].
+    pub turns: u64,
+    /// To whom of those who were looked at, the most at stake first.
+    pub customers: Vec<String>,
+}

@@ -41,7 +41,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("totals add up", listing::totals),
     ("a walk meets every customer once", survey::walk),
     ("surveys are kept by day", survey::kept),
-    ("who turned to high risk comes newest first", survey::turned),
+    ("who turned to high risk is known, the most at stake first", survey::turned),
     ("the feed tells every change once, in order", feed::tells),
     ("a feed pruned from its old end says so to who comes late", feed::pruned),
     ("positions and dead letters are kept by feed", feed::bookkeeping),

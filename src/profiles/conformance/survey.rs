@@ -68,21 +68,25 @@ pub(super) fn kept(store: &dyn Store) {
 }
 
 pub(super) fn turned(store: &dyn Store) {
-    assert!(store.turned_high(10).unwrap().is_empty());
-    // Churn risk passes one half after thirty days of silence.
+    let turned = |since: i64, among, limit| {
+        let turned = store.turned_high(day(since), among, limit).unwrap();
+        (turned.turns, turned.customers)
+    };
+    assert_eq!(turned(0, 10, 10), (0, vec![]));
+    // Churn risk passes one half after thirty days of silence; what is at stake grows with the spend.
     let rows = |days: &[i64]| {
-        days.iter().map(|&n| row(&format!("c{n:02}"), vec![buy(day(n), 50.0)])).collect::<Vec<_>>()
+        let row = |&n: &i64| row(&format!("c{n:02}"), vec![buy(day(n), 50.0 * n as f64)]);
+        days.iter().map(row).collect::<Vec<_>>()
     };
     batch(store, rows(&[1, 2, 40, 50]), day(60));
-    let ids = |store: &dyn Store, limit| {
-        let changes = store.turned_high(limit).unwrap();
-        changes.into_iter().map(|change| change.customer_id).collect::<Vec<_>>()
-    };
-    assert_eq!(ids(store, 10), ["c02", "c01"]);
+    assert_eq!(turned(60, 10, 10), (2, vec!["c02".to_owned(), "c01".to_owned()]));
+    assert_eq!(turned(61, 10, 10), (0, vec![]));
     batch(store, rows(&[1, 2, 40, 50]), day(75));
-    assert_eq!(ids(store, 10), ["c40", "c02", "c01"]);
-    assert_eq!(ids(store, 1), ["c40"]);
-    assert_eq!(ids(store, 0).len(), 1, "a limit of 0 is taken as 1");
+    assert_eq!(turned(75, 10, 10), (1, vec!["c40".to_owned()]));
+    let all = vec!["c40".to_owned(), "c02".to_owned(), "c01".to_owned()];
+    assert_eq!(turned(60, 10, 10), (3, all.clone()));
+    assert_eq!(turned(60, 10, 2), (3, all[..2].to_vec()));
+    assert_eq!(turned(60, 1, 10), (3, vec![]), "the most is at stake with c50, who is at low risk");
     store.erase("c40", day(76)).unwrap();
-    assert_eq!(ids(store, 10), ["c02", "c01"]);
+    assert_eq!(turned(60, 10, 10), (2, all[1..].to_vec()));
 }

@@ -41,16 +41,6 @@ fn change(row: &Row, zone: Zone) -> Inner<Change> {
     })
 }
 
-/// The last changes to high risk, the newest first. The condition is that of the index `changes_to_high`.
-pub(super) async fn turned_high(wire: &mut Wire, zone: Zone, limit: u32) -> Inner<Vec<Change>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM homing.changes WHERE position('\"churn.level\":\"high\"' in tags) > 0
-         ORDER BY cursor DESC LIMIT $1"
-    );
-    let limit = i64::from(limit.clamp(1, 1000));
-    wire.query(&sql, &[&limit]).await?.iter().map(|row| change(row, zone)).collect()
-}
-
 /// The last cursor before which no change can appear any more.
 pub(super) async fn settled(wire: &mut Wire) -> Inner<u64> {
     // The sequence first, then the locks: who takes a lock after that gets cursors above what the sequence said.

@@ -11,7 +11,7 @@ use super::access::{AuditEntry, Key};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export, keyed_hash};
 use super::shadow::{Pair, Summary};
-use super::survey::{Kept, Step};
+use super::survey::{Kept, Step, Turned};
 use super::{
     BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
     plan,
@@ -296,8 +296,8 @@ impl Store for PostgresStore {
         self.pool.with(async |wire| survey::kept(wire, until).await)
     }
 
-    fn turned_high(&self, limit: u32) -> Result<Vec<super::feed::Change>, Error> {
-        self.pool.with(async |wire| feed::turned_high(wire, self.zone, limit).await)
+    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<Turned, Error> {
+        self.pool.with(async |wire| survey::turned_high(wire, since, among, limit).await)
     }
 
     fn ready(&self) -> Result<(), Error> {

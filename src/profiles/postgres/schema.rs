@@ -155,12 +155,14 @@ const MIGRATIONS: &[&str] = &[
         last_at bigint NOT NULL,
         PRIMARY KEY (champion, challenger)
     );",
-    // Version 2. What was counted over all customers, by day; and who turned to high risk, by the order of the feed.
+    // Version 2. What was counted over all customers, by day; and who turned to high risk when.
     "CREATE TABLE homing.surveys (
         day integer PRIMARY KEY,
         document text NOT NULL
     );
-    CREATE INDEX changes_to_high ON homing.changes (cursor)
+    CREATE INDEX changes_to_high ON homing.changes (customer_id, as_of)
+        WHERE position('\"churn.level\":\"high\"' in tags) > 0;
+    CREATE INDEX changes_to_high_by_time ON homing.changes (as_of)
         WHERE position('\"churn.level\":\"high\"' in tags) > 0;",
 ];
 

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use homing_datasets::Micros;
+
 use super::session::Wire;
 use super::text::{original, stored};
 use super::{Inner, PostgresStore, rows};
 use crate::profiles::plan;
-use crate::profiles::survey::{Kept, MAX_STEP, Step, Walked};
+use crate::profiles::survey::{Kept, MAX_STEP, MAX_TURNS, Step, Turned, Walked};
 
 pub(super) async fn walk(
     wire: &mut Wire,
@@ -73,4 +75,23 @@ pub(super) async fn kept(wire: &mut Wire, until: Option<i32>) -> Inner<Option<Ke
     let sql = "SELECT day, document FROM homing.surveys WHERE day <= $1 ORDER BY day DESC LIMIT 1";
     let row = wire.one(sql, &[&until.unwrap_or(i32::MAX)]).await?;
     row.map(|row| Ok(Kept { day: row.try_get(0)?, document: row.try_get(1)? })).transpose()
+}
+
+/// The conditions are those of the indexes `changes_to_high` and `changes_to_high_by_time`.
+pub(super) async fn turned_high(wire: &mut Wire, since: Micros, among: u32, limit: u32) -> Inner<Turned> {
+    let turns = "SELECT count(*) FROM (SELECT 1 FROM homing.changes
+         WHERE position('\"churn.level\":\"high\"' in tags) > 0 AND as_of >= $1 LIMIT $2) x";
+    let turns: i64 = wire.one(turns, &[&since, &i64::from(MAX_TURNS)]).await?.map_or(0, |row| row.get(0));
+    if turns == 0 {
+        return Ok(Turned::default());
+    }
+    let worth = "SELECT p.customer_id FROM (SELECT customer_id, value_at_risk FROM homing.profiles
+             WHERE value_at_risk IS NOT NULL ORDER BY value_at_risk DESC, customer_id LIMIT $2) p
+         WHERE EXISTS (SELECT 1 FROM homing.changes c WHERE position('\"churn.level\":\"high\"' in c.tags) > 0
+             AND c.customer_id = p.customer_id AND c.as_of >= $1)
+         ORDER BY p.value_at_risk DESC, p.customer_id LIMIT $3";
+    let among = i64::from(among.min(10_000));
+    let rows = wire.query(worth, &[&since, &among, &i64::from(limit)]).await?;
+    let customers = rows.iter().map(|row| original(row.get(0))).collect();
+    Ok(Turned { turns: turns.unsigned_abs(), customers })
 }

@@ -61,21 +61,6 @@ pub(super) fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, at: usize
     })
 }
 
-/// The last changes to high risk, the newest first.
-pub(super) fn turned_high(connection: &Connection, zone: Zone, limit: u32) -> Inner<Vec<Change>> {
-    let changes = connection
-        .prepare_cached(TURNED_HIGH)?
-        .query_map([limit.clamp(1, 1000)], |row| change(row, zone))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(changes)
-}
-
-/// The condition is that of the index `changes_to_high`, to the letter: else the whole feed would be read.
-pub(super) const TURNED_HIGH: &str =
-    "SELECT cursor, customer_id, tags, not_scored, model, as_of, scored_at, at
-     FROM changes INDEXED BY changes_to_high WHERE instr(tags, '\"churn.level\":\"high\"') > 0
-     ORDER BY cursor DESC LIMIT ?1";
-
 pub(super) fn changes(connection: &Connection, zone: Zone, after: Option<u64>, limit: u32) -> Inner<Changes> {
     let oldest = setting(connection, PRUNED_UNTIL)?;
     let from = after.unwrap_or(oldest);

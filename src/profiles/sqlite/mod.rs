@@ -15,7 +15,7 @@ use super::access::{AuditEntry, Key};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export};
 use super::shadow::{Pair, Summary};
-use super::survey::{Kept, Step};
+use super::survey::{Kept, Step, Turned};
 use super::{
     BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
     plan,
@@ -376,8 +376,8 @@ impl Store for SqliteStore {
         self.read(|connection, _| survey::kept(connection, until))
     }
 
-    fn turned_high(&self, limit: u32) -> Result<Vec<super::feed::Change>, Error> {
-        self.read(|connection, _| feed::turned_high(connection, self.zone, limit))
+    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<Turned, Error> {
+        self.read(|connection, _| survey::turned_high(connection, since, among, limit))
     }
 
     fn ready(&self) -> Result<(), Error> {

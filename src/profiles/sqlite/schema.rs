@@ -166,12 +166,13 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
 
     CREATE INDEX event_ids_by_profile ON event_ids (profile);",
-    // Version 3. What was counted over all customers, by day; and who turned to high risk, by the order of the feed.
+    // Version 3. What was counted over all customers, by day; and who turned to high risk when.
     "CREATE TABLE surveys (
         day INTEGER PRIMARY KEY,
         document TEXT NOT NULL
     ) STRICT;
-    CREATE INDEX changes_to_high ON changes (cursor) WHERE instr(tags, '\"churn.level\":\"high\"') > 0;",
+    CREATE INDEX changes_to_high ON changes (customer_id, as_of) WHERE instr(tags, '\"churn.level\":\"high\"') > 0;
+    CREATE INDEX changes_to_high_by_time ON changes (as_of) WHERE instr(tags, '\"churn.level\":\"high\"') > 0;",
 ];
 
 /// Makes sure that the file is ours and has the present schema. A foreign or newer file is left as it is.

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use homing_datasets::Micros;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Fault, Inner, SqliteStore};
-use crate::profiles::survey::{Kept, MAX_STEP, Step, Walked};
+use crate::profiles::survey::{Kept, MAX_STEP, MAX_TURNS, Step, Turned, Walked};
 use crate::profiles::{Error, plan};
 
 /// A customer before the history is unpacked, which needs no connection.
@@ -104,12 +105,42 @@ pub(super) fn keep(connection: &Connection, survey: &Kept, newest: u32) -> Inner
     Ok(())
 }
 
+const NEWEST: &str = "SELECT day, document FROM surveys WHERE day <= ?1 ORDER BY day DESC LIMIT 1";
+
 pub(super) fn kept(connection: &Connection, until: Option<i32>) -> Inner<Option<Kept>> {
-    let mut statement = connection
-        .prepare_cached("SELECT day, document FROM surveys WHERE day <= ?1 ORDER BY day DESC LIMIT 1")?;
+    let mut statement = connection.prepare_cached(NEWEST)?;
     let kept = statement
         .query_row([until.unwrap_or(i32::MAX)], |row| Ok(Kept { day: row.get(0)?, document: row.get(1)? }));
     Ok(kept.optional()?)
+}
+
+// The conditions are those of the indexes, to the letter: else whole tables would be read.
+const TURNS: &str = "SELECT count(*) FROM (SELECT 1 FROM changes INDEXED BY changes_to_high_by_time
+     WHERE instr(tags, '\"churn.level\":\"high\"') > 0 AND as_of >= ?1 LIMIT ?2)";
+const WORTH: &str = "SELECT customer_id FROM profiles INDEXED BY profiles_by_value_at_risk
+     WHERE value_at_risk IS NOT NULL ORDER BY value_at_risk DESC, customer_id LIMIT ?1";
+const TURN: &str = "SELECT EXISTS (SELECT 1 FROM changes INDEXED BY changes_to_high
+     WHERE instr(tags, '\"churn.level\":\"high\"') > 0 AND customer_id = ?1 AND as_of >= ?2)";
+
+pub(super) fn turned_high(connection: &Connection, since: Micros, among: u32, limit: u32) -> Inner<Turned> {
+    let turns: i64 =
+        connection.prepare_cached(TURNS)?.query_row(params![since, MAX_TURNS], |row| row.get(0))?;
+    let mut customers = Vec::new();
+    if turns > 0 {
+        let mut turned = connection.prepare_cached(TURN)?;
+        let mut worth = connection.prepare_cached(WORTH)?;
+        let mut rows = worth.query([among.min(10_000)])?;
+        while let Some(row) = rows.next()? {
+            if customers.len() == limit as usize {
+                break;
+            }
+            let customer_id: String = row.get(0)?;
+            if turned.query_row(params![customer_id, since], |row| row.get(0))? {
+                customers.push(customer_id);
+            }
+        }
+    }
+    Ok(Turned { turns: turns.unsigned_abs(), customers })
 }
 
 #[cfg(test)]
@@ -123,13 +154,17 @@ mod tests {
         let plan = |sql: &str| {
             let steps = store.read(|connection, _| {
                 let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-                let steps = statement.query_map([1], |row| row.get::<_, String>(3))?;
+                let values = vec![1; statement.parameter_count()];
+                let steps =
+                    statement.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3))?;
                 Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
             });
             steps.unwrap()
         };
-        assert_eq!(plan(super::super::feed::TURNED_HIGH), "SCAN changes USING INDEX changes_to_high");
-        let survey = "SELECT day, document FROM surveys WHERE day <= ?1 ORDER BY day DESC LIMIT 1";
-        assert_eq!(plan(survey), "SEARCH surveys USING INTEGER PRIMARY KEY (rowid<?)");
+        let has = |sql: &str, step: &str| assert!(plan(sql).contains(step), "{}", plan(sql));
+        has(TURNS, "SEARCH changes USING INDEX changes_to_high_by_time (as_of>?)");
+        has(WORTH, "SEARCH profiles USING COVERING INDEX profiles_by_value_at_risk (value_at_risk>?)");
+        has(TURN, "SEARCH changes USING INDEX changes_to_high (customer_id=? AND as_of>?)");
+        has(NEWEST, "SEARCH surveys USING INTEGER PRIMARY KEY (rowid<?)");
     }
 }
