@@ -231,6 +231,16 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", params);
     }
 
+    /// Lets files be downloaded into a folder.
+    pub fn downloads(&self, folder: &std::path::Path) {
+        let session = self.session.borrow_mut().take();
+        self.call(
+            "Browser.setDownloadBehavior",
+            json!({"behavior": "allow", "downloadPath": folder.display().to_string()}),
+        );
+        *self.session.borrow_mut() = session;
+    }
+
     /// Sends headers with every request.
     pub fn headers(&self, headers: Value) {
         self.call("Network.setExtraHTTPHeaders", json!({"headers": headers}));

@@ -164,8 +164,7 @@ impl Search {
     ) -> Inner<bool> {
         let query = compose_walk(listing, stretch, self.left + 1);
         let mut statement = connection.prepare_cached(&query.text)?;
-        let mut has =
-            connection.prepare_cached("SELECT 1 FROM tags WHERE profile = ?1 AND tag = ?2 AND value = ?3")?;
+        let mut has = connection.prepare_cached(HAS)?;
         let mut whole =
             connection.prepare_cached(&format!("SELECT {COLUMNS} FROM profiles p WHERE p.profile = ?1"))?;
         let mut met = 0;
@@ -289,6 +288,36 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
     order(&mut query, key, limit);
     query
 }
+
+/// The queries of a listing, by name, for whoever asks for their plans.
+pub(super) fn texts() -> Vec<(&'static str, String)> {
+    let listing = |sort| Listing { sort, ..Listing::default() };
+    let few = |listing: &Listing, rare: bool| {
+        let wanted = if rare { vec![(1, String::new())] } else { Vec::new() };
+        let tags = Tags { rare: rare.then_some(0), wanted, few_ids: !rare };
+        compose(listing, &tags, &Stretch::Below(None), 51).text
+    };
+    let none = Tags { wanted: Vec::new(), rare: None, few_ids: false };
+    let first = |sort| compose(&listing(sort), &none, &Stretch::Below(None), 51).text;
+    let next = |sort| compose_walk(&listing(sort), &Stretch::Below(Some(0.5)), WALK).text;
+    let ids = Listing { id_prefix: Some("c".to_owned()), ..Listing::default() };
+    vec![
+        ("list, by value at risk", first(Sort::ValueAtRisk)),
+        ("list, by churn risk", first(Sort::ChurnRisk)),
+        ("list, by lifetime value", first(Sort::Clv)),
+        ("list, search along value at risk", next(Sort::ValueAtRisk)),
+        ("list, search along churn risk", next(Sort::ChurnRisk)),
+        ("list, a tag that few have", few(&Listing::default(), true)),
+        ("list, ids that few begin with", few(&ids, false)),
+        (
+            "list, how many have a tag",
+            "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ?1 AND value = ?2 LIMIT ?3)".to_owned(),
+        ),
+        ("list, whether one has a tag", HAS.to_owned()),
+    ]
+}
+
+const HAS: &str = "SELECT 1 FROM tags WHERE profile = ?1 AND tag = ?2 AND value = ?3";
 
 /// Narrows a query to a stretch.
 fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {

@@ -29,6 +29,7 @@ mod feed;
 mod group;
 mod intake;
 mod list;
+mod plans;
 mod privacy;
 mod read;
 mod rows;

@@ -105,7 +105,7 @@ pub(super) fn keep(connection: &Connection, survey: &Kept, newest: u32) -> Inner
     Ok(())
 }
 
-const NEWEST: &str = "SELECT day, document FROM surveys WHERE day <= ?1 ORDER BY day DESC LIMIT 1";
+pub(super) const NEWEST: &str = "SELECT day, document FROM surveys WHERE day <= ?1 ORDER BY day DESC LIMIT 1";
 
 pub(super) fn kept(connection: &Connection, until: Option<i32>) -> Inner<Option<Kept>> {
     let mut statement = connection.prepare_cached(NEWEST)?;
@@ -115,11 +115,12 @@ pub(super) fn kept(connection: &Connection, until: Option<i32>) -> Inner<Option<
 }
 
 // The conditions are those of the indexes, to the letter: else whole tables would be read.
-const TURNS: &str = "SELECT count(*) FROM (SELECT 1 FROM changes INDEXED BY changes_to_high_by_time
+pub(super) const TURNS: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM changes INDEXED BY changes_to_high_by_time
      WHERE instr(tags, '\"churn.level\":\"high\"') > 0 AND as_of >= ?1 LIMIT ?2)";
-const WORTH: &str = "SELECT customer_id FROM profiles INDEXED BY profiles_by_value_at_risk
+pub(super) const WORTH: &str = "SELECT customer_id FROM profiles INDEXED BY profiles_by_value_at_risk
      WHERE value_at_risk IS NOT NULL ORDER BY value_at_risk DESC, customer_id LIMIT ?1";
-const TURN: &str = "SELECT EXISTS (SELECT 1 FROM changes INDEXED BY changes_to_high
+pub(super) const TURN: &str = "SELECT EXISTS (SELECT 1 FROM changes INDEXED BY changes_to_high
      WHERE instr(tags, '\"churn.level\":\"high\"') > 0 AND customer_id = ?1 AND as_of >= ?2)";
 
 pub(super) fn turned_high(connection: &Connection, since: Micros, among: u32, limit: u32) -> Inner<Turned> {
@@ -141,30 +142,4 @@ pub(super) fn turned_high(connection: &Connection, since: Micros, among: u32, li
         }
     }
     Ok(Turned { turns: turns.unsigned_abs(), customers })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_pages_ask_for_is_found_by_index() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(folder.path().join("p.db"), homing_datasets::Zone::default()).unwrap();
-        let plan = |sql: &str| {
-            let steps = store.read(|connection, _| {
-                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-                let values = vec![1; statement.parameter_count()];
-                let steps =
-                    statement.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3))?;
-                Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
-            });
-            steps.unwrap()
-        };
-        let has = |sql: &str, step: &str| assert!(plan(sql).contains(step), "{}", plan(sql));
-        has(TURNS, "SEARCH changes USING INDEX changes_to_high_by_time (as_of>?)");
-        has(WORTH, "SEARCH profiles USING COVERING INDEX profiles_by_value_at_risk (value_at_risk>?)");
-        has(TURN, "SEARCH changes USING INDEX changes_to_high (customer_id=? AND as_of>?)");
-        has(NEWEST, "SEARCH surveys USING INTEGER PRIMARY KEY (rowid<?)");
-    }
 }

@@ -15,7 +15,7 @@ async fn the_base_is_told_in_both_languages() {
             "trained on data until 2011-09-09",
             "Counted 2011-09-10 11:59",
             "Turned to high risk since yesterday",
-            "After 2011-09-08.",
+            "After 2011-09-09.",
             "these have the most at stake",
             "&#60;script&#62;",
         ],
