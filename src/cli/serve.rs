@@ -172,6 +172,9 @@ pub(super) fn listen(
     if let Some(back) = write_back {
         app = app.with_write_back(back);
     }
+    if let Some(playbook) = catalogue.playbook() {
+        app = app.with_playbook(playbook.clone());
+    }
     let app = Arc::new(app);
     app.refresh_keys()?;
     let router = api::router(app.clone()).merge(web::router(app.clone(), Arc::new(catalogue)));
@@ -196,8 +199,9 @@ pub(super) fn listen(
             app.push_changes(webhook)?;
         }
         let scheme = if tls.is_some() { "https" } else { "http" };
-        println!("listening on {scheme}://{bound}");
-        std::io::stdout().flush()?;
+        // A service goes on when nobody reads what it prints.
+        let mut stdout = std::io::stdout();
+        let _ = writeln!(stdout, "listening on {scheme}://{bound}").and_then(|()| stdout.flush());
         let stopping = app.clone();
         let stop = async move {
             api::stop_signal().await;
