@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::event::{Event, Invalid, Kind, Micros};
+use crate::event::{Event, Invalid, Kind, Micros, checked_amount};
 use crate::names::Names;
 use crate::{Error, Histories, History};
 
@@ -58,10 +58,11 @@ impl<'a> Line<'a> {
     ///
     /// # Errors
     /// [`Invalid`] when an amount, quantity or instant makes no sense.
-    pub fn checked(self) -> Result<Self, Invalid> {
-        let event = Event::new(self.kind, self.occurred_at, self.amount);
-        let event = Event { recorded_at: self.recorded_at, quantity: self.quantity, ..event }.checked()?;
-        Ok(Line { amount: event.amount, quantity: event.quantity, ..self })
+    #[inline]
+    pub fn checked(mut self) -> Result<Self, Invalid> {
+        self.amount =
+            checked_amount(self.kind, self.occurred_at, self.recorded_at, self.amount, self.quantity)?;
+        Ok(self)
     }
 }
 
@@ -229,8 +230,7 @@ impl HistoriesBuilder {
             }
         }
         drop(next);
-        let mut sorted: Vec<u32> = (0..customers.len() as u32).collect();
-        sorted.par_sort_unstable_by(|&a, &b| customers.get(a).cmp(customers.get(b)));
+        let sorted = customers.sorted();
         Grouped { customers, texts, chunks, starts, places, sorted }
     }
 }
@@ -296,7 +296,10 @@ impl Scratch {
     /// Makes the history of the rows at hand: sorted, with codes in the order of their first use.
     pub(crate) fn fill(&mut self, texts: &Names) {
         let Scratch { rows, history, codes, round } = self;
-        rows.sort_unstable_by(|a, b| canonical(a, b, texts));
+        // Most files are in the order of time.
+        if !rows.is_sorted_by(|a, b| a.occurred_at < b.occurred_at) {
+            rows.sort_unstable_by(|a, b| canonical(a, b, texts));
+        }
         if *round == u32::MAX || codes.len() <= texts.len() {
             codes.clear();
             codes.resize(texts.len() + 1, (0, 0));
@@ -320,25 +323,31 @@ impl Scratch {
         history.kind.extend(rows.iter().map(|row| row.kind));
         history.amount.extend(rows.iter().map(|row| row.amount));
         history.quantity.extend(rows.iter().map(|row| row.quantity));
-        for column in [
+        let late = rows.iter().enumerate().filter(|(_, row)| row.recorded_at > row.occurred_at);
+        history.late.extend(late.map(|(at, row)| (at as u32, row.recorded_at)));
+        let columns = [
             &mut history.order,
             &mut history.product,
             &mut history.category,
             &mut history.channel,
             &mut history.promotion,
-        ] {
-            column.reserve_exact(rows.len());
+        ];
+        if rows.iter().all(|row| row.codes == [0; 5]) {
+            columns.into_iter().for_each(|column| column.resize(rows.len(), 0));
+            return;
         }
-        for (at, row) in rows.iter().enumerate() {
-            let [order, product, category, channel, promotion] = row.codes.map(&mut of);
-            history.order.push(order);
-            history.product.push(product);
-            history.category.push(category);
-            history.channel.push(channel);
-            history.promotion.push(promotion);
-            if row.recorded_at > row.occurred_at {
-                history.late.push((at as u32, row.recorded_at));
-            }
+        let [order, product, category, channel, promotion] = columns.map(|column| {
+            column.reserve_exact(rows.len());
+            column
+        });
+        // Line by line: a text has the number of its first use in the history.
+        for row in rows.iter() {
+            let codes = row.codes.map(&mut of);
+            order.push(codes[0]);
+            product.push(codes[1]);
+            category.push(codes[2]);
+            channel.push(codes[3]);
+            promotion.push(codes[4]);
         }
     }
 }

@@ -191,6 +191,26 @@ fn plain(value: &toml::Value) -> String {
     }
 }
 
+/// Prints a line on standard output, as `println!` does, but ends the process quietly when nobody reads it any more.
+///
+/// `homing tags list | head` closes the pipe before all is written. That is no failure: the process ends with 141, the code
+/// that a shell shows for a program ended by SIGPIPE. Any other failure (a full disk behind `>`) is told and ends it with 1.
+#[macro_export]
+macro_rules! out {
+    ($($text:tt)*) => { $crate::cli::print(format_args!($($text)*)) };
+}
+
+/// See [`out!`].
+pub fn print(text: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    let Err(error) = writeln!(std::io::stdout().lock(), "{text}") else { return };
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        std::process::exit(141);
+    }
+    eprintln!("standard output cannot be written: {error}");
+    std::process::exit(1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

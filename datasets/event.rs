@@ -154,6 +154,33 @@ impl Invalid {
 const EARLIEST: Micros = -25_567 * DAY;
 const LATEST: Micros = 84_006 * DAY;
 
+/// What [`Event::checked`] does: whether the values make sense together, and the amount as it is kept.
+#[inline]
+pub(crate) fn checked_amount(
+    kind: Kind,
+    occurred_at: Micros,
+    recorded_at: Micros,
+    amount: f64,
+    quantity: f32,
+) -> Result<f64, Invalid> {
+    if !amount.is_finite() || !quantity.is_finite() || amount.abs() > 1e12 {
+        return Err(Invalid::NotFinite);
+    }
+    if !(EARLIEST..=LATEST).contains(&occurred_at) || !(EARLIEST..=LATEST).contains(&recorded_at) {
+        return Err(Invalid::OutOfTime);
+    }
+    if recorded_at < occurred_at {
+        return Err(Invalid::RecordedBeforeOccurred);
+    }
+    let amount = match kind {
+        Kind::Purchase if amount < 0.0 => return Err(Invalid::NegativePurchase),
+        Kind::Return => -amount.abs(),
+        _ => amount,
+    };
+    // -0.0 and 0.0 must be one value, so that equal events have equal bytes.
+    Ok(amount + 0.0)
+}
+
 impl Event {
     /// An event of a kind at an instant with an amount, and nothing else known of it.
     #[must_use]
@@ -177,24 +204,8 @@ impl Event {
     /// # Errors
     /// [`Invalid`] when an amount, quantity or instant makes no sense.
     pub fn checked(mut self) -> Result<Self, Invalid> {
-        if !self.amount.is_finite() || !self.quantity.is_finite() || self.amount.abs() > 1e12 {
-            return Err(Invalid::NotFinite);
-        }
-        if !(EARLIEST..=LATEST).contains(&self.occurred_at)
-            || !(EARLIEST..=LATEST).contains(&self.recorded_at)
-        {
-            return Err(Invalid::OutOfTime);
-        }
-        if self.recorded_at < self.occurred_at {
-            return Err(Invalid::RecordedBeforeOccurred);
-        }
-        match self.kind {
-            Kind::Purchase if self.amount < 0.0 => return Err(Invalid::NegativePurchase),
-            Kind::Return => self.amount = -self.amount.abs(),
-            _ => {}
-        }
-        // -0.0 and 0.0 must be one value, so that equal events have equal bytes.
-        self.amount += 0.0;
+        self.amount =
+            checked_amount(self.kind, self.occurred_at, self.recorded_at, self.amount, self.quantity)?;
         Ok(self)
     }
 

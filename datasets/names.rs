@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use rayon::prelude::*;
 
 use crate::Error;
 
@@ -25,6 +26,24 @@ impl Names {
     /// The text under a number below [`Names::len`].
     pub(crate) fn get(&self, at: u32) -> &str {
         span(&self.text, &self.ends, at)
+    }
+
+    /// The numbers of all texts, in the order of the texts.
+    pub(crate) fn sorted(&self) -> Vec<u32> {
+        // The first eight bytes decide almost always, and comparing them needs no look at the text.
+        let mut keyed: Vec<(u64, u32)> = (0..self.len() as u32)
+            .map(|at| {
+                let bytes = self.get(at).as_bytes();
+                let mut first = [0; 8];
+                let known = bytes.len().min(8);
+                first[..known].copy_from_slice(&bytes[..known]);
+                (u64::from_be_bytes(first), at)
+            })
+            .collect();
+        keyed.par_sort_unstable_by(|&(key, a), &(other, b)| {
+            key.cmp(&other).then_with(|| self.get(a).cmp(self.get(b)))
+        });
+        keyed.into_iter().map(|(_, at)| at).collect()
     }
 
     /// Bytes that the table takes.
@@ -69,5 +88,11 @@ mod tests {
         assert_eq!(names.number("").unwrap(), 1700);
         assert_eq!(names.len(), 1701);
         assert_eq!((names.get(0), names.get(1699), names.get(1700)), ("text 0", "text 1699", ""));
+        names.number("text\0").unwrap();
+        names.number("te").unwrap();
+        names.number("te\0").unwrap();
+        let mut expected: Vec<u32> = (0..names.len() as u32).collect();
+        expected.sort_by_key(|&at| names.get(at));
+        assert_eq!(names.sorted(), expected);
     }
 }

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use homing_datasets::calendar::NoInstant;
 use homing_datasets::cli::pair;
 use homing_datasets::{Zone, calendar};
+use homing_datasets::out;
 
 use crate::input::Purchases;
 use crate::job::{Ask, Cluster, Tally};
@@ -191,7 +192,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
                 keep_s: args.keep,
                 executors: args.executors,
             };
-            nodes::run_scheduler(&options, functions, |at| println!("listening on http://{at}")).await?;
+            nodes::run_scheduler(&options, functions, |at| out!("listening on http://{at}")).await?;
         }
         Command::Executor(args) => {
             let functions = args.registry.functions().1;
@@ -264,7 +265,7 @@ impl JobArgs {
             if let Ask::Scores { model, .. } = ask {
                 document["model"] = model.clone().into();
             }
-            println!("{}", serde_json::to_string_pretty(&document)?);
+            out!("{}", serde_json::to_string_pretty(&document)?);
         }
         Ok(())
     }

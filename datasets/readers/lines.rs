@@ -177,6 +177,7 @@ impl<S: Sink> Gather<S> {
 }
 
 /// The customer and event of a line; `None` if it has no customer.
+#[inline]
 pub(crate) fn read<'a>(
     cells: &Cells<'a>,
     zone: Zone,
@@ -227,31 +228,39 @@ pub(crate) fn id<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'
 }
 
 /// A text exactly as it stands, or a number as text; nothing if there is nothing but space.
+#[inline]
 fn text<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>, Cause> {
-    number.clear();
-    // Writing to a string does not fail.
-    let _ = match cell {
-        Cell::Null => return Ok(None),
-        Cell::Text(text) if text.len() > TEXT_BYTES => return Err(Cause::TextTooLong),
+    match cell {
+        Cell::Null => Ok(None),
+        Cell::Text(text) if text.len() > TEXT_BYTES => Err(Cause::TextTooLong),
         // Almost every text begins with a visible ASCII character.
-        Cell::Text(text) if text.as_bytes().first().is_some_and(u8::is_ascii_graphic) => {
-            return Ok(Some(text));
-        }
-        Cell::Text(text) => return Ok(Some(text).filter(|text| !text.trim().is_empty())),
+        Cell::Text(text) if text.as_bytes().first().is_some_and(u8::is_ascii_graphic) => Ok(Some(text)),
+        Cell::Text(text) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
+        cell => as_text(cell, number),
+    }
+}
+
+fn as_text<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>, Cause> {
+    number.clear();
+    match cell {
+        Cell::Null => return Ok(None),
+        Cell::Text(text) => number.push_str(text),
         Cell::NotUtf8 => return Err(Cause::NotUtf8),
         Cell::Other | Cell::Instant(_) | Cell::Local(_) => return Err(Cause::BadText),
         Cell::Float(value) if value.is_nan() => return Ok(None),
         // Tables that know no missing whole number turn 13085 into 13085.0.
         Cell::Float(value) if value.fract() == 0.0 && value.abs() < EXACT => {
-            write!(number, "{}", value as i64)
+            number.push_str(itoa::Buffer::new().format(value as i64));
         }
-        Cell::Float(value) => write!(number, "{value}"),
-        Cell::Int(value) => write!(number, "{value}"),
-        Cell::UInt(value) => write!(number, "{value}"),
-    };
+        // Writing to a string does not fail.
+        Cell::Float(value) => drop(write!(number, "{value}")),
+        Cell::Int(value) => number.push_str(itoa::Buffer::new().format(value)),
+        Cell::UInt(value) => number.push_str(itoa::Buffer::new().format(value)),
+    }
     Ok(Some(number))
 }
 
+#[inline]
 fn number(cell: Cell<'_>, bad: Cause) -> Result<Option<f64>, Cause> {
     match cell {
         Cell::Null => Ok(None),
@@ -266,6 +275,7 @@ fn number(cell: Cell<'_>, bad: Cause) -> Result<Option<f64>, Cause> {
     }
 }
 
+#[inline]
 fn instant(cell: Cell<'_>, zone: Zone, bad: Cause) -> Result<Option<Micros>, Cause> {
     match cell {
         Cell::Null => Ok(None),
@@ -277,6 +287,7 @@ fn instant(cell: Cell<'_>, zone: Zone, bad: Cause) -> Result<Option<Micros>, Cau
     }
 }
 
+#[inline]
 fn kind(cell: Cell<'_>) -> Result<Option<Kind>, Cause> {
     match cell {
         Cell::Null => Ok(None),

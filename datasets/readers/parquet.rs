@@ -120,8 +120,13 @@ impl Plan {
         let mut done = 0;
         while let Some(batch) = guarded(&self.shown, || batches.next().transpose().map_err(reason))? {
             let columns = guarded(&self.shown, || columns(&batch, &places).map_err(reason))?;
+            let present: Vec<(usize, &Values)> =
+                columns.iter().enumerate().filter(|(_, values)| !matches!(values, Values::Null)).collect();
+            let mut cells = [Cell::Null; COLUMNS];
             for row in 0..batch.num_rows() {
-                let cells = columns.each_ref().map(|column| column.cell(row));
+                for &(column, values) in &present {
+                    cells[column] = values.cell(row);
+                }
                 let place = Place { file, row: before + done + row as u64 + 1, span: 1 };
                 gather.take(place, &cells)?;
             }
@@ -323,6 +328,7 @@ impl Values {
         })
     }
 
+    #[inline]
     pub(crate) fn cell(&self, row: usize) -> Cell<'_> {
         match self {
             Values::Null => Cell::Null,

@@ -18,6 +18,7 @@ use homing_datasets::Micros;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use crate::playbook;
 use crate::profiles::Store;
 use crate::profiles::writeback::WriteBack;
 use crate::scoring::{Engine, Score};
@@ -81,6 +82,8 @@ pub struct App {
     models: Option<Models>,
     /// The CRM's own table, where there is one.
     write_back: Option<Arc<WriteBack>>,
+    /// What to do next with whom.
+    playbook: Option<playbook::Shared>,
     challenger: RwLock<Option<Arc<dyn Score>>>,
     /// Held while one model takes the place of another.
     swapping: Mutex<()>,
@@ -111,6 +114,7 @@ impl App {
             warm: warm::Warm::new(limits.warm_bytes),
             models: None,
             write_back: None,
+            playbook: None,
             challenger: RwLock::default(),
             swapping: Mutex::default(),
             shadow: None,
@@ -132,6 +136,18 @@ impl App {
     #[must_use]
     pub fn with_write_back(self, back: Arc<WriteBack>) -> Self {
         App { write_back: Some(back), ..self }
+    }
+
+    /// The same, with a playbook: profiles say what to do next.
+    #[must_use]
+    pub fn with_playbook(self, playbook: playbook::Shared) -> Self {
+        App { playbook: Some(playbook), ..self }
+    }
+
+    /// The playbook, where there is one.
+    #[must_use]
+    pub fn playbook(&self) -> Option<&playbook::Shared> {
+        self.playbook.as_ref()
     }
 
     /// The same, with this share (0 to 1) of the requests scored by the challenger too, if there is one.

@@ -18,6 +18,7 @@ use super::metrics::Stage;
 use super::problem::{Code, Problem};
 use super::routes::Route;
 use super::{App, json, json_bytes, listing};
+use crate::playbook::Advice;
 use crate::profiles::{Error, HistorySummary, Profile, Store};
 
 /// Answers `GET /v1/profiles/{id}`, from memory where it was read a moment ago.
@@ -33,9 +34,21 @@ pub(super) async fn profile(
     }
     let began = app.warm.begin(&id);
     let profile = fetch(&app, Route::Profile, &id).await?;
-    let bytes = Bytes::from(serde_json::to_vec(&profile).map_err(|error| Problem::internal(&error))?);
+    let playbook = app.playbook().filter(|playbook| !playbook.left_alone(&profile));
+    let reply =
+        Reply { next_action: playbook.and_then(|playbook| playbook.advise(&profile)), profile: &profile };
+    let bytes = Bytes::from(serde_json::to_vec(&reply).map_err(|error| Problem::internal(&error))?);
     app.warm.keep_profile(id, bytes.clone(), began);
     Ok(json_bytes(bytes))
+}
+
+/// A profile with what to do next.
+#[derive(Serialize)]
+struct Reply<'a> {
+    #[serde(flatten)]
+    profile: &'a Profile,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_action: Option<Advice>,
 }
 
 /// Answers `GET /v1/profiles/{id}/explanation`.

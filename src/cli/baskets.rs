@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use homing_datasets::baskets::{Baskets as Orders, Item, Limits, Rule};
 use homing_datasets::cli::Purchases;
+use homing_datasets::out;
 use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::{Error, read};
 
@@ -80,10 +81,10 @@ pub(super) fn run(args: &Baskets) -> anyhow::Result<()> {
             "orders": baskets.len(), "items": baskets.different(), "rules": rules.len(),
             "seconds": { "rules": seconds },
         });
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        out!("{}", serde_json::to_string_pretty(&summary)?);
     } else if args.out.is_none() {
         for rule in rules.iter().take(30) {
-            println!(
+            out!(
                 "{} -> {}  support {:.4}  confidence {:.2}  lift {:.2}  q {:.1e}",
                 rule.antecedents.join(" + "),
                 rule.consequents.join(" + "),

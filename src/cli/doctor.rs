@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use homing_datasets::out;
 use homing_datasets::{DAY, Micros, Zone, calendar};
 use homing_models::{Bundle, Registry};
 use serde::Serialize;
@@ -62,15 +63,12 @@ pub(super) fn run(args: &Doctor) -> anyhow::Result<()> {
     ];
     let ill = findings.iter().filter(|finding| !finding.ok).count();
     if args.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&serde_json::json!({"ok": ill == 0, "checks": findings}))?
-        );
+        out!("{}", serde_json::to_string_pretty(&serde_json::json!({"ok": ill == 0, "checks": findings}))?);
     } else {
         for Finding { check, ok, found, mend } in &findings {
-            println!("{:<4} {check:<12} {found}", if *ok { "ok" } else { "BAD" });
+            out!("{:<4} {check:<12} {found}", if *ok { "ok" } else { "BAD" });
             if !ok {
-                println!("                  {mend}");
+                out!("                  {mend}");
             }
         }
     }

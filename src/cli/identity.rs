@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use homing_datasets::Zone;
 use homing_datasets::identity::{Conflict, Hashing, Joiner, People, Rulings, read_members};
+use homing_datasets::out;
 use homing_datasets::table::{Column, Format, Table};
 
 use super::WrongUse;
@@ -125,7 +126,7 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
         document["recall"] = recall.into();
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&document)?);
+        out!("{}", serde_json::to_string_pretty(&document)?);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `homing keys`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use homing_datasets::out;
 use homing_datasets::{Zone, calendar};
 
 use super::WrongUse;
@@ -78,9 +79,9 @@ pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
             if args.json {
                 let document =
                     serde_json::json!({"id": key.id, "name": key.name, "role": key.role, "key": text});
-                println!("{}", serde_json::to_string_pretty(&document)?);
+                out!("{}", serde_json::to_string_pretty(&document)?);
             } else {
-                println!("{text}");
+                out!("{text}");
                 eprintln!(
                     "key {} with the role {}; it is shown this once and kept nowhere",
                     key.id, key.role
@@ -99,12 +100,12 @@ pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
                         })
                     })
                     .collect();
-                println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "keys": keys }))?);
+                out!("{}", serde_json::to_string_pretty(&serde_json::json!({ "keys": keys }))?);
             } else {
                 for key in &keys {
                     let state =
                         key.revoked_at.map_or_else(String::new, |since| format!("  revoked {}", at(since)));
-                    println!("{}  {:<9}  {}  {}{state}", key.id, key.role, at(key.created_at), key.name);
+                    out!("{}  {:<9}  {}  {}{state}", key.id, key.role, at(key.created_at), key.name);
                 }
             }
         }

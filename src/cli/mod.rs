@@ -1,11 +1,13 @@
 //! The command line of `homing`: parse, resolve, run, say what happened.
 
 mod baskets;
+mod campaign;
 #[cfg(feature = "training")]
 mod demo;
 mod doctor;
 mod identity;
 mod keys;
+mod playbook;
 mod progress;
 mod score;
 mod serve;
@@ -20,8 +22,10 @@ use std::sync::Arc;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use homing_datasets::calendar::NoInstant;
 use homing_datasets::cli::{ConfigError, with_config};
+use homing_datasets::out;
 use homing_models::Registry;
 
+use crate::playbook::Playbook;
 use crate::profiles::Store;
 use crate::profiles::writeback::{Settings, WriteBack};
 use crate::tags::Catalogue;
@@ -54,6 +58,13 @@ enum Command {
     Identity(identity::Identity),
     /// Says what is bought together: association rules.
     Baskets(baskets::Baskets),
+    /// Writes the list of a campaign: whom to contact, how, when and why.
+    Campaign(campaign::Campaign),
+    /// Lists and checks the playbook, and says what to do next with a customer.
+    Playbook {
+        #[command(subcommand)]
+        command: playbook::Command,
+    },
     /// Lists the models of a registry.
     Models(Models),
     /// Lists, checks, explains and tries out tags.
@@ -90,12 +101,40 @@ pub(crate) struct CatalogueArgs {
     /// A catalogue of tags (TOML) instead of the one that homing ships.
     #[arg(long, env = "HOMING_TAGS", value_name = "FILE")]
     tags: Option<PathBuf>,
+    /// A playbook (TOML) instead of the one that homing ships: what to do next with whom.
+    #[arg(long, env = "HOMING_PLAYBOOK", value_name = "FILE")]
+    playbook: Option<PathBuf>,
 }
 
 impl CatalogueArgs {
+    /// The catalogue with its playbook. A catalogue of the business's own that the shipped playbook does not go with has
+    /// none.
     fn load(&self) -> anyhow::Result<Catalogue> {
+        let catalogue = self.without_playbook()?;
+        let playbook = match &self.playbook {
+            Some(path) => read_playbook(path, &catalogue)?,
+            None => match Playbook::shipped(&catalogue) {
+                Ok(playbook) => playbook,
+                Err(error) => {
+                    tracing::warn!(
+                        "there is no next best action: {error}; or name a playbook with --playbook"
+                    );
+                    return Ok(catalogue);
+                }
+            },
+        };
+        Ok(catalogue.with_playbook(playbook))
+    }
+
+    fn without_playbook(&self) -> anyhow::Result<Catalogue> {
         self.tags.as_deref().map_or_else(|| Ok(Catalogue::shipped()?), read_catalogue)
     }
+}
+
+fn read_playbook(path: &std::path::Path, catalogue: &Catalogue) -> anyhow::Result<Playbook> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))?;
+    Ok(Playbook::parse(&text, &path.display().to_string(), catalogue)?)
 }
 
 /// The write-back that homing.toml asks for, held against the real table.
@@ -167,6 +206,8 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Identity(args) => identity::run(&args),
         Command::Baskets(args) => baskets::run(&args),
+        Command::Campaign(args) => campaign::run(&args),
+        Command::Playbook { command } => playbook::run(&command),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags::run(&command),
     };
@@ -208,14 +249,14 @@ fn models(args: &Models) -> anyhow::Result<()> {
     let entries = Registry::at(&args.model.registry).list();
     if args.json {
         let known: Vec<_> = entries.iter().filter_map(|entry| entry.as_ref().ok()).collect();
-        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "models": known }))?);
+        out!("{}", serde_json::to_string_pretty(&serde_json::json!({ "models": known }))?);
     }
     for entry in &entries {
         match entry {
             Ok(entry) if !args.json => {
                 let m = &entry.manifest;
                 let aliases: Vec<&str> = entry.aliases.iter().map(|alias| alias.name()).collect();
-                println!(
+                out!(
                     "{}@{}  up to {}  {} customers  horizons {:?}  {}",
                     m.name,
                     m.version,
@@ -230,7 +271,7 @@ fn models(args: &Models) -> anyhow::Result<()> {
         }
     }
     if entries.is_empty() && !args.json {
-        println!("{} holds no model; train one with `homing-train fit`", args.model.registry.display());
+        out!("{} holds no model; train one with `homing-train fit`", args.model.registry.display());
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use homing_datasets::cli::Purchases;
 use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
 use homing_datasets::identity::People;
+use homing_datasets::out;
 use homing_datasets::table::Format;
 use homing_datasets::{Shard, Stream, StreamOptions, calendar};
 use serde_json::{Value, json};
@@ -184,7 +185,7 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     }
     document["read"] = serde_json::to_value(&summary)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&document)?);
+        out!("{}", serde_json::to_string_pretty(&document)?);
     }
     left.map_or(Ok(()), |left| Err(DoneInPart(left).into()))
 }
@@ -227,6 +228,10 @@ fn prepare(
         Some(path) => fnv(&std::fs::read_to_string(path)?),
         None => 0,
     };
+    let playbook = match &args.catalogue.playbook {
+        Some(path) => fnv(&std::fs::read_to_string(path)?),
+        None => 0,
+    };
     let people = match &args.people {
         Some(path) => fnv(&std::fs::read_to_string(path).unwrap_or_default()),
         None => 0,
@@ -240,6 +245,7 @@ fn prepare(
         "registry": args.model.registry,
         "model": args.model.model,
         "tags": tags,
+        "playbook": playbook,
         "as_of": args.as_of,
         "scored_at": args.scored_at,
         "shard": args.shard.map(|shard| shard.to_string()),

@@ -181,6 +181,9 @@ pub(super) fn listen(
     if let Some(back) = write_back {
         app = app.with_write_back(back);
     }
+    if let Some(playbook) = catalogue.playbook() {
+        app = app.with_playbook(playbook.clone());
+    }
     let app = Arc::new(app);
     app.refresh_keys()?;
     let catalogue = Arc::new(catalogue);
@@ -207,8 +210,9 @@ pub(super) fn listen(
             app.push_changes(webhook)?;
         }
         let scheme = if tls.is_some() { "https" } else { "http" };
-        println!("listening on {scheme}://{bound}");
-        std::io::stdout().flush()?;
+        // A service goes on when nobody reads what it prints.
+        let mut stdout = std::io::stdout();
+        let _ = writeln!(stdout, "listening on {scheme}://{bound}").and_then(|()| stdout.flush());
         let stopping = app.clone();
         let stop = async move {
             api::stop_signal().await;

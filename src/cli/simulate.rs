@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use homing_datasets::Zone;
+use homing_datasets::out;
 use homing_datasets::simulate::{Chain, write};
 
 use super::WrongUse;
@@ -56,7 +57,7 @@ pub(super) fn run(args: &Simulate) -> anyhow::Result<()> {
         args.out.join("events").display()
     );
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&written)?);
+        out!("{}", serde_json::to_string_pretty(&written)?);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use homing_datasets::cli::Purchases;
+use homing_datasets::out;
 use homing_datasets::{Histories, History, Micros, Zone, read};
 use homing_models::features::{COUNT, Scratch, compute};
 use homing_models::{Bundle, NotScored, Outcome, Registry};
@@ -97,11 +98,11 @@ pub(super) fn run(command: &Tags) -> anyhow::Result<()> {
 
 fn list(catalogue: &Catalogue, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(&catalogue.describe())?);
+        out!("{}", serde_json::to_string_pretty(&catalogue.describe())?);
         return Ok(());
     }
     for tag in catalogue.tags() {
-        println!("{:<32} {:<10} {} / {}", tag.name, tag.layer.name(), tag.labels.en, tag.labels.zh);
+        out!("{:<32} {:<10} {} / {}", tag.name, tag.layer.name(), tag.labels.en, tag.labels.zh);
     }
     Ok(())
 }
@@ -123,7 +124,7 @@ fn check_file(file: Option<&Path>) -> anyhow::Result<()> {
     if !found.is_empty() {
         anyhow::bail!("{name}: {} of {} tags say what they cannot mean", found.len(), catalogue.tags().len());
     }
-    println!("{name}: {} tags, nothing wrong", catalogue.tags().len());
+    out!("{name}: {} tags, nothing wrong", catalogue.tags().len());
     Ok(())
 }
 
@@ -180,15 +181,15 @@ fn explain(args: &Explain) -> anyhow::Result<()> {
     let (features, outcome) = looked.scored(history);
     let bound = catalogue.bind(&looked.horizons()).in_zone(looked.zone);
     let view = history.as_of(looked.as_of);
-    println!("{}  {} / {}", tag.name, tag.labels.en, tag.labels.zh);
-    println!("{}\n{}", tag.meaning.en, tag.meaning.zh);
-    println!("  {}", tag.expression().trim().replace('\n', "\n  "));
-    println!("for {} as of {}:", args.customer, looked.zone.format(looked.as_of));
+    out!("{}  {} / {}", tag.name, tag.labels.en, tag.labels.zh);
+    out!("{}\n{}", tag.meaning.en, tag.meaning.zh);
+    out!("  {}", tag.expression().trim().replace('\n', "\n  "));
+    out!("for {} as of {}:", args.customer, looked.zone.format(looked.as_of));
     for (name, value) in bound.variables_of(tag, &view, &features, &outcome) {
-        println!("  {name:<32} {value}");
+        out!("  {name:<32} {value}");
     }
     if bound.unavailable().contains(&tag.name) {
-        println!("= not computed: the model has not the horizon that the tag needs");
+        out!("= not computed: the model has not the horizon that the tag needs");
         return Ok(());
     }
     let tags = bound.evaluate_view(&view, &features, &outcome);
@@ -196,15 +197,15 @@ fn explain(args: &Explain) -> anyhow::Result<()> {
         Some(one) => {
             let label = tag.values.iter().find(|value| value.value == one.value);
             let label = label.map_or_else(String::new, |l| format!("  {} / {}", l.labels.en, l.labels.zh));
-            println!("= {}{label}", one.value);
+            out!("= {}{label}", one.value);
             if let Some(confidence) = one.confidence {
-                println!("  strength {confidence:.2}");
+                out!("  strength {confidence:.2}");
             }
             if let Some(expires_at) = one.expires_at {
-                println!("  holds until {}", looked.zone.date(expires_at));
+                out!("  holds until {}", looked.zone.date(expires_at));
             }
         }
-        None => println!("= empty"),
+        None => out!("= empty"),
     }
     Ok(())
 }
@@ -254,24 +255,24 @@ fn try_out(args: &Try) -> anyhow::Result<()> {
         let document = serde_json::json!({
             "customers": tags.len(), "with_value": with, "failures": failures, "values": values,
         });
-        println!("{}", serde_json::to_string_pretty(&document)?);
+        out!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
     let share = |count: usize| 100.0 * count as f64 / tags.len().max(1) as f64;
-    println!(
+    out!(
         "{with} of {} customers ({:.1} %) have a value; {} different values",
         tags.len(),
         share(with),
         sorted.len()
     );
     if failures > 0 {
-        println!("{failures} customers for whom the expression failed although everything was known");
+        out!("{failures} customers for whom the expression failed although everything was known");
     }
     for (value, (count, examples)) in sorted.iter().take(VALUES) {
-        println!("  {value:<24} {count:>9}  {:>5.1} %  e.g. {}", share(*count), examples.join(", "));
+        out!("  {value:<24} {count:>9}  {:>5.1} %  e.g. {}", share(*count), examples.join(", "));
     }
     if sorted.len() > VALUES {
-        println!("  and {} more values", sorted.len() - VALUES);
+        out!("  and {} more values", sorted.len() - VALUES);
     }
     Ok(())
 }
@@ -292,8 +293,8 @@ fn fit_scales(args: &FitScales) -> anyhow::Result<()> {
             .collect();
         let falling = scale.steps.windows(2).any(|pair| pair[0] > pair[1]);
         let steps = scales::steps(&mut values, usize::from(args.grades), falling);
-        println!("[[scale]]\nname = \"{}\"\nof = \"{}\"", scale.name, scale.of);
-        println!("steps = {steps:?}  # {} customers\n", values.len());
+        out!("[[scale]]\nname = \"{}\"\nof = \"{}\"", scale.name, scale.of);
+        out!("steps = {steps:?}  # {} customers\n", values.len());
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub mod access;
 #[cfg(test)]
 mod conformance;
+pub mod contacts;
 pub mod feed;
 mod paging;
 mod plan;
@@ -22,6 +23,7 @@ pub mod survey;
 pub mod writeback;
 
 use access::{AuditEntry, Key};
+use contacts::{Cap, Contact, Grant};
 use feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use privacy::{Consent, Erasures, Export};
 use shadow::{Pair, Summary};
@@ -504,13 +506,33 @@ pub trait Store: Send + Sync {
         attributes: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Error>;
 
+    /// Asks for each contact whether it may be, and takes down those that may if they are to be recorded: all in one
+    /// transaction, so that the cap holds however many campaigns ask at once. A customer's second contact of a campaign is
+    /// not a new one.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was taken down.
+    fn reserve_contacts(&self, contacts: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error>;
+
+    /// The contacts of a customer, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error>;
+
+    /// The customers of a campaign, by id, those who were held out among them.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error>;
+
     /// Everything that is held of a customer; `None` if nothing is.
     ///
     /// # Errors
     /// [`Error`] of the store.
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error>;
 
-    /// Erases a customer: history, profile, tags, attributes, consent, changes, dead letters and event ids. Audit
+    /// Erases a customer: history, profile, tags, attributes, consent, contacts, changes, dead letters and event ids. Audit
     /// entries lose id and detail. A keyed hash of the id stays: by it later events are refused ([`Fate::Erased`]), and batches
     /// and trainings leave the customer out. Returns whether anything was held.
     ///
@@ -652,6 +674,10 @@ macro_rules! nothing_but_profiles {
             drop_dead_letter(u64) -> bool;
             set_consent(&str, $crate::profiles::privacy::Consent) -> Option<$crate::profiles::Changed>;
             set_attributes(&str, &serde_json::Map<String, serde_json::Value>) -> ();
+            reserve_contacts(&[$crate::profiles::contacts::Contact], &$crate::profiles::contacts::Cap, bool)
+                -> Vec<$crate::profiles::contacts::Grant>;
+            contacts_of(&str) -> Vec<$crate::profiles::contacts::Contact>;
+            campaign(&str) -> Vec<$crate::profiles::contacts::Contact>;
             export(&str) -> Option<$crate::profiles::privacy::Export>;
             erase(&str, homing_datasets::Micros) -> bool;
             readmit(&str) -> bool;

@@ -10,6 +10,7 @@ use sha2::Sha256;
 
 use super::Profile;
 use super::access::AuditEntry;
+use super::contacts::ExportedContact;
 use super::feed::{Change, DeadLetter};
 
 /// The purpose of the secret behind the hashes of erased customers (see [`super::Store::secret`]).
@@ -78,6 +79,8 @@ pub struct Export {
     pub events: Vec<ExportedEvent>,
     /// The senders' ids of the events that came over HTTP.
     pub event_ids: Vec<String>,
+    /// The campaigns that the customer was in.
+    pub contacts: Vec<ExportedContact>,
     /// Changes that the feed still holds.
     pub changes: Vec<Change>,
     /// Changes that could not be delivered.

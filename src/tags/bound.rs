@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use homing_datasets::{DAY, Micros, View, Zone};
@@ -12,6 +13,7 @@ use super::facts::{self, Facts};
 use super::program::{Program, Slot};
 use super::variables::Variable;
 use super::{Definition, WhenEmpty};
+use crate::playbook::{self, Playbook};
 use crate::profiles::{Layer, Tag};
 
 /// The tags of a catalogue that a model can feed.
@@ -21,6 +23,17 @@ pub struct Bound {
     unavailable: Vec<String>,
     variables: Vec<Variable>,
     zone: Zone,
+    playbook: Option<Playing>,
+}
+
+/// A playbook at work: it needs the values of three tags.
+#[derive(Debug)]
+struct Playing {
+    playbook: Arc<Playbook>,
+    /// The places of its axes among the tags, where the model can feed them.
+    axes: [Option<usize>; 3],
+    /// The place of its own tag.
+    own: usize,
 }
 
 #[derive(Debug)]
@@ -38,8 +51,13 @@ struct BoundTag {
 
 impl Bound {
     pub(super) fn new(tags: &[Definition], horizons: &[u32]) -> Self {
-        let mut bound =
-            Bound { tags: Vec::new(), unavailable: Vec::new(), variables: Vec::new(), zone: Zone::default() };
+        let mut bound = Bound {
+            tags: Vec::new(),
+            unavailable: Vec::new(),
+            variables: Vec::new(),
+            zone: Zone::default(),
+            playbook: None,
+        };
         let mut names: HashMap<String, usize> = HashMap::new();
         for tag in tags {
             let expressions = [Some(&tag.expression), tag.confidence.as_ref()];
@@ -70,6 +88,16 @@ impl Bound {
             bound.tags.push(tag);
         }
         bound
+    }
+
+    /// The same with a playbook, whose tag is among the tags.
+    pub(super) fn with_playbook(mut self, playbook: Option<Arc<Playbook>>) -> Self {
+        let place = |name: &str| self.tags.iter().position(|tag| tag.name == name);
+        self.playbook = playbook.zip(place(playbook::ACTION)).map(|(playbook, own)| {
+            let axes = std::array::from_fn(|axis: usize| place(&playbook.axes[axis].tag));
+            Playing { playbook, axes, own }
+        });
+        self
     }
 
     /// The same, counting months and days in the business's time zone instead of UTC.
@@ -160,8 +188,15 @@ impl Bound {
             .collect();
         let today = self.zone.day(as_of);
         let scored = matches!(outcome, Outcome::Scored(_));
-        let mut tags = Vec::with_capacity(self.tags.len());
-        for tag in &self.tags {
+        let mut tags: Vec<Tag> = Vec::with_capacity(self.tags.len());
+        let mut axes = [None; 3];
+        for (place, tag) in self.tags.iter().enumerate() {
+            if let Some(playing) = self.playbook.as_ref().filter(|playing| playing.own == place) {
+                let found = axes.map(|at: Option<usize>| at.and_then(|at| tags.get(at)));
+                let next = self.next_action(playing, tag, found, outcome, as_of);
+                tags.extend(next);
+                continue;
+            }
             let value = match tag.program.run(&slots, today) {
                 Ok(value) => value.json(),
                 Err(_) => {
@@ -194,8 +229,33 @@ impl Bound {
                 }
                 None => continue,
             };
+            let axis = |playing: &Playing| playing.axes.iter().position(|axis| *axis == Some(place));
+            if let Some(axis) = self.playbook.as_ref().and_then(axis) {
+                axes[axis] = Some(tags.len());
+            }
             tags.push(tag);
         }
         tags
+    }
+
+    /// The tag of the playbook, for a customer with scores.
+    fn next_action(
+        &self,
+        playing: &Playing,
+        tag: &BoundTag,
+        axes: [Option<&Tag>; 3],
+        outcome: &Outcome,
+        as_of: Micros,
+    ) -> Option<Tag> {
+        let Outcome::Scored(prediction) = outcome else { return None };
+        let values = axes.map(|tag| tag.and_then(|tag| tag.value.as_str()));
+        let entry = playing.playbook.entry(values, prediction.value_at_risk)?;
+        Some(Tag {
+            name: tag.name.clone(),
+            layer: tag.layer,
+            value: entry.action.clone().into(),
+            confidence: None,
+            expires_at: tag.expires_after.map(|after| as_of + after),
+        })
     }
 }

@@ -76,6 +76,14 @@ impl Expression {
         Ok(expression)
     }
 
+    /// Stands for a value that no expression gives; `named` says what does.
+    pub fn elsewhere(named: &str) -> Self {
+        use cel::common::ast::LiteralValue;
+        let null = Expr::Literal(LiteralValue::Null);
+        let tree = Arc::new(IdedExpr { expr: null, ..IdedExpr::default() });
+        Expression { source: named.into(), tree, variables: Arc::from(Vec::new()) }
+    }
+
     /// The names that a source mentions, defined or not: what a definition rests on.
     pub fn names_in(source: &str) -> Vec<String> {
         let Ok(program) = STANDARD.compile(source) else { return Vec::new() };

@@ -7,6 +7,7 @@ use homing_datasets::calendar::date_of;
 use homing_datasets::{Kind, View, Zone};
 use homing_models::features::Unit;
 
+use super::answers::{self, answers};
 use super::causes::causes;
 
 macro_rules! facts {
@@ -56,6 +57,9 @@ facts! {
     views_since_order Count "Views since the last order."
     nps_change Score "The last answer to the recommendation question less the one before."
     order_value_365d Money "Mean value of the orders of the last 365 days."
+    answer_share Ratio "Share of the promotions sent through the answer channel that were answered within a week."
+    answer_hour Hours "Local hour around which most of the customer's own doing falls."
+    answer_hour_share Ratio "Share of the customer's own doing within an hour of that."
 }
 
 /// The words: name and meaning.
@@ -74,6 +78,7 @@ pub const WORDS: &[(&str, &str)] = &[
     ("cause_second", "Second likeliest cause."),
     ("cause_third", "Third likeliest cause."),
     ("hour_top", "Part of the day with most orders: morning, noon, afternoon, evening."),
+    ("answer_channel", "Channel through which the customer answers best, else visits most, else buys most."),
 ];
 
 #[derive(Clone, Copy)]
@@ -92,6 +97,7 @@ enum W {
     CauseSecond,
     CauseThird,
     HourTop,
+    AnswerChannel,
 }
 
 /// The facts of one customer.
@@ -116,6 +122,7 @@ pub struct Scratch {
     orders: Vec<Order>,
     texts: Vec<Text>,
     values: Vec<f64>,
+    answers: answers::Counters,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +172,11 @@ pub fn compute<'v>(view: &'v View<'_>, zone: Zone, scratch: &mut Scratch) -> Fac
     scratch.texts.resize(view.codes(), Text::default());
     walk.events(view, zone, scratch);
     walk.write(&mut facts);
+    let found = answers(view, zone, &mut scratch.answers);
+    facts.word(W::AnswerChannel, found.channel);
+    facts.set(N::answer_share, found.share);
+    facts.set(N::answer_hour, found.hour);
+    facts.set(N::answer_hour_share, found.hour_share);
     if !scratch.orders.is_empty() {
         purchases(&walk, view, scratch, &mut facts);
         let named = causes(view, zone);
@@ -372,7 +384,7 @@ impl<'v> Facts<'v> {
 
 fn purchases<'v>(walk: &Walk, view: &'v View<'_>, scratch: &mut Scratch, facts: &mut Facts<'v>) {
     let today = walk.today;
-    let Scratch { orders, texts, values } = scratch;
+    let Scratch { orders, texts, values, .. } = scratch;
     let first = orders[0].day;
     let flag = |truth: bool| f64::from(u8::from(truth));
     if let [_, second, ..] = orders[..] {

@@ -43,12 +43,16 @@
 //! model has; a tag that needs another one is left out ([`Bound::unavailable`]). `p_return_short` and
 //! `p_return_long` stand for the shortest and the longest.
 
+use std::sync::Arc;
+
 use homing_models::Text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::playbook::{self, Playbook};
 use crate::profiles::Layer;
 
+mod answers;
 mod bound;
 mod causes;
 pub mod check;
@@ -58,6 +62,7 @@ pub mod facts;
 mod parse;
 mod program;
 pub mod scales;
+pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 pub mod variables;
@@ -135,6 +140,7 @@ pub struct Catalogue {
     tags: Vec<Definition>,
     scales: Vec<Scale>,
     defined: expression::Defined,
+    playbook: Option<Arc<Playbook>>,
 }
 
 /// A number graded by steps.
@@ -207,13 +213,50 @@ impl Catalogue {
             confidence: None,
             place: 0,
         };
-        Ok(Catalogue { tags: vec![tag], scales: self.scales.clone(), defined: self.defined.clone() })
+        let (scales, defined) = (self.scales.clone(), self.defined.clone());
+        Ok(Catalogue { tags: vec![tag], scales, defined, playbook: None })
+    }
+
+    /// The same with a playbook: its next best action becomes the tag [`playbook::ACTION`]. A playbook that was there goes.
+    #[must_use]
+    pub fn with_playbook(mut self, playbook: Playbook) -> Self {
+        let value = |entry: &playbook::Entry| ValueLabel {
+            value: entry.action.clone().into(),
+            labels: entry.title.clone(),
+            meaning: Some(entry.text.clone()),
+        };
+        self.tags.retain(|tag| tag.name != playbook::ACTION);
+        self.tags.push(Definition {
+            name: playbook::ACTION.to_owned(),
+            layer: Layer::Predictive,
+            dimension: Dimension::Lifecycle,
+            labels: Text { zh: "下一步行动".to_owned(), en: "Next best action".to_owned() },
+            meaning: Text {
+                zh: "按生命周期阶段、价值等级、流失原因和可能的损失，从行动手册中选出的下一步".to_owned(),
+                en: "What to do next: the playbook's entry for stage, value tier, cause and what is at stake"
+                    .to_owned(),
+            },
+            values: playbook.entries.iter().map(value).collect(),
+            expires_after_days: Some(30),
+            when_empty: WhenEmpty::Blank,
+            expression: Expression::elsewhere("the playbook"),
+            confidence: None,
+            place: 0,
+        });
+        self.playbook = Some(Arc::new(playbook));
+        self
+    }
+
+    /// The playbook, where there is one.
+    #[must_use]
+    pub fn playbook(&self) -> Option<&playbook::Shared> {
+        self.playbook.as_ref()
     }
 
     /// Binds the tags to a model with these horizons (days).
     #[must_use]
     pub fn bind(&self, horizons: &[u32]) -> Bound {
-        Bound::new(&self.tags, horizons)
+        Bound::new(&self.tags, horizons).with_playbook(self.playbook.clone())
     }
 
     /// The catalogue as JSON, for people and programs that show tags.

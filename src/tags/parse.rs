@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use homing_models::Text;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::error::{nearest, position};
+use super::error::position;
 use super::expression::{Defined, Expression, Wrong};
+use super::source::{Source, Words};
 use super::variables::Variable;
 use super::{Catalogue, Definition, Dimension, Error, Scale, ValueLabel, WhenEmpty};
 use crate::profiles::Layer;
@@ -48,14 +48,6 @@ struct Entry {
     values: Vec<Labelled>,
 }
 
-/// [`Text`], but no language may be missing, none be unknown, and none be empty.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Words {
-    zh: Spanned<String>,
-    en: Spanned<String>,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Labelled {
@@ -65,8 +57,7 @@ struct Labelled {
 }
 
 struct Reader<'a> {
-    text: &'a str,
-    source: &'a str,
+    source: Source<'a>,
     /// What the catalogue's own names stand for.
     defined: Defined,
     /// The tags' names, to tell a tag that refers to one from a slip of the pen.
@@ -74,8 +65,11 @@ struct Reader<'a> {
 }
 
 pub(super) fn parse(text: &str, source: &str) -> Result<Catalogue, Error> {
-    let mut reader = Reader { text, source, defined: Defined::new(), tags: Vec::new() };
-    let file: File = toml::from_str(text).map_err(|error| reader.toml(&error))?;
+    let mut reader =
+        Reader { source: Source { text, name: source }, defined: Defined::new(), tags: Vec::new() };
+    let file: File = toml::from_str(text).map_err(|error| {
+        reader.source.toml(&error, "a tag needs name, layer, dimension, labels, meaning and expression")
+    })?;
     reader.tags = file.tag.iter().map(|entry| entry.name.get_ref().clone()).collect();
     let names: Vec<String> = file.define.keys().cloned().collect();
     for name in &names {
@@ -92,7 +86,7 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Catalogue, Error> {
         if let Some(before) = places.insert(tag.name.clone(), at) {
             let (line, _) = position(text, before);
             let problem = format!("the tag `{}` stands in line {line} already", tag.name);
-            return Err(reader.error(at, problem, "give it another name, or remove one of the two"));
+            return Err(reader.source.error(at, problem, "give it another name, or remove one of the two"));
         }
         tags.push(tag);
     }
@@ -101,31 +95,10 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Catalogue, Error> {
         of: scale.of.into_inner(),
         steps: scale.steps.into_inner(),
     });
-    Ok(Catalogue { tags, scales: scales.collect(), defined: reader.defined })
+    Ok(Catalogue { tags, scales: scales.collect(), defined: reader.defined, playbook: None })
 }
 
 impl Reader<'_> {
-    fn error(&self, at: usize, problem: impl Into<String>, hint: impl Into<String>) -> Error {
-        let (line, column) = position(self.text, at);
-        let (problem, hint) = (problem.into(), hint.into());
-        Error { source_name: self.source.to_owned(), line, column, problem, hint }
-    }
-
-    fn toml(&self, error: &toml::de::Error) -> Error {
-        let message = error.message().lines().next().unwrap_or_default();
-        let hint = match message {
-            _ if message.contains("missing field `zh`") || message.contains("missing field `en`") => {
-                "write every text in both languages: { zh = \"...\", en = \"...\" }"
-            }
-            _ if message.contains("missing field") => {
-                "a tag needs name, layer, dimension, labels, meaning and expression"
-            }
-            _ if message.contains("unknown field") => "remove it, or mend its name",
-            _ => "mend the TOML; see https://toml.io",
-        };
-        self.error(error.span().map_or(0, |span| span.start), message, hint)
-    }
-
     /// Takes in a name of `[define]`, after those that it rests on.
     fn define(
         &mut self,
@@ -137,7 +110,7 @@ impl Reader<'_> {
         let at = value.span().start;
         if open.iter().any(|above| above == name) {
             let problem = format!("`{name}` refers to itself: {} -> {name}", open.join(" -> "));
-            return Err(self.error(at, problem, "write one of them out in numbers or variables"));
+            return Err(self.source.error(at, problem, "write one of them out in numbers or variables"));
         }
         self.free(name, at)?;
         let expression = match value.get_ref() {
@@ -153,11 +126,11 @@ impl Reader<'_> {
             }
             other => {
                 let problem = format!("a definition cannot be of type {}", other.type_str());
-                return Err(self.error(at, problem, "write a number, or an expression as text"));
+                return Err(self.source.error(at, problem, "write a number, or an expression as text"));
             }
         };
         let expression = expression.map_err(|Wrong { at: inside, problem, hint }| {
-            self.error(self.content(value.span()) + inside, problem, hint)
+            self.source.error(self.content(value.span()) + inside, problem, hint)
         })?;
         self.defined.insert(name.to_owned(), expression.tree().clone());
         Ok(())
@@ -172,10 +145,10 @@ impl Reader<'_> {
         if steps.is_empty() || !(rising || falling) || steps.iter().any(|step| !step.is_finite()) {
             let problem = format!("the steps of `{name}` are out of order");
             let hint = "write them all rising (more is better) or all falling (less is better), each once";
-            return Err(self.error(scale.steps.span().start, problem, hint));
+            return Err(self.source.error(scale.steps.span().start, problem, hint));
         }
         let of = Expression::compile(scale.of.get_ref(), &self.defined).map_err(|wrong| {
-            self.error(self.content(scale.of.span()) + wrong.at, wrong.problem, wrong.hint)
+            self.source.error(self.content(scale.of.span()) + wrong.at, wrong.problem, wrong.hint)
         })?;
         let mut text = String::new();
         for (at, step) in steps.iter().enumerate().rev() {
@@ -184,7 +157,7 @@ impl Reader<'_> {
         }
         text.push_str("1.0");
         let expression = Expression::compile(&text, &self.defined)
-            .map_err(|wrong| self.error(scale.of.span().start, wrong.problem, wrong.hint))?;
+            .map_err(|wrong| self.source.error(scale.of.span().start, wrong.problem, wrong.hint))?;
         self.defined.insert(name.clone(), expression.tree().clone());
         Ok(())
     }
@@ -195,11 +168,11 @@ impl Reader<'_> {
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if !plain {
             let problem = format!("`{name}` is no name for a definition");
-            return Err(self.error(at, problem, "write one word of a-z, 0-9 and _"));
+            return Err(self.source.error(at, problem, "write one word of a-z, 0-9 and _"));
         }
         if Variable::named(name).is_some() || self.defined.contains_key(name) {
             let problem = format!("the name `{name}` has a meaning already");
-            return Err(self.error(at, problem, "take another name"));
+            return Err(self.source.error(at, problem, "take another name"));
         }
         Ok(())
     }
@@ -213,11 +186,15 @@ impl Reader<'_> {
         if !name.contains('.') || !name.split('.').all(part) {
             let problem = format!("`{name}` is no name for a tag");
             let hint = "write words of a-z, 0-9 and _ joined by dots, e.g. `churn.level`";
-            return Err(self.error(entry.name.span().start, problem, hint));
+            return Err(self.source.error(entry.name.span().start, problem, hint));
         }
-        let layer =
-            self.one_of(&entry.layer, "layer", &["static", "dynamic", "predictive"], Layer::from_name)?;
-        let dimension = self.one_of(
+        let layer = self.source.one_of(
+            &entry.layer,
+            "layer",
+            &["static", "dynamic", "predictive"],
+            Layer::from_name,
+        )?;
+        let dimension = self.source.one_of(
             &entry.dimension,
             "dimension",
             &["lifecycle", "spending_power", "preference", "activity"],
@@ -225,7 +202,7 @@ impl Reader<'_> {
         )?;
         let when_empty = match &entry.when_empty {
             None => WhenEmpty::default(),
-            Some(word) => self.one_of(word, "when_empty", &["blank", "keep"], |word| match word {
+            Some(word) => self.source.one_of(word, "when_empty", &["blank", "keep"], |word| match word {
                 "blank" => Some(WhenEmpty::Blank),
                 "keep" => Some(WhenEmpty::Keep),
                 _ => None,
@@ -235,8 +212,8 @@ impl Reader<'_> {
             layer,
             dimension,
             when_empty,
-            labels: self.text(entry.labels)?,
-            meaning: self.text(entry.meaning)?,
+            labels: self.source.words(entry.labels)?,
+            meaning: self.source.words(entry.meaning)?,
             values: entry.values.into_iter().map(|value| self.value(value)).collect::<Result<_, _>>()?,
             expires_after_days: entry.expires_after_days,
             expression: self.expression(name, &entry.expression)?,
@@ -244,35 +221,6 @@ impl Reader<'_> {
             place: self.content(entry.expression.span()),
             name: entry.name.into_inner(),
         })
-    }
-
-    fn one_of<T>(
-        &self,
-        word: &Spanned<String>,
-        field: &str,
-        known: &[&str],
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Result<T, Error> {
-        read(word.get_ref()).ok_or_else(|| {
-            let hint = match nearest(word.get_ref(), known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("write one of {}", known.join(", ")),
-            };
-            self.error(word.span().start, format!("`{}` is no {field}", word.get_ref()), hint)
-        })
-    }
-
-    fn text(&self, words: Words) -> Result<Text, Error> {
-        for word in [&words.zh, &words.en] {
-            if word.get_ref().trim().is_empty() {
-                return Err(self.error(
-                    word.span().start,
-                    "the text is empty",
-                    "write it out in this language",
-                ));
-            }
-        }
-        Ok(Text { zh: words.zh.into_inner(), en: words.en.into_inner() })
     }
 
     fn value(&self, labelled: Labelled) -> Result<ValueLabel, Error> {
@@ -284,11 +232,11 @@ impl Reader<'_> {
             toml::Value::Float(number) => number.into(),
             other => {
                 let problem = format!("a value cannot be of type {}", other.type_str());
-                return Err(self.error(at, problem, "write a text, a number, true or false"));
+                return Err(self.source.error(at, problem, "write a text, a number, true or false"));
             }
         };
-        let meaning = labelled.meaning.map(|words| self.text(words)).transpose()?;
-        Ok(ValueLabel { value, labels: self.text(labelled.labels)?, meaning })
+        let meaning = labelled.meaning.map(|words| self.source.words(words)).transpose()?;
+        Ok(ValueLabel { value, labels: self.source.words(labelled.labels)?, meaning })
     }
 
     fn expression(&self, tag: &str, text: &Spanned<String>) -> Result<Expression, Error> {
@@ -301,24 +249,24 @@ impl Reader<'_> {
                 text.get_ref().find(name.as_str()).map_or(at, |inside| self.content(text.span()) + inside)
             };
             match named.max_by_key(|name| name.len()) {
-                Some(name) if name == tag => self.error(
+                Some(name) if name == tag => self.source.error(
                     place(name),
                     format!("the tag `{tag}` refers to itself"),
                     "say what it is made of: variables and names under [define]",
                 ),
-                Some(name) => self.error(
+                Some(name) => self.source.error(
                     place(name),
                     format!("the expression refers to the tag `{name}`"),
                     "put what both need under [define] and use that name in both",
                 ),
-                None => self.error(at, problem, hint),
+                None => self.source.error(at, problem, hint),
             }
         })
     }
 
     /// Where the content of a TOML string begins: behind its quotes and the line break that may follow three.
     fn content(&self, span: Range<usize>) -> usize {
-        let raw = self.text.get(span.clone()).unwrap_or_default();
+        let raw = self.source.text.get(span.clone()).unwrap_or_default();
         let quotes = if raw.starts_with("'''") || raw.starts_with("\"\"\"") { 3 } else { 1 };
         let rest = raw.get(quotes..).unwrap_or_default();
         let newline = match quotes {

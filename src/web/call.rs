@@ -18,7 +18,7 @@ use super::parts::Pick;
 use super::scores::Scores;
 use super::words::{Words, fill};
 use super::{Web, campaign, message, page as written, today};
-use crate::api::{Caller, Role};
+use crate::api::{Caller, Code, Role};
 use crate::profiles::{Listing, Page, Profile, Sort};
 use crate::scoring::ModelInfo;
 use crate::survey::Survey;
@@ -68,8 +68,31 @@ pub(super) async fn page(
     if let Err(refused) = web.app.note_read(&caller, "profile.list", &ids) {
         return problem(refused.code);
     }
-    let exports = caller.may(Role::Operator);
+    let exports = match exports(&web, &asked, &caller).await {
+        Ok(exports) => exports,
+        Err(code) => return problem(code),
+    };
     written(StatusCode::OK, &view(&web, &asked, (&listing, &page), survey.as_deref(), exports))
+}
+
+/// The form that makes a campaign list: its address and its token.
+struct Export {
+    action: Link,
+    token: String,
+}
+
+/// The form for a campaign list, or why there is none.
+async fn exports(web: &Web, asked: &Asked, caller: &Caller) -> Result<Result<Export, String>, Code> {
+    let w = asked.lang.words();
+    if !caller.may(Role::Operator) {
+        return Ok(Err(fill(w.needs_role, Role::Operator.name())));
+    }
+    if web.catalogue.playbook().is_none() {
+        return Ok(Err(w.campaign_no_playbook.to_owned()));
+    }
+    let kept = filters(web, asked).filter(|(name, _)| name != SORT);
+    let action = kept.fold(asked.link("/call/export"), |link, (name, value)| link.with(&name, &value));
+    Ok(Ok(Export { action, token: web.token(caller).await? }))
 }
 
 /// The tags that have a field of their own in the form, where the catalogue has them.
@@ -201,8 +224,8 @@ struct View {
     broke_off: bool,
     first: Option<Link>,
     next: Option<Link>,
-    kept: Vec<(String, String)>,
-    exports: Result<String, String>,
+    campaign_lead: String,
+    exports: Result<Export, String>,
 }
 
 fn view(
@@ -210,7 +233,7 @@ fn view(
     asked: &Asked,
     (listing, page): (&Listing, &Page),
     survey: Option<&Survey>,
-    exports: bool,
+    exports: Result<Export, String>,
 ) -> View {
     let model = web.model();
     let w = asked.lang.words();
@@ -252,11 +275,8 @@ fn view(
         broke_off: page.next.is_some() && page.profiles.len() < ROWS as usize,
         first: listing.cursor.is_some().then(|| with("")),
         next: page.next.as_ref().map(|cursor| with("").with(CURSOR, cursor)),
-        kept: filters(web, asked).collect(),
-        exports: match exports {
-            true => Ok(fill(w.campaign_lead, &count(campaign::MOST as u64))),
-            false => Err(fill(w.needs_role, Role::Operator.name())),
-        },
+        campaign_lead: fill(w.campaign_lead, &count(campaign::MOST)),
+        exports,
     }
 }
 

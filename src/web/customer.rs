@@ -202,6 +202,7 @@ struct View {
     time_line: Option<Svg>,
     time_line_note: String,
     path: Option<(Svg, Vec<Key>)>,
+    advice: Option<Advised>,
     steps: Vec<TagRow>,
     signals: Vec<TagRow>,
     rights: Rights,
@@ -235,6 +236,7 @@ fn view(web: &Web, asked: &Asked, known: &Known, rights: Rights) -> View {
         time_line,
         time_line_note,
         path,
+        advice: advice(web, asked, profile),
         steps: steps(w, dates, labels, profile),
         signals: signals(w, labels, profile),
         rights,
@@ -391,6 +393,26 @@ fn time_line(
     let note =
         if width == 1 { w.purchases_lead.to_owned() } else { fill(w.purchases_binned, &width.to_string()) };
     (Some((svg, span)), note)
+}
+
+/// What the playbook says.
+struct Advised {
+    title: String,
+    text: String,
+    how: Vec<String>,
+}
+
+fn advice(web: &Web, asked: &Asked, profile: &Profile) -> Option<Advised> {
+    let w = asked.lang.words();
+    let playbook = web.catalogue.playbook().filter(|playbook| !playbook.left_alone(profile))?;
+    let advice = playbook.advise(profile)?;
+    let channel = advice.channel.map(|channel| fill(w.advice_at, &channel));
+    let hour = advice.hour.map(|hour| fill(w.advice_hour, &hour.to_string()));
+    Some(Advised {
+        title: asked.lang.of(&advice.title).to_owned(),
+        text: asked.lang.of(&advice.text).to_owned(),
+        how: channel.into_iter().chain(hour).chain([asked.lang.of(&advice.reason).to_owned()]).collect(),
+    })
 }
 
 /// Tags that say what to do next.

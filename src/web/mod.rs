@@ -80,7 +80,7 @@ pub fn router(app: Arc<App>, catalogue: Arc<Catalogue>) -> Router {
     Router::new()
         .route("/", routing::get(today::page))
         .route("/call", routing::get(call::page))
-        .route("/call/export", routing::get(campaign::download))
+        .route("/call/export", routing::post(campaign::download))
         .route("/customers", routing::get(customer::find))
         .route("/customers/{id}", routing::get(customer::page))
         .route("/customers/{id}/export", routing::get(actions::export))

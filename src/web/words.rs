@@ -159,9 +159,11 @@ words! {
     nobody_yet: "Nobody so far.", "目前没有找到。";
     list: "Customers", "顾客列表";
     campaign: "Export as a campaign list", "导出活动名单";
-    campaign_lead: "The customers of this list as CSV, in this order, {} at most. A part of them, chosen by chance, is marked as hold-out: leave it alone, and compare later.", "按当前筛选和排序导出 CSV，最多 {} 位。其中随机的一部分标为对照组：不要联系，事后比较效果。";
+    campaign_lead: "Those of this list to whom the playbook has something to say, as CSV, the most at stake first, {} at most. Left out is who opted out or was contacted often enough this week. A part, chosen by chance, is held out: leave it alone, and compare later.", "此名单中策略手册建议联系的顾客，按流失损失排序导出为 CSV，最多 {} 位。已拒绝联系或本周联系次数已满的顾客不在其中。随机的一部分为对照组：不要联系，事后比较效果。";
     campaign_name: "Name of the campaign", "活动名称";
     campaign_holdout: "Hold-out, percent", "对照组（%）";
+    campaign_record: "Count as contacts", "计入联系次数";
+    campaign_no_playbook: "The tag catalogue in use does not go with the playbook, so no campaign can be made. Start the service with --playbook.", "当前标签目录与策略手册不匹配，无法生成活动名单。请用 --playbook 启动服务。";
     campaign_export: "Download CSV", "下载 CSV";
     campaign_refused: "This export cannot be made", "无法导出";
     campaign_refused_do: "Give the campaign a name of 1 to 80 characters and a hold-out from 0 to 50 percent.", "活动名称须为 1 至 80 个字符，对照组比例须在 0 至 50% 之间。";
@@ -250,6 +252,8 @@ words! {
     path_label: "Chances over time: still a customer, and a purchase within {} days", "概率变化：仍是活跃顾客，以及 {} 天内复购";
     chance_axis: "chance", "概率";
     next_step: "What to do next", "下一步";
+    advice_at: "by {}", "渠道：{}";
+    advice_hour: "at about {}:00", "{} 点前后";
     next_step_none: "Nothing is suggested for this customer.", "暂无建议。";
     signals: "Warning signals", "预警信号";
     signals_none: "No warning signal holds now.", "目前没有预警信号。";

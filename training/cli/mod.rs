@@ -12,6 +12,7 @@ use anyhow::Context;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use homing_datasets::cli::{Purchases, size, with_config};
 use homing_datasets::engine::Sampled;
+use homing_datasets::out;
 use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::{Histories, Micros, ReadSummary, Stream};
 use homing_models::{Alias, Registry};
@@ -299,13 +300,13 @@ fn run_fit(args: &Fit) -> anyhow::Result<()> {
             usability: &fitted.usability,
             manifest: fitted.bundle.manifest(),
         };
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        out!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
-        print!("{}", show::usability(&fitted.usability));
+        out!("{}", show::usability(&fitted.usability).trim_end_matches('\n'));
         if let Some(report) = &fitted.backtest {
-            print!("{}", show::report(report));
+            out!("{}", show::report(report).trim_end_matches('\n'));
         }
-        println!("model {} ({}) in {}", fitted.bundle.id(), alias.name(), path.display());
+        out!("model {} ({}) in {}", fitted.bundle.id(), alias.name(), path.display());
     }
     eprintln!("fitted in {seconds:.1} s");
     Ok(())
@@ -361,10 +362,10 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
         scores(&reports).write(out, zone).context("the scores were not written")?;
     }
     if args.common.json {
-        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "backtests": reports }))?);
+        out!("{}", serde_json::to_string_pretty(&serde_json::json!({ "backtests": reports }))?);
     } else {
         for report in &reports {
-            print!("{}", show::report(report));
+            out!("{}", show::report(report).trim_end_matches('\n'));
         }
     }
     eprintln!("done in {seconds:.1} s");
@@ -405,9 +406,9 @@ fn run_check(args: &Check) -> anyhow::Result<()> {
         .sampled(Some(sampled));
     if args.common.json {
         let document = serde_json::json!({ "read": summary, "sampled": sampled, "usability": usability });
-        println!("{}", serde_json::to_string_pretty(&document)?);
+        out!("{}", serde_json::to_string_pretty(&document)?);
     } else {
-        print!("{}", show::usability(&usability));
+        out!("{}", show::usability(&usability).trim_end_matches('\n'));
     }
     Ok(usability.refuse()?)
 }

@@ -352,6 +352,27 @@ fn profile() -> Value {
             "tags": {"type": "object", "description": "Tag name to tag.", "additionalProperties": reference("Tag")},
             "prediction": reference("Scores"),
             "history": reference("History"),
+            "next_action": next_action(),
+        }),
+        &["next_action"],
+    )
+}
+
+fn next_action() -> Value {
+    let text = |of: &str| object(of, json!({"zh": string("In Chinese."), "en": string("In English.")}), &[]);
+    object(
+        "What to do next by the playbook; left out in lists, without scores, and for whoever opted out.",
+        json!({
+            "action": string("The playbook's entry."),
+            "title": text("What is to be done."),
+            "text": text("How to do it."),
+            "effort": {"type": "string", "enum": ["call", "offer", "message", "none"], "description": "What it asks of the business; `none`: the customer is not contacted."},
+            "channel": nullable(string("The channel that the customer answers by.")),
+            "hour": nullable(count("The local hour to do it at, 0 to 23.")),
+            "own_hour": typed("boolean", "Whether the hour comes from the customer's own history."),
+            "value_at_risk": number("What the business stands to lose."),
+            "reason": text("Stage, tier and cause."),
+            "because": list(string("Stage, tier and cause by their values; `none` where there is none.")),
         }),
         &[],
     )
@@ -484,6 +505,7 @@ fn export() -> Value {
                 "oneOf": [reference("Profile"), {"type": "null"}]},
             "events": list(typed("object", "An event, in the form in which it is sent.")),
             "event_ids": list(string("The sender's id of an event.")),
+            "contacts": list(typed("object", "A campaign that the customer was in.")),
             "changes": list(reference("Change")),
             "dead_letters": list(typed("object", "A change that could not be delivered.")),
             "audit": list(typed("object", "Who read or changed the profile, and when.")),

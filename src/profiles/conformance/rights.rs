@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{batch, buy, day, feed, get, incoming, row, take};
 use crate::profiles::access::{AuditEntry, Key};
+use crate::profiles::contacts::{Cap, Contact, Grant};
 use crate::profiles::feed::Letter;
 use crate::profiles::privacy::keyed_hash;
 use crate::profiles::shadow::Pair;
@@ -113,6 +114,8 @@ fn fill(store: &dyn Store) {
     store.set_consent("c", IN).unwrap();
     store.set_attributes("c", &map(json!({"phone": "555"}))).unwrap();
     store.dead_letter(&dead(store)).unwrap();
+    let wanted = [contact("c", "spring", day(3), false), contact("d", "spring", day(3), true)];
+    store.reserve_contacts(&wanted, &Cap { most: 1, since: 0 }, true).unwrap();
     let entries = [
         entry(day(3), Some("c"), "who asked"),
         entry(day(2), Some("c"), ""),
@@ -142,12 +145,70 @@ pub(super) fn export(store: &dyn Store) {
     );
     assert_eq!(json["changes"].as_array().unwrap().len(), 1);
     assert_eq!(json["dead_letters"][0]["reason"], "gone");
+    let expected = json!([{"campaign": "spring", "at": "2026-01-04T00:00:00Z", "action": "call", "channel": "web", "held_out": false}]);
+    assert_eq!(json["contacts"], expected);
     let audited: Vec<_> = export.audit.iter().map(|entry| entry.at.as_str()).collect();
     assert_eq!(audited, ["2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z"]);
     // Of one who said something and did nothing.
     store.set_consent("e", OUT).unwrap();
     let export = store.export("e").unwrap().unwrap();
     assert!(export.consent.unwrap().opted_out && export.profile.is_none() && export.events.is_empty());
+}
+
+fn contact(customer_id: &str, campaign: &str, at: Micros, held_out: bool) -> Contact {
+    Contact {
+        customer_id: customer_id.into(),
+        campaign: campaign.into(),
+        at,
+        action: "call".into(),
+        channel: Some("web".into()),
+        held_out,
+    }
+}
+
+pub(super) fn contacts(store: &dyn Store) {
+    let week = |at: Micros| Cap { most: 1, since: at - 7 * homing_datasets::DAY };
+    let ask = |campaign: &str, at: Micros, record: bool| {
+        let wanted = ["a", "b", "c"].map(|id| contact(id, campaign, at, id == "b"));
+        store.reserve_contacts(&wanted, &week(at), record).unwrap()
+    };
+    take(store, &[incoming("e1", "a", buy(day(1), 40.0))]);
+    store.set_consent("c", OUT).unwrap();
+    let granted = [Grant::New, Grant::New, Grant::Withheld];
+    assert_eq!(ask("x", day(10), false), granted);
+    assert_eq!(store.campaign("x").unwrap(), [], "asked only");
+    assert_eq!(ask("x", day(10), true), granted);
+    let held = [contact("a", "x", day(10), false), contact("b", "x", day(10), true)];
+    assert_eq!(store.campaign("x").unwrap(), held);
+    let before = |held_out| Grant::Before { held_out };
+    assert_eq!(ask("x", day(11), true), [before(false), before(true), Grant::Withheld]);
+    assert_eq!(store.campaign("x").unwrap(), held, "the first contact stays");
+    // Who was held out was not contacted.
+    assert_eq!(ask("y", day(16), true), [Grant::Capped, Grant::New, Grant::Withheld]);
+    assert_eq!(ask("z", day(17), true)[0], Grant::New, "a week has passed");
+    let of_a: Vec<String> = store.contacts_of("a").unwrap().into_iter().map(|one| one.campaign).collect();
+    assert_eq!(of_a, ["x", "z"]);
+    // Twice among the same wishes is once; any text is a name.
+    let odd = contact("a'\u{0}", "é \u{0}", day(1), false);
+    let twice = [odd.clone(), odd.clone()];
+    assert_eq!(store.reserve_contacts(&twice, &week(day(1)), true).unwrap()[0], Grant::New);
+    assert_eq!(store.campaign("é \u{0}").unwrap(), [odd]);
+    assert_eq!(store.reserve_contacts(&[], &week(0), true).unwrap(), []);
+    // Two campaigns at one moment.
+    let won = std::thread::scope(|scope| {
+        let ask = |name: &'static str| {
+            scope.spawn(move || {
+                store.reserve_contacts(&[contact("n", name, day(50), false)], &week(day(50)), true).unwrap()
+                    [0]
+            })
+        };
+        let asked = ["p", "q", "r", "s"].map(ask);
+        asked.map(|one| one.join().unwrap())
+    });
+    assert_eq!(won.iter().filter(|grant| **grant == Grant::New).count(), 1, "{won:?}");
+    store.erase("a", day(60)).unwrap();
+    assert_eq!(store.contacts_of("a").unwrap(), []);
+    assert_eq!(ask("late", day(90), true)[0], Grant::Withheld, "who was erased is not contacted");
 }
 
 pub(super) fn erasure(store: &dyn Store) {
@@ -165,6 +226,7 @@ pub(super) fn erasure(store: &dyn Store) {
     assert!(export.changes.is_empty() && feed::all(store).iter().all(|change| change.customer_id == "d"));
     assert_eq!((store.profile("c").unwrap(), store.history("c").unwrap()), (None, None));
     assert_eq!((store.consent("c").unwrap(), store.dead_letters(None, 9).unwrap()), (None, vec![]));
+    assert!(export.contacts.is_empty());
     assert_eq!(store.export("d").unwrap(), neighbour);
     assert_eq!(store.totals().unwrap().profiles, 1);
 

@@ -8,6 +8,7 @@ use homing_datasets::{History, Micros, Zone};
 use tokio_postgres::Config;
 
 use super::access::{AuditEntry, Key};
+use super::contacts::{Cap, Contact, Grant};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export, keyed_hash};
 use super::shadow::{Pair, Summary};
@@ -21,6 +22,7 @@ use session::Pool;
 
 mod access;
 mod batch;
+mod contacts;
 mod door;
 mod feed;
 mod intake;
@@ -216,6 +218,18 @@ impl Store for PostgresStore {
         attributes: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Error> {
         self.pool.with(async |wire| privacy::set_attributes(wire, customer_id, attributes).await)
+    }
+
+    fn reserve_contacts(&self, wanted: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error> {
+        self.pool.with(async |wire| contacts::reserve(wire, self, wanted, cap, record).await)
+    }
+
+    fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error> {
+        self.pool.with(async |wire| contacts::of_customer(wire, customer_id).await)
+    }
+
+    fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error> {
+        self.pool.with(async |wire| contacts::of_campaign(wire, campaign).await)
     }
 
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {

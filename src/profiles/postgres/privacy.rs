@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::rows::{self, Image, json};
 use super::session::Wire;
 use super::text::{original, stored};
-use super::{Inner, LOCKS, PostgresStore, access, feed, read};
+use super::{Inner, LOCKS, PostgresStore, access, contacts, feed, read};
+use crate::profiles::contacts::ExportedContact;
 use crate::profiles::plan::Planner;
 use crate::profiles::privacy::{
     Consent, Erasures, Export, ExportedAudit, ExportedConsent, ExportedEvent, ExportedLetter,
@@ -80,6 +81,7 @@ pub(super) async fn export(
     let changes = feed::of_customer(wire, zone, customer_id).await?;
     let letters = feed::letters_of(wire, &store.place, customer_id).await?;
     let audit = access::audit_of(wire, store, customer_id).await?;
+    let contacts = contacts::of_customer(wire, customer_id).await?;
     let bytes = read::history(wire, customer_id).await?;
     let event_ids = wire
         .query("SELECT event_id FROM homing.event_ids WHERE customer_id = $1 ORDER BY event_id", &[&id])
@@ -88,6 +90,7 @@ pub(super) async fn export(
     let nothing = profile.is_none()
         && attributes.is_none()
         && consent.is_none()
+        && contacts.is_empty()
         && changes.is_empty()
         && letters.is_empty()
         && audit.is_empty();
@@ -108,6 +111,7 @@ pub(super) async fn export(
         profile,
         events,
         event_ids: event_ids.iter().map(|row| original(row.get(0))).collect(),
+        contacts: contacts.into_iter().map(|contact| ExportedContact::of(contact, zone)).collect(),
         changes,
         dead_letters: letters.into_iter().map(|letter| ExportedLetter::of(letter, zone)).collect(),
         audit: audit.into_iter().map(|entry| ExportedAudit::of(entry, zone)).collect(),
@@ -123,7 +127,16 @@ pub(super) async fn erase(
     let (id, hash) = (stored(customer_id), store.hash(customer_id));
     begin_alone(wire).await?;
     let mut gone = 0;
-    for table in ["changes", "dead_letters", "event_ids", "histories", "profiles", "consents", "attributes"] {
+    for table in [
+        "changes",
+        "dead_letters",
+        "event_ids",
+        "histories",
+        "profiles",
+        "consents",
+        "attributes",
+        "contacts",
+    ] {
         gone += wire.execute(&format!("DELETE FROM homing.{table} WHERE customer_id = $1"), &[&id]).await?;
     }
     let blot =

@@ -155,7 +155,18 @@ const MIGRATIONS: &[&str] = &[
         last_at bigint NOT NULL,
         PRIMARY KEY (champion, challenger)
     );",
-    // Version 2. What was counted over all customers, by day; and who turned to high risk when.
+    // Version 2. Whom campaigns reached.
+    "CREATE TABLE homing.contacts (
+        customer_id text COLLATE \"C\" NOT NULL,
+        campaign text COLLATE \"C\" NOT NULL,
+        at bigint NOT NULL,
+        action text NOT NULL,
+        channel text,
+        held_out boolean NOT NULL,
+        PRIMARY KEY (customer_id, campaign)
+    );
+    CREATE INDEX contacts_by_campaign ON homing.contacts (campaign, customer_id);",
+    // Version 3. What was counted over all customers, by day; and who turned to high risk when.
     "CREATE TABLE homing.surveys (
         day integer PRIMARY KEY,
         document text NOT NULL

@@ -12,6 +12,7 @@ use homing_datasets::{History, Micros, Zone};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::access::{AuditEntry, Key};
+use super::contacts::{Cap, Contact, Grant};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export};
 use super::shadow::{Pair, Summary};
@@ -25,6 +26,7 @@ use rows::TagNames;
 
 mod access;
 mod batch;
+mod contacts;
 mod feed;
 mod group;
 mod intake;
@@ -298,6 +300,21 @@ impl Store for SqliteStore {
         attributes: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Error> {
         self.write(|connection, _| privacy::set_attributes(connection, customer_id, attributes))
+    }
+
+    fn reserve_contacts(&self, wanted: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error> {
+        match record {
+            true => self.write(|connection, _| contacts::reserve(connection, wanted, cap, true)),
+            false => self.read(|connection, _| contacts::reserve(connection, wanted, cap, false)),
+        }
+    }
+
+    fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error> {
+        self.read(|connection, _| contacts::of_customer(connection, customer_id))
+    }
+
+    fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error> {
+        self.read(|connection, _| contacts::of_campaign(connection, campaign))
     }
 
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value};
 
 use super::rows::{self, TagNames};
-use super::{Fault, Inner, SqliteStore, access, feed, read};
+use super::{Fault, Inner, SqliteStore, access, contacts, feed, read};
+use crate::profiles::contacts::ExportedContact;
 use crate::profiles::plan::Planner;
 use crate::profiles::privacy::{
     Consent, ERASURE, Erasures, Export, ExportedAudit, ExportedConsent, ExportedEvent, ExportedLetter,
@@ -118,9 +119,11 @@ pub(super) fn export(
     let changes = feed::of_customer(connection, zone, customer_id)?;
     let letters = feed::letters_of(connection, customer_id)?;
     let audit = access::audit_of(connection, customer_id)?;
+    let contacts = contacts::of_customer(connection, customer_id)?;
     let nothing = profile.is_none()
         && attributes.is_none()
         && consent.is_none()
+        && contacts.is_empty()
         && changes.is_empty()
         && letters.is_empty()
         && audit.is_empty();
@@ -148,6 +151,7 @@ pub(super) fn export(
         profile,
         events,
         event_ids,
+        contacts: contacts.into_iter().map(|contact| ExportedContact::of(contact, zone)).collect(),
         changes,
         dead_letters: letters.into_iter().map(|letter| ExportedLetter::of(letter, zone)).collect(),
         audit: audit.into_iter().map(|entry| ExportedAudit::of(entry, zone)).collect(),
@@ -181,7 +185,7 @@ fn erase_rows(connection: &Connection, store: &SqliteStore, customer_id: &str, a
             gone += connection.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [profile])?;
         }
     }
-    for table in ["consents", "attributes"] {
+    for table in ["consents", "attributes", "contacts"] {
         gone += connection.execute(&format!("DELETE FROM {table} WHERE customer_id = ?1"), [customer_id])?;
     }
     gone += connection.execute(

@@ -166,7 +166,18 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
 
     CREATE INDEX event_ids_by_profile ON event_ids (profile);",
-    // Version 3. What was counted over all customers, by day; and who turned to high risk when.
+    // Version 3. Whom campaigns reached. By customer id: a contact stays when a profile is made anew.
+    "CREATE TABLE contacts (
+        customer_id TEXT NOT NULL,
+        campaign TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        action TEXT NOT NULL,
+        channel TEXT,
+        held_out INTEGER NOT NULL,
+        PRIMARY KEY (customer_id, campaign)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX contacts_by_campaign ON contacts (campaign, customer_id);",
+    // Version 4. What was counted over all customers, by day; and who turned to high risk when.
     "CREATE TABLE surveys (
         day INTEGER PRIMARY KEY,
         document TEXT NOT NULL

@@ -85,7 +85,8 @@ async fn each_button_works_for_its_role_and_refuses_those_below() {
         assert_eq!(reply.status, status, "{role:?}");
         let reply = house.send(Some(role), "GET", "/customers/c%2F1/export", "").await;
         assert_eq!(reply.status, if consent { StatusCode::OK } else { StatusCode::FORBIDDEN }, "{role:?}");
-        let reply = house.send(Some(role), "GET", "/call/export?campaign=x", "").await;
+        let order = format!("token={token}&campaign=x&holdout=10");
+        let reply = house.send(Some(role), "POST", "/call/export?lang=en", &order).await;
         assert_eq!(reply.status, if consent { StatusCode::OK } else { StatusCode::FORBIDDEN }, "{role:?}");
         if !erase {
             let reply = house.send(Some(role), "POST", ERASE, &format!("token={token}&confirm=c/1")).await;
@@ -152,7 +153,11 @@ async fn what_is_read_on_pages_is_in_the_audit_log() {
     let house = House::new(true);
     house.send(Some(Role::Reader), "GET", "/call", "").await.ok();
     house.send(Some(Role::Reader), "GET", "/customers/c%2F1", "").await.ok();
-    house.send(Some(Role::Operator), "GET", "/call/export?campaign=Spring", "").await;
+    let token = house.token(Some(Role::Operator)).await;
+    let order = format!("token={token}&campaign=Spring&holdout=0&record=yes");
+    let list = house.send(Some(Role::Operator), "POST", "/call/export?lang=en", &order).await;
+    assert!(list.text.contains("c/1,Spring,contact,"), "{}", list.text);
+    assert_eq!(list.header("content-disposition"), "attachment; filename*=UTF-8''Spring.csv");
     house.send(Some(Role::Operator), "GET", "/customers/c%2F1/export", "").await;
     house.app.write_audit().unwrap();
     let entries = house.store.audit_of("c/1").unwrap();
@@ -161,9 +166,27 @@ async fn what_is_read_on_pages_is_in_the_audit_log() {
     actions.sort_unstable();
     assert_eq!(
         actions,
-        [("campaign.export", "Spring"), ("profile.export", ""), ("profile.list", ""), ("profile.read", "")]
+        [
+            ("campaign.export", "Spring"),
+            ("profile.export", ""),
+            ("profile.list", ""),
+            ("profile.read", ""),
+            ("profile.read", "")
+        ]
     );
     assert!(entries.iter().all(|entry| entry.key_id.is_some()));
+}
+
+#[tokio::test]
+async fn a_campaign_that_cannot_be_made_says_why() {
+    let house = House::new(false);
+    let token = house.token(None).await;
+    for order in ["campaign=&holdout=10", "campaign=x&holdout=51", "campaign=x"] {
+        let reply = house.send(None, "POST", "/call/export?lang=zh", &format!("token={token}&{order}")).await;
+        has(&reply.page(StatusCode::UNPROCESSABLE_ENTITY), &["无法导出"]);
+    }
+    let reply = house.send(None, "POST", "/call/export?lang=en", "campaign=x&holdout=10").await;
+    has(&reply.page(StatusCode::FORBIDDEN), &["This form is too old"]);
 }
 
 #[tokio::test]

@@ -202,44 +202,9 @@ async fn the_categories_that_the_base_has_are_a_field() {
 }
 
 #[tokio::test]
-async fn a_campaign_list_is_the_filtered_list_with_a_part_held_out_and_no_formula_in_it() {
-    let mut store = sample_store();
-    let formula = Sample { id: "=HYPERLINK(1)".into(), risk: 0.9, clv: 30_000.0, orders: 3, gap_days: 30 };
-    store.held.insert(formula.id.clone(), formula.profile());
-    let site = Site::with(store, Some(engine()));
-    let page = site.get("/call?lang=en&churn.level=high").await.ok();
-    has(&page, &["action=\"/call/export\"", "<input type=\"hidden\" name=\"churn.level\" value=\"high\">"]);
-    let uri = "/call/export?lang=en&churn.level=high&campaign=Spring%20%E8%8C%B6&holdout=25";
-    let reply = site.get(uri).await;
-    assert_eq!(
-        (reply.status, reply.header("content-type")),
-        (StatusCode::OK, "text/csv; charset=utf-8; header=present")
-    );
-    assert_eq!(reply.header("content-disposition"), "attachment; filename*=UTF-8''Spring%20%E8%8C%B6.csv");
-    let text = reply.text.strip_prefix('\u{feff}').unwrap().to_owned();
-    let mut rows = csv::Reader::from_reader(text.as_bytes());
-    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
-    let high = site
-        .store
-        .held
-        .values()
-        .filter(|(profile, _)| profile.tags.get("churn.level").is_some_and(|tag| tag.value == "high"));
-    assert_eq!(rows.len(), high.count());
-    assert_eq!((&rows[0][0], &rows[0][2]), ("'=HYPERLINK(1)", "0.9000"));
-    assert!(rows.iter().any(|row| &row[0] == EVIL) && rows.iter().all(|row| &row[6] == "High"));
-    let held = rows.iter().filter(|row| &row[1] == "holdout").count();
-    assert!(held > 0 && held < rows.len() / 2, "{held} of {}", rows.len());
-    assert_eq!(site.get(uri).await.text, reply.text, "the same export once more is the same");
-    for wrong in [
-        "campaign=",
-        "campaign=x&holdout=51",
-        "campaign=x&holdout=-1",
-        "campaign=x&holdout=much",
-        "campaign=x&holdout=nan",
-        "holdout=10",
-    ] {
-        let page =
-            site.get(&format!("/call/export?lang=zh&{wrong}")).await.page(StatusCode::UNPROCESSABLE_ENTITY);
-        has(&page, &["无法导出"]);
-    }
+async fn the_form_for_a_campaign_keeps_the_filters() {
+    let site = Site::new();
+    let page = site.get("/call?lang=en&churn.level=high&sort=clv&id=M").await.ok();
+    has(&page, &["action=\"/call/export?lang=en&#38;churn.level=high&#38;id=M\" method=\"post\""]);
+    has(&page, &["name=\"token\"", "name=\"campaign\"", "name=\"holdout\"", "name=\"record\""]);
 }

@@ -1,0 +1,328 @@
+//! Campaigns: from the profiles to a list of whom to contact, with whom not to contact beside it.
+//!
+//! The customers who match are taken in the order of their value at risk. Left out are those who opted out, who have no
+//! scores, for whom the playbook asks nothing, and who have had as many contacts as may be within seven days, over all
+//! campaigns. Of the others a share is held out: not contacted, so that what the campaign does can be told from what would
+//! have happened anyway. Who is held out depends on nothing but the customer's id, the campaign's name and the seed.
+//!
+//! What is granted is recorded in the store before the list is written, so the same command again makes the same list.
+
+use std::collections::BTreeMap;
+
+use homing_datasets::table::{Column, Table};
+use homing_datasets::{DAY, Micros};
+use homing_models::Text;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::playbook::{Advice, Effort, Playbook};
+use crate::profiles::contacts::{Cap, Contact, Grant};
+use crate::profiles::privacy::keyed_hash;
+use crate::profiles::{self, Listing, Profile, Sort, Store};
+
+#[cfg(test)]
+mod tests;
+
+/// The days over which contacts are capped.
+pub const CAP_DAYS: i64 = 7;
+
+/// Profiles read at once.
+const PAGE: u32 = 1_000;
+
+/// Whom to contact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    /// The campaign's name; a customer is in a campaign once.
+    pub name: String,
+    /// Tags, ranges and prefix that a customer must match. Order, limit and cursor are the campaign's own.
+    pub who: Listing,
+    /// The playbook's actions that are meant; empty stands for all that contact the customer.
+    pub actions: Vec<String>,
+    /// Share of the customers to hold out, 0 to below 1.
+    pub hold_out: f64,
+    /// Another seed holds out others.
+    pub seed: u64,
+    /// Most customers, those held out included.
+    pub most: Option<u64>,
+    /// Whether contacts are taken down. Without that nothing in the store changes.
+    pub record: bool,
+}
+
+/// A customer of a campaign.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// The customer.
+    pub customer_id: String,
+    /// The playbook's action.
+    pub action: String,
+    /// The channel to reach them by.
+    pub channel: Option<String>,
+    /// The local hour to reach them at.
+    pub hour: Option<u8>,
+    /// What the business stands to lose.
+    pub value_at_risk: f64,
+    /// Probability of no purchase within the churn horizon.
+    pub churn_risk: Option<f64>,
+    /// Stage, tier and cause in words.
+    pub reason: Text,
+    /// Stage, tier and cause.
+    pub because: [String; 3],
+    /// The business's own attributes.
+    pub attributes: Map<String, Value>,
+    /// Whether the customer is held out.
+    pub held_out: bool,
+}
+
+/// What a campaign came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// The campaign.
+    pub campaign: String,
+    /// Whether contacts were taken down.
+    pub recorded: bool,
+    /// Profiles that match.
+    pub matched: u64,
+    /// Customers to contact.
+    pub contacts: u64,
+    /// Customers held out.
+    pub held_out: u64,
+    /// Of both, how many were in the campaign before this run.
+    pub before: u64,
+    /// Customers left out, by cause: opted_out, not_scored, other_action, nothing_to_do, contacted_lately.
+    pub left_out: BTreeMap<&'static str, u64>,
+    /// Value at risk of those to contact.
+    pub value_at_risk: f64,
+    /// Those to contact by action.
+    pub by_action: BTreeMap<String, u64>,
+    /// Those to contact by channel; empty for those whose channel is not known.
+    pub by_channel: BTreeMap<String, u64>,
+}
+
+/// A campaign's list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Campaign {
+    /// Whom to contact, what is most at risk first.
+    pub contacts: Vec<Member>,
+    /// Who is held out.
+    pub held_out: Vec<Member>,
+    /// Both in numbers.
+    pub summary: Summary,
+}
+
+/// Why there is no list.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A wish that makes no sense.
+    #[error("{0}")]
+    Wish(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] profiles::Error),
+}
+
+impl Wish {
+    fn check(&self, playbook: &Playbook) -> Result<(), Error> {
+        let wrong = |text: String| Err(Error::Wish(text));
+        if self.name.trim().is_empty() || self.name.chars().count() > 200 {
+            return wrong("a campaign needs a name of 1 to 200 characters".to_owned());
+        }
+        if !(0.0..1.0).contains(&self.hold_out) {
+            let share = self.hold_out;
+            return wrong(format!("a share of {share} cannot be held out; write 0 to below 1, such as 0.1"));
+        }
+        match self.actions.iter().find(|wanted| playbook.entries.iter().all(|entry| entry.action != **wanted))
+        {
+            Some(unknown) => {
+                wrong(format!("the playbook has no action `{unknown}`; `homing playbook list` names them"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Why a customer to whom this advice applies is not meant, if so.
+    fn refuses(&self, advice: &Advice) -> Option<&'static str> {
+        match self.actions.is_empty() {
+            true => (advice.effort == Effort::None).then_some("nothing_to_do"),
+            false => (!self.actions.contains(&advice.action)).then_some("other_action"),
+        }
+    }
+}
+
+/// Tells who is held out: an HMAC-SHA256 of the customer's id, under a key made of the campaign's name and the seed.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldOut {
+    key: [u8; 32],
+    share: f64,
+}
+
+impl HoldOut {
+    /// For a campaign.
+    #[must_use]
+    pub fn new(campaign: &str, seed: u64, share: f64) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"homing hold-out");
+        hash.update(seed.to_le_bytes());
+        hash.update(campaign);
+        HoldOut { key: hash.finalize().into(), share }
+    }
+
+    /// Whether a customer is held out.
+    #[must_use]
+    pub fn holds(&self, customer_id: &str) -> bool {
+        let hash = keyed_hash(&self.key, customer_id.as_bytes());
+        let place = hash.iter().take(8).fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        (place as f64) / 2f64.powi(64) < self.share
+    }
+}
+
+/// Makes the list of a campaign.
+///
+/// # Errors
+/// [`Error::Wish`] for a wish that makes no sense; [`Error::Store`] of the store: what was recorded until then stays, and
+/// the same wish again completes the list.
+pub fn run(store: &dyn Store, playbook: &Playbook, wish: &Wish, now: Micros) -> Result<Campaign, Error> {
+    wish.check(playbook)?;
+    let cap = Cap { most: playbook.contacts.per_week, since: now - CAP_DAYS * DAY };
+    let hold_out = HoldOut::new(&wish.name, wish.seed, wish.hold_out);
+    let mut campaign = Campaign {
+        contacts: Vec::new(),
+        held_out: Vec::new(),
+        summary: Summary { campaign: wish.name.clone(), recorded: wish.record, ..Summary::default() },
+    };
+    let mut listing = Listing { sort: Sort::ValueAtRisk, limit: PAGE, cursor: None, ..wish.who.clone() };
+    loop {
+        let page = store.list(&listing)?;
+        let mut candidates = Vec::with_capacity(page.profiles.len());
+        for profile in page.profiles {
+            campaign.summary.matched += 1;
+            match candidate(playbook, wish, &hold_out, profile) {
+                Ok(member) => candidates.push(member),
+                Err(cause) => *campaign.summary.left_out.entry(cause).or_default() += 1,
+            }
+        }
+        while !candidates.is_empty() {
+            let missing = wish
+                .most
+                .map_or(u64::MAX, |most| most - campaign.summary.contacts - campaign.summary.held_out);
+            if missing == 0 {
+                return Ok(campaign);
+            }
+            let rest =
+                candidates.split_off(candidates.len().min(usize::try_from(missing).unwrap_or(usize::MAX)));
+            let members = std::mem::replace(&mut candidates, rest);
+            let wanted: Vec<Contact> = members.iter().map(|member| member.contact(wish, now)).collect();
+            let grants = store.reserve_contacts(&wanted, &cap, wish.record)?;
+            members.into_iter().zip(grants).for_each(|(member, grant)| campaign.take(member, grant));
+        }
+        match page.next {
+            Some(next) => listing.cursor = Some(next),
+            None => return Ok(campaign),
+        }
+    }
+}
+
+fn candidate(
+    playbook: &Playbook,
+    wish: &Wish,
+    hold_out: &HoldOut,
+    profile: Profile,
+) -> Result<Member, &'static str> {
+    if playbook.left_alone(&profile) {
+        return Err("opted_out");
+    }
+    let advice = playbook.advise(&profile).ok_or("not_scored")?;
+    if let Some(cause) = wish.refuses(&advice) {
+        return Err(cause);
+    }
+    Ok(Member {
+        held_out: hold_out.holds(&profile.customer_id),
+        churn_risk: profile.prediction.get("churn_risk").and_then(Value::as_f64),
+        customer_id: profile.customer_id,
+        action: advice.action,
+        channel: advice.channel,
+        hour: advice.hour,
+        value_at_risk: advice.value_at_risk,
+        reason: advice.reason,
+        because: advice.because,
+        attributes: profile.attributes,
+    })
+}
+
+impl Member {
+    fn contact(&self, wish: &Wish, at: Micros) -> Contact {
+        Contact {
+            customer_id: self.customer_id.clone(),
+            campaign: wish.name.clone(),
+            at,
+            action: self.action.clone(),
+            channel: self.channel.clone(),
+            held_out: self.held_out,
+        }
+    }
+}
+
+impl Campaign {
+    fn take(&mut self, mut member: Member, grant: Grant) {
+        let summary = &mut self.summary;
+        match grant {
+            Grant::Capped => return *summary.left_out.entry("contacted_lately").or_default() += 1,
+            Grant::Withheld => return *summary.left_out.entry("opted_out").or_default() += 1,
+            // Whoever was contacted cannot be held out any more, nor the other way round.
+            Grant::Before { held_out } => {
+                summary.before += 1;
+                member.held_out = held_out;
+            }
+            Grant::New => {}
+        }
+        if member.held_out {
+            summary.held_out += 1;
+            self.held_out.push(member);
+            return;
+        }
+        summary.contacts += 1;
+        summary.value_at_risk += member.value_at_risk;
+        *summary.by_action.entry(member.action.clone()).or_default() += 1;
+        *summary.by_channel.entry(member.channel.clone().unwrap_or_default()).or_default() += 1;
+        self.contacts.push(member);
+    }
+}
+
+/// The list as a table; `attributes` are those of the business that become columns too, `of` picks the language.
+#[must_use]
+pub fn table(
+    members: &[Member],
+    playbook: &Playbook,
+    campaign: &str,
+    attributes: &[String],
+    of: fn(&Text) -> &String,
+) -> Table {
+    let text = |cell: &dyn Fn(&Member) -> Option<String>| Column::Text(members.iter().map(cell).collect());
+    let number = |cell: fn(&Member) -> Option<f64>| Column::Number(members.iter().map(cell).collect());
+    let entry = |member: &Member| playbook.entries.iter().find(|entry| entry.action == member.action);
+    let group = |member: &Member| if member.held_out { "held_out" } else { "contact" };
+    let mut table = Table::default().with("customer_id", text(&|m| Some(m.customer_id.clone())));
+    for name in attributes {
+        let cell = |member: &Member| match member.attributes.get(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(other) => Some(other.to_string()),
+        };
+        table = table.with(name.clone(), text(&cell));
+    }
+    table
+        .with("campaign", text(&|_| Some(campaign.to_owned())))
+        .with("group", text(&|m| Some(group(m).to_owned())))
+        .with("action", text(&|m| Some(m.action.clone())))
+        .with("effort", text(&|m| entry(m).map(|entry| entry.effort.name().to_owned())))
+        .with("title", text(&|m| entry(m).map(|entry| of(&entry.title).clone())))
+        .with("text", text(&|m| entry(m).map(|entry| of(&entry.text).clone())))
+        .with("channel", text(&|m| m.channel.clone()))
+        .with("hour", Column::Whole(members.iter().map(|m| m.hour.map(i64::from)).collect()))
+        .with("value_at_risk", number(|m| Some(m.value_at_risk)))
+        .with("churn_risk", number(|m| m.churn_risk))
+        .with("stage", text(&|m| Some(m.because[0].clone())))
+        .with("tier", text(&|m| Some(m.because[1].clone())))
+        .with("cause", text(&|m| Some(m.because[2].clone())))
+        .with("reason", text(&|m| Some(of(&m.reason).clone())))
+}

@@ -1,0 +1,224 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use homing_datasets::simulate::Chain;
+use homing_datasets::{History, Zone};
+use homing_models::features::{COUNT, Scratch, compute};
+use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
+use serde_json::json;
+
+use super::*;
+use crate::profiles::privacy::Consent;
+use crate::profiles::{BatchRow, Scored};
+use crate::tags::Catalogue;
+
+const CHAIN: Chain = Chain { customers: 1_200, seed: 3, until_day: 20_269, days: 1_096 };
+const NOW: Micros = 20_270 * DAY;
+
+fn catalogue() -> Catalogue {
+    let catalogue = Catalogue::shipped().unwrap();
+    let playbook = Playbook::shipped(&catalogue).unwrap();
+    catalogue.with_playbook(playbook)
+}
+
+/// A store with customers of the chain: real histories and tags, and a score that grows with spend and silence.
+fn filled(place: &str) -> (Arc<dyn Store>, Catalogue) {
+    let store = profiles::open(place, Zone::default()).unwrap();
+    let catalogue = catalogue();
+    let bound = catalogue.bind(&[30]);
+    let score = |_: &str, history: &History, as_of: Micros| {
+        let view = history.as_of(as_of);
+        let mut features = vec![f64::NAN; COUNT];
+        let bought = compute(&view, Zone::default(), &mut Scratch::default(), &mut features);
+        let provenance = Provenance { model: "m@1".into(), as_of, scored_at: NOW, zone: Zone::default() };
+        let of = |name: &str| features[homing_models::features::index_of(name).unwrap()];
+        let outcome = if bought {
+            let churn_risk = of("recency_days") / (of("recency_days") + 60.0);
+            let at = AtHorizon {
+                days: 30,
+                p_return: 1.0 - churn_risk,
+                expected_orders: 1.0,
+                expected_spend: 1.0,
+                expected_spend_low: 0.0,
+                expected_spend_high: 2.0,
+            };
+            Outcome::Scored(Box::new(Prediction {
+                at: vec![at],
+                churn_risk,
+                churn_percentile: 50,
+                p_alive: 0.5,
+                next_order_at: None,
+                clv: of("spend_total"),
+                value_at_risk: churn_risk * of("spend_total"),
+                reasons: Vec::new(),
+            }))
+        } else {
+            Outcome::NotScored(NotScored::NoPurchase)
+        };
+        Scored { tags: bound.evaluate_view(&view, &features, &outcome), outcome, provenance }
+    };
+    let histories = CHAIN.histories().unwrap();
+    let mut rows = histories.into_iter().map(|(customer_id, history)| BatchRow { customer_id, history });
+    store.write_batch(&mut rows, NOW, &score, &|_| ()).unwrap();
+    (store, catalogue)
+}
+
+fn wish(name: &str) -> Wish {
+    Wish {
+        name: name.to_owned(),
+        who: Listing::default(),
+        actions: Vec::new(),
+        hold_out: 0.2,
+        seed: 7,
+        most: None,
+        record: true,
+    }
+}
+
+fn ids(members: &[Member]) -> BTreeSet<&str> {
+    members.iter().map(|member| member.customer_id.as_str()).collect()
+}
+
+#[test]
+fn the_same_campaign_makes_the_same_list_and_others_keep_the_cap() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, catalogue) = filled(&format!("sqlite:{}", folder.path().join("p.db").display()));
+    let book = catalogue.playbook().unwrap();
+    let dry = run(store.as_ref(), book, &Wish { record: false, ..wish("spring") }, NOW).unwrap();
+    assert_eq!(store.campaign("spring").unwrap(), [], "a dry run takes nothing down");
+    let first = run(store.as_ref(), book, &wish("spring"), NOW).unwrap();
+    assert_eq!((&first.contacts, &first.held_out), (&dry.contacts, &dry.held_out));
+    let all = first.contacts.len() + first.held_out.len();
+    assert!(all > 300, "{all}");
+    let share = first.held_out.len() as f64 / all as f64;
+    assert!((share - 0.2).abs() < 0.06, "{share}");
+    assert!(ids(&first.contacts).is_disjoint(&ids(&first.held_out)));
+    assert!(first.contacts.windows(2).all(|pair| pair[0].value_at_risk >= pair[1].value_at_risk));
+    assert!(first.contacts.iter().all(|m| m.channel.is_some() && (9..=20).contains(&m.hour.unwrap())));
+    let summary = &first.summary;
+    assert_eq!(summary.contacts + summary.held_out + summary.left_out.values().sum::<u64>(), summary.matched);
+    assert_eq!(summary.matched, store.totals().unwrap().profiles, "nobody is lost");
+    assert_eq!(summary.by_action.values().sum::<u64>(), summary.contacts);
+    assert_eq!(store.campaign("spring").unwrap().len(), all);
+
+    // Again, an hour later and with another seed: the groups of then stand.
+    let again = run(store.as_ref(), book, &Wish { seed: 8, ..wish("spring") }, NOW + DAY / 24).unwrap();
+    assert_eq!((&again.contacts, &again.held_out), (&first.contacts, &first.held_out));
+    assert_eq!(again.summary.before, all as u64);
+
+    // Another campaign three days later: whoever was contacted is left out, whoever was held out is not.
+    let second = run(store.as_ref(), book, &wish("summer"), NOW + 3 * DAY).unwrap();
+    assert_eq!(second.summary.left_out["contacted_lately"], first.contacts.len() as u64);
+    let (before, now) = (ids(&first.held_out), ids(&second.contacts));
+    assert!(now.is_subset(&before) && !now.is_empty());
+    // After a week they may be contacted again, but not those of the second campaign.
+    let third = run(store.as_ref(), book, &wish("autumn"), NOW + 8 * DAY).unwrap();
+    assert_eq!(third.summary.left_out["contacted_lately"], second.contacts.len() as u64);
+    assert_eq!(store.contacts_of(&first.contacts[0].customer_id).unwrap()[0].campaign, "spring");
+}
+
+#[test]
+fn filters_limits_and_opt_outs_are_respected() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, catalogue) = filled(&format!("sqlite:{}", folder.path().join("p.db").display()));
+    let book = catalogue.playbook().unwrap();
+    let who = Listing { tags: vec![("lifecycle.stage".to_owned(), json!("lost"))], ..Listing::default() };
+    let lost =
+        run(store.as_ref(), book, &Wish { who: who.clone(), record: false, ..wish("lost") }, NOW).unwrap();
+    assert!(lost.contacts.len() > 20 && lost.contacts.iter().all(|member| member.because[0] == "lost"));
+    let few = Wish { who: who.clone(), most: Some(10), hold_out: 0.0, record: false, ..wish("lost") };
+    let few = run(store.as_ref(), book, &few, NOW).unwrap();
+    let all = run(
+        store.as_ref(),
+        book,
+        &Wish { who: who.clone(), hold_out: 0.0, record: false, ..wish("lost") },
+        NOW,
+    );
+    assert_eq!(few.contacts, all.unwrap().contacts[..10]);
+    let action = Wish { actions: vec!["farewell".to_owned()], record: false, ..wish("x") };
+    let farewell = run(store.as_ref(), book, &action, NOW).unwrap();
+    assert!(
+        !farewell.contacts.is_empty() && farewell.contacts.iter().all(|member| member.action == "farewell")
+    );
+    assert!(farewell.summary.left_out["other_action"] > 0);
+
+    let (out, alone) = (&few.contacts[0].customer_id, &few.contacts[1].customer_id);
+    store.set_consent(out, Consent { opted_out: true, at: NOW }).unwrap();
+    let attributes = json!({"no_contact": true, "phone": "1"});
+    store.set_attributes(alone, attributes.as_object().unwrap()).unwrap();
+    let campaign = run(store.as_ref(), book, &Wish { hold_out: 0.0, ..wish("y") }, NOW).unwrap();
+    let ids = ids(&campaign.contacts);
+    assert!(!ids.contains(out.as_str()) && !ids.contains(alone.as_str()));
+    assert_eq!(campaign.summary.left_out["opted_out"], 2);
+    // An opt-out between reading and recording holds too.
+    let contact = campaign.contacts[0].contact(&wish("z"), NOW);
+    let late = Contact { customer_id: out.clone(), ..contact };
+    let cap = Cap { most: 9, since: 0 };
+    assert_eq!(store.reserve_contacts(&[late], &cap, true).unwrap(), [Grant::Withheld]);
+}
+
+#[test]
+fn a_list_is_harmless_in_a_spreadsheet_and_says_all_that_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, catalogue) = filled(&format!("sqlite:{}", folder.path().join("p.db").display()));
+    let book = catalogue.playbook().unwrap();
+    let one = Wish { most: Some(1), hold_out: 0.0, ..wish("=1+1") };
+    let id = run(store.as_ref(), book, &one, NOW).unwrap().contacts.remove(0).customer_id;
+    let attributes = json!({"name": "=HYPERLINK(\"http://x\")", "phone": 13800138000_u64});
+    store.set_attributes(&id, attributes.as_object().unwrap()).unwrap();
+    let campaign = run(store.as_ref(), book, &one, NOW).unwrap();
+    let path = folder.path().join("list.csv");
+    let columns = ["name".to_owned(), "phone".to_owned(), "missing".to_owned()];
+    let list = table(&campaign.contacts, book, &one.name, &columns, |text| &text.en);
+    list.write(&path, Zone::default()).unwrap();
+    let text = std::fs::read_to_string(path).unwrap();
+    let (head, row) = text.split_once('\n').unwrap();
+    assert_eq!(
+        head.trim(),
+        "customer_id,name,phone,missing,campaign,group,action,effort,title,text,channel,hour,value_at_risk,churn_risk,\
+         stage,tier,cause,reason"
+    );
+    assert!(
+        row.starts_with(&format!("{id},\"'=HYPERLINK(\"\"http://x\"\")\",13800138000,,'=1+1,contact,")),
+        "{row}"
+    );
+    assert!(row.contains("Lifecycle stage: "), "{row}");
+    let empty = table(&[], book, "x", &[], |text| &text.zh);
+    assert_eq!(empty.rows(), 0);
+}
+
+#[test]
+fn wishes_that_make_no_sense_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store =
+        profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default()).unwrap();
+    let catalogue = catalogue();
+    let book = catalogue.playbook().unwrap();
+    let refused = |wish: Wish| run(store.as_ref(), book, &wish, NOW).unwrap_err().to_string();
+    assert!(refused(wish(" ")).contains("needs a name"));
+    assert!(refused(Wish { hold_out: 1.0, ..wish("a") }).contains("cannot be held out"));
+    assert!(refused(Wish { hold_out: f64::NAN, ..wish("a") }).contains("cannot be held out"));
+    assert!(refused(Wish { actions: vec!["sing".to_owned()], ..wish("a") }).contains("no action `sing`"));
+    let nobody = run(store.as_ref(), book, &wish("a"), NOW).unwrap();
+    assert_eq!((nobody.summary.matched, nobody.contacts.len()), (0, 0));
+}
+
+#[test]
+fn the_hold_out_depends_on_id_name_and_seed_alone() {
+    let held = |name: &str, seed: u64, share: f64| -> Vec<bool> {
+        let hold_out = HoldOut::new(name, seed, share);
+        (0..10_000).map(|n| hold_out.holds(&format!("c{n}"))).collect()
+    };
+    let share = |held: &[bool]| held.iter().filter(|held| **held).count() as f64 / held.len() as f64;
+    let spring = held("spring", 1, 0.1);
+    // Three standard errors of a share of .1 of 10,000.
+    assert!((share(&spring) - 0.1).abs() < 0.009, "{}", share(&spring));
+    assert_eq!(spring, held("spring", 1, 0.1));
+    // Others are held out by another name or seed; whoever is held out at a tenth is at a fifth.
+    for other in [held("summer", 1, 0.1), held("spring", 2, 0.1)] {
+        let both = spring.iter().zip(&other).filter(|(a, b)| **a && **b).count();
+        assert!((50..160).contains(&both), "{both}");
+    }
+    assert!(spring.iter().zip(held("spring", 1, 0.2)).all(|(tenth, fifth)| !tenth || fifth));
+    assert_eq!(share(&held("spring", 1, 0.0)), 0.0);
+}

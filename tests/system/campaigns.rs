@@ -1,0 +1,125 @@
+//! The CRM operator: what to do next with whom, and the list of a campaign.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::{CDNOW, Server, homing, registry, run, scratch, write};
+
+/// Profiles of some customers of CDNOW as of the model's last day.
+fn profiles(folder: &std::path::Path) {
+    let mut command = homing();
+    command.args(["score", "--purchases", CDNOW, "--as-of", "1997-12-31", "--shard", "1/16"]);
+    command.args(["--profiles", "sqlite:profiles.db", "--registry"]).arg(registry());
+    run::<&str>(command, folder, []).says(0, &["profiles"]);
+}
+
+#[test]
+fn a_campaign_is_listed_with_its_hold_out_and_keeps_the_cap() {
+    let folder = scratch();
+    let home = folder.path();
+    profiles(home);
+    let campaign = |name: &str, more: &[&str]| {
+        let args =
+            ["campaign", "--campaign", name, "--hold-out", "0.25", "--at", "1998-01-02", "--json", "--out"];
+        run(homing(), home, args.iter().chain(more))
+    };
+    let first = campaign("winter", &["list.csv", "--lang", "en", "--tag", "lifecycle.stage=one_time"]).json();
+    let number = |summary: &Value, name: &str| summary[name].as_u64().unwrap();
+    let rows = |name: &str| {
+        csv::Reader::from_path(home.join(name)).unwrap().records().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let (list, held) = (rows("list.csv"), rows("list.held-out.csv"));
+    assert_eq!(
+        (list.len() as u64, held.len() as u64),
+        (number(&first, "contacts"), number(&first, "held_out"))
+    );
+    let one_time =
+        run(homing(), home, ["campaign", "--campaign", "x", "--dry-run", "--json", "--hold-out", "0"]).json();
+    assert!(number(&one_time, "contacts") > number(&first, "contacts"), "{one_time} {first}");
+    assert_eq!(
+        number(&first, "matched"),
+        first["left_out"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>()
+            + number(&first, "contacts")
+            + number(&first, "held_out")
+    );
+
+    // The same again makes the same file; another campaign of the week leaves those out who are in it.
+    let all = campaign("january", &["all.parquet"]).json();
+    assert!(number(&all, "contacts") > 100, "{all}");
+    let again = campaign("january", &["again.parquet"]).json();
+    assert_eq!(number(&again, "before"), number(&all, "contacts") + number(&all, "held_out"));
+    let read = |name: &str| std::fs::read(home.join(name)).unwrap();
+    assert_eq!(read("all.parquet"), read("again.parquet"));
+    assert_eq!(read("all.held-out.parquet"), read("again.held-out.parquet"));
+    let other = campaign("february", &["other.ndjson"]).json();
+    assert_eq!(other["left_out"]["contacted_lately"], all["contacts"]);
+
+    // The profile says the same as the list.
+    let server = Server::start(home);
+    let listed = std::fs::read_to_string(home.join("other.ndjson")).unwrap();
+    let member: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    let id = member["customer_id"].as_str().unwrap();
+    let profile = server.get(&format!("/v1/profiles/{id}")).ok();
+    assert_eq!(profile["next_action"]["action"], member["action"]);
+    assert_eq!(profile["tags"]["action.next"]["value"], member["action"]);
+    assert_eq!(profile["next_action"]["title"]["zh"], member["title"]);
+    let told = run(homing(), home, ["playbook", "advise", id, "--json"]).json();
+    assert_eq!(told["next_action"]["action"], member["action"]);
+    let campaigns = told["contacts"].as_array().unwrap().iter();
+    let campaigns: Vec<_> =
+        campaigns.map(|one| (one["campaign"].as_str().unwrap(), &one["held_out"])).collect();
+    assert_eq!(campaigns, [("february", &false.into()), ("january", &true.into())]);
+}
+
+#[test]
+fn wrong_wishes_and_playbooks_are_refused() {
+    let folder = scratch();
+    let home = folder.path();
+    let campaign = |args: &[&str]| run(homing(), home, ["campaign", "--campaign", "x"].iter().chain(args));
+    campaign(&["--out", "list.xls"]).says(2, &["list.xls", "ends in .parquet, .csv or .ndjson"]);
+    campaign(&["--out", "list.csv", "--tag", "no.tag=1"]).says(2, &["no tag `no.tag`", "homing tags list"]);
+    campaign(&["--out", "list.csv", "--tag", "lifecycle.stage"]).says(2, &["NAME=VALUE"]);
+    campaign(&["--out", "list.csv", "--action", "sing"]).says(2, &["no action `sing`"]);
+    campaign(&["--out", "list.csv", "--hold-out", "1"]).says(2, &["cannot be held out"]);
+    campaign(&[]).says(2, &["--out"]);
+    let told = run(homing(), home, ["playbook", "check"]);
+    assert_eq!((told.code, told.out.contains("nothing is wrong")), (0, true), "{told:?}");
+    let text = "[[entry]]\naction = \"a\"\nstage = [\"lots\"]\neffort = \"call\"\ntitle = { zh = \"题\", en = \"T\" }\n\
+                text = { zh = \"文\", en = \"T\" }\n";
+    let file = write(home, "book.toml", text);
+    run(homing(), home, ["playbook", "check", file]).says(1, &["book.toml:3:10", "did you mean `lost`?"]);
+    run(homing(), home, ["campaign", "--campaign", "x", "--dry-run", "--playbook", file])
+        .says(1, &["book.toml:3:10"]);
+    run(homing(), home, ["playbook", "advise", "nobody"]).says(2, &["no customer `nobody`"]);
+}
+
+/// `homing tags list | head -1`: the reader goes away, and nothing is to be told of that.
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    let folder = scratch();
+    for args in [&["tags", "list", "--json"][..], &["tags", "list"], &["playbook", "list", "--json"]] {
+        let mut child = homing()
+            .args(args)
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut told = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        let code = child.wait().unwrap().code();
+        assert_eq!((code, told.as_str()), (Some(141), ""), "{args:?}");
+    }
+    // A disk that is full is told.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = homing().args(["tags", "list"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("standard output cannot be written"),
+        "{output:?}"
+    );
+}
