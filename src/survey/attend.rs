@@ -13,6 +13,8 @@ use crate::tags::Catalogue;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The least time between two surveys.
 const REST: Duration = Duration::from_secs(10);
+/// How long a store that fails is left in peace.
+const PAUSE: Duration = Duration::from_secs(60);
 /// A survey may take one part in so many of the time.
 const SHARE: u32 = 20;
 
@@ -34,7 +36,7 @@ pub fn attend(app: &Arc<App>, catalogue: Arc<Catalogue>) -> std::io::Result<()> 
                     Ok(false) => {}
                     Err(error) => {
                         tracing::warn!(%error, "the customers could not be counted; it is tried again");
-                        rest_until = Instant::now() + REST;
+                        rest_until = Instant::now() + PAUSE;
                     }
                 }
             }

@@ -417,11 +417,12 @@ fn advice(web: &Web, asked: &Asked, profile: &Profile) -> Option<Advised> {
 
 /// Tags that say what to do next.
 fn steps(w: &Words, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<TagRow> {
-    let others = profile
-        .tags
-        .keys()
-        .map(String::as_str)
-        .filter(|name| STEP_KINDS.iter().any(|kind| name.starts_with(kind)) && !STEPS.contains(name));
+    let others = profile.tags.keys().map(String::as_str).filter(|name| {
+        STEP_KINDS.iter().any(|kind| name.starts_with(kind))
+            && !STEPS.contains(name)
+            // The playbook's word stands above.
+            && *name != crate::playbook::ACTION
+    });
     let names = others.chain(STEPS);
     names.filter_map(|name| Some(tag_row(w, dates, labels, name, profile.tags.get(name)?))).collect()
 }

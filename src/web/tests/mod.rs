@@ -186,6 +186,13 @@ impl Store for FakeStore {
     }
 }
 
+/// The catalogue and the playbook that homing ships.
+fn catalogue() -> Catalogue {
+    let catalogue = Catalogue::shipped().unwrap();
+    let playbook = crate::playbook::Playbook::shipped(&catalogue).unwrap();
+    catalogue.with_playbook(playbook)
+}
+
 struct FakeEngine(ModelInfo);
 
 impl Score for FakeEngine {
@@ -402,7 +409,7 @@ impl Site {
     }
 
     fn with(store: FakeStore, engine: Option<Arc<dyn Score>>) -> Self {
-        let catalogue = Catalogue::shipped().unwrap();
+        let catalogue = catalogue();
         crate::survey::take(&store, &catalogue, zone(), as_of() + DAY / 2).unwrap();
         Site::uncounted(store, engine)
     }
@@ -411,7 +418,7 @@ impl Site {
     fn uncounted(store: FakeStore, engine: Option<Arc<dyn Score>>) -> Self {
         let store = Arc::new(store);
         let app = Arc::new(App::new(store.clone(), engine, Arc::new(as_of), Limits::default()));
-        let catalogue = Arc::new(Catalogue::shipped().unwrap());
+        let catalogue = Arc::new(catalogue());
         let router = api::router(app.clone()).merge(router(app.clone(), catalogue));
         Site { store, app, router }
     }
