@@ -75,11 +75,7 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
                 0
             };
             if let Some(link) = &cell.link {
-                pen.draw(format_args!(
-                    r#"<a href="{}" aria-label="{}">"#,
-                    Escaped(link),
-                    Escaped(&cell.title)
-                ));
+                pen.draw(format_args!(r#"<a href="{}">"#, Escaped(link)));
             }
             pen.draw(format_args!(
                 r#"<g class="shade-{shade}"><title>{}</title><rect {place} rx="2"/><text x="{}%" y="{middle}">{}</text></g>"#,

@@ -103,7 +103,7 @@ fn every_page_is_whole_in_both_languages_and_themes_and_open_to_everybody() {
     let house = House::open();
     let browser = visit(&house);
     let (axe, customer) = (axe(), customer(&browser, &house));
-    let mut slowest = 0.0_f64;
+    let (mut slowest, mut faults) = (0.0_f64, Vec::new());
     for (path, en, zh) in pages(&customer) {
         for (lang, tag, heading) in [("en", "en", en), ("zh", "zh-CN", zh)] {
             for (dark, width) in [(false, 1280), (true, 390)] {
@@ -117,13 +117,15 @@ fn every_page_is_whole_in_both_languages_and_themes_and_open_to_everybody() {
                 );
                 assert_eq!((&seen[0], &seen[1], &seen[3]), (&json!(tag), &json!(1), &json!(7)), "{place}");
                 assert!(seen[2].as_str().unwrap().contains(heading), "{place}: {seen}");
-                assert!(seen[4].as_i64().unwrap() <= 0, "{place} is wider than its window: {seen}");
+                if seen[4].as_i64().unwrap() > 0 {
+                    faults.push(format!("{place} is wider than its window: {seen}"));
+                }
                 browser.script(&format!("{axe};0"));
-                let faults = faults_of_access(&browser);
-                assert!(faults.is_empty(), "{place}: {faults:#?}");
+                faults.extend(faults_of_access(&browser).iter().map(|fault| format!("{place}: {fault}")));
             }
         }
     }
+    assert!(faults.is_empty(), "{faults:#?}");
     println!("slowest first contentful paint: {slowest:.0} ms");
     assert!(slowest < 1000.0, "the first contentful paint takes {slowest} ms");
     is_clean(&browser, &house);

@@ -13,8 +13,22 @@ struct House {
     _folder: tempfile::TempDir,
 }
 
+/// A fading customer of whom the playbook has something to say.
 fn score(_: &str, history: &History, as_of: Micros) -> Scored {
-    FakeEngine(engine().model().clone()).run("", history, as_of, as_of, true, &Spent::default())
+    let engine = FakeEngine(engine().model().clone());
+    let mut scored = engine.run("", history, as_of, as_of, true, &Spent::default());
+    if let Outcome::Scored(prediction) = &mut scored.outcome {
+        prediction.value_at_risk = 5_000.0;
+    }
+    let tag = |(name, value): (&str, &str)| Tag {
+        name: name.into(),
+        layer: Layer::Dynamic,
+        value: value.into(),
+        confidence: None,
+        expires_at: None,
+    };
+    let tags = [("lifecycle.stage", "decline"), ("tier.member", "super"), ("fading.cause_first", "price")];
+    Scored { tags: tags.map(tag).into(), ..scored }
 }
 
 impl House {
