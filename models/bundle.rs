@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::boosting::Booster;
 use crate::churn::{ChurnBase, value_at_risk};
+use crate::clusters::Clusters;
 use crate::customer::Customer;
 use crate::error::Error;
 use crate::explain::reasons;
@@ -121,6 +122,7 @@ pub struct Bundle {
     horizons: Vec<HorizonPart>,
     base: BasePart,
     explainer: Option<ReturnExplainer>,
+    clusters: Option<Clusters>,
     report: Option<Arc<str>>,
 }
 
@@ -137,6 +139,7 @@ const MANIFEST: &str = "manifest.json";
 const LIFETIME: &str = "lifetime.json";
 const HORIZONS: &str = "horizons.json";
 const BASE: &str = "base.json";
+const CLUSTERS: &str = "clusters.json";
 const REPORT: &str = "report.html";
 
 /// What moved a customer's log-odds of coming back within the churn horizon.
@@ -165,7 +168,16 @@ impl Bundle {
         manifest.features = SPECS.iter().map(|spec| spec.name.to_owned()).collect();
         manifest.version = String::new();
         let explainer = explainer(&manifest, &horizons);
-        let bundle = Bundle { manifest, id: "".into(), lifetime, horizons, base, explainer, report: None };
+        let bundle = Bundle {
+            manifest,
+            id: "".into(),
+            lifetime,
+            horizons,
+            base,
+            explainer,
+            clusters: None,
+            report: None,
+        };
         bundle.sealed()
     }
 
@@ -174,6 +186,19 @@ impl Bundle {
     pub fn with_report(mut self, html: &str) -> Self {
         self.report = Some(html.into());
         self.sealed()
+    }
+
+    /// The same bundle with clusters of like customers as one more part, which gives it another version.
+    #[must_use]
+    pub fn with_clusters(mut self, clusters: Clusters) -> Self {
+        self.clusters = Some(clusters);
+        self.sealed()
+    }
+
+    /// The clusters of like customers, where there are any; bundles of earlier versions have none.
+    #[must_use]
+    pub fn clusters(&self) -> Option<&Clusters> {
+        self.clusters.as_ref()
     }
 
     /// The report on the fit, as a page of HTML, where there is one.
@@ -329,6 +354,7 @@ impl Bundle {
             next_order_at: curve.median_instant(customer, lifetime, as_of),
             clv,
             value_at_risk: value_at_risk(churn_risk, clv),
+            cluster: self.clusters.as_ref().and_then(|clusters| clusters.assign(customer.features)),
             reasons,
             at,
         }
@@ -340,6 +366,7 @@ impl Bundle {
             (HORIZONS.to_owned(), json(&self.horizons)),
             (BASE.to_owned(), json(&self.base)),
         ];
+        parts.extend(self.clusters.as_ref().map(|clusters| (CLUSTERS.to_owned(), json(clusters))));
         parts.extend(self.report().map(|html| (REPORT.to_owned(), html.as_bytes().to_vec())));
         parts
     }
@@ -414,12 +441,19 @@ impl Bundle {
             lifetime: part(path, &manifest, LIFETIME)?,
             horizons: part(path, &manifest, HORIZONS)?,
             base: part(path, &manifest, BASE)?,
+            clusters: match manifest.parts.contains_key(CLUSTERS) {
+                true => Some(part(path, &manifest, CLUSTERS)?),
+                false => None,
+            },
             report: report(path, &manifest)?,
             manifest,
             explainer: None,
         };
         if !bundle.boosters().all(Booster::is_sound) {
             return Err(damaged(HORIZONS, "holds a tree that cannot be walked".into()));
+        }
+        if !bundle.clusters.as_ref().is_none_or(Clusters::is_sound) {
+            return Err(damaged(CLUSTERS, "holds clusters that nobody can be assigned to".into()));
         }
         bundle.explainer = explainer(&bundle.manifest, &bundle.horizons);
         Ok(bundle)

@@ -43,6 +43,7 @@ fn prediction() -> Prediction {
         next_order_at: Some(AS_OF + 20 * DAY),
         clv: 6_000.0,
         value_at_risk: 4_500.0,
+        cluster: None,
         reasons: Vec::new(),
     }
 }
