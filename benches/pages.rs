@@ -134,6 +134,7 @@ fn scored(id: &str, history: &History, as_of: Micros) -> Scored {
         next_order_at: Some(as_of + DAY),
         clv,
         value_at_risk: risk * clv,
+        cluster: None,
         reasons: Vec::new(),
     };
     Scored { outcome: Outcome::Scored(Box::new(prediction)), tags, provenance }

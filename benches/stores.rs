@@ -49,6 +49,7 @@ fn score(_: &str, history: &History, as_of: Micros) -> Scored {
         next_order_at: Some(as_of + DAY),
         clv: spend,
         value_at_risk: risk * spend,
+        cluster: None,
         reasons: Vec::new(),
     };
     let tag = |(n, value): (usize, serde_json::Value)| Tag {

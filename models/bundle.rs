@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::boosting::Booster;
 use crate::churn::{ChurnBase, value_at_risk};
+use crate::clusters::Clusters;
 use crate::customer::Customer;
 use crate::error::Error;
 use crate::explain::reasons;
@@ -122,6 +123,7 @@ pub struct Bundle {
     horizons: Vec<HorizonPart>,
     base: BasePart,
     explainer: Option<ReturnExplainer>,
+    clusters: Option<Clusters>,
     report: Option<Arc<str>>,
     judged: Option<Arc<Judged>>,
 }
@@ -139,6 +141,7 @@ const MANIFEST: &str = "manifest.json";
 const LIFETIME: &str = "lifetime.json";
 const HORIZONS: &str = "horizons.json";
 const BASE: &str = "base.json";
+const CLUSTERS: &str = "clusters.json";
 const REPORT: &str = "report.html";
 const JUDGED: &str = "judged.json";
 
@@ -175,6 +178,7 @@ impl Bundle {
             horizons,
             base,
             explainer,
+            clusters: None,
             report: None,
             judged: None,
         };
@@ -199,6 +203,19 @@ impl Bundle {
     #[must_use]
     pub fn judged(&self) -> Option<&Arc<Judged>> {
         self.judged.as_ref()
+    }
+
+    /// The same bundle with clusters of like customers as one more part, which gives it another version.
+    #[must_use]
+    pub fn with_clusters(mut self, clusters: Clusters) -> Self {
+        self.clusters = Some(clusters);
+        self.sealed()
+    }
+
+    /// The clusters of like customers, where there are any; bundles of earlier versions have none.
+    #[must_use]
+    pub fn clusters(&self) -> Option<&Clusters> {
+        self.clusters.as_ref()
     }
 
     /// The report on the fit, as a page of HTML, where there is one.
@@ -354,6 +371,7 @@ impl Bundle {
             next_order_at: curve.median_instant(customer, lifetime, as_of),
             clv,
             value_at_risk: value_at_risk(churn_risk, clv),
+            cluster: self.clusters.as_ref().and_then(|clusters| clusters.assign(customer.features)),
             reasons,
             at,
         }
@@ -365,6 +383,7 @@ impl Bundle {
             (HORIZONS.to_owned(), json(&self.horizons)),
             (BASE.to_owned(), json(&self.base)),
         ];
+        parts.extend(self.clusters.as_ref().map(|clusters| (CLUSTERS.to_owned(), json(clusters))));
         parts.extend(self.report().map(|html| (REPORT.to_owned(), html.as_bytes().to_vec())));
         parts.extend(self.judged.as_ref().map(|judged| (JUDGED.to_owned(), json(judged.as_ref()))));
         parts
@@ -440,6 +459,10 @@ impl Bundle {
             lifetime: part(path, &manifest, LIFETIME)?,
             horizons: part(path, &manifest, HORIZONS)?,
             base: part(path, &manifest, BASE)?,
+            clusters: match manifest.parts.contains_key(CLUSTERS) {
+                true => Some(part(path, &manifest, CLUSTERS)?),
+                false => None,
+            },
             report: report(path, &manifest)?,
             judged: match manifest.parts.contains_key(JUDGED) {
                 true => Some(Arc::new(part(path, &manifest, JUDGED)?)),
@@ -450,6 +473,9 @@ impl Bundle {
         };
         if !bundle.boosters().all(Booster::is_sound) {
             return Err(damaged(HORIZONS, "holds a tree that cannot be walked".into()));
+        }
+        if !bundle.clusters.as_ref().is_none_or(Clusters::is_sound) {
+            return Err(damaged(CLUSTERS, "holds clusters that nobody can be assigned to".into()));
         }
         bundle.explainer = explainer(&bundle.manifest, &bundle.horizons);
         Ok(bundle)

@@ -236,7 +236,10 @@ impl Clusters {
         let n = self.scales.len();
         (1..=MOST).contains(&n)
             && !self.clusters.is_empty()
-            && self.scales.iter().all(|scale| scale.measure().is_some() && scale.sd > 0.0 && scale.mean.is_finite())
+            && self
+                .scales
+                .iter()
+                .all(|scale| scale.measure().is_some() && scale.sd > 0.0 && scale.mean.is_finite())
             && self.clusters.iter().all(|cluster| {
                 let normal = match (&cluster.normal, self.method) {
                     (None, Method::KMeans) => true,
@@ -323,10 +326,7 @@ mod tests {
 
     #[test]
     fn a_customer_belongs_to_the_nearest_centre() {
-        let two = clusters(
-            Method::KMeans,
-            vec![cluster(1, [-1.0, 0.0], None), cluster(2, [1.0, 0.0], None)],
-        );
+        let two = clusters(Method::KMeans, vec![cluster(1, [-1.0, 0.0], None), cluster(2, [1.0, 0.0], None)]);
         assert!(two.is_sound());
         let mut features = vec![f64::NAN; COUNT];
         // Unknown is the mean: on the border.
@@ -343,7 +343,10 @@ mod tests {
     #[test]
     fn a_mixture_weighs_density() {
         let normal = |weight: f64, precision: f64| {
-            Some(Normal { log_weight: f64::ln(weight * precision), precision: vec![precision, 0.0, 0.0, precision] })
+            Some(Normal {
+                log_weight: f64::ln(weight * precision),
+                precision: vec![precision, 0.0, 0.0, precision],
+            })
         };
         let two = clusters(
             Method::GaussianMixture,

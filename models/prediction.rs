@@ -6,6 +6,8 @@ use homing_datasets::{Micros, Zone};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::clusters::Assigned;
+
 /// What is expected within one horizon: so many days after `as_of`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AtHorizon {
@@ -100,6 +102,8 @@ pub struct Prediction {
     pub clv: f64,
     /// What the business stands to lose: churn risk × `clv`.
     pub value_at_risk: f64,
+    /// The group of like customers that this one belongs to, where the model has clusters.
+    pub cluster: Option<Assigned>,
     /// Up to five factors, the weightiest first.
     pub reasons: Vec<Reason>,
 }
@@ -152,6 +156,7 @@ impl Serialize for Flat<'_> {
                 map.serialize_entry("churn_percentile", &p.churn_percentile)?;
                 let next = p.next_order_at.map(|t| self.provenance.zone.format(t));
                 map.serialize_entry("next_order_at", &next)?;
+                map.serialize_entry("cluster", &p.cluster.map(|cluster| cluster.id))?;
                 map.serialize_entry("reasons", &p.reasons)?;
             }
         }

@@ -5,7 +5,7 @@ use homing_datasets::table::{Column, Table};
 use crate::prediction::{Outcome, Prediction, Provenance, number_names};
 
 /// Adds the columns of the contract to a table: `not_scored`, the numbers of [`number_names`], `churn_percentile`,
-/// `next_order_at`, `reasons` (JSON), `model`, `as_of`, `scored_at`. One row an outcome, in order.
+/// `next_order_at`, `cluster`, `reasons` (JSON), `model`, `as_of`, `scored_at`. One row an outcome, in order.
 #[must_use]
 pub fn with_predictions<'a>(
     mut table: Table,
@@ -36,10 +36,12 @@ pub fn with_predictions<'a>(
     }
     let provenance = || scored.clone().map(|(_, provenance)| provenance);
     let percentiles = predictions().map(|p| Some(i64::from(p?.churn_percentile)));
+    let clusters = predictions().map(|p| Some(i64::from(p?.cluster?.id)));
     let reasons = predictions().map(|p| serde_json::to_value(&p?.reasons).ok());
     table
         .with("churn_percentile", Column::Whole(percentiles.collect()))
         .with("next_order_at", Column::Instant(predictions().map(|p| p?.next_order_at).collect()))
+        .with("cluster", Column::Whole(clusters.collect()))
         .with("reasons", Column::Json(reasons.collect()))
         .with("model", Column::Text(provenance().map(|from| Some(from.model.to_string())).collect()))
         .with("as_of", Column::Instant(provenance().map(|from| Some(from.as_of)).collect()))

@@ -15,6 +15,7 @@ use crate::labels::{Label, label, short_horizon};
 use crate::learn::{Task, learn};
 use crate::metrics::{Metric, Metrics, Scores, bootstrap_interval, evaluate};
 use crate::snapshots::rows;
+use crate::warning::Warning;
 
 /// How one model did.
 #[derive(Clone, Debug, Serialize)]
@@ -68,6 +69,9 @@ pub struct Report {
     /// The model that was judged, as learned at the cutoff.
     #[serde(skip)]
     pub bundle: Bundle,
+    /// Of those who then lapsed, how many were named in time; only where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<Warning>,
     /// The rules of the challengers' decision tree, where challengers were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<TreeRule>,
@@ -189,6 +193,7 @@ pub fn backtest(
         candidates,
         scores,
         bundle,
+        warning: None,
         rules: Vec::new(),
     })
 }

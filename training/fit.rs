@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::backtest::{Report, backtest};
 use crate::challengers::challenge;
 use crate::check::Usability;
+use crate::clusters::of_bundle;
 use crate::error::Error;
 use crate::learn::{Learned, Task, learn};
 use crate::report::{Lang, Subject, of_fit};
@@ -161,6 +162,10 @@ pub fn fit(
     let learned = learn(histories, &task, step)?;
     let metrics = serde_json::json!({ "backtest": report.as_ref() });
     let bundle = assemble(learned, options, &task, fingerprint(histories, as_of, options.zone), metrics);
+    step("clusters");
+    let previous = options.previous.as_ref().and_then(|bundle| bundle.clusters());
+    let clusters = of_bundle(&bundle, histories, previous);
+    let bundle = clusters.map_or(bundle.clone(), |clusters| bundle.with_clusters(clusters));
     step("report");
     let (html, judged) = of_fit(&Subject {
         bundle: &bundle,

@@ -6,6 +6,7 @@ pub mod backtest;
 pub mod baselines;
 pub mod challengers;
 pub mod check;
+pub mod clusters;
 pub mod error;
 pub mod fit;
 pub mod labels;
@@ -16,6 +17,7 @@ pub mod report;
 mod returns;
 pub mod snapshots;
 mod stack;
+pub mod warning;
 mod worth;
 
 pub use error::Error;

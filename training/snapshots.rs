@@ -78,8 +78,14 @@ impl Rows {
             return self;
         }
         let picked: Vec<usize> = (0..self.len()).step_by(step).collect();
+        self.picked(&picked)
+    }
+
+    /// These rows alone.
+    #[must_use]
+    pub fn picked(self, picked: &[usize]) -> Rows {
         Rows {
-            x: self.x.select(Axis(0), &picked),
+            x: self.x.select(Axis(0), picked),
             recency: picked.iter().map(|&at| self.recency[at]).collect(),
             order_value: picked.iter().map(|&at| self.order_value[at]).collect(),
             snapshot: picked.iter().map(|&at| self.snapshot[at]).collect(),

@@ -50,6 +50,7 @@ fn filled(place: &str) -> (Arc<dyn Store>, Catalogue) {
                 next_order_at: None,
                 clv: of("spend_total"),
                 value_at_risk: churn_risk * of("spend_total"),
+                cluster: None,
                 reasons: Vec::new(),
             }))
         } else {

@@ -181,6 +181,7 @@ fn the_next_action_is_a_tag_of_customers_with_scores() {
         next_order_at: None,
         clv: 1_000.0,
         value_at_risk: 700.0,
+        cluster: None,
         reasons: Vec::new(),
     }));
     let next = |outcome: &Outcome| {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use homing_datasets::{History, Micros};
+use homing_models::clusters::Clusters;
 use homing_models::{Bundle, NotScored, Outcome, Prediction, Provenance, Registry};
 
 use super::{ModelInfo, Score, Spent};
@@ -81,6 +82,10 @@ impl Score for Engine {
         let provenance =
             Provenance { model: self.info.id.clone(), as_of, scored_at, zone: self.info.timezone };
         Scored { outcome, tags, provenance }
+    }
+
+    fn clusters(&self) -> Option<&Clusters> {
+        self.bundle.clusters()
     }
 
     fn predict(&self, features: &[f64]) -> Prediction {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
+use homing_models::clusters::Clusters;
 use homing_models::{Manifest, Prediction};
 use serde::{Serialize, Serializer};
 
@@ -100,6 +101,11 @@ pub trait Score: Send + Sync {
         tagged: bool,
         spent: &Spent,
     ) -> Scored;
+
+    /// The model's clusters of like customers, where it has any.
+    fn clusters(&self) -> Option<&Clusters> {
+        None
+    }
 
     /// What the model makes of features, in the order of [`homing_models::features::SPECS`]; NaN is unknown.
     fn predict(&self, features: &[f64]) -> Prediction;

@@ -57,6 +57,7 @@ fn score(id: &str, history: &History, as_of: Micros) -> Scored {
         next_order_at: None,
         clv: spend,
         value_at_risk: spend / 2.0,
+        cluster: None,
         reasons: Vec::new(),
     };
     Scored { outcome: Outcome::Scored(Box::new(prediction)), tags, provenance }

@@ -8,7 +8,7 @@ use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Value};
 
 use super::error::nearest;
-use super::program::Program;
+use super::program::{FUNCTIONS, Program};
 use super::variables::{Domain, Variable};
 
 static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
@@ -66,10 +66,11 @@ impl Expression {
         let tree = Arc::new(tree);
         let expression = Expression { source: source.into(), tree, variables: variables.into() };
         expression.try_out()?;
-        let dated = program.references().functions().contains(&"date");
-        if dated && !expression.program(&|_| Some(0)).is_compiled() {
-            let at = find_word(source, "date");
-            let problem = "date() stands in an expression that is not simple".to_owned();
+        let references = program.references();
+        let own = FUNCTIONS.into_iter().find(|own| references.functions().contains(own));
+        if let Some(own) = own.filter(|_| !expression.program(&|_| Some(0)).is_compiled()) {
+            let at = find_word(source, own);
+            let problem = format!("{own}() stands in an expression that is not simple");
             let hint = "use it with variables, numbers, comparison, logic and ?: only".to_owned();
             return Err(Wrong { at, problem, hint });
         }
@@ -276,11 +277,14 @@ fn check_function(source: &str, name: &str) -> Result<(), Wrong> {
         // A macro complains about its arguments while it is compiled.
         Err(_) => true,
     };
-    if name == "date" || is_operator || declared(format!("{name}()")) || declared(format!("''.{name}()")) {
+    if FUNCTIONS.contains(&name)
+        || is_operator
+        || declared(format!("{name}()"))
+        || declared(format!("''.{name}()"))
+    {
         return Ok(());
     }
-    const COMMON: [&str; 13] = [
-        "date",
+    const COMMON: [&str; 12] = [
         "size",
         "contains",
         "startsWith",
@@ -294,7 +298,7 @@ fn check_function(source: &str, name: &str) -> Result<(), Wrong> {
         "exists",
         "all",
     ];
-    let hint = match nearest(name, COMMON.into_iter()) {
+    let hint = match nearest(name, FUNCTIONS.into_iter().chain(COMMON)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "functions are those of CEL's standard library".to_owned(),
     };

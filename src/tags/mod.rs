@@ -31,7 +31,8 @@
 //! ```
 //!
 //! Variables are the features ([`homing_models::features::SPECS`]) the facts ([`facts`]) and what [`variables::PREDICTIONS`]
-//! lists; `date(days)` is the date so many days ago;
+//! lists; `date(days)` is the date so many days ago, `date_about(days)` the same in steps that grow with the distance,
+//! `about(x)` a number to two digits, `round(x, step)` the nearest multiple of a step;
 //! numbers are CEL doubles, so write `recency_days + 1.0`; comparing with a whole number is fine.
 //!
 //! **Unknown values.** A feature that the data cannot tell and a prediction that the customer does not have are

@@ -1,7 +1,7 @@
 //! Expressions in a form of our own, many times as fast as CEL's interpreter; what has no such form is interpreted.
 //!
 //! It covers what tags are made of: variables, literals, comparison, arithmetic on doubles, logic, choice, `in` over a
-//! list of literals, `int()` and `date()`. The tests hold it against the interpreter.
+//! list of literals, `int()`, and functions of our own ([`FUNCTIONS`]). The tests hold it against the interpreter.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 use cel::common::types::{CelBool, CelDouble, CelNull, CelString};
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
+use chrono::Datelike;
 use homing_datasets::calendar::date_of;
 
 use super::expression::context;
@@ -85,7 +86,17 @@ pub(super) enum Node {
     In(Box<Node>, Box<[Node]>),
     Int(Box<Node>),
     Date(Box<Node>),
+    DateAbout(Box<Node>),
+    About(Box<Node>),
+    Round(Box<(Node, Node)>),
 }
+
+/// Functions that CEL does not have; they work in compiled expressions only.
+pub(super) const FUNCTIONS: [&str; 4] = ["date", "date_about", "about", "round"];
+
+/// Days ahead up to which a date is worth its day, and its week.
+const DAY_COUNTS: f64 = 14.0;
+const WEEK_COUNTS: f64 = 90.0;
 
 impl Program {
     /// `place` tells where a variable's value stands among the slots; `is_number` whether it is a number.
@@ -218,6 +229,11 @@ impl<P: Fn(&str) -> Option<usize>, N: Fn(&str) -> bool> Compiler<'_, P, N> {
             },
             ("int", [a]) if self.is_double(a) => Some(Node::Int(Box::new(self.node(a)?))),
             ("date", [a]) if self.is_double(a) => Some(Node::Date(Box::new(self.node(a)?))),
+            ("date_about", [a]) if self.is_double(a) => Some(Node::DateAbout(Box::new(self.node(a)?))),
+            ("about", [a]) if self.is_double(a) => Some(Node::About(Box::new(self.node(a)?))),
+            ("round", [a, b]) if self.is_double(a) && self.is_double(b) => {
+                Some(Node::Round(Box::new((self.node(a)?, self.node(b)?))))
+            }
             _ => None,
         }
     }
@@ -230,7 +246,8 @@ impl<P: Fn(&str) -> Option<usize>, N: Fn(&str) -> bool> Compiler<'_, P, N> {
                 (operators::ADD | operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE, [a, b]) => {
                     self.is_double(a) && self.is_double(b)
                 }
-                (operators::NEGATE, [a]) => self.is_double(a),
+                (operators::NEGATE | "about", [a]) => self.is_double(a),
+                ("round", [a, b]) => self.is_double(a) && self.is_double(b),
                 (operators::CONDITIONAL, [_, b, c]) => self.is_double(b) && self.is_double(c),
                 _ => false,
             },
@@ -307,13 +324,26 @@ impl Node {
                 }
                 Val::Whole(number as i64)
             }
-            Node::Date(a) => {
+            Node::Date(a) => Val::Date(day(a.number(slots, today)?, today)?),
+            Node::DateAbout(a) => {
                 let ago = a.number(slots, today)?;
-                // A calendar has an end, and NaN is no day.
-                if ago.is_nan() || ago.abs() > 100_000.0 {
+                let day = day(ago, today)?;
+                Val::Date(match ago.abs() {
+                    days if days <= DAY_COUNTS => day,
+                    // Day 4 after 1970-01-01 was a Monday.
+                    days if days <= WEEK_COUNTS => day - (day - 4).rem_euclid(7),
+                    _ => day - date_of(day).day0() as i32,
+                })
+            }
+            Node::About(a) => Val::Number(about(a.number(slots, today)?)),
+            Node::Round(parts) => {
+                let (number, step) = (parts.0.number(slots, today)?, parts.1.number(slots, today)?);
+                let rounded = (number / step).round() * step;
+                // Also where the step is 0.
+                if !rounded.is_finite() {
                     return Err(NoResult);
                 }
-                Val::Date(today - ago.floor() as i32)
+                Val::Number(rounded)
             }
         })
     }
@@ -344,8 +374,14 @@ impl Node {
         match self {
             Node::Number(number) | Node::VariableAgainst(_, _, number) => found.push(*number),
             Node::Whole(number) => found.push(*number as f64),
-            Node::Not(a) | Node::Negate(a) | Node::Int(a) | Node::Date(a) => a.numbers(found),
+            Node::Not(a)
+            | Node::Negate(a)
+            | Node::Int(a)
+            | Node::Date(a)
+            | Node::DateAbout(a)
+            | Node::About(a) => a.numbers(found),
             Node::Arithmetic(_, parts)
+            | Node::Round(parts)
             | Node::Compare(_, parts)
             | Node::Equal(_, parts)
             | Node::And(parts)
@@ -364,6 +400,28 @@ impl Node {
             }
             Node::Null | Node::Truth(_) | Node::Text(_) | Node::Variable(_) => {}
         }
+    }
+}
+
+/// The day so many days before today.
+fn day(ago: f64, today: i32) -> Result<i32, NoResult> {
+    // A calendar has an end, and NaN is no day.
+    if ago.is_nan() || ago.abs() > 100_000.0 {
+        return Err(NoResult);
+    }
+    Ok(today - ago.floor() as i32)
+}
+
+/// A number as one says it: with two digits that count. It moves when there is something to tell, not every day.
+fn about(number: f64) -> f64 {
+    if number == 0.0 || !number.is_finite() {
+        return number;
+    }
+    let digits = number.abs().log10().floor() as i32 - 1;
+    // Powers of ten are exact this way round only.
+    match digits {
+        0.. => (number / 10f64.powi(digits)).round() * 10f64.powi(digits),
+        _ => (number * 10f64.powi(-digits)).round() / 10f64.powi(-digits),
     }
 }
 
@@ -430,5 +488,26 @@ impl Val<'_> {
     /// The value as a probability, if it is one.
     pub fn probability(&self) -> Option<f64> {
         self.as_number().ok().filter(|number| (0.0..=1.0).contains(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::about;
+
+    #[test]
+    fn a_number_is_said_with_two_digits() {
+        for (number, said) in [
+            (0.0, 0.0),
+            (1234.5, 1200.0),
+            (-1250.1, -1300.0),
+            (99.6, 100.0),
+            (7.26, 7.3),
+            (0.0123, 0.012),
+            (1e300, 1e300),
+        ] {
+            assert_eq!(about(number), said);
+        }
+        assert!(about(f64::NAN).is_nan());
     }
 }

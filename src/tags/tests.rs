@@ -43,6 +43,7 @@ fn prediction() -> Prediction {
         next_order_at: Some(AS_OF + 20 * DAY),
         clv: 6_000.0,
         value_at_risk: 4_500.0,
+        cluster: None,
         reasons: Vec::new(),
     }
 }
@@ -144,12 +145,12 @@ fn the_description_has_the_promised_shape() {
 fn a_steady_customer_is_mature() {
     let tags = shipped_values(buys(&[10, 40, 70, 100, 130, 160], 900.0), &scored());
     let expected = json!({
-        "churn.level": "high", "churn.percentile": 88, "return.chance_short": 10, "return.chance_long": 50,
+        "churn.level": "high", "churn.percentile": 90, "return.chance_short": 10, "return.chance_long": 50,
         "next_order.due": "this_month", "value.clv_tier": "high", "value.at_risk_level": "high",
         "care.priority": "personal_call", "lifecycle.stage": "maturity", "tier.member": "high_value",
         "rfm.recency": 5, "rfm.frequency": 4, "rfm.money": 4, "rfm.segment": "strategic", "activity.level": "active",
         "first_purchase.month": "2011-04", "first_purchase.size": "large", "first_purchase.on": "2011-04-02",
-        "next_order.on": "2011-09-29", "rfm.cell": "important_value", "rfm.code": 544, "lifecycle.stage_since": "2011-07-31",
+        "next_order.on": "2011-09-26", "rfm.cell": "important_value", "rfm.code": 544, "lifecycle.stage_since": "2011-07-31",
         "signal.count": 0, "lifecycle.cycle": "monthly", "lifecycle.streak": 6, "value.clv": 6000,
     });
     for (name, value) in expected.as_object().unwrap() {
@@ -408,7 +409,7 @@ fn signals_have_a_date_and_a_strength() {
 
 #[test]
 fn the_own_form_gives_what_cel_gives() {
-    use super::program::{Program, Slot};
+    use super::program::{FUNCTIONS, Program, Slot};
     use super::variables::Domain;
     use std::sync::Arc;
 
@@ -433,7 +434,7 @@ fn the_own_form_gives_what_cel_gives() {
         state >> 33
     };
     let mut compared = 0;
-    for tag in all.filter(|tag| !tag.expression().contains("date(")) {
+    for tag in all.filter(|tag| !FUNCTIONS.iter().any(|own| tag.expression().contains(&format!("{own}(")))) {
         let variables = tag.expression.variables();
         let place = |name: &str| variables.iter().position(|mention| mention.name == name);
         let own = tag.expression.program(&place);

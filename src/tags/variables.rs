@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use homing_datasets::{DAY, Micros, Zone};
 use homing_models::features::{SPECS, Unit, index_of};
+use homing_models::lapse::{left_days, silent_for};
 use homing_models::{Outcome, Prediction};
 
 use super::facts::{Facts, NUMBERS, WORDS};
@@ -23,6 +24,13 @@ pub const PREDICTIONS: &[(&str, &str)] = &[
     ),
     ("p_return_short", "probability of a purchase within the model's shortest horizon"),
     ("p_return_long", "probability of a purchase within the model's longest horizon"),
+    ("cluster", "group of like customers, c1, c2, ...; their words are in the model and its report"),
+    ("cluster_sure", "how clearly the customer belongs to that group, 0 to 1"),
+    (
+        "lapse_left_days",
+        "days until the silence is a lapse by the customer's own clock; below 1 when it is one",
+    ),
+    ("lapse_risk", "probability of no purchase before that day"),
     ("first_order_month", "month of the first order, e.g. \"2011-09\""),
 ];
 
@@ -44,6 +52,10 @@ pub(super) enum Variable {
     DaysToNextOrder,
     PReturnShort,
     PReturnLong,
+    Cluster,
+    ClusterSure,
+    LapseLeftDays,
+    LapseRisk,
     FirstOrderMonth,
     PReturn(u32),
     ExpectedOrders(u32),
@@ -93,6 +105,10 @@ impl Variable {
             "days_to_next_order" => Variable::DaysToNextOrder,
             "p_return_short" => Variable::PReturnShort,
             "p_return_long" => Variable::PReturnLong,
+            "cluster" => Variable::Cluster,
+            "cluster_sure" => Variable::ClusterSure,
+            "lapse_left_days" => Variable::LapseLeftDays,
+            "lapse_risk" => Variable::LapseRisk,
             "first_order_month" => Variable::FirstOrderMonth,
             _ => {
                 let (prefix, days) = BY_HORIZON.iter().find_map(|p| Some((*p, name.strip_prefix(p)?)))?;
@@ -120,12 +136,15 @@ impl Variable {
         let number = |low: f64, high: f64| Domain::Number { low, high, whole: false };
         match self {
             Variable::Scored => Domain::Truth,
-            Variable::FirstOrderMonth | Variable::Word(_) => Domain::Word,
+            Variable::Cluster | Variable::FirstOrderMonth | Variable::Word(_) => Domain::Word,
             Variable::Feature(at) => SPECS.get(at).map_or(Domain::Truth, |spec| domain_of(spec.unit)),
             Variable::Fact(at) => NUMBERS.get(at).map_or(Domain::Truth, |(_, unit, _)| domain_of(*unit)),
+            Variable::LapseLeftDays => number(f64::NEG_INFINITY, f64::INFINITY),
             Variable::ChurnPercentile => Domain::Number { low: 1.0, high: 100.0, whole: true },
             Variable::ChurnRisk
             | Variable::PAlive
+            | Variable::ClusterSure
+            | Variable::LapseRisk
             | Variable::PReturnShort
             | Variable::PReturnLong
             | Variable::PReturn(_) => number(0.0, 1.0),
@@ -176,6 +195,16 @@ impl Variable {
             Variable::Fact(at) => facts.numbers.get(at).copied(),
             Variable::FirstOrderMonth => return first_order_month(features, as_of, zone),
             Variable::Feature(at) => features.get(at).copied(),
+            Variable::Cluster => {
+                let cluster = prediction.and_then(|p| p.cluster);
+                return cluster.map_or(Slot::Unknown, |one| Slot::Word(Cow::Owned(format!("c{}", one.id))));
+            }
+            Variable::ClusterSure => prediction.and_then(|p| p.cluster).map(|cluster| cluster.sure),
+            Variable::LapseLeftDays => Some(left_days(features)),
+            Variable::LapseRisk => {
+                let left = left_days(features);
+                prediction.filter(|_| left > 0.0).map(|p| silent_for(p, left))
+            }
             Variable::ChurnRisk => of(|p| p.churn_risk),
             Variable::ChurnPercentile => of(|p| f64::from(p.churn_percentile)),
             Variable::PAlive => of(|p| p.p_alive),

@@ -14,6 +14,7 @@ use super::asked::{Asked, Link};
 use super::format::{Dates, NOTHING, count, money, percent};
 use super::frame::{Frame, Place};
 use super::labels::{self, CATEGORY, CAUSE, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
+use super::library::ClusterWords;
 use super::parts::Pick;
 use super::scores::Scores;
 use super::words::{Words, fill};
@@ -72,7 +73,8 @@ pub(super) async fn page(
         Ok(exports) => exports,
         Err(code) => return problem(code),
     };
-    written(StatusCode::OK, &view(&web, &asked, (&listing, &page), survey.as_deref(), exports))
+    let words = web.cluster_words().await;
+    written(StatusCode::OK, &view(&web, &asked, (&listing, &page), (survey.as_deref(), &words), exports))
 }
 
 /// The form that makes a campaign list: its address and its token.
@@ -232,7 +234,7 @@ fn view(
     web: &Web,
     asked: &Asked,
     (listing, page): (&Listing, &Page),
-    survey: Option<&Survey>,
+    (survey, words): (Option<&Survey>, &ClusterWords),
     exports: Result<Export, String>,
 ) -> View {
     let model = web.model();
@@ -260,7 +262,7 @@ fn view(
         frame: Frame::new(asked, Some(Place::Call), w.who_to_call),
         no_model: model.is_none(),
         action: Place::Call.path(),
-        selects: fields.iter().filter_map(|name| select(asked, labels, survey, name)).collect(),
+        selects: fields.iter().filter_map(|name| select(asked, labels, (survey, words), name)).collect(),
         on,
         any_chosen: any.iter().flat_map(|values| &values.picks).any(|pick| pick.chosen),
         any,
@@ -309,14 +311,30 @@ fn horizons(model: Option<&ModelInfo>, page: &Page) -> Vec<u32> {
 }
 
 /// The field of one tag: the values of the catalogue, or for a tag without any those that the survey met.
-fn select(asked: &Asked, labels: Labels<'_>, survey: Option<&Survey>, name: &str) -> Option<Select> {
+fn select(
+    asked: &Asked,
+    labels: Labels<'_>,
+    (survey, words): (Option<&Survey>, &ClusterWords),
+    name: &str,
+) -> Option<Select> {
     let asked_for = asked.get(name);
     let pick = |key: String, label| Pick { chosen: asked_for == Some(key.as_str()), key, label };
     let mut picks: Vec<Pick> =
         labels.choices(name).into_iter().map(|choice| pick(choice.key, choice.label)).collect();
     if picks.is_empty() {
         let values = survey.map_or_else(Vec::new, |survey| today::in_order(labels, survey, name));
-        picks = values.into_iter().map(|(key, label, _)| pick(key, label)).collect();
+        // Clusters are named by the model, not by the catalogue.
+        let named = |key: &str, label| match words.of(key).filter(|_| labels::is_cluster(name)) {
+            Some((name, _)) => asked.lang.of(name).to_owned(),
+            None => label,
+        };
+        picks = values
+            .into_iter()
+            .map(|(key, label, _)| {
+                let label = named(&key, label);
+                pick(key, label)
+            })
+            .collect();
     }
     // A value that is not known is shown, or the list would look unfiltered.
     if let Some(unknown) = asked_for.filter(|_| picks.iter().all(|pick| !pick.chosen)) {

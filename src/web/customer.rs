@@ -35,7 +35,8 @@ const STEMS: i32 = 400;
 const NEAR_DAYS: i32 = 90;
 
 /// Tags that say what to do, in this order; further ones are known by how their names begin.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
+    "warning.early",
     "care.priority",
     "care.urgency",
     CAUSE,

@@ -23,7 +23,7 @@ pub(super) const CAUSE: &str = "fading.cause_first";
 
 /// Whether a tag tells the cluster that a customer belongs to.
 pub(super) fn is_cluster(tag: &str) -> bool {
-    tag == "cluster" || tag.starts_with("cluster.") || tag.ends_with(".cluster")
+    tag.starts_with("cluster.")
 }
 
 /// A tag's value, to be shown as a small label.

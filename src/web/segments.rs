@@ -12,6 +12,7 @@ use super::asked::Asked;
 use super::format::{Dates, count, money, percent};
 use super::frame::{Frame, Place};
 use super::labels::{Labels, STAGE, is_cluster};
+use super::library::ClusterWords;
 use super::parts::{Cell, Head, Key, Pick, Table};
 use super::words::fill;
 use super::{Web, page as written, today};
@@ -27,7 +28,10 @@ const BY: [&str; 3] = ["customers", "value_at_risk", "clv"];
 pub(super) async fn page(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
     let asked = Asked::of(&uri, &headers);
     match web.counted(&asked, Place::Segments).await {
-        Ok(survey) => written(StatusCode::OK, &view(&web, &asked, &survey)),
+        Ok(survey) => {
+            let words = web.cluster_words().await;
+            written(StatusCode::OK, &view(&web, &asked, &survey, &words))
+        }
         Err(page) => *page,
     }
 }
@@ -46,7 +50,7 @@ struct View {
     counted: String,
 }
 
-fn view(web: &Web, asked: &Asked, survey: &Survey) -> View {
+fn view(web: &Web, asked: &Asked, survey: &Survey, words: &ClusterWords) -> View {
     let w = asked.lang.words();
     let dates = Dates(web.model().map(|model| model.timezone));
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
@@ -54,7 +58,7 @@ fn view(web: &Web, asked: &Asked, survey: &Survey) -> View {
     let names = [w.customers, w.value_at_risk, w.clv];
     let clusters = web.catalogue.tags().iter().filter(|tag| is_cluster(&tag.name));
     let clusters = clusters.filter_map(|tag| {
-        let table = table(asked, labels, survey, &tag.name, "clusters")?;
+        let table = table(asked, labels, survey, (&tag.name, "clusters"), words)?;
         Some((labels.name(&tag.name), labels.meaning(&tag.name), table))
     });
     let (flow, flow_keys) =
@@ -70,7 +74,7 @@ fn view(web: &Web, asked: &Asked, survey: &Survey) -> View {
         flow,
         flow_keys,
         flow_lead: fill(w.flow_lead, &count(survey.flow.sample)),
-        classes: table(asked, labels, survey, CLASSES, "classes"),
+        classes: table(asked, labels, survey, (CLASSES, "classes"), &ClusterWords::default()),
         clusters: clusters.collect(),
         counted: fill(w.counted_at, &dates.minute_of(survey.taken_at)),
     }
@@ -183,8 +187,8 @@ fn table(
     asked: &Asked,
     labels: Labels<'_>,
     survey: &Survey,
-    tag: &str,
-    named_by: &'static str,
+    (tag, named_by): (&str, &'static str),
+    words: &ClusterWords,
 ) -> Option<Table> {
     let w = asked.lang.words();
     let values = today::in_order(labels, survey, tag);
@@ -197,7 +201,11 @@ fn table(
         |(key, label, customers)| {
             let share = customers.customers as f64 / whole;
             vec![
-                Cell::text(label).link(asked.link(Place::Call.path()).with(tag, &key)),
+                match words.of(&key) {
+                    Some((name, text)) => Cell::text(asked.lang.of(name)).note(asked.lang.of(text)),
+                    None => Cell::text(label),
+                }
+                .link(asked.link(Place::Call.path()).with(tag, &key)),
                 Cell::number(count(customers.customers)),
                 Cell::number(percent(share)).bar(chart::meter(share, chart::Tone::Plain)),
                 Cell::number(money(customers.value_at_risk)),

@@ -24,6 +24,7 @@ use homing_training::fit::{FitOptions, FitSummary, MOST_ROWS, fit};
 use homing_training::labels::short_horizon;
 use homing_training::learn::Task;
 use homing_training::report::{Lang, of_backtests};
+use homing_training::warning::early_warning;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Learns from purchase history who comes back, when, and what they will be worth.
@@ -347,6 +348,8 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
             };
             let step = |text: &str| steps.step(&format!("{name}, {days} days: {text}"));
             let mut report = backtest(&histories, cutoff, days, &task, &step)?;
+            step("early warning");
+            report.warning = Some(early_warning(&report.bundle, &histories, days));
             if args.challengers {
                 challenge(&histories, &mut report, &task, &step)?;
             }

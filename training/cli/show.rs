@@ -8,6 +8,7 @@ use homing_datasets::engine::Sampled;
 use homing_training::backtest::Report;
 use homing_training::check::Usability;
 use homing_training::metrics::Metric;
+use homing_training::warning::Warning;
 
 /// What was read, in a line or two.
 pub fn read(summary: &ReadSummary, purchases: &Purchases) -> String {
@@ -110,6 +111,30 @@ pub fn report(report: &Report) -> String {
                     let _ = write!(text, " {:>11}", "-");
                 }
             }
+        }
+        text.push('\n');
+    }
+    if let Some(warning) = &report.warning {
+        text.push_str(&self::warning(warning));
+    }
+    text
+}
+
+/// The early warning as a table.
+fn warning(warning: &Warning) -> String {
+    let mut text = format!(
+        "early warning: {} of {} active customers lapsed by their own clock {} days after the cutoff or later; share of them flagged:\n",
+        warning.lapsed, warning.base, warning.lead_days
+    );
+    let _ = write!(text, "  {:<28}", "share of the base flagged");
+    for share in warning.flagged {
+        let _ = write!(text, " {:>7.0} %", 100.0 * share);
+    }
+    text.push('\n');
+    for flagging in &warning.flaggings {
+        let _ = write!(text, "  {:<28}", flagging.name);
+        for named in flagging.named {
+            let _ = write!(text, " {:>7.1} %", 100.0 * named);
         }
         text.push('\n');
     }

@@ -4,6 +4,7 @@
 //! model, give the same bytes. It shows sums and groups only: no group of fewer than five customers is told of.
 
 mod card;
+mod clusters;
 mod drift;
 mod importance;
 mod judged;
@@ -134,6 +135,7 @@ pub fn of_fit(subject: &Subject<'_>) -> Result<(String, Judged), Error> {
         sections.extend(tracked.as_ref().map(|tracked| tracked.section(lang, "")));
         sections.push(people::section(lang, &base, subject.bundle, ""));
         sections.extend(importance::section(lang, &base, ""));
+        sections.extend(clusters::section(lang, subject.bundle));
         sections.extend(tracking::levels_section(lang, levels, manifest.timezone.day(manifest.as_of)));
         sections.push(drift::section(lang, &base, subject.bundle, subject.previous));
         sections.push(card::section(lang, subject.bundle));

@@ -291,12 +291,13 @@ fn one_of(name: &str, horizons: &[u32], with_customer: bool) -> Value {
     scores["next_order_at"] = nullable(instant(
         "Median expected instant of the next order; null at less than even odds within 3 years.",
     ));
+    scores["cluster"] = nullable(count("The group of like customers, where the model has groups."));
     scores["reasons"] = list(reference("Reason"));
 
     // Stored scores may come from an older model with other horizons.
     let lasting = number_names(&[]);
-    let stored: Vec<String> =
-        number_names(horizons).into_iter().filter(|name| !lasting.contains(name)).collect();
+    let stored = number_names(horizons).into_iter().filter(|name| !lasting.contains(name));
+    let stored: Vec<String> = stored.chain(["cluster".to_owned()]).collect();
     let optional: Vec<&str> =
         if with_customer { Vec::new() } else { stored.iter().map(String::as_str).collect() };
     let mut scored = object("Scores. Every number is finite.", scores, &optional);

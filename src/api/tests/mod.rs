@@ -249,6 +249,7 @@ impl FakeEngine {
             next_order_at: Some(as_of + 1),
             clv,
             value_at_risk: churn_risk * clv,
+            cluster: None,
             reasons: vec![reason],
         }
     }

@@ -129,6 +129,7 @@ fn scored_by(model: &str, history: &History, as_of: Micros) -> Scored {
         next_order_at: Some(as_of + DAY),
         clv,
         value_at_risk: churn_risk * clv,
+        cluster: None,
         reasons: Vec::new(),
     };
     Scored { outcome: Outcome::Scored(Box::new(prediction)), tags, provenance }

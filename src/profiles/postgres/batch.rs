@@ -14,8 +14,8 @@ use super::{Inner, PostgresStore};
 use crate::profiles::plan::{Addition, Plan, Planner, count, history_print};
 use crate::profiles::{BatchRow, BatchSummary, Error};
 
-/// Customers a transaction.
-const CHUNK: usize = 20_000;
+/// Customers a transaction. Up to four chunks are in memory at once, with some 15 KB a customer.
+const CHUNK: usize = 5_000;
 
 /// What a batch knows of a customer without having read the row.
 struct Glance {

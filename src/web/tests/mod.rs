@@ -219,6 +219,7 @@ impl Score for FakeEngine {
             next_order_at: None,
             clv: 1.0,
             value_at_risk: 1.0,
+            cluster: None,
             reasons: Vec::new(),
         };
         let provenance = Provenance { model: self.0.id.clone(), as_of, scored_at, zone: zone() };

@@ -1,0 +1,161 @@
+//! Groups as rules that people can read: the leaves of a shallow decision tree.
+//!
+//! linfa's tree splits on `<=` when it learns and on `<` when it predicts, so here its splits alone are taken: each leaf becomes
+//! conditions on the customers' own values, with rounded bounds, and whom they meet is counted.
+
+use homing_models::Text;
+use homing_models::clusters::{Rule, Scale, Shape};
+use homing_models::features::{SPECS, Unit, index_of};
+use linfa::Dataset;
+use linfa::traits::Fit;
+use linfa_trees::{DecisionTree, TreeNode};
+use ndarray::{Array1, Array2, Axis};
+
+use crate::snapshots::Rows;
+
+/// Most customers that a tree is grown on.
+const MOST: usize = 4_000;
+/// Questions that a rule asks at most.
+const DEPTH: usize = 4;
+/// Share of the customers that a leaf holds at least.
+const LEAF: f32 = 0.01;
+/// Rules of a group.
+const RULES: usize = 2;
+/// Share of its group that a rule must meet.
+const COVERAGE: f64 = 0.05;
+
+/// The range of a measure that a rule allows, on the customers' own values.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bounds {
+    above: Option<f64>,
+    up_to: Option<f64>,
+}
+
+/// For each group its best rules, the one that meets most of it first; `at` holds the group of each customer.
+pub(super) fn rules(
+    base: &Rows,
+    scales: &[Scale],
+    places: &Array2<f64>,
+    at: &[usize],
+    groups: usize,
+) -> Vec<Vec<Rule>> {
+    let step = at.len().div_ceil(MOST).max(1);
+    let picked: Vec<usize> = (0..at.len()).step_by(step).collect();
+    let labels = Array1::from_iter(picked.iter().map(|&row| at[row]));
+    let least = (picked.len() as f32 * LEAF).max(5.0);
+    let params = DecisionTree::<f64, usize>::params()
+        .max_depth(Some(DEPTH))
+        .min_weight_split(2.0 * least)
+        .min_weight_leaf(least);
+    let mut found: Vec<Vec<Rule>> = vec![Vec::new(); groups];
+    let Ok(tree) = params.fit(&Dataset::new(places.select(Axis(0), &picked), labels)) else { return found };
+    let mut leaves = Vec::new();
+    walk(tree.root_node(), &mut vec![Bounds::default(); scales.len()], scales, &mut leaves);
+    // A customer whose value is not known stands at the mean, as in the clusters.
+    let value = |row: usize, column: usize| {
+        let feature = index_of(&scales[column].feature).unwrap_or_default();
+        let value = f64::from(base.x[(row, feature)]);
+        if value.is_nan() { scales[column].back(0.0) } else { value }
+    };
+    let unknown: Vec<bool> = scales
+        .iter()
+        .map(|scale| index_of(&scale.feature).is_some_and(|f| base.x.column(f).iter().any(|x| x.is_nan())))
+        .collect();
+    let sizes: Vec<f64> =
+        (0..groups).map(|group| at.iter().filter(|one| **one == group).count() as f64).collect();
+    for (bounds, group) in leaves {
+        let meets = |row: &usize| {
+            bounds.iter().enumerate().all(|(column, bounds)| {
+                let inside =
+                    |x: f64| bounds.above.is_none_or(|b| x > b) && bounds.up_to.is_none_or(|b| x <= b);
+                inside(value(*row, column))
+            })
+        };
+        let met: Vec<usize> = (0..at.len()).filter(meets).collect();
+        let right = met.iter().filter(|&&row| at[row] == group).count() as f64;
+        let (coverage, precision) = (right / sizes[group].max(1.0), right / met.len().max(1) as f64);
+        if coverage >= COVERAGE && precision >= 0.5 {
+            found[group].push(Rule { text: words(&bounds, scales, &unknown), coverage, precision });
+        }
+    }
+    for rules in &mut found {
+        rules.sort_by(|a, b| b.coverage.total_cmp(&a.coverage));
+        rules.truncate(RULES);
+    }
+    found
+}
+
+fn walk(
+    node: &TreeNode<f64, usize>,
+    path: &mut Vec<Bounds>,
+    scales: &[Scale],
+    leaves: &mut Vec<(Vec<Bounds>, usize)>,
+) {
+    if let Some(group) = node.prediction() {
+        leaves.push((path.clone(), group));
+        return;
+    }
+    let (column, threshold, _) = node.split();
+    let children = node.children();
+    let (Some(scale), [left, right]) = (scales.get(column), children.as_slice()) else { return };
+    let bound = rounded(scale, threshold);
+    let before = path[column];
+    if let Some(left) = left {
+        path[column].up_to = Some(before.up_to.map_or(bound, |known| known.min(bound)));
+        walk(left, path, scales, leaves);
+        path[column] = before;
+    }
+    if let Some(right) = right {
+        path[column].above = Some(before.above.map_or(bound, |known| known.max(bound)));
+        walk(right, path, scales, leaves);
+        path[column] = before;
+    }
+}
+
+/// A split as a bound that reads well: whole numbers of what is counted, two digits of money, whole percents of shares.
+fn rounded(scale: &Scale, threshold: f64) -> f64 {
+    let value = scale.back(threshold);
+    let unit = index_of(&scale.feature).map(|feature| SPECS[feature].unit);
+    match (unit, scale.shape) {
+        (Some(Unit::Count | Unit::Days), _) => value.floor(),
+        (Some(Unit::Money), _) if value > 0.0 => {
+            let digits = 10f64.powf(value.log10().floor() - 1.0);
+            (value / digits).round() * digits
+        }
+        (_, Shape::Plain) => (value * 100.0).round() / 100.0,
+        _ => value,
+    }
+}
+
+fn words(bounds: &[Bounds], scales: &[Scale], unknown: &[bool]) -> Text {
+    let mut parts: [Vec<String>; 2] = Default::default();
+    for ((bounds, scale), unknown) in bounds.iter().zip(scales).zip(unknown) {
+        let Some(measure) = scale.measure() else { continue };
+        let mean = scale.back(0.0);
+        let inside = bounds.above.is_none_or(|b| mean > b) && bounds.up_to.is_none_or(|b| mean <= b);
+        let number = |x: f64| match scale.shape {
+            Shape::Plain => format!("{:.0} %", 100.0 * x),
+            Shape::Log => format!("{x:.0}"),
+        };
+        for (language, part) in parts.iter_mut().enumerate() {
+            let name = measure.name[language];
+            let text = match (bounds.above, bounds.up_to) {
+                (None, None) => continue,
+                (Some(above), None) => format!("{name} > {}", number(above)),
+                (None, Some(up_to)) => format!("{name} ≤ {}", number(up_to)),
+                (Some(above), Some(up_to)) => format!("{} < {name} ≤ {}", number(above), number(up_to)),
+            };
+            let or_unknown = match (*unknown && inside, language) {
+                (false, _) => "",
+                (true, 0) => "（或未知）",
+                (true, _) => " (or not known)",
+            };
+            part.push(format!("{text}{or_unknown}"));
+        }
+    }
+    let [zh, en] = parts;
+    let all = |parts: Vec<String>, between: &str, none: &str| {
+        if parts.is_empty() { none.to_owned() } else { parts.join(between) }
+    };
+    Text { zh: all(zh, "，", "所有顾客"), en: all(en, ", ", "everybody") }
+}

@@ -1,0 +1,179 @@
+//! Early warning: of the customers who then lapse, how many were named in time.
+//!
+//! Everything is learned up to a cutoff T and flagged on that day. **Lapse** is by each customer's own clock
+//! ([`homing_models::lapse`]): the day on which the silence passes twice the longest gap or four times the median gap so far,
+//! and 90 days at least; later orders move it. The base are customers who have bought and have not lapsed by T. Those who
+//! lapse for the first time in (T + 30, T + horizon] are to be named: whoever is flagged among them was named 30 days ahead
+//! or more. Who lapses within 30 days of T cannot be named in time any more and is not counted as found, but stays in the
+//! base. A lapse that ends with a later order was a lapse all the same.
+
+use homing_datasets::{DAY, Histories, History, Kind, Micros, Zone};
+use homing_models::features::F;
+use homing_models::lapse::{left_days, limit_days, silent_for};
+use homing_models::{Bundle, Outcome, Prediction};
+use rayon::prelude::*;
+use serde::Serialize;
+
+/// Days ahead that a customer must be named.
+pub const LEAD_DAYS: u32 = 30;
+
+/// Shares of the base that are flagged.
+pub const SHARES: [f64; 3] = [0.1, 0.2, 0.3];
+
+/// How many of those who lapsed one way of flagging named in time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Flagging {
+    /// What it goes by.
+    pub name: &'static str,
+    /// Of those who lapsed, the share that was flagged, with each of [`SHARES`] of the base flagged.
+    pub named: [f64; 3],
+    /// Of those flagged, the share that lapsed, likewise.
+    pub right: [f64; 3],
+}
+
+/// The early warning of one cutoff.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Warning {
+    /// Customers who had bought and had not lapsed.
+    pub base: usize,
+    /// Of whom lapsed in time to be named.
+    pub lapsed: usize,
+    /// Days ahead.
+    pub lead_days: u32,
+    /// Shares of the base that were flagged.
+    pub flagged: [f64; 3],
+    /// homing's early warning, its churn risk, then the rules.
+    pub flaggings: Vec<Flagging>,
+}
+
+/// The names of the ways to flag; the last three are rules that need no model.
+const NAMES: [&str; 5] = [
+    "homing: early warning",
+    "homing: churn risk",
+    "rule: days silent",
+    "rule: silence / median gap",
+    "rule: silence / own limit",
+];
+
+/// Flags with a model that was learned at its own cutoff, and looks at what then happened within `days`.
+#[must_use]
+pub fn early_warning(bundle: &Bundle, histories: &Histories, days: u32) -> Warning {
+    let (cutoff, zone) = (bundle.manifest().as_of, bundle.manifest().timezone);
+    let known: Vec<([f64; 5], bool)> = histories
+        .par_iter()
+        .filter_map(|(_, history)| {
+            let features = bundle.features(history, cutoff)?;
+            let left = left_days(&features);
+            if left <= 0.0 {
+                return None;
+            }
+            let Outcome::Scored(prediction) = bundle.predict_numbers(history, cutoff) else { return None };
+            let get = |feature: F| features[feature as usize];
+            let silent = get(F::recency_days);
+            let limit = silent + left;
+            let scores = [
+                risk(&prediction, left, limit, f64::from(days)),
+                prediction.churn_risk,
+                silent,
+                // Whoever has one order has no gap; the rule takes the least silence that is a lapse for it.
+                silent / if get(F::gap_median_days) > 0.0 { get(F::gap_median_days) } else { limit },
+                silent / limit,
+            ];
+            let lapse = first_lapse(history, cutoff, days, zone);
+            Some((scores, lapse.is_some_and(|after| after > LEAD_DAYS)))
+        })
+        .collect();
+    let lapsed = known.iter().filter(|one| one.1).count();
+    let flaggings = NAMES.into_iter().enumerate().map(|(at, name)| {
+        let mut order: Vec<usize> = (0..known.len()).collect();
+        order.sort_by(|&a, &b| known[b].0[at].total_cmp(&known[a].0[at]).then(a.cmp(&b)));
+        let found = |share: f64| {
+            let many = (known.len() as f64 * share).round() as usize;
+            (order[..many].iter().filter(|&&one| known[one].1).count() as f64, many as f64)
+        };
+        Flagging {
+            name,
+            named: SHARES.map(|share| found(share).0 / lapsed.max(1) as f64),
+            right: SHARES.map(|share| found(share).0 / found(share).1.max(1.0)),
+        }
+    });
+    let flaggings = flaggings.collect();
+    Warning { base: known.len(), lapsed, lead_days: LEAD_DAYS, flagged: SHARES, flaggings }
+}
+
+/// The probability to lapse for the first time between the lead and the horizon: the present silence goes on until it is a
+/// lapse, or it ends with an order that leaves time for another.
+fn risk(prediction: &Prediction, left: f64, limit: f64, horizon: f64) -> f64 {
+    let goes_on =
+        if left > f64::from(LEAD_DAYS) && left <= horizon { silent_for(prediction, left) } else { 0.0 };
+    let again = 1.0 - silent_for(prediction, horizon - limit);
+    goes_on + again * silent_for(prediction, limit)
+}
+
+/// Days from the cutoff to the first lapse after it, within the horizon.
+fn first_lapse(history: &History, cutoff: Micros, days: u32, zone: Zone) -> Option<u32> {
+    let end = cutoff + i64::from(days) * DAY;
+    let view = history.as_of(end);
+    let (today, last_day) = (zone.day(cutoff), zone.day(end));
+    let mut orders: Vec<i32> = Vec::new();
+    for ((&at, &kind), &amount) in view.occurred_at().iter().zip(view.kind()).zip(view.amount()) {
+        let day = zone.day(at);
+        if kind == Kind::Purchase && amount > 0.0 && orders.last().is_none_or(|&last| day > last) {
+            orders.push(day);
+        }
+    }
+    let mut gaps: Vec<i32> = Vec::new();
+    for (n, &day) in orders.iter().enumerate() {
+        if n > 0 {
+            let gap = day - orders[n - 1];
+            gaps.insert(gaps.partition_point(|&known| known < gap), gap);
+        }
+        let next = orders.get(n + 1).copied().unwrap_or(i32::MAX);
+        if next <= today {
+            continue;
+        }
+        let (longest, median) = match gaps.len() {
+            0 => (f64::NAN, f64::NAN),
+            many => {
+                let middle = f64::from(gaps[many / 2]) + f64::from(gaps[(many - 1) / 2]);
+                (f64::from(gaps[many - 1]), middle / 2.0)
+            }
+        };
+        let lapse = day + limit_days(longest, median).floor() as i32 + 1;
+        if lapse > last_day {
+            return None;
+        }
+        if lapse > today && next >= lapse {
+            return Some((lapse - today) as u32);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use homing_datasets::Event;
+
+    use super::*;
+
+    fn after(orders: &[i64], cutoff: i64, days: u32) -> Option<u32> {
+        let events = orders.iter().map(|&day| Event::new(Kind::Purchase, day * DAY + DAY / 2, 5.0)).collect();
+        first_lapse(&History::from_events(events), (cutoff + 1) * DAY - 1, days, Zone::default())
+    }
+
+    #[test]
+    fn a_lapse_is_the_day_on_which_the_own_clock_runs_out() {
+        // One order: the day after the 90th day of silence.
+        assert_eq!(after(&[100], 150, 90), Some(41));
+        assert_eq!(after(&[100], 150, 40), None, "it lies past the horizon");
+        assert_eq!(after(&[100], 195, 90), None, "it lies before the cutoff");
+        // An order in time moves it.
+        assert_eq!(after(&[100, 170], 150, 90), None, "now 140 days");
+        assert_eq!(after(&[100, 170], 150, 200), Some(170 + 141 - 150));
+        // Whoever comes back after the lapse has lapsed.
+        assert_eq!(after(&[100, 191], 150, 90), Some(41));
+        assert_eq!(after(&[100, 190], 150, 90), None);
+        // Gaps of 30 and 50: twice the longest, four times the median.
+        assert_eq!(after(&[0, 30, 80], 81, 365), Some(80 + 161 - 81));
+    }
+}
