@@ -187,7 +187,8 @@ impl Planner<'_> {
             _ => false,
         };
         let same_tags = plan.set.is_empty() && plan.remove.is_empty();
-        if same_tags && plan.history.is_none() && held.is_some_and(|held| self.stands_still(held, &scored)) {
+        if plan.history.is_none() && held.is_some_and(|held| self.stands_still(held, &scored, &plan)) {
+            plan.set.clear();
             return Ok(plan);
         }
         if !same_score || !same_tags {
@@ -310,9 +311,22 @@ impl Planner<'_> {
         Ok((history, changed.then_some(bytes)))
     }
 
-    /// Whether a later look at the same history tells nothing new: no number has moved by more than [`MOVED`] of
-    /// itself (and [`MOVED_LEAST`]), and the score that is held is not yet [`STALE`].
-    fn stands_still(&self, held: &Held, scored: &Scored) -> bool {
+    /// Whether a later look at the same history tells nothing new: no tag is another, no number has moved by more than
+    /// [`MOVED`] of itself (and [`MOVED_LEAST`]), and the score that is held is not yet [`STALE`].
+    fn stands_still(&self, held: &Held, scored: &Scored, plan: &Plan) -> bool {
+        let near = |now: &HeldTag, before: &HeldTag| {
+            let confidence = match (now.confidence, before.confidence) {
+                (Some(now), Some(before)) => is_still(now, before),
+                (now, before) => now == before,
+            };
+            confidence && *now == HeldTag { confidence: now.confidence, ..before.clone() }
+        };
+        let twin = |tag: &HeldTag| held.tags.iter().find(|held| held.name == tag.name);
+        if !plan.remove.is_empty()
+            || !plan.set.iter().all(|tag| twin(tag).is_some_and(|twin| near(tag, twin)))
+        {
+            return false;
+        }
         let (now, before) = (scored.provenance.as_of, held.as_of);
         if *held.model != *scored.provenance.model || now <= before || now - before > STALE {
             return false;
@@ -325,7 +339,9 @@ impl Planner<'_> {
         fresh.len() == kept.len()
             && fresh.iter().all(|(name, value)| {
                 match (value.as_f64(), kept.get(name).and_then(Value::as_f64)) {
-                    (Some(a), Some(b)) => (a - b).abs() <= MOVED * a.abs().max(b.abs()) + MOVED_LEAST,
+                    // A place among a hundred: the neighbour is as good.
+                    (Some(a), Some(b)) if name == "churn_percentile" => (a - b).abs() <= 2.0,
+                    (Some(a), Some(b)) => is_still(a, b),
                     (None, None) => name != "not_scored" || kept.get(name) == Some(value),
                     _ => false,
                 }
@@ -338,6 +354,11 @@ impl Planner<'_> {
         serde_json::to_string(&Flat { customer_id: None, outcome: &scored.outcome, provenance: &provenance })
             .map_err(|e| Error::Database { store: self.store.to_owned(), detail: e.to_string() })
     }
+}
+
+/// Whether a number has hardly moved.
+fn is_still(now: f64, before: f64) -> bool {
+    (now - before).abs() <= MOVED * now.abs().max(before.abs()) + MOVED_LEAST
 }
 
 /// The first 128 bits of a SHA-256.

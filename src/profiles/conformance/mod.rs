@@ -385,13 +385,17 @@ fn newer_score_stays(store: &dyn Store) {
 
 fn newer_score_comes(store: &dyn Store) {
     let rows = || vec![row("c", vec![buy(day(1), 1.0)])];
-    batch(store, rows(), day(30));
-    let later = batch(store, rows(), day(31));
+    batch(store, rows(), day(200));
+    // The next night tells nothing new; a score of more than a week is written again all the same.
+    let next = batch(store, rows(), day(201));
+    assert_eq!((next.updated, next.unchanged), (0, 1));
+    assert_eq!(get(store, "c").prediction["as_of"], Zone::default().format(day(200)));
+    let later = batch(store, rows(), day(208));
     assert_eq!((later.updated, later.tags_changed), (1, 0));
-    assert_eq!(get(store, "c").prediction["as_of"], Zone::default().format(day(31)));
-    assert_eq!(get(store, "c").tags["churn.level"].as_of, Zone::default().format(day(31)));
+    assert_eq!(get(store, "c").prediction["as_of"], Zone::default().format(day(208)));
+    assert_eq!(get(store, "c").tags["churn.level"].as_of, Zone::default().format(day(208)));
     let retrained = |_: &str, history: &History, as_of: Micros| scored_by("test@2", history, as_of);
-    let summary = store.write_batch(&mut rows().into_iter(), day(31), &retrained, &|_| ()).unwrap();
+    let summary = store.write_batch(&mut rows().into_iter(), day(208), &retrained, &|_| ()).unwrap();
     assert_eq!((summary.updated, summary.tags_changed), (1, 0));
     assert_eq!(get(store, "c").tags["value.big"].model, "test@2");
 }
