@@ -640,7 +640,8 @@ pub trait Store: Send + Sync {
     fn survey(&self, until: Option<i32>) -> Result<Option<Kept>, Error>;
 
     /// Who turned to high risk (the tag `churn.level` became `high`) by a score as of `since` or later: how often that
-    /// happened, and to whom of the `among` customers (at most 10,000) with the highest value at risk, at most `limit` of them.
+    /// happened, and to whom, the most at stake first, at most `limit`. Looked at are the latest [`survey::RECENT_TURNS`] turns and,
+    /// where there are more, the `among` customers (at most 10,000) with the highest value at risk.
     ///
     /// # Errors
     /// [`Error`] of the store.

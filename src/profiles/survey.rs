@@ -43,11 +43,14 @@ pub struct Kept {
 /// Most turns that are counted.
 pub const MAX_TURNS: u32 = 10_000;
 
+/// So many of the latest turns are looked at one by one.
+pub const RECENT_TURNS: u32 = if cfg!(test) { 2 } else { 3_000 };
+
 /// Who turned to high risk lately.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turned {
     /// How often it happened; counted up to [`MAX_TURNS`].
     pub turns: u64,
-    /// To whom of those who were looked at, the most at stake first.
+    /// To whom: of those who were looked at, the ones with the most at stake.
     pub customers: Vec<String>,
 }

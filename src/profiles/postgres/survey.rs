@@ -9,7 +9,7 @@ use super::session::Wire;
 use super::text::{original, stored};
 use super::{Inner, PostgresStore, rows};
 use crate::profiles::plan;
-use crate::profiles::survey::{Kept, MAX_STEP, MAX_TURNS, Step, Turned, Walked};
+use crate::profiles::survey::{Kept, MAX_STEP, MAX_TURNS, RECENT_TURNS, Step, Turned, Walked};
 
 pub(super) async fn walk(
     wire: &mut Wire,
@@ -85,13 +85,21 @@ pub(super) async fn turned_high(wire: &mut Wire, since: Micros, among: u32, limi
     if turns == 0 {
         return Ok(Turned::default());
     }
-    let worth = "SELECT p.customer_id FROM (SELECT customer_id, value_at_risk FROM homing.profiles
-             WHERE value_at_risk IS NOT NULL ORDER BY value_at_risk DESC, customer_id LIMIT $2) p
-         WHERE EXISTS (SELECT 1 FROM homing.changes c WHERE position('\"churn.level\":\"high\"' in c.tags) > 0
-             AND c.customer_id = p.customer_id AND c.as_of >= $1)
+    let worth = "SELECT p.customer_id FROM homing.profiles p WHERE p.customer_id IN (
+             SELECT * FROM (SELECT customer_id FROM homing.changes
+                 WHERE position('\"churn.level\":\"high\"' in tags) > 0 AND as_of >= $1
+                 ORDER BY as_of DESC LIMIT $4) recent
+             UNION ALL
+             SELECT w.customer_id FROM (SELECT customer_id FROM homing.profiles
+                 WHERE value_at_risk IS NOT NULL ORDER BY value_at_risk DESC, customer_id LIMIT $2) w
+             WHERE EXISTS (SELECT 1 FROM homing.changes c
+                 WHERE position('\"churn.level\":\"high\"' in c.tags) > 0 AND c.customer_id = w.customer_id
+                     AND c.as_of >= $1))
+         AND p.value_at_risk IS NOT NULL
          ORDER BY p.value_at_risk DESC, p.customer_id LIMIT $3";
-    let among = i64::from(among.min(10_000));
-    let rows = wire.query(worth, &[&since, &among, &i64::from(limit)]).await?;
+    // Those with the most at stake are asked one by one only where not all who turned are looked at.
+    let among = if turns > i64::from(RECENT_TURNS) { i64::from(among.min(10_000)) } else { 0 };
+    let rows = wire.query(worth, &[&since, &among, &i64::from(limit), &i64::from(RECENT_TURNS)]).await?;
     let customers = rows.iter().map(|row| original(row.get(0))).collect();
     Ok(Turned { turns: turns.unsigned_abs(), customers })
 }

@@ -17,6 +17,8 @@ impl SqliteStore {
             ("one customer, history", "SELECT bytes FROM histories WHERE profile = ?1".to_owned()),
             ("the newest survey", survey::NEWEST.to_owned()),
             ("turned to high risk, how often", survey::TURNS.to_owned()),
+            ("turned to high risk, lately", survey::RECENT.to_owned()),
+            ("turned to high risk, what is at stake", survey::STAKE.to_owned()),
             ("turned to high risk, the most at stake", survey::WORTH.to_owned()),
             ("turned to high risk, whether one did", survey::TURN.to_owned()),
         ]);

@@ -7,7 +7,7 @@ use homing_datasets::Micros;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Fault, Inner, SqliteStore};
-use crate::profiles::survey::{Kept, MAX_STEP, MAX_TURNS, Step, Turned, Walked};
+use crate::profiles::survey::{Kept, MAX_STEP, MAX_TURNS, RECENT_TURNS, Step, Turned, Walked};
 use crate::profiles::{Error, plan};
 
 /// A customer before the history is unpacked, which needs no connection.
@@ -123,23 +123,48 @@ pub(super) const WORTH: &str = "SELECT customer_id FROM profiles INDEXED BY prof
 pub(super) const TURN: &str = "SELECT EXISTS (SELECT 1 FROM changes INDEXED BY changes_to_high
      WHERE instr(tags, '\"churn.level\":\"high\"') > 0 AND customer_id = ?1 AND as_of >= ?2)";
 
+pub(super) const RECENT: &str = "SELECT customer_id FROM changes INDEXED BY changes_to_high_by_time
+     WHERE instr(tags, '\"churn.level\":\"high\"') > 0 AND as_of >= ?1 ORDER BY as_of DESC LIMIT ?2";
+pub(super) const STAKE: &str = "SELECT value_at_risk FROM profiles WHERE customer_id = ?1";
+
 pub(super) fn turned_high(connection: &Connection, since: Micros, among: u32, limit: u32) -> Inner<Turned> {
     let turns: i64 =
         connection.prepare_cached(TURNS)?.query_row(params![since, MAX_TURNS], |row| row.get(0))?;
-    let mut customers = Vec::new();
-    if turns > 0 {
+    if turns == 0 {
+        return Ok(Turned::default());
+    }
+    let mut found: HashMap<String, f64> = HashMap::new();
+    // From the side of those who turned: all of them, where they are not too many.
+    let mut recent = connection.prepare_cached(RECENT)?;
+    let mut stake = connection.prepare_cached(STAKE)?;
+    let mut rows = recent.query(params![since, RECENT_TURNS])?;
+    while let Some(row) = rows.next()? {
+        let customer_id: String = row.get(0)?;
+        let at_stake: Option<Option<f64>> = stake.query_row([&customer_id], |row| row.get(0)).optional()?;
+        if let Some(at_stake) = at_stake.flatten() {
+            found.insert(customer_id, at_stake);
+        }
+    }
+    // And from the side of those with the most at stake, who are to be missed least.
+    if turns > i64::from(RECENT_TURNS) {
         let mut turned = connection.prepare_cached(TURN)?;
         let mut worth = connection.prepare_cached(WORTH)?;
         let mut rows = worth.query([among.min(10_000)])?;
+        let mut met = 0;
         while let Some(row) = rows.next()? {
-            if customers.len() == limit as usize {
+            if met == limit {
                 break;
             }
             let customer_id: String = row.get(0)?;
             if turned.query_row(params![customer_id, since], |row| row.get(0))? {
-                customers.push(customer_id);
+                let at_stake: Option<f64> = stake.query_row([&customer_id], |row| row.get(0))?;
+                found.insert(customer_id, at_stake.unwrap_or_default());
+                met += 1;
             }
         }
     }
-    Ok(Turned { turns: turns.unsigned_abs(), customers })
+    let mut customers: Vec<(String, f64)> = found.into_iter().collect();
+    customers.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let customers = customers.into_iter().take(limit as usize).map(|(customer_id, _)| customer_id);
+    Ok(Turned { turns: turns.unsigned_abs(), customers: customers.collect() })
 }
