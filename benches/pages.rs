@@ -115,7 +115,7 @@ fn scored(id: &str, history: &History, as_of: Micros) -> Scored {
         ),
         tag("care.priority", Predictive, pick(&["personal_call", "offer", "farewell", "maintain"], 8).into()),
         tag("first_purchase.month", Static, "2025-01".into()),
-        tag("signal.rhythm_broken", Dynamic, (mixed(n ^ 12) % 9 == 0).into()),
+        tag("signal.rhythm_broken", Dynamic, mixed(n ^ 12).is_multiple_of(9).into()),
         tag("preference.product", Dynamic, format!("p{:05}", mixed(n ^ 13) % 20_000).into()),
     ];
     if silent > 90.0 {

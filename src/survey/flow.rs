@@ -58,7 +58,7 @@ impl Flow {
     pub fn week_change(&self, stage: &str) -> Option<f64> {
         let before: u64 = self.week.get(stage).into_iter().flat_map(BTreeMap::values).sum();
         let now: u64 = self.week.values().filter_map(|to| to.get(stage)).sum();
-        (self.sample > 0).then(|| (now as f64 - before as f64) * self.each)
+        (self.sample > 0).then_some((now as f64 - before as f64) * self.each)
     }
 }
 
