@@ -5,6 +5,7 @@ mod campaign;
 #[cfg(feature = "training")]
 mod demo;
 mod doctor;
+mod erased;
 mod identity;
 mod keys;
 mod playbook;
@@ -60,6 +61,8 @@ enum Command {
     Baskets(baskets::Baskets),
     /// Writes the list of a campaign: whom to contact, how, when and why.
     Campaign(campaign::Campaign),
+    /// Writes who was erased, for those who read purchases.
+    Erased(erased::Erased),
     /// Lists and checks the playbook, and says what to do next with a customer.
     Playbook {
         #[command(subcommand)]
@@ -207,6 +210,7 @@ pub fn main() -> ExitCode {
         Command::Identity(args) => identity::run(&args),
         Command::Baskets(args) => baskets::run(&args),
         Command::Campaign(args) => campaign::run(&args),
+        Command::Erased(args) => erased::run(&args),
         Command::Playbook { command } => playbook::run(&command),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags::run(&command),

@@ -10,7 +10,7 @@ use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
 use homing_datasets::identity::People;
 use homing_datasets::out;
 use homing_datasets::table::Format;
-use homing_datasets::{Shard, Stream, StreamOptions, calendar};
+use homing_datasets::{Erasures, Shard, Stream, StreamOptions, calendar};
 use serde_json::{Value, json};
 
 use super::progress::Stage;
@@ -125,8 +125,12 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
         "{} events ({} lines without a customer, {rejected} rejected)",
         summary.events, summary.without_customer
     ));
-    let snapshot =
-        args.snapshot.as_ref().map(|folder| keep(folder, &stream, zone, args.shard)).transpose()?;
+    let erased = night.as_ref().map(|night| night.store.erased()).transpose()?;
+    let snapshot = args
+        .snapshot
+        .as_ref()
+        .map(|folder| keep(folder, &stream, erased.as_ref(), zone, args.shard))
+        .transpose()?;
     let last = match &snapshot {
         Some(kept) => kept.folder.held().and_then(|held| held.last),
         None => summary.last_instant,
@@ -197,10 +201,16 @@ struct Kept {
     seconds: f64,
 }
 
-fn keep(folder: &Path, today: &Stream, zone: calendar::Zone, shard: Option<Shard>) -> anyhow::Result<Kept> {
+fn keep(
+    folder: &Path,
+    today: &Stream,
+    erased: Option<&Erasures>,
+    zone: calendar::Zone,
+    shard: Option<Shard>,
+) -> anyhow::Result<Kept> {
     let stage = Stage::begin("snapshot");
     let mut folder = SnapshotFolder::open(folder, zone, shard)?;
-    let updated = folder.update(today, zone, shard)?;
+    let updated = folder.update(today, erased, zone, shard)?;
     let held = folder.held().map_or(0, |held| held.customers);
     let seconds = stage.done(&format!(
         "{} new customers, {} with something new, {held} in all",

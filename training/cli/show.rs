@@ -19,6 +19,9 @@ pub fn read(summary: &ReadSummary, purchases: &Purchases) -> String {
     if summary.without_customer > 0 {
         let _ = write!(text, "; {} lines without a customer left out", summary.without_customer);
     }
+    if summary.erased > 0 {
+        let _ = write!(text, "; {} lines of erased customers left out", summary.erased);
+    }
     for (cause, count) in &summary.rejected {
         let _ = write!(text, "; {count} rejected: {cause}");
     }

@@ -23,6 +23,7 @@ mod access;
 mod batch;
 mod contacts;
 mod door;
+mod encryption;
 mod feed;
 mod intake;
 mod list;
