@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod identity;
 mod keys;
+mod next;
 mod playbook;
 mod progress;
 mod score;
@@ -65,6 +66,8 @@ enum Command {
         #[command(subcommand)]
         command: playbook::Command,
     },
+    /// Writes what customers buy next: products that are due, categories that they may begin with.
+    Next(next::Next),
     /// Lists the models of a registry.
     Models(Models),
     /// Lists, checks, explains and tries out tags.
@@ -208,6 +211,7 @@ pub fn main() -> ExitCode {
         Command::Baskets(args) => baskets::run(&args),
         Command::Campaign(args) => campaign::run(&args),
         Command::Playbook { command } => playbook::run(&command),
+        Command::Next(args) => next::run(&args),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags::run(&command),
     };
