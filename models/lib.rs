@@ -22,6 +22,7 @@ pub mod features;
 pub mod lapse;
 pub mod lifetimes;
 pub mod linear;
+pub mod next;
 pub mod prediction;
 pub mod registry;
 pub mod repurchase;

@@ -8,6 +8,7 @@ mod doctor;
 mod erased;
 mod identity;
 mod keys;
+mod next;
 mod playbook;
 mod progress;
 mod score;
@@ -68,6 +69,8 @@ enum Command {
         #[command(subcommand)]
         command: playbook::Command,
     },
+    /// Writes what customers buy next: products that are due, categories that they may begin with.
+    Next(next::Next),
     /// Lists the models of a registry.
     Models(Models),
     /// Lists, checks, explains and tries out tags.
@@ -212,6 +215,7 @@ pub fn main() -> ExitCode {
         Command::Campaign(args) => campaign::run(&args),
         Command::Erased(args) => erased::run(&args),
         Command::Playbook { command } => playbook::run(&command),
+        Command::Next(args) => next::run(&args),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags::run(&command),
     };

@@ -28,6 +28,16 @@ pub(super) struct Score {
     /// Who is who, as `homing identity --out` wrote it: customers of the files become people.
     #[arg(long, env = "HOMING_PEOPLE", value_name = "FILE")]
     people: Option<String>,
+    /// What `--people` was in the run before: whoever is one with another person now moves their profile there, with
+    /// history, event ids, contacts and attributes.
+    #[arg(
+        long,
+        env = "HOMING_PEOPLE_BEFORE",
+        value_name = "FILE",
+        requires = "people",
+        requires = "profiles"
+    )]
+    people_before: Option<String>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -78,6 +88,7 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
     let scored_at = args.scored_at.as_ref().map(|text| zone.instant(text)).transpose()?;
     let people = args.people.as_ref().map(|path| People::read(path)).transpose()?.map(Arc::new);
+    let before = args.people_before.as_ref().map(|path| People::read(path)).transpose()?;
     let stream_of = |zone| -> anyhow::Result<StreamOptions> {
         let mut options = StreamOptions { shard: args.shard, ..args.purchases.stream(zone)? };
         options.read.people = people.clone();
@@ -170,6 +181,18 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     let mut left = None;
     if let Some(night) = night {
         let terms = Terms { model: model.id.to_string(), as_of, scored_at };
+        if let (Some(before), Some(now)) = (&before, &people) {
+            let stage = Stage::begin("merge");
+            let scorer =
+                |id: &str, history: &homing_datasets::History, at| engine.score(id, history, at, scored_at);
+            let mut merged = 0;
+            for (from, into) in now.merged_since(before) {
+                merged += u64::from(night.store.merge(from, into, as_of, &scorer)?);
+            }
+            let seconds = stage.done(&format!("{merged} profiles moved to the person that they belong to"));
+            document["merged"] = merged.into();
+            document["seconds"]["merge"] = seconds.into();
+        }
         let stopped = write(night, source, &engine, &terms, &mut document)?;
         summary.customers = document["profiles"]["customers"].as_u64().unwrap_or(0) as usize;
         left = stopped;

@@ -231,6 +231,10 @@ impl Store for PostgresStore {
         self.pool.with(async |wire| contacts::of_campaign(wire, campaign).await)
     }
 
+    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error> {
+        self.pool.with(async |wire| privacy::hand_over(wire, self, from, into, events).await)
+    }
+
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {
         self.pool.with(async |wire| privacy::export(wire, self, customer_id).await)
     }
