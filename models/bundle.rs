@@ -19,6 +19,7 @@ use crate::customer::Customer;
 use crate::error::Error;
 use crate::explain::reasons;
 use crate::features::{self, COUNT, SPECS, Scratch};
+use crate::judged::Judged;
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
 use crate::next::{Expansion, NextPurchase, due};
 use crate::prediction::{AtHorizon, NotScored, Outcome, Prediction};
@@ -126,6 +127,7 @@ pub struct Bundle {
     clusters: Option<Clusters>,
     expansion: Option<Expansion>,
     report: Option<Arc<str>>,
+    judged: Option<Arc<Judged>>,
 }
 
 /// An outcome with the features that it came from (empty without a purchase).
@@ -144,6 +146,7 @@ const BASE: &str = "base.json";
 const CLUSTERS: &str = "clusters.json";
 const EXPANSION: &str = "expansion.json";
 const REPORT: &str = "report.html";
+const JUDGED: &str = "judged.json";
 
 /// What moved a customer's log-odds of coming back within the churn horizon.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,6 +184,7 @@ impl Bundle {
             clusters: None,
             expansion: None,
             report: None,
+            judged: None,
         };
         bundle.sealed()
     }
@@ -190,6 +194,19 @@ impl Bundle {
     pub fn with_report(mut self, html: &str) -> Self {
         self.report = Some(html.into());
         self.sealed()
+    }
+
+    /// The same bundle with what its test showed as one more part, which gives it another version.
+    #[must_use]
+    pub fn with_judged(mut self, judged: Judged) -> Self {
+        self.judged = Some(judged.into());
+        self.sealed()
+    }
+
+    /// What its test showed, where that is known: bundles of earlier versions do not have it.
+    #[must_use]
+    pub fn judged(&self) -> Option<&Arc<Judged>> {
+        self.judged.as_ref()
     }
 
     /// The same bundle with clusters of like customers as one more part, which gives it another version.
@@ -399,6 +416,7 @@ impl Bundle {
         parts.extend(self.clusters.as_ref().map(|clusters| (CLUSTERS.to_owned(), json(clusters))));
         parts.extend(self.expansion.as_ref().map(|expansion| (EXPANSION.to_owned(), json(expansion))));
         parts.extend(self.report().map(|html| (REPORT.to_owned(), html.as_bytes().to_vec())));
+        parts.extend(self.judged.as_ref().map(|judged| (JUDGED.to_owned(), json(judged.as_ref()))));
         parts
     }
 
@@ -475,6 +493,10 @@ impl Bundle {
             clusters: later_part(path, &manifest, CLUSTERS)?,
             expansion: later_part(path, &manifest, EXPANSION)?,
             report: report(path, &manifest)?,
+            judged: match manifest.parts.contains_key(JUDGED) {
+                true => Some(Arc::new(part(path, &manifest, JUDGED)?)),
+                false => None,
+            },
             manifest,
             explainer: None,
         };

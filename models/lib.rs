@@ -19,6 +19,7 @@ pub mod customer;
 pub mod error;
 pub mod explain;
 pub mod features;
+pub mod judged;
 pub mod lapse;
 pub mod lifetimes;
 pub mod linear;

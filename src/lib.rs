@@ -6,5 +6,6 @@ pub mod cli;
 pub mod playbook;
 pub mod profiles;
 pub mod scoring;
+pub mod survey;
 pub mod tags;
 pub mod web;

@@ -177,7 +177,7 @@ pub fn fit(
         None => bundle,
     };
     step("report");
-    let html = of_fit(&Subject {
+    let (html, judged) = of_fit(&Subject {
         bundle: &bundle,
         usability: &usability,
         backtest: report.as_ref(),
@@ -186,7 +186,7 @@ pub fn fit(
         previous: options.previous.as_deref(),
         lang: options.lang,
     })?;
-    Ok(Fitted { bundle: bundle.with_report(&html), usability, backtest: report })
+    Ok(Fitted { bundle: bundle.with_report(&html).with_judged(judged), usability, backtest: report })
 }
 
 /// Makes a bundle of what was learned.

@@ -11,6 +11,8 @@ pub struct Cell {
     pub text: String,
     /// What shows under the pointer.
     pub title: String,
+    /// Where the cell leads, if anywhere.
+    pub link: Option<String>,
 }
 
 /// A grid of cells.
@@ -41,9 +43,12 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
     let floor = TOP + ROW * heat.rows.len() as f64;
     let width = 100.0 / heat.columns.len().max(1) as f64;
     let mut pen = Pen(String::new());
+    // What is an image to a screen reader has no links in it.
+    let linked = heat.cells.iter().flatten().flatten().any(|cell| cell.link.is_some());
     pen.draw(format_args!(
-        r#"<svg class="chart plot heat" height="{}" role="img" aria-label="{}">"#,
+        r#"<svg class="chart plot heat" height="{}" role="{}" aria-label="{}">"#,
         At(floor + 38.0),
+        if linked { "group" } else { "img" },
         Escaped(heat.label)
     ));
     super::plot::names(&mut pen, heat.row_name, heat.column_name, floor);
@@ -69,12 +74,18 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
             } else {
                 0
             };
+            if let Some(link) = &cell.link {
+                pen.draw(format_args!(r#"<a href="{}">"#, Escaped(link)));
+            }
             pen.draw(format_args!(
                 r#"<g class="shade-{shade}"><title>{}</title><rect {place} rx="2"/><text x="{}%" y="{middle}">{}</text></g>"#,
                 Escaped(&cell.title),
                 At(left + width / 2.0),
                 Escaped(&cell.text)
             ));
+            if cell.link.is_some() {
+                pen.draw(format_args!("</a>"));
+            }
         }
     }
     for (column, name) in heat.columns.iter().enumerate() {

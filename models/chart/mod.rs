@@ -13,10 +13,12 @@
 //! | [`plot()`] | lines over numbers or dates, with confidence bars: calibration, gain, tracking, levels |
 //! | [`columns()`] | groups of columns: deciles |
 //! | [`heat()`] | a grid of cells coloured by value |
+//! | [`flow()`] | how many went from where to where |
 
 mod bars;
 mod columns;
 mod curve;
+mod flow;
 mod heat;
 pub mod numbers;
 mod plot;
@@ -29,9 +31,10 @@ use std::fmt::{self, Display, Write};
 pub use bars::{Part, meter, parts, span, weight};
 pub use columns::{Column, Columns, Group, columns};
 pub use curve::{Curve, curve};
+pub use flow::{Band, Flow, Node, flow};
 pub use heat::{Cell, Heat, heat};
 pub use plot::{Axis, Line, Plot, Point, Rule, plot};
-pub use time::{Mark, Stem, TimeLine, time_line};
+pub use time::{Mark, Stem, TimeLine, time_line, time_span};
 
 /// The style sheet that goes with the drawings. The page gives it two colours: `--card` (what lies behind a drawing)
 /// and `--ink` (its text).

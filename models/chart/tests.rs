@@ -41,13 +41,24 @@ fn text_in_a_drawing_is_escaped_and_nothing_carries_a_style() {
             }],
             reference: Some(1.0),
         }),
+        flow(&Flow {
+            label: evil,
+            columns: &[evil.to_owned(), evil.to_owned()],
+            nodes: &[Node { name: evil.into(), title: evil.into(), hue: 9 }],
+            bands: &[vec![Band { from: 0, to: 0, size: 1.0, title: evil.into() }]],
+        }),
         heat(&Heat {
             label: evil,
             rows: &[evil.to_owned()],
             columns: &[evil.to_owned()],
             row_name: evil,
             column_name: evil,
-            cells: &[vec![Some(Cell { share: 0.5, text: evil.into(), title: evil.into() })]],
+            cells: &[vec![Some(Cell {
+                share: 0.5,
+                text: evil.into(),
+                title: evil.into(),
+                link: Some(evil.into()),
+            })]],
         }),
     ];
     for svg in all.map(|svg| svg.to_string()) {
@@ -149,7 +160,7 @@ fn lines_columns_and_cells_of_nothing_or_of_no_numbers_can_be_drawn() {
                 row_name: "",
                 column_name: "",
                 cells: &[
-                    vec![Some(Cell { share: most, text: String::new(), title: String::new() })],
+                    vec![Some(Cell { share: most, text: String::new(), title: String::new(), link: None })],
                     vec![None],
                 ],
             }),
@@ -187,4 +198,19 @@ fn points_stand_where_their_axes_say() {
     .to_string();
     assert!(drawn.contains(r#"d="M0 1000L250 0""#), "{drawn}");
     assert!(drawn.contains(r#"<circle cx="25%" cy="26" r="4"/>"#), "{drawn}");
+}
+
+#[test]
+fn bands_leave_and_reach_their_states_and_odd_ones_are_left_out() {
+    let node = |name: &str| Node { name: name.into(), title: String::new(), hue: 0 };
+    let band = |from, to, size| Band { from, to, size, title: String::new() };
+    let draw = |bands: &[Vec<Band>]| {
+        let columns = ["then".to_owned(), "now".to_owned()];
+        flow(&Flow { label: "", columns: &columns, nodes: &[node("a"), node("b")], bands }).to_string()
+    };
+    let svg = draw(&[vec![band(0, 0, 1.0), band(0, 1, 1.0), band(7, 0, 1.0), band(1, 1, f64::NAN)]]);
+    assert_eq!(svg.matches("class=\"band").count(), 2, "{svg}");
+    // Both halves leave the first column at the top, one below the other; 300 px less one gap make the whole.
+    assert!(svg.contains("M14 0C") && svg.contains("M14 146C"), "{svg}");
+    assert!(!draw(&[]).contains("class=\"band") && !draw(&[]).contains("NaN"));
 }

@@ -42,14 +42,20 @@ pub struct TimeLine<'a> {
 const MARK_ROW: f64 = 16.0;
 const PLOT: f64 = 132.0;
 
+/// The ends of the axis that a time line from one day to another has, for what stands below it on the same axis.
+#[must_use]
+pub fn time_span(first: i32, last: i32) -> (f64, f64) {
+    // A little air on both sides, and never a span of nothing.
+    let air = (f64::from(last) - f64::from(first)).max(14.0) * 0.015;
+    (f64::from(first) - air, f64::from(last) + air)
+}
+
 /// Draws values over time as stems. Nothing to draw gives an empty plot.
 #[must_use]
 pub fn time_line(line: &TimeLine<'_>) -> Svg {
     let days = || line.stems.iter().map(|stem| stem.day).chain(line.marks.iter().map(|mark| mark.day));
     let (first, last) = (days().min().unwrap_or(0), days().max().unwrap_or(0));
-    // A little air on both sides, and never a span of nothing.
-    let air = (f64::from(last) - f64::from(first)).max(14.0) * 0.015;
-    let (from, to) = (f64::from(first) - air, f64::from(last) + air);
+    let (from, to) = time_span(first, last);
     let x = |day: i32| (f64::from(day) - from) / (to - from) * 100.0;
     let top = MARK_ROW * line.marks.len() as f64 + 6.0;
     let floor = top + PLOT;

@@ -90,7 +90,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Who asks.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     key: Option<Arc<Known>>,
 }
 
@@ -98,6 +98,11 @@ impl Caller {
     /// The id of the caller's key, where keys are asked for.
     pub fn key_id(&self) -> Option<String> {
         self.key.as_ref().map(|known| known.key.id.clone())
+    }
+
+    /// Whether the caller may do what needs this role. Where no keys are asked for, everybody may do everything.
+    pub fn may(&self, role: Role) -> bool {
+        self.key.as_ref().is_none_or(|known| known.role.is_some_and(|own| own >= role))
     }
 }
 
@@ -287,9 +292,12 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The pages show personal data: whoever looks at them needs a reader's key, for which the browser asks.
-pub async fn page_access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub async fn page_access(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     match app.access.admit(request.headers(), Some(Role::Reader), app.now()) {
-        Ok(_) => next.run(request).await,
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
         Err(problem) => {
             let mut response = problem.into_response();
             if response.status() == StatusCode::UNAUTHORIZED {

@@ -48,6 +48,7 @@ mod tests;
 mod warm;
 mod webhook;
 
+pub(crate) use access::Caller;
 pub use access::{Role, create_key, page_access};
 pub use limits::Limits;
 pub use metrics::Metrics;
@@ -220,7 +221,9 @@ impl App {
         self.changed();
     }
 
-    fn is_stopping(&self) -> bool {
+    /// Whether the service is about to end.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 
@@ -282,6 +285,14 @@ impl App {
     #[must_use]
     pub fn now(&self) -> Micros {
         (self.clock)()
+    }
+
+    /// Takes down that a caller read something of customers.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`] when the audit log cannot be written; then nothing may be shown.
+    pub(crate) fn note_read(&self, caller: &Caller, action: &str, customers: &[&str]) -> Result<(), Problem> {
+        self.access.note(caller, action, customers, self.now())
     }
 
     /// Does work that blocks its thread, when one is free for it. Work that has begun goes on to its end, even

@@ -140,6 +140,47 @@ struct Put<'a> {
     before: Option<String>,
 }
 
+// What the routes below and the pages do. Each blocks its thread.
+impl App {
+    /// The registry that models come from, where there is one.
+    pub(crate) fn registry(&self) -> Option<&Registry> {
+        self.models.as_ref().map(|models| &models.registry)
+    }
+
+    /// The name whose champion answers and can be changed; [`Code::ModelPinned`] where none can.
+    pub(crate) fn followed_name(&self) -> Result<String, Problem> {
+        followed(self).map(|(_, name)| name)
+    }
+
+    /// Makes a version the champion, and puts it to work. Returns the model, and the one before.
+    pub(crate) fn promote_model(
+        &self,
+        caller: &Caller,
+        version: &str,
+    ) -> Result<(ModelInfo, Option<String>), Problem> {
+        let (models, name) = followed(self)?;
+        if !models.registry.versions(&name).iter().any(|known| known == version) {
+            let detail = format!("`{name}` has no version `{}`; GET /v1/models lists them", clip(version));
+            return Err(Problem::new(Code::UnknownModel, detail));
+        }
+        swap(self, models, &name, version, caller, "model.promote", |registry| {
+            registry.point(&name, Alias::Champion, version)
+        })
+    }
+
+    /// Makes the champion before this one the champion again, and puts it to work. Returns the model, and the one before.
+    pub(crate) fn rollback_model(&self, caller: &Caller) -> Result<(ModelInfo, Option<String>), Problem> {
+        let (models, name) = followed(self)?;
+        let Some(version) = models.registry.before_champion(&name) else {
+            let detail = format!("`{name}` has had no other champion before this one");
+            return Err(Problem::new(Code::NoEarlierModel, detail));
+        };
+        swap(self, models, &name, &version, caller, "model.rollback", |registry| {
+            registry.rollback(&name).map(drop)
+        })
+    }
+}
+
 /// Answers `POST /v1/models/{version}/promote`: the version becomes the champion and answers from now on.
 pub(super) async fn promote(
     State(app): State<Arc<App>>,
@@ -151,14 +192,8 @@ pub(super) async fn promote(
     })?;
     let worker = app.clone();
     app.blocking(move || {
-        let (models, name) = followed(&worker)?;
-        if !models.registry.versions(&name).contains(&version) {
-            let detail = format!("`{name}` has no version `{}`; GET /v1/models lists them", clip(&version));
-            return Err(Problem::new(Code::UnknownModel, detail));
-        }
-        swap(&worker, models, &name, &version, &caller, "model.promote", |registry| {
-            registry.point(&name, Alias::Champion, &version)
-        })
+        let (model, before) = worker.promote_model(&caller, &version)?;
+        json(&Put { model: &model, before })
     })
     .await?
 }
@@ -170,14 +205,8 @@ pub(super) async fn rollback(
 ) -> Result<Response, Problem> {
     let worker = app.clone();
     app.blocking(move || {
-        let (models, name) = followed(&worker)?;
-        let Some(version) = models.registry.before_champion(&name) else {
-            let detail = format!("`{name}` has had no other champion before this one");
-            return Err(Problem::new(Code::NoEarlierModel, detail));
-        };
-        swap(&worker, models, &name, &version, &caller, "model.rollback", |registry| {
-            registry.rollback(&name).map(drop)
-        })
+        let (model, before) = worker.rollback_model(&caller)?;
+        json(&Put { model: &model, before })
     })
     .await?
 }
@@ -206,7 +235,7 @@ fn swap(
     caller: &Caller,
     action: &str,
     point: impl FnOnce(&Registry) -> Result<(), homing_models::Error>,
-) -> Result<Response, Problem> {
+) -> Result<(ModelInfo, Option<String>), Problem> {
     let _one = app.swapping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let before = app.engine().ok().map(|engine| engine.model().id.to_string());
     let unusable = |error: homing_models::Error| {
@@ -227,7 +256,7 @@ fn swap(
     point(&models.registry).map_err(unusable)?;
     tracing::info!(model = %engine.model().id, action, "another model is at work");
     app.set_engine(Some(engine.clone()));
-    json(&Put { model: engine.model(), before })
+    Ok((engine.model().clone(), before))
 }
 
 #[derive(Serialize)]

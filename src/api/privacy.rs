@@ -17,7 +17,7 @@ use super::reader::JsonBody;
 use super::{App, json};
 use crate::profiles::Changed;
 use crate::profiles::access::AuditEntry;
-use crate::profiles::privacy::Consent;
+use crate::profiles::privacy::{Consent, Export};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +42,55 @@ fn entry(app: &App, caller: &Caller, action: &str, id: &str, detail: &str) -> Au
     }
 }
 
+// What the routes below and the pages do. Each blocks its thread.
+impl App {
+    /// Takes down whether a customer opted out, and returns the tags that went.
+    pub(crate) fn take_consent(
+        &self,
+        caller: &Caller,
+        id: &str,
+        opted_out: bool,
+    ) -> Result<Option<Changed>, Problem> {
+        let detail = if opted_out { "opted out" } else { "opted in" };
+        self.store.audit(&[entry(self, caller, "consent.set", id, detail)])?;
+        let changed = self.store.set_consent(id, Consent { opted_out, at: self.now() })?;
+        self.warm.written(id);
+        self.changed();
+        Ok(changed)
+    }
+
+    /// Everything that is held of a customer.
+    pub(crate) fn export_customer(&self, caller: &Caller, id: &str) -> Result<Export, Problem> {
+        let Some(held) = self.store.export(id)? else {
+            let detail = format!("nothing is held of the customer `{}`", clip(id));
+            return Err(Problem::new(Code::UnknownCustomer, detail));
+        };
+        self.store.audit(&[entry(self, caller, "profile.export", id, "")])?;
+        Ok(held)
+    }
+
+    /// Erases a customer here and in the CRM's own table, and says whether anything was held.
+    pub(crate) fn erase_customer(&self, caller: &Caller, id: &str) -> Result<bool, Problem> {
+        let store = &self.store;
+        // What waits to be written down of the customer is written first, so that the erasure finds it.
+        self.access.write_notes(store.as_ref())?;
+        let held = store.erase(id, self.now())?;
+        self.warm.written(id);
+        self.changed();
+        if let Some(back) = &self.write_back {
+            back.clear(id).map_err(|fault| {
+                tracing::error!(code = fault.code(), "{fault}");
+                let detail = "the profile is erased, but the CRM's own table could not be emptied; ask again, the log has the cause";
+                Problem::new(Code::StoreFailed, detail)
+            })?;
+        }
+        // Without the id: that somebody erased someone is all that may stay.
+        let done = AuditEntry { customer_id: None, ..entry(self, caller, "profile.erase", id, "") };
+        store.audit(&[done])?;
+        Ok(held)
+    }
+}
+
 /// Answers `PUT /v1/profiles/{id}/consent`.
 pub(super) async fn consent(
     State(app): State<Arc<App>>,
@@ -53,13 +102,7 @@ pub(super) async fn consent(
     let wish: Wish = super::reader::plain(&body)?;
     let worker = app.clone();
     let work = move || -> Result<Response, Problem> {
-        let store = worker.store();
-        let detail = if wish.opted_out { "opted out" } else { "opted in" };
-        store.audit(&[entry(&worker, &caller, "consent.set", &id, detail)])?;
-        let said = Consent { opted_out: wish.opted_out, at: worker.now() };
-        let changed = store.set_consent(&id, said)?;
-        worker.warm.written(&id);
-        worker.changed();
+        let changed = worker.take_consent(&caller, &id, wish.opted_out)?;
         json(&Said { customer_id: &id, opted_out: wish.opted_out, changed: changed.into_iter().collect() })
     };
     app.blocking(work).await?
@@ -73,16 +116,7 @@ pub(super) async fn export(
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
     let worker = app.clone();
-    let work = move || -> Result<Response, Problem> {
-        let store = worker.store();
-        let Some(held) = store.export(&id)? else {
-            let detail = format!("nothing is held of the customer `{}`", clip(&id));
-            return Err(Problem::new(Code::UnknownCustomer, detail));
-        };
-        store.audit(&[entry(&worker, &caller, "profile.export", &id, "")])?;
-        json(&held)
-    };
-    app.blocking(work).await?
+    app.blocking(move || json(&worker.export_customer(&caller, &id)?)).await?
 }
 
 /// Answers `DELETE /v1/profiles/{id}`.
@@ -94,23 +128,7 @@ pub(super) async fn erase(
     let id = customer(id)?;
     let worker = app.clone();
     let work = move || -> Result<Response, Problem> {
-        let store = worker.store();
-        // What waits to be written down of the customer is written first, so that the erasure finds it.
-        worker.access.write_notes(store.as_ref())?;
-        let held = store.erase(&id, worker.now())?;
-        worker.warm.written(&id);
-        worker.changed();
-        if let Some(back) = &worker.write_back {
-            back.clear(&id).map_err(|fault| {
-                tracing::error!(code = fault.code(), "{fault}");
-                let detail = "the profile is erased, but the CRM's own table could not be emptied; ask again, the log has the cause";
-                Problem::new(Code::StoreFailed, detail)
-            })?;
-        }
-        // Without the id: that somebody erased someone is all that may stay.
-        let done = AuditEntry { customer_id: None, ..entry(&worker, &caller, "profile.erase", &id, "") };
-        store.audit(&[done])?;
-        if held {
+        if worker.erase_customer(&caller, &id)? {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         let detail =

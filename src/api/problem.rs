@@ -163,7 +163,7 @@ impl Problem {
     }
 
     /// A fault of homing itself: the log gets the cause, the caller learns only that it happened.
-    pub(super) fn internal(cause: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed inside homing");
         Problem::new(Code::Internal, "homing failed to answer; the log has the cause under this request's id")
     }

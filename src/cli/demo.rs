@@ -80,5 +80,7 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     eprintln!(
         "look at the pages under the address below; the API is described at /openapi.json; stop with ctrl-c"
     );
-    super::serve::listen(&args.listen, store, Some(engine), catalogue, super::serve::Ways::default())
+    let models = crate::api::Models::new(registry, None, Arc::new(args.catalogue.load()?));
+    let ways = super::serve::Ways::with_models(models);
+    super::serve::listen(&args.listen, store, Some(engine), catalogue, ways)
 }

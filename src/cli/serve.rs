@@ -16,6 +16,7 @@ use crate::api::{self, App, Limits};
 use crate::profiles::writeback::WriteBack;
 use crate::profiles::{self, Store};
 use crate::scoring::{Engine, Score};
+use crate::survey;
 use crate::tags::Catalogue;
 use crate::web;
 
@@ -155,6 +156,14 @@ pub(super) struct Ways {
     limits: Limits,
 }
 
+impl Ways {
+    /// Nothing but a registry.
+    #[cfg(feature = "training")]
+    pub fn with_models(models: api::Models) -> Self {
+        Ways { models: Some(models), ..Ways::default() }
+    }
+}
+
 /// Serves until the process is asked to stop; prints one line when ready.
 pub(super) fn listen(
     address: &str,
@@ -177,7 +186,8 @@ pub(super) fn listen(
     }
     let app = Arc::new(app);
     app.refresh_keys()?;
-    let router = api::router(app.clone()).merge(web::router(app.clone(), Arc::new(catalogue)));
+    let catalogue = Arc::new(catalogue);
+    let router = api::router(app.clone()).merge(web::router(app.clone(), catalogue.clone()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
@@ -195,6 +205,7 @@ pub(super) fn listen(
             tracing::info!("there are no keys: homing listens on loopback only and asks nobody for one");
         }
         app.attend()?;
+        survey::attend(&app, catalogue)?;
         if let Some(webhook) = webhook {
             app.push_changes(webhook)?;
         }

@@ -19,6 +19,7 @@ pub mod postgres;
 pub mod privacy;
 pub mod shadow;
 pub mod sqlite;
+pub mod survey;
 pub mod writeback;
 
 use access::{AuditEntry, Key};
@@ -26,6 +27,7 @@ use contacts::{Cap, Contact, Grant};
 use feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use privacy::{Consent, Erasures, Export};
 use shadow::{Pair, Summary};
+use survey::{Kept, Step, Turned};
 
 /// Opens the profile store at a place (`sqlite:PATH` or `postgres://...`), making it where there is none yet. `zone` is the
 /// business's: in it orders are counted by day and instants are written.
@@ -423,7 +425,8 @@ pub trait Store: Send + Sync {
     /// [`Error`] of the store.
     fn history(&self, customer_id: &str) -> Result<Option<History>, Error>;
 
-    /// One page of profiles.
+    /// One page of profiles. It may hold fewer than asked for, even none, and yet be followed by another: a search for what
+    /// few customers have is broken off after a while and goes on from there.
     ///
     /// # Errors
     /// [`Error`] of the store, [`Error::BadCursor`] for a cursor of another listing.
@@ -672,6 +675,35 @@ pub trait Store: Send + Sync {
     /// [`Error`] of the store.
     fn shadow_summary(&self) -> Result<Vec<Summary>, Error>;
 
+    /// Some customers after a place in an order of the store's own (`None`: from the start), at most `limit` of them
+    /// (1 to [`survey::MAX_STEP`]; what lies outside is brought to the nearer end). Step after step makes the whole; who is
+    /// written to meanwhile is met once, before or after the write.
+    ///
+    /// # Errors
+    /// [`Error::BadCursor`] for a place that the store did not give out; [`Error`] of the store.
+    fn walk(&self, after: Option<&str>, limit: u32) -> Result<Step, Error>;
+
+    /// Keeps what was counted over all customers, one document a day: it takes the place of the one before of the
+    /// same day. Only the `newest` days stay.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn keep_survey(&self, survey: &Kept, newest: u32) -> Result<(), Error>;
+
+    /// The newest document of a day no later than `until` (`None`: of all).
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn survey(&self, until: Option<i32>) -> Result<Option<Kept>, Error>;
+
+    /// Who turned to high risk (the tag `churn.level` became `high`) by a score as of `since` or later: how often that
+    /// happened, and to whom, the most at stake first, at most `limit`. Looked at are the latest [`survey::RECENT_TURNS`] turns and,
+    /// where there are more, the `among` customers (at most 10,000) with the highest value at risk.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<Turned, Error>;
+
     /// Whether the store can be read and written now.
     ///
     /// # Errors
@@ -692,7 +724,6 @@ macro_rules! nothing_but_profiles {
                 &(dyn Fn(u64) + Sync)
             ) -> $crate::profiles::BatchSummary;
             changes(Option<u64>, u32) -> $crate::profiles::feed::Changes;
-            newest_change() -> u64;
             prune_changes(&$crate::profiles::feed::Retention) -> u64;
             feed_position(&str) -> Option<$crate::profiles::feed::FeedPosition>;
             set_feed_position(&str, $crate::profiles::feed::FeedPosition) -> ();
@@ -711,7 +742,6 @@ macro_rules! nothing_but_profiles {
             readmit(&str) -> bool;
             is_erased(&str) -> bool;
             erased() -> $crate::profiles::privacy::Erasures;
-            secret(&str) -> [u8; 32];
             insert_key(&$crate::profiles::access::Key) -> ();
             keys() -> Vec<$crate::profiles::access::Key>;
             revoke_key(&str, homing_datasets::Micros) -> bool;
@@ -719,7 +749,6 @@ macro_rules! nothing_but_profiles {
             audit(&[$crate::profiles::access::AuditEntry]) -> ();
             audit_of(&str) -> Vec<$crate::profiles::access::AuditEntry>;
             record_shadow(&str, &str, &[$crate::profiles::shadow::Pair], homing_datasets::Micros) -> ();
-            shadow_summary() -> Vec<$crate::profiles::shadow::Summary>;
         }
     };
     ($($name:ident($($type:ty),*) -> $done:ty;)*) => {
@@ -730,3 +759,21 @@ macro_rules! nothing_but_profiles {
 }
 #[cfg(test)]
 pub(crate) use nothing_but_profiles;
+
+/// The methods of [`Store`] that only the pages ask for, for a stand-in of which none of them is asked.
+#[cfg(test)]
+macro_rules! nothing_counted {
+    () => {
+        $crate::profiles::nothing_but_profiles! {
+            newest_change() -> u64;
+            secret(&str) -> [u8; 32];
+            shadow_summary() -> Vec<$crate::profiles::shadow::Summary>;
+            walk(Option<&str>, u32) -> $crate::profiles::survey::Step;
+            keep_survey(&$crate::profiles::survey::Kept, u32) -> ();
+            survey(Option<i32>) -> Option<$crate::profiles::survey::Kept>;
+            turned_high(homing_datasets::Micros, u32, u32) -> $crate::profiles::survey::Turned;
+        }
+    };
+}
+#[cfg(test)]
+pub(crate) use nothing_counted;

@@ -46,10 +46,20 @@ impl Asked {
         value.filter(|value| !value.is_empty())
     }
 
+    /// The parameters other than the language, without the empty ones.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.trim()))
+    }
+
     /// A link to a path of this site, in the language of this page.
     pub fn link(&self, path: &str) -> Link {
         let link = Link::new(path);
         if self.named { link.with(LANG, self.lang.code()) } else { link }
+    }
+
+    /// The same parameters at another path.
+    pub fn moved(&self, path: &str) -> Link {
+        self.pairs.iter().fold(self.link(path), |link, (name, value)| link.with(name, value))
     }
 
     /// A link to one customer.
@@ -59,6 +69,11 @@ impl Asked {
             "." | ".." => self.link("/customers").with("id", id),
             _ => self.link(&format!("/customers/{}", encoded(id))),
         }
+    }
+
+    /// The path of what is done with one customer.
+    pub fn of_customer(&self, id: &str, what: &str) -> Link {
+        self.link(&format!("/customers/{}/{what}", encoded(id)))
     }
 
     /// This very page in another language.

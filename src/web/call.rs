@@ -1,33 +1,38 @@
-//! The page "Who to call": the base at a glance, and its customers by what is at stake.
+//! The page "Who to call": customers by what is at stake.
 
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use homing_models::Reason;
+use serde_json::Value;
 
 use super::asked::{Asked, Link};
 use super::format::{Dates, NOTHING, count, money, percent};
 use super::frame::{Frame, Place};
-use super::labels::{self, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
+use super::labels::{self, CATEGORY, CAUSE, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
+use super::library::ClusterWords;
+use super::parts::Pick;
 use super::scores::Scores;
 use super::words::{Words, fill};
-use super::{Web, message, page as written};
-use crate::profiles::{Listing, Page, Profile, Sort, Totals};
+use super::{Web, campaign, message, page as written, today};
+use crate::api::{Caller, Code, Role};
+use crate::profiles::{Listing, Page, Profile, Sort};
 use crate::scoring::ModelInfo;
-use homing_models::chart::{self, Part, Svg, Tone};
+use crate::survey::Survey;
+use homing_models::chart::{self, Svg, Tone};
 
 /// Customers a page.
 const ROWS: u32 = 50;
 
-/// The tags that the page filters by; each is a parameter of the address under its own name.
-const FILTERS: [&str; 3] = [CHURN_LEVEL, STAGE, TIER];
-
 const SORT: &str = "sort";
 const PREFIX: &str = "id";
 const CURSOR: &str = "cursor";
+/// Any tag with a value: `name:value`.
+const ANY: &str = "tag";
 
 /// The orders by their name in the address, the default first.
 const SORTS: [(&str, Sort); 4] = [
@@ -37,78 +42,128 @@ const SORTS: [(&str, Sort); 4] = [
     ("customer_id", Sort::CustomerId),
 ];
 
-/// Answers `GET /`.
-pub(super) async fn page(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
+/// Answers `GET /call`.
+pub(super) async fn page(
+    State(web): State<Arc<Web>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let asked = Asked::of(&uri, &headers);
-    let listing = listing(&web, &asked);
+    let listing = Listing { limit: ROWS, ..listing(&web, &asked) };
     let ask = listing.clone();
-    let answer = web.ask(move |store| {
-        let totals = store.totals()?;
-        let page = if totals.profiles > 0 { store.list(&ask)? } else { Page::default() };
-        Ok((totals, page))
-    });
-    match answer.await {
-        Ok((totals, _)) if totals.profiles == 0 => message::empty_store(&web, &asked),
-        Ok((totals, page)) => written(StatusCode::OK, &view(&web, &asked, &listing, &totals, &page)),
-        Err(code) => message::problem(&web, &asked, code),
+    let problem = |code| message::problem(&web, &asked, code);
+    let page = match web.ask(move |store| store.list(&ask)).await {
+        Ok(page) => page,
+        Err(code) => return problem(code),
+    };
+    let survey = match web.survey().await {
+        Ok(survey) => survey,
+        Err(code) => return problem(code),
+    };
+    let narrow = !listing.tags.is_empty() || listing.id_prefix.is_some();
+    if page.profiles.is_empty() && page.next.is_none() && !narrow && listing.cursor.is_none() {
+        return message::empty_store(&web, &asked, Place::Call);
     }
+    let ids: Vec<&str> = page.profiles.iter().map(|profile| profile.customer_id.as_str()).collect();
+    if let Err(refused) = web.app.note_read(&caller, "profile.list", &ids) {
+        return problem(refused.code);
+    }
+    let exports = match exports(&web, &asked, &caller).await {
+        Ok(exports) => exports,
+        Err(code) => return problem(code),
+    };
+    let words = web.cluster_words().await;
+    written(StatusCode::OK, &view(&web, &asked, (&listing, &page), (survey.as_deref(), &words), exports))
 }
 
-/// The filters and the order in the address, without the cursor.
+/// The form that makes a campaign list: its address and its token.
+struct Export {
+    action: Link,
+    token: String,
+}
+
+/// The form for a campaign list, or why there is none.
+async fn exports(web: &Web, asked: &Asked, caller: &Caller) -> Result<Result<Export, String>, Code> {
+    let w = asked.lang.words();
+    if !caller.may(Role::Operator) {
+        return Ok(Err(fill(w.needs_role, Role::Operator.name())));
+    }
+    if web.catalogue.playbook().is_none() {
+        return Ok(Err(w.campaign_no_playbook.to_owned()));
+    }
+    let kept = filters(web, asked).filter(|(name, _)| name != SORT);
+    let action = kept.fold(asked.link("/call/export"), |link, (name, value)| link.with(&name, &value));
+    Ok(Ok(Export { action, token: web.token(caller).await? }))
+}
+
+/// The tags that have a field of their own in the form, where the catalogue has them.
+fn fields(web: &Web) -> Vec<&str> {
+    let known = |name: &&str| web.catalogue.tags().iter().any(|tag| tag.name == *name);
+    let clusters =
+        web.catalogue.tags().iter().map(|tag| tag.name.as_str()).filter(|name| labels::is_cluster(name));
+    [CHURN_LEVEL, STAGE, TIER]
+        .into_iter()
+        .filter(known)
+        .chain(clusters)
+        .chain([CATEGORY, CAUSE].into_iter().filter(known))
+        .collect()
+}
+
+/// The filters and the order in the address, without the cursor: every tag of the catalogue is a filter under its own name.
 pub(super) fn filters<'a>(web: &'a Web, asked: &'a Asked) -> impl Iterator<Item = (String, String)> + 'a {
-    let known = move |name: &&str| web.catalogue.tags().iter().any(|tag| tag.name == *name);
-    let names = FILTERS.into_iter().filter(known).chain([SORT, PREFIX]);
+    let fields = fields(web);
+    let is_tag = |name: &str| web.catalogue.tags().iter().any(|tag| tag.name == name);
+    let others: Vec<&str> =
+        asked.pairs().map(|(name, _)| name).filter(|name| is_tag(name) && !fields.contains(name)).collect();
+    let names = fields.into_iter().chain(others).chain([ANY, SORT, PREFIX]);
     names.filter_map(|name| Some((name.to_owned(), asked.get(name)?.to_owned())))
 }
 
-fn listing(web: &Web, asked: &Asked) -> Listing {
-    let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
-    let tags = filters(web, asked).filter(|(name, _)| FILTERS.contains(&name.as_str())).map(|(name, key)| {
-        let choice = labels.choices(&name).into_iter().find(|choice| choice.key == key);
-        let value = choice.map_or_else(|| key.into(), |choice| choice.value);
-        (name, value)
+/// The tag and the value of a filter.
+fn tag_of(labels: Labels<'_>, name: &str, key: &str) -> (String, Value) {
+    let (name, key) = if name == ANY { key.split_once(':').unwrap_or((key, "")) } else { (name, key) };
+    let choice = labels.choices(name).into_iter().find(|choice| choice.key == key);
+    let value = choice.map(|choice| choice.value).unwrap_or_else(|| match serde_json::from_str(key) {
+        Ok(value @ (Value::Bool(_) | Value::Number(_))) => value,
+        _ => key.into(),
     });
+    (name.to_owned(), value)
+}
+
+/// What the address asks for.
+pub(super) fn listing(web: &Web, asked: &Asked) -> Listing {
+    let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
+    let tags = filters(web, asked).filter(|(name, _)| name != SORT && name != PREFIX);
     let sort = SORTS.into_iter().find(|(name, _)| asked.get(SORT) == Some(name));
     Listing {
-        tags: tags.collect(),
+        tags: tags.map(|(name, key)| tag_of(labels, &name, &key)).collect(),
         id_prefix: asked.get(PREFIX).map(str::to_owned),
         sort: sort.map(|(_, sort)| sort).unwrap_or_default(),
-        limit: ROWS,
         cursor: asked.get(CURSOR).map(str::to_owned),
         ..Listing::default()
     }
 }
 
-/// A number that stands for itself, with its name.
-struct Figure {
-    name: &'static str,
-    value: String,
-    note: Option<String>,
-    /// Whether the value is a name rather than a number.
-    named: bool,
-}
-
-/// One level of the base.
-struct Level {
-    label: String,
-    count: String,
-    share: String,
-    tone: Tone,
-    link: Option<Link>,
-}
-
-/// A choice in a form.
-struct Pick {
-    key: String,
-    label: String,
-    chosen: bool,
-}
-
 /// A filter by one tag.
 struct Select {
-    name: &'static str,
+    name: String,
     label: String,
     picks: Vec<Pick>,
+}
+
+/// The values of one tag in the field for any tag.
+struct Values {
+    label: String,
+    picks: Vec<Pick>,
+}
+
+/// A filter that is on and has no field of its own.
+struct On {
+    name: String,
+    key: String,
+    label: String,
+    without: Link,
 }
 
 /// The head of a column.
@@ -154,10 +209,11 @@ struct Row {
 struct View {
     frame: Frame,
     no_model: bool,
-    figures: Vec<Figure>,
-    levels_bar: Option<Svg>,
-    levels: Vec<Level>,
+    action: &'static str,
     selects: Vec<Select>,
+    on: Vec<On>,
+    any: Vec<Values>,
+    any_chosen: bool,
     sorts: Vec<Pick>,
     prefix: String,
     filtered: bool,
@@ -165,11 +221,22 @@ struct View {
     columns: Vec<Column>,
     rows: Vec<Row>,
     row_count: String,
+    matching: Option<String>,
+    /// Whether the search broke off before it had a whole page.
+    broke_off: bool,
     first: Option<Link>,
     next: Option<Link>,
+    campaign_lead: String,
+    exports: Result<Export, String>,
 }
 
-fn view(web: &Web, asked: &Asked, listing: &Listing, totals: &Totals, page: &Page) -> View {
+fn view(
+    web: &Web,
+    asked: &Asked,
+    (listing, page): (&Listing, &Page),
+    (survey, words): (Option<&Survey>, &ClusterWords),
+    exports: Result<Export, String>,
+) -> View {
     let model = web.model();
     let w = asked.lang.words();
     let dates = Dates(model.as_ref().map(|model| model.timezone));
@@ -179,15 +246,26 @@ fn view(web: &Web, asked: &Asked, listing: &Listing, totals: &Totals, page: &Pag
         kept.fold(asked.link(Place::Call.path()), |link, (name, value)| link.with(&name, &value))
     };
     let horizons = horizons(model.as_ref(), page);
-    let levels = levels(asked, labels, totals);
-    let parts: Vec<Part> = levels.iter().map(|(level, size)| part(level, *size)).collect();
+    let fields = fields(web);
+    let on = filters(web, asked).filter(|(name, _)| {
+        !fields.contains(&name.as_str()) && ![ANY, SORT, PREFIX].contains(&name.as_str())
+    });
+    let on: Vec<On> = on
+        .map(|(name, key)| {
+            let (tag, value) = tag_of(labels, &name, &key);
+            let label = format!("{}{}{}", labels.name(&tag), w.colon, labels.value(&tag, &value));
+            On { without: with(&name), name, key, label }
+        })
+        .collect();
+    let any = any(asked, labels);
     View {
         frame: Frame::new(asked, Some(Place::Call), w.who_to_call),
         no_model: model.is_none(),
-        figures: figures(w, dates, model.as_ref(), totals),
-        levels_bar: (!parts.is_empty()).then(|| chart::parts(&bar_in_words(w, &levels), &parts)),
-        levels: levels.into_iter().map(|(level, _)| level).collect(),
-        selects: selects(asked, labels),
+        action: Place::Call.path(),
+        selects: fields.iter().filter_map(|name| select(asked, labels, (survey, words), name)).collect(),
+        on,
+        any_chosen: any.iter().flat_map(|values| &values.picks).any(|pick| pick.chosen),
+        any,
         sorts: sorts(w, listing.sort),
         prefix: listing.id_prefix.clone().unwrap_or_default(),
         filtered: !listing.tags.is_empty() || listing.id_prefix.is_some(),
@@ -195,8 +273,27 @@ fn view(web: &Web, asked: &Asked, listing: &Listing, totals: &Totals, page: &Pag
         columns: columns(w, listing.sort, &horizons, |sort| with(SORT).with(SORT, sort)),
         rows: page.profiles.iter().map(|profile| row(asked, labels, dates, &horizons, profile)).collect(),
         row_count: fill(w.rows, &count(page.profiles.len() as u64)),
+        matching: survey.and_then(|survey| matching(survey, listing)).map(|n| fill(w.of_matching, &count(n))),
+        broke_off: page.next.is_some() && page.profiles.len() < ROWS as usize,
         first: listing.cursor.is_some().then(|| with("")),
         next: page.next.as_ref().map(|cursor| with("").with(CURSOR, cursor)),
+        campaign_lead: fill(w.campaign_lead, &count(campaign::MOST)),
+        exports,
+    }
+}
+
+/// How many customers match, where the survey tells: everybody, or those with one tag.
+fn matching(survey: &Survey, listing: &Listing) -> Option<u64> {
+    if listing.id_prefix.is_some() {
+        return None;
+    }
+    match listing.tags.as_slice() {
+        [] => Some(survey.base.customers),
+        [(name, value)] => {
+            let values = survey.tags.get(name)?.values.as_ref()?;
+            values.get(&value.to_string()).map(|count| count.customers)
+        }
+        _ => None,
     }
 }
 
@@ -213,74 +310,65 @@ fn horizons(model: Option<&ModelInfo>, page: &Page) -> Vec<u32> {
     horizons
 }
 
-fn figures(w: &'static Words, dates: Dates, model: Option<&ModelInfo>, totals: &Totals) -> Vec<Figure> {
-    let figure = |name, value: String, note| Figure { name, value, note, named: name == w.model };
-    let share =
-        (totals.scored < totals.profiles).then(|| percent(totals.scored as f64 / totals.profiles as f64));
-    let trained = model.map(|model| fill(w.model_until, &dates.day(&model.as_of)));
-    vec![
-        figure(w.customers, count(totals.profiles), None),
-        figure(w.scored, count(totals.scored), share),
-        figure(w.total_at_risk, money(totals.value_at_risk), None),
-        figure(w.data_until, totals.data_until.map_or_else(|| NOTHING.into(), |at| dates.of(at)), None),
-        figure(w.model, model.map_or_else(|| w.no_model_short.into(), |model| model.id.to_string()), trained),
-    ]
-}
-
-/// The levels in the catalogue's order, then those that it does not know, then the customers without one.
-fn levels(asked: &Asked, labels: Labels<'_>, totals: &Totals) -> Vec<(Level, u64)> {
-    let whole = totals.profiles.max(1) as f64;
-    let level = |label: String, size: u64, tone, link| {
-        let level = Level { label, count: count(size), share: percent(size as f64 / whole), tone, link };
-        (level, size)
-    };
-    let rated = |key: &str, label: String, size: u64| {
-        let link = asked.link(Place::Call.path()).with(CHURN_LEVEL, key);
-        level(label, size, labels::level_tone(&key.into()), Some(link))
-    };
-    let choices = labels.choices(CHURN_LEVEL);
-    let known = choices.iter().map(|choice| {
-        let size = totals.churn_levels.get(&choice.key).copied().unwrap_or(0);
-        rated(&choice.key, choice.label.clone(), size)
-    });
-    let own = totals.churn_levels.iter().filter(|(key, _)| choices.iter().all(|choice| choice.key != **key));
-    let own = own.map(|(key, size)| rated(key, key.clone(), *size));
-    let without = totals.profiles.saturating_sub(totals.churn_levels.values().sum());
-    let w = asked.lang.words();
-    let rest = (without > 0).then(|| level(w.without_level.to_owned(), without, Tone::Plain, None));
-    known.chain(own).chain(rest).collect()
-}
-
-fn part(level: &Level, size: u64) -> Part {
-    Part {
-        title: format!("{}: {} ({})", level.label, level.count, level.share),
-        size: size as f64,
-        tone: level.tone,
+/// The field of one tag: the values of the catalogue, or for a tag without any those that the survey met.
+fn select(
+    asked: &Asked,
+    labels: Labels<'_>,
+    (survey, words): (Option<&Survey>, &ClusterWords),
+    name: &str,
+) -> Option<Select> {
+    let asked_for = asked.get(name);
+    let pick = |key: String, label| Pick { chosen: asked_for == Some(key.as_str()), key, label };
+    let mut picks: Vec<Pick> =
+        labels.choices(name).into_iter().map(|choice| pick(choice.key, choice.label)).collect();
+    if picks.is_empty() {
+        let values = survey.map_or_else(Vec::new, |survey| today::in_order(labels, survey, name));
+        // Clusters are named by the model, not by the catalogue.
+        let named = |key: &str, label| match words.of(key).filter(|_| labels::is_cluster(name)) {
+            Some((name, _)) => asked.lang.of(name).to_owned(),
+            None => label,
+        };
+        picks = values
+            .into_iter()
+            .map(|(key, label, _)| {
+                let label = named(&key, label);
+                pick(key, label)
+            })
+            .collect();
     }
+    // A value that is not known is shown, or the list would look unfiltered.
+    if let Some(unknown) = asked_for.filter(|_| picks.iter().all(|pick| !pick.chosen)) {
+        picks.push(Pick { key: unknown.to_owned(), label: unknown.to_owned(), chosen: true });
+    }
+    (!picks.is_empty()).then(|| Select { name: name.to_owned(), label: labels.name(name), picks })
 }
 
-fn bar_in_words(w: &Words, levels: &[(Level, u64)]) -> String {
-    let shares: Vec<String> =
-        levels.iter().map(|(level, _)| format!("{} {}", level.label, level.share)).collect();
-    format!("{}: {}", w.levels, shares.join(", "))
-}
-
-fn selects(asked: &Asked, labels: Labels<'_>) -> Vec<Select> {
-    let select = |name: &'static str| {
-        let asked_for = asked.get(name);
-        let pick = |key: String, label| Pick { chosen: asked_for == Some(key.as_str()), key, label };
-        let mut picks: Vec<Pick> =
-            labels.choices(name).into_iter().map(|choice| pick(choice.key, choice.label)).collect();
-        if picks.is_empty() {
-            return None;
+/// Every tag whose values the catalogue lists or that is either so or not, with its values.
+fn any(asked: &Asked, labels: Labels<'_>) -> Vec<Values> {
+    let w = asked.lang.words();
+    let asked_for = asked.get(ANY);
+    let mut any: Vec<Values> = Vec::new();
+    for tag in labels.catalogue.tags() {
+        let mut values: Vec<(String, String)> =
+            labels.choices(&tag.name).into_iter().map(|choice| (choice.key, choice.label)).collect();
+        if values.is_empty() && tag.name.starts_with("signal.") && !tag.name.ends_with("_since") {
+            values = vec![("true".into(), w.yes.into())];
         }
-        // A value that the catalogue does not know is shown, or the list would look unfiltered.
-        if let Some(unknown) = asked_for.filter(|_| picks.iter().all(|pick| !pick.chosen)) {
-            picks.push(Pick { key: unknown.to_owned(), label: unknown.to_owned(), chosen: true });
+        let pick = |(key, label): (String, String)| {
+            let key = format!("{}:{key}", tag.name);
+            Pick { chosen: asked_for == Some(key.as_str()), key, label }
+        };
+        if !values.is_empty() {
+            let picks = values.into_iter().map(pick).collect();
+            any.push(Values { label: labels.name(&tag.name), picks });
         }
-        Some(Select { name, label: labels.name(name), picks })
-    };
-    FILTERS.into_iter().filter_map(select).collect()
+    }
+    let met = any.iter().flat_map(|values| &values.picks).any(|pick| pick.chosen);
+    if let Some(unknown) = asked_for.filter(|_| !met) {
+        let pick = Pick { key: unknown.to_owned(), label: unknown.to_owned(), chosen: true };
+        any.push(Values { label: w.any_tag.to_owned(), picks: vec![pick] });
+    }
+    any
 }
 
 fn sorts(w: &Words, current: Sort) -> Vec<Pick> {

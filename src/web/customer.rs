@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -14,10 +15,13 @@ use serde_json::Value;
 use super::asked::{Asked, Link};
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
 use super::frame::{Frame, Place};
-use super::labels::{self, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
+use super::labels::{self, CATEGORY, CAUSE, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
+use super::parts::{Figure, Key};
 use super::scores::Scores;
 use super::words::{Words, fill};
-use super::{Web, message, page as written};
+use super::{Web, message, page as written, path};
+use crate::api::{Caller, Code, Role};
+use crate::profiles::privacy::Consent;
 use crate::profiles::{Layer, Profile, StoredTag};
 use homing_models::chart::{self, Curve, Mark, Stem, Svg, TimeLine};
 
@@ -30,11 +34,30 @@ const STEMS: i32 = 400;
 /// The next order is drawn when it lies no further off than this many days, or than the customer's past is long.
 const NEAR_DAYS: i32 = 90;
 
+/// Tags that say what to do, in this order; further ones are known by how their names begin.
+const STEPS: [&str; 9] = [
+    "warning.early",
+    "care.priority",
+    "care.urgency",
+    CAUSE,
+    "next_order.due",
+    CATEGORY,
+    "preference.channel",
+    "preference.hour",
+    "return.second_order",
+];
+const STEP_KINDS: [&str; 5] = ["action.", "next_best.", "next_category", "expansion.", "playbook."];
+
 /// Answers `GET /customers?id=...`; without an id it asks for one.
-pub(super) async fn find(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn find(
+    State(web): State<Arc<Web>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let asked = Asked::of(&uri, &headers);
     match asked.get("id").map(str::to_owned) {
-        Some(id) => customer(&web, &asked, id).await,
+        Some(id) => customer(&web, &asked, &caller, id).await,
         None => message::find(&asked),
     }
 }
@@ -42,37 +65,85 @@ pub(super) async fn find(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderM
 /// Answers `GET /customers/{id}`.
 pub(super) async fn page(
     State(web): State<Arc<Web>>,
+    Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     let asked = Asked::of(&uri, &headers);
     match id {
-        Ok(Path(id)) => customer(&web, &asked, id).await,
+        Ok(Path(id)) => customer(&web, &asked, &caller, id).await,
         // No customer has an id that is not UTF-8.
         Err(_) => message::unknown_customer(&asked, uri.path().rsplit('/').next().unwrap_or_default()),
     }
 }
 
-async fn customer(web: &Web, asked: &Asked, id: String) -> Response {
-    let wanted = id.clone();
-    let answer = web.ask(move |store| {
-        let Some(profile) = store.profile(&wanted)? else { return Ok(None) };
-        Ok(Some((profile, store.history(&wanted)?.unwrap_or_default())))
-    });
-    match answer.await {
-        Ok(Some((profile, history))) => written(StatusCode::OK, &view(web, asked, &profile, &history)),
-        Ok(None) => message::unknown_customer(asked, &id),
-        Err(code) => message::problem(web, asked, code),
-    }
+/// What is known of a customer.
+struct Known {
+    profile: Profile,
+    history: History,
+    consent: Option<Consent>,
+    path: Vec<path::At>,
 }
 
-/// A number that stands for itself, with its name.
-struct Figure {
-    name: &'static str,
-    help: Option<String>,
-    value: String,
-    note: Option<String>,
+async fn customer(web: &Web, asked: &Asked, caller: &Caller, id: String) -> Response {
+    if let Err(problem) = web.app.note_read(caller, "profile.read", &[&id]) {
+        return message::problem(web, asked, problem.code);
+    }
+    let (wanted, engine) = (id.clone(), web.app.engine().ok());
+    let answer = web.ask(move |store| {
+        let Some(profile) = store.profile(&wanted)? else { return Ok(None) };
+        let history = store.history(&wanted)?.unwrap_or_default();
+        // Who has no scores, be it by their own wish, gets no path of scores either.
+        let scored = Scores::read(&profile.prediction).is_some();
+        let as_of = profile.prediction.get("as_of").and_then(Value::as_str);
+        let path = engine.filter(|_| scored).zip(as_of).map_or_else(Vec::new, |(engine, as_of)| {
+            let until = engine.model().timezone.instant(as_of).ok().or(history.last_instant());
+            until.map_or_else(Vec::new, |until| path::walk(engine.as_ref(), &wanted, &history, until))
+        });
+        Ok(Some(Known { consent: store.consent(&wanted)?, profile, history, path }))
+    });
+    let known = match answer.await {
+        Ok(Some(known)) => known,
+        Ok(None) => return message::unknown_customer(asked, &id),
+        Err(code) => return message::problem(web, asked, code),
+    };
+    let rights = match rights(web, asked, caller, &id, known.consent).await {
+        Ok(rights) => rights,
+        Err(code) => return message::problem(web, asked, code),
+    };
+    written(StatusCode::OK, &view(web, asked, &known, rights))
+}
+
+/// What may be done with a customer: each with its address, or with the role that it needs.
+struct Rights {
+    opted_out: bool,
+    token: String,
+    consent: Result<Link, String>,
+    export: Result<Link, String>,
+    erase: Result<Link, String>,
+}
+
+async fn rights(
+    web: &Web,
+    asked: &Asked,
+    caller: &Caller,
+    id: &str,
+    consent: Option<Consent>,
+) -> Result<Rights, Code> {
+    let w = asked.lang.words();
+    let may = |role: Role, what: &str| match caller.may(role) {
+        true => Ok(asked.of_customer(id, what)),
+        false => Err(fill(w.needs_role, role.name())),
+    };
+    Ok(Rights {
+        opted_out: consent.is_some_and(|consent| consent.opted_out),
+        // Who may change nothing needs no token, and gets none.
+        token: if caller.may(Role::Operator) { web.token(caller).await? } else { String::new() },
+        consent: may(Role::Operator, "consent"),
+        export: may(Role::Operator, "export"),
+        erase: may(Role::Admin, "erase"),
+    })
 }
 
 struct ReasonRow {
@@ -127,9 +198,15 @@ struct View {
     back: Link,
     chips: Vec<Chip>,
     not_scored: Option<&'static str>,
+    done: Option<&'static str>,
     figures: Vec<Figure>,
     time_line: Option<Svg>,
     time_line_note: String,
+    path: Option<(Svg, Vec<Key>)>,
+    advice: Option<Advised>,
+    steps: Vec<TagRow>,
+    signals: Vec<TagRow>,
+    rights: Rights,
     reasons: Vec<ReasonRow>,
     expectation: Option<Expectation>,
     attributes: Vec<(String, String)>,
@@ -138,24 +215,32 @@ struct View {
     event_count: String,
 }
 
-fn view(web: &Web, asked: &Asked, profile: &Profile, history: &History) -> View {
+fn view(web: &Web, asked: &Asked, known: &Known, rights: Rights) -> View {
     let w = asked.lang.words();
+    let (profile, history) = (&known.profile, &known.history);
     let zone = web.model().map(|model| model.timezone);
     let dates = Dates(zone);
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
     let scores = Scores::read(&profile.prediction);
     let cause = profile.prediction.get("not_scored").and_then(Value::as_str);
-    let (time_line, time_line_note) =
-        time_line(w, zone.unwrap_or_default(), profile, scores.as_ref(), history);
+    let (drawn, time_line_note) = time_line(w, zone.unwrap_or_default(), profile, scores.as_ref(), history);
+    let (time_line, span) = drawn.unzip();
+    let path = web.model().zip(span).and_then(|(model, span)| path::draw(w, &model, &known.path, span));
     View {
         frame: Frame::new(asked, None, profile.customer_id.clone()),
         id: profile.customer_id.clone(),
         back: asked.link(Place::Call.path()),
         chips: [CHURN_LEVEL, STAGE, TIER].into_iter().filter_map(|tag| labels.chip(profile, tag)).collect(),
         not_scored: scores.is_none().then(|| w.not_scored(cause)),
+        done: (asked.get("done") == Some("consent")).then_some(w.done_consent),
         figures: figures(w, dates, profile, scores.as_ref()),
         time_line,
         time_line_note,
+        path,
+        advice: advice(web, asked, profile),
+        steps: steps(w, dates, labels, profile),
+        signals: signals(w, labels, profile),
+        rights,
         reasons: scores.as_ref().map_or_else(Vec::new, |scores| reasons(asked, scores)),
         expectation: scores.as_ref().map(|scores| expectation(w, dates, &profile.prediction, scores)),
         attributes: profile
@@ -170,7 +255,10 @@ fn view(web: &Web, asked: &Asked, profile: &Profile, history: &History) -> View 
 }
 
 fn figures(w: &'static Words, dates: Dates, profile: &Profile, scores: Option<&Scores>) -> Vec<Figure> {
-    let figure = |name, help: Option<String>, value: String, note| Figure { name, help, value, note };
+    let figure = |name: &str, help: Option<String>, value: String, note| Figure {
+        help,
+        ..Figure::new(name, value).note(note)
+    };
     let amount = |amount: Option<f64>| amount.map_or_else(|| NOTHING.into(), money);
     let mut figures = Vec::with_capacity(8);
     if let Some(scores) = scores {
@@ -250,6 +338,9 @@ fn expectation(w: &Words, dates: Dates, prediction: &Value, scores: &Scores) -> 
     }
 }
 
+/// A drawing over time, with the days that it spans.
+type Drawn = (Svg, (i32, i32));
+
 /// The purchases as stems, with the day of the scores and the day of the next order.
 fn time_line(
     w: &Words,
@@ -257,7 +348,7 @@ fn time_line(
     profile: &Profile,
     scores: Option<&Scores>,
     history: &History,
-) -> (Option<Svg>, String) {
+) -> (Option<Drawn>, String) {
     let bought = history.events().filter(Event::is_purchase);
     let mut days: Vec<(i32, f64)> = Vec::new();
     for (day, amount) in bought.map(|event| (zone.day(event.occurred_at), event.amount)) {
@@ -297,23 +388,82 @@ fn time_line(
     let orders = format!("{} {}", count(profile.history.orders), w.orders);
     let label = format!("{}: {orders}, {} – {}", w.purchases, date(first), date(last));
     let value = |value: f64| decimal(value, if value.fract() == 0.0 { 0 } else { 2 });
+    let drawn = || stems.iter().map(|stem| stem.day).chain(marks.iter().map(|mark| mark.day));
+    let span = (drawn().min().unwrap_or(first), drawn().max().unwrap_or(last));
     let svg = chart::time_line(&TimeLine { label: &label, stems: &stems, marks: &marks, value: &value });
     let note =
         if width == 1 { w.purchases_lead.to_owned() } else { fill(w.purchases_binned, &width.to_string()) };
-    (Some(svg), note)
+    (Some((svg, span)), note)
 }
 
-fn groups(w: &'static Words, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<TagGroup> {
+/// What the playbook says.
+struct Advised {
+    title: String,
+    text: String,
+    how: Vec<String>,
+}
+
+fn advice(web: &Web, asked: &Asked, profile: &Profile) -> Option<Advised> {
+    let w = asked.lang.words();
+    let playbook = web.catalogue.playbook().filter(|playbook| !playbook.left_alone(profile))?;
+    let advice = playbook.advise(profile)?;
+    let channel = advice.channel.map(|channel| fill(w.advice_at, &channel));
+    let hour = advice.hour.map(|hour| fill(w.advice_hour, &hour.to_string()));
+    Some(Advised {
+        title: asked.lang.of(&advice.title).to_owned(),
+        text: asked.lang.of(&advice.text).to_owned(),
+        how: channel.into_iter().chain(hour).chain([asked.lang.of(&advice.reason).to_owned()]).collect(),
+    })
+}
+
+/// Tags that say what to do next.
+fn steps(w: &Words, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<TagRow> {
+    let others = profile.tags.keys().map(String::as_str).filter(|name| {
+        STEP_KINDS.iter().any(|kind| name.starts_with(kind))
+            && !STEPS.contains(name)
+            // The playbook's word stands above.
+            && *name != crate::playbook::ACTION
+    });
+    let names = others.chain(STEPS);
+    names.filter_map(|name| Some(tag_row(w, dates, labels, name, profile.tags.get(name)?))).collect()
+}
+
+/// The warning signals that hold, each with its strength and the day since when.
+fn signals(w: &Words, labels: Labels<'_>, profile: &Profile) -> Vec<TagRow> {
+    let holds = |(name, tag): &(&String, &StoredTag)| {
+        name.starts_with("signal.")
+            && !name.ends_with("_since")
+            && name.as_str() != "signal.count"
+            && tag.value != false
+    };
     let row = |(name, tag): (&String, &StoredTag)| {
-        let sure = tag.confidence.map(|confidence| fill(w.confidence, &percent(confidence)));
-        let expires = tag.expires_at.as_deref().map(|at| fill(w.expires, &dates.day(at)));
+        let strength = tag.confidence.map(|strength| fill(w.strength, &percent(strength)));
+        let since = profile.tags.get(&format!("{name}_since"));
+        let since = since.and_then(|since| since.value.as_str()).map(|day| fill(w.since, day));
         TagRow {
             name: labels.name(name),
             meaning: labels.meaning(name),
-            value: labels.value(name, &tag.value),
-            notes: sure.into_iter().chain(expires).collect(),
+            value: if tag.value == true { String::new() } else { labels.value(name, &tag.value) },
+            notes: strength.into_iter().chain(since).collect(),
         }
     };
+    profile.tags.iter().filter(holds).map(row).collect()
+}
+
+/// A tag with its words.
+fn tag_row(w: &Words, dates: Dates, labels: Labels<'_>, name: &str, tag: &StoredTag) -> TagRow {
+    let sure = tag.confidence.map(|confidence| fill(w.confidence, &percent(confidence)));
+    let expires = tag.expires_at.as_deref().map(|at| fill(w.expires, &dates.day(at)));
+    TagRow {
+        name: labels.name(name),
+        meaning: labels.meaning(name),
+        value: labels.value(name, &tag.value),
+        notes: sure.into_iter().chain(expires).collect(),
+    }
+}
+
+fn groups(w: &'static Words, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<TagGroup> {
+    let row = |(name, tag): (&String, &StoredTag)| tag_row(w, dates, labels, name, tag);
     let group = |(layer, title): (Layer, &'static str)| {
         let mut tags: Vec<(&String, &StoredTag)> =
             profile.tags.iter().filter(|(_, tag)| tag.layer == layer).collect();

@@ -7,26 +7,39 @@ use super::words::{Lang, Words};
 /// The pages that the navigation names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
+    Today,
     Call,
     Find,
+    Segments,
+    Kpi,
+    Models,
 }
 
 impl Place {
-    const ALL: [Place; 2] = [Place::Call, Place::Find];
+    const ALL: [Place; 6] =
+        [Place::Today, Place::Call, Place::Find, Place::Segments, Place::Kpi, Place::Models];
 
     /// Where the page is.
     pub fn path(self) -> &'static str {
         match self {
-            Place::Call => "/",
+            Place::Today => "/",
+            Place::Call => "/call",
             Place::Find => "/customers",
+            Place::Segments => "/segments",
+            Place::Kpi => "/kpi",
+            Place::Models => "/models",
         }
     }
 
     /// What it is called.
     pub fn name(self, words: &Words) -> &'static str {
         match self {
+            Place::Today => words.today,
             Place::Call => words.who_to_call,
             Place::Find => words.find_customer,
+            Place::Segments => words.segments,
+            Place::Kpi => words.kpi,
+            Place::Models => words.models,
         }
     }
 }

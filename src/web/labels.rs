@@ -16,6 +16,16 @@ pub(super) const STAGE: &str = "lifecycle.stage";
 /// The tag that says what a customer spends.
 pub(super) const TIER: &str = "tier.member";
 
+/// The tag of what the customer buys most.
+pub(super) const CATEGORY: &str = "preference.category";
+/// The tag that says why the customer fades.
+pub(super) const CAUSE: &str = "fading.cause_first";
+
+/// Whether a tag tells the cluster that a customer belongs to.
+pub(super) fn is_cluster(tag: &str) -> bool {
+    tag.starts_with("cluster.")
+}
+
 /// A tag's value, to be shown as a small label.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Chip {

@@ -8,7 +8,7 @@ use super::asked::{Asked, Link};
 use super::frame::{Frame, Place};
 use super::words::fill;
 use super::{Web, call, page};
-use crate::api::Code;
+use crate::api::{Code, Role};
 
 /// A thing to do, with the command that does it.
 struct Step {
@@ -53,6 +53,9 @@ pub(super) fn find(asked: &Asked) -> Response {
     let w = asked.lang.words();
     let mut message = Message::new(asked, Some(Place::Find), w.find_customer);
     message.paragraphs = vec![w.find_lead.into()];
+    if asked.get("done") == Some("erased") {
+        message.paragraphs.insert(0, w.done_erased.into());
+    }
     message.find = true;
     message.ways = vec![Way { text: w.browse_prefix.into(), link: asked.link(Place::Call.path()) }];
     page(StatusCode::OK, &message)
@@ -75,9 +78,9 @@ pub(super) fn unknown_customer(asked: &Asked, id: &str) -> Response {
 }
 
 /// The store holds nobody yet.
-pub(super) fn empty_store(web: &Web, asked: &Asked) -> Response {
+pub(super) fn empty_store(web: &Web, asked: &Asked, place: Place) -> Response {
     let w = asked.lang.words();
-    let mut message = Message::new(asked, Some(Place::Call), w.empty_store);
+    let mut message = Message::new(asked, Some(place), w.empty_store);
     let model = web.model();
     message.paragraphs = vec![match &model {
         Some(model) => fill(w.empty_store_why_model, &model.id),
@@ -94,6 +97,65 @@ pub(super) fn empty_store(web: &Web, asked: &Asked) -> Response {
     page(StatusCode::OK, &message)
 }
 
+/// Nothing is counted yet.
+pub(super) fn counting(asked: &Asked, place: Place) -> Response {
+    let w = asked.lang.words();
+    let mut message = Message::new(asked, Some(place), w.counting);
+    message.paragraphs = vec![w.counting_why.into(), w.counting_do.into()];
+    message.ways = vec![
+        Way { text: w.reload.into(), link: asked.moved(place.path()) },
+        Way { text: w.who_to_call.into(), link: asked.link(Place::Call.path()) },
+    ];
+    page(StatusCode::OK, &message)
+}
+
+/// The caller may not do this.
+pub(super) fn forbidden(asked: &Asked, role: Role) -> Response {
+    let w = asked.lang.words();
+    refused(asked, StatusCode::FORBIDDEN, w.forbidden, fill(w.forbidden_do, role.name()))
+}
+
+/// A form that is not from a page of ours, or from one of long ago.
+pub(super) fn stale_form(asked: &Asked) -> Response {
+    let w = asked.lang.words();
+    refused(asked, StatusCode::FORBIDDEN, w.stale_form, w.stale_form_do.into())
+}
+
+/// The id typed to confirm an erasure is another one.
+pub(super) fn wrong_id(asked: &Asked, id: &str) -> Response {
+    let w = asked.lang.words();
+    let mut message = Message::new(asked, None, w.wrong_id);
+    message.paragraphs = vec![w.wrong_id_do.into()];
+    message.ways = vec![Way { text: format!("{} {id}", w.customer), link: asked.customer(id) }];
+    page(StatusCode::UNPROCESSABLE_ENTITY, &message)
+}
+
+/// A campaign list that was asked for in a way that makes none.
+pub(super) fn no_campaign(asked: &Asked) -> Response {
+    let w = asked.lang.words();
+    let mut message = Message::new(asked, Some(Place::Call), w.campaign_refused);
+    message.paragraphs = vec![w.campaign_refused_do.into()];
+    message.ways = vec![Way { text: w.who_to_call.into(), link: asked.moved(Place::Call.path()) }];
+    page(StatusCode::UNPROCESSABLE_ENTITY, &message)
+}
+
+/// A model without a report.
+pub(super) fn no_report(asked: &Asked) -> Response {
+    let w = asked.lang.words();
+    let mut message = Message::new(asked, Some(Place::Models), w.no_report);
+    message.paragraphs = vec![w.no_report_do.into()];
+    message.ways = vec![Way { text: w.models.into(), link: asked.link(Place::Models.path()) }];
+    page(StatusCode::NOT_FOUND, &message)
+}
+
+fn refused(asked: &Asked, status: StatusCode, title: &str, advice: String) -> Response {
+    let w = asked.lang.words();
+    let mut message = Message::new(asked, None, title);
+    message.paragraphs = vec![advice];
+    message.ways = vec![Way { text: w.today.into(), link: asked.link(Place::Today.path()) }];
+    page(status, &message)
+}
+
 /// Something went wrong.
 pub(super) fn problem(web: &Web, asked: &Asked, code: Code) -> Response {
     let w = asked.lang.words();
@@ -102,6 +164,9 @@ pub(super) fn problem(web: &Web, asked: &Asked, code: Code) -> Response {
         Code::StoreLocked => (w.store_locked, w.store_locked_do),
         Code::StoreFailed | Code::StoreReadOnly => (w.store_failed, w.store_failed_do),
         Code::Timeout => (w.timeout, w.timeout_do),
+        Code::Overloaded | Code::TooManyRequests => (w.overloaded, w.timeout_do),
+        Code::ModelPinned | Code::UnknownModel | Code::ModelUnusable => (w.model_stays, w.model_stays_do),
+        Code::NoEarlierModel => (w.no_earlier, w.no_earlier_do),
         _ => (w.internal, w.internal_do),
     };
     let mut message = Message::new(asked, None, title);

@@ -4,6 +4,7 @@ use homing_models::Bundle;
 use homing_models::chart::numbers::{count, decimal};
 use homing_models::chart::{Tone, meter};
 use homing_models::features::{COUNT, SPECS, Unit};
+use homing_models::judged::Shift;
 
 use super::page::{Block, Cell, Head, Row, Section, Table};
 use super::{Base, Lang, names};
@@ -57,21 +58,8 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, previous: Option<&Bundle>) -> Section {
-    let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
-    let title = t("漂移：顾客变了吗", "Drift: have the customers changed");
-    let id = "drift".to_owned();
-    let Some(previous) = previous else {
-        return Section {
-            id,
-            title,
-            lead: t(
-                "模型库中没有用更早数据训练的同名模型，因此还没有可比的对象。下一次训练会与本模型比较。",
-                "The registry holds no model of this name from earlier data, so there is nothing to compare with yet. The next fit will be compared with this one.",
-            ),
-            blocks: Vec::new(),
-        };
-    };
+/// Feature, stability index, median then and now; the greatest shift first.
+fn shifted(base: &Base, previous: &Bundle) -> Vec<(usize, f64, f64, f64)> {
     let mut rows: Vec<(usize, f64, f64, f64)> = (0..COUNT)
         .filter_map(|at| {
             let deciles = previous.base().deciles.get(at)?;
@@ -88,6 +76,39 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, previous: Option
         })
         .collect();
     rows.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    rows
+}
+
+/// The greatest shifts in numbers.
+pub(super) fn shifts(base: &Base, previous: Option<&Bundle>) -> Vec<Shift> {
+    let Some(previous) = previous else { return Vec::new() };
+    let shift = |(at, index, then, now): (usize, f64, f64, f64)| Shift {
+        feature: SPECS[at].name.to_owned(),
+        meaning: names::text(SPECS[at].name),
+        index,
+        medians: (then, now),
+    };
+    // JSON knows no number that is none.
+    let known = |row: &(usize, f64, f64, f64)| [row.1, row.2, row.3].iter().all(|number| number.is_finite());
+    shifted(base, previous).into_iter().filter(known).take(MOST).map(shift).collect()
+}
+
+pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, previous: Option<&Bundle>) -> Section {
+    let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
+    let title = t("漂移：顾客变了吗", "Drift: have the customers changed");
+    let id = "drift".to_owned();
+    let Some(previous) = previous else {
+        return Section {
+            id,
+            title,
+            lead: t(
+                "模型库中没有用更早数据训练的同名模型，因此还没有可比的对象。下一次训练会与本模型比较。",
+                "The registry holds no model of this name from earlier data, so there is nothing to compare with yet. The next fit will be compared with this one.",
+            ),
+            blocks: Vec::new(),
+        };
+    };
+    let rows = shifted(base, previous);
     let (shifted, shifting) = (
         rows.iter().filter(|row| row.1 >= SHIFTED).count(),
         rows.iter().filter(|row| row.1 >= SHIFTING).count(),

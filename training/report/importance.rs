@@ -2,6 +2,7 @@
 
 use homing_models::chart::{Tone, meter};
 use homing_models::features::{COUNT, Cause, SPECS};
+use homing_models::judged::Weight;
 
 use super::page::{BarRow, Bars, Block, Section};
 use super::{Base, Lang, names, percent1};
@@ -35,11 +36,7 @@ pub(super) fn section(lang: Lang, base: &Base, suffix: &str) -> Option<Section> 
     causes.sort_by(|a, b| b.1.total_cmp(&a.1));
     let whole = causes.iter().map(|cause| cause.1).sum::<f64>();
     causes.retain(|(_, moved)| *moved >= whole * 5e-4);
-    let mut features: Vec<(usize, f64)> = (0..COUNT)
-        .map(|at| (at, members.iter().map(|member| member.by_feature[at].abs()).sum::<f64>() / n))
-        .filter(|(_, moved)| *moved > 1e-9)
-        .collect();
-    features.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let features = moved(base);
     let bars = |all: &[(String, String, f64)], total: f64, title: String, note: String| {
         let most = all.iter().map(|row| row.2).fold(1e-12, f64::max);
         let rows = all.iter().map(|(name, note, moved)| BarRow {
@@ -108,6 +105,28 @@ pub(super) fn section(lang: Lang, base: &Base, suffix: &str) -> Option<Section> 
         ),
         blocks,
     })
+}
+
+/// How much each feature moves a prediction on average, the most first.
+fn moved(base: &Base) -> Vec<(usize, f64)> {
+    let n = base.members.len() as f64;
+    let mean = |at: usize| base.members.iter().map(|member| member.by_feature[at].abs()).sum::<f64>() / n;
+    let mut features: Vec<(usize, f64)> =
+        (0..COUNT).map(|at| (at, mean(at))).filter(|(_, moved)| *moved > 1e-9).collect();
+    features.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    features
+}
+
+/// The weightiest features in numbers.
+pub(super) fn weights(base: &Base) -> Vec<Weight> {
+    let features = moved(base);
+    let whole = features.iter().map(|feature| feature.1).sum::<f64>().max(1e-12);
+    let weight = |&(at, moved): &(usize, f64)| Weight {
+        feature: SPECS[at].name.to_owned(),
+        meaning: names::text(SPECS[at].name),
+        share: moved / whole,
+    };
+    features.iter().take(MOST_FEATURES).map(weight).collect()
 }
 
 /// Correlation between a feature and what it contributes.

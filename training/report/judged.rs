@@ -64,6 +64,48 @@ pub(super) fn sections(lang: Lang, report: &Report, suffix: &str) -> Vec<Section
     all
 }
 
+/// The test in numbers, for whoever draws it elsewhere.
+pub(super) fn in_numbers(
+    report: &Report,
+    weeks: Vec<homing_models::judged::Week>,
+) -> homing_models::judged::Test {
+    let rows = &report.scores;
+    let tenth = |group: &Vec<&ScoreRow>| {
+        let actual = mean(group, bought);
+        homing_models::judged::Tenth {
+            customers: group.len() as u64,
+            expected: mean(group, |row| row.p_return),
+            actual,
+            interval: wilson(actual, group.len()),
+        }
+    };
+    let shares = |score: fn(&ScoreRow) -> f64, actual: fn(&ScoreRow) -> f64| {
+        gains(rows, score, actual)
+            .into_iter()
+            .map(|(_, share)| if share.is_finite() { share } else { 0.0 })
+            .collect()
+    };
+    let mut value = groups(rows, |row| row.expected_spend, GROUPS);
+    value.reverse();
+    let manifest = report.bundle.manifest();
+    homing_models::judged::Test {
+        cutoff: manifest.timezone.date(manifest.as_of),
+        days: report.horizon,
+        customers: report.customers as u64,
+        bought: report.bought,
+        chances: groups(rows, |row| row.p_return, GROUPS).iter().map(tenth).collect(),
+        buyers: shares(|row| row.p_return, bought),
+        buyers_best: shares(bought, bought),
+        spend: shares(|row| row.expected_spend, |row| row.label.spend),
+        spend_best: shares(|row| row.label.spend, |row| row.label.spend),
+        value: value
+            .iter()
+            .map(|group| (mean(group, |row| row.expected_spend), mean(group, |row| row.label.spend)))
+            .collect(),
+        weeks,
+    }
+}
+
 fn candidates(lang: Lang, report: &Report) -> Section {
     let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
     let get = |c: &Candidate, metric| c.metrics.get(metric).unwrap_or(f64::NAN);

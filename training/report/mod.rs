@@ -21,6 +21,7 @@ use std::str::FromStr;
 
 use askama::Template;
 use homing_datasets::{DAY, Histories, History, Micros};
+use homing_models::judged::Judged;
 use homing_models::{Bundle, chart};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -109,11 +110,11 @@ pub struct Subject<'a> {
     pub lang: Lang,
 }
 
-/// Writes the report on a fit.
+/// Writes the report on a fit, and gives what it shows in numbers, for the pages of the service.
 ///
 /// # Errors
 /// [`Error::Report`] when the page cannot be written.
-pub fn of_fit(subject: &Subject<'_>) -> Result<String, Error> {
+pub fn of_fit(subject: &Subject<'_>) -> Result<(String, Judged), Error> {
     let base = Base::of(subject.bundle, subject.histories);
     let tracked = subject.backtest.map(|report| tracking::Tracking::of(report, subject.histories));
     let counted;
@@ -150,7 +151,14 @@ pub fn of_fit(subject: &Subject<'_>) -> Result<String, Error> {
             sections,
         }
     };
-    render(format!("{} · {as_of}", manifest.name), subject.lang, page)
+    let numbers = Judged {
+        test: subject.backtest.map(|report| {
+            judged::in_numbers(report, tracked.as_ref().map(tracking::Tracking::weeks).unwrap_or_default())
+        }),
+        importance: importance::weights(&base),
+        drift: drift::shifts(&base, subject.previous),
+    };
+    Ok((render(format!("{} · {as_of}", manifest.name), subject.lang, page)?, numbers))
 }
 
 /// Writes the report on backtests.

@@ -163,6 +163,11 @@ const FEATURES_ZH: &[(&str, &str)] = &[
     ("nps_last", "最近一次推荐评分（0 到 10）"),
 ];
 
+/// What a feature means, in both languages.
+pub(super) fn text(feature: &str) -> homing_models::Text {
+    homing_models::Text { zh: meaning(Lang::Zh, feature), en: meaning(Lang::En, feature) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -66,6 +66,7 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
                                 long(value)
                             ),
                         ),
+                        link: None,
                     })
                 };
                 of_row.iter().enumerate().map(cell).collect()

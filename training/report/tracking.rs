@@ -113,6 +113,16 @@ impl Tracking {
         Tracking { cutoff_day, days, weeks: weeks.collect(), window }
     }
 
+    /// The weeks in numbers.
+    pub fn weeks(&self) -> Vec<homing_models::judged::Week> {
+        let week = |week: &Week| homing_models::judged::Week {
+            end: week.end,
+            actual: week.actual,
+            expected: week.homing.map(|(expected, _)| expected),
+        };
+        self.weeks.iter().map(week).collect()
+    }
+
     pub fn section(&self, lang: Lang, suffix: &str) -> Section {
         let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
         let date = |day: i32| homing_datasets::calendar::date_of(day).to_string();

@@ -73,7 +73,8 @@ fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) 
         Route::Profiles => (
             "listProfiles",
             "List profiles by tag, range and id, in pages",
-            "Conditions hold together. A page ends with `next`, the cursor of the page after it, or null.".to_owned(),
+            "Conditions hold together. A page ends with `next`, the cursor of the page after it, or null; \
+             a page before the last may hold fewer customers than asked for, even none.".to_owned(),
         ),
         Route::Profile => ("getProfile", "The profile of a customer: tags, scores, history", String::new()),
         Route::Explanation => (

@@ -193,6 +193,7 @@ impl Store for FakeStore {
     }
 
     crate::profiles::nothing_but_profiles!();
+    crate::profiles::nothing_counted!();
 
     fn consent(&self, _: &str) -> Result<Option<crate::profiles::privacy::Consent>, Error> {
         self.enter().map(|()| None)

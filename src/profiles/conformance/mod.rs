@@ -13,6 +13,7 @@ use listing::walk;
 mod feed;
 mod listing;
 mod rights;
+mod survey;
 
 /// One expectation, tried on an empty store.
 type Check = fn(&dyn Store);
@@ -38,6 +39,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("a listing filters by tag, range and prefix", listing::filters),
     ("a cursor fits its listing only", listing::cursors),
     ("totals add up", listing::totals),
+    ("a walk meets every customer once", survey::walk),
+    ("surveys are kept by day", survey::kept),
+    ("who turned to high risk is known, the most at stake first", survey::turned),
     ("the feed tells every change once, in order", feed::tells),
     ("a feed pruned from its old end says so to who comes late", feed::pruned),
     ("positions and dead letters are kept by feed", feed::bookkeeping),

@@ -12,6 +12,7 @@ use super::contacts::{Cap, Contact, Grant};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export, keyed_hash};
 use super::shadow::{Pair, Summary};
+use super::survey::{Kept, Step, Turned};
 use super::{
     BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
     plan,
@@ -32,6 +33,7 @@ mod read;
 mod rows;
 mod schema;
 mod session;
+mod survey;
 #[cfg(test)]
 pub(super) mod tests;
 mod text;
@@ -299,6 +301,22 @@ impl Store for PostgresStore {
 
     fn shadow_summary(&self) -> Result<Vec<Summary>, Error> {
         self.pool.with(async |wire| access::shadow_summary(wire).await)
+    }
+
+    fn walk(&self, after: Option<&str>, limit: u32) -> Result<Step, Error> {
+        self.pool.with(async |wire| survey::walk(wire, self, after, limit).await)
+    }
+
+    fn keep_survey(&self, survey: &Kept, newest: u32) -> Result<(), Error> {
+        self.pool.with(async |wire| survey::keep(wire, survey, newest).await)
+    }
+
+    fn survey(&self, until: Option<i32>) -> Result<Option<Kept>, Error> {
+        self.pool.with(async |wire| survey::kept(wire, until).await)
+    }
+
+    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<Turned, Error> {
+        self.pool.with(async |wire| survey::turned_high(wire, since, among, limit).await)
     }
 
     fn ready(&self) -> Result<(), Error> {

@@ -166,6 +166,15 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (customer_id, campaign)
     );
     CREATE INDEX contacts_by_campaign ON homing.contacts (campaign, customer_id);",
+    // Version 3. What was counted over all customers, by day; and who turned to high risk when.
+    "CREATE TABLE homing.surveys (
+        day integer PRIMARY KEY,
+        document text NOT NULL
+    );
+    CREATE INDEX changes_to_high ON homing.changes (customer_id, as_of)
+        WHERE position('\"churn.level\":\"high\"' in tags) > 0;
+    CREATE INDEX changes_to_high_by_time ON homing.changes (as_of)
+        WHERE position('\"churn.level\":\"high\"' in tags) > 0;",
 ];
 
 fn known() -> i64 {

@@ -10,10 +10,17 @@ use super::rows::TagNames;
 use super::{Fault, Inner, SqliteStore};
 use crate::profiles::paging::{Stretch, after_prefix, column, read_cursor, stretches, write_cursor};
 use crate::profiles::plan::value_text;
-use crate::profiles::{Error, Listing, Page};
+use crate::profiles::{Error, Listing, Page, Sort};
 
-/// Up to so many profiles with a tag are fetched and sorted; where more have it, the order's own index is walked.
-const FEW: i64 = 20_000;
+/// Up to so many profiles with a tag, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
+/// index is walked.
+const FEW: i64 = if cfg!(test) { 12 } else { 4_000 };
+
+/// Entries of an index that one page walks over in search of those who match; then the search breaks off, and the next page
+/// goes on from there. Whatever is asked for, a page reads no more than this.
+const WALK: usize = if cfg!(test) { 15 } else { 15_000 };
+
+type Rows = Vec<(Option<f64>, Numbered)>;
 
 pub(super) fn list(
     connection: &Connection,
@@ -27,31 +34,42 @@ pub(super) fn list(
         Some(cursor) => Some(read_cursor(cursor, listing).ok_or(Fault::Known(Error::BadCursor))?),
     };
     let Some(tags) = Tags::resolve(connection, names, listing)? else { return Ok(Page::default()) };
-    let mut rows: Vec<(Option<f64>, Numbered)> = Vec::new();
+    let mut rows: Rows = Vec::new();
+    let mut search = Search { left: WALK, last: None };
+    let mut broke_off = false;
     for stretch in stretches(listing.sort, after.as_ref()) {
         // One more than asked for tells whether there is a page after this one.
         let missing = limit + 1 - rows.len();
         if missing == 0 {
             break;
         }
-        fetch(connection, listing, &tags, &stretch, missing, &mut rows)?;
+        if !tags.walks(listing) {
+            fetch(connection, listing, &tags, &stretch, missing, &mut rows)?;
+            continue;
+        }
+        broke_off = search.walk(connection, listing, &tags, &stretch, missing, &mut rows)?;
+        if broke_off {
+            break;
+        }
     }
     let next = if rows.len() > limit {
         rows.truncate(limit);
         rows.last().map(|(key, row)| write_cursor(listing, *key, &row.row.customer_id))
     } else {
-        None
+        search.last.filter(|_| broke_off).map(|(key, id)| write_cursor(listing, key, &id))
     };
     let profiles =
         rows.into_iter().map(|(_, row)| row.finish(connection, names, store)).collect::<Inner<Vec<_>>>()?;
     Ok(Page { profiles, next })
 }
 
-/// The tags asked for, by number, and whether to start from them.
+/// The tags asked for, by number, and what to start from.
 struct Tags {
     wanted: Vec<(i64, String)>,
     /// The position of a tag that few profiles have.
     rare: Option<usize>,
+    /// Whether few profiles have an id with the beginning that is asked for.
+    few_ids: bool,
 }
 
 impl Tags {
@@ -70,8 +88,132 @@ impl Tags {
             }
             wanted.push((tag, value));
         }
-        Ok(Some(Tags { wanted, rare: rarest.1 }))
+        let mut few_ids = false;
+        if let (Some(prefix), None) = (prefix(listing), rarest.1) {
+            let mut query = Query {
+                text: "SELECT count(*) FROM (SELECT 1 FROM profiles p".to_owned(),
+                values: Vec::new(),
+            };
+            begins_with(&mut query, prefix);
+            let few = query.value(FEW);
+            query.text.push_str(&format!(" LIMIT {few})"));
+            let found: i64 = connection
+                .prepare_cached(&query.text)?
+                .query_row(params_from_iter(query.values), |row| row.get(0))?;
+            few_ids = found < FEW;
+        }
+        Ok(Some(Tags { wanted, rare: rarest.1, few_ids }))
     }
+
+    /// Whether the order is walked in search of those who match.
+    fn walks(&self, listing: &Listing) -> bool {
+        let by_id = listing.sort == Sort::CustomerId;
+        let sought = !self.wanted.is_empty() || prefix(listing).is_some() && !by_id;
+        sought && self.rare.is_none() && !self.few_ids
+    }
+}
+
+/// The beginning of the ids that are asked for, if any is.
+fn prefix(listing: &Listing) -> Option<&str> {
+    listing.id_prefix.as_deref().filter(|prefix| !prefix.is_empty())
+}
+
+fn begins_with(query: &mut Query, prefix: &str) {
+    let from = query.value(prefix.to_owned());
+    query.and(format_args!("p.customer_id >= {from}"));
+    if let Some(end) = after_prefix(prefix) {
+        let end = query.value(end);
+        query.and(format_args!("p.customer_id < {end}"));
+    }
+}
+
+/// Ranges of scores.
+fn within(query: &mut Query, listing: &Listing) {
+    for (column, (from, to)) in [("churn_risk", listing.churn_risk), ("value_at_risk", listing.value_at_risk)]
+    {
+        if let Some(from) = from {
+            let from = query.value(from);
+            query.and(format_args!("p.{column} >= {from}"));
+        }
+        if let Some(to) = to {
+            let to = query.value(to);
+            query.and(format_args!("p.{column} <= {to}"));
+        }
+    }
+}
+
+/// A search along the order.
+struct Search {
+    /// Entries that may still be looked at.
+    left: usize,
+    /// The entry that was looked at last.
+    last: Option<(Option<f64>, String)>,
+}
+
+impl Search {
+    /// Walks over a stretch of the order's index and fetches the rows of those who match, until `missing` are found. Says
+    /// whether the search broke off.
+    fn walk(
+        &mut self,
+        connection: &Connection,
+        listing: &Listing,
+        tags: &Tags,
+        stretch: &Stretch<'_>,
+        missing: usize,
+        rows: &mut Rows,
+    ) -> Inner<bool> {
+        let query = compose_walk(listing, stretch, self.left + 1);
+        let mut statement = connection.prepare_cached(&query.text)?;
+        let mut has = connection.prepare_cached(HAS)?;
+        let mut whole =
+            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM profiles p WHERE p.profile = ?1"))?;
+        let mut met = 0;
+        let mut entries = statement.query(params_from_iter(query.values))?;
+        while let Some(entry) = entries.next()? {
+            if self.left == 0 {
+                return Ok(true);
+            }
+            self.left -= 1;
+            let (profile, customer_id): (i64, String) = (entry.get(0)?, entry.get(1)?);
+            let key: Option<f64> = entry.get(2)?;
+            let mut matches = prefix(listing).is_none_or(|prefix| customer_id.starts_with(prefix));
+            for (tag, value) in &tags.wanted {
+                matches = matches && has.exists((profile, tag, value))?;
+            }
+            if matches {
+                rows.push((key, whole.query_row([profile], Numbered::of)?));
+                met += 1;
+                if met == missing {
+                    return Ok(false);
+                }
+            }
+            self.last = Some((key, customer_id));
+        }
+        Ok(false)
+    }
+}
+
+/// The entries of the order's index in a stretch.
+fn compose_walk(listing: &Listing, stretch: &Stretch<'_>, limit: usize) -> Query {
+    let key = column(listing.sort);
+    let selected = key.map_or_else(|| "NULL".to_owned(), |key| format!("p.{key}"));
+    let mut query = Query {
+        text: format!("SELECT p.profile, p.customer_id, {selected} FROM profiles p"),
+        values: Vec::new(),
+    };
+    within(&mut query, listing);
+    bound(&mut query, key, stretch);
+    order(&mut query, key, limit);
+    query
+}
+
+fn order(query: &mut Query, key: Option<&str>, limit: usize) {
+    match key {
+        Some(key) => query.text.push_str(&format!(" ORDER BY p.{key} DESC, p.customer_id")),
+        None => query.text.push_str(" ORDER BY p.customer_id"),
+    }
+    let limit = query.value(limit as i64);
+    query.text.push_str(&format!(" LIMIT {limit}"));
 }
 
 /// A query in the making.
@@ -101,7 +243,7 @@ fn fetch(
     tags: &Tags,
     stretch: &Stretch<'_>,
     limit: usize,
-    rows: &mut Vec<(Option<f64>, Numbered)>,
+    rows: &mut Rows,
 ) -> Inner<()> {
     let query = compose(listing, tags, stretch, limit);
     let mut statement = connection.prepare_cached(&query.text)?;
@@ -122,7 +264,12 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
         None => query.text.push_str("NULL FROM "),
     }
     // CROSS JOIN keeps the order of the tables as written.
-    query.text.push_str(if tags.rare.is_some() { "tags t CROSS JOIN profiles p" } else { "profiles p" });
+    query.text.push_str(match tags.rare {
+        Some(_) => "tags t CROSS JOIN profiles p",
+        // Few ids: sorting them beats walking the order.
+        None if tags.few_ids => "profiles p INDEXED BY sqlite_autoindex_profiles_1",
+        None => "profiles p",
+    });
     for (at, (tag, value)) in tags.wanted.iter().enumerate() {
         let (tag, value) = (query.value(*tag), query.value(value.clone()));
         if tags.rare == Some(at) {
@@ -133,34 +280,44 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
             ));
         }
     }
-    for (column, (from, to)) in [("churn_risk", listing.churn_risk), ("value_at_risk", listing.value_at_risk)]
-    {
-        if let Some(from) = from {
-            let from = query.value(from);
-            query.and(format_args!("p.{column} >= {from}"));
-        }
-        if let Some(to) = to {
-            let to = query.value(to);
-            query.and(format_args!("p.{column} <= {to}"));
-        }
-    }
-    if let Some(prefix) = listing.id_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
-        let from = query.value(prefix.to_owned());
-        query.and(format_args!("p.customer_id >= {from}"));
-        if let Some(end) = after_prefix(prefix) {
-            let end = query.value(end);
-            query.and(format_args!("p.customer_id < {end}"));
-        }
+    within(&mut query, listing);
+    if let Some(prefix) = prefix(listing) {
+        begins_with(&mut query, prefix);
     }
     bound(&mut query, key, stretch);
-    match key {
-        Some(key) => query.text.push_str(&format!(" ORDER BY p.{key} DESC, p.customer_id")),
-        None => query.text.push_str(" ORDER BY p.customer_id"),
-    }
-    let limit = query.value(limit as i64);
-    query.text.push_str(&format!(" LIMIT {limit}"));
+    order(&mut query, key, limit);
     query
 }
+
+/// The queries of a listing, by name, for whoever asks for their plans.
+pub(super) fn texts() -> Vec<(&'static str, String)> {
+    let listing = |sort| Listing { sort, ..Listing::default() };
+    let few = |listing: &Listing, rare: bool| {
+        let wanted = if rare { vec![(1, String::new())] } else { Vec::new() };
+        let tags = Tags { rare: rare.then_some(0), wanted, few_ids: !rare };
+        compose(listing, &tags, &Stretch::Below(None), 51).text
+    };
+    let none = Tags { wanted: Vec::new(), rare: None, few_ids: false };
+    let first = |sort| compose(&listing(sort), &none, &Stretch::Below(None), 51).text;
+    let next = |sort| compose_walk(&listing(sort), &Stretch::Below(Some(0.5)), WALK).text;
+    let ids = Listing { id_prefix: Some("c".to_owned()), ..Listing::default() };
+    vec![
+        ("list, by value at risk", first(Sort::ValueAtRisk)),
+        ("list, by churn risk", first(Sort::ChurnRisk)),
+        ("list, by lifetime value", first(Sort::Clv)),
+        ("list, search along value at risk", next(Sort::ValueAtRisk)),
+        ("list, search along churn risk", next(Sort::ChurnRisk)),
+        ("list, a tag that few have", few(&Listing::default(), true)),
+        ("list, ids that few begin with", few(&ids, false)),
+        (
+            "list, how many have a tag",
+            "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ?1 AND value = ?2 LIMIT ?3)".to_owned(),
+        ),
+        ("list, whether one has a tag", HAS.to_owned()),
+    ]
+}
+
+const HAS: &str = "SELECT 1 FROM tags WHERE profile = ?1 AND tag = ?2 AND value = ?3";
 
 /// Narrows a query to a stretch.
 fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
@@ -195,14 +352,13 @@ fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profiles::Sort;
 
     #[test]
     fn every_stretch_is_a_seek_into_the_index_of_its_order() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("p.db"), homing_datasets::Zone::default()).unwrap();
         let plan = |listing: &Listing, stretch: &Stretch<'_>| {
-            let tags = Tags { wanted: Vec::new(), rare: None };
+            let tags = Tags { wanted: Vec::new(), rare: None, few_ids: false };
             let query = compose(listing, &tags, stretch, 10);
             let plan = store.read(|connection, _| {
                 let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.text))?;
@@ -240,5 +396,26 @@ mod tests {
         );
         let all = plan(&listing, &Stretch::ById(None));
         assert_eq!(all, "SCAN p USING INDEX sqlite_autoindex_profiles_1");
+
+        // A walk in search of those who match reads the index and nothing else.
+        let walk = |sort: Sort, stretch: &Stretch<'_>| {
+            let query = compose_walk(&Listing { sort, ..Listing::default() }, stretch, 10);
+            let plan = store.read(|connection, _| {
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.text))?;
+                let steps =
+                    statement.query_map(params_from_iter(query.values), |row| row.get::<_, String>(3))?;
+                Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
+            });
+            plan.unwrap()
+        };
+        for (sort, stretch) in [
+            (Sort::ValueAtRisk, Stretch::Below(Some(0.5))),
+            (Sort::ChurnRisk, Stretch::Below(None)),
+            (Sort::Clv, Stretch::Tied(None, None)),
+            (Sort::CustomerId, Stretch::ById(Some("c"))),
+        ] {
+            let plan = walk(sort, &stretch);
+            assert!(plan.starts_with("SEARCH p USING COVERING INDEX") && !plan.contains(';'), "{plan}");
+        }
     }
 }

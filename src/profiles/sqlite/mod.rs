@@ -16,6 +16,7 @@ use super::contacts::{Cap, Contact, Grant};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export};
 use super::shadow::{Pair, Summary};
+use super::survey::{Kept, Step, Turned};
 use super::{
     BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
     plan,
@@ -30,10 +31,12 @@ mod feed;
 mod group;
 mod intake;
 mod list;
+mod plans;
 mod privacy;
 mod read;
 mod rows;
 mod schema;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -381,6 +384,22 @@ impl Store for SqliteStore {
 
     fn shadow_summary(&self) -> Result<Vec<Summary>, Error> {
         self.read(|connection, _| access::shadow_summary(connection))
+    }
+
+    fn walk(&self, after: Option<&str>, limit: u32) -> Result<Step, Error> {
+        survey::walk(self, after, limit)
+    }
+
+    fn keep_survey(&self, survey: &Kept, newest: u32) -> Result<(), Error> {
+        self.write(|connection, _| survey::keep(connection, survey, newest))
+    }
+
+    fn survey(&self, until: Option<i32>) -> Result<Option<Kept>, Error> {
+        self.read(|connection, _| survey::kept(connection, until))
+    }
+
+    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<Turned, Error> {
+        self.read(|connection, _| survey::turned_high(connection, since, among, limit))
     }
 
     fn ready(&self) -> Result<(), Error> {

@@ -177,6 +177,13 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (customer_id, campaign)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX contacts_by_campaign ON contacts (campaign, customer_id);",
+    // Version 4. What was counted over all customers, by day; and who turned to high risk when.
+    "CREATE TABLE surveys (
+        day INTEGER PRIMARY KEY,
+        document TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX changes_to_high ON changes (customer_id, as_of) WHERE instr(tags, '\"churn.level\":\"high\"') > 0;
+    CREATE INDEX changes_to_high_by_time ON changes (as_of) WHERE instr(tags, '\"churn.level\":\"high\"') > 0;",
 ];
 
 /// Makes sure that the file is ours and has the present schema. A foreign or newer file is left as it is.

@@ -5,37 +5,16 @@ use super::*;
 #[tokio::test]
 async fn the_base_and_its_customers_are_told_in_both_languages() {
     let site = Site::new();
-    let en = site.get("/").await.ok();
-    has(
-        &en,
-        &[
-            "<html lang=\"en\">",
-            "<h1>Who to call</h1>",
-            "Value at risk, all customers",
-            "shop@1a2b3c4d5e6f",
-            "Buys in 30\u{a0}d",
-            "Buys in 90\u{a0}d",
-        ],
-    );
-    has(
-        &en,
-        &[
-            "76 days of silence",
-            "Churn risk",
-            "Decline",
-            "Super",
-            "trained on data until 2011-09-09",
-            "2011-09-09",
-        ],
-    );
-    has(&en, &["50 customers on this page", "lang=\"zh-CN\" hreflang=\"zh-CN\""]);
-    let zh = site.get("/?lang=zh").await.ok();
+    let en = site.get("/call").await.ok();
+    has(&en, &["<html lang=\"en\">", "<h1>Who to call</h1>", "Buys in 30\u{a0}d", "Buys in 90\u{a0}d"]);
+    has(&en, &["76 days of silence", "Churn risk", "Decline", "Super"]);
+    has(&en, &["50 customers on this page of 120 as last counted", "lang=\"zh-CN\" hreflang=\"zh-CN\""]);
+    let zh = site.get("/call?lang=zh").await.ok();
     has(
         &zh,
         &[
             "<html lang=\"zh-CN\">",
             "<h1>回访名单</h1>",
-            "预计流失损失合计",
             "30 天内复购",
             "已 76 天未购买",
             "衰退期",
@@ -53,18 +32,18 @@ async fn the_base_and_its_customers_are_told_in_both_languages() {
 #[tokio::test]
 async fn an_id_that_is_markup_stays_text_and_its_link_leads_to_it() {
     let site = Site::new();
-    let page = site.get("/").await.ok();
+    let page = site.get("/call").await.ok();
     let escaped = "&#60;script&#62;alert(&#34;1/2&#34;)&#60;/script&#62;";
     has(&page, &[escaped]);
     assert_eq!(href(&page, escaped), format!("/customers/{EVIL_IN_LINK}"));
-    let quote = site.get("/?id=%22%3E%3Cscript%3E&tier.member=%22%3E%3Cscript%3E").await.ok();
+    let quote = site.get("/call?id=%22%3E%3Cscript%3E&tier.member=%22%3E%3Cscript%3E").await.ok();
     has(&quote, &["value=\"&#34;&#62;&#60;script&#62;\""]);
 }
 
 #[tokio::test]
 async fn filters_order_and_search_go_to_the_store_and_stay_in_every_link() {
     let site = Site::new();
-    let query = "/?lang=zh&churn.level=low&tier.member=regular&sort=clv&id=M&page=9";
+    let query = "/call?lang=zh&churn.level=low&tier.member=regular&sort=clv&id=M&page=9";
     let page = site.get(query).await.ok();
     let expected = Listing {
         tags: vec![("churn.level".into(), "low".into()), ("tier.member".into(), "regular".into())],
@@ -84,16 +63,21 @@ async fn filters_order_and_search_go_to_the_store_and_stay_in_every_link() {
         ],
     );
     has(&page, &["<input type=\"hidden\" name=\"lang\" value=\"zh\">"]);
-    assert_eq!(href(&page, "流失风险"), "/?lang=zh&churn.level=low&tier.member=regular&id=M&sort=churn_risk");
-    assert_eq!(href(&page, "English"), "/?lang=en&churn.level=low&tier.member=regular&sort=clv&id=M&page=9");
-    assert_eq!(href(&page, "清除筛选"), "/?lang=zh");
-    assert_eq!(href(&page, "低风险"), "/?lang=zh&churn.level=low");
+    assert_eq!(
+        href(&page, "流失风险"),
+        "/call?lang=zh&churn.level=low&tier.member=regular&id=M&sort=churn_risk"
+    );
+    assert_eq!(
+        href(&page, "English"),
+        "/call?lang=en&churn.level=low&tier.member=regular&sort=clv&id=M&page=9"
+    );
+    assert_eq!(href(&page, "清除筛选"), "/call?lang=zh");
 }
 
 #[tokio::test]
 async fn pages_follow_one_another_with_the_filters_kept() {
     let site = Site::new();
-    let mut uri = "/?lang=en&sort=customer_id".to_owned();
+    let mut uri = "/call?lang=en&sort=customer_id".to_owned();
     let mut seen = Vec::new();
     loop {
         let page = site.get(&uri).await.ok();
@@ -103,11 +87,11 @@ async fn pages_follow_one_another_with_the_filters_kept() {
                 .map(|row| row.split('"').next().unwrap().to_owned()),
         );
         if !page.contains("Next page") {
-            assert_eq!(href(&page, "First page"), "/?lang=en&sort=customer_id");
+            assert_eq!(href(&page, "First page"), "/call?lang=en&sort=customer_id");
             break;
         }
         uri = href(&page, "Next page");
-        assert!(uri.starts_with("/?lang=en&sort=customer_id&cursor="), "{uri}");
+        assert!(uri.starts_with("/call?lang=en&sort=customer_id&cursor="), "{uri}");
     }
     assert_eq!(seen.len(), 120);
     seen.sort();
@@ -118,26 +102,26 @@ async fn pages_follow_one_another_with_the_filters_kept() {
 #[tokio::test]
 async fn a_filter_that_matches_nobody_says_so() {
     let site = Site::new();
-    let page = site.get("/?id=nobody-has-this&lang=en").await.ok();
+    let page = site.get("/call?id=nobody-has-this&lang=en").await.ok();
     has(&page, &["No customer matches these filters.", "Widen the filters"]);
-    assert_eq!(href(&page, "Clear filters"), "/?lang=en");
-    has(&site.get("/?id=nobody-has-this&lang=zh").await.ok(), &["没有符合条件的顾客。"]);
+    assert_eq!(href(&page, "Clear filters"), "/call?lang=en");
+    has(&site.get("/call?id=nobody-has-this&lang=zh").await.ok(), &["没有符合条件的顾客。"]);
     // A value that the catalogue does not have is not silently dropped.
-    let unknown = site.get("/?churn.level=utter").await.ok();
+    let unknown = site.get("/call?churn.level=utter").await.ok();
     has(&unknown, &["No customer matches", "<option value=\"utter\" selected>utter</option>"]);
 }
 
 #[tokio::test]
 async fn a_customer_without_scores_stands_in_the_list_with_the_cause() {
     let site = Site::new();
-    has(&site.get("/?id=idle").await.ok(), &["Not scored: no purchase is known of this customer yet"]);
-    has(&site.get("/?id=idle&lang=zh").await.ok(), &["未评分：该顾客暂无购买记录"]);
+    has(&site.get("/call?id=idle").await.ok(), &["Not scored: no purchase is known of this customer yet"]);
+    has(&site.get("/call?id=idle&lang=zh").await.ok(), &["未评分：该顾客暂无购买记录"]);
 }
 
 #[tokio::test]
 async fn an_empty_store_says_what_to_do_next() {
     let empty = || FakeStore::default();
-    let nothing = Site::with(empty(), None).get("/").await.ok();
+    let nothing = Site::with(empty(), None).get("/call").await.ok();
     has(
         &nothing,
         &[
@@ -147,14 +131,14 @@ async fn an_empty_store_says_what_to_do_next() {
             "homing demo",
         ],
     );
-    let model = Site::with(empty(), Some(engine())).get("/?lang=zh").await.ok();
+    let model = Site::with(empty(), Some(engine())).get("/call?lang=zh").await.ok();
     has(&model, &["还没有顾客档案", "shop@1a2b3c4d5e6f", "homing score", "homing demo"]);
     assert!(!model.contains("homing-train fit"));
 }
 
 #[tokio::test]
 async fn without_a_model_the_stored_scores_are_shown_with_a_note() {
-    let page = Site::with(sample_store(), None).get("/").await.ok();
+    let page = Site::with(sample_store(), None).get("/call").await.ok();
     has(
         &page,
         &["No model is loaded", "Buys in 30\u{a0}d", "Buys in 90\u{a0}d", "17,400", "76 days of silence"],
@@ -164,7 +148,63 @@ async fn without_a_model_the_stored_scores_are_shown_with_a_note() {
 #[tokio::test]
 async fn a_cursor_of_another_list_leads_back_to_the_first_page() {
     let page =
-        Site::new().get("/?churn.level=high&cursor=invented&lang=en").await.page(StatusCode::BAD_REQUEST);
+        Site::new().get("/call?churn.level=high&cursor=invented&lang=en").await.page(StatusCode::BAD_REQUEST);
     has(&page, &["This page of the list is gone"]);
-    assert_eq!(href(&page, "First page"), "/?lang=en&churn.level=high");
+    assert_eq!(href(&page, "First page"), "/call?lang=en&churn.level=high");
+}
+
+#[tokio::test]
+async fn any_tag_is_a_filter_and_one_without_a_field_can_be_taken_off() {
+    let site = Site::new();
+    let page = site.get("/call?lang=en&rfm.recency=3&tag=signal.rhythm_broken:true&sort=clv").await.ok();
+    let tags = site.store.listings.lock().unwrap().last().unwrap().tags.clone();
+    assert_eq!(tags, [("rfm.recency".into(), 3.into()), ("signal.rhythm_broken".into(), true.into())]);
+    has(&page, &["<input type=\"hidden\" name=\"rfm.recency\" value=\"3\">", "RFM: recency: 3"]);
+    has(
+        &page,
+        &["<option value=\"signal.rhythm_broken:true\" selected>Yes</option>", "50 customers on this page"],
+    );
+    let off = page.split("class=\"chip\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(off.replace("&#38;", "&"), "/call?lang=en&tag=signal.rhythm_broken%3Atrue&sort=clv");
+    // What is no tag of the catalogue is no filter, and a tag without a colon is one that nobody has.
+    site.get("/call?no.such=1").await.ok();
+    assert!(site.store.listings.lock().unwrap().last().unwrap().tags.is_empty());
+    has(&site.get("/call?tag=%3Cscript%3E&lang=en").await.ok(), &["No customer matches", "&#60;script&#62;"]);
+}
+
+#[tokio::test]
+async fn the_categories_that_the_base_has_are_a_field() {
+    let mut store = sample_store();
+    for (profile, _) in store.held.values_mut() {
+        let tag = StoredTag {
+            value: "<b>tea</b>".into(),
+            ..profile.tags.get("lifecycle.stage").cloned().unwrap_or(StoredTag {
+                value: Value::Null,
+                layer: Layer::Dynamic,
+                confidence: None,
+                model: String::new(),
+                as_of: String::new(),
+                scored_at: String::new(),
+                expires_at: None,
+            })
+        };
+        profile.tags.insert("preference.category".into(), tag);
+    }
+    let site = Site::with(store, Some(engine()));
+    let page = site.get("/call?lang=en&preference.category=%3Cb%3Etea%3C%2Fb%3E").await.ok();
+    has(
+        &page,
+        &[
+            "<option value=\"&#60;b&#62;tea&#60;/b&#62;\" selected>&#60;b&#62;tea&#60;/b&#62;</option>",
+            "of 120 as last counted",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn the_form_for_a_campaign_keeps_the_filters() {
+    let site = Site::new();
+    let page = site.get("/call?lang=en&churn.level=high&sort=clv&id=M").await.ok();
+    has(&page, &["action=\"/call/export?lang=en&#38;churn.level=high&#38;id=M\" method=\"post\""]);
+    has(&page, &["name=\"token\"", "name=\"campaign\"", "name=\"holdout\"", "name=\"record\""]);
 }

@@ -15,11 +15,14 @@ use crate::api::{self, App, Limits};
 use crate::profiles::*;
 use crate::scoring::{ModelInfo, Score, Spent};
 use crate::tags::Catalogue;
-use homing_models::Prediction;
+use homing_models::{Outcome, Prediction, Provenance};
 
+mod actions;
+mod board;
 mod call;
 mod customer;
 mod service;
+mod today;
 
 const ZONE: &str = "Asia/Shanghai";
 
@@ -37,6 +40,7 @@ fn as_of() -> Micros {
 struct FakeStore {
     held: BTreeMap<String, (Profile, History)>,
     listings: Mutex<Vec<Listing>>,
+    surveys: Mutex<BTreeMap<i32, survey::Kept>>,
     failing: Mutex<Option<fn() -> Error>>,
 }
 
@@ -126,8 +130,67 @@ impl Store for FakeStore {
     crate::profiles::nothing_but_profiles!();
 
     fn consent(&self, _: &str) -> Result<Option<privacy::Consent>, Error> {
-        unreachable!("the pages ask for no consent")
+        self.enter().map(|()| None)
     }
+
+    fn newest_change(&self) -> Result<u64, Error> {
+        self.enter().map(|()| 1)
+    }
+
+    fn secret(&self, _: &str) -> Result<[u8; 32], Error> {
+        self.enter().map(|()| [7; 32])
+    }
+
+    fn shadow_summary(&self) -> Result<Vec<shadow::Summary>, Error> {
+        self.enter().map(|()| Vec::new())
+    }
+
+    fn walk(&self, _: Option<&str>, _: u32) -> Result<survey::Step, Error> {
+        self.enter()?;
+        let walked = |(id, (profile, history)): (&String, &(Profile, History))| survey::Walked {
+            customer_id: id.clone(),
+            numbers: ["churn_risk", "value_at_risk", "clv"].map(|name| number(profile, name)),
+            tags: profile
+                .tags
+                .iter()
+                .map(|(name, tag)| (name.as_str().into(), tag.value.to_string()))
+                .collect(),
+            history: history.clone(),
+        };
+        Ok(survey::Step { customers: self.held.iter().map(walked).collect(), next: None })
+    }
+
+    fn keep_survey(&self, survey: &survey::Kept, _: u32) -> Result<(), Error> {
+        self.enter()?;
+        self.surveys.lock().unwrap().insert(survey.day, survey.clone());
+        Ok(())
+    }
+
+    fn survey(&self, until: Option<i32>) -> Result<Option<survey::Kept>, Error> {
+        self.enter()?;
+        let surveys = self.surveys.lock().unwrap();
+        Ok(surveys.range(..=until.unwrap_or(i32::MAX)).next_back().map(|(_, kept)| kept.clone()))
+    }
+
+    fn turned_high(&self, _: Micros, _: u32, limit: u32) -> Result<survey::Turned, Error> {
+        self.enter()?;
+        let is_high =
+            |profile: &Profile| profile.tags.get("churn.level").is_some_and(|tag| tag.value == "high");
+        let mut high: Vec<&Profile> =
+            self.held.values().map(|(profile, _)| profile).filter(|profile| is_high(profile)).collect();
+        high.sort_by(|a, b| {
+            number(b, "value_at_risk").unwrap().total_cmp(&number(a, "value_at_risk").unwrap())
+        });
+        let ids = high.iter().take(limit as usize).map(|profile| profile.customer_id.clone());
+        Ok(survey::Turned { turns: high.len() as u64, customers: ids.collect() })
+    }
+}
+
+/// The catalogue and the playbook that homing ships.
+fn catalogue() -> Catalogue {
+    let catalogue = Catalogue::shipped().unwrap();
+    let playbook = crate::playbook::Playbook::shipped(&catalogue).unwrap();
+    catalogue.with_playbook(playbook)
 }
 
 struct FakeEngine(ModelInfo);
@@ -137,8 +200,30 @@ impl Score for FakeEngine {
         &self.0
     }
 
-    fn run(&self, _: &str, _: &History, _: Micros, _: Micros, _: bool, _: &Spent) -> Scored {
-        unreachable!("the pages score nothing")
+    /// Ever surer that nobody comes back.
+    fn run(
+        &self,
+        _: &str,
+        history: &History,
+        as_of: Micros,
+        scored_at: Micros,
+        _: bool,
+        _: &Spent,
+    ) -> Scored {
+        let silent = history.last_instant().map_or(1.0, |last| ((as_of - last) / DAY).clamp(0, 300) as f64);
+        let prediction = Prediction {
+            at: Vec::new(),
+            churn_risk: silent / 301.0,
+            churn_percentile: 50,
+            p_alive: 1.0 - silent / 400.0,
+            next_order_at: None,
+            clv: 1.0,
+            value_at_risk: 1.0,
+            cluster: None,
+            reasons: Vec::new(),
+        };
+        let provenance = Provenance { model: self.0.id.clone(), as_of, scored_at, zone: zone() };
+        Scored { outcome: Outcome::Scored(Box::new(prediction)), tags: Vec::new(), provenance }
     }
 
     fn predict(&self, _: &[f64]) -> Prediction {
@@ -325,9 +410,16 @@ impl Site {
     }
 
     fn with(store: FakeStore, engine: Option<Arc<dyn Score>>) -> Self {
+        let catalogue = catalogue();
+        crate::survey::take(&store, &catalogue, zone(), as_of() + DAY / 2).unwrap();
+        Site::uncounted(store, engine)
+    }
+
+    /// The same before the first survey.
+    fn uncounted(store: FakeStore, engine: Option<Arc<dyn Score>>) -> Self {
         let store = Arc::new(store);
         let app = Arc::new(App::new(store.clone(), engine, Arc::new(as_of), Limits::default()));
-        let catalogue = Arc::new(Catalogue::shipped().unwrap());
+        let catalogue = Arc::new(catalogue());
         let router = api::router(app.clone()).merge(router(app.clone(), catalogue));
         Site { store, app, router }
     }
@@ -386,6 +478,7 @@ impl Reply {
             ("<style", 0),
             ("://", 0),
             ("NaN", 0),
+            ("{}", 0),
         ] {
             assert_eq!(page.matches(part).count(), times, "{part}: {page}");
         }

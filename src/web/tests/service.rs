@@ -49,9 +49,18 @@ async fn a_page_is_kept_by_no_cache_and_its_style_for_ever() {
 async fn every_class_of_a_page_is_in_the_style_sheet() {
     let site = Site::new();
     let mut pages = String::new();
-    for uri in
-        ["/", "/?id=nobody", "/customers", "/customers/idle", "/customers/VIP-10000", "/customers/nobody"]
-    {
+    for uri in [
+        "/",
+        "/call",
+        "/call?id=nobody&rfm.recency=3",
+        "/customers",
+        "/customers/idle",
+        "/customers/VIP-10000",
+        "/customers/nobody",
+        "/segments",
+        "/kpi",
+        "/models",
+    ] {
         pages.push_str(&site.get(uri).await.text);
     }
     let style = site.get(&super::super::assets::style()).await.text;
@@ -86,11 +95,11 @@ async fn a_store_that_fails_is_a_page_that_says_what_to_do() {
         ),
     ] {
         *site.store.failing.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
-        for uri in ["/", "/customers/idle"] {
+        for uri in ["/call", "/customers/idle", "/models"] {
             let page = site.get(uri).await.page(status);
             has(&page, &[en]);
             assert!(!page.contains("secret") && !page.contains("disk full"));
-            assert_eq!(href(&page, "Who to call"), "/");
+            assert_eq!(href(&page, "Who to call"), "/call");
             has(&site.get(&format!("{uri}?lang=zh")).await.page(status), &[zh]);
         }
     }

@@ -1,0 +1,472 @@
+//! The KPI board: the business's key figures over a period, beside another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use homing_models::chart::numbers::on_axis;
+use homing_models::chart::{self, Axis, Heat, Ink, Line, Plot, Point, Svg};
+
+use super::asked::Asked;
+use super::format::{Dates, NOTHING, count, decimal, money, percent};
+use super::frame::{Frame, Place};
+use super::parts::{Cell, Drawing, Head, Key, Pick, Table};
+use super::words::{Words, fill};
+use super::{Web, message, page as written};
+use crate::profiles::Layer;
+use crate::survey::{self, Cohort, Figures, MARKS, Month, RETENTION, Survey};
+
+const PERIOD: &str = "period";
+const AGAINST: &str = "against";
+
+/// Periods by their name in the address, with their months; the second is the default.
+const PERIODS: [(&str, i32); 3] = [("month", 1), ("quarter", 3), ("year", 12)];
+
+/// Cohorts that are drawn.
+const COHORTS: usize = 24;
+/// Months that are drawn.
+const DRAWN: i32 = 24;
+
+/// Answers `GET /kpi`.
+pub(super) async fn page(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
+    let asked = Asked::of(&uri, &headers);
+    let survey = match web.counted(&asked, Place::Kpi).await {
+        Ok(survey) => survey,
+        Err(page) => return *page,
+    };
+    let choice = Choice::of(&asked);
+    // The base as it was counted when the period that is compared with ended.
+    let until = survey.day - choice.back() * 30;
+    match web.ask(move |store| survey::newest(store, Some(until))).await {
+        Ok(then) => written(StatusCode::OK, &view(&web, &asked, &survey, then.as_ref(), choice)),
+        Err(code) => message::problem(&web, &asked, code),
+    }
+}
+
+/// The period and what it is compared with.
+#[derive(Clone, Copy)]
+struct Choice {
+    period: &'static str,
+    months: i32,
+    a_year_before: bool,
+}
+
+impl Choice {
+    fn of(asked: &Asked) -> Self {
+        let found = PERIODS.into_iter().find(|(name, _)| asked.get(PERIOD) == Some(name));
+        let (period, months) = found.unwrap_or(PERIODS[1]);
+        Choice { period, months, a_year_before: asked.get(AGAINST) == Some("year") }
+    }
+
+    /// Months between the period and the other.
+    fn back(self) -> i32 {
+        if self.a_year_before { 12 } else { self.months }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "kpi.html", config = "src/web/askama.toml")]
+struct View {
+    frame: Frame,
+    lead: String,
+    periods: Vec<Pick>,
+    againsts: Vec<Pick>,
+    figures: Table,
+    cohorts: Option<Svg>,
+    spend: Drawing,
+    rates: Drawing,
+    channels: Option<Table>,
+    coverage: Table,
+    counted: String,
+}
+
+fn view(web: &Web, asked: &Asked, survey: &Survey, then: Option<&Survey>, choice: Choice) -> View {
+    let w = asked.lang.words();
+    let dates = Dates(web.model().map(|model| model.timezone));
+    let figures = &survey.figures;
+    let last = figures.last_whole;
+    let range = |end: i32| {
+        if choice.months == 1 {
+            month_name(end)
+        } else {
+            format!("{} – {}", month_name(end - choice.months + 1), month_name(end))
+        }
+    };
+    let names = [w.period_month, w.period_quarter, w.period_year];
+    View {
+        frame: Frame::new(asked, Some(Place::Kpi), w.kpi),
+        lead: fill(w.kpi_lead, &range(last)),
+        periods: PERIODS
+            .into_iter()
+            .zip(names)
+            .map(|((key, _), label)| Pick {
+                key: key.into(),
+                label: label.into(),
+                chosen: key == choice.period,
+            })
+            .collect(),
+        againsts: [("previous", w.against_previous, false), ("year", w.against_year, true)]
+            .map(|(key, label, year)| Pick {
+                key: key.into(),
+                label: label.into(),
+                chosen: year == choice.a_year_before,
+            })
+            .into(),
+        figures: board(web, w, survey, then, choice, &range),
+        cohorts: cohorts(w, &figures.cohorts),
+        spend: spend(w, figures),
+        rates: rates(w, figures),
+        channels: channels(w, figures),
+        coverage: coverage(web, w, survey),
+        counted: fill(w.counted_at, &dates.minute_of(survey.taken_at)),
+    }
+}
+
+/// `2026-06`.
+fn month_name(month: i32) -> String {
+    format!("{}-{:02}", month.div_euclid(12), month.rem_euclid(12) + 1)
+}
+
+/// The months of a period that ends with one, added up; `None` where nothing is known of it.
+fn sum(figures: &Figures, end: i32, months: i32) -> Option<Month> {
+    let first = figures.months.iter().find(|(_, month)| month.orders > 0).map(|(at, _)| *at)?;
+    let from = end - months + 1;
+    if from < first {
+        return None;
+    }
+    let mut sum = Month::default();
+    for month in figures.months.range(from..=end).map(|(_, month)| month) {
+        sum.orders += month.orders;
+        sum.revenue += month.revenue;
+        sum.new += month.new;
+        sum.new_due += month.new_due;
+        sum.new_back += month.new_back;
+        sum.high += month.high;
+        sum.high_back += month.high_back;
+        for at in 0..3 {
+            sum.due[at] += month.due[at];
+            sum.kept[at] += month.kept[at];
+            sum.nps[at] += month.nps[at];
+        }
+    }
+    Some(sum)
+}
+
+/// How a figure is written, and how its change.
+#[derive(Clone, Copy)]
+enum Kind {
+    Share,
+    Money,
+    Number,
+    Points,
+}
+
+impl Kind {
+    fn text(self, value: f64) -> String {
+        match self {
+            Kind::Share => format!("{}%", decimal(value * 100.0, 1)),
+            Kind::Money => money(value),
+            Kind::Number => {
+                if value.fract() == 0.0 {
+                    count(value as u64)
+                } else {
+                    decimal(value, 1)
+                }
+            }
+            Kind::Points => decimal(value, 0),
+        }
+    }
+
+    /// Shares and points change by their difference, amounts by their ratio.
+    fn change(self, now: f64, then: f64) -> Option<(f64, String)> {
+        let (change, unit) = match self {
+            Kind::Share => ((now - then) * 100.0, "\u{a0}pp"),
+            Kind::Points => (now - then, ""),
+            Kind::Money | Kind::Number if then > 0.0 => ((now / then - 1.0) * 100.0, "%"),
+            Kind::Money | Kind::Number => return None,
+        };
+        let sign = if change >= 0.05 { "+" } else { "" };
+        Some((change, format!("{sign}{}{unit}", decimal(change, 1))))
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn nps(answers: [u64; 3]) -> Option<f64> {
+    let [promoters, passives, detractors] = answers;
+    let all = promoters + passives + detractors;
+    (all > 0).then(|| (promoters as f64 - detractors as f64) / all as f64 * 100.0)
+}
+
+fn board(
+    web: &Web,
+    w: &Words,
+    survey: &Survey,
+    then: Option<&Survey>,
+    choice: Choice,
+    range: &dyn Fn(i32) -> String,
+) -> Table {
+    let figures = &survey.figures;
+    let last = figures.last_whole;
+    let (now, before) =
+        (sum(figures, last, choice.months), sum(figures, last - choice.back(), choice.months));
+    let row = |name: String, help: &str, kind: Kind, now: Option<f64>, then: Option<f64>| {
+        let text = |value: Option<f64>| value.map_or_else(|| w.no_data.to_owned(), |value| kind.text(value));
+        let change = now.zip(then).and_then(|(now, then)| kind.change(now, then));
+        let sense = change.as_ref().filter(|(change, _)| change.abs() >= 0.05);
+        vec![
+            Cell::text(name).note(help),
+            Cell::number(text(now)),
+            Cell::number(text(then)),
+            Cell {
+                sense: sense.map(|(change, _)| if *change > 0.0 { "rise" } else { "fall" }),
+                ..Cell::number(change.map_or_else(|| NOTHING.into(), |(_, text)| text))
+            },
+        ]
+    };
+    let of =
+        |get: &dyn Fn(&Month) -> Option<f64>| (now.as_ref().and_then(get), before.as_ref().and_then(get));
+    let mut rows = Vec::new();
+    for (at, months) in RETENTION.into_iter().enumerate() {
+        let (a, b) = of(&|month| ratio(month.kept[at], month.due[at]));
+        rows.push(row(fill(w.kpi_retention, &months.to_string()), w.kpi_retention_help, Kind::Share, a, b));
+    }
+    let mut add = |name: &str, help: &str, kind, get: &dyn Fn(&Month) -> Option<f64>| {
+        let (a, b) = of(get);
+        rows.push(row(name.to_owned(), help, kind, a, b));
+    };
+    add(w.kpi_again, w.kpi_again_help, Kind::Share, &|month| ratio(month.new_back, month.new_due));
+    let high = fill(w.kpi_high_help, &money(figures.high_value));
+    add(w.kpi_high, &high, Kind::Share, &|month| ratio(month.high_back, month.high));
+    add(w.kpi_basket, w.kpi_basket_help, Kind::Money, &|month| {
+        (month.orders > 0).then(|| month.revenue / month.orders as f64)
+    });
+    add(w.kpi_revenue, w.kpi_revenue_help, Kind::Money, &|month| Some(month.revenue));
+    add(w.kpi_orders, w.kpi_orders_help, Kind::Number, &|month| Some(month.orders as f64));
+    add(w.kpi_new, w.kpi_new_help, Kind::Number, &|month| Some(month.new as f64));
+    add(w.kpi_nps, w.kpi_nps_help, Kind::Points, &|month| nps(month.nps));
+    // What is told of the base as it stands, beside the base as it was counted then.
+    let mut of_base = |name: &str, help: &str, kind, get: &dyn Fn(&Survey) -> Option<f64>| {
+        rows.push(row(name.to_owned(), help, kind, get(survey), then.and_then(get)));
+    };
+    of_base(w.kpi_value, w.kpi_value_help, Kind::Money, &|survey| Some(survey.base.clv));
+    let tags = fill(w.kpi_tags_help, &count(web.catalogue.tags().len() as u64));
+    of_base(w.kpi_tags, &tags, Kind::Number, &|survey| ratio(survey.tags_held, survey.base.customers));
+    of_base(w.kpi_connected, w.kpi_connected_help, Kind::Share, &|survey| {
+        ratio(survey.figures.connected, survey.figures.met)
+    });
+    let this = Head::number(w.this_period).help(range(last));
+    let that = Head::number(w.that_period).help(range(last - choice.back()));
+    Table { named_by: "board", head: vec![Head::text(w.figure), this, that, Head::number(w.change)], rows }
+}
+
+fn cohorts(w: &Words, cohorts: &BTreeMap<i32, Cohort>) -> Option<Svg> {
+    let first = MARKS.first().copied().unwrap_or_default();
+    let whole = |cohort: &Cohort, at: usize| cohort.customers > 0 && cohort.marks[at].0 == cohort.customers;
+    let shown: Vec<(&i32, &Cohort)> = cohorts.iter().filter(|(_, cohort)| whole(cohort, 0)).collect();
+    let shown = &shown[shown.len().saturating_sub(COHORTS)..];
+    if shown.is_empty() {
+        return None;
+    }
+    let columns: Vec<usize> =
+        (0..MARKS.len()).filter(|at| shown.iter().any(|(_, cohort)| whole(cohort, *at))).collect();
+    let most = shown
+        .iter()
+        .flat_map(|(_, cohort)| cohort.marks.iter().filter_map(|mark| ratio(mark.1, mark.0)))
+        .fold(1e-9, f64::max);
+    let rows: Vec<String> = shown.iter().map(|(month, _)| month_name(**month)).collect();
+    let names: Vec<String> = columns.iter().map(|at| MARKS[*at].to_string()).collect();
+    let cells: Vec<Vec<Option<chart::Cell>>> = shown
+        .iter()
+        .map(|(month, cohort)| {
+            let cell = |at: &usize| {
+                let share = ratio(cohort.marks[*at].1, cohort.marks[*at].0).filter(|_| whole(cohort, *at))?;
+                let customers = fill(w.cohort_cell, &count(cohort.customers));
+                Some(chart::Cell {
+                    share: share / most,
+                    text: percent(share),
+                    title: format!(
+                        "{}, {} {}: {}; {customers}",
+                        month_name(**month),
+                        MARKS[*at],
+                        w.cohorts_columns,
+                        percent(share)
+                    ),
+                    link: None,
+                })
+            };
+            columns.iter().map(cell).collect()
+        })
+        .collect();
+    let label = format!("{}: {first} – {}", w.cohorts, names.last().cloned().unwrap_or_default());
+    Some(chart::heat(&Heat {
+        label: &label,
+        rows: &rows,
+        columns: &names,
+        row_name: w.cohorts_rows,
+        column_name: w.cohorts_columns,
+        cells: &cells,
+    }))
+}
+
+/// The first day of a month, days since 1970-01-01.
+fn first_day(month: i32) -> i32 {
+    let first = chrono::NaiveDate::from_ymd_opt(month.div_euclid(12), month.rem_euclid(12) as u32 + 1, 1);
+    first.map_or(0, homing_datasets::calendar::days_of)
+}
+
+/// The months that are drawn, with the first day of each.
+fn drawn(figures: &Figures) -> Vec<(i32, i32, &Month)> {
+    let first =
+        figures.months.iter().find(|(_, month)| month.orders > 0).map_or(figures.last_whole, |(at, _)| *at);
+    let from = first.max(figures.last_whole - DRAWN + 1);
+    figures
+        .months
+        .range(from..=figures.last_whole.max(from))
+        .map(|(at, month)| (*at, first_day(*at), month))
+        .collect()
+}
+
+fn line(
+    months: &[(i32, i32, &Month)],
+    ink: Ink,
+    name: &str,
+    text: &dyn Fn(f64) -> String,
+    get: impl Fn(&Month) -> Option<f64>,
+) -> Line {
+    let point = |(at, day, month): &(i32, i32, &Month)| {
+        let y = get(month)?;
+        let title = format!("{} {name}: {}", month_name(*at), text(y));
+        Some(Point { x: f64::from(*day), y, title: Some(title), interval: None })
+    };
+    Line { ink, points: months.iter().filter_map(point).collect(), dots: true, joined: true }
+}
+
+fn axis(w: &Words, months: &[(i32, i32, &Month)]) -> Axis {
+    let (first, last) = (months.first().map_or(0, |month| month.1), months.last().map_or(1, |month| month.1));
+    Axis::dates(first, last, w.months_axis)
+}
+
+fn spend(w: &Words, figures: &Figures) -> Drawing {
+    let months = drawn(figures);
+    let one = line(&months, Ink::Actual, w.kpi_revenue, &money, |month| Some(month.revenue));
+    let most = one.points.iter().map(|point| point.y).fold(0.0, f64::max);
+    Drawing {
+        id: "spend",
+        title: w.months_spend.into(),
+        lead: w.kpi_revenue_help.into(),
+        keys: Vec::new(),
+        svg: chart::plot(&Plot {
+            label: w.months_spend,
+            x: axis(w, &months),
+            y: Axis::up_to(most, w.money_axis, &on_axis),
+            lines: vec![one],
+            rules: Vec::new(),
+        }),
+    }
+}
+
+fn rates(w: &Words, figures: &Figures) -> Drawing {
+    let months = drawn(figures);
+    let lines = vec![
+        line(&months, Ink::Other, w.again_line, &percent, |month| ratio(month.new_back, month.new_due)),
+        line(&months, Ink::Actual, w.high_line, &percent, |month| ratio(month.high_back, month.high)),
+    ];
+    Drawing {
+        id: "rates",
+        title: w.months_rates.into(),
+        lead: w.kpi_again_help.into(),
+        keys: vec![Key::line(Ink::Actual, w.high_line), Key::line(Ink::Other, w.again_line)],
+        svg: chart::plot(&Plot {
+            label: w.months_rates,
+            x: axis(w, &months),
+            y: Axis::share(w.share_axis, &percent),
+            lines,
+            rules: Vec::new(),
+        }),
+    }
+}
+
+fn channels(w: &Words, figures: &Figures) -> Option<Table> {
+    let mut channels: Vec<(&String, &u64)> = figures.channels.iter().collect();
+    channels.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    if channels.is_empty() {
+        return None;
+    }
+    let row = |(name, customers): (&String, &u64)| {
+        let share = *customers as f64 / figures.met.max(1) as f64;
+        vec![
+            Cell::text(name.clone()),
+            Cell::number(count(*customers)),
+            Cell::number(percent(share)).bar(chart::meter(share, chart::Tone::Plain)),
+        ]
+    };
+    Some(Table {
+        named_by: "channels",
+        head: vec![Head::text(w.channel), Head::number(w.customers), Head::number(w.share)],
+        rows: channels.into_iter().map(row).collect(),
+    })
+}
+
+fn coverage(web: &Web, w: &Words, survey: &Survey) -> Table {
+    let base = survey.base.customers.max(1) as f64;
+    let row = |(layer, name): (Layer, &str)| {
+        let tags: Vec<u64> = web
+            .catalogue
+            .tags()
+            .iter()
+            .filter(|tag| tag.layer == layer)
+            .map(|tag| survey.tags.get(&tag.name).map_or(0, |tag| tag.customers))
+            .collect();
+        let used = tags.iter().filter(|customers| **customers > 0).count();
+        let mean = tags.iter().sum::<u64>() as f64 / base / tags.len().max(1) as f64;
+        vec![
+            Cell::text(name),
+            Cell::number(format!("{used} / {}", tags.len())),
+            Cell::number(percent(mean)).bar(chart::meter(mean, chart::Tone::Low)),
+        ]
+    };
+    let layers = [
+        (Layer::Static, w.layer_static),
+        (Layer::Dynamic, w.layer_dynamic),
+        (Layer::Predictive, w.layer_predictive),
+    ];
+    Table {
+        named_by: "coverage",
+        head: vec![Head::text(w.layer), Head::number(w.coverage_used), Head::number(w.coverage_mean)],
+        rows: layers.map(row).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_points_of_shares_and_percent_of_amounts() {
+        assert_eq!(Kind::Share.change(0.42, 0.25).unwrap().1, "+17.0\u{a0}pp");
+        assert_eq!(Kind::Money.change(90.0, 100.0).unwrap().1, "−10.0%");
+        assert_eq!(Kind::Money.change(90.0, 0.0), None);
+        assert_eq!(Kind::Points.change(30.0, 30.0).unwrap().1, "0.0");
+        assert_eq!((nps([5, 3, 2]), nps([0, 0, 0])), (Some(30.0), None));
+    }
+
+    #[test]
+    fn a_period_before_the_data_has_no_figures() {
+        let mut figures = Figures { last_whole: 24_300, ..Figures::default() };
+        for month in 24_290..=24_300 {
+            figures.months.insert(month, Month { orders: 2, revenue: 10.0, ..Month::default() });
+        }
+        // A month in which only answers came in is none of the business.
+        figures.months.insert(24_280, Month { nps: [1, 0, 0], ..Month::default() });
+        assert_eq!(sum(&figures, 24_300, 3).unwrap().orders, 6);
+        assert_eq!(sum(&figures, 24_292, 3).unwrap().revenue, 30.0);
+        assert!(sum(&figures, 24_291, 3).is_none() && sum(&Figures::default(), 24_300, 1).is_none());
+        assert_eq!(month_name(24_300), "2025-01");
+    }
+}

@@ -1,0 +1,227 @@
+//! The page "Segments": the RFM grid, the lifecycle in motion, classes and clusters.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use homing_models::chart::{self, Band, Flow, Heat, Node, Svg};
+
+use super::asked::Asked;
+use super::format::{Dates, count, money, percent};
+use super::frame::{Frame, Place};
+use super::labels::{Labels, STAGE, is_cluster};
+use super::library::ClusterWords;
+use super::parts::{Cell, Head, Key, Pick, Table};
+use super::words::fill;
+use super::{Web, page as written, today};
+use crate::survey::{Count, NOT_YET, Survey};
+
+/// The classes of customers by recency, frequency and money.
+const CLASSES: &str = "rfm.cell";
+
+/// What the grid shows, by its name in the address.
+const BY: [&str; 3] = ["customers", "value_at_risk", "clv"];
+
+/// Answers `GET /segments`.
+pub(super) async fn page(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
+    let asked = Asked::of(&uri, &headers);
+    match web.counted(&asked, Place::Segments).await {
+        Ok(survey) => {
+            let words = web.cluster_words().await;
+            written(StatusCode::OK, &view(&web, &asked, &survey, &words))
+        }
+        Err(page) => *page,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "segments.html", config = "src/web/askama.toml")]
+struct View {
+    frame: Frame,
+    by: Vec<Pick>,
+    grid: Svg,
+    flow: Option<Svg>,
+    flow_keys: Vec<Key>,
+    flow_lead: String,
+    classes: Option<Table>,
+    clusters: Vec<(String, Option<String>, Table)>,
+    counted: String,
+}
+
+fn view(web: &Web, asked: &Asked, survey: &Survey, words: &ClusterWords) -> View {
+    let w = asked.lang.words();
+    let dates = Dates(web.model().map(|model| model.timezone));
+    let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
+    let by = BY.into_iter().find(|name| asked.get("by") == Some(name)).unwrap_or("customers");
+    let names = [w.customers, w.value_at_risk, w.clv];
+    let clusters = web.catalogue.tags().iter().filter(|tag| is_cluster(&tag.name));
+    let clusters = clusters.filter_map(|tag| {
+        let table = table(asked, labels, survey, (&tag.name, "clusters"), words)?;
+        Some((labels.name(&tag.name), labels.meaning(&tag.name), table))
+    });
+    let (flow, flow_keys) =
+        flow(asked, labels, survey).map_or((None, Vec::new()), |(svg, keys)| (Some(svg), keys));
+    View {
+        frame: Frame::new(asked, Some(Place::Segments), w.segments),
+        by: BY
+            .into_iter()
+            .zip(names)
+            .map(|(key, label)| Pick { key: key.into(), label: label.into(), chosen: key == by })
+            .collect(),
+        grid: grid(asked, survey, by),
+        flow,
+        flow_keys,
+        flow_lead: fill(w.flow_lead, &count(survey.flow.sample)),
+        classes: table(asked, labels, survey, (CLASSES, "classes"), &ClusterWords::default()),
+        clusters: clusters.collect(),
+        counted: fill(w.counted_at, &dates.minute_of(survey.taken_at)),
+    }
+}
+
+/// The grid of recency (rows, best above) and frequency (columns).
+fn grid(asked: &Asked, survey: &Survey, by: &str) -> Svg {
+    let w = asked.lang.words();
+    let of = |cell: &Count| match by {
+        "value_at_risk" => cell.value_at_risk,
+        "clv" => cell.clv,
+        _ => cell.customers as f64,
+    };
+    let most = survey.grid.values().flat_map(|row| row.values()).map(of).fold(0.0, f64::max);
+    let grades: Vec<String> = (1..=5).map(|grade: u8| grade.to_string()).collect();
+    let rows: Vec<String> = grades.iter().rev().cloned().collect();
+    let cell = |recency: u8, frequency: u8| {
+        let held = survey.grid.get(&recency).and_then(|row| row.get(&frequency))?;
+        let place = format!(
+            "{}{}{}",
+            fill(w.rfm_cell, &recency.to_string()),
+            w.comma,
+            fill(w.rfm_cell_frequency, &frequency.to_string())
+        );
+        let told = [
+            format!("{}{}{}", w.customers, w.colon, count(held.customers)),
+            format!("{}{}{}", w.value_at_risk, w.colon, money(held.value_at_risk)),
+            format!("{}{}{}", w.clv, w.colon, money(held.clv)),
+        ];
+        let link = asked.link(Place::Call.path());
+        let link =
+            link.with("rfm.recency", &recency.to_string()).with("rfm.frequency", &frequency.to_string());
+        Some(chart::Cell {
+            // Bases are skewed: the root keeps the middle apart.
+            share: if most > 0.0 { (of(held) / most).sqrt() } else { 0.0 },
+            text: chart::numbers::short(of(held)),
+            title: format!("{place}: {}", told.join("; ")),
+            link: Some(link.to_string()),
+        })
+    };
+    let cells: Vec<Vec<Option<chart::Cell>>> =
+        (1..=5).rev().map(|recency| (1..=5).map(|frequency| cell(recency, frequency)).collect()).collect();
+    chart::heat(&Heat {
+        label: w.rfm,
+        rows: &rows,
+        columns: &grades,
+        row_name: w.rfm_recency,
+        column_name: w.rfm_frequency,
+        cells: &cells,
+    })
+}
+
+/// The stages at several times and the moves between them.
+fn flow(asked: &Asked, labels: Labels<'_>, survey: &Survey) -> Option<(Svg, Vec<Key>)> {
+    let w = asked.lang.words();
+    let flow = &survey.flow;
+    if flow.sample == 0 || flow.moves.is_empty() {
+        return None;
+    }
+    let choices = labels.choices(STAGE);
+    let mut keys: Vec<String> = choices.iter().map(|choice| choice.key.clone()).collect();
+    let met = flow
+        .moves
+        .iter()
+        .flat_map(|moves| moves.iter().flat_map(|(from, to)| std::iter::once(from).chain(to.keys())));
+    for stage in met {
+        if !keys.contains(stage) {
+            keys.push(stage.clone());
+        }
+    }
+    let name = |key: &str| match key {
+        NOT_YET => w.not_yet.to_owned(),
+        key => labels.value(STAGE, &key.into()),
+    };
+    let place = |key: &str| keys.iter().position(|known| known == key).unwrap_or(0);
+    let whole = |customers: u64| count((customers as f64 * flow.each).round() as u64);
+    let nodes: Vec<Node> =
+        keys.iter().enumerate().map(|(hue, key)| Node { name: name(key), title: name(key), hue }).collect();
+    let bands: Vec<Vec<Band>> = flow
+        .moves
+        .iter()
+        .map(|moves| {
+            let bands =
+                moves.iter().flat_map(|(from, to)| to.iter().map(move |(to, size)| (from, to, *size)));
+            let band = |(from, to, size): (&String, &String, u64)| Band {
+                from: place(from),
+                to: place(to),
+                size: size as f64,
+                title: format!("{} → {}: {}", name(from), name(to), whole(size)),
+            };
+            // Who had not come yet and has not come still tells nothing.
+            bands.filter(|(from, to, _)| !(*from == NOT_YET && *to == NOT_YET)).map(band).collect()
+        })
+        .collect();
+    let columns: Vec<String> = flow
+        .days_before
+        .iter()
+        .map(|days| if *days == 0 { w.flow_now.to_owned() } else { fill(w.flow_then, &days.to_string()) })
+        .collect();
+    let svg = chart::flow(&Flow { label: w.flow, columns: &columns, nodes: &nodes, bands: &bands });
+    let used = |at: &usize| bands.iter().flatten().any(|band| band.from == *at || band.to == *at);
+    let keys = (0..nodes.len())
+        .filter(used)
+        .map(|at| Key { class: format!("hue-{} block", at % 8), name: nodes[at].name.clone() });
+    Some((svg, keys.collect()))
+}
+
+/// The customers by the value of a tag; `None` where nobody has it.
+fn table(
+    asked: &Asked,
+    labels: Labels<'_>,
+    survey: &Survey,
+    (tag, named_by): (&str, &'static str),
+    words: &ClusterWords,
+) -> Option<Table> {
+    let w = asked.lang.words();
+    let values = today::in_order(labels, survey, tag);
+    let held: u64 = values.iter().map(|(_, _, customers)| customers.customers).sum();
+    if held == 0 {
+        return None;
+    }
+    let whole = survey.base.customers.max(1) as f64;
+    let rows = values.into_iter().filter(|(_, _, customers)| customers.customers > 0).map(
+        |(key, label, customers)| {
+            let share = customers.customers as f64 / whole;
+            vec![
+                match words.of(&key) {
+                    Some((name, text)) => Cell::text(asked.lang.of(name)).note(asked.lang.of(text)),
+                    None => Cell::text(label),
+                }
+                .link(asked.link(Place::Call.path()).with(tag, &key)),
+                Cell::number(count(customers.customers)),
+                Cell::number(percent(share)).bar(chart::meter(share, chart::Tone::Plain)),
+                Cell::number(money(customers.value_at_risk)),
+                Cell::number(money(customers.clv / customers.customers.max(1) as f64)),
+            ]
+        },
+    );
+    Some(Table {
+        named_by,
+        head: vec![
+            Head::text(w.segment),
+            Head::number(w.customers),
+            Head::number(w.share),
+            Head::number(w.value_at_risk).help(w.value_at_risk_help),
+            Head::number(w.mean_clv).help(w.clv_help),
+        ],
+        rows: rows.collect(),
+    })
+}

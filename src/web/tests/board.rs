@@ -1,0 +1,73 @@
+//! Segments, key figures and models.
+
+use super::*;
+
+#[tokio::test]
+async fn segments_are_told_and_lead_to_their_customers() {
+    let site = Site::new();
+    let en = site.get("/segments?lang=en").await.ok();
+    has(
+        &en,
+        &[
+            "<h1>Segments</h1>",
+            "Recency and frequency",
+            "How customers move between the stages",
+            "class=\"band",
+        ],
+    );
+    has(&en, &["no tag of clusters"]);
+    let zh = site.get("/segments?lang=zh&by=value_at_risk").await.ok();
+    has(&zh, &["<h1>客群</h1>", "<option value=\"value_at_risk\" selected>流失损失</option>"]);
+}
+
+#[tokio::test]
+async fn the_grid_leads_to_the_customers_of_a_cell() {
+    let mut store = sample_store();
+    for (profile, _) in store.held.values_mut() {
+        if let Some(tag) = profile.tags.get("rfm.recency").cloned() {
+            profile.tags.insert("rfm.frequency".into(), StoredTag { value: 5.into(), ..tag });
+        }
+    }
+    let page = Site::with(store, Some(engine())).get("/segments?lang=en").await.ok();
+    has(
+        &page,
+        &[
+            "href=\"/call?lang=en&amp;rfm.recency=3&amp;rfm.frequency=5\"",
+            "recency 3, frequency 5: Customers: 119",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn key_figures_are_told_for_a_period_beside_another() {
+    let site = Site::new();
+    let en = site.get("/kpi?lang=en").await.ok();
+    has(
+        &en,
+        &["<h1>Key figures</h1>", "2011-06 – 2011-08", "Retention at 3 months", "Retention at 12 months"],
+    );
+    has(&en, &["Basket value", "New customers back within 30 days", "no data", "Tag coverage", "web shop"]);
+    let zh = site.get("/kpi?lang=zh&period=month&against=year").await.ok();
+    has(
+        &zh,
+        &[
+            "<h1>经营指标</h1>",
+            "2011-08",
+            "12 个月留存率",
+            "<option value=\"year\" selected>去年同期</option>",
+        ],
+    );
+    assert!(en.len() < 150_000 && zh.len() < 150_000);
+}
+
+#[tokio::test]
+async fn without_a_registry_the_page_of_models_says_so() {
+    let site = Site::new();
+    has(
+        &site.get("/models?lang=en").await.ok(),
+        &["<h1>Models</h1>", "started without a registry", "No challenger"],
+    );
+    has(&site.get("/models?lang=zh").await.ok(), &["<h1>模型</h1>", "没有指定模型库"]);
+    let page = site.get("/models/%3Cscript%3E/report?lang=en").await.page(StatusCode::NOT_FOUND);
+    has(&page, &["There is no report on this model"]);
+}

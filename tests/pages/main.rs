@@ -1,0 +1,9 @@
+//! The pages in a real browser.
+
+#[cfg(test)]
+#[path = "../support/browser.rs"]
+mod browser;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod seen;
