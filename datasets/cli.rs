@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Command};
 
+use crate::Erasures;
 use crate::calendar::{NoInstant, Zone};
 use crate::engine::{LEAST_MEMORY, StreamOptions};
 use crate::readers::ReadOptions;
@@ -45,6 +47,10 @@ pub struct Purchases {
     /// The folder of the temporary file (30 to 60 bytes a line). Default: the system's folder for such files.
     #[arg(long, env = "HOMING_SCRATCH", value_name = "DIR")]
     pub scratch: Option<PathBuf>,
+
+    /// Customers who were erased, as `homing erased --out` wrote them: their lines are left out.
+    #[arg(long, env = "HOMING_ERASED", value_parser = Erasures::load, value_name = "FILE")]
+    pub erased: Option<Arc<Erasures>>,
 
     /// The business's time zone (IANA name): days are counted in it, and times without an offset are in it.
     #[arg(long, env = "HOMING_TIMEZONE", default_value = "UTC", value_name = "ZONE")]
@@ -102,6 +108,7 @@ impl Purchases {
             rejects: Some(self.rejects.clone()),
             since: None,
             people: None,
+            erased: self.erased.clone(),
             progress: std::io::stderr().is_terminal(),
         }
     }

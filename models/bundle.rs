@@ -21,6 +21,7 @@ use crate::explain::reasons;
 use crate::features::{self, COUNT, SPECS, Scratch};
 use crate::judged::Judged;
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
+use crate::next::{Expansion, NextPurchase, due};
 use crate::prediction::{AtHorizon, NotScored, Outcome, Prediction};
 use crate::repurchase::{LifetimeShare, ReturnCurve, ReturnExplainer, ReturnModel};
 use crate::value::{ValueModel, discount};
@@ -124,6 +125,7 @@ pub struct Bundle {
     base: BasePart,
     explainer: Option<ReturnExplainer>,
     clusters: Option<Clusters>,
+    expansion: Option<Expansion>,
     report: Option<Arc<str>>,
     judged: Option<Arc<Judged>>,
 }
@@ -142,6 +144,7 @@ const LIFETIME: &str = "lifetime.json";
 const HORIZONS: &str = "horizons.json";
 const BASE: &str = "base.json";
 const CLUSTERS: &str = "clusters.json";
+const EXPANSION: &str = "expansion.json";
 const REPORT: &str = "report.html";
 const JUDGED: &str = "judged.json";
 
@@ -179,6 +182,7 @@ impl Bundle {
             base,
             explainer,
             clusters: None,
+            expansion: None,
             report: None,
             judged: None,
         };
@@ -216,6 +220,32 @@ impl Bundle {
     #[must_use]
     pub fn clusters(&self) -> Option<&Clusters> {
         self.clusters.as_ref()
+    }
+
+    /// The same bundle with what was learned of first purchases by category as one more part.
+    #[must_use]
+    pub fn with_expansion(mut self, expansion: Expansion) -> Self {
+        self.expansion = Some(expansion);
+        self.sealed()
+    }
+
+    /// What was learned of first purchases by category; none where the data know no categories.
+    #[must_use]
+    pub fn expansion(&self) -> Option<&Expansion> {
+        self.expansion.as_ref()
+    }
+
+    /// What a customer buys next: products due within `ahead_days`, and the chances of a first purchase in each category.
+    #[must_use]
+    pub fn next_purchase(&self, history: &History, as_of: Micros, ahead_days: f64) -> NextPurchase {
+        let (view, zone) = (history.as_of(as_of), self.manifest.timezone);
+        let features = self.features(history, as_of);
+        let first_purchases = match (&self.expansion, &features) {
+            (Some(expansion), Some(features)) => expansion.chances(&view, zone, features),
+            _ => Vec::new(),
+        };
+        let horizon_days = self.expansion.as_ref().map(|expansion| expansion.days);
+        NextPurchase { due: due(&view, zone, ahead_days), horizon_days, first_purchases }
     }
 
     /// The report on the fit, as a page of HTML, where there is one.
@@ -384,6 +414,7 @@ impl Bundle {
             (BASE.to_owned(), json(&self.base)),
         ];
         parts.extend(self.clusters.as_ref().map(|clusters| (CLUSTERS.to_owned(), json(clusters))));
+        parts.extend(self.expansion.as_ref().map(|expansion| (EXPANSION.to_owned(), json(expansion))));
         parts.extend(self.report().map(|html| (REPORT.to_owned(), html.as_bytes().to_vec())));
         parts.extend(self.judged.as_ref().map(|judged| (JUDGED.to_owned(), json(judged.as_ref()))));
         parts
@@ -459,10 +490,8 @@ impl Bundle {
             lifetime: part(path, &manifest, LIFETIME)?,
             horizons: part(path, &manifest, HORIZONS)?,
             base: part(path, &manifest, BASE)?,
-            clusters: match manifest.parts.contains_key(CLUSTERS) {
-                true => Some(part(path, &manifest, CLUSTERS)?),
-                false => None,
-            },
+            clusters: later_part(path, &manifest, CLUSTERS)?,
+            expansion: later_part(path, &manifest, EXPANSION)?,
             report: report(path, &manifest)?,
             judged: match manifest.parts.contains_key(JUDGED) {
                 true => Some(Arc::new(part(path, &manifest, JUDGED)?)),
@@ -476,6 +505,9 @@ impl Bundle {
         }
         if !bundle.clusters.as_ref().is_none_or(Clusters::is_sound) {
             return Err(damaged(CLUSTERS, "holds clusters that nobody can be assigned to".into()));
+        }
+        if !bundle.expansion.as_ref().is_none_or(Expansion::is_sound) {
+            return Err(damaged(EXPANSION, "holds categories out of order".into()));
         }
         bundle.explainer = explainer(&bundle.manifest, &bundle.horizons);
         Ok(bundle)
@@ -498,6 +530,14 @@ fn explainer(manifest: &Manifest, horizons: &[HorizonPart]) -> Option<ReturnExpl
 fn part<T: DeserializeOwned>(path: &Path, manifest: &Manifest, name: &str) -> Result<T, Error> {
     let bytes = bytes(path, manifest, name)?;
     serde_json::from_slice(&bytes).map_err(|e| damaged(path, name, format!("cannot be understood: {e}")))
+}
+
+/// A part that bundles of earlier versions, and some of today's, do not have.
+fn later_part<T: DeserializeOwned>(path: &Path, manifest: &Manifest, name: &str) -> Result<Option<T>, Error> {
+    if !manifest.parts.contains_key(name) {
+        return Ok(None);
+    }
+    part(path, manifest, name).map(Some)
 }
 
 /// The report; bundles of earlier versions have none.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::baselines::{Baselines, Rule};
 use crate::challengers::TreeRule;
 use crate::error::Error;
+use crate::expansion;
 use crate::fit::{FitOptions, assemble};
 use crate::labels::{Label, label, short_horizon};
 use crate::learn::{Task, learn};
@@ -72,6 +73,9 @@ pub struct Report {
     /// Of those who then lapsed, how many were named in time; only where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<Warning>,
+    /// How first purchases by category were foreseen; only where it was asked for and the data know categories.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expansion: Option<expansion::Judged>,
     /// The rules of the challengers' decision tree, where challengers were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<TreeRule>,
@@ -194,6 +198,7 @@ pub fn backtest(
         scores,
         bundle,
         warning: None,
+        expansion: None,
         rules: Vec::new(),
     })
 }

@@ -16,6 +16,7 @@ use crate::challengers::challenge;
 use crate::check::Usability;
 use crate::clusters::of_bundle;
 use crate::error::Error;
+use crate::expansion;
 use crate::learn::{Learned, Task, learn};
 use crate::report::{Lang, Subject, of_fit};
 
@@ -165,7 +166,16 @@ pub fn fit(
     step("clusters");
     let previous = options.previous.as_ref().and_then(|bundle| bundle.clusters());
     let clusters = of_bundle(&bundle, histories, previous);
-    let bundle = clusters.map_or(bundle.clone(), |clusters| bundle.with_clusters(clusters));
+    let bundle = match clusters {
+        Some(clusters) => bundle.with_clusters(clusters),
+        None => bundle,
+    };
+    step("first purchases by category");
+    let expansion = expansion::fit(histories, as_of, options.churn_horizon, options.zone, options.seed);
+    let bundle = match expansion {
+        Some(expansion) => bundle.with_expansion(expansion),
+        None => bundle,
+    };
     step("report");
     let (html, judged) = of_fit(&Subject {
         bundle: &bundle,

@@ -8,6 +8,7 @@ pub mod challengers;
 pub mod check;
 pub mod clusters;
 pub mod error;
+pub mod expansion;
 pub mod fit;
 pub mod labels;
 pub mod learn;

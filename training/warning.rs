@@ -46,20 +46,22 @@ pub struct Warning {
     pub flaggings: Vec<Flagging>,
 }
 
-/// The names of the ways to flag; the last three are rules that need no model.
-const NAMES: [&str; 5] = [
+/// The names of the ways to flag; the last four are rules that need no model. The last of them knows as much of the definition as
+/// homing does: whose clock runs out within the window comes first.
+const NAMES: [&str; 6] = [
     "homing: early warning",
     "homing: churn risk",
     "rule: days silent",
     "rule: silence / median gap",
     "rule: silence / own limit",
+    "rule: own limit in the window",
 ];
 
 /// Flags with a model that was learned at its own cutoff, and looks at what then happened within `days`.
 #[must_use]
 pub fn early_warning(bundle: &Bundle, histories: &Histories, days: u32) -> Warning {
     let (cutoff, zone) = (bundle.manifest().as_of, bundle.manifest().timezone);
-    let known: Vec<([f64; 5], bool)> = histories
+    let known: Vec<([f64; 6], bool)> = histories
         .par_iter()
         .filter_map(|(_, history)| {
             let features = bundle.features(history, cutoff)?;
@@ -78,6 +80,7 @@ pub fn early_warning(bundle: &Bundle, histories: &Histories, days: u32) -> Warni
                 // Whoever has one order has no gap; the rule takes the least silence that is a lapse for it.
                 silent / if get(F::gap_median_days) > 0.0 { get(F::gap_median_days) } else { limit },
                 silent / limit,
+                silent / limit + f64::from(u8::from(left > f64::from(LEAD_DAYS) && left <= f64::from(days))),
             ];
             let lapse = first_lapse(history, cutoff, days, zone);
             Some((scores, lapse.is_some_and(|after| after > LEAD_DAYS)))

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Customers, Loaded, Shard, Stream};
 use crate::event::Micros;
-use crate::{Error, History, Zone};
+use crate::{Erasures, Error, History, Zone};
 
 const MAGIC: [u8; 5] = *b"HSNP\x01";
 const FORMAT: u32 = 1;
@@ -76,6 +76,8 @@ pub struct Updated {
     pub changed: u64,
     /// Customers with lines today that told nothing new.
     pub unchanged: u64,
+    /// Customers who were erased since: their histories are gone from the snapshot.
+    pub erased: u64,
 }
 
 /// A folder with a snapshot, held by one writer at a time.
@@ -151,17 +153,34 @@ impl SnapshotFolder {
         Ok(())
     }
 
-    /// Takes in today's lines. The snapshot stays as it is until all of the new one is on the disk.
+    /// Takes in today's lines and lets go of customers who were erased. The snapshot stays as it is until all of the new
+    /// one is on the disk.
     ///
     /// # Errors
     /// [`Error::Snapshot`], and those of the stream; then the folder holds what it held.
-    pub fn update(&mut self, today: &Stream, zone: Zone, shard: Option<Shard>) -> Result<Updated, Error> {
+    pub fn update(
+        &mut self,
+        today: &Stream,
+        erased: Option<&Erasures>,
+        zone: Zone,
+        shard: Option<Shard>,
+    ) -> Result<Updated, Error> {
         let generation = self.held.as_ref().map_or(1, |held| held.generation + 1);
-        let mut old = Pairs { folder: &self.folder, pieces: self.pieces(), reader: None, peeked: None };
+        let mut old = Pairs {
+            folder: &self.folder,
+            pieces: self.pieces(),
+            reader: None,
+            peeked: None,
+            erased: erased.filter(|erased| !erased.hashes.is_empty()),
+            left_out: 0,
+        };
         let mut new = PieceWriter::new(&self.folder, generation);
         let mut updated = Updated::default();
         today.for_each_range("snapshot", |range| {
             range.each(|id, history| {
+                if old.erased.is_some_and(|erased| erased.contains(id)) {
+                    return Ok(());
+                }
                 while let Some(kept) = old.next_if(|kept| *kept.id < *id)? {
                     new.add_bytes(&kept.id, &kept.bytes)?;
                 }
@@ -180,11 +199,18 @@ impl SnapshotFolder {
             })
         })?;
         let nothing_new = updated.added == 0 && updated.changed == 0 && self.held.is_some();
-        if nothing_new {
+        if nothing_new && old.erased.is_none() {
             return Ok(updated);
         }
         while let Some(kept) = old.next_if(|_| true)? {
             new.add_bytes(&kept.id, &kept.bytes)?;
+        }
+        updated.erased = old.left_out;
+        if nothing_new && updated.erased == 0 {
+            // What was written is nowhere named; the next writer sweeps it away.
+            drop(new);
+            self.sweep()?;
+            return Ok(updated);
         }
         let mut files = new.finish()?;
         let (mut customers, mut events) = (0, 0);
@@ -277,6 +303,9 @@ struct Pairs<'a> {
     pieces: std::slice::Iter<'a, Piece>,
     reader: Option<PieceReader<'a>>,
     peeked: Option<Kept>,
+    erased: Option<&'a Erasures>,
+    /// How many were passed over because they were erased.
+    left_out: u64,
 }
 
 impl Pairs<'_> {
@@ -284,6 +313,12 @@ impl Pairs<'_> {
         while self.peeked.is_none() {
             if let Some(reader) = &mut self.reader {
                 self.peeked = reader.next()?;
+                let gone = |kept: &Kept| self.erased.is_some_and(|erased| erased.contains(&kept.id));
+                if self.peeked.as_ref().is_some_and(gone) {
+                    self.left_out += 1;
+                    self.peeked = None;
+                    continue;
+                }
             }
             if self.peeked.is_none() {
                 let Some(piece) = self.pieces.next() else { return Ok(None) };
@@ -521,7 +556,7 @@ mod tests {
             let lines = some(&mut dice, if night == 0 { 5000 } else { 300 }, 400);
             let today = stream(place.path(), &format!("{night}.csv"), &lines);
             let mut folder = SnapshotFolder::open(&root, zone, None).unwrap();
-            let updated = folder.update(&today, zone, None).unwrap();
+            let updated = folder.update(&today, None, zone, None).unwrap();
             let (todays, ..) = today.collect(u64::MAX, 0).unwrap();
             let merged = todays.iter().map(|(id, history)| {
                 (
@@ -544,10 +579,36 @@ mod tests {
             assert_eq!((held.first, held.last), (expected.first_instant(), expected.last_instant()));
             // The same file again changes nothing, not even the snapshot's name.
             let before = held.clone();
-            let again = folder.update(&today, zone, None).unwrap();
+            let again = folder.update(&today, None, zone, None).unwrap();
             assert_eq!((again.added, again.changed), (0, 0));
             assert_eq!(folder.held(), Some(&before));
         }
+    }
+
+    #[test]
+    fn who_was_erased_goes_from_the_snapshot_and_does_not_come_back() {
+        let place = tempfile::tempdir().unwrap();
+        let zone = Zone::default();
+        let lines = some(&mut Dice(6), 2000, 50);
+        let today = stream(place.path(), "a.csv", &lines);
+        let mut folder = SnapshotFolder::open(&place.path().join("snapshot"), zone, None).unwrap();
+        folder.update(&today, None, zone, None).unwrap();
+        let mut expected = histories(&folder);
+        let key = [3; 32];
+        let hash = crate::erasures::keyed_hash(&key, b"c0007");
+        let erased = Erasures { key, hashes: [hash].into() };
+        for (night, gone) in [(1, 1), (2, 0)] {
+            // The file of the day still has the customer's lines.
+            let updated = folder.update(&today, Some(&erased), zone, None).unwrap();
+            assert_eq!((updated.added, updated.changed, updated.erased), (0, 0, gone), "night {night}");
+            let all = expected.iter().filter(|(id, _)| *id != "c0007");
+            expected = Histories::from_vec(all.map(|(id, h)| (id.to_owned(), h.clone())).collect());
+            assert_eq!(histories(&folder), expected);
+            assert_eq!(folder.held().unwrap().customers, expected.len() as u64);
+            let files = fs::read_dir(&folder.folder).unwrap().count();
+            assert_eq!(files, folder.pieces().len() + 2, "nothing is left over");
+        }
+        assert_eq!(expected.len(), 49);
     }
 
     #[test]
@@ -557,7 +618,7 @@ mod tests {
         let zone = Zone::default();
         let today = stream(place.path(), "a.csv", &some(&mut Dice(4), 2000, 100));
         let mut folder = SnapshotFolder::open(&root, zone, None).unwrap();
-        folder.update(&today, zone, None).unwrap();
+        folder.update(&today, None, zone, None).unwrap();
         let twice = SnapshotFolder::open(&root, zone, None).err().unwrap().to_string();
         assert!(twice.contains("another run"), "{twice}");
         drop(folder);

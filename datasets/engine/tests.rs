@@ -182,3 +182,36 @@ fn too_many_customers_are_sampled_whole_and_the_same_ones_each_time() {
     assert_eq!(stream.collect(needed / 4, 7).unwrap().0, some);
     assert_ne!(stream.collect(needed / 4, 8).unwrap().0, some);
 }
+
+#[test]
+fn a_file_that_is_gone_when_its_turn_comes_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = files(folder.path(), 3000, 40, 9);
+    let options = options(folder.path());
+    for nth in [0, 6] {
+        let input = Input::open(&paths, &options.read).unwrap();
+        let gone = folder.path().join(format!("{nth}.csv"));
+        let text = fs::read(&gone).unwrap();
+        fs::remove_file(&gone).unwrap();
+        let arena = Arena::new(folder.path(), 1 << 20);
+        let refused = spill(&input, &Ranges::default(), &arena, &options, 700).err().unwrap().to_string();
+        assert!(refused.contains(&format!("{nth}.csv")), "{refused}");
+        fs::write(&gone, text).unwrap();
+    }
+}
+
+#[test]
+fn lines_of_those_who_were_erased_are_left_out_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = files(folder.path(), 3000, 40, 9);
+    let mut options = options(folder.path());
+    let (all, before) = read(&paths, &options.read).unwrap();
+    let key = [9; 32];
+    let hashes = ["heavy", "c00003"].map(|id| crate::erasures::keyed_hash(&key, id.as_bytes())).into();
+    options.read.erased = Some(std::sync::Arc::new(crate::Erasures { key, hashes }));
+    let (kept, after) = read(&paths, &options.read).unwrap();
+    let gone: u64 = ["heavy", "c00003"].iter().map(|id| all.get(id).unwrap().len() as u64).sum();
+    assert_eq!((after.erased, after.events + gone, after.lines), (gone, before.events, before.lines));
+    assert!(kept.get("heavy").is_none() && kept.get("c00004").is_some());
+    assert_eq!(after.customers + 2, before.customers);
+}

@@ -90,6 +90,21 @@ impl People {
         Some(&self.ids[self.person[at] as usize])
     }
 
+    /// Persons of before whom nobody is any more, each with the person who has most of their records now (of equals the
+    /// first by id); sorted.
+    #[must_use]
+    pub fn merged_since<'a>(&'a self, before: &'a People) -> Vec<(&'a str, &'a str)> {
+        let today: std::collections::HashSet<&str> = self.ids.iter().map(AsRef::as_ref).collect();
+        let mut votes: BTreeMap<&str, BTreeMap<&str, u32>> = BTreeMap::new();
+        for (record, from) in before.iter().filter(|(_, from)| !today.contains(from)) {
+            if let Some(into) = self.person_of(record) {
+                *votes.entry(from).or_default().entry(into).or_default() += 1;
+            }
+        }
+        let most = |votes: BTreeMap<&'a str, u32>| votes.into_iter().rev().max_by_key(|(_, count)| *count);
+        votes.into_iter().filter_map(|(from, votes)| Some((from, most(votes)?.0))).collect()
+    }
+
     /// Gives each person the id that it had before, so that a profile stays where it is: the id that most of its
     /// records had; of two persons who would take the same one, the one with more of those records takes it.
     ///

@@ -8,7 +8,7 @@ use super::columns::{COLUMNS, Column};
 use super::rejects::{Cause, Place, Raw, Rejects};
 use crate::event::{Kind, Micros};
 use crate::identity::People;
-use crate::{Error, HistoriesBuilder, Line, ReadOptions, Zone};
+use crate::{Erasures, Error, HistoriesBuilder, Line, ReadOptions, Zone};
 
 /// Bytes of an id or name at most.
 const TEXT_BYTES: usize = 1000;
@@ -79,6 +79,8 @@ pub(crate) struct Tally {
     pub(crate) without_customer: u64,
     /// Lines from before the instant asked for.
     pub(crate) before_since: u64,
+    /// Lines of customers who were erased.
+    pub(crate) erased: u64,
     /// Columns that occurred in some line of NDJSON.
     pub(crate) seen_in_json: [bool; COLUMNS],
 }
@@ -90,6 +92,7 @@ impl Tally {
             lines: 0,
             without_customer: 0,
             before_since: 0,
+            erased: 0,
             seen_in_json: [false; COLUMNS],
         }
     }
@@ -100,6 +103,7 @@ impl Tally {
         self.lines += other.lines;
         self.without_customer += other.without_customer;
         self.before_since += other.before_since;
+        self.erased += other.erased;
         for (mine, theirs) in self.seen_in_json.iter_mut().zip(other.seen_in_json) {
             *mine |= theirs;
         }
@@ -114,6 +118,8 @@ pub(crate) struct Gather<S> {
     /// Earlier lines are left out.
     since: Micros,
     people: Option<Arc<People>>,
+    /// Who was erased, and what is known of the last customer asked for.
+    erased: Option<(Arc<Erasures>, String, bool)>,
     /// Where numbers become text, one for each column.
     numbers: [String; COLUMNS],
 }
@@ -126,6 +132,7 @@ impl<S: Sink> Gather<S> {
             zone: options.zone,
             since: options.since.unwrap_or(Micros::MIN),
             people: options.people.clone(),
+            erased: options.erased.clone().map(|erased| (erased, String::new(), false)),
             numbers: Default::default(),
         }
     }
@@ -136,7 +143,20 @@ impl<S: Sink> Gather<S> {
         let cause = match read(cells, self.zone, &mut self.numbers) {
             Ok(Some((customer, line))) if line.occurred_at >= self.since => {
                 let person = self.people.as_ref().and_then(|people| people.person_of(customer));
-                return self.sink.push(person.unwrap_or(customer), &line);
+                let customer = person.unwrap_or(customer);
+                if let Some((erasures, last, erased)) = &mut self.erased {
+                    // Lines of a customer often stand together, and a hash takes longer than a line.
+                    if last != customer {
+                        *erased = erasures.contains(customer);
+                        last.clear();
+                        last.push_str(customer);
+                    }
+                    if *erased {
+                        self.tally.erased += 1;
+                        return Ok(());
+                    }
+                }
+                return self.sink.push(customer, &line);
             }
             Ok(Some(_)) => {
                 self.tally.before_since += 1;

@@ -31,7 +31,7 @@ use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 
 use crate::identity::People;
-use crate::{Error, Histories, HistoriesBuilder, Micros, Zone};
+use crate::{Erasures, Error, Histories, HistoriesBuilder, Micros, Zone};
 use columns::{Column, Mapping};
 pub(crate) use files::expand;
 use files::{DataFile, Format};
@@ -57,6 +57,8 @@ pub struct ReadOptions {
     pub since: Option<Micros>,
     /// Who is who: lines of a record become events of its person; of a record that nobody knows they stay its own.
     pub people: Option<Arc<People>>,
+    /// Customers who were erased: lines of theirs are left out.
+    pub erased: Option<Arc<Erasures>>,
     /// Whether a progress bar is shown on stderr.
     pub progress: bool,
 }
@@ -70,6 +72,7 @@ impl Default for ReadOptions {
             rejects: None,
             since: None,
             people: None,
+            erased: None,
             progress: false,
         }
     }
@@ -92,6 +95,8 @@ pub struct ReadSummary {
     pub without_customer: u64,
     /// Lines from before [`ReadOptions::since`]: left out, and no rejects.
     pub before_since: u64,
+    /// Lines of customers who were erased ([`ReadOptions::erased`]): left out, and no rejects.
+    pub erased: u64,
     /// Rejected lines by the code of their cause.
     pub rejected: BTreeMap<String, u64>,
     /// Instant of the first event; as JSON an RFC 3339 text in UTC.
@@ -301,7 +306,7 @@ fn check_json_columns(files: &[DataFile], mapping: &Mapping, tally: &Tally) -> R
 
 /// Writes the rejects and holds their share against the limit.
 fn check(tally: &Tally, files: &[DataFile], options: &ReadOptions) -> Result<(), Error> {
-    let Tally { rejects, lines, without_customer, before_since, .. } = tally;
+    let Tally { rejects, lines, without_customer, before_since, erased, .. } = tally;
     let (lines, without_customer) = (*lines, *without_customer);
     if let Some(path) = &options.rejects {
         let names: Vec<String> = files.iter().map(|file| file.shown.clone()).collect();
@@ -324,8 +329,8 @@ fn check(tally: &Tally, files: &[DataFile], options: &ReadOptions) -> Result<(),
             rejects_file: options.rejects.clone(),
         });
     }
-    // Lines that are too old say that all is well; there is merely nothing new.
-    if rejected + without_customer == lines && *before_since == 0 {
+    // Lines that are too old, or of those who were erased, say that all is well; there is merely nothing new.
+    if rejected + without_customer == lines && *before_since + *erased == 0 {
         return Err(Error::NoUsableLine { lines, without_customer, rejected });
     }
     Ok(())
@@ -341,6 +346,7 @@ pub(crate) fn summary(tally: &Tally, files: usize, bytes: u64) -> ReadSummary {
         customers: 0,
         without_customer: tally.without_customer,
         before_since: tally.before_since,
+        erased: tally.erased,
         rejected: tally.rejects.by_code(),
         first_instant: None,
         last_instant: None,

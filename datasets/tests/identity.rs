@@ -205,3 +205,24 @@ fn member_files_in_every_format_say_the_same_and_wrong_ones_are_named() {
     let error = joiner.add(&Member { source: "b", record_id: "1", ..Member::default() }).unwrap_err();
     assert!(error.to_string().contains("stands in `a` and in `b`"), "{error}");
 }
+
+#[test]
+fn who_is_no_more_has_gone_to_whoever_has_most_of_their_records() {
+    let pairs = |all: &[(&str, &str)]| {
+        People::from_pairs(all.iter().map(|(record, person)| ((*record).to_owned(), (*person).to_owned())))
+    };
+    let before = pairs(&[
+        ("a", "P"),
+        ("b", "Q"),
+        ("c", "R"),
+        ("d", "R"),
+        ("e", "R"),
+        ("f", "S"),
+        ("g", "T"),
+        ("h", "T"),
+    ]);
+    // Q is one with P; R is divided among P and U, more to U; S went unseen; T to two equally.
+    let now = pairs(&[("a", "P"), ("b", "P"), ("c", "P"), ("d", "U"), ("e", "U"), ("g", "Z"), ("h", "Y")]);
+    assert_eq!(now.merged_since(&before), [("Q", "P"), ("R", "U"), ("T", "Y")]);
+    assert_eq!(before.merged_since(&before), []);
+}

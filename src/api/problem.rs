@@ -132,6 +132,7 @@ impl Code {
                 | Code::Timeout
                 | Code::NoModel
                 | Code::StoreLocked
+                | Code::StoreFailed
         )
     }
 }

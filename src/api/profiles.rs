@@ -9,6 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Response;
+use homing_models::next::NextPurchase;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -61,6 +62,37 @@ pub(super) async fn explanation(
     app.access.note(&caller, "profile.read", &[&id], app.now())?;
     let profile = fetch(&app, Route::Explanation, &id).await?;
     json(&Explanation::of(&profile))
+}
+
+/// Answers `GET /v1/profiles/{id}/next`.
+pub(super) async fn next(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let id = customer(id)?;
+    app.access.note(&caller, "profile.read", &[&id], app.now())?;
+    let engine = app.engine()?;
+    let profile = fetch(&app, Route::Next, &id).await?;
+    let asked = id.clone();
+    let history = read(&app, Route::Next, move |store| store.history(&asked)).await?.unwrap_or_default();
+    let as_of = history.last_instant().unwrap_or_default().max(engine.model().as_of_micros);
+    let not_scored = profile.prediction.get("not_scored").cloned().unwrap_or_default();
+    let next = match not_scored {
+        Value::Null => engine.next(&history, as_of),
+        _ => NextPurchase::default(),
+    };
+    let as_of = engine.model().timezone.format(as_of);
+    json(&Next { customer_id: &id, as_of, not_scored, next })
+}
+
+#[derive(Serialize)]
+struct Next<'a> {
+    customer_id: &'a str,
+    as_of: String,
+    not_scored: Value,
+    #[serde(flatten)]
+    next: NextPurchase,
 }
 
 /// Answers `GET /v1/profiles`.

@@ -19,6 +19,7 @@ pub(super) enum Route {
     Profiles,
     Profile,
     Explanation,
+    Next,
     Export,
     Consent,
     Erase,
@@ -44,12 +45,13 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Route; 27] = [
+    pub(super) const ALL: [Route; 28] = [
         Route::Predictions,
         Route::Events,
         Route::Profiles,
         Route::Profile,
         Route::Explanation,
+        Route::Next,
         Route::Export,
         Route::Consent,
         Route::Erase,
@@ -90,6 +92,7 @@ impl Route {
             Route::Promote => "/v1/models/{version}/promote",
             Route::Rollback => "/v1/models/rollback",
             Route::Explanation => "/v1/profiles/{id}/explanation",
+            Route::Next => "/v1/profiles/{id}/next",
             Route::Models => "/v1/models",
             Route::Health => "/healthz",
             Route::Ready => "/readyz",
@@ -122,7 +125,9 @@ impl Route {
             Route::Health | Route::Ready | Route::OpenApi | Route::Docs => None,
             Route::V2 | Route::V2Live | Route::V2Ready => None,
             Route::V2Model | Route::V2ModelReady | Route::V2Infer | Route::Invocations => Some(Role::Reader),
-            Route::Predictions | Route::Profiles | Route::Profile | Route::Explanation => Some(Role::Reader),
+            Route::Predictions | Route::Profiles | Route::Profile | Route::Explanation | Route::Next => {
+                Some(Role::Reader)
+            }
             Route::Changes | Route::Models | Route::Shadow | Route::Metrics => Some(Role::Reader),
             Route::Events | Route::Consent | Route::Export | Route::DeadLetters | Route::DealtWith => {
                 Some(Role::Operator)
@@ -146,6 +151,7 @@ impl Route {
             Route::Profiles => get(profiles::list),
             Route::Profile => get(profiles::profile),
             Route::Explanation => get(profiles::explanation),
+            Route::Next => get(profiles::next),
             Route::Export => get(privacy::export),
             Route::Consent => put(privacy::consent),
             Route::Erase => delete(privacy::erase),
@@ -211,6 +217,10 @@ impl Route {
             Route::Profiles => {
                 codes.extend(store);
                 codes.extend([Code::BadParameter, Code::BadCursor]);
+            }
+            Route::Next => {
+                codes.extend(store);
+                codes.extend([Code::BadParameter, Code::UnknownCustomer, Code::NoModel]);
             }
             Route::Profile | Route::Explanation => {
                 codes.extend(store);

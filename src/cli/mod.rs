@@ -5,8 +5,10 @@ mod campaign;
 #[cfg(feature = "training")]
 mod demo;
 mod doctor;
+mod erased;
 mod identity;
 mod keys;
+mod next;
 mod playbook;
 mod progress;
 mod score;
@@ -60,11 +62,15 @@ enum Command {
     Baskets(baskets::Baskets),
     /// Writes the list of a campaign: whom to contact, how, when and why.
     Campaign(campaign::Campaign),
+    /// Writes who was erased, for those who read purchases.
+    Erased(erased::Erased),
     /// Lists and checks the playbook, and says what to do next with a customer.
     Playbook {
         #[command(subcommand)]
         command: playbook::Command,
     },
+    /// Writes what customers buy next: products that are due, categories that they may begin with.
+    Next(next::Next),
     /// Lists the models of a registry.
     Models(Models),
     /// Lists, checks, explains and tries out tags.
@@ -207,7 +213,9 @@ pub fn main() -> ExitCode {
         Command::Identity(args) => identity::run(&args),
         Command::Baskets(args) => baskets::run(&args),
         Command::Campaign(args) => campaign::run(&args),
+        Command::Erased(args) => erased::run(&args),
         Command::Playbook { command } => playbook::run(&command),
+        Command::Next(args) => next::run(&args),
         Command::Models(args) => models(&args),
         Command::Tags { command } => tags::run(&command),
     };

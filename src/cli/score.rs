@@ -10,7 +10,7 @@ use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
 use homing_datasets::identity::People;
 use homing_datasets::out;
 use homing_datasets::table::Format;
-use homing_datasets::{Shard, Stream, StreamOptions, calendar};
+use homing_datasets::{Erasures, Shard, Stream, StreamOptions, calendar};
 use serde_json::{Value, json};
 
 use super::progress::Stage;
@@ -28,6 +28,16 @@ pub(super) struct Score {
     /// Who is who, as `homing identity --out` wrote it: customers of the files become people.
     #[arg(long, env = "HOMING_PEOPLE", value_name = "FILE")]
     people: Option<String>,
+    /// What `--people` was in the run before: whoever is one with another person now moves their profile there, with
+    /// history, event ids, contacts and attributes.
+    #[arg(
+        long,
+        env = "HOMING_PEOPLE_BEFORE",
+        value_name = "FILE",
+        requires = "people",
+        requires = "profiles"
+    )]
+    people_before: Option<String>,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -78,6 +88,7 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
     let scored_at = args.scored_at.as_ref().map(|text| zone.instant(text)).transpose()?;
     let people = args.people.as_ref().map(|path| People::read(path)).transpose()?.map(Arc::new);
+    let before = args.people_before.as_ref().map(|path| People::read(path)).transpose()?;
     let stream_of = |zone| -> anyhow::Result<StreamOptions> {
         let mut options = StreamOptions { shard: args.shard, ..args.purchases.stream(zone)? };
         options.read.people = people.clone();
@@ -125,8 +136,12 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
         "{} events ({} lines without a customer, {rejected} rejected)",
         summary.events, summary.without_customer
     ));
-    let snapshot =
-        args.snapshot.as_ref().map(|folder| keep(folder, &stream, zone, args.shard)).transpose()?;
+    let erased = night.as_ref().map(|night| night.store.erased()).transpose()?;
+    let snapshot = args
+        .snapshot
+        .as_ref()
+        .map(|folder| keep(folder, &stream, erased.as_ref(), zone, args.shard))
+        .transpose()?;
     let last = match &snapshot {
         Some(kept) => kept.folder.held().and_then(|held| held.last),
         None => summary.last_instant,
@@ -166,6 +181,18 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     let mut left = None;
     if let Some(night) = night {
         let terms = Terms { model: model.id.to_string(), as_of, scored_at };
+        if let (Some(before), Some(now)) = (&before, &people) {
+            let stage = Stage::begin("merge");
+            let scorer =
+                |id: &str, history: &homing_datasets::History, at| engine.score(id, history, at, scored_at);
+            let mut merged = 0;
+            for (from, into) in now.merged_since(before) {
+                merged += u64::from(night.store.merge(from, into, as_of, &scorer)?);
+            }
+            let seconds = stage.done(&format!("{merged} profiles moved to the person that they belong to"));
+            document["merged"] = merged.into();
+            document["seconds"]["merge"] = seconds.into();
+        }
         let stopped = write(night, source, &engine, &terms, &mut document)?;
         summary.customers = document["profiles"]["customers"].as_u64().unwrap_or(0) as usize;
         left = stopped;
@@ -197,10 +224,16 @@ struct Kept {
     seconds: f64,
 }
 
-fn keep(folder: &Path, today: &Stream, zone: calendar::Zone, shard: Option<Shard>) -> anyhow::Result<Kept> {
+fn keep(
+    folder: &Path,
+    today: &Stream,
+    erased: Option<&Erasures>,
+    zone: calendar::Zone,
+    shard: Option<Shard>,
+) -> anyhow::Result<Kept> {
     let stage = Stage::begin("snapshot");
     let mut folder = SnapshotFolder::open(folder, zone, shard)?;
-    let updated = folder.update(today, zone, shard)?;
+    let updated = folder.update(today, erased, zone, shard)?;
     let held = folder.held().map_or(0, |held| held.customers);
     let seconds = stage.done(&format!(
         "{} new customers, {} with something new, {held} in all",

@@ -353,6 +353,9 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// A customer of whom events keep coming while they are merged into another.
+    #[error("events of the customer `{0}` keep coming while their profile is moved; try again in a moment")]
+    Busy(String),
     /// Anything else that the database says.
     #[error("the profile store {store}: {detail}")]
     Database {
@@ -362,6 +365,9 @@ pub enum Error {
         detail: String,
     },
 }
+
+/// How often a merge is tried whose customer goes on sending events.
+const MERGE_ATTEMPTS: u32 = 20;
 
 /// Where profiles live. Every method is one transaction; what it acknowledges is on disk.
 pub trait Store: Send + Sync {
@@ -526,6 +532,57 @@ pub trait Store: Send + Sync {
     /// [`Error`] of the store.
     fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error>;
 
+    /// Moves everything that is held of one customer to another who turned out to be the same person: history, event ids,
+    /// contacts, attributes (where the other has none of that name), an opt-out. The other is scored anew as of `as_of`, or of
+    /// the later instant that either was scored as of; the first is no more, and the feed says so. Done again it changes
+    /// nothing. Returns whether anything was held; nothing moves to who was erased.
+    ///
+    /// # Errors
+    /// [`Error`]; then what was moved so far stands with both, and the same call again goes on.
+    fn merge(&self, from: &str, into: &str, as_of: Micros, score: &Scorer<'_>) -> Result<bool, Error> {
+        let held = if from == into || self.is_erased(into)? { None } else { self.export(from)? };
+        let Some(held) = held else { return Ok(false) };
+        // First what must hold as soon as anything of the customer is with the other.
+        let out = self.consent(from)?.filter(|consent| consent.opted_out);
+        if let Some(out) =
+            out.filter(|_| !matches!(self.consent(into), Ok(Some(Consent { opted_out: true, .. }))))
+        {
+            self.set_consent(into, out)?;
+        }
+        if !held.attributes.is_empty() {
+            let own = self.export(into)?.map(|export| export.attributes).unwrap_or_default();
+            let mut both = held.attributes;
+            both.extend(own);
+            self.set_attributes(into, &both)?;
+        }
+        let seen = |profile: Option<&Profile>| {
+            let text = profile?.prediction.get("as_of")?.as_str()?.to_owned();
+            Zone::default().instant(&text).ok()
+        };
+        let as_of = as_of.max(seen(held.profile.as_ref()).unwrap_or(as_of));
+        let as_of = as_of.max(seen(self.profile(into)?.as_ref()).unwrap_or(as_of));
+        for _ in 0..MERGE_ATTEMPTS {
+            let history = self.history(from)?;
+            let events = history.as_ref().map_or(0, |history| history.len() as u64);
+            if let Some(history) = history {
+                let row = BatchRow { customer_id: into.to_owned(), history };
+                self.write_batch(&mut std::iter::once(row), as_of, score, &|_| ())?;
+            }
+            // An event that came for the customer in the meantime must not go down with the old profile.
+            if self.hand_over(from, into, events)? {
+                return Ok(true);
+            }
+        }
+        Err(Error::Busy(from.to_owned()))
+    }
+
+    /// The last step of [`Store::merge`], in one transaction: if the customer still has as many events, moves event ids and
+    /// contacts and removes the rest; else does nothing and returns `false`.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed.
+    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error>;
+
     /// Everything that is held of a customer; `None` if nothing is.
     ///
     /// # Errors
@@ -679,6 +736,7 @@ macro_rules! nothing_but_profiles {
                 -> Vec<$crate::profiles::contacts::Grant>;
             contacts_of(&str) -> Vec<$crate::profiles::contacts::Contact>;
             campaign(&str) -> Vec<$crate::profiles::contacts::Contact>;
+            hand_over(&str, &str, u64) -> bool;
             export(&str) -> Option<$crate::profiles::privacy::Export>;
             erase(&str, homing_datasets::Micros) -> bool;
             readmit(&str) -> bool;

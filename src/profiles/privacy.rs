@@ -1,17 +1,15 @@
 //! What a customer may ask of a store: to opt out, to see everything, to be erased.
 
-use std::collections::HashSet;
-
-use hmac::{Hmac, KeyInit, Mac};
 use homing_datasets::{Event, Micros, Zone};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sha2::Sha256;
 
 use super::Profile;
 use super::access::AuditEntry;
 use super::contacts::ExportedContact;
 use super::feed::{Change, DeadLetter};
+
+pub use homing_datasets::erasures::{Erasures, keyed_hash};
 
 /// The purpose of the secret behind the hashes of erased customers (see [`super::Store::secret`]).
 pub(super) const ERASURE: &str = "erasure";
@@ -23,35 +21,6 @@ pub struct Consent {
     pub opted_out: bool,
     /// When they said so.
     pub at: Micros,
-}
-
-/// The customers that were erased, as keyed hashes: it can be asked of an id whether it is among them, but
-/// without the key the ids cannot be guessed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Erasures {
-    /// The key of the hashes.
-    pub key: [u8; 32],
-    /// HMAC-SHA256 of each id.
-    pub hashes: HashSet<[u8; 32]>,
-}
-
-impl Erasures {
-    /// Whether a customer was erased.
-    #[must_use]
-    pub fn contains(&self, customer_id: &str) -> bool {
-        !self.hashes.is_empty() && self.hashes.contains(&keyed_hash(&self.key, customer_id.as_bytes()))
-    }
-}
-
-/// HMAC-SHA256.
-#[must_use]
-pub fn keyed_hash(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    // HMAC fills a short key up with zeros to a block.
-    let mut block = [0; 64];
-    block[..32].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(message);
-    mac.finalize().into_bytes().into()
 }
 
 /// 256 random bits of the machine.

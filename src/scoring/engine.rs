@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use homing_datasets::{History, Micros};
 use homing_models::clusters::Clusters;
+use homing_models::next::NextPurchase;
 use homing_models::{Bundle, NotScored, Outcome, Prediction, Provenance, Registry};
 
-use super::{ModelInfo, Score, Spent};
+use super::{DUE_AHEAD_DAYS, ModelInfo, Score, Spent};
 use crate::profiles::Scored;
 use crate::tags::{Bound, Catalogue};
 
@@ -82,6 +83,10 @@ impl Score for Engine {
         let provenance =
             Provenance { model: self.info.id.clone(), as_of, scored_at, zone: self.info.timezone };
         Scored { outcome, tags, provenance }
+    }
+
+    fn next(&self, history: &History, as_of: Micros) -> NextPurchase {
+        self.bundle.next_purchase(history, as_of, DUE_AHEAD_DAYS)
     }
 
     fn clusters(&self) -> Option<&Clusters> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
 use homing_models::clusters::Clusters;
+use homing_models::next::{NextPurchase, due};
 use homing_models::{Manifest, Prediction};
 use serde::{Serialize, Serializer};
 
@@ -86,6 +87,9 @@ impl Spent {
     }
 }
 
+/// Products are named that are due within so many days.
+pub const DUE_AHEAD_DAYS: f64 = 14.0;
+
 /// Whatever scores histories: the engine of a bundle, or a stand-in for tests.
 pub trait Score: Send + Sync {
     /// The model behind it.
@@ -101,6 +105,12 @@ pub trait Score: Send + Sync {
         tagged: bool,
         spent: &Spent,
     ) -> Scored;
+
+    /// What a customer buys next; without a model of categories, the products that are due.
+    fn next(&self, history: &History, as_of: Micros) -> NextPurchase {
+        let due = due(&history.as_of(as_of), self.model().timezone, DUE_AHEAD_DAYS);
+        NextPurchase { due, ..NextPurchase::default() }
+    }
 
     /// The model's clusters of like customers, where it has any.
     fn clusters(&self) -> Option<&Clusters> {

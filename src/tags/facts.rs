@@ -48,7 +48,7 @@ facts! {
     rhythm_broken_strength Ratio "How far past that the silence is, 0 to 1."
     complaints Count "Complaints in all."
     complaint_refund_days Days "Days since a demand for refund that followed a complaint within 60 days."
-    category_abandoned_days Days "Days since a category that was bought regularly was due and not bought."
+    category_abandoned_days Days "Days since a category that was bought regularly, and that nothing took the place of, was due and not bought."
     category_abandoned_strength Ratio "How far past its own rhythm that category is, 0 to 1."
     category_top_spend_share Ratio "Share of spend in the category of most spend."
     category_new Flag "1 when the last order holds a category for the first time and is not the first order."
@@ -461,7 +461,7 @@ fn purchases<'v>(walk: &Walk, view: &'v View<'_>, scratch: &mut Scratch, facts: 
     if top > 0 {
         facts.set(N::category_top_spend_share, texts[top].spend / walk.spend);
     }
-    if lost.0 > 0 {
+    if lost.0 > 0 && !replaced(orders, texts[lost.0], today) {
         facts.word(W::CategoryAbandoned, view.name(lost.0 as u32));
         facts.set(N::category_abandoned_days, lost.1.floor());
         facts.set(N::category_abandoned_strength, lost.2);
@@ -476,6 +476,16 @@ fn purchases<'v>(walk: &Walk, view: &'v View<'_>, scratch: &mut Scratch, facts: 
         }
     }
     facts.word(W::ProductTop, (texts[product].lines >= 2).then(|| view.name(product as u32)).flatten());
+}
+
+/// Whether other things took the place of a category: the customer spends as much a day since its last purchase as three
+/// fifths of what they spent before. Whoever goes on to the next category, as children grow, has abandoned nothing.
+fn replaced(orders: &[Order], category: Text, today: i32) -> bool {
+    let sum = |orders: &[Order]| orders.iter().map(|order| order.value).sum::<f64>();
+    let (before, since) = orders.split_at(orders.partition_point(|order| order.day <= category.last_day));
+    let days = |from: i32, to: i32| f64::from((to - from).max(1));
+    let first = before.first().map_or(category.first_day, |order| order.day);
+    sum(since) / days(category.last_day, today) >= 0.6 * sum(before) / days(first, category.last_day)
 }
 
 /// The silence against the customer's own gaps; three gaps at least.
@@ -628,7 +638,10 @@ mod tests {
         let mut events: Vec<Event> = [300, 280, 260, 240].map(|ago| line(ago, "milk")).into();
         assert_eq!(number(events.clone(), "category_abandoned_days"), None);
         events.extend([200, 100, 30].map(|ago| line(ago, "toys")));
-        assert_eq!(number(events, "category_abandoned_days"), Some(180.0));
+        assert_eq!(number(events.clone(), "category_abandoned_days"), Some(180.0));
+        // Another category took its place.
+        events.extend([220, 180, 160, 140, 120, 80, 60, 50, 10].map(|ago| line(ago, "toys")));
+        assert_eq!(number(events, "category_abandoned_days"), None);
     }
 
     #[test]

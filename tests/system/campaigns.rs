@@ -123,3 +123,77 @@ fn a_closed_pipe_ends_a_command_quietly() {
         "{output:?}"
     );
 }
+
+/// Two records turn out to be one person: profile and history go along, and the old profile is gone.
+#[test]
+fn who_is_one_person_now_has_one_profile() {
+    let folder = scratch();
+    let home = folder.path();
+    write(
+        home,
+        "events.csv",
+        "customer_id,occurred_at,amount\ntill-1,1997-03-01,10\ntill-1,1997-05-01,20\nweb-1,1997-06-01,40\nweb-2,1997-06-02,5\n",
+    );
+    write(home, "before.csv", "record_id,person_id\ntill-1,A\nweb-1,B\nweb-2,C\n");
+    write(home, "now.csv", "record_id,person_id\ntill-1,A\nweb-1,A\nweb-2,C\n");
+    let score = |more: &[&str]| {
+        let mut command = homing();
+        command.args(["score", "--purchases", "events.csv", "--as-of", "1997-12-31", "--json"]);
+        command.args(["--profiles", "sqlite:profiles.db", "--registry"]).arg(registry());
+        run(command, home, more)
+    };
+    score(&["--people", "before.csv"]).json();
+    let done = score(&["--people", "now.csv", "--people-before", "before.csv"]).json();
+    assert_eq!(done["merged"], 1, "{done}");
+    assert_eq!(score(&["--people", "now.csv", "--people-before", "before.csv"]).json()["merged"], 0);
+    let server = Server::start(home);
+    let history = |id: &str| server.get(&format!("/v1/profiles/{id}")).ok()["history"].clone();
+    assert_eq!((history("A")["spend"].as_f64(), history("C")["spend"].as_f64()), (Some(70.0), Some(5.0)));
+    server.get("/v1/profiles/B").is_problem(404, "unknown_customer", &["B"]);
+    // What the customer buys next is asked of the same history.
+    let next = server.get("/v1/profiles/A/next").ok();
+    assert_eq!((&next["due"], &next["horizon_days"]), (&serde_json::json!([]), &Value::Null), "{next}");
+    let told = run(
+        homing(),
+        home,
+        ["score", "--purchases", "events.csv", "--people-before", "before.csv", "--out", "x.csv"],
+    );
+    assert_eq!(told.code, 2, "{told:?}");
+}
+
+/// `homing next` on the chain's own model: products that are due, and categories that a customer may begin with.
+#[test]
+fn the_chain_says_what_is_bought_next() {
+    let folder = scratch();
+    let home = folder.path();
+    run(homing(), home, ["simulate", "--customers", "1500", "--seed", "4", "--out", "chain"])
+        .says(0, &["events"]);
+    let fit =
+        ["fit", "--purchases", "chain/events", "--horizons", "30,90", "--value-horizon", "90", "--json"];
+    let fitted = run(crate::support::homing_train(), home, fit).json();
+    assert!(fitted["manifest"]["parts"]["clusters.json"].is_string(), "{}", fitted["manifest"]["parts"]);
+    let told =
+        run(homing(), home, ["next", "--purchases", "chain/events", "--out", "next.csv", "--json"]).json();
+    let mut rows = csv::Reader::from_path(home.join("next.csv")).unwrap();
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    let of = |what: &str| rows.iter().filter(|row| &row[1] == what).collect::<Vec<_>>();
+    let (due, first) = (of("due"), of("first_purchase"));
+    assert_eq!(
+        (due.len() as u64, first.len() as u64),
+        (told["due"].as_u64().unwrap(), told["first_purchases"].as_u64().unwrap())
+    );
+    assert!(due.len() > 50 && first.len() > 1_000, "{told}");
+    assert!(due.iter().all(|row| !row[2].is_empty() && !row[4].is_empty() && row[7].is_empty()));
+    assert!(
+        first.iter().all(|row| row[2].is_empty() && (0.0..=1.0).contains(&row[7].parse::<f64>().unwrap()))
+    );
+    // Profiles of this model have a group, and its words are in the report.
+    let scored =
+        ["score", "--purchases", "chain/events", "--profiles", "sqlite:profiles.db", "--out", "scores.csv"];
+    run(homing(), home, scored).says(0, &["profiles"]);
+    let dry = ["campaign", "--campaign", "x", "--dry-run", "--json", "--tag", "cluster.group=c1"];
+    assert!(run(homing(), home, dry).json()["matched"].as_u64().unwrap() > 50);
+    let report =
+        std::fs::read_to_string(crate::support::bundle(&home.join("registry")).join("report.html")).unwrap();
+    assert!(report.contains("Groups of like customers") && report.contains("客群"));
+}

@@ -21,3 +21,5 @@ mod service_operator;
 mod stores;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod under_load;

@@ -237,11 +237,17 @@ impl Server {
     /// The same with the profiles at this place.
     #[track_caller]
     pub fn start_on(folder: &Path, profiles: &str) -> Server {
+        Server::start_with(folder, profiles, registry())
+    }
+
+    /// The same with the models of this registry.
+    #[track_caller]
+    pub fn start_with(folder: &Path, profiles: &str, registry: &Path) -> Server {
         let log = folder.join("server.log");
         let errors = File::options().create(true).append(true).open(&log).unwrap();
         let mut command = homing();
         command.args(["serve", "--listen", "127.0.0.1:0", "--profiles", profiles, "--registry"]);
-        command.arg(registry()).env("HOMING_LOG", "error").current_dir(folder);
+        command.arg(registry).env("HOMING_LOG", "error").current_dir(folder);
         let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut server = Server { child, url: String::new(), agent: client() };

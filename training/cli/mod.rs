@@ -20,6 +20,7 @@ use homing_training::Error;
 use homing_training::backtest::{Report, backtest};
 use homing_training::challengers::challenge;
 use homing_training::check::Usability;
+use homing_training::expansion;
 use homing_training::fit::{FitOptions, FitSummary, MOST_ROWS, fit};
 use homing_training::labels::short_horizon;
 use homing_training::learn::Task;
@@ -348,7 +349,8 @@ fn run_backtest(args: &Backtest) -> anyhow::Result<()> {
             };
             let step = |text: &str| steps.step(&format!("{name}, {days} days: {text}"));
             let mut report = backtest(&histories, cutoff, days, &task, &step)?;
-            step("early warning");
+            step("early warning and first purchases");
+            report.expansion = expansion::judge(&histories, cutoff, days, zone, args.seed);
             report.warning = Some(early_warning(&report.bundle, &histories, days));
             if args.challengers {
                 challenge(&histories, &mut report, &task, &step)?;

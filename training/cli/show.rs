@@ -19,6 +19,9 @@ pub fn read(summary: &ReadSummary, purchases: &Purchases) -> String {
     if summary.without_customer > 0 {
         let _ = write!(text, "; {} lines without a customer left out", summary.without_customer);
     }
+    if summary.erased > 0 {
+        let _ = write!(text, "; {} lines of erased customers left out", summary.erased);
+    }
     for (cause, count) in &summary.rejected {
         let _ = write!(text, "; {count} rejected: {cause}");
     }
@@ -116,6 +119,20 @@ pub fn report(report: &Report) -> String {
     }
     if let Some(warning) = &report.warning {
         text.push_str(&self::warning(warning));
+    }
+    if let Some(judged) = &report.expansion {
+        let _ = writeln!(
+            text,
+            "first purchases in {} categories: {} pairs of customer and category, {:.2} % bought; AUC {:.4}, popularity {:.4}; within categories {:.4}, popularity 0.5; where .1 and more was said, {:.3} bought and {:.3} was said",
+            judged.categories,
+            judged.pairs,
+            100.0 * judged.bought,
+            judged.auc,
+            judged.auc_popularity,
+            judged.auc_within,
+            judged.calibration.0,
+            judged.calibration.1
+        );
     }
     text
 }

@@ -84,6 +84,13 @@ fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) 
              nothing."
                 .to_owned(),
         ),
+        Route::Next => (
+            "nextPurchase",
+            "What a customer buys next",
+            "Products that are due by the customer's own cycle, and the chances of a first purchase in the categories that \
+             they have not bought in. Nothing of either for a customer who opted out."
+                .to_owned(),
+        ),
         Route::Export => ("exportProfile", "Everything that is held of a customer", String::new()),
         Route::Consent => (
             "setConsent",
@@ -183,6 +190,7 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::Profiles => Some("ProfilePage"),
         Route::Profile => Some("Profile"),
         Route::Explanation => Some("Explanation"),
+        Route::Next => Some("NextPurchase"),
         Route::Export => Some("Export"),
         Route::Consent => Some("ConsentReply"),
         Route::Changes => Some("Changes"),
@@ -285,10 +293,12 @@ fn parameters(route: Route) -> Vec<Value> {
             "name": "version", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
             "description": "The version.",
         })],
-        Route::Profile | Route::Explanation | Route::Export | Route::Consent | Route::Erase => vec![json!({
-            "name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1, "maxLength": super::limits::MAX_ID_BYTES},
-            "description": "The customer id, percent-encoded.",
-        })],
+        Route::Profile | Route::Explanation | Route::Next | Route::Export | Route::Consent | Route::Erase => {
+            vec![json!({
+                "name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1, "maxLength": super::limits::MAX_ID_BYTES},
+                "description": "The customer id, percent-encoded.",
+            })]
+        }
         Route::Profiles => listing::PARAMETERS.iter().map(|(name, help)| query(name, help)).collect(),
         _ => Vec::new(),
     }

@@ -54,6 +54,7 @@ fn own(horizons: &[u32], limits: &Limits) -> Value {
         "Scores": one_of("Scores", horizons, false),
         "History": history(),
         "Explanation": explanation(),
+        "NextPurchase": next_purchase(),
         "Reason": reason(),
         "Model": object("A model.", model(), &[]),
         "Models": models(),
@@ -356,6 +357,43 @@ fn profile() -> Value {
             "next_action": next_action(),
         }),
         &["next_action"],
+    )
+}
+
+fn next_purchase() -> Value {
+    let due = object(
+        "A product that is due.",
+        json!({
+            "product_id": string("The product."),
+            "category": nullable(string("Its category.")),
+            "due_on": string("The local date on which it is due."),
+            "due_in_days": number("Days until then; below zero when it is overdue."),
+            "cycle_days": number("The customer's own cycle: the median gap between purchases of it."),
+            "times": count("Days with a purchase of it."),
+            "last_days": count("Days since the last of them."),
+            "regularity": probability("Share of the gaps within a third of the median."),
+        }),
+        &[],
+    );
+    let chance = object(
+        "A category not bought so far.",
+        json!({
+            "category": string("The category."),
+            "probability": probability("Probability of a purchase in it within the horizon."),
+        }),
+        &[],
+    );
+    object(
+        "What a customer buys next.",
+        json!({
+            "customer_id": string("The customer."),
+            "as_of": instant("The instant that this looks from."),
+            "not_scored": nullable(not_scored_cause()),
+            "due": list(due),
+            "horizon_days": nullable(count("The horizon of the chances in days; null where the model knows no categories.")),
+            "first_purchases": list(chance),
+        }),
+        &[],
     )
 }
 

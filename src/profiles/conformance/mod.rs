@@ -49,6 +49,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("an opt-out before the first event holds", rights::opt_out_first),
     ("attributes are replaced whole", rights::attributes),
     ("contacts are capped over all campaigns", rights::contacts),
+    ("who is the same person is merged, with all that is held", rights::merge),
     ("an export holds everything", rights::export),
     ("an erased customer leaves a hash and nothing else", rights::erasure),
     ("any text can be erased", rights::erase_any),

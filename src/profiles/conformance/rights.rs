@@ -211,6 +211,55 @@ pub(super) fn contacts(store: &dyn Store) {
     assert_eq!(ask("late", day(90), true)[0], Grant::Withheld, "who was erased is not contacted");
 }
 
+pub(super) fn merge(store: &dyn Store) {
+    let scorer = super::score;
+    let merge = |from: &str, into: &str| store.merge(from, into, day(5), &scorer).unwrap();
+    assert!(!merge("c", "d"), "nobody is there");
+    fill(store);
+    let contacts = [contact("c", "summer", day(9), false), contact("c", "spring", day(9), false)];
+    store.reserve_contacts(&contacts, &Cap { most: 9, since: 0 }, true).unwrap();
+    store.set_attributes("d", &map(json!({"phone": "777", "name": "D"}))).unwrap();
+    store.set_attributes("c", &map(json!({"phone": "555", "city": "X"}))).unwrap();
+    let tags: Vec<String> = get(store, "c").tags.into_keys().collect();
+    assert!(merge("c", "d"));
+    let both = get(store, "d");
+    assert_eq!((both.history.events, both.history.spend), (3, 48.0));
+    assert_eq!(both.attributes, map(json!({"phone": "777", "name": "D", "city": "X"})));
+    assert_eq!(both.tags["activity.events"].value, 3);
+    assert_eq!(both.prediction["as_of"], "2026-01-06T00:00:00Z");
+    assert_eq!((store.profile("c").unwrap(), store.history("c").unwrap()), (None, None));
+    assert_eq!((store.consent("c").unwrap(), store.contacts_of("c").unwrap()), (None, Vec::new()));
+    // The campaign that both were in keeps the group of the one who stays.
+    let campaigns = |id: &str| {
+        let contacts = store.contacts_of(id).unwrap();
+        contacts.into_iter().map(|one| (one.campaign, one.held_out)).collect::<Vec<_>>()
+    };
+    assert_eq!(campaigns("d"), [("spring".to_owned(), true), ("summer".to_owned(), false)]);
+    let gone = feed::all(store).into_iter().rfind(|change| change.customer_id == "c").unwrap();
+    assert_eq!(gone.tags, tags.into_iter().map(|tag| (tag, Value::Null)).collect::<Map<_, _>>());
+    assert_eq!(store.totals().unwrap().profiles, 1);
+    // The event ids came along: the same events again are known, now of the other.
+    assert_eq!(store.export("d").unwrap().unwrap().event_ids, ["e1", "e2", "e3"]);
+    assert!(!merge("c", "d"), "done again it changes nothing");
+    assert!(!merge("d", "d"));
+    // A person whom the store does not know takes the whole profile; an opt-out of one is one of both.
+    store.set_consent("d", OUT).unwrap();
+    assert!(merge("d", "new"));
+    let moved = get(store, "new");
+    assert_eq!((moved.history.events, moved.prediction["not_scored"].as_str()), (3, Some("opted_out")));
+    assert_eq!(store.consent("new").unwrap(), Some(OUT));
+    // A score is never taken back to an earlier instant.
+    batch(store, vec![row("late", vec![buy(day(1), 5.0)])], day(40));
+    take(store, &[incoming("e8", "early", buy(day(2), 6.0))]);
+    assert!(merge("early", "late"));
+    let late = get(store, "late");
+    assert_eq!((late.history.events, late.tags["activity.events"].value.clone()), (2, json!(2)));
+    store.erase("late", day(50)).unwrap();
+    take(store, &[incoming("e9", "x", buy(day(2), 6.0))]);
+    assert!(!merge("x", "late"), "nothing moves to who was erased");
+    assert_eq!(get(store, "x").history.events, 1);
+}
+
 pub(super) fn erasure(store: &dyn Store) {
     assert_eq!(store.erased().unwrap().hashes.len(), 0);
     assert!(!store.is_erased("c").unwrap() && !store.readmit("c").unwrap());

@@ -24,6 +24,7 @@ mod access;
 mod batch;
 mod contacts;
 mod door;
+mod encryption;
 mod feed;
 mod intake;
 mod list;
@@ -230,6 +231,10 @@ impl Store for PostgresStore {
 
     fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error> {
         self.pool.with(async |wire| contacts::of_campaign(wire, campaign).await)
+    }
+
+    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error> {
+        self.pool.with(async |wire| privacy::hand_over(wire, self, from, into, events).await)
     }
 
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {

@@ -148,6 +148,46 @@ pub(super) async fn erase(
     Ok(gone > 0)
 }
 
+pub(super) async fn hand_over(
+    wire: &mut Wire,
+    store: &PostgresStore,
+    from: &str,
+    into: &str,
+    events: u64,
+) -> Inner<bool> {
+    let (old, new) = (stored(from), stored(into));
+    begin_alone(wire).await?;
+    let held = rows::load(wire, &store.place, &[&old]).await?.remove(from);
+    let look = "SELECT (SELECT events FROM homing.profiles WHERE customer_id = $1),
+         EXISTS (SELECT 1 FROM homing.profiles WHERE customer_id = $2)";
+    let (count, other) = match wire.one(look, &[&old, &new]).await? {
+        Some(row) => (row.try_get::<_, Option<i64>>(0)?.map_or(0, i64::unsigned_abs), row.try_get(1)?),
+        None => (0, false),
+    };
+    if count != events || (held.is_some() && !other) {
+        wire.run("ROLLBACK").await?;
+        return Ok(false);
+    }
+    wire.execute("UPDATE homing.event_ids SET customer_id = $2 WHERE customer_id = $1", &[&old, &new])
+        .await?;
+    let contacts = "INSERT INTO homing.contacts SELECT $2, campaign, at, action, channel, held_out
+         FROM homing.contacts WHERE customer_id = $1 ON CONFLICT DO NOTHING";
+    wire.execute(contacts, &[&old, &new]).await?;
+    if let Some(rows::Stored { held, .. }) = held.filter(|stored| !stored.held.tags.is_empty()) {
+        let gone: Map<String, Value> = held.tags.into_iter().map(|tag| (tag.name, Value::Null)).collect();
+        wire.run(&rows::feed_lock()).await?;
+        let change = "INSERT INTO homing.changes (customer_id, tags, model, as_of, scored_at, at)
+             VALUES ($1, $2, $3, $4, $5, $5)";
+        let model = stored(&held.model);
+        wire.execute(change, &[&old, &json(&gone)?, &model, &held.as_of, &held.scored_at]).await?;
+    }
+    for table in ["histories", "profiles", "consents", "attributes", "contacts"] {
+        wire.execute(&format!("DELETE FROM homing.{table} WHERE customer_id = $1"), &[&old]).await?;
+    }
+    wire.run("COMMIT").await?;
+    Ok(true)
+}
+
 pub(super) async fn erased(wire: &mut Wire, key: [u8; 32]) -> Inner<Erasures> {
     let rows = wire.query("SELECT hash FROM homing.erased", &[]).await?;
     let hashes = rows.iter().filter_map(|row| row.get::<_, &[u8]>(0).try_into().ok()).collect();

@@ -336,7 +336,7 @@ const CLOCK: &str = "UPDATE homing.clocks SET happened_until = greatest(happened
          AND (coalesce(happened_until < $1, $1 IS NOT NULL) OR coalesce(known_until < $2, $2 IS NOT NULL))";
 
 /// Whoever adds to the feed holds this until the end of its transaction (see [`super::feed`]).
-fn feed_lock() -> String {
+pub(super) fn feed_lock() -> String {
     format!("SELECT pg_advisory_xact_lock_shared({} + last_value) FROM homing.change_cursor", LOCKS.feed)
 }
 

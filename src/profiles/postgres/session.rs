@@ -6,10 +6,11 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row, Statement};
+use tokio_postgres::{Client, Config, NoTls, Row, Socket, Statement};
 
-use super::{Fault, Inner};
+use super::{Fault, Inner, encryption};
 use crate::profiles::Error;
 
 /// Connections that a store opens at most.
@@ -68,26 +69,38 @@ impl Session {
     fn open(config: &Config) -> Result<Self, String> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
         let client = runtime.block_on(async {
-            let connecting = tokio::time::timeout(PATIENCE, config.connect(NoTls));
-            let (client, connection) = match connecting.await {
-                Ok(connected) => connected.map_err(|error| words(&error))?,
-                Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
+            let client = match encryption::connector(config)? {
+                Some(tls) => connect(config, tls).await?,
+                None => connect(config, NoTls).await?,
             };
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(error = words(&error), "a connection to the profile store ended");
-                }
-            });
             // What is acknowledged must be on disk, whatever the server's default is.
             let prepare = "SELECT set_config('synchronous_commit', 'on', false)
                  WHERE current_setting('synchronous_commit') = 'off';
                  SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10min';
                  SET client_min_messages = 'warning'; SET extra_float_digits = 1";
             client.batch_execute(prepare).await.map_err(|error| words(&error))?;
-            Ok(client)
+            Ok::<_, String>(client)
         })?;
         Ok(Session { wire: Wire { client, statements: HashMap::new() }, runtime: Some(runtime) })
     }
+}
+
+/// Opens a connection and lets it run.
+pub(super) async fn connect<T>(config: &Config, tls: T) -> Result<Client, String>
+where
+    T: MakeTlsConnect<Socket, Stream: Send + 'static>,
+    T::TlsConnect: TlsConnect<Socket>,
+{
+    let (client, connection) = match tokio::time::timeout(PATIENCE, config.connect(tls)).await {
+        Ok(connected) => connected.map_err(|error| words(&error))?,
+        Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(error = words(&error), "a connection to the profile store ended");
+        }
+    });
+    Ok(client)
 }
 
 impl Drop for Session {

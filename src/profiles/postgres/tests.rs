@@ -34,6 +34,57 @@ fn it_conforms() {
     conforms(|| Arc::new(open(&database().0)));
 }
 
+#[test]
+fn encrypted_connections_are_made_and_checked() {
+    let server = Cluster::start(false);
+    server.database("secret");
+    let plain = server.url("secret");
+    let encrypted = format!("{plain}?sslmode=require");
+    let refused = message(PostgresStore::open(&encrypted, Zone::default()));
+    assert!(refused.contains("TLS") || refused.contains("trusts no authority"), "{refused}");
+
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let write = |text: &str, file: &str| {
+        let to = format!("umask 077; cat > {file}");
+        server.sql(
+            "postgres",
+            &format!("COPY (SELECT unnest(string_to_array('{}', E'\\n'))) TO PROGRAM '{to}'", text.trim()),
+        );
+    };
+    write(&cert.pem(), "server.crt");
+    write(&signing_key.serialize_pem(), "server.key");
+    server.sql("postgres", "ALTER SYSTEM SET ssl = on");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while server.sql("postgres", "SHOW ssl") != "on" {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let refused = message(PostgresStore::open(&encrypted, Zone::default()));
+    assert!(
+        refused.to_lowercase().contains("certificate") || refused.contains("trusts no authority"),
+        "{refused}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let authority = folder.path().join("ca.pem");
+    std::fs::write(&authority, cert.pem()).unwrap();
+    let mut config: tokio_postgres::Config = encrypted.parse().unwrap();
+    config.ssl_mode(tokio_postgres::config::SslMode::Require);
+    let client = super::encryption::connector_trusting(&config, Some(authority)).unwrap().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let used: bool = runtime.block_on(async {
+        let client = super::session::connect(&config, client).await.unwrap();
+        let row = client.query_one("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", &[]).await;
+        row.unwrap().get(0)
+    });
+    assert!(used);
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let refused = super::encryption::connector_trusting(&config, Some(empty)).err().unwrap();
+    assert!(refused.contains("empty.pem") && refused.contains("CERTIFICATE"), "{refused}");
+}
+
 fn message(result: Result<impl Sized, Error>) -> String {
     result.err().unwrap().to_string()
 }

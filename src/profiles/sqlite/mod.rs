@@ -317,6 +317,10 @@ impl Store for SqliteStore {
         self.read(|connection, _| contacts::of_campaign(connection, campaign))
     }
 
+    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error> {
+        self.write(|connection, names| privacy::hand_over(connection, names, from, into, events))
+    }
+
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {
         self.read(|connection, names| privacy::export(connection, names, self, customer_id))
     }

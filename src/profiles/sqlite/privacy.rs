@@ -197,6 +197,59 @@ fn erase_rows(connection: &Connection, store: &SqliteStore, customer_id: &str, a
     Ok(gone > 0)
 }
 
+pub(super) fn hand_over(
+    connection: &Connection,
+    names: &mut TagNames,
+    from: &str,
+    into: &str,
+    events: u64,
+) -> Inner<bool> {
+    let number = "SELECT profile FROM profiles WHERE customer_id = ?1";
+    let held = connection
+        .prepare_cached(
+            "SELECT profile, events, model, as_of, scored_at FROM profiles WHERE customer_id = ?1",
+        )?
+        .query_row([from], |row| {
+            let model: String = row.get(2)?;
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                model,
+                row.get::<_, Micros>(3)?,
+                row.get::<_, Micros>(4)?,
+            ))
+        })
+        .optional()?;
+    if held.as_ref().map_or(0, |held| held.1.unsigned_abs()) != events {
+        return Ok(false);
+    }
+    if let Some((profile, _, model, as_of, scored_at)) = held {
+        let other: Option<i64> = connection.query_row(number, [into], |row| row.get(0)).optional()?;
+        let Some(other) = other else { return Ok(false) };
+        connection.execute("UPDATE event_ids SET profile = ?2 WHERE profile = ?1", [profile, other])?;
+        let gone: Map<String, Value> =
+            rows::tags(connection, names, profile)?.into_iter().map(|tag| (tag.name, Value::Null)).collect();
+        if !gone.is_empty() {
+            connection.execute(
+                "INSERT INTO changes (customer_id, tags, model, as_of, scored_at, at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+                params![from, feed::json(&gone)?, model, as_of, scored_at],
+            )?;
+        }
+        for table in ["tags", "histories", "profiles"] {
+            connection.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [profile])?;
+        }
+    }
+    connection.execute(
+        "INSERT INTO contacts SELECT ?2, campaign, at, action, channel, held_out FROM contacts WHERE customer_id = ?1
+         ON CONFLICT DO NOTHING",
+        [from, into],
+    )?;
+    for table in ["consents", "attributes", "contacts"] {
+        connection.execute(&format!("DELETE FROM {table} WHERE customer_id = ?1"), [from])?;
+    }
+    Ok(true)
+}
+
 pub(super) fn readmit(connection: &Connection, customer_id: &str) -> Inner<bool> {
     let Some(key) = access::known_secret(connection, ERASURE)? else { return Ok(false) };
     let hash = keyed_hash(&key, customer_id.as_bytes());

@@ -1,0 +1,110 @@
+//! `homing next`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use homing_datasets::cli::Purchases;
+use homing_datasets::table::{Column, Format, Table, TableWriter};
+use homing_datasets::{Stream, out};
+use homing_models::next::NextPurchase;
+use serde_json::json;
+
+use super::progress::Stage;
+use super::{ModelArgs, WrongUse};
+use crate::scoring::batch::{FileError, Source};
+use crate::scoring::{Engine, Score as _};
+use crate::tags::Catalogue;
+
+/// Writes what customers buy next: products due by their own cycle, and chances of a first purchase in other categories.
+#[derive(Args)]
+pub(super) struct Next {
+    #[command(flatten)]
+    purchases: Purchases,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Look from this instant: a date (its end, in the model's zone) or a time. Default: the last event.
+    #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
+    as_of: Option<String>,
+    /// Categories of a customer at most, the likeliest.
+    #[arg(long, env = "HOMING_CATEGORIES", default_value_t = 3, value_name = "N")]
+    categories: usize,
+    /// The rows: .parquet, .csv or .ndjson.
+    #[arg(long, env = "HOMING_OUT", value_name = "FILE")]
+    out: PathBuf,
+    /// Prints a JSON summary on stdout.
+    #[arg(long, env = "HOMING_JSON")]
+    json: bool,
+}
+
+pub(super) fn run(args: &Next) -> anyhow::Result<()> {
+    Format::of(&args.out).map_err(|error| WrongUse(error.to_string()))?;
+    let engine = Engine::load(&args.model.registry, args.model.model.as_deref(), &Catalogue::shipped()?)?;
+    let zone = engine.model().timezone;
+    let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
+    let stage = Stage::begin("read");
+    let stream = Stream::open(&args.purchases.purchases, &args.purchases.stream(zone)?)?;
+    stage.done(&format!("{} events", stream.summary().events));
+    let Some(as_of) = as_of.or(stream.summary().last_instant) else {
+        return Err(WrongUse("there is no event to look from".to_owned()).into());
+    };
+    let stage = Stage::begin("next purchases");
+    let mut writer = TableWriter::create(&args.out, zone)?;
+    let (mut due, mut first) = (0, 0);
+    let customers = Source::Lines(&stream).for_each_range(None, |range| {
+        let rows = range.map(0..range.len(), |id, history| (id.to_owned(), engine.next(history, as_of)));
+        due += rows.iter().map(|(_, next)| next.due.len()).sum::<usize>();
+        first += rows.iter().map(|(_, next)| next.first_purchases.len().min(args.categories)).sum::<usize>();
+        writer.write(&table(&rows, args.categories)).map_err(FileError::from)
+    })?;
+    // An empty table still has its columns.
+    writer.write(&table(&[], args.categories)).and_then(|()| writer.finish())?;
+    stage.done(&format!(
+        "{due} products due and {first} chances of {customers} customers in {}",
+        args.out.display()
+    ));
+    if args.json {
+        let document = json!({
+            "as_of": zone.format(as_of), "customers": customers, "due": due, "first_purchases": first,
+        });
+        out!("{}", serde_json::to_string_pretty(&document)?);
+    }
+    Ok(())
+}
+
+/// One row a product that is due, and one a category.
+fn table(customers: &[(String, NextPurchase)], categories: usize) -> Table {
+    let (mut ids, mut what, mut product, mut category) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut due_on, mut cycle, mut regularity, mut probability) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (id, next) in customers {
+        for due in &next.due {
+            ids.push(Some(id.clone()));
+            what.push(Some("due".to_owned()));
+            product.push(Some(due.product_id.clone()));
+            category.push(due.category.clone());
+            due_on.push(Some(due.due_on.clone()));
+            cycle.push(Some(due.cycle_days));
+            regularity.push(Some(due.regularity));
+            probability.push(None);
+        }
+        for chance in next.first_purchases.iter().take(categories) {
+            ids.push(Some(id.clone()));
+            what.push(Some("first_purchase".to_owned()));
+            product.push(None);
+            category.push(Some(chance.category.clone()));
+            due_on.push(None);
+            cycle.push(None);
+            regularity.push(None);
+            probability.push(Some(chance.probability));
+        }
+    }
+    Table::default()
+        .with("customer_id", Column::Text(ids))
+        .with("what", Column::Text(what))
+        .with("product_id", Column::Text(product))
+        .with("category", Column::Text(category))
+        .with("due_on", Column::Text(due_on))
+        .with("cycle_days", Column::Number(cycle))
+        .with("regularity", Column::Number(regularity))
+        .with("probability", Column::Number(probability))
+}
