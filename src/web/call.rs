@@ -13,8 +13,7 @@ use serde_json::Value;
 use super::asked::{Asked, Link};
 use super::format::{Dates, NOTHING, count, money, percent};
 use super::frame::{Frame, Place};
-use super::labels::{self, CATEGORY, CAUSE, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
-use super::library::ClusterWords;
+use super::labels::{self, CATEGORY, CAUSE, CHURN_LEVEL, Chip, ClusterWords, Labels, STAGE, TIER};
 use super::parts::Pick;
 use super::scores::Scores;
 use super::words::{Words, fill};
@@ -73,7 +72,7 @@ pub(super) async fn page(
         Ok(exports) => exports,
         Err(code) => return problem(code),
     };
-    let words = web.cluster_words().await;
+    let words = web.cluster_words();
     written(StatusCode::OK, &view(&web, &asked, (&listing, &page), (survey.as_deref(), &words), exports))
 }
 

@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use homing_datasets::{Event, History, Kind, Zone};
+use homing_models::next::{Chance, Due, NextPurchase};
 use homing_models::prediction::Importance;
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ use super::asked::{Asked, Link};
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
 use super::frame::{Frame, Place};
 use super::labels::{self, CATEGORY, CAUSE, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
-use super::parts::{Figure, Key};
+use super::parts::{Cell, Figure, Head, Key, Table};
 use super::scores::Scores;
 use super::words::{Words, fill};
 use super::{Web, message, page as written, path};
@@ -84,6 +85,7 @@ struct Known {
     history: History,
     consent: Option<Consent>,
     path: Vec<path::At>,
+    next: NextPurchase,
 }
 
 async fn customer(web: &Web, asked: &Asked, caller: &Caller, id: String) -> Response {
@@ -97,11 +99,14 @@ async fn customer(web: &Web, asked: &Asked, caller: &Caller, id: String) -> Resp
         // Who has no scores, be it by their own wish, gets no path of scores either.
         let scored = Scores::read(&profile.prediction).is_some();
         let as_of = profile.prediction.get("as_of").and_then(Value::as_str);
-        let path = engine.filter(|_| scored).zip(as_of).map_or_else(Vec::new, |(engine, as_of)| {
-            let until = engine.model().timezone.instant(as_of).ok().or(history.last_instant());
-            until.map_or_else(Vec::new, |until| path::walk(engine.as_ref(), &wanted, &history, until))
-        });
-        Ok(Some(Known { consent: store.consent(&wanted)?, profile, history, path }))
+        let (mut path, mut next) = (Vec::new(), NextPurchase::default());
+        if let Some((engine, as_of)) = engine.filter(|_| scored).zip(as_of)
+            && let Some(until) = engine.model().timezone.instant(as_of).ok().or(history.last_instant())
+        {
+            path = path::walk(engine.as_ref(), &wanted, &history, until);
+            next = engine.next(&history, until);
+        }
+        Ok(Some(Known { consent: store.consent(&wanted)?, profile, history, path, next }))
     });
     let known = match answer.await {
         Ok(Some(known)) => known,
@@ -205,6 +210,8 @@ struct View {
     path: Option<(Svg, Vec<Key>)>,
     advice: Option<Advised>,
     steps: Vec<TagRow>,
+    due: Option<Table>,
+    first: Option<(String, Table)>,
     signals: Vec<TagRow>,
     rights: Rights,
     reasons: Vec<ReasonRow>,
@@ -239,6 +246,8 @@ fn view(web: &Web, asked: &Asked, known: &Known, rights: Rights) -> View {
         path,
         advice: advice(web, asked, profile),
         steps: steps(w, dates, labels, profile),
+        due: due(w, &known.next),
+        first: first_purchases(w, &known.next),
         signals: signals(w, labels, profile),
         rights,
         reasons: scores.as_ref().map_or_else(Vec::new, |scores| reasons(asked, scores)),
@@ -426,6 +435,46 @@ fn steps(w: &Words, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<
     });
     let names = others.chain(STEPS);
     names.filter_map(|name| Some(tag_row(w, dates, labels, name, profile.tags.get(name)?))).collect()
+}
+
+/// Products and categories that are shown.
+const NEXT: usize = 6;
+
+/// Products that are due by the customer's own cycle.
+fn due(w: &Words, next: &NextPurchase) -> Option<Table> {
+    let row = |due: &Due| {
+        vec![
+            Cell::text(due.product_id.clone()),
+            Cell::text(due.category.clone().unwrap_or_default()),
+            Cell::text(due.due_on.clone()),
+            Cell::number(fill(w.days, &count(due.cycle_days.round().max(0.0) as u64))),
+        ]
+    };
+    (!next.due.is_empty()).then(|| Table {
+        named_by: "next",
+        head: vec![
+            Head::text(w.product),
+            Head::text(w.category),
+            Head::text(w.due_on),
+            Head::number(w.due_cycle),
+        ],
+        rows: next.due.iter().take(NEXT).map(row).collect(),
+    })
+}
+
+/// Chances of a first purchase in other categories.
+fn first_purchases(w: &Words, next: &NextPurchase) -> Option<(String, Table)> {
+    let days = next.horizon_days.filter(|_| !next.first_purchases.is_empty())?;
+    let row = |one: &Chance| {
+        let bar = chart::meter(one.probability, chart::Tone::Low);
+        vec![Cell::text(one.category.clone()), Cell::number(percent(one.probability)).bar(bar)]
+    };
+    let table = Table {
+        named_by: "next",
+        head: vec![Head::text(w.category), Head::number(w.chance)],
+        rows: next.first_purchases.iter().take(NEXT).map(row).collect(),
+    };
+    Some((fill(w.first_lead, &days.to_string()), table))
 }
 
 /// The warning signals that hold, each with its strength and the day since when.

@@ -1,6 +1,7 @@
 //! Tags in words.
 
 use homing_models::Text;
+use homing_models::clusters::{Cluster, Clusters};
 use serde_json::Value;
 
 use super::format;
@@ -24,6 +25,24 @@ pub(super) const CAUSE: &str = "fading.cause_first";
 /// Whether a tag tells the cluster that a customer belongs to.
 pub(super) fn is_cluster(tag: &str) -> bool {
     tag.starts_with("cluster.")
+}
+
+/// What the model at work says of its clusters, by the value of the tag that tells them.
+#[derive(Debug, Default)]
+pub(super) struct ClusterWords(Vec<(String, Text, Text)>);
+
+impl ClusterWords {
+    /// The words of a model's clusters.
+    pub fn new(clusters: Option<&Clusters>) -> Self {
+        let told = |one: &Cluster| (format!("c{}", one.id), one.name.clone(), one.text.clone());
+        ClusterWords(clusters.map_or_else(Vec::new, |clusters| clusters.clusters.iter().map(told).collect()))
+    }
+
+    /// Name and description of a cluster.
+    pub fn of(&self, value: &str) -> Option<(&Text, &Text)> {
+        let found = self.0.iter().find(|(known, ..)| known == value)?;
+        Some((&found.1, &found.2))
+    }
 }
 
 /// A tag's value, to be shown as a small label.

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use homing_models::clusters::Cluster;
 use homing_models::judged::Judged;
-use homing_models::{Alias, Bundle, Manifest, Registry, Text};
+use homing_models::{Alias, Bundle, Manifest, Registry};
 
 use super::Web;
 use crate::api::Code;
@@ -19,21 +18,7 @@ const MOST: usize = 60;
 pub(super) struct Volume {
     pub manifest: Manifest,
     pub judged: Option<Arc<Judged>>,
-    /// The clusters of like customers in words: name, and what sets them apart.
-    clusters: Vec<(String, Text, Text)>,
     pub has_report: bool,
-}
-
-/// What is said of the clusters, by the value of the tag that names them.
-#[derive(Debug, Default)]
-pub(super) struct ClusterWords(Option<Arc<Volume>>);
-
-impl ClusterWords {
-    /// Name and description of a cluster.
-    pub fn of(&self, value: &str) -> Option<(&Text, &Text)> {
-        let found = self.0.as_ref()?.clusters.iter().find(|(known, ..)| known == value)?;
-        Some((&found.1, &found.2))
-    }
 }
 
 impl Volume {
@@ -75,10 +60,6 @@ impl Library {
             Ok(bundle) => Some(Arc::new(Volume {
                 manifest: bundle.manifest().clone(),
                 judged: bundle.judged().cloned(),
-                clusters: bundle.clusters().map_or_else(Vec::new, |clusters| {
-                    let told = |one: &Cluster| (format!("c{}", one.id), one.name.clone(), one.text.clone());
-                    clusters.clusters.iter().map(told).collect()
-                }),
                 has_report: bundle.report().is_some(),
             })),
             Err(error) => {
@@ -123,24 +104,14 @@ impl Web {
         self.work(move |app| Ok(app.registry().map(|registry| web.library.list(registry)))).await
     }
 
-    /// The model at work as the registry has it.
-    async fn at_work(self: &Arc<Self>) -> Option<Arc<Volume>> {
+    /// The grade of the model at work, where it is known.
+    pub async fn grade(self: &Arc<Self>) -> Option<String> {
         let model = self.model()?;
         let web = self.clone();
         let found = self.work(move |app| {
             let path = app.registry().map(|registry| registry.root().join(&model.name).join(&model.version));
             Ok(path.filter(|path| path.is_dir()).and_then(|path| web.library.volume(path)))
         });
-        found.await.ok()?
-    }
-
-    /// The grade of the model at work, where it is known.
-    pub async fn grade(self: &Arc<Self>) -> Option<String> {
-        self.at_work().await?.grade().map(str::to_owned)
-    }
-
-    /// What the model at work says of its clusters.
-    pub async fn cluster_words(self: &Arc<Self>) -> ClusterWords {
-        ClusterWords(self.at_work().await)
+        found.await.ok()??.grade().map(str::to_owned)
     }
 }

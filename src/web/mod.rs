@@ -176,6 +176,12 @@ impl Web {
         }))
     }
 
+    /// What the model at work says of its clusters.
+    fn cluster_words(&self) -> labels::ClusterWords {
+        let engine = self.app.engine().ok();
+        labels::ClusterWords::new(engine.as_ref().and_then(|engine| engine.clusters()))
+    }
+
     /// The model at work, if there is one.
     fn model(&self) -> Option<ModelInfo> {
         self.app.engine().ok().map(|engine| engine.model().clone())

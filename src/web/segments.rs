@@ -11,8 +11,7 @@ use homing_models::chart::{self, Band, Flow, Heat, Node, Svg};
 use super::asked::Asked;
 use super::format::{Dates, count, money, percent};
 use super::frame::{Frame, Place};
-use super::labels::{Labels, STAGE, is_cluster};
-use super::library::ClusterWords;
+use super::labels::{ClusterWords, Labels, STAGE, is_cluster};
 use super::parts::{Cell, Head, Key, Pick, Table};
 use super::words::fill;
 use super::{Web, page as written, today};
@@ -29,7 +28,7 @@ pub(super) async fn page(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderM
     let asked = Asked::of(&uri, &headers);
     match web.counted(&asked, Place::Segments).await {
         Ok(survey) => {
-            let words = web.cluster_words().await;
+            let words = web.cluster_words();
             written(StatusCode::OK, &view(&web, &asked, &survey, &words))
         }
         Err(page) => *page,

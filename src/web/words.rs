@@ -252,6 +252,11 @@ words! {
     path_label: "Chances over time: still a customer, and a purchase within {} days", "概率变化：仍是活跃顾客，以及 {} 天内复购";
     chance_axis: "chance", "概率";
     next_step: "What to do next", "下一步";
+    buys_next: "Likely to buy next", "接下来可能购买";
+    due_lead: "Products due by the customer’s own cycle, the most overdue first.", "按顾客自己的周期到期的商品，逾期最久的在前。";
+    due_on: "Due on", "到期日";
+    due_cycle: "Every", "周期";
+    first_lead: "Chance of a first purchase in other categories within {} days.", "{} 天内首次购买其他品类的概率。";
     advice_at: "by {}", "渠道：{}";
     advice_hour: "at about {}:00", "{} 点前后";
     next_step_none: "Nothing is suggested for this customer.", "暂无建议。";

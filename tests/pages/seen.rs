@@ -135,6 +135,7 @@ fn each_filter_of_the_list_filters_and_stands_in_the_address() {
     let names = browser.script("[...document.querySelectorAll('form[role=search] select')].map(s => s.name)");
     let names: Vec<String> = serde_json::from_value(names).unwrap();
     for expected in [
+        "cluster.group",
         "churn.level",
         "lifecycle.stage",
         "tier.member",

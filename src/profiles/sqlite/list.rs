@@ -18,7 +18,7 @@ const FEW: i64 = if cfg!(test) { 12 } else { 4_000 };
 
 /// Entries of an index that one page walks over in search of those who match; then the search breaks off, and the next page
 /// goes on from there. Whatever is asked for, a page reads no more than this.
-const WALK: usize = if cfg!(test) { 15 } else { 15_000 };
+const WALK: usize = if cfg!(test) { 15 } else { 10_000 };
 
 type Rows = Vec<(Option<f64>, Numbered)>;
 
