@@ -171,8 +171,8 @@ mod tests {
         assert_eq!(after(&[100], 150, 40), None, "it lies past the horizon");
         assert_eq!(after(&[100], 195, 90), None, "it lies before the cutoff");
         // An order in time moves it.
-        assert_eq!(after(&[100, 170], 150, 90), None, "now 140 days");
-        assert_eq!(after(&[100, 170], 150, 200), Some(170 + 141 - 150));
+        assert_eq!(after(&[100, 170], 150, 90), None, "now 280 days, four times the only gap");
+        assert_eq!(after(&[100, 170], 150, 400), Some(170 + 281 - 150));
         // Whoever comes back after the lapse has lapsed.
         assert_eq!(after(&[100, 191], 150, 90), Some(41));
         assert_eq!(after(&[100, 190], 150, 90), None);

@@ -110,6 +110,8 @@ catalogue! {
     StoreLocked "store_locked" SERVICE_UNAVAILABLE "The profile store is locked",
     /// The profile store cannot be written.
     StoreReadOnly "store_read_only" SERVICE_UNAVAILABLE "The profile store is read-only",
+    /// The database of the profiles does not answer.
+    StoreUnreachable "store_unreachable" SERVICE_UNAVAILABLE "The profile store cannot be reached",
     /// The profile store does not work.
     StoreFailed "store_failed" SERVICE_UNAVAILABLE "The profile store failed",
 }
@@ -132,7 +134,7 @@ impl Code {
                 | Code::Timeout
                 | Code::NoModel
                 | Code::StoreLocked
-                | Code::StoreFailed
+                | Code::StoreUnreachable
         )
     }
 }
@@ -196,6 +198,10 @@ impl From<profiles::Error> for Problem {
             profiles::Error::ReadOnly(_) => {
                 (Code::StoreReadOnly, "homing may not write the profile store; nothing was written")
             }
+            profiles::Error::Unreachable { .. } => (
+                Code::StoreUnreachable,
+                "the database of the profiles does not answer; nothing was written, try again later",
+            ),
             _ => (Code::StoreFailed, "the profile store failed; nothing was written, the log has the cause"),
         };
         tracing::error!(%error, "the profile store failed");

@@ -90,6 +90,7 @@ pub(super) async fn next(
 struct Next<'a> {
     customer_id: &'a str,
     as_of: String,
+    #[serde(skip_serializing_if = "Value::is_null")]
     not_scored: Value,
     #[serde(flatten)]
     next: NextPurchase,

@@ -192,7 +192,7 @@ impl Route {
         if self.role().is_some() {
             codes.extend([Code::Unauthorized, Code::Forbidden, Code::TooManyRequests]);
         }
-        let store = [Code::StoreLocked, Code::StoreReadOnly, Code::StoreFailed];
+        let store = [Code::StoreLocked, Code::StoreReadOnly, Code::StoreUnreachable, Code::StoreFailed];
         let body = [
             Code::MalformedJson,
             Code::BodyTooLarge,

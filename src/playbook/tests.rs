@@ -131,7 +131,7 @@ fn wrong_playbooks_are_refused_with_place_and_hint() {
             "6:8",
             "write every text in both languages",
         ),
-        (all.replace("en = \"Title\"", "en = \" \""), "5:27", "the text is empty"),
+        (all.replace("en = \"Title\"", "en = \" \""), "5:26", "the text is empty"),
         (format!("[contacts]\nper_week = 0\n{all}"), "2:12", "nobody is ever contacted"),
         (format!("[contacts]\nlatest_hour = 24\n{all}"), "2:15", "24 is no hour of the day"),
         (

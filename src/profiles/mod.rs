@@ -542,6 +542,14 @@ pub trait Store: Send + Sync {
     fn merge(&self, from: &str, into: &str, as_of: Micros, score: &Scorer<'_>) -> Result<bool, Error> {
         let held = if from == into || self.is_erased(into)? { None } else { self.export(from)? };
         let Some(held) = held else { return Ok(false) };
+        // The feed and the audit log keep what they have.
+        if held.profile.is_none()
+            && held.consent.is_none()
+            && held.attributes.is_empty()
+            && held.contacts.is_empty()
+        {
+            return Ok(false);
+        }
         // First what must hold as soon as anything of the customer is with the other.
         let out = self.consent(from)?.filter(|consent| consent.opted_out);
         if let Some(out) =

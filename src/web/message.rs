@@ -162,7 +162,9 @@ pub(super) fn problem(web: &Web, asked: &Asked, code: Code) -> Response {
     let (title, advice) = match code {
         Code::BadCursor => (w.bad_cursor, w.bad_cursor_do),
         Code::StoreLocked => (w.store_locked, w.store_locked_do),
-        Code::StoreFailed | Code::StoreReadOnly => (w.store_failed, w.store_failed_do),
+        Code::StoreFailed | Code::StoreReadOnly | Code::StoreUnreachable => {
+            (w.store_failed, w.store_failed_do)
+        }
         Code::Timeout => (w.timeout, w.timeout_do),
         Code::Overloaded | Code::TooManyRequests => (w.overloaded, w.timeout_do),
         Code::ModelPinned | Code::UnknownModel | Code::ModelUnusable => (w.model_stays, w.model_stays_do),

@@ -1,7 +1,9 @@
 //! Groups as rules that people can read: the leaves of a shallow decision tree.
 //!
-//! linfa's tree splits on `<=` when it learns and on `<` when it predicts, so here its splits alone are taken: each leaf becomes
-//! conditions on the customers' own values, with rounded bounds, and whom they meet is counted.
+//! A tree a group, against all others: with more than two classes linfa adds up impurities in the order of a hash map, which is
+//! another in each run. Of the tree the splits alone are taken (it splits on `<=` when it learns and on `<` when it predicts, and
+//! what a leaf says is chance where its classes are even): each leaf becomes conditions on the customers' own values, with
+//! rounded bounds, and whom they meet is counted.
 
 use homing_models::Text;
 use homing_models::clusters::{Rule, Scale, Shape};
@@ -41,16 +43,21 @@ pub(super) fn rules(
 ) -> Vec<Vec<Rule>> {
     let step = at.len().div_ceil(MOST).max(1);
     let picked: Vec<usize> = (0..at.len()).step_by(step).collect();
-    let labels = Array1::from_iter(picked.iter().map(|&row| at[row]));
     let least = (picked.len() as f32 * LEAF).max(5.0);
-    let params = DecisionTree::<f64, usize>::params()
+    let params = DecisionTree::<f64, bool>::params()
         .max_depth(Some(DEPTH))
         .min_weight_split(2.0 * least)
         .min_weight_leaf(least);
+    let x = places.select(Axis(0), &picked);
+    let leaves_of = |group: usize| {
+        let labels = Array1::from_iter(picked.iter().map(|&row| at[row] == group));
+        let mut leaves = Vec::new();
+        if let Ok(tree) = params.fit(&Dataset::new(x.clone(), labels)) {
+            walk(tree.root_node(), &mut vec![Bounds::default(); scales.len()], scales, &mut leaves);
+        }
+        leaves
+    };
     let mut found: Vec<Vec<Rule>> = vec![Vec::new(); groups];
-    let Ok(tree) = params.fit(&Dataset::new(places.select(Axis(0), &picked), labels)) else { return found };
-    let mut leaves = Vec::new();
-    walk(tree.root_node(), &mut vec![Bounds::default(); scales.len()], scales, &mut leaves);
     // A customer whose value is not known stands at the mean, as in the clusters.
     let value = |row: usize, column: usize| {
         let feature = index_of(&scales[column].feature).unwrap_or_default();
@@ -63,7 +70,8 @@ pub(super) fn rules(
         .collect();
     let sizes: Vec<f64> =
         (0..groups).map(|group| at.iter().filter(|one| **one == group).count() as f64).collect();
-    for (bounds, group) in leaves {
+    let all = (0..groups).flat_map(|group| leaves_of(group).into_iter().map(move |bounds| (group, bounds)));
+    for (group, bounds) in all {
         let meets = |row: &usize| {
             bounds.iter().enumerate().all(|(column, bounds)| {
                 let inside =
@@ -85,14 +93,9 @@ pub(super) fn rules(
     found
 }
 
-fn walk(
-    node: &TreeNode<f64, usize>,
-    path: &mut Vec<Bounds>,
-    scales: &[Scale],
-    leaves: &mut Vec<(Vec<Bounds>, usize)>,
-) {
-    if let Some(group) = node.prediction() {
-        leaves.push((path.clone(), group));
+fn walk(node: &TreeNode<f64, bool>, path: &mut Vec<Bounds>, scales: &[Scale], leaves: &mut Vec<Vec<Bounds>>) {
+    if node.is_leaf() {
+        leaves.push(path.clone());
         return;
     }
     let (column, threshold, _) = node.split();

@@ -388,12 +388,12 @@ fn next_purchase() -> Value {
         json!({
             "customer_id": string("The customer."),
             "as_of": instant("The instant that this looks from."),
-            "not_scored": nullable(not_scored_cause()),
+            "not_scored": not_scored_cause(),
             "due": list(due),
             "horizon_days": nullable(count("The horizon of the chances in days; null where the model knows no categories.")),
             "first_purchases": list(chance),
         }),
-        &[],
+        &["not_scored"],
     )
 }
 

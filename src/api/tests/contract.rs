@@ -170,6 +170,7 @@ async fn real_replies_of_every_route_are_as_documented() {
         ("/v1/profiles/{id}", "/v1/profiles/b"),
         ("/v1/profiles/{id}", "/v1/profiles/nobody"),
         ("/v1/profiles/{id}/explanation", "/v1/profiles/a/explanation"),
+        ("/v1/profiles/{id}/next", "/v1/profiles/a/next"),
         ("/v1/profiles/{id}/explanation", "/v1/profiles/b/explanation"),
         ("/v1/profiles", "/v1/profiles?limit=1"),
         ("/v1/profiles", "/v1/profiles"),

@@ -53,10 +53,11 @@ async fn operators_see_health_readiness_models_and_metrics() {
 async fn each_failure_of_the_store_has_its_problem_and_keeps_its_words_in_the_log() {
     let service = Service::new();
     type Failure = fn() -> Error;
-    let cases: [(Failure, &str); 5] = [
+    let cases: [(Failure, &str); 6] = [
         (|| Error::Locked("/secret".into()), "store_locked"),
         (|| Error::ReadOnly("/secret".into()), "store_read_only"),
         (|| Error::TooNew { store: "/secret".into(), found: 9, known: 1 }, "store_failed"),
+        (|| Error::Unreachable { store: "/secret".into(), detail: "refused".into() }, "store_unreachable"),
         (|| Error::Database { store: "/secret".into(), detail: "disk I/O error".into() }, "store_failed"),
         (
             || Error::Damaged { store: "/secret".into(), customer_id: "a".into(), detail: "x".into() },
@@ -70,10 +71,11 @@ async fn each_failure_of_the_store_has_its_problem_and_keeps_its_words_in_the_lo
             service.get("/v1/profiles/a").await,
             service.get("/v1/profiles").await,
         ];
+        let passes = ["store_locked", "store_unreachable"].contains(&code);
         for reply in replies {
             assert_eq!(reply.problem(code)["status"], 503);
             assert!(!reply.text.contains("secret"), "{}", reply.text);
-            assert_eq!(reply.header("retry-after"), if code == "store_locked" { "1" } else { "" });
+            assert_eq!(reply.header("retry-after"), if passes { "1" } else { "" });
         }
     }
     *service.store.failing.lock().unwrap() = None;
