@@ -10,8 +10,8 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 use homing_datasets::calendar::NoInstant;
 use homing_datasets::cli::pair;
-use homing_datasets::{Zone, calendar};
 use homing_datasets::out;
+use homing_datasets::{Zone, calendar};
 
 use crate::input::Purchases;
 use crate::job::{Ask, Cluster, Tally};
