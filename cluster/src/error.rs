@@ -66,7 +66,7 @@ pub enum Error {
         /// Lines rejected for it.
         most: u64,
     },
-    /// Other lines in the second reading than in the first.
+    /// Other lines in the second reading than in the first, in every attempt.
     #[error(
         "the files held {counted} events when they were counted and {scored} when they were read; run again once they are at rest"
     )]
@@ -96,9 +96,10 @@ impl From<DataFusionError> for Error {
 }
 
 impl Error {
-    /// Whether the same job again may succeed: the engine failed, not the data.
+    /// Whether the same job again may succeed: the engine failed, not the data. When an executor is lost, the engine at
+    /// times hands out some of its lines twice, which the count of events tells.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Error::Engine(_))
+        matches!(self, Error::Engine(_) | Error::FilesChanged { .. })
     }
 }
