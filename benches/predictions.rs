@@ -3,8 +3,9 @@
 //! `cargo bench --bench predictions` trains on the bundled CDNOW and starts the servers. Closed loop: each of some
 //! connections sends its next request when the reply has come; rounds go in turn, and the median round counts. Open loop:
 //! requests are due at a fixed rate whatever the replies do, and a latency begins when its request was due, so that
-//! queueing shows (HDR histogram). Generator and servers share the machine. The peer needs Python with fastapi, uvicorn
-//! and lightgbm: name it in PEERS_PYTHON, or set PEERS_PYTHON=none to leave it out.
+//! queueing shows (HDR histogram). Generator and servers share the machine, so beside the replies a second stands the CPU
+//! time that the server alone took for one (Linux). The peer needs Python with fastapi, uvicorn and lightgbm: name it in
+//! PEERS_PYTHON, or set PEERS_PYTHON=none to leave it out. `-- closed` leaves the open loop out.
 
 use std::future::IntoFuture;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -45,6 +46,8 @@ fn body() -> String {
     )
 }
 
+/// Name of the threads that serve in this process.
+const SERVERS: &str = "server";
 /// Connections of the generator.
 const CONNECTIONS: usize = 8;
 const ROUND: Duration = Duration::from_millis(1500);
@@ -57,6 +60,8 @@ struct Target {
     name: &'static str,
     address: SocketAddr,
     request: Arc<[u8]>,
+    /// The process that serves.
+    process: u32,
 }
 
 impl Target {
@@ -65,12 +70,15 @@ impl Target {
         let head = format!(
             "{line} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
         );
-        Target { name, address, request: format!("{head}{body}").into_bytes().into() }
+        let request = format!("{head}{body}").into_bytes().into();
+        Target { name, address, request, process: std::process::id() }
     }
 
-    /// Replies a second when every connection asks again as soon as it was answered.
-    fn closed(&self, time: Duration) -> Result<f64, Failure> {
+    /// Replies a second when every connection asks again as soon as it was answered, and microseconds of the server's
+    /// CPU for each.
+    fn closed(&self, time: Duration) -> Result<(f64, f64), Failure> {
         let until = Instant::now() + time;
+        let before = self.cpu_us();
         let ask = || -> Result<u64, Failure> {
             let mut client = Client::connect(self)?;
             let mut count = 0;
@@ -80,8 +88,24 @@ impl Target {
             }
             Ok(count)
         };
-        let counts = on_connections(ask)?;
-        Ok(counts.iter().sum::<u64>() as f64 / time.as_secs_f64())
+        let count = on_connections(ask)?.iter().sum::<u64>() as f64;
+        Ok((count / time.as_secs_f64(), (self.cpu_us() - before) / count))
+    }
+
+    /// CPU time of the server's threads so far: in this process those of its runtime. NaN where the system does not tell.
+    fn cpu_us(&self) -> f64 {
+        let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", self.process)) else { return f64::NAN };
+        let mine = self.process == std::process::id();
+        let of = |task: std::io::Result<std::fs::DirEntry>| -> Option<f64> {
+            let task = task.ok()?.path();
+            let name = std::fs::read_to_string(task.join("comm")).ok()?;
+            if mine && name.trim() != SERVERS {
+                return None;
+            }
+            let ran = std::fs::read_to_string(task.join("schedstat")).ok()?;
+            Some(ran.split(' ').next()?.parse::<f64>().ok()? / 1e3)
+        };
+        tasks.filter_map(of).sum()
     }
 
     /// Latencies in microseconds from when each request was due, at this many a second.
@@ -193,7 +217,9 @@ fn peer() -> Result<Option<(Peer, Target)>, Failure> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Ok(Some((peer, Target::new("FastAPI + LightGBM", address, "POST /predict", &body))))
+    let process = peer.0.id();
+    let target = Target { process, ..Target::new("FastAPI + LightGBM", address, "POST /predict", &body) };
+    Ok(Some((peer, target)))
 }
 
 fn main() -> Result<(), Failure> {
@@ -204,7 +230,7 @@ fn main() -> Result<(), Failure> {
     let place = format!("sqlite:{}", folder.path().join("profiles.db").display());
     let store = profiles::open(&place, homing_datasets::Zone::default())?;
     let app = Arc::new(App::new(store, Some(engine), Arc::new(calendar::now), Limits::default()));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_name(SERVERS).enable_all().build()?;
     let body = body();
     let bind = || runtime.block_on(TcpListener::bind("127.0.0.1:0"));
     let (ours, echo) = (bind()?, bind()?);
@@ -233,33 +259,47 @@ fn main() -> Result<(), Failure> {
     targets.extend(peer.as_ref().map(|(_, target)| target.clone()));
 
     println!("one customer with 30 purchases, {} bytes; {CONNECTIONS} connections", body.len());
-    let mut rounds: Vec<Vec<f64>> = vec![Vec::new(); targets.len()];
+    let mut rounds: Vec<Vec<(f64, f64)>> = vec![Vec::new(); targets.len()];
     for round in 0..=ROUNDS {
-        for (target, rates) in targets.iter().zip(&mut rounds) {
-            let rate = target.closed(ROUND)?;
+        for (target, seen) in targets.iter().zip(&mut rounds) {
+            let one = target.closed(ROUND)?;
             // The first round warms up.
             if round > 0 {
-                rates.push(rate);
+                seen.push(one);
             }
         }
     }
-    let peaks: Vec<f64> = rounds
-        .iter_mut()
-        .map(|rates| {
-            rates.sort_by(f64::total_cmp);
-            rates[rates.len() / 2]
-        })
-        .collect();
-    println!("closed loop, replies a second, median of {ROUNDS} rounds in turn:");
-    for (target, peak) in targets.iter().zip(&peaks) {
-        println!("  {:<22} {peak:>8.0}   {:>5.2} of the echo", target.name, peak / peaks[0]);
-    }
-    if let Some(peer) = peaks.get(3) {
+    let median = |of: fn(&(f64, f64)) -> f64| -> Vec<f64> {
+        let middle = |seen: &Vec<(f64, f64)>| {
+            let mut values: Vec<f64> = seen.iter().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        rounds.iter().map(middle).collect()
+    };
+    let (peaks, costs) = (median(|seen| seen.0), median(|seen| seen.1));
+    println!("closed loop, median of {ROUNDS} rounds in turn: replies a second; server CPU us a reply:");
+    for (at, target) in targets.iter().enumerate() {
         println!(
-            "  predictions are {:.1} times the peer's, the echo {:.1} times",
-            peaks[1] / peer,
-            peaks[0] / peer
+            "  {:<22} {:>8.0}   {:>5.2} of the echo {:>8.1} us   {:>5.2} of the echo",
+            target.name,
+            peaks[at],
+            peaks[at] / peaks[0],
+            costs[at],
+            costs[at] / costs[0]
         );
+    }
+    if let (Some(peer), Some(cost)) = (peaks.get(3), costs.get(3)) {
+        println!(
+            "  predictions are {:.1} times the peer's, the echo {:.1} times; of CPU the peer takes {:.1} and {:.1} times as much",
+            peaks[1] / peer,
+            peaks[0] / peer,
+            cost / costs[1],
+            cost / costs[0]
+        );
+    }
+    if std::env::args().any(|argument| argument == "closed") {
+        return Ok(());
     }
     let rate = peaks[0] / 2.0;
     println!("open loop at half of the echo's peak, {rate:.0} a second, us from when a request was due:");

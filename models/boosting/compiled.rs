@@ -1,9 +1,12 @@
 //! A booster's trees laid out to be walked fast.
 //!
-//! Each feature's thresholds become the edges of a ruler, so that a row is bytes and a split compares two bytes.
-//! Batches go 64 rows at a time: every split of a tree is asked of all 64 rows at once, in vector registers,
-//! which beats following each row (Lucchese et al. 2015, "QuickScorer", ask all splits too). A single row walks
-//! several trees side by side. Either way a row's margin is the same sum in the same order.
+//! A single row walks several trees side by side, so that the processor need not wait for one of them; a missing value
+//! is told from the others by where its splits send it, as an infinity, so that a split is one comparison.
+//!
+//! Batches go 64 rows at a time: each feature's thresholds become the edges of a ruler, so that a row is bytes and a split
+//! compares two bytes, and every split of a tree is asked of all 64 rows at once, in vector registers, which beats
+//! following each row (Lucchese et al. 2015, "QuickScorer", ask all splits too). Finding the bytes would cost a single
+//! row more than its walk. Either way a row's margin is the same sum in the same order.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,7 +15,7 @@ use rayon::prelude::*;
 
 use super::bins::code_of;
 use super::ranks::Ruler;
-use super::{Booster, Tree};
+use super::{Booster, Node, Tree};
 
 /// Rows of a batch that go together.
 const LANES: usize = 64;
@@ -51,7 +54,7 @@ struct Measure {
     left: Option<u16>,
 }
 
-/// The column of a set of categories: 0 in the set, else 255.
+/// The column of a set of categories: in the set lowest, else highest.
 #[derive(Clone, Debug)]
 struct Membership {
     feature: usize,
@@ -59,13 +62,39 @@ struct Membership {
     column: u16,
 }
 
-/// A node to walk: the row goes to `next`, or to the one after it where its byte is above the threshold. A leaf
-/// leads to itself.
+/// A node to walk: the row goes `ahead` so many steps, and one more where its value in this column (see
+/// [`Compiled::spread`]) is above the threshold. A leaf leads to itself.
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    next: u32,
+    threshold: u32,
+    ahead: u16,
     column: u16,
-    threshold: u8,
+}
+
+/// No value is above its threshold.
+const LEAF: Step = Step { threshold: u32::MAX, ahead: 0, column: 0 };
+
+impl Step {
+    /// Where a spread row goes from here, which is step `at`.
+    #[inline]
+    fn next(self, at: u32, row: &Spread) -> u32 {
+        let above = self.threshold < row[usize::from(self.column) % SPREAD];
+        at + u32::from(self.ahead) + u32::from(above)
+    }
+}
+
+/// Most columns of a spread row.
+const SPREAD: usize = 512;
+
+/// A row as steps ask for it.
+type Spread = [u32; SPREAD];
+
+/// A whole number for a number, in the same order: comparing those leaves a carry, which is added without a branch. The
+/// two zeros are one.
+#[inline]
+fn key(x: f32) -> u32 {
+    let bits = (x + 0.0).to_bits();
+    bits ^ ((bits as i32 >> 31) as u32 | 1 << 31)
 }
 
 /// A split to ask of many rows: those that stand at leaf `at` (the first of its subtree) and whose byte is above
@@ -98,8 +127,8 @@ pub struct Compiled {
     memberships: Vec<Membership>,
     columns: usize,
     steps: Vec<Step>,
-    /// For each step the place of its value, if it is a leaf.
-    leaf_of: Vec<u32>,
+    /// For each step its value, if it is a leaf.
+    ends: Vec<f64>,
     asks: Vec<Ask>,
     values: Vec<f64>,
     trees: Vec<Span>,
@@ -119,7 +148,7 @@ impl Compiled {
             memberships: Vec::new(),
             columns: 0,
             steps: Vec::new(),
-            leaf_of: Vec::new(),
+            ends: Vec::new(),
             asks: Vec::new(),
             values: Vec::new(),
             trees: Vec::new(),
@@ -133,7 +162,8 @@ impl Compiled {
         own.by_depth = (0..own.trees.len() as u32).collect();
         own.by_depth.sort_by_key(|&tree| own.trees[tree as usize].depth);
         (own.measures, own.memberships, own.columns) = (columns.measures, columns.memberships, columns.many);
-        (own.columns <= usize::from(u16::MAX)).then_some(own)
+        let spread = 2 * own.features + own.memberships.len();
+        (own.columns <= usize::from(u16::MAX) && spread <= SPREAD).then_some(own)
     }
 
     /// Lays out one tree, its left subtrees first.
@@ -147,9 +177,8 @@ impl Compiled {
             leaves,
             depth: 0,
         };
-        let blank = Step { next: root, column: 0, threshold: u8::MAX };
-        self.steps.push(blank);
-        self.leaf_of.push(0);
+        self.steps.push(LEAF);
+        self.ends.push(0.0);
         // Leaves below each node, children before parents.
         let mut below = vec![1u32; tree.nodes.len()];
         for (at, node) in tree.nodes.iter().enumerate().rev() {
@@ -161,17 +190,16 @@ impl Compiled {
         while let Some((at, place, first, depth)) = stack.pop() {
             let node = &tree.nodes[at];
             if node.is_leaf() {
-                self.steps[place as usize].next = place;
-                self.leaf_of[place as usize] = self.values.len() as u32;
+                self.ends[place as usize] = node.value;
                 self.values.push(node.value);
                 span.depth = span.depth.max(depth);
                 continue;
             }
             let (column, threshold) = columns.find(node);
             let next = self.steps.len() as u32;
-            self.steps.extend([blank; 2]);
-            self.leaf_of.extend([0; 2]);
-            self.steps[place as usize] = Step { next, column, threshold };
+            self.steps.extend([LEAF; 2]);
+            self.ends.extend([0.0; 2]);
+            self.steps[place as usize] = self.step(node, columns, (next - place) as u16);
             let (left, right) = (usize::from(node.left), usize::from(node.right));
             if leaves as usize <= ASKED {
                 // No byte is above the highest threshold: such a split moves nobody.
@@ -185,43 +213,64 @@ impl Compiled {
         self.trees.push(span);
     }
 
+    /// The step of a split.
+    fn step(&self, node: &Node, columns: &Columns, ahead: u16) -> Step {
+        let (threshold, column) = match &node.categories {
+            Some(codes) => {
+                let feature = usize::from(node.feature);
+                let set = columns.memberships.iter().position(|s| s.feature == feature && s.codes == *codes);
+                (0, 2 * self.features + set.unwrap_or_default())
+            }
+            // Above the highest finite value are only the missing that go right.
+            None => {
+                let right = if node.missing_left { 0 } else { self.features };
+                (key(node.threshold.min(f32::MAX)), right + usize::from(node.feature))
+            }
+        };
+        // A layout with more columns is not made.
+        Step { threshold, ahead, column: column as u16 }
+    }
+
+    /// Spreads a row over columns: each feature with its missing below everything, then each with its missing above
+    /// everything, then sets of categories, below where the row is in the set and above where not.
+    #[inline]
+    fn spread(&self, row: &[f32], columns: &mut Spread) {
+        let row = &row[..self.features];
+        let (left, rest) = columns.split_at_mut(self.features);
+        let (right, sets) = rest.split_at_mut(self.features);
+        for ((x, left), right) in row.iter().zip(left).zip(right) {
+            // An infinite value counts as the largest finite one.
+            let (value, missing) = (key(if *x > f32::MAX { f32::MAX } else { *x }), x.is_nan());
+            *left = if missing { u32::MIN } else { value };
+            *right = if missing { u32::MAX } else { value };
+        }
+        for (set, column) in self.memberships.iter().zip(sets) {
+            *column = if set.holds(row[set.feature]) { u32::MIN } else { u32::MAX };
+        }
+    }
+
     /// The margin of a row; NaN where it is too short.
     pub fn margin(&self, row: &[f32]) -> f64 {
         if row.len() < self.features {
             return f64::NAN;
         }
-        // Leaves ask column 0 too.
-        let (mut few, mut many) = ([0; 256], Vec::new());
-        let bytes = room(&mut few, &mut many, self.columns.max(1));
-        for measures in self.measures.chunks(8) {
-            let at = |i: usize| &measures[i.min(measures.len() - 1)];
-            let x: [f32; 8] = std::array::from_fn(|i| row[at(i).feature].min(f32::MAX));
-            let ranks = Ruler::ranks_each(std::array::from_fn(|i| &at(i).ruler), &x);
-            for (measure, rank) in measures.iter().zip(ranks) {
-                let missing = row[measure.feature].is_nan();
-                measure.right.into_iter().for_each(|c| bytes[c as usize] = if missing { 255 } else { rank });
-                measure.left.into_iter().for_each(|c| bytes[c as usize] = if missing { 0 } else { rank });
-            }
-        }
-        for set in &self.memberships {
-            bytes[set.column as usize] = set.byte(row[set.feature]);
-        }
-        let (mut few, mut many) = ([0u32; 512], Vec::new());
+        let mut columns = [0; SPREAD];
+        self.spread(row, &mut columns);
+        let (mut few, mut many) = ([0.0; 512], Vec::new());
         let reached = room(&mut few, &mut many, self.trees.len());
         for group in self.by_depth.chunks(ABREAST) {
             let tree = |i: usize| &self.trees[group[i.min(group.len() - 1)] as usize];
             let mut at: [u32; ABREAST] = std::array::from_fn(|i| tree(i).root);
             for _ in 0..tree(ABREAST - 1).depth {
                 for at in &mut at {
-                    let step = self.steps[*at as usize];
-                    *at = step.next + u32::from(bytes[step.column as usize] > step.threshold);
+                    *at = self.steps[*at as usize].next(*at, &columns);
                 }
             }
             for (&tree, at) in group.iter().zip(at) {
-                reached[tree as usize] = self.leaf_of[at as usize];
+                reached[tree as usize] = self.ends[at as usize];
             }
         }
-        reached.iter().fold(self.intercept, |sum, &leaf| sum + self.values[leaf as usize])
+        reached.iter().fold(self.intercept, |sum, value| sum + value)
     }
 
     /// The margins of a matrix in standard layout.
@@ -233,14 +282,21 @@ impl Compiled {
         }
         let Some(x) = x.to_slice() else { return out };
         out.par_chunks_mut(LANES).zip(x.par_chunks(LANES * width)).with_min_len(4).for_each_init(
-            || vec![[0; LANES]; self.columns.max(1)],
-            |bytes, (out, x)| self.batch(x, width, bytes, out),
+            || (vec![[0; LANES]; self.columns.max(1)], Vec::new()),
+            |(bytes, spread), (out, x)| self.batch(x, width, bytes, spread, out),
         );
         out
     }
 
     /// The margins of up to [`LANES`] rows.
-    fn batch(&self, x: &[f32], width: usize, bytes: &mut [[u8; LANES]], out: &mut [f64]) {
+    fn batch(
+        &self,
+        x: &[f32],
+        width: usize,
+        bytes: &mut [[u8; LANES]],
+        spread: &mut Vec<Spread>,
+        out: &mut [f64],
+    ) {
         let rows = out.len();
         for measure in &self.measures {
             let mut values = [0.0; LANES];
@@ -259,7 +315,13 @@ impl Compiled {
         }
         for set in &self.memberships {
             for (byte, row) in bytes[set.column as usize].iter_mut().zip(x.chunks_exact(width)) {
-                *byte = set.byte(row[set.feature]);
+                *byte = if set.holds(row[set.feature]) { 0 } else { u8::MAX };
+            }
+        }
+        if self.trees.iter().any(|tree| tree.leaves as usize > ASKED) {
+            spread.resize(LANES, [0; SPREAD]);
+            for (columns, row) in spread.iter_mut().zip(x.chunks_exact(width)) {
+                self.spread(row, columns);
             }
         }
         let mut sums = [self.intercept; LANES];
@@ -271,7 +333,7 @@ impl Compiled {
                     *sum += values[usize::from(at)];
                 }
             } else {
-                self.walk(tree, bytes, &mut sums);
+                self.walk(tree, spread, &mut sums);
             }
         }
         out.copy_from_slice(&sums[..rows]);
@@ -293,29 +355,26 @@ impl Compiled {
         at
     }
 
-    /// Adds what rows reach by walking a tree, several rows abreast.
-    fn walk(&self, tree: &Span, bytes: &[[u8; LANES]], sums: &mut [f64; LANES]) {
+    /// Adds what spread rows reach by walking a tree, several rows abreast.
+    fn walk(&self, tree: &Span, spread: &[Spread], sums: &mut [f64; LANES]) {
         const ROWS: usize = 16;
-        for (first, sums) in sums.chunks_exact_mut(ROWS).enumerate() {
+        for (sums, rows) in sums.chunks_exact_mut(ROWS).zip(spread.chunks_exact(ROWS)) {
             let mut at = [tree.root; ROWS];
             for _ in 0..tree.depth {
-                for (lane, at) in at.iter_mut().enumerate() {
-                    let step = self.steps[*at as usize];
-                    let byte = bytes[step.column as usize][(first * ROWS + lane) % LANES];
-                    *at = step.next + u32::from(byte > step.threshold);
+                for (at, row) in at.iter_mut().zip(rows) {
+                    *at = self.steps[*at as usize].next(*at, row);
                 }
             }
             for (sum, at) in sums.iter_mut().zip(at) {
-                *sum += self.values[self.leaf_of[at as usize] as usize];
+                *sum += self.ends[at as usize];
             }
         }
     }
 }
 
 impl Membership {
-    fn byte(&self, x: f32) -> u8 {
-        let taken = code_of(x).is_some_and(|code| self.codes.binary_search(&code).is_ok());
-        if taken { 0 } else { u8::MAX }
+    fn holds(&self, x: f32) -> bool {
+        code_of(x).is_some_and(|code| self.codes.binary_search(&code).is_ok())
     }
 }
 
@@ -370,7 +429,7 @@ impl Columns {
     }
 
     /// The column and threshold of a split.
-    fn find(&mut self, node: &super::Node) -> (u16, u8) {
+    fn find(&mut self, node: &Node) -> (u16, u8) {
         if let Some(codes) = &node.categories {
             let feature = usize::from(node.feature);
             if let Some(set) = self.memberships.iter().find(|s| s.feature == feature && s.codes == *codes) {

@@ -26,18 +26,6 @@ impl Ruler {
         }
         at
     }
-
-    /// As [`Ruler::ranks`], of one value a ruler.
-    #[inline]
-    pub fn ranks_each<const N: usize>(rulers: [&Ruler; N], x: &[f32; N]) -> [u8; N] {
-        let mut at = [0; N];
-        for step in [128, 64, 32, 16, 8, 4, 2, 1] {
-            for ((at, x), ruler) in at.iter_mut().zip(x).zip(&rulers) {
-                *at += u8::from(ruler.0[usize::from(*at + (step - 1))] < *x) * step;
-            }
-        }
-        at
-    }
 }
 
 #[cfg(test)]
@@ -52,7 +40,6 @@ mod tests {
             let ranks = Ruler::of(&edges).ranks(&x);
             for (rank, x) in ranks.into_iter().zip(x) {
                 assert_eq!(usize::from(rank), edges.iter().filter(|&&edge| edge < x).count());
-                assert_eq!(Ruler::ranks_each([&Ruler::of(&edges)], &[x]), [rank]);
             }
         }
         let ruler = Ruler::of(&[1.0, 2.0]);
