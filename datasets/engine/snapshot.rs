@@ -16,7 +16,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
@@ -181,14 +183,14 @@ impl SnapshotFolder {
                 if old.erased.is_some_and(|erased| erased.contains(id)) {
                     return Ok(());
                 }
-                while let Some(kept) = old.next_if(|kept| *kept.id < *id)? {
-                    new.add_bytes(&kept.id, &kept.bytes)?;
+                while let Some(kept) = old.next_if(|kept| *kept < *id)? {
+                    new.put(kept.id, kept.bytes, kept.events()?)?;
                 }
-                let Some(kept) = old.next_if(|kept| *kept.id == *id)? else {
+                let Some(kept) = old.next_if(|kept| *kept == *id)? else {
                     updated.added += 1;
                     return new.add(id, history);
                 };
-                let known = History::from_bytes(&kept.bytes)?;
+                let known = History::from_bytes(kept.bytes)?;
                 let merged = known.merged(history);
                 if merged == known {
                     updated.unchanged += 1
@@ -203,7 +205,7 @@ impl SnapshotFolder {
             return Ok(updated);
         }
         while let Some(kept) = old.next_if(|_| true)? {
-            new.add_bytes(&kept.id, &kept.bytes)?;
+            new.put(kept.id, kept.bytes, kept.events()?)?;
         }
         updated.erased = old.left_out;
         if nothing_new && updated.erased == 0 {
@@ -285,16 +287,29 @@ impl SnapshotFolder {
         let mut all = Vec::new();
         let mut reader = PieceReader::open(&self.folder, piece)?;
         while let Some(kept) = reader.next()? {
-            all.push((kept.id, History::from_bytes(&kept.bytes)?));
+            let kept = reader.kept(&kept);
+            all.push((Box::from(kept.id), History::from_bytes(kept.bytes)?));
         }
         Ok(Customers(Loaded::Kept(all)))
     }
 }
 
 /// A customer as the snapshot has them.
-struct Kept {
-    id: Box<str>,
-    bytes: Vec<u8>,
+struct Kept<'p> {
+    id: &'p str,
+    bytes: &'p [u8],
+}
+
+impl Kept<'_> {
+    fn events(&self) -> Result<u64, Error> {
+        History::events_of_bytes(self.bytes)
+    }
+}
+
+/// Where a customer stands in the part that is read.
+struct Place {
+    id: Range<usize>,
+    bytes: Range<usize>,
 }
 
 /// All customers of the old snapshot, one after the other.
@@ -302,18 +317,20 @@ struct Pairs<'a> {
     folder: &'a Path,
     pieces: std::slice::Iter<'a, Piece>,
     reader: Option<PieceReader<'a>>,
-    peeked: Option<Kept>,
+    peeked: Option<Place>,
     erased: Option<&'a Erasures>,
     /// How many were passed over because they were erased.
     left_out: u64,
 }
 
 impl Pairs<'_> {
-    fn next_if(&mut self, wanted: impl FnOnce(&Kept) -> bool) -> Result<Option<Kept>, Error> {
+    /// The next customer, if their id is wanted.
+    fn next_if(&mut self, wanted: impl FnOnce(&str) -> bool) -> Result<Option<Kept<'_>>, Error> {
         while self.peeked.is_none() {
             if let Some(reader) = &mut self.reader {
                 self.peeked = reader.next()?;
-                let gone = |kept: &Kept| self.erased.is_some_and(|erased| erased.contains(&kept.id));
+                let gone =
+                    |place: &Place| self.erased.is_some_and(|erased| erased.contains(reader.kept(place).id));
                 if self.peeked.as_ref().is_some_and(gone) {
                     self.left_out += 1;
                     self.peeked = None;
@@ -325,7 +342,9 @@ impl Pairs<'_> {
                 self.reader = Some(PieceReader::open(self.folder, piece)?);
             }
         }
-        Ok(self.peeked.take_if(|kept| wanted(kept)))
+        let Some(reader) = &self.reader else { return Ok(None) };
+        let place = self.peeked.take_if(|place| wanted(reader.kept(place).id));
+        Ok(place.map(|place| reader.kept(&place)))
     }
 }
 
@@ -355,13 +374,21 @@ impl<'a> PieceReader<'a> {
         Ok(PieceReader { path, piece, file: BufReader::new(file), part, at, checksum })
     }
 
-    fn next(&mut self) -> Result<Option<Kept>, Error> {
+    fn next(&mut self) -> Result<Option<Place>, Error> {
         if self.at == self.part.len() && !self.next_part()? {
             return Ok(None);
         }
         let id = self.text()?;
-        let id = std::str::from_utf8(&id).map(Box::from).map_err(|_| self.damaged())?;
-        Ok(Some(Kept { id, bytes: self.text()? }))
+        if std::str::from_utf8(&self.part[id.clone()]).is_err() {
+            return Err(self.damaged());
+        }
+        Ok(Some(Place { id, bytes: self.text()? }))
+    }
+
+    /// A customer of the part that is read.
+    fn kept(&self, place: &Place) -> Kept<'_> {
+        let id = std::str::from_utf8(&self.part[place.id.clone()]).unwrap_or_default();
+        Kept { id, bytes: &self.part[place.bytes.clone()] }
     }
 
     fn next_part(&mut self) -> Result<bool, Error> {
@@ -389,8 +416,8 @@ impl<'a> PieceReader<'a> {
         Ok(true)
     }
 
-    /// A length and as many bytes.
-    fn text(&mut self) -> Result<Vec<u8>, Error> {
+    /// A length and as many bytes: where they stand.
+    fn text(&mut self) -> Result<Range<usize>, Error> {
         let mut len = 0usize;
         for shift in (0..35).step_by(7) {
             let &byte = self.part.get(self.at).ok_or_else(|| self.damaged())?;
@@ -401,9 +428,10 @@ impl<'a> PieceReader<'a> {
             }
         }
         let end = self.at.checked_add(len).ok_or_else(|| self.damaged())?;
-        let bytes = self.part.get(self.at..end).ok_or_else(|| self.damaged())?.to_vec();
+        let place = self.at..end;
+        self.part.get(place.clone()).ok_or_else(|| self.damaged())?;
         self.at = end;
-        Ok(bytes)
+        Ok(place)
     }
 
     fn damaged(&self) -> Error {
@@ -423,19 +451,17 @@ struct PieceWriter<'a> {
     open: Option<Writing>,
     part: Vec<u8>,
     done: Vec<Written>,
+    /// The piece before, on its way to the disk while this one is filled.
+    syncing: Option<(PathBuf, JoinHandle<io::Result<()>>)>,
 }
 
 impl<'a> PieceWriter<'a> {
     fn new(folder: &'a Path, generation: u64) -> Self {
-        PieceWriter { folder, generation, open: None, part: Vec::new(), done: Vec::new() }
+        PieceWriter { folder, generation, open: None, part: Vec::new(), done: Vec::new(), syncing: None }
     }
 
     fn add(&mut self, id: &str, history: &History) -> Result<(), Error> {
         self.put(id, &history.to_bytes(), history.len() as u64)
-    }
-
-    fn add_bytes(&mut self, id: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.put(id, bytes, History::events_of_bytes(bytes)?)
     }
 
     fn put(&mut self, id: &str, history: &[u8], events: u64) -> Result<(), Error> {
@@ -491,16 +517,28 @@ impl<'a> PieceWriter<'a> {
     fn close(&mut self) -> Result<(), Error> {
         self.flush()?;
         let Some((file, mut piece, checksum, counts)) = self.open.take() else { return Ok(()) };
-        let synced =
-            file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all());
-        synced.map_err(|cause| unusable(&self.folder.join(&piece.name), cause))?;
+        self.wait()?;
+        let path = self.folder.join(&piece.name);
+        let written = file.into_inner().map_err(io::IntoInnerError::into_error);
+        let syncing = written.and_then(|file| {
+            std::thread::Builder::new().name("sync".to_owned()).spawn(move || file.sync_all())
+        });
+        self.syncing = Some((path.clone(), syncing.map_err(|cause| unusable(&path, cause))?));
         piece.checksum = checksum.finalize();
         self.done.push((piece, counts));
         Ok(())
     }
 
+    /// Waits until the piece before is on the disk.
+    fn wait(&mut self) -> Result<(), Error> {
+        let Some((path, syncing)) = self.syncing.take() else { return Ok(()) };
+        let synced = syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        synced.map_err(|cause| unusable(&path, cause))
+    }
+
     fn finish(mut self) -> Result<Vec<Written>, Error> {
         self.close()?;
+        self.wait()?;
         Ok(std::mem::take(&mut self.done))
     }
 }

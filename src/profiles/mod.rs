@@ -158,6 +158,15 @@ pub struct BatchRow {
     pub history: History,
 }
 
+/// How many customers a tag moved for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TagMoves {
+    /// Customers who got it, or got another value of it.
+    pub set: u64,
+    /// Customers who lost it.
+    pub removed: u64,
+}
+
 /// What a batch write did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BatchSummary {
@@ -173,6 +182,8 @@ pub struct BatchSummary {
     pub newer_in_store: u64,
     /// Tags set or removed.
     pub tags_changed: u64,
+    /// The same by the tag's name.
+    pub tag_moves: std::collections::BTreeMap<String, TagMoves>,
     /// Customers left out, because they were erased (see [`Store::erase`]).
     pub erased: u64,
     /// Customers without scores, by cause.

@@ -46,6 +46,7 @@ fn the_second_night_writes_nothing() {
     assert_eq!((&profiles["updated"], &profiles["unchanged"]), (&0.into(), &0.into()));
     assert_eq!(profiles["not_scored"], serde_json::json!({ "no_purchase": missing }));
     assert!(profiles["tags_changed"].as_u64().unwrap() > everyone, "{profiles:#}");
+    assert_eq!(profiles["tag_moves"]["churn.level"]["set"], everyone - missing, "{profiles:#}");
     assert!(first["seconds"]["score_and_write_profiles"].as_f64().unwrap() > 0.0);
 
     let second = night();
@@ -54,6 +55,7 @@ fn the_second_night_writes_nothing() {
     for nothing in ["inserted", "updated", "newer_in_store", "tags_changed"] {
         assert_eq!(profiles[nothing], 0, "{nothing}: {profiles:#}");
     }
+    assert_eq!(profiles["tag_moves"], serde_json::json!({}));
 }
 
 /// A row of scores: customer, cause where there are none, and the bits of two of the numbers.

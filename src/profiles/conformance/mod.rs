@@ -337,6 +337,7 @@ fn batch_again(store: &dyn Store) {
     let first = batch(store, rows.clone(), day(60));
     assert_eq!((first.customers, first.inserted, first.updated, first.unchanged), (50, 50, 0, 0));
     assert_eq!(first.tags_changed, 49 * 3 + 1);
+    assert_eq!(first.tag_moves["churn.level"].set, 49);
     let before = get(store, "c07");
     let later = |id: &str, history: &History, as_of: Micros| {
         let mut scored = score(id, history, as_of);
@@ -481,6 +482,9 @@ fn tolerance(store: &dyn Store) {
     // A tag that changes its value is written, however little the score moved.
     let summary = within(10.0, day(45));
     assert_eq!((summary.updated, summary.unchanged, summary.tags_changed), (2, 0, 2));
+    let moved: Vec<_> =
+        summary.tag_moves.iter().map(|(name, moved)| (&**name, moved.set, moved.removed)).collect();
+    assert_eq!(moved, [("churn.level", 2, 0)]);
     // What happened is written all the same.
     let bought = vec![row("d", vec![buy(day(44), 0.01)])];
     let summary = store.write_batch_within(&mut bought.into_iter(), day(45), 10.0, &score, &|_| ()).unwrap();

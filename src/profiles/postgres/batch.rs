@@ -182,9 +182,8 @@ impl Prepared {
         }
         summary.erased += (self.handed_in - self.drafts.iter().flatten().count()) as u64;
         summary.customers += self.handed_in as u64;
-        for draft in self.drafts.iter().flatten() {
-            count(&draft.plan, draft.revision.is_some(), summary);
-        }
+        let written = self.drafts.iter().flatten();
+        count(written.map(|draft| (&draft.plan, draft.revision.is_some())), summary);
         Ok(())
     }
 }

@@ -100,7 +100,7 @@ fn write_chunk(
     let written = drafts.iter().flatten();
     summary.erased += (chunk.len() - written.clone().count()) as u64;
     summary.customers += chunk.len() as u64;
-    written.for_each(|draft| count(&draft.plan, draft.place.is_some(), summary));
+    count(written.map(|draft| (&draft.plan, draft.place.is_some())), summary);
     Ok(())
 }
 

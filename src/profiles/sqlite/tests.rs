@@ -135,7 +135,15 @@ fn a_batch_sees_what_came_in_while_it_scored() {
     };
     let rows = vec![row("c", vec![buy(DAY, 4.0), buy(0, 1.0)]), row("d", vec![buy(0, 2.0)])];
     let summary = store.write_batch(&mut rows.into_iter(), 3 * DAY, &interrupted, &|_| ()).unwrap();
-    let expected = BatchSummary { customers: 2, updated: 2, tags_changed: 2, ..BatchSummary::default() };
+    let moved = summary.tag_moves.clone();
+    assert_eq!(moved.values().map(|moved| moved.set + moved.removed).sum::<u64>(), 2);
+    let expected = BatchSummary {
+        customers: 2,
+        updated: 2,
+        tags_changed: 2,
+        tag_moves: moved,
+        ..BatchSummary::default()
+    };
     assert_eq!(summary, expected);
     for (id, clv) in [("c", 13.0), ("d", 18.0)] {
         let profile = store.profile(id).unwrap().unwrap();
