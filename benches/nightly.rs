@@ -96,6 +96,15 @@ fn measured(program: &Path, arguments: &[&str]) -> Outcome<(f64, f64, f64, Value
     Ok((number(1), number(2), number(3), told[4].clone()))
 }
 
+/// The ten tags that moved for the most customers.
+fn most(moves: &Value) -> String {
+    let moved = |value: &Value| value["set"].as_u64().unwrap_or(0) + value["removed"].as_u64().unwrap_or(0);
+    let mut all: Vec<(u64, &str)> =
+        moves.as_object().into_iter().flatten().map(|(name, value)| (moved(value), &**name)).collect();
+    all.sort_by(|a, b| b.cmp(a));
+    all.iter().take(10).map(|(many, name)| format!("{name} {many}")).collect::<Vec<_>>().join(", ")
+}
+
 fn main() -> Outcome<()> {
     let thousands = std::env::args().skip(1).find_map(|text| text.parse::<u64>().ok()).unwrap_or(100);
     let customers = thousands * 1000;
@@ -151,7 +160,10 @@ fn main() -> Outcome<()> {
             let (user, system, peak, told) = measured(&homing, &arguments)?;
             println!("\n{name}, night {night}: {user:.1} + {system:.1} CPU s of homing, peak {peak:.0} MB");
             println!("  seconds  {}", told["seconds"]);
-            println!("  profiles {}", told["profiles"]);
+            let mut profiles = told["profiles"].clone();
+            let moves = profiles.as_object_mut().and_then(|profiles| profiles.remove("tag_moves"));
+            println!("  profiles {profiles}");
+            println!("  tags that moved most: {}", most(&moves.unwrap_or_default()));
             let seconds = |stage: &str| told["seconds"][stage].as_f64().unwrap_or(f64::NAN);
             let reading = seconds("read") + seconds("snapshot");
             let Some(before) = first else {

@@ -27,6 +27,10 @@ use homing_datasets::calendar;
 use homing_training::fit::{FitOptions, fit};
 use tokio::net::TcpListener;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A customer with 30 purchases, one every 11 days.

@@ -22,6 +22,10 @@ use rusqlite::Connection;
 )]
 mod postgres;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const AS_OF: Micros = 20_500 * DAY;

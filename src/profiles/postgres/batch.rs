@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use homing_datasets::Micros;
+use homing_datasets::{History, Micros};
 use homing_models::Outcome;
 use rayon::prelude::*;
 
@@ -12,7 +12,7 @@ use super::session::Wire;
 use super::text::{original, stored};
 use super::{Inner, PostgresStore};
 use crate::profiles::plan::{Addition, Plan, Planner, count, history_print};
-use crate::profiles::{BatchRow, BatchSummary, Error};
+use crate::profiles::{BatchRow, BatchSummary, Error, Scored};
 
 /// Customers a transaction. Up to four chunks are in memory at once, with some 15 KB a customer.
 const CHUNK: usize = 5_000;
@@ -130,18 +130,22 @@ fn prepare(
     let happened = rows.iter().filter_map(|row| row.history.last_instant()).max();
 
     // Those of whom the fingerprints say that something changes are read whole; mostly they are few.
-    let idle: Vec<Option<Plan>> = rows
+    let glimpses: Vec<Glimpse> = rows
         .par_iter()
         .map(|row| {
             let opted_out = seen.opted_out.contains(&row.customer_id);
             let glance = seen.glances.get(&row.customer_id);
-            glance.filter(|_| !opted_out).map_or(Ok(None), |glance| glimpse(planner, row, glance, as_of))
+            glance
+                .filter(|_| !opted_out)
+                .map_or(Ok(Glimpse::Nothing), |glance| glimpse(planner, row, glance, as_of))
         })
         .collect::<Result<_, Error>>()?;
     let wanted: Vec<String> = rows
         .iter()
-        .zip(&idle)
-        .filter(|(row, idle)| idle.is_none() && seen.glances.contains_key(&row.customer_id))
+        .zip(&glimpses)
+        .filter(|(row, glimpse)| {
+            !matches!(glimpse, Glimpse::Idle(_)) && seen.glances.contains_key(&row.customer_id)
+        })
         .map(|(row, _)| stored(&row.customer_id).into_owned())
         .collect();
     let held = match wanted.is_empty() {
@@ -150,13 +154,21 @@ fn prepare(
     };
     let drafts: Vec<Option<Draft>> = rows
         .par_iter()
-        .zip(idle)
-        .map(|(row, idle)| {
+        .zip(glimpses)
+        .map(|(row, glimpse)| {
             let opted_out = seen.opted_out.contains(&row.customer_id);
-            let revision = seen.glances.get(&row.customer_id).map(|glance| glance.revision);
-            match idle {
-                Some(plan) => Ok(Some(Draft { revision, opted_out, plan, image: None })),
-                None => draft(planner, row, held.get(&row.customer_id), opted_out, as_of).map(Some),
+            let glance = seen.glances.get(&row.customer_id);
+            let revision = glance.map(|glance| glance.revision);
+            let held = held.get(&row.customer_id);
+            match glimpse {
+                Glimpse::Idle(plan) => Ok(Some(Draft { revision, opted_out, plan, image: None })),
+                // The row is still the one that was glanced at: its history is this one, and so is its score.
+                Glimpse::Scored(scored) if held.map(|held| held.revision) == revision => {
+                    let same = |_: &str, _: &History, _: Micros| Scored::clone(&scored);
+                    let planner = Planner { score: &same, ..*planner };
+                    draft(&planner, row, held, opted_out, as_of).map(Some)
+                }
+                _ => draft(planner, row, held, opted_out, as_of).map(Some),
             }
         })
         .collect::<Result<_, Error>>()?;
@@ -238,18 +250,23 @@ async fn see(wire: &mut Wire, store: &PostgresStore, chunk: &[BatchRow], ids: &[
     })
 }
 
-/// The plan that writes nothing, where the fingerprints show that nothing changes.
-fn glimpse(
-    planner: &Planner<'_>,
-    row: &BatchRow,
-    glance: &Glance,
-    as_of: Micros,
-) -> Result<Option<Plan>, Error> {
+/// What fingerprints tell of a customer.
+enum Glimpse {
+    /// Nothing changes.
+    Idle(Plan),
+    /// The history is the one that the store holds; its score is another.
+    Scored(Box<Scored>),
+    /// Not enough.
+    Nothing,
+}
+
+/// Looks whether anything changes, without the customer's row.
+fn glimpse(planner: &Planner<'_>, row: &BatchRow, glance: &Glance, as_of: Micros) -> Result<Glimpse, Error> {
     if history_print(&row.history.to_bytes())[..] != glance.history_print[..] {
-        return Ok(None);
+        return Ok(Glimpse::Nothing);
     }
     if glance.as_of > as_of {
-        return Ok(Some(Plan { newer_in_store: true, ..Plan::default() }));
+        return Ok(Glimpse::Idle(Plan { newer_in_store: true, ..Plan::default() }));
     }
     let scored = (planner.score)(&row.customer_id, &row.history, as_of);
     let provenance = &scored.provenance;
@@ -258,7 +275,7 @@ fn glimpse(
         Outcome::Scored(_) => None,
     };
     if glance.model != *provenance.model || provenance.as_of < glance.as_of {
-        return Ok(None);
+        return Ok(Glimpse::Scored(Box::new(scored)));
     }
     let prints = planner.prints_of(&scored)?;
     let same = provenance.as_of == glance.as_of && prints.score[..] == glance.score_print[..];
@@ -269,7 +286,10 @@ fn glimpse(
             && planner.is_within(glance.numbers, &scored.outcome)
             && scored.tags.iter().all(|tag| !tag.value.is_null())
     };
-    Ok((same || near()).then(|| Plan { not_scored, ..Plan::default() }))
+    Ok(match same || near() {
+        true => Glimpse::Idle(Plan { not_scored, ..Plan::default() }),
+        false => Glimpse::Scored(Box::new(scored)),
+    })
 }
 
 fn draft(
