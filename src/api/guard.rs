@@ -21,6 +21,7 @@ use tracing::Instrument;
 use super::App;
 use super::problem::{Code, Problem};
 use super::routes::Route;
+use super::traces::Span;
 
 /// The header by which a request is told from the others, in the request, the reply and the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -59,6 +60,10 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     let route = Route::label(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), %method, route);
 
+    let traced = app.traces.as_ref().and_then(|traces| {
+        let context = traces.enter(request.headers())?;
+        Some((traces, context, app.now()))
+    });
     let known = Route::of(route, &method);
     let answer = async {
         // What is no route tells nothing.
@@ -83,6 +88,11 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
             tracing::info!(status = number, took_us, problem, "answered");
         }
     });
+    if let Some((traces, context, began)) = traced {
+        let request_id = id.to_str().unwrap_or_default().to_owned();
+        let method = method.to_string();
+        traces.hand(Span { context, method, route, status: number, request_id, problem, began, took });
+    }
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }

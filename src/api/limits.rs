@@ -10,6 +10,9 @@ pub const MAX_ID_BYTES: usize = 512;
 /// Bytes of any other text of an event.
 pub const MAX_TEXT_BYTES: usize = 512;
 
+/// Attributes of one customer.
+pub const MAX_ATTRIBUTES: usize = 100;
+
 /// The limits of the service. Past each of them the answer is a problem document that names the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -120,6 +120,7 @@ pub struct Metrics {
     events: Family<OfFate, Counter>,
     shadow: Family<OfOutcome, Counter>,
     webhook: Family<OfOutcome, Counter>,
+    traces: Family<OfOutcome, Counter>,
     in_flight: Gauge,
 }
 
@@ -137,6 +138,7 @@ impl Default for Metrics {
             events: Family::default(),
             shadow: Family::default(),
             webhook: Family::default(),
+            traces: Family::default(),
             in_flight: Gauge::default(),
         };
         let registry = &mut metrics.registry;
@@ -154,6 +156,8 @@ impl Default for Metrics {
         registry.register("shadow_scores", help, metrics.shadow.clone());
         let help = "Changes for webhooks: delivered, dead, missed; and tries that failed";
         registry.register("webhook_changes", help, metrics.webhook.clone());
+        let help = "Spans for the collector of traces: sent, dropped";
+        registry.register("trace_spans", help, metrics.traces.clone());
         registry.register("http_requests_in_flight", "Requests in work", metrics.in_flight.clone());
         // A counter that is there from the start can be watched for its first step.
         for fate in [EventFate::Accepted, EventFate::Duplicate, EventFate::Rejected, EventFate::Conflict] {
@@ -208,6 +212,12 @@ impl Metrics {
 
     pub(super) fn webhook(&self, outcome: &'static str, count: usize) {
         self.webhook.get_or_create(&OfOutcome { outcome }).inc_by(count as u64);
+    }
+
+    /// The counters of spans that were sent, and that were dropped.
+    pub(super) fn trace_spans(&self) -> (Counter, Counter) {
+        let of = |outcome| self.traces.get_or_create(&OfOutcome { outcome }).clone();
+        (of("sent"), of("dropped"))
     }
 
     pub(super) fn shadow(&self, outcome: &'static str, count: usize) {

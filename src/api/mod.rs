@@ -45,6 +45,7 @@ mod routes;
 mod server;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod warm;
 mod webhook;
 
@@ -91,6 +92,8 @@ pub struct App {
     jobs: Mutex<Option<Receiver<models::Job>>>,
     /// One permit a stream of changes.
     streams: Arc<Semaphore>,
+    /// Where spans go, if anywhere.
+    traces: Option<traces::Traces>,
     /// Told of each write.
     wake: tokio::sync::watch::Sender<()>,
     stopping: AtomicBool,
@@ -120,6 +123,7 @@ impl App {
             shadow: None,
             jobs: Mutex::default(),
             streams: Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS))),
+            traces: None,
             wake: tokio::sync::watch::Sender::default(),
             stopping: AtomicBool::new(false),
             limits,
@@ -142,6 +146,23 @@ impl App {
     #[must_use]
     pub fn with_playbook(self, playbook: playbook::Shared) -> Self {
         App { playbook: Some(playbook), ..self }
+    }
+
+    /// The same, with a span of each request sent to a collector of OpenTelemetry (OTLP over HTTP, in JSON), for example
+    /// `http://127.0.0.1:4318`.
+    ///
+    /// # Errors
+    /// What the system says when it has no thread left.
+    pub fn with_traces(self, collector: &str) -> std::io::Result<Self> {
+        let (sent, dropped) = self.metrics.trace_spans();
+        Ok(App { traces: Some(traces::Traces::start(collector, sent, dropped)?), ..self })
+    }
+
+    /// Waits, but not for long, until the spans of what was answered are sent.
+    pub fn flush_traces(&self) {
+        if let Some(traces) = &self.traces {
+            traces.flush(TRACES_PATIENCE);
+        }
     }
 
     /// The playbook, where there is one.
@@ -319,6 +340,9 @@ impl App {
         done.await.map_err(|error| Problem::internal(&error))
     }
 }
+
+/// How long the end of the service waits for the last spans.
+const TRACES_PATIENCE: Duration = Duration::from_secs(6);
 
 /// How long an audit entry waits at most before it is written.
 const AUDIT_EVERY: Duration = Duration::from_millis(200);

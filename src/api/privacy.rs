@@ -8,9 +8,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::access::Caller;
 use super::events::clip;
+use super::limits::{MAX_ATTRIBUTES, MAX_TEXT_BYTES};
 use super::problem::{Code, Problem};
 use super::profiles::customer;
 use super::reader::JsonBody;
@@ -104,6 +106,66 @@ pub(super) async fn consent(
     let work = move || -> Result<Response, Problem> {
         let changed = worker.take_consent(&caller, &id, wish.opted_out)?;
         json(&Said { customer_id: &id, opted_out: wish.opted_out, changed: changed.into_iter().collect() })
+    };
+    app.blocking(work).await?
+}
+
+#[derive(Serialize)]
+struct Kept<'a> {
+    customer_id: &'a str,
+    attributes: &'a Map<String, Value>,
+}
+
+/// The attributes of a body: plain values under names.
+fn attributes_of(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    let attributes: Map<String, Value> = super::reader::plain(body)?;
+    let refuse = |detail: String| Err(Problem::new(Code::InvalidRequest, detail));
+    if attributes.len() > MAX_ATTRIBUTES {
+        return refuse(format!("there are more than {MAX_ATTRIBUTES} attributes; send the most useful ones"));
+    }
+    let fits = |text: &str| text.len() <= MAX_TEXT_BYTES && !text.contains('\0');
+    for (name, value) in &attributes {
+        if name.is_empty() || !fits(name) {
+            let name = clip(name);
+            return refuse(format!(
+                "the name `{name}` must be a text of 1 to {MAX_TEXT_BYTES} bytes without NUL"
+            ));
+        }
+        let right = match value {
+            Value::Array(_) | Value::Object(_) => false,
+            Value::String(text) => fits(text),
+            _ => true,
+        };
+        if !right {
+            return refuse(format!(
+                "`{}` must be a number, a truth value, null, or a text of at most {MAX_TEXT_BYTES} bytes without NUL",
+                clip(name)
+            ));
+        }
+    }
+    Ok(attributes)
+}
+
+/// Answers `PUT /v1/profiles/{id}/attributes`.
+pub(super) async fn attributes(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    id: Result<Path<String>, PathRejection>,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let id = customer(id)?;
+    let attributes = attributes_of(&body)?;
+    let worker = app.clone();
+    let work = move || -> Result<Response, Problem> {
+        if worker.store.is_erased(&id)? {
+            let detail = format!("the customer `{}` was erased; nothing of them is kept", clip(&id));
+            return Err(Problem::new(Code::UnknownCustomer, detail));
+        }
+        let names: Vec<&str> = attributes.keys().map(String::as_str).collect();
+        worker.store.audit(&[entry(&worker, &caller, "attributes.set", &id, &names.join(", "))])?;
+        worker.store.set_attributes(&id, &attributes)?;
+        worker.warm.written(&id);
+        json(&Kept { customer_id: &id, attributes: &attributes })
     };
     app.blocking(work).await?
 }

@@ -22,6 +22,7 @@ pub(super) enum Route {
     Next,
     Export,
     Consent,
+    Attributes,
     Erase,
     Changes,
     DeadLetters,
@@ -45,7 +46,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) const ALL: [Route; 28] = [
+    pub(super) const ALL: [Route; 29] = [
         Route::Predictions,
         Route::Events,
         Route::Profiles,
@@ -54,6 +55,7 @@ impl Route {
         Route::Next,
         Route::Export,
         Route::Consent,
+        Route::Attributes,
         Route::Erase,
         Route::Changes,
         Route::DeadLetters,
@@ -85,6 +87,7 @@ impl Route {
             Route::Profile | Route::Erase => "/v1/profiles/{id}",
             Route::Export => "/v1/profiles/{id}/export",
             Route::Consent => "/v1/profiles/{id}/consent",
+            Route::Attributes => "/v1/profiles/{id}/attributes",
             Route::Changes => "/v1/changes",
             Route::DeadLetters => "/v1/dead-letters",
             Route::DealtWith => "/v1/dead-letters/{number}",
@@ -113,7 +116,7 @@ impl Route {
         match self {
             Route::Predictions | Route::Events | Route::Promote | Route::Rollback => Method::POST,
             Route::V2Infer | Route::Invocations => Method::POST,
-            Route::Consent => Method::PUT,
+            Route::Consent | Route::Attributes => Method::PUT,
             Route::Erase | Route::DealtWith => Method::DELETE,
             _ => Method::GET,
         }
@@ -129,9 +132,8 @@ impl Route {
                 Some(Role::Reader)
             }
             Route::Changes | Route::Models | Route::Shadow | Route::Metrics => Some(Role::Reader),
-            Route::Events | Route::Consent | Route::Export | Route::DeadLetters | Route::DealtWith => {
-                Some(Role::Operator)
-            }
+            Route::Events | Route::Consent | Route::Attributes | Route::Export => Some(Role::Operator),
+            Route::DeadLetters | Route::DealtWith => Some(Role::Operator),
             Route::Promote | Route::Rollback => Some(Role::Scientist),
             Route::Erase => Some(Role::Admin),
         }
@@ -154,6 +156,7 @@ impl Route {
             Route::Next => get(profiles::next),
             Route::Export => get(privacy::export),
             Route::Consent => put(privacy::consent),
+            Route::Attributes => put(privacy::attributes),
             Route::Erase => delete(privacy::erase),
             Route::Changes => get(changes::changes),
             Route::DeadLetters => get(webhook::letters),
@@ -230,12 +233,15 @@ impl Route {
                 codes.extend(store);
                 codes.extend([Code::BadParameter, Code::UnknownCustomer]);
             }
-            Route::Consent => {
+            Route::Consent | Route::Attributes => {
                 codes.extend(store);
                 codes.extend(
                     body.into_iter().filter(|code| !matches!(code, Code::TooManyEvents | Code::NoModel)),
                 );
                 codes.push(Code::BadParameter);
+                if self == Route::Attributes {
+                    codes.push(Code::UnknownCustomer);
+                }
             }
             Route::Changes => {
                 codes.extend(store);

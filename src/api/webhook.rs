@@ -1,10 +1,11 @@
 //! Webhooks: the feed, pushed to an address, signed, at least once and in order.
 //!
 //! One thread walks the feed and sends pieces of it, one after the other, so the changes of a customer come in their
-//! order. How far it came is kept in the store after each piece that was taken; a piece whose answer was lost is sent
+//! order. Of several servers with the same store and address one pushes: the one that holds the lease. How far it came is kept in the store after each piece that was taken; a piece whose answer was lost is sent
 //! again. A receiver that fails is asked again and again, with pauses that double; a change that it refuses, or that it
 //! failed to take for too long, becomes a dead letter.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,9 @@ const PIECE: u32 = 100;
 const LETTERS: u32 = 1000;
 /// How often the feed is looked at, and a stop is noticed.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A lease runs so much longer than two answers may take: past it another server goes on.
+const LEASE_BEYOND: Duration = Duration::from_secs(10);
 
 /// Where to push changes to.
 #[derive(Clone, Debug)]
@@ -61,6 +65,11 @@ impl Webhook {
 
     fn feed(&self) -> String {
         format!("webhook {}", self.url)
+    }
+
+    /// For so long the right to push is taken.
+    fn lease(&self) -> Duration {
+        2 * self.answer_time + LEASE_BEYOND
     }
 
     /// HMAC-SHA256 over `TIMESTAMP.BODY`, in hexadecimal digits.
@@ -104,6 +113,10 @@ struct Pusher {
     piece: u32,
     failing_since: Option<Instant>,
     attempts: u32,
+    /// What tells this server from others.
+    holder: String,
+    /// When the lease was last taken; `None` while another server holds it.
+    held_since: Option<Instant>,
 }
 
 impl Pusher {
@@ -113,7 +126,42 @@ impl Pusher {
             .timeout_global(Some(hook.answer_time))
             .max_redirects(0)
             .build();
-        Pusher { app, hook, agent: config.into(), piece: PIECE, failing_since: None, attempts: 0 }
+        let holder = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        Pusher {
+            app,
+            hook,
+            agent: config.into(),
+            piece: PIECE,
+            failing_since: None,
+            attempts: 0,
+            holder,
+            held_since: None,
+        }
+    }
+
+    /// Whether it is this server that pushes; takes or renews the lease where need be.
+    fn holds(&mut self, app: &App) -> Result<bool, Error> {
+        let lease = self.hook.lease();
+        if self.held_since.is_some_and(|since| since.elapsed() < lease / 3) {
+            return Ok(true);
+        }
+        let taken = Instant::now();
+        let (now, span) = (app.now(), lease.as_micros() as i64);
+        let held = app.store().lease(&self.hook.feed(), &self.holder, now, now + span)?;
+        if held && self.held_since.is_none() {
+            tracing::info!(feed = self.hook.feed(), "this server pushes the webhook");
+        }
+        self.held_since = held.then_some(taken);
+        Ok(held)
+    }
+
+    /// Gives the lease back, so that another server need not wait for it to run out.
+    fn leave(&mut self) {
+        let (Some(app), Some(_)) = (self.app.upgrade(), self.held_since.take()) else { return };
+        let now = app.now();
+        if let Err(error) = app.store().lease(&self.hook.feed(), &self.holder, now, now) {
+            tracing::warn!(%error, "the lease of a webhook could not be given back; it runs out by itself");
+        }
     }
 
     fn run(mut self) {
@@ -121,9 +169,14 @@ impl Pusher {
         loop {
             let until = Instant::now() + pause.max(LOOK_EVERY);
             while Instant::now() < until {
-                if self.app.upgrade().is_none_or(|app| app.is_stopping()) {
-                    return;
+                let Some(app) = self.app.upgrade().filter(|app| !app.is_stopping()) else {
+                    return self.leave();
+                };
+                // A pause after a failure may be longer than the lease.
+                if let (Some(_), Err(error)) = (self.held_since, self.holds(&app)) {
+                    tracing::warn!(%error, "the lease of a webhook could not be renewed");
                 }
+                drop(app);
                 std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now())));
             }
             pause = match self.push() {
@@ -142,6 +195,9 @@ impl Pusher {
             let Some(app) = self.app.upgrade().filter(|app| !app.is_stopping()) else {
                 return Ok(Duration::ZERO);
             };
+            if !self.holds(&app)? {
+                return Ok(self.hook.first_pause);
+            }
             let store = app.store().as_ref();
             let feed = self.hook.feed();
             let position = store.feed_position(&feed)?.map(|position| position.cursor);

@@ -42,12 +42,15 @@ pub(super) struct Serve {
     /// Share of the requests that the registry's challenger scores too, unseen, 0 to 1.
     #[arg(long, env = "HOMING_SHADOW_SHARE", default_value_t = 0.1, value_name = "SHARE", value_parser = share)]
     shadow_share: f64,
-    /// Pushes changed tags to this address. One server of a store does it, not several.
+    /// Pushes changed tags to this address. Of several servers of a store one does it.
     #[arg(long, env = "HOMING_WEBHOOK", value_name = "URL", requires = "webhook_secret")]
     webhook: Option<String>,
     /// The secret that signs what is pushed: HMAC-SHA256 over `TIMESTAMP.BODY`.
     #[arg(long, env = "HOMING_WEBHOOK_SECRET", hide_env_values = true, value_name = "TEXT")]
     webhook_secret: Option<String>,
+    /// Sends a span of each request to this collector of OpenTelemetry (OTLP over HTTP), such as http://127.0.0.1:4318.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp: Option<String>,
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -140,6 +143,7 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         shadow_share: args.shadow_share,
         webhook,
         write_back,
+        otlp: args.otlp.clone(),
         limits: args.limits.limits(),
     };
     listen(&args.listen, store, engine, catalogue, ways)
@@ -153,6 +157,7 @@ pub(super) struct Ways {
     shadow_share: f64,
     webhook: Option<api::Webhook>,
     write_back: Option<Arc<WriteBack>>,
+    otlp: Option<String>,
     limits: Limits,
 }
 
@@ -173,7 +178,7 @@ pub(super) fn listen(
     ways: Ways,
 ) -> anyhow::Result<()> {
     let engine = engine.map(|engine| engine as Arc<dyn Score>);
-    let Ways { tls, models, shadow_share, webhook, write_back, limits } = ways;
+    let Ways { tls, models, shadow_share, webhook, write_back, otlp, limits } = ways;
     let mut app = App::new(store, engine, Arc::new(calendar::now), limits.clone()).with_shadow(shadow_share);
     if let Some(models) = models {
         app = app.with_models(models);
@@ -183,6 +188,13 @@ pub(super) fn listen(
     }
     if let Some(playbook) = catalogue.playbook() {
         app = app.with_playbook(playbook.clone());
+    }
+    if let Some(collector) = otlp.filter(|url| !url.is_empty()) {
+        if !(collector.starts_with("http://") || collector.starts_with("https://")) {
+            let told = format!("`{collector}` is no address of a collector; write --otlp http://HOST:4318");
+            return Err(WrongUse(told).into());
+        }
+        app = app.with_traces(&collector)?;
     }
     let app = Arc::new(app);
     app.refresh_keys()?;
@@ -220,6 +232,7 @@ pub(super) fn listen(
         };
         let ended = api::serve_with(listener, router, &limits, tls, stop).await;
         app.write_audit()?;
+        app.flush_traces();
         Ok(ended?)
     })
 }

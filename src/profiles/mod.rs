@@ -481,6 +481,14 @@ pub trait Store: Send + Sync {
     /// [`Error`] of the store.
     fn set_feed_position(&self, feed: &str, position: FeedPosition) -> Result<(), Error>;
 
+    /// Takes the right to do `work` until an instant, for a holder: one at a time among all servers of the store. `true` where
+    /// nobody holds it at `now`, or this holder does; with an `until` of `now` it is given back. Servers compare their own
+    /// clocks, so those must agree better than leases are long.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn lease(&self, work: &str, holder: &str, now: Micros, until: Micros) -> Result<bool, Error>;
+
     /// Keeps what a feed could not deliver.
     ///
     /// # Errors
@@ -746,6 +754,7 @@ macro_rules! nothing_but_profiles {
             prune_changes(&$crate::profiles::feed::Retention) -> u64;
             feed_position(&str) -> Option<$crate::profiles::feed::FeedPosition>;
             set_feed_position(&str, $crate::profiles::feed::FeedPosition) -> ();
+            lease(&str, &str, homing_datasets::Micros, homing_datasets::Micros) -> bool;
             dead_letter(&$crate::profiles::feed::Letter) -> ();
             dead_letters(Option<&str>, u32) -> Vec<$crate::profiles::feed::DeadLetter>;
             drop_dead_letter(u64) -> bool;

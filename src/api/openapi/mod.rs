@@ -99,6 +99,13 @@ fn words(route: Route, limits: &Limits) -> (&'static str, &'static str, String) 
              an opt-in the next event or batch scores them again."
                 .to_owned(),
         ),
+        Route::Attributes => (
+            "setAttributes",
+            "Replace what the business itself keeps of a customer",
+            "Name, city, preferred channel: whatever is to stand beside the tags. The object replaces the one before. A \
+             customer without a profile may have attributes; one who was erased may not, and is answered with 404."
+                .to_owned(),
+        ),
         Route::Erase => (
             "eraseProfile",
             "Erase all that is held of a customer",
@@ -177,6 +184,7 @@ fn request_schema(route: Route) -> Option<&'static str> {
         Route::Predictions => Some("PredictionRequest"),
         Route::Events => Some("EventsRequest"),
         Route::Consent => Some("ConsentRequest"),
+        Route::Attributes => Some("Attributes"),
         Route::V2Infer => Some("InferRequest"),
         Route::Invocations => Some("Invocation"),
         _ => None,
@@ -193,6 +201,7 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::Next => Some("NextPurchase"),
         Route::Export => Some("Export"),
         Route::Consent => Some("ConsentReply"),
+        Route::Attributes => Some("AttributesReply"),
         Route::Changes => Some("Changes"),
         Route::DeadLetters => Some("DeadLetters"),
         Route::Models => Some("Models"),
@@ -293,7 +302,13 @@ fn parameters(route: Route) -> Vec<Value> {
             "name": "version", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
             "description": "The version.",
         })],
-        Route::Profile | Route::Explanation | Route::Next | Route::Export | Route::Consent | Route::Erase => {
+        Route::Profile
+        | Route::Explanation
+        | Route::Next
+        | Route::Export
+        | Route::Consent
+        | Route::Attributes
+        | Route::Erase => {
             vec![json!({
                 "name": "id", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1, "maxLength": super::limits::MAX_ID_BYTES},
                 "description": "The customer id, percent-encoded.",

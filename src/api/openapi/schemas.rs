@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::events::{FAULT_CODES, Field};
 use crate::api::intake::{CUSTOMER_ERASED, EVENT_ID_CONFLICT, IN_THE_FUTURE};
-use crate::api::limits::{Limits, MAX_ID_BYTES, MAX_TEXT_BYTES};
+use crate::api::limits::{Limits, MAX_ATTRIBUTES, MAX_ID_BYTES, MAX_TEXT_BYTES};
 use crate::api::problem::Code;
 
 /// Every schema by name.
@@ -69,6 +69,18 @@ fn own(horizons: &[u32], limits: &Limits) -> Value {
             json!({"opted_out": typed("boolean", "Whether the customer opts out of automated decisions.")}),
             &[],
         )),
+        "Attributes": json!({
+            "type": "object",
+            "description": "Names to texts, numbers, truth values or null.",
+            "maxProperties": MAX_ATTRIBUTES,
+            "propertyNames": {"minLength": 1, "maxLength": MAX_TEXT_BYTES},
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT_BYTES},
+        }),
+        "AttributesReply": object(
+            "What is kept now.",
+            json!({"customer_id": string("The customer."), "attributes": reference("Attributes")}),
+            &[],
+        ),
         "ConsentReply": object(
             "What is taken down, and the tags that went.",
             json!({

@@ -206,6 +206,13 @@ async fn real_replies_of_every_route_are_as_documented() {
     for (method, path, uri, body) in [
         ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!({"opted_out": true})),
         ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!([])),
+        (
+            "PUT",
+            "/v1/profiles/{id}/attributes",
+            "/v1/profiles/a/attributes",
+            json!({"name": "王", "vip": true}),
+        ),
+        ("PUT", "/v1/profiles/{id}/attributes", "/v1/profiles/a/attributes", json!({"name": []})),
         ("POST", "/v1/models/{version}/promote", "/v1/models/1/promote", json!(null)),
         ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", super::inference::tensors(&[3.0, 4.0])),
         ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", json!({"inputs": []})),

@@ -26,6 +26,7 @@ mod predictions;
 mod privacy;
 mod profiles;
 mod service;
+mod traces;
 mod webhook;
 
 /// The instant of the clock: 2011-09-20T12:00:00Z.

@@ -53,6 +53,36 @@ async fn an_opt_out_holds_in_store_feed_and_stateless_scores_at_once() {
 }
 
 #[tokio::test]
+async fn attributes_are_replaced_and_stand_in_the_profile() {
+    let (service, _folder) = Service::sqlite();
+    let path = "/v1/profiles/a/attributes";
+    let first = json!({"name": "王小明", "vip": true, "height": 1.84, "left": null});
+    let kept = put(&service, path, first.clone()).await.ok();
+    assert_eq!(kept, json!({"customer_id": "a", "attributes": first}));
+    service.get("/v1/profiles/a").await.problem("unknown_customer");
+    service.buy("1", "a", "2011-09-12").await.ok();
+    assert_eq!(service.get("/v1/profiles/a").await.ok()["attributes"], first);
+    put(&service, path, json!({"city": "上海"})).await.ok();
+    assert_eq!(service.get("/v1/profiles/a").await.ok()["attributes"], json!({"city": "上海"}));
+
+    let many: serde_json::Map<String, Value> = (0..101).map(|n| (format!("a{n}"), n.into())).collect();
+    for bad in [
+        json!({"name": {"first": "a"}}),
+        json!({"name": ["a"]}),
+        json!({"": 1}),
+        json!({"name": "x".repeat(513)}),
+        json!({"name": "a\u{0}b"}),
+        json!(many),
+        json!([1]),
+    ] {
+        put(&service, path, bad).await.problem("invalid_request");
+    }
+    assert_eq!(service.get("/v1/profiles/a").await.ok()["attributes"], json!({"city": "上海"}));
+    service.send(Request::delete("/v1/profiles/a").body(Body::empty()).unwrap()).await;
+    put(&service, path, json!({"city": "上海"})).await.problem("unknown_customer");
+}
+
+#[tokio::test]
 async fn export_tells_all_and_erasure_leaves_nothing() {
     let (service, _folder) = Service::sqlite();
     service.buy("1", "a/茶", "2011-09-12").await.ok();

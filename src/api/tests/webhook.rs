@@ -105,6 +105,34 @@ async fn a_receiver_that_fails_and_hangs_gets_everything_in_order_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_servers_one_pushes_and_the_other_goes_on_when_it_is_gone() {
+    let (service, _folder) = Service::sqlite();
+    let (receiver, url) = receiver(|_, _| (StatusCode::OK, Duration::ZERO)).await;
+    let (store, now) = (service.app.store().clone(), service.app.now());
+    let other = Arc::new(App::new(store.clone(), None, Arc::new(move || now), Limits::default()));
+    service.app.push_changes(hook(&url)).unwrap();
+    other.push_changes(hook(&url)).unwrap();
+    let heard = || receiver.heard.lock().unwrap().len();
+    let fed = || store.changes(None, 1000).unwrap().changes.len();
+    for n in 0..40 {
+        service.buy(&format!("e{n}"), &format!("c{n}"), "2011-09-01").await.ok();
+        if n == 20 {
+            until("the first half did not come", || heard() == fed()).await;
+            // One of them ends; whichever of the two it is, the rest comes, and nothing comes twice.
+            service.app.stop();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    until("the second half did not come", || heard() >= fed()).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let cursors: Vec<u64> =
+        receiver.heard.lock().unwrap().iter().map(|change| change["cursor"].as_u64().unwrap()).collect();
+    assert!(cursors.is_sorted_by(|a, b| a < b), "{cursors:?}");
+    assert_eq!(cursors.len(), fed());
+    other.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_receiver_refuses_is_a_dead_letter_and_hinders_no_other() {
     let (service, _folder) = Service::sqlite();
     let (receiver, url) = receiver(|_, body| {

@@ -110,6 +110,16 @@ pub(super) fn bookkeeping(store: &dyn Store) {
     assert_eq!(store.feed_position("crm").unwrap(), Some(at(5, day(2))));
     assert_eq!(store.feed_position("客户").unwrap(), Some(at(9, day(1))));
 
+    let lease =
+        |work: &str, holder: &str, now, until| store.lease(work, holder, day(now), day(until)).unwrap();
+    assert!(lease("推送", "a", 1, 3));
+    assert!(!lease("推送", "b", 2, 4), "a holds it");
+    assert!(lease("mail", "b", 2, 4), "other work");
+    assert!(lease("推送", "a", 2, 5), "its holder renews it");
+    assert!(!lease("推送", "b", 4, 6) && lease("推送", "b", 5, 6), "it has run out");
+    assert!(!lease("推送", "a", 5, 7));
+    assert!(lease("推送", "b", 5, 5) && lease("推送", "a", 5, 7), "it was given back");
+
     take(store, &[incoming("e1", "c", buy(day(1), 40.0))]);
     let letter = |feed: &str, attempts| Letter {
         feed: feed.into(),

@@ -10,7 +10,7 @@ use super::intake::{ERASED, LOCK, OPTED_OUT, lone_writer_lock, writers_lock};
 use super::rows::{self, Image, Stored};
 use super::session::Wire;
 use super::text::{original, stored};
-use super::{Inner, PostgresStore};
+use super::{Fault, Inner, PostgresStore};
 use crate::profiles::plan::{Addition, Plan, Planner, count, history_print};
 use crate::profiles::{BatchRow, BatchSummary, Error, Scored};
 
@@ -302,7 +302,7 @@ fn draft(
     let held = stored.map(|stored| &stored.held);
     let plan = planner.plan(&row.customer_id, held, opted_out, Addition::Merge(&row.history), as_of)?;
     let image = Image::of(&row.customer_id, stored, &plan).map_err(|fault| match fault {
-        super::Fault::Known(error) => error,
+        Fault::Known(error) => error,
         _ => Error::Locked(planner.store.to_owned()),
     })?;
     Ok(Draft { revision: stored.map(|stored| stored.revision), opted_out, plan, image })
@@ -347,6 +347,10 @@ async fn write(
     if !stale.is_empty() {
         let ids: Vec<String> = stale.iter().map(|&at| stored(&rows[at].customer_id).into_owned()).collect();
         let held = rows::load(wire, &store.place, &borrowed(&ids)).await?;
+        // As in an intake: seen and not locked.
+        if held.keys().any(|id| !locked.contains_key(id)) {
+            return Err(Fault::Again);
+        }
         for at in stale {
             let id = &rows[at].customer_id;
             drafts[at] = Some(draft(planner, &rows[at], held.get(id), opted_out.contains(id), as_of)?);

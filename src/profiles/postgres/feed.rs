@@ -151,6 +151,19 @@ pub(super) async fn set_position(wire: &mut Wire, feed: &str, position: FeedPosi
     wire.execute(sql, &[&stored(feed), &(position.cursor as i64), &position.at]).await.map(drop)
 }
 
+pub(super) async fn lease(
+    wire: &mut Wire,
+    work: &str,
+    holder: &str,
+    now: Micros,
+    until: Micros,
+) -> Inner<bool> {
+    let sql = "INSERT INTO homing.leases AS l (work, holder, until) VALUES ($1, $2, $4)
+         ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, until = excluded.until
+         WHERE l.holder = excluded.holder OR l.until <= $3";
+    Ok(wire.execute(sql, &[&stored(work), &holder, &now, &until]).await? > 0)
+}
+
 pub(super) async fn bury(wire: &mut Wire, letter: &Letter) -> Inner<()> {
     let sql = "INSERT INTO homing.dead_letters (feed, customer_id, change, reason, attempts, at)
          VALUES ($1, $2, $3, $4, $5, $6)";

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::rows::{self, Image};
 use super::session::{Parameter, Wire};
 use super::text::{original, stored};
-use super::{Inner, LOCKS, PostgresStore};
+use super::{Fault, Inner, LOCKS, PostgresStore};
 use crate::profiles::plan::{Addition, Plan, Planner, event_print};
 use crate::profiles::{Changed, Error, Fate, Incoming, Intake};
 
@@ -106,8 +106,13 @@ pub(super) async fn take_in(
     );
     answers.0?;
     answers.1?;
-    answers.2?;
+    let locked: HashSet<String> = answers.2?.iter().map(|row| original(row.get(0))).collect();
     let held = rows::loaded(answers.3?, &store.place)?;
+    // Who was met for the first time, and committed, between the two statements is seen and not locked: anybody may
+    // write to them before this transaction does.
+    if held.keys().any(|id| !locked.contains(id)) {
+        return Err(Fault::Again);
+    }
     let taken: HashSet<String> = answers.4?.iter().map(|row| row.get(0)).collect();
     let known: HashMap<String, Vec<u8>> = answers.5?.iter().map(|row| (row.get(0), row.get(1))).collect();
     let erased: HashSet<Vec<u8>> = answers.6?.iter().map(|row| row.get(0)).collect();

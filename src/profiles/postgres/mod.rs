@@ -191,6 +191,10 @@ impl Store for PostgresStore {
         self.pool.with(async |wire| feed::set_position(wire, feed, position).await)
     }
 
+    fn lease(&self, work: &str, holder: &str, now: Micros, until: Micros) -> Result<bool, Error> {
+        self.pool.with(async |wire| feed::lease(wire, work, holder, now, until).await)
+    }
+
     fn dead_letter(&self, letter: &Letter) -> Result<(), Error> {
         self.pool.with(async |wire| feed::bury(wire, letter).await)
     }

@@ -175,6 +175,12 @@ const MIGRATIONS: &[&str] = &[
         WHERE position('\"churn.level\":\"high\"' in tags) > 0;
     CREATE INDEX changes_to_high_by_time ON homing.changes (as_of)
         WHERE position('\"churn.level\":\"high\"' in tags) > 0;",
+    // Version 4. Who of several servers does what only one may do.
+    "CREATE TABLE homing.leases (
+        work text PRIMARY KEY,
+        holder text NOT NULL,
+        until bigint NOT NULL
+    );",
 ];
 
 fn known() -> i64 {

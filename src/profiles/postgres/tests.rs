@@ -93,9 +93,10 @@ fn message(result: Result<impl Sized, Error>) -> String {
 fn what_two_servers_take_in_ends_as_if_one_had() {
     let (url, _) = database();
     let servers = [open(&url), open(&url)];
-    let events: Vec<_> = (0..200)
+    // A new customer every twenty events, whom all four meet at about the same moment.
+    let events: Vec<_> = (0..600)
         .map(|n| {
-            let customer = format!("c{}", n % 3);
+            let customer = format!("c{:02}", n / 20);
             incoming(&format!("e{n:03}"), &customer, buy((n * 7 % 50) * DAY, 1.0 + n as f64))
         })
         .collect();
@@ -112,9 +113,10 @@ fn what_two_servers_take_in_ends_as_if_one_had() {
             });
         }
     });
+    let ids: Vec<String> = (0..30).map(|n| format!("c{n:02}")).collect();
     let alone = open(&database().0);
     alone.take_in(&events, 0, &score).unwrap();
-    for id in ["c0", "c1", "c2"] {
+    for id in &ids {
         assert_eq!(servers[0].history(id).unwrap(), alone.history(id).unwrap());
         assert_eq!(servers[1].profile(id).unwrap(), alone.profile(id).unwrap(), "{id}");
     }
@@ -123,9 +125,9 @@ fn what_two_servers_take_in_ends_as_if_one_had() {
     for change in servers[0].changes(None, 10_000).unwrap().changes {
         tags.extend(change.tags.into_iter().map(|(name, value)| ((change.customer_id.clone(), name), value)));
     }
-    for id in ["c0", "c1", "c2"] {
+    for id in &ids {
         for (name, tag) in alone.profile(id).unwrap().unwrap().tags {
-            assert_eq!(tags[&(id.to_owned(), name)], tag.value);
+            assert_eq!(tags[&(id.clone(), name)], tag.value);
         }
     }
 }

@@ -172,6 +172,23 @@ pub(super) fn set_position(connection: &Connection, feed: &str, position: FeedPo
     Ok(())
 }
 
+pub(super) fn lease(
+    connection: &Connection,
+    work: &str,
+    holder: &str,
+    now: Micros,
+    until: Micros,
+) -> Inner<bool> {
+    let taken = connection
+        .prepare_cached(
+            "INSERT INTO leases AS l (work, holder, until) VALUES (?1, ?2, ?4)
+             ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, until = excluded.until
+             WHERE l.holder = excluded.holder OR l.until <= ?3",
+        )?
+        .execute(params![work, holder, now, until])?;
+    Ok(taken > 0)
+}
+
 pub(super) fn bury(connection: &Connection, letter: &Letter) -> Inner<()> {
     let change = json(&letter.change)?;
     connection

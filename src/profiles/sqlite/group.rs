@@ -1,8 +1,8 @@
 //! One sync for many: requests that write at the same moment share a transaction.
 //!
 //! A commit costs a sync to the disk, which is most of what a small intake costs. Whoever comes while others wait for the
-//! writer does their work in the transaction that is open, behind a savepoint of their own, and leaves the commit to
-//! the last of them. Nobody is answered before their group is on disk, and one who fails takes back only their own work.
+//! writer does their work in the transaction that is open, behind a savepoint of their own (all but the first, who opens
+//! it), and leaves the commit to the last of them. Nobody is answered before their group is on disk, and one who fails takes back only their own work.
 
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -87,17 +87,20 @@ impl SqliteStore {
     }
 
     /// Runs work that writes, in one transaction with that of others who come at the same moment. When it returns, what
-    /// it wrote is on disk; when it fails, nothing of it is.
+    /// it wrote is on disk; when it fails, nothing of it is. Large work begins a transaction: behind a savepoint SQLite
+    /// keeps every page that is changed a second time, in memory.
     pub(super) fn write_in_group<T>(
         &self,
+        large: bool,
         work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>,
     ) -> Result<T, Error> {
         let mut writer = self.enter();
+        if large {
+            self.finish(&mut writer);
+        }
         let group = writer.group;
-        let begun = match writer.is_autocommit() {
-            true => writer.execute_batch("BEGIN IMMEDIATE; SAVEPOINT one"),
-            false => writer.execute_batch("SAVEPOINT one"),
-        };
+        let first = writer.is_autocommit();
+        let begun = writer.execute_batch(if first { "BEGIN IMMEDIATE" } else { "SAVEPOINT one" });
         if let Err(error) = begun {
             self.leave(&mut writer);
             return Err(self.known(Fault::Sql(error)));
@@ -105,13 +108,19 @@ impl SqliteStore {
         let done = catch_unwind(AssertUnwindSafe(|| {
             let mut names = TagNames::load(&writer)?;
             let done = work(&writer, &mut names)?;
-            writer.execute_batch("RELEASE one")?;
+            if !first {
+                writer.execute_batch("RELEASE one")?;
+            }
             Ok(done)
         }));
         match &done {
             Ok(Ok(_)) => writer.members += 1,
             // If SQLite took the whole transaction back, there is no savepoint left, and the group hears of it.
             _ if writer.is_autocommit() => {}
+            // Nobody else has a part in the transaction yet.
+            _ if first => {
+                let _ = writer.execute_batch("ROLLBACK");
+            }
             _ => {
                 let _ = writer.execute_batch("ROLLBACK TO one; RELEASE one");
             }

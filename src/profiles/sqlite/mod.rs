@@ -46,6 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(5);
 /// Read connections that are kept open for the next reader.
 const IDLE_READERS: usize = 8;
+/// Events that are taken in beside others, in one transaction; more have one of their own.
+const FEW: usize = 32;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 64;
 
@@ -179,6 +181,8 @@ fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<Connection
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -65_536)?;
+    // What a savepoint keeps goes into memory, not into a file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "wal_autocheckpoint", 8_192)?;
     connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -218,7 +222,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Store for SqliteStore {
     fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
         let planner = self.planner(score);
-        self.write_in_group(|connection, names| {
+        self.write_in_group(events.len() > FEW, |connection, names| {
             intake::take_in(connection, names, &planner, events, not_before)
         })
     }
@@ -269,6 +273,10 @@ impl Store for SqliteStore {
 
     fn set_feed_position(&self, feed: &str, position: FeedPosition) -> Result<(), Error> {
         self.write(|connection, _| feed::set_position(connection, feed, position))
+    }
+
+    fn lease(&self, work: &str, holder: &str, now: Micros, until: Micros) -> Result<bool, Error> {
+        self.write(|connection, _| feed::lease(connection, work, holder, now, until))
     }
 
     fn dead_letter(&self, letter: &Letter) -> Result<(), Error> {

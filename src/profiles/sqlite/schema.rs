@@ -184,6 +184,12 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX changes_to_high ON changes (customer_id, as_of) WHERE instr(tags, '\"churn.level\":\"high\"') > 0;
     CREATE INDEX changes_to_high_by_time ON changes (as_of) WHERE instr(tags, '\"churn.level\":\"high\"') > 0;",
+    // Version 5. Who of several servers does what only one may do.
+    "CREATE TABLE leases (
+        work TEXT PRIMARY KEY,
+        holder TEXT NOT NULL,
+        until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
 ];
 
 /// Makes sure that the file is ours and has the present schema. A foreign or newer file is left as it is.

@@ -319,7 +319,7 @@ fn a_file_of_the_first_version_becomes_a_present_one() {
     assert!(store.erase("c", DAY).unwrap());
     let version: i64 =
         super::locked(&store.writer).pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 4);
+    assert_eq!(version, 5);
 }
 
 #[test]
