@@ -161,7 +161,7 @@ fn prepare(
             let revision = glance.map(|glance| glance.revision);
             let held = held.get(&row.customer_id);
             match glimpse {
-                Glimpse::Idle(plan) => Ok(Some(Draft { revision, opted_out, plan, image: None })),
+                Glimpse::Idle(plan) => Ok(Some(Draft { revision, opted_out, plan: *plan, image: None })),
                 // The row is still the one that was glanced at: its history is this one, and so is its score.
                 Glimpse::Scored(scored) if held.map(|held| held.revision) == revision => {
                     let same = |_: &str, _: &History, _: Micros| Scored::clone(&scored);
@@ -253,7 +253,7 @@ async fn see(wire: &mut Wire, store: &PostgresStore, chunk: &[BatchRow], ids: &[
 /// What fingerprints tell of a customer.
 enum Glimpse {
     /// Nothing changes.
-    Idle(Plan),
+    Idle(Box<Plan>),
     /// The history is the one that the store holds; its score is another.
     Scored(Box<Scored>),
     /// Not enough.
@@ -266,7 +266,7 @@ fn glimpse(planner: &Planner<'_>, row: &BatchRow, glance: &Glance, as_of: Micros
         return Ok(Glimpse::Nothing);
     }
     if glance.as_of > as_of {
-        return Ok(Glimpse::Idle(Plan { newer_in_store: true, ..Plan::default() }));
+        return Ok(Glimpse::Idle(Box::new(Plan { newer_in_store: true, ..Plan::default() })));
     }
     let scored = (planner.score)(&row.customer_id, &row.history, as_of);
     let provenance = &scored.provenance;
@@ -287,7 +287,7 @@ fn glimpse(planner: &Planner<'_>, row: &BatchRow, glance: &Glance, as_of: Micros
             && scored.tags.iter().all(|tag| !tag.value.is_null())
     };
     Ok(match same || near() {
-        true => Glimpse::Idle(Plan { not_scored, ..Plan::default() }),
+        true => Glimpse::Idle(Box::new(Plan { not_scored, ..Plan::default() })),
         false => Glimpse::Scored(Box::new(scored)),
     })
 }
