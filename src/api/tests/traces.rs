@@ -31,20 +31,18 @@ async fn ask(router: &Router, uri: &str, traceparent: Option<&str>) -> StatusCod
     router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status()
 }
 
-fn traced(url: &str) -> (Arc<App>, Router) {
+fn traced(url: &str) -> (Arc<App>, Router, tempfile::TempDir) {
     let (service, folder) = Service::sqlite();
-    // The store's file lives as long as the store needs it.
-    std::mem::forget(folder);
     let now = service.app.now();
     let app = App::new(service.app.store().clone(), None, Arc::new(move || now), Limits::default());
     let app = Arc::new(app.with_traces(url).unwrap());
-    (app.clone(), router(app))
+    (app.clone(), router(app), folder)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_hears_each_request_under_its_caller() {
     let (heard, url) = collector().await;
-    let (app, router) = traced(&url);
+    let (app, router, _folder) = traced(&url);
     let caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     assert_eq!(ask(&router, "/v1/profiles/nobody", Some(caller)).await, StatusCode::NOT_FOUND);
     assert_eq!(ask(&router, "/healthz", None).await, StatusCode::OK);
@@ -85,7 +83,7 @@ async fn a_collector_hears_each_request_under_its_caller() {
 async fn a_dead_collector_does_no_harm_and_is_counted() {
     // Nobody listens on the port of a listener that is gone.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (app, router) = traced(&format!("http://{gone}"));
+    let (app, router, _folder) = traced(&format!("http://{gone}"));
     for _ in 0..20 {
         assert_eq!(ask(&router, "/healthz", None).await, StatusCode::OK);
     }
@@ -96,7 +94,7 @@ async fn a_dead_collector_does_no_harm_and_is_counted() {
 
     // One that takes the connection and says nothing: requests are answered at once all the same.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let (app, router) = traced(&format!("http://{}", silent.local_addr().unwrap()));
+    let (app, router, _folder) = traced(&format!("http://{}", silent.local_addr().unwrap()));
     for _ in 0..3000 {
         assert_eq!(ask(&router, "/healthz", None).await, StatusCode::OK);
     }
