@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use homing_datasets::calendar;
+use homing_models::sampling::{Picker, mix};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -24,24 +25,16 @@ const EACH: u64 = 20;
 const START: i64 = 14_000;
 const DAYS: u64 = 730;
 
-fn dice(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// Purchases of so many customers.
 fn make(path: &Path, customers: u64) -> Outcome<()> {
     let mut out = BufWriter::new(std::fs::File::create(path)?);
     writeln!(out, "customer_id,occurred_at,amount")?;
-    let mut state = 7;
+    let mut dice = Picker::new(7);
     for customer in 0..customers {
-        let many = 1 + dice(&mut state) % (2 * EACH - 1);
+        let many = 1 + dice.draw() % (2 * EACH - 1);
         for _ in 0..many {
-            let day = calendar::date_of((START + (dice(&mut state) % DAYS) as i64) as i32);
-            writeln!(out, "c{customer:07},{day},{}", dice(&mut state) % 200 + 1)?;
+            let day = calendar::date_of((START + (dice.draw() % DAYS) as i64) as i32);
+            writeln!(out, "c{customer:07},{day},{}", dice.draw() % 200 + 1)?;
         }
     }
     out.flush()?;
@@ -148,7 +141,7 @@ fn load(
     slow: &Mutex<Histogram<u64>>,
 ) -> Outcome<()> {
     let mut client = Client::connect(address)?;
-    let mut state = connection;
+    let mut dice = Picker::new(mix(connection));
     let mut cursor = 0;
     let history: Vec<String> = (0..30)
         .map(|i| {
@@ -161,7 +154,7 @@ fn load(
             break;
         }
         // One customer in twenty is new.
-        let known = dice(&mut state) % (customers + customers / 20);
+        let known = dice.draw() % (customers + customers / 20);
         let began = Instant::now();
         match round % 10 {
             0..=4 => {

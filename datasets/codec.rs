@@ -11,6 +11,7 @@
 use crate::Error;
 use crate::event::{DAY, Kind, Micros};
 use crate::history::History;
+use crate::varint::{self, put};
 
 const MAGIC: [u8; 2] = *b"HH";
 const VERSION: u8 = 1;
@@ -176,19 +177,7 @@ impl<'a> Input<'a> {
     }
 
     fn varint(&mut self) -> Read<u64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let part = u64::from(byte & 0x7f);
-            if shift == 63 && part > 1 {
-                break;
-            }
-            value |= part << shift;
-            if byte < 0x80 {
-                return if byte == 0 && shift > 0 { Err("it holds an overlong number") } else { Ok(value) };
-            }
-        }
-        Err("it holds an overlong number")
+        varint::take(&mut self.0).ok_or("it is cut off or holds an overlong number")
     }
 
     /// A count of things that take at least so many bytes each.
@@ -280,15 +269,6 @@ impl<'a> Input<'a> {
     }
 }
 
-fn put(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Pairs of a value and how often it follows itself.
 fn put_runs(out: &mut Vec<u8>, values: impl Iterator<Item = u8>) {
     let mut values = values.peekable();
     while let Some(value) = values.next() {

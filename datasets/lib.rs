@@ -22,11 +22,13 @@ pub mod histories;
 pub mod history;
 pub mod identity;
 mod names;
+pub mod objects;
 pub mod readers;
 pub mod simulate;
 pub mod table;
 #[cfg(test)]
 mod testing;
+pub mod varint;
 
 pub use builder::{HistoriesBuilder, Line};
 pub use bundled::cdnow;

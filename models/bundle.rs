@@ -139,7 +139,7 @@ pub struct Scoring {
     pub outcome: Outcome,
 }
 
-const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
 const LIFETIME: &str = "lifetime.json";
 const HORIZONS: &str = "horizons.json";
 const BASE: &str = "base.json";
@@ -567,6 +567,6 @@ fn json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -53,6 +53,14 @@ pub enum Error {
         /// What is there.
         there: String,
     },
+    /// A registry in an object store that could not be read or written.
+    #[error("the registry {address}: {cause}")]
+    Mirror {
+        /// Its address.
+        address: String,
+        /// What is wrong.
+        cause: String,
+    },
     /// A name that cannot be a folder everywhere.
     #[error(
         "`{0}` cannot name a model; use 1 to 64 letters, digits, `-`, `_` or `.`, starting with a letter or digit"

@@ -23,6 +23,7 @@ pub mod judged;
 pub mod lapse;
 pub mod lifetimes;
 pub mod linear;
+mod mirror;
 pub mod next;
 pub mod prediction;
 pub mod registry;

@@ -3,12 +3,14 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use homing_datasets::Micros;
 use serde::Serialize;
 
 use crate::bundle::{Bundle, Manifest};
 use crate::error::Error;
+use crate::mirror::{self, Mirror};
 
 /// Which bundle of a name does a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,10 +33,11 @@ impl Alias {
     }
 }
 
-/// A folder of bundles.
+/// A folder of bundles, which may be the mirror of a place in an object store.
 #[derive(Clone, Debug)]
 pub struct Registry {
     root: PathBuf,
+    mirror: Option<Arc<Mirror>>,
 }
 
 /// One bundle of a registry.
@@ -52,7 +55,53 @@ impl Registry {
     /// A registry at a folder, which need not exist yet.
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Registry { root: root.into() }
+        Registry { root: root.into(), mirror: None }
+    }
+
+    /// A registry at a folder, or at an address of an object store such as `s3://bucket/models`. That one is mirrored into a
+    /// folder (`cache`, else one in the user's cache), which this fills, and what is registered or pointed at goes to the store
+    /// first.
+    ///
+    /// # Errors
+    /// [`Error::Mirror`]: the store says no, or there is no folder to mirror into.
+    pub fn open(place: &str, cache: Option<&Path>) -> Result<Self, Error> {
+        if !homing_datasets::objects::is_address(place) {
+            return Ok(Registry::at(place));
+        }
+        let failed = |cause: String| Error::Mirror { address: place.to_owned(), cause };
+        let root = cache.map(Path::to_owned).or_else(|| mirror::default_folder(place));
+        let root = root.ok_or_else(|| {
+            failed("there is no folder to keep them in; name one with --registry-cache".to_owned())
+        })?;
+        let mirror = Mirror::open(place).map_err(|cause| failed(cause.to_string()))?;
+        let registry = Registry { root, mirror: Some(Arc::new(mirror)) };
+        registry.refresh()?;
+        Ok(registry)
+    }
+
+    /// Brings what is new in the object store into the folder. Does nothing for a registry that is but a folder.
+    ///
+    /// # Errors
+    /// [`Error::Mirror`]; what was there before is still there, and whole.
+    pub fn refresh(&self) -> Result<(), Error> {
+        self.mirrored(|mirror| mirror.refresh(&self.root))
+    }
+
+    /// Whether it is the mirror of a place in an object store, whose listing takes time and money.
+    #[must_use]
+    pub fn is_mirror(&self) -> bool {
+        self.mirror.is_some()
+    }
+
+    fn mirrored(&self, work: impl FnOnce(&Mirror) -> std::io::Result<()>) -> Result<(), Error> {
+        let Some(mirror) = &self.mirror else { return Ok(()) };
+        work(mirror)
+            .map_err(|cause| Error::Mirror { address: mirror.address.clone(), cause: cause.to_string() })
+    }
+
+    /// The place that it was opened with.
+    fn place(&self) -> PathBuf {
+        self.mirror.as_ref().map_or_else(|| self.root.clone(), |mirror| PathBuf::from(&mirror.address))
     }
 
     /// Its folder.
@@ -69,6 +118,7 @@ impl Registry {
         let manifest = bundle.manifest();
         let path = self.folder(&manifest.name)?.join(&manifest.version);
         bundle.save(&path)?;
+        self.mirrored(|mirror| mirror.put_bundle(&self.root, &manifest.name, &manifest.version))?;
         self.point(&manifest.name, alias, &manifest.version)?;
         Ok(path)
     }
@@ -129,6 +179,7 @@ impl Registry {
     /// Writes a small file of a name, whole or not at all.
     fn write(&self, name: &str, file: &str, text: &str) -> Result<(), Error> {
         let folder = self.folder(name)?;
+        self.mirrored(|mirror| mirror.put(name, file, &format!("{text}\n")))?;
         let path = folder.join(file);
         let draft = folder.join(format!(".{file}-{}.tmp", std::process::id()));
         let write = || -> std::io::Result<()> {
@@ -235,7 +286,7 @@ impl Registry {
         } else {
             there.join(", ")
         };
-        Error::UnknownModel { registry: self.root.clone(), wanted: wanted.to_owned(), there }
+        Error::UnknownModel { registry: self.place(), wanted: wanted.to_owned(), there }
     }
 }
 

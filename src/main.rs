@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-/// A batch frees on one thread what another allocated, and a service allocates for every reply: both go a good deal
-/// faster with this one.
+/// A batch frees on one thread what another allocated: with this one it takes less memory, and mostly less CPU.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -8,7 +8,7 @@
 //! A block is read by the process that wrote it and no other: the form needs no version.
 
 use crate::event::Kind;
-use crate::{Error, Line};
+use crate::{Error, Line, varint};
 
 /// Bits of the head. The five texts take two bits each, from [`TEXTS`] on.
 const SAME_CUSTOMER: u16 = 1;
@@ -100,12 +100,7 @@ impl Writer {
 }
 
 fn put_text(bytes: &mut Vec<u8>, text: &str) -> Span {
-    let mut len = text.len();
-    while len >= 0x80 {
-        bytes.push(len as u8 | 0x80);
-        len >>= 7;
-    }
-    bytes.push(len as u8);
+    varint::put(bytes, text.len() as u64);
     let at = bytes.len() as u32;
     bytes.extend_from_slice(text.as_bytes());
     Span { at, len: text.len() as u32 }
@@ -178,14 +173,7 @@ impl<'a> Input<'a> {
 
     #[inline]
     fn text(&mut self) -> Result<&'a str, Error> {
-        let mut len = 0usize;
-        for shift in (0..28).step_by(7) {
-            let byte = self.array::<1>()?[0];
-            len |= usize::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                break;
-            }
-        }
+        let len = varint::take(&mut self.0).ok_or(Error::DamagedScratch)? as usize;
         let (text, rest) = self.0.split_at_checked(len).ok_or(Error::DamagedScratch)?;
         self.0 = rest;
         std::str::from_utf8(text).map_err(|_| Error::DamagedScratch)

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Customers, Loaded, Shard, Stream};
 use crate::event::Micros;
-use crate::{Erasures, Error, History, Zone};
+use crate::{Erasures, Error, History, Zone, varint};
 
 const MAGIC: [u8; 5] = *b"HSNP\x01";
 const FORMAT: u32 = 1;
@@ -418,17 +418,11 @@ impl<'a> PieceReader<'a> {
 
     /// A length and as many bytes: where they stand.
     fn text(&mut self) -> Result<Range<usize>, Error> {
-        let mut len = 0usize;
-        for shift in (0..35).step_by(7) {
-            let &byte = self.part.get(self.at).ok_or_else(|| self.damaged())?;
-            self.at += 1;
-            len |= usize::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                break;
-            }
-        }
-        let end = self.at.checked_add(len).ok_or_else(|| self.damaged())?;
-        let place = self.at..end;
+        let mut rest = self.part.get(self.at..).unwrap_or_default();
+        let len = varint::take(&mut rest).ok_or_else(|| self.damaged())?;
+        let begin = self.part.len() - rest.len();
+        let end = begin.checked_add(len as usize).ok_or_else(|| self.damaged())?;
+        let place = begin..end;
         self.part.get(place.clone()).ok_or_else(|| self.damaged())?;
         self.at = end;
         Ok(place)
@@ -475,12 +469,7 @@ impl<'a> PieceWriter<'a> {
             self.open = Some((BufWriter::new(file), piece, crc32fast::Hasher::new(), (0, 0)));
         }
         for bytes in [id.as_bytes(), history] {
-            let mut len = bytes.len();
-            while len >= 0x80 {
-                self.part.push(len as u8 | 0x80);
-                len >>= 7;
-            }
-            self.part.push(len as u8);
+            varint::put(&mut self.part, bytes.len() as u64);
             self.part.extend(bytes);
         }
         let mut full = false;

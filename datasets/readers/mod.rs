@@ -19,7 +19,7 @@ mod parquet;
 mod progress;
 mod rejects;
 #[cfg(feature = "objects")]
-mod remote;
+pub(crate) mod remote;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

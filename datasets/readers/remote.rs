@@ -68,7 +68,7 @@ impl Remote {
     }
 }
 
-fn said(error: object_store::Error) -> io::Error {
+pub(crate) fn said(error: object_store::Error) -> io::Error {
     match error {
         object_store::Error::Precondition { .. } => {
             io::Error::other("it was replaced while it was being read; run again")
@@ -78,7 +78,7 @@ fn said(error: object_store::Error) -> io::Error {
 }
 
 /// The threads that talk to the stores.
-fn runtime() -> io::Result<&'static Runtime> {
+pub(crate) fn runtime() -> io::Result<&'static Runtime> {
     static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
     let made = RUNTIME.get_or_init(|| {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -89,19 +89,25 @@ fn runtime() -> io::Result<&'static Runtime> {
 
 /// The files at an address: one file, those below a prefix, or those that a glob names; sorted by name.
 pub(super) fn find(address: &str) -> io::Result<Vec<Found>> {
-    let malformed = |cause: String| io::Error::new(io::ErrorKind::InvalidInput, cause);
     // A wildcard ends what can be asked of the store: the rest is compared here.
     let wild = address.find(['*', '?', '[']).filter(|_| !address.starts_with("http"));
     let asked = match wild {
         Some(at) => &address[..address[..at].rfind('/').map_or(at, |slash| slash + 1)],
         None => address,
     };
-    let url = url::Url::parse(asked).map_err(|cause| malformed(cause.to_string()))?;
-    let settings = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
-    let (store, path) = object_store::parse_url_opts(&url, settings).map_err(said)?;
+    let (store, path) = open(asked)?;
     let root = asked.strip_suffix(path.as_ref()).or_else(|| asked.strip_suffix(&format!("{path}/")));
     let root = root.unwrap_or(asked).trim_end_matches('/').to_owned();
-    find_in(store.into(), &path, &root, wild.map(|_| address))
+    find_in(store, &path, &root, wild.map(|_| address))
+}
+
+/// Opens the store of an address; credentials and endpoints come from the environment.
+pub(crate) fn open(address: &str) -> io::Result<(Arc<dyn ObjectStore>, Path)> {
+    let malformed = |cause: url::ParseError| io::Error::new(io::ErrorKind::InvalidInput, cause.to_string());
+    let url = url::Url::parse(address).map_err(malformed)?;
+    let settings = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
+    let (store, path) = object_store::parse_url_opts(&url, settings).map_err(said)?;
+    Ok((store.into(), path))
 }
 
 /// The same in a store that is open; `root` stands before the names of its files.

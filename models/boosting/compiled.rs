@@ -1,7 +1,7 @@
 //! A booster's trees laid out to be walked fast.
 //!
-//! A single row walks several trees side by side, so that the processor need not wait for one of them; a missing value
-//! is told from the others by where its splits send it, as an infinity, so that a split is one comparison.
+//! A single row walks several trees side by side, so that the processor need not wait for one of them. Its values become
+//! whole numbers, a missing one the lowest or the highest by where its splits send it, so that a split is one comparison.
 //!
 //! Batches go 64 rows at a time: each feature's thresholds become the edges of a ruler, so that a row is bytes and a split
 //! compares two bytes, and every split of a tree is asked of all 64 rows at once, in vector registers, which beats

@@ -1,8 +1,8 @@
 //! The models at work: listed, promoted, rolled back, swapped while requests run, compared in shadow.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -26,6 +26,9 @@ use crate::tags::Catalogue;
 /// How often the registry is looked at.
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// How often an object store is asked for what is new in it.
+const REFRESH_EVERY: Duration = Duration::from_secs(10);
+
 /// Where models come from.
 pub struct Models {
     registry: Registry,
@@ -34,6 +37,7 @@ pub struct Models {
     /// Whether the model was chosen by version or path: then it stays.
     pinned: bool,
     catalogue: Arc<Catalogue>,
+    refreshed: Mutex<Instant>,
 }
 
 impl Models {
@@ -43,7 +47,18 @@ impl Models {
     pub fn new(registry: Registry, wanted: Option<&str>, catalogue: Arc<Catalogue>) -> Self {
         let name =
             wanted.filter(|wanted| registry.names().iter().any(|name| name == wanted)).map(str::to_owned);
-        Models { pinned: wanted.is_some() && name.is_none(), name, registry, catalogue }
+        let refreshed = Mutex::new(Instant::now());
+        Models { pinned: wanted.is_some() && name.is_none(), name, registry, catalogue, refreshed }
+    }
+
+    /// Brings what is new in an object store, if the last time was long enough ago.
+    fn refresh(&self) -> Result<(), homing_models::Error> {
+        let mut refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.registry.is_mirror() || refreshed.elapsed() < REFRESH_EVERY {
+            return Ok(());
+        }
+        *refreshed = Instant::now();
+        self.registry.refresh()
     }
 
     fn name(&self) -> Option<String> {
@@ -71,8 +86,9 @@ impl App {
     /// [`homing_models::Error`] of a model that cannot be loaded.
     pub fn follow_registry(&self) -> Result<(), homing_models::Error> {
         let Some(models) = self.models.as_ref().filter(|models| !models.pinned) else { return Ok(()) };
+        let _one = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        models.refresh()?;
         let Some(name) = models.name() else { return Ok(()) };
-        let _one = self.swapping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let champion = models.registry.version(&name, Alias::Champion);
         let at_work = self.engine().ok().map(|engine| engine.model().id.clone());
         if let Some(version) = champion
@@ -236,7 +252,7 @@ fn swap(
     action: &str,
     point: impl FnOnce(&Registry) -> Result<(), homing_models::Error>,
 ) -> Result<(ModelInfo, Option<String>), Problem> {
-    let _one = app.swapping.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one = app.swapping.lock().unwrap_or_else(PoisonError::into_inner);
     let before = app.engine().ok().map(|engine| engine.model().id.to_string());
     let unusable = |error: homing_models::Error| {
         tracing::error!(%error, "a model cannot be put to work");

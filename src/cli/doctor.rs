@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use homing_datasets::out;
 use homing_datasets::{DAY, Micros, Zone, calendar};
-use homing_models::{Bundle, Registry};
+use homing_models::Bundle;
 use serde::Serialize;
 
 use super::ModelArgs;
@@ -79,7 +79,8 @@ type Told = Result<String, (String, String)>;
 
 /// What is found, and up to when the model has learned.
 fn registry(args: &ModelArgs) -> (Told, Option<Micros>) {
-    let found = Registry::at(&args.registry).find(args.model.as_deref()).and_then(|path| Bundle::load(&path));
+    let found = args.open().and_then(|registry| registry.find(args.model.as_deref()));
+    let found = found.and_then(|path| Bundle::load(&path));
     match found {
         Ok(bundle) => {
             let manifest = bundle.manifest();
@@ -135,8 +136,9 @@ fn folder_of(place: &str) -> Option<PathBuf> {
     Some(parent.to_owned())
 }
 
-fn permissions(registry: &Path, place: &str) -> Told {
-    let folders = [Some(registry.to_owned()), folder_of(place)];
+fn permissions(registry: &str, place: &str) -> Told {
+    let local = Some(PathBuf::from(registry)).filter(|_| !homing_datasets::objects::is_address(registry));
+    let folders = [local, folder_of(place)];
     for folder in folders.into_iter().flatten() {
         let draft = folder.join(format!(".homing-doctor-{}", std::process::id()));
         if let Err(cause) = std::fs::write(&draft, b"") {

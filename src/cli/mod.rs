@@ -92,13 +92,23 @@ struct Models {
 /// Which model.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ModelArgs {
-    /// Where models are kept.
-    #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR")]
-    registry: PathBuf,
+    /// Where models are kept: a folder, or a place in an object store, such as s3://bucket/models.
+    #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR|URL")]
+    registry: String,
+    /// The folder into which a registry of an object store is mirrored. Default: one in the user's cache.
+    #[arg(long, env = "HOMING_REGISTRY_CACHE", value_name = "DIR")]
+    registry_cache: Option<PathBuf>,
     /// Which model: NAME (its champion), NAME@VERSION, a version, or the path of a bundle. Default: the champion
     /// of the registry's only name.
     #[arg(long, env = "HOMING_MODEL", value_name = "NAME|VERSION|PATH")]
     model: Option<String>,
+}
+
+impl ModelArgs {
+    /// The registry, mirrored where it lies in an object store.
+    fn open(&self) -> Result<Registry, homing_models::Error> {
+        Registry::open(&self.registry, self.registry_cache.as_deref())
+    }
 }
 
 /// Which tags.
@@ -254,7 +264,7 @@ fn logging() {
 }
 
 fn models(args: &Models) -> anyhow::Result<()> {
-    let entries = Registry::at(&args.model.registry).list();
+    let entries = args.model.open()?.list();
     if args.json {
         let known: Vec<_> = entries.iter().filter_map(|entry| entry.as_ref().ok()).collect();
         out!("{}", serde_json::to_string_pretty(&serde_json::json!({ "models": known }))?);
@@ -279,7 +289,7 @@ fn models(args: &Models) -> anyhow::Result<()> {
         }
     }
     if entries.is_empty() && !args.json {
-        out!("{} holds no model; train one with `homing-train fit`", args.model.registry.display());
+        out!("{} holds no model; train one with `homing-train fit`", args.model.registry);
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(super) struct Next {
 
 pub(super) fn run(args: &Next) -> anyhow::Result<()> {
     Format::of(&args.out).map_err(|error| WrongUse(error.to_string()))?;
-    let engine = Engine::load(&args.model.registry, args.model.model.as_deref(), &Catalogue::shipped()?)?;
+    let engine = Engine::load(&args.model.open()?, args.model.model.as_deref(), &Catalogue::shipped()?)?;
     let zone = engine.model().timezone;
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
     let stage = Stage::begin("read");

@@ -82,7 +82,8 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
         Format::of(out).map_err(|error| WrongUse(error.to_string()))?;
     }
     let catalogue = args.catalogue.load()?;
-    let load = |model: Option<&str>| Engine::load(&args.model.registry, model, &catalogue);
+    let registry = args.model.open()?;
+    let load = |model: Option<&str>| Engine::load(&registry, model, &catalogue);
     let mut engine = load(args.model.model.as_deref())?;
     let mut zone = engine.model().timezone;
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;

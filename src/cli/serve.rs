@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use homing_datasets::{Zone, calendar};
-use homing_models::Registry;
 use tokio_rustls::TlsAcceptor;
 
 use super::{CatalogueArgs, ModelArgs, WrongUse};
@@ -110,7 +109,8 @@ impl LimitArgs {
 
 pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
     let catalogue = args.catalogue.load()?;
-    let engine = match Engine::load(&args.model.registry, args.model.model.as_deref(), &catalogue) {
+    let registry = args.model.open()?;
+    let engine = match Engine::load(&registry, args.model.model.as_deref(), &catalogue) {
         Ok(engine) => Some(Arc::new(engine)),
         // Without any model there is still an API to answer that there is none; a damaged or misnamed one is
         // a mistake to be mended.
@@ -130,11 +130,7 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         (Some(certificate), Some(key)) => Some(api::tls(certificate, key)?),
         _ => None,
     };
-    let models = api::Models::new(
-        Registry::at(&args.model.registry),
-        args.model.model.as_deref(),
-        Arc::new(args.catalogue.load()?),
-    );
+    let models = api::Models::new(registry, args.model.model.as_deref(), Arc::new(args.catalogue.load()?));
     let webhook = args.webhook.as_ref().zip(args.webhook_secret.as_ref());
     let webhook = webhook.map(|(url, secret)| api::Webhook::new(url, secret.as_bytes()));
     let ways = Ways {

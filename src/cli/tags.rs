@@ -9,7 +9,7 @@ use homing_datasets::cli::Purchases;
 use homing_datasets::out;
 use homing_datasets::{Histories, History, Micros, Zone, read};
 use homing_models::features::{COUNT, Scratch, compute};
-use homing_models::{Bundle, NotScored, Outcome, Registry};
+use homing_models::{Bundle, NotScored, Outcome};
 use rayon::prelude::*;
 
 use super::{CatalogueArgs, ModelArgs, WrongUse, read_catalogue};
@@ -138,7 +138,7 @@ struct Looked {
 
 impl Base {
     fn look(&self) -> anyhow::Result<Looked> {
-        let bundle = match Registry::at(&self.model.registry).find(self.model.model.as_deref()) {
+        let bundle = match self.model.open()?.find(self.model.model.as_deref()) {
             Ok(path) => Some(Bundle::load(&path)?),
             // Most tags need no model; a model that was asked for must be there.
             Err(error) if self.model.model.is_some() => return Err(error.into()),

@@ -9,6 +9,7 @@ use homing_models::{Outcome, Provenance};
 use serde::{Deserialize, Serialize};
 
 pub mod access;
+mod ahead;
 #[cfg(test)]
 mod conformance;
 pub mod contacts;

@@ -1,6 +1,5 @@
 //! The engine: one bundle, one catalogue of tags.
 
-use std::path::Path;
 use std::time::Instant;
 
 use homing_datasets::{History, Micros};
@@ -34,11 +33,11 @@ impl Engine {
     /// # Errors
     /// [`homing_models::Error`]: no such model, or a damaged one.
     pub fn load(
-        registry: &Path,
+        registry: &Registry,
         wanted: Option<&str>,
         catalogue: &Catalogue,
     ) -> Result<Self, homing_models::Error> {
-        let path = Registry::at(registry).find(wanted)?;
+        let path = registry.find(wanted)?;
         Ok(Engine::new(Bundle::load(&path)?, catalogue))
     }
 

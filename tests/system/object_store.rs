@@ -1,17 +1,24 @@
-//! Purchases in an object store: found, read in ranges, and told of when they are not there.
+//! Purchases and models in an object store: found, read in ranges, followed, and told of when they are not there.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use crate::support::{CDNOW, Told, homing, registry, run, scratch};
+use homing_models::{Alias, Bundle, Registry};
+use serde_json::json;
+
+use crate::support::{CDNOW, Server, Told, bundle, homing, homing_train, registry, run, scratch};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// A server that speaks as much S3 as reading takes. Whoever asks is let in, but has to sign.
+/// A server that speaks as much S3 as reading and writing whole files takes. Whoever asks is let in, but has to sign.
 struct Bucket {
     address: String,
+    files: Arc<Mutex<Files>>,
     /// Methods and targets that were asked for.
     asked: Arc<Mutex<Vec<String>>>,
 }
@@ -22,23 +29,29 @@ impl Bucket {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let log = asked.clone();
-        let files = Arc::new(files);
+        let files = Arc::new(Mutex::new(files));
+        let held = files.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (files, log) = (files.clone(), log.clone());
+                let (files, log) = (held.clone(), log.clone());
                 std::thread::spawn(move || serve(stream.unwrap(), &files, &log));
             }
         });
-        Bucket { address, asked }
+        Bucket { address, files, asked }
     }
 
-    fn score(&self, purchases: &str, out: &str, folder: &std::path::Path) -> Told {
-        let mut command = homing();
+    /// The command, told where the bucket is.
+    fn told(&self, mut command: Command) -> Command {
         command
             .env("AWS_ENDPOINT", &self.address)
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_REGION", "somewhere");
         command.env("AWS_ACCESS_KEY_ID", "somebody").env("AWS_SECRET_ACCESS_KEY", "secret");
+        command
+    }
+
+    fn score(&self, purchases: &str, out: &str, folder: &std::path::Path) -> Told {
+        let mut command = self.told(homing());
         command.args([
             "score",
             "--purchases",
@@ -55,7 +68,7 @@ impl Bucket {
 }
 
 /// Answers requests until the other side has no more.
-fn serve(stream: TcpStream, files: &Files, log: &Mutex<Vec<String>>) {
+fn serve(stream: TcpStream, files: &Mutex<Files>, log: &Mutex<Vec<String>>) {
     let mut input = BufReader::new(stream.try_clone().unwrap());
     let mut output = stream;
     loop {
@@ -75,8 +88,19 @@ fn serve(stream: TcpStream, files: &Files, log: &Mutex<Vec<String>>) {
         log.lock().unwrap().push(format!("{method} {target}"));
         let signed =
             headers.get("authorization").is_some_and(|signed| signed.starts_with("AWS4-HMAC-SHA256"));
-        let (head, body) =
-            if signed { answer(&target, &headers, files) } else { ("403 Forbidden\r\n".into(), vec![]) };
+        let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut given = vec![0; length];
+        input.read_exact(&mut given).unwrap();
+        let (head, body) = match (signed, method.as_str()) {
+            (false, _) => ("403 Forbidden\r\n".into(), vec![]),
+            (true, "PUT") => {
+                let name = target.strip_prefix("/shop/").unwrap().replace("%40", "@");
+                let tag = tag(&given);
+                files.lock().unwrap().insert(name, given);
+                (format!("200 OK\r\netag: \"{tag}\"\r\n"), vec![])
+            }
+            (true, _) => answer(&target, &headers, &files.lock().unwrap()),
+        };
         let len = body.len();
         let body = if method == "HEAD" { &[][..] } else { &body[..] };
         let head = format!("HTTP/1.1 {head}content-length: {len}\r\n\r\n");
@@ -84,6 +108,11 @@ fn serve(stream: TcpStream, files: &Files, log: &Mutex<Vec<String>>) {
             return;
         }
     }
+}
+
+/// Changes with the bytes.
+fn tag(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(7, |tag: u64, byte| (tag ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 fn answer(target: &str, headers: &BTreeMap<String, String>, files: &Files) -> (String, Vec<u8>) {
@@ -98,7 +127,7 @@ fn answer(target: &str, headers: &BTreeMap<String, String>, files: &Files) -> (S
                 format!(
                     "<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
                      <ETag>&quot;{}&quot;</ETag><Size>{}</Size></Contents>",
-                    name.len(),
+                    tag(bytes),
                     bytes.len()
                 )
             })
@@ -108,7 +137,7 @@ fn answer(target: &str, headers: &BTreeMap<String, String>, files: &Files) -> (S
     }
     let name = path.strip_prefix("/shop/").unwrap_or_default();
     let Some(bytes) = files.get(name) else { return ("404 Not Found\r\n".into(), Vec::new()) };
-    let common = format!("etag: \"{}\"\r\nlast-modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n", name.len());
+    let common = format!("etag: \"{}\"\r\nlast-modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n", tag(bytes));
     let range = headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
     match range {
         None => (format!("200 OK\r\n{common}"), bytes.clone()),
@@ -159,4 +188,141 @@ fn purchases_in_a_bucket_score_as_those_on_the_disk() {
         .says(1, &["s3://shop/gone.csv", "matches no file"]);
     assert!(!folder.path().join("no.csv").exists());
     assert!(bucket.asked.lock().unwrap().iter().all(|asked| !asked.contains("_temporary/c.csv")));
+}
+
+/// Two versions of a model in the bucket, the first of which is the champion.
+fn models(folder: &Path) -> (Files, [String; 2]) {
+    let first = Bundle::load(&bundle(registry())).unwrap();
+    let second = first.clone().with_report("<p>second</p>");
+    let here = Registry::at(folder.join("here"));
+    here.register(&second, Alias::Challenger).unwrap();
+    here.register(&first, Alias::Champion).unwrap();
+    let mut files = Files::new();
+    let mut folders = vec![folder.join("here")];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else {
+                let name = entry.strip_prefix(folder.join("here")).unwrap().to_str().unwrap();
+                files.insert(format!("models/{name}"), std::fs::read(&entry).unwrap());
+            }
+        }
+    }
+    files.remove("models/homing/challenger");
+    (files, [first, second].map(|one| one.manifest().version.clone()))
+}
+
+#[test]
+fn a_service_follows_models_in_a_bucket() {
+    let folder = scratch();
+    let (files, [first, second]) = models(folder.path());
+    let bucket = Bucket::new(files);
+    let alias = || String::from_utf8(bucket.files.lock().unwrap()["models/homing/champion"].clone()).unwrap();
+    let serve = |cache: &str| {
+        let mut command = bucket.told(homing());
+        let profiles = format!("sqlite:{cache}.db");
+        command.args(["serve", "--listen", "127.0.0.1:0", "--profiles", &profiles, "--registry"]);
+        command.args(["s3://shop/models", "--registry-cache", cache]).env("HOMING_LOG", "error");
+        Server::start_command(command, folder.path())
+    };
+    let [one, other] = [serve("one"), serve("other")];
+    let at_work = |server: &Server| {
+        let listed = server.get("/v1/models").ok();
+        let models = listed["models"].as_array().unwrap().clone();
+        let used = models.iter().find(|model| model["in_use"] == json!(true)).unwrap();
+        (models.len(), used["version"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(at_work(&one), (2, first.clone()));
+    // What one promotes is in the bucket at once, and at work on the other soon.
+    one.post(&format!("/v1/models/{second}/promote"), &json!({})).ok();
+    assert_eq!(alias().trim(), second);
+    assert_eq!(at_work(&one), (2, second.clone()));
+    let follows = |server: &Server, version: &str| {
+        let started = Instant::now();
+        while at_work(server).1 != version {
+            assert!(started.elapsed() < Duration::from_secs(60), "the server does not follow");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    follows(&other, &second);
+    // The other can take it back: it knows the champion before from the bucket.
+    other.post("/v1/models/rollback", &json!({})).ok();
+    assert_eq!(alias().trim(), first);
+    follows(&one, &first);
+
+    // A bundle that is on its way is as good as none, and a damaged one leaves the one at work where it is.
+    let put = |name: &str, bytes: Vec<u8>| {
+        bucket.files.lock().unwrap().insert(format!("models/homing/{name}"), bytes)
+    };
+    let manifest = bucket.files.lock().unwrap()[&format!("models/homing/{second}/manifest.json")].clone();
+    put("broken/report.html", b"<p>first come the parts</p>".to_vec());
+    put("champion", b"broken\n".to_vec());
+    run::<&str>(score(&bucket, "fresh"), folder.path(), []).says(1, &["s3://shop/models", "no model"]);
+    put("broken/manifest.json", manifest[..manifest.len() / 2].to_vec());
+    run::<&str>(score(&bucket, "fresh"), folder.path(), []).says(1, &["is damaged", "manifest.json"]);
+    std::thread::sleep(Duration::from_secs(12));
+    assert_eq!(at_work(&one).1, first);
+    let log = std::fs::read_to_string(folder.path().join("server.log")).unwrap();
+    assert!(log.contains("is damaged"), "{log}");
+
+    // A folder that holds something else is left alone.
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    std::fs::write(folder.path().join("mine/letter.txt"), "dear").unwrap();
+    run::<&str>(score(&bucket, "mine"), folder.path(), [])
+        .says(1, &["holds something else", "--registry-cache"]);
+    assert_eq!(std::fs::read(folder.path().join("mine/letter.txt")).unwrap(), b"dear");
+}
+
+/// A batch with the champion of the bucket.
+fn score(bucket: &Bucket, cache: &str) -> Command {
+    let mut command = bucket.told(homing());
+    command.args([
+        "score",
+        "--purchases",
+        CDNOW,
+        "--scored-at",
+        "2026-01-01",
+        "--out",
+        "scores.csv",
+        "--registry",
+    ]);
+    command.args(["s3://shop/models", "--registry-cache", cache]);
+    command
+}
+
+#[test]
+fn a_model_is_trained_into_a_bucket_and_scores_from_there() {
+    let folder = scratch();
+    let bucket = Bucket::new(Files::new());
+    let mut fit = bucket.told(homing_train());
+    fit.args(["fit", "--purchases", CDNOW, "--as-of", crate::support::AS_OF, "--horizons", "30,90"]);
+    fit.args(["--value-horizon", "90", "--registry", "s3://shop/models", "--registry-cache", "trained"]);
+    run::<&str>(fit, folder.path(), []).says(0, &["read 69659 events"]);
+    let version = bundle(registry()).file_name().unwrap().to_str().unwrap().to_owned();
+    let names: Vec<String> = bucket.files.lock().unwrap().keys().cloned().collect();
+    assert!(names.contains(&format!("models/homing/{version}/manifest.json")), "{names:?}");
+    run::<&str>(score(&bucket, "scored"), folder.path(), []).says(0, &[]);
+    let there = std::fs::read(folder.path().join("scores.csv")).unwrap();
+    let mut here = homing();
+    here.args([
+        "score",
+        "--purchases",
+        CDNOW,
+        "--scored-at",
+        "2026-01-01",
+        "--out",
+        "here.csv",
+        "--registry",
+    ]);
+    here.arg(registry());
+    run::<&str>(here, folder.path(), []).says(0, &[]);
+    assert!(
+        std::fs::read(folder.path().join("here.csv")).unwrap() == there,
+        "the place of the model changes the scores"
+    );
+    // Who may not read is told so, with the address.
+    let mut refused = score(&bucket, "refused");
+    refused.env("AWS_SKIP_SIGNATURE", "true");
+    run::<&str>(refused, folder.path(), []).says(1, &["s3://shop/models", "403"]);
 }

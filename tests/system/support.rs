@@ -243,11 +243,18 @@ impl Server {
     /// The same with the models of this registry.
     #[track_caller]
     pub fn start_with(folder: &Path, profiles: &str, registry: &Path) -> Server {
-        let log = folder.join("server.log");
-        let errors = File::options().create(true).append(true).open(&log).unwrap();
         let mut command = homing();
         command.args(["serve", "--listen", "127.0.0.1:0", "--profiles", profiles, "--registry"]);
-        command.arg(registry).env("HOMING_LOG", "error").current_dir(folder);
+        command.arg(registry).env("HOMING_LOG", "error");
+        Server::start_command(command, folder)
+    }
+
+    /// The server that a command starts in this folder.
+    #[track_caller]
+    pub fn start_command(mut command: Command, folder: &Path) -> Server {
+        let log = folder.join("server.log");
+        let errors = File::options().create(true).append(true).open(&log).unwrap();
+        command.current_dir(folder);
         let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut server = Server { child, url: String::new(), agent: client() };

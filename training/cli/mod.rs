@@ -92,9 +92,12 @@ struct Fit {
     /// Learns spend net of returns: what customers keep, not what they order.
     #[arg(long, env = "HOMING_NET_OF_RETURNS")]
     net_of_returns: bool,
-    /// Where models are kept.
-    #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR")]
-    registry: PathBuf,
+    /// Where models are kept: a folder, or a place in an object store, such as s3://bucket/models.
+    #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR|URL")]
+    registry: String,
+    /// The folder into which a registry of an object store is mirrored. Default: one in the user's cache.
+    #[arg(long, env = "HOMING_REGISTRY_CACHE", value_name = "DIR")]
+    registry_cache: Option<PathBuf>,
     /// The model's name.
     #[arg(long, env = "HOMING_NAME", default_value = "homing", value_name = "NAME")]
     name: String,
@@ -285,7 +288,7 @@ fn run_fit(args: &Fit) -> anyhow::Result<()> {
     options.all_horizons()?;
     let Loaded { histories, sampled, .. } = load(&args.common, args.seed)?;
     let steps = Steps::new();
-    let registry = Registry::at(&args.registry);
+    let registry = Registry::open(&args.registry, args.registry_cache.as_deref())?;
     let as_of = options.as_of.or(histories.last_instant());
     let previous = as_of.and_then(|as_of| registry.before(&options.name, as_of)).map(Arc::new);
     let options = FitOptions { previous, sampled: Some(sampled), ..options };

@@ -110,15 +110,17 @@ async fn of_two_servers_one_pushes_and_the_other_goes_on_when_it_is_gone() {
     let (receiver, url) = receiver(|_, _| (StatusCode::OK, Duration::ZERO)).await;
     let (store, now) = (service.app.store().clone(), service.app.now());
     let other = Arc::new(App::new(store.clone(), None, Arc::new(move || now), Limits::default()));
-    service.app.push_changes(hook(&url)).unwrap();
-    other.push_changes(hook(&url)).unwrap();
     let heard = || receiver.heard.lock().unwrap().len();
+    service.app.push_changes(hook(&url)).unwrap();
+    service.buy("early", "c", "2011-09-01").await.ok();
+    until("the first server does not push", || heard() > 0).await;
+    other.push_changes(hook(&url)).unwrap();
     let fed = || store.changes(None, 1000).unwrap().changes.len();
     for n in 0..40 {
         service.buy(&format!("e{n}"), &format!("c{n}"), "2011-09-01").await.ok();
         if n == 20 {
             until("the first half did not come", || heard() == fed()).await;
-            // One of them ends; whichever of the two it is, the rest comes, and nothing comes twice.
+            // The one that pushes ends; the rest comes from the other, and nothing comes twice.
             service.app.stop();
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

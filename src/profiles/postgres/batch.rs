@@ -1,6 +1,7 @@
 //! Writing a batch: read fingerprints, score, and write what changed in one short transaction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use homing_datasets::{History, Micros};
 use homing_models::Outcome;
@@ -12,10 +13,7 @@ use super::session::Wire;
 use super::text::{original, stored};
 use super::{Fault, Inner, PostgresStore};
 use crate::profiles::plan::{Addition, Plan, Planner, count, history_print};
-use crate::profiles::{BatchRow, BatchSummary, Error, Scored};
-
-/// Customers a transaction. Up to four chunks are in memory at once, with some 15 KB a customer.
-const CHUNK: usize = 5_000;
+use crate::profiles::{BatchRow, BatchSummary, Error, Scored, ahead};
 
 /// What a batch knows of a customer without having read the row.
 struct Glance {
@@ -53,59 +51,12 @@ pub(super) fn write_batch(
     as_of: Micros,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<BatchSummary, Error> {
-    // While the server takes a chunk in, the next one is scored. What is read of a customer before the chunk before is
-    // written may be old; then the write finds another revision and makes the plan anew.
-    let (sender, receiver) = std::sync::mpsc::sync_channel::<Prepared>(1);
-    std::thread::scope(|scope| {
-        let writer = scope.spawn(move || {
-            let mut summary = BatchSummary::default();
-            for prepared in receiver {
-                prepared.write(store, planner, as_of, &mut summary)?;
-                progress(summary.customers);
-            }
-            Ok(summary)
-        });
-        let mut prepared = Ok(());
-        let mut next: Option<BatchRow> = None;
-        loop {
-            let chunk = chunk(&mut next, rows);
-            if chunk.is_empty() {
-                break;
-            }
-            match prepare(store, planner, chunk, as_of) {
-                // The writer is gone only when it failed.
-                Ok(prepared) => {
-                    if sender.send(prepared).is_err() {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    prepared = Err(error);
-                    break;
-                }
-            }
-        }
-        drop(sender);
-        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        prepared.map(|()| written)
+    let prepare = |chunk| prepare(store, planner, chunk, as_of);
+    ahead::in_chunks(rows, prepare, |prepared, summary| {
+        prepared.write(store, planner, as_of, summary)?;
+        progress(summary.customers);
+        Ok(())
     })
-}
-
-/// The next rows. A customer who is named twice is met twice: the second time in another chunk.
-fn chunk(next: &mut Option<BatchRow>, rows: &mut (dyn Iterator<Item = BatchRow> + Send)) -> Vec<BatchRow> {
-    let mut chunk: Vec<BatchRow> = Vec::new();
-    let mut named: HashSet<String> = HashSet::new();
-    for row in next.take().into_iter().chain(rows) {
-        if !named.insert(row.customer_id.clone()) {
-            *next = Some(row);
-            break;
-        }
-        chunk.push(row);
-        if chunk.len() == CHUNK {
-            break;
-        }
-    }
-    chunk
 }
 
 /// What was read before scoring.
@@ -164,8 +115,12 @@ fn prepare(
                 Glimpse::Idle(plan) => Ok(Some(Draft { revision, opted_out, plan: *plan, image: None })),
                 // The row is still the one that was glanced at: its history is this one, and so is its score.
                 Glimpse::Scored(scored) if held.map(|held| held.revision) == revision => {
-                    let same = |_: &str, _: &History, _: Micros| Scored::clone(&scored);
-                    let planner = Planner { score: &same, ..*planner };
+                    let once = Mutex::new(Some(*scored));
+                    let known = |id: &str, history: &History, as_of: Micros| {
+                        let known = once.lock().unwrap_or_else(PoisonError::into_inner).take();
+                        known.unwrap_or_else(|| (planner.score)(id, history, as_of))
+                    };
+                    let planner = Planner { score: &known, ..*planner };
                     draft(&planner, row, held, opted_out, as_of).map(Some)
                 }
                 _ => draft(planner, row, held, opted_out, as_of).map(Some),

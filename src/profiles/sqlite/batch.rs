@@ -8,17 +8,23 @@ use super::privacy::Gate;
 use super::rows::{self, Clock, Stored};
 use super::{Inner, SqliteStore};
 use crate::profiles::plan::{Addition, Plan, Planner, count};
-use crate::profiles::{BatchRow, BatchSummary, Error, Scorer};
-
-/// Customers a transaction.
-const CHUNK: usize = 5_000;
+use crate::profiles::{BatchRow, BatchSummary, Error, Scorer, ahead};
 
 /// A customer's plan, and the row that it was made for (number and revision).
 struct Draft {
-    customer_id: String,
     place: Option<(i64, i64)>,
     opted_out: bool,
     plan: Plan,
+}
+
+/// A chunk that is scored and not yet written.
+struct Prepared {
+    /// How many were handed in; those who were erased are not among the rows.
+    handed_in: usize,
+    rows: Vec<BatchRow>,
+    drafts: Vec<Option<Draft>>,
+    happened: Option<Micros>,
+    clock: Option<Micros>,
 }
 
 pub(super) fn write_batch(
@@ -30,27 +36,24 @@ pub(super) fn write_batch(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<BatchSummary, Error> {
     let planner = Planner { tolerance, ..store.planner(score) };
-    let mut summary = BatchSummary::default();
-    loop {
-        let chunk: Vec<BatchRow> = rows.take(CHUNK).collect();
-        if chunk.is_empty() {
-            return Ok(summary);
-        }
-        write_chunk(store, &planner, &chunk, as_of, &mut summary)?;
+    let prepare = |chunk| prepare(store, &planner, chunk, as_of);
+    ahead::in_chunks(rows, prepare, |prepared, summary| {
+        prepared.write(store, &planner, as_of, summary)?;
         progress(summary.customers);
-    }
+        Ok(())
+    })
 }
 
-fn write_chunk(
+fn prepare(
     store: &SqliteStore,
     planner: &Planner<'_>,
-    chunk: &[BatchRow],
+    chunk: Vec<BatchRow>,
     as_of: Micros,
-    summary: &mut BatchSummary,
-) -> Result<(), Error> {
+) -> Result<Prepared, Error> {
+    let handed_in = chunk.len();
     let (rows, stored, clock) = store.read(|connection, names| {
         let gate = Gate::load(connection)?;
-        let (mut rows, mut stored) = (Vec::new(), Vec::new());
+        let (mut rows, mut stored) = (Vec::with_capacity(chunk.len()), Vec::with_capacity(chunk.len()));
         for row in chunk {
             if gate.erased(connection, &row.customer_id)? {
                 continue;
@@ -62,46 +65,57 @@ fn write_chunk(
         Ok((rows, stored, Clock::Happened.read(connection)?))
     })?;
     let happened = rows.iter().filter_map(|row| row.history.last_instant()).max();
-    let mut drafts = rows
+    let drafts = rows
         .par_iter()
         .zip(stored)
         .map(|(row, (stored, opted_out))| draft(planner, row, stored, opted_out, as_of).map(Some))
         .collect::<Result<Vec<Option<Draft>>, Error>>()?;
+    Ok(Prepared { handed_in, rows, drafts, happened, clock })
+}
 
-    let busy = |draft: &Option<Draft>| draft.as_ref().is_some_and(|draft| !draft.plan.is_idle());
-    if drafts.iter().any(busy) || happened > clock {
-        store.write(|connection, names| {
-            let gate = Gate::load(connection)?;
-            for (slot, row) in drafts.iter_mut().zip(&rows) {
-                let Some(draft) = slot else { continue };
-                if draft.plan.is_idle() {
-                    continue;
+impl Prepared {
+    fn write(
+        mut self,
+        store: &SqliteStore,
+        planner: &Planner<'_>,
+        as_of: Micros,
+        summary: &mut BatchSummary,
+    ) -> Result<(), Error> {
+        let busy = |draft: &Option<Draft>| draft.as_ref().is_some_and(|draft| !draft.plan.is_idle());
+        if self.drafts.iter().any(busy) || self.happened > self.clock {
+            store.write(|connection, names| {
+                let gate = Gate::load(connection)?;
+                for (slot, row) in self.drafts.iter_mut().zip(&self.rows) {
+                    let Some(draft) = slot else { continue };
+                    if draft.plan.is_idle() {
+                        continue;
+                    }
+                    if gate.erased(connection, &row.customer_id)? {
+                        *slot = None;
+                        continue;
+                    }
+                    let opted_out = gate.opted_out(connection, &row.customer_id)?;
+                    let seen = draft.place.map(|(_, revision)| revision);
+                    if revision(connection, &row.customer_id)? != seen || opted_out != draft.opted_out {
+                        // Someone wrote to this customer since it was read.
+                        let stored = rows::load(connection, names, &row.customer_id)?;
+                        *draft = self::draft(planner, row, stored, opted_out, as_of)?;
+                    }
+                    rows::write(connection, names, &row.customer_id, draft.place, &draft.plan)?;
                 }
-                if gate.erased(connection, &row.customer_id)? {
-                    *slot = None;
-                    continue;
+                if let Some(happened) = self.happened {
+                    Clock::Happened.advance(connection, happened)?;
+                    Clock::Known.advance(connection, happened)?;
                 }
-                let opted_out = gate.opted_out(connection, &row.customer_id)?;
-                let seen = draft.place.map(|(_, revision)| revision);
-                if revision(connection, draft)? != seen || opted_out != draft.opted_out {
-                    // Someone wrote to this customer since it was read.
-                    let stored = rows::load(connection, names, &row.customer_id)?;
-                    *draft = self::draft(planner, row, stored, opted_out, as_of)?;
-                }
-                rows::write(connection, names, &draft.customer_id, draft.place, &draft.plan)?;
-            }
-            if let Some(happened) = happened {
-                Clock::Happened.advance(connection, happened)?;
-                Clock::Known.advance(connection, happened)?;
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })?;
+        }
+        let written = self.drafts.iter().flatten();
+        summary.erased += (self.handed_in - written.clone().count()) as u64;
+        summary.customers += self.handed_in as u64;
+        count(written.map(|draft| (&draft.plan, draft.place.is_some())), summary);
+        Ok(())
     }
-    let written = drafts.iter().flatten();
-    summary.erased += (chunk.len() - written.clone().count()) as u64;
-    summary.customers += chunk.len() as u64;
-    count(written.map(|draft| (&draft.plan, draft.place.is_some())), summary);
-    Ok(())
 }
 
 fn draft(
@@ -114,11 +128,11 @@ fn draft(
     let held = stored.as_ref().map(|stored| &stored.held);
     let plan = planner.plan(&row.customer_id, held, opted_out, Addition::Merge(&row.history), as_of)?;
     let place = stored.as_ref().map(|stored| (stored.profile, stored.revision));
-    Ok(Draft { customer_id: row.customer_id.clone(), place, opted_out, plan })
+    Ok(Draft { place, opted_out, plan })
 }
 
 /// The present revision of a customer, if there is one.
-fn revision(connection: &Connection, draft: &Draft) -> Inner<Option<i64>> {
+fn revision(connection: &Connection, customer_id: &str) -> Inner<Option<i64>> {
     let mut statement = connection.prepare_cached("SELECT revision FROM profiles WHERE customer_id = ?1")?;
-    Ok(statement.query_row([&draft.customer_id], |row| row.get(0)).optional()?)
+    Ok(statement.query_row([customer_id], |row| row.get(0)).optional()?)
 }

@@ -142,10 +142,50 @@ impl SqliteStore {
         }
     }
 
-    /// The last one commits for all.
+    /// The last one commits for all. A group whose transaction SQLite took back ends here: whoever comes next must not begin
+    /// another one in its name.
     fn leave(&self, writer: &mut Writer) {
-        if self.waiting.load(Ordering::SeqCst) == 0 || writer.members >= MEMBERS {
+        let taken_back = writer.is_autocommit() && writer.members > 0;
+        if taken_back || self.waiting.load(Ordering::SeqCst) == 0 || writer.members >= MEMBERS {
             self.finish(writer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use homing_datasets::Zone;
+
+    use super::*;
+
+    fn add(connection: &Connection, name: &str) -> Inner<()> {
+        connection.execute("INSERT INTO settings (name, value) VALUES (?1, 1)", [name])?;
+        Ok(())
+    }
+
+    #[test]
+    fn nobody_is_told_of_a_commit_that_was_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("p.db"), Zone::default()).unwrap();
+        // As if somebody were about to come, so that the first does not end the group.
+        store.waiting.fetch_add(1, Ordering::SeqCst);
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| store.write_in_group(false, |connection, _| add(connection, "first")));
+            while locked(&store.writer).members == 0 {
+                std::thread::yield_now();
+            }
+            // What SQLite does by itself when a disk fails in the middle of a statement.
+            let second = store.write_in_group(false, |connection, _| -> Inner<()> {
+                connection.execute_batch("ROLLBACK")?;
+                Err(Fault::Sql(rusqlite::Error::QueryReturnedNoRows))
+            });
+            assert!(second.is_err());
+            store.waiting.fetch_sub(1, Ordering::SeqCst);
+            store.write_in_group(false, |connection, _| add(connection, "third")).unwrap();
+            assert!(first.join().unwrap().is_err());
+        });
+        let count = "SELECT count(*) FROM settings WHERE name IN ('first', 'third')";
+        let held: i64 = locked(&store.writer).query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(held, 1);
     }
 }

@@ -3,16 +3,16 @@
 use std::fmt::Write;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Statement, params_from_iter};
 
 use super::read::{COLUMNS, Numbered};
 use super::rows::TagNames;
-use super::{Fault, Inner, SqliteStore};
+use super::{Fault, Inner, SqliteStore, tagged};
 use crate::profiles::paging::{Stretch, after_prefix, column, read_cursor, stretches, write_cursor};
 use crate::profiles::plan::value_text;
 use crate::profiles::{Error, Listing, Page, Sort};
 
-/// Up to so many profiles with a tag, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
+/// Up to so many profiles with a label, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
 /// index is walked.
 const FEW: i64 = if cfg!(test) { 12 } else { 4_000 };
 
@@ -65,7 +65,7 @@ pub(super) fn list(
 
 /// The tags asked for, by number, and what to start from.
 struct Tags {
-    wanted: Vec<(i64, String)>,
+    wanted: Vec<(u64, String)>,
     /// The position of a tag that few profiles have.
     rare: Option<usize>,
     /// Whether few profiles have an id with the beginning that is asked for.
@@ -75,18 +75,18 @@ struct Tags {
 impl Tags {
     /// `None` when no profile can have them all.
     fn resolve(connection: &Connection, names: &mut TagNames, listing: &Listing) -> Inner<Option<Self>> {
-        let mut count = connection.prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ?1 AND value = ?2 LIMIT ?3)",
-        )?;
+        let mut count = connection.prepare_cached(COUNT)?;
         let (mut wanted, mut rarest) = (Vec::new(), (FEW, None));
         for (name, value) in &listing.tags {
             let Some(tag) = names.number(connection, name)? else { return Ok(None) };
             let value = value_text(value);
-            let found: i64 = count.query_row((tag, &value, FEW), |row| row.get(0))?;
-            if found < rarest.0 {
-                rarest = (found, Some(wanted.len()));
+            if tagged::is_label(&value) {
+                let found: i64 = count.query_row((tag, &value, FEW), |row| row.get(0))?;
+                if found < rarest.0 {
+                    rarest = (found, Some(wanted.len()));
+                }
             }
-            wanted.push((tag, value));
+            wanted.push((tag.unsigned_abs(), value));
         }
         let mut few_ids = false;
         if let (Some(prefix), None) = (prefix(listing), rarest.1) {
@@ -110,6 +110,30 @@ impl Tags {
         let by_id = listing.sort == Sort::CustomerId;
         let sought = !self.wanted.is_empty() || prefix(listing).is_some() && !by_id;
         sought && self.rare.is_none() && !self.few_ids
+    }
+
+    /// Whether a profile has them all, but for the rare one by which it was found.
+    fn are_had(&self, statement: &mut Statement<'_>, profile: i64, customer_id: &str) -> Inner<bool> {
+        let mut left = self
+            .wanted
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| Some(*at) != self.rare)
+            .map(|(_, tag)| tag)
+            .peekable();
+        if left.peek().is_none() {
+            return Ok(true);
+        }
+        let mut rows = statement.query([profile])?;
+        let Some(row) = rows.next()? else { return Ok(false) };
+        let mut held = Vec::new();
+        for entry in tagged::entries(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?) {
+            let entry = entry.map_err(|damage| Fault::tags(customer_id, &damage))?;
+            held.push((entry.number, entry.value));
+        }
+        Ok(left.all(|(tag, value)| {
+            held.binary_search_by_key(tag, |(number, _)| *number).is_ok_and(|at| held[at].1 == value)
+        }))
     }
 }
 
@@ -164,7 +188,7 @@ impl Search {
     ) -> Inner<bool> {
         let query = compose_walk(listing, stretch, self.left + 1);
         let mut statement = connection.prepare_cached(&query.text)?;
-        let mut has = connection.prepare_cached(HAS)?;
+        let mut tags_of = connection.prepare_cached(TAGS)?;
         let mut whole =
             connection.prepare_cached(&format!("SELECT {COLUMNS} FROM profiles p WHERE p.profile = ?1"))?;
         let mut met = 0;
@@ -176,11 +200,8 @@ impl Search {
             self.left -= 1;
             let (profile, customer_id): (i64, String) = (entry.get(0)?, entry.get(1)?);
             let key: Option<f64> = entry.get(2)?;
-            let mut matches = prefix(listing).is_none_or(|prefix| customer_id.starts_with(prefix));
-            for (tag, value) in &tags.wanted {
-                matches = matches && has.exists((profile, tag, value))?;
-            }
-            if matches {
+            let named = prefix(listing).is_none_or(|prefix| customer_id.starts_with(prefix));
+            if named && tags.are_had(&mut tags_of, profile, &customer_id)? {
                 rows.push((key, whole.query_row([profile], Numbered::of)?));
                 met += 1;
                 if met == missing {
@@ -247,15 +268,23 @@ fn fetch(
 ) -> Inner<()> {
     let query = compose(listing, tags, stretch, limit);
     let mut statement = connection.prepare_cached(&query.text)?;
-    let found =
-        statement.query_map(params_from_iter(query.values), |row| Ok((row.get(12)?, Numbered::of(row)?)))?;
-    for row in found {
-        rows.push(row?);
+    let mut tags_of = connection.prepare_cached(TAGS)?;
+    let mut found = statement.query(params_from_iter(query.values))?;
+    let until = rows.len() + limit;
+    while let Some(row) = found.next()? {
+        let customer_id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if tags.are_had(&mut tags_of, row.get(0)?, customer_id)? {
+            rows.push((row.get(12)?, Numbered::of(row)?));
+            if rows.len() == until {
+                break;
+            }
+        }
     }
     Ok(())
 }
 
-/// The query for the first `limit` profiles of a stretch.
+/// The query for the profiles of a stretch: the first `limit` of them, or all of the few that a tag or a beginning leaves, where
+/// the rest of the tags decides which.
 fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) -> Query {
     let key = column(listing.sort);
     let mut query = Query { text: format!("SELECT {COLUMNS}, "), values: Vec::new() };
@@ -265,27 +294,22 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
     }
     // CROSS JOIN keeps the order of the tables as written.
     query.text.push_str(match tags.rare {
-        Some(_) => "tags t CROSS JOIN profiles p",
+        Some(_) => "labels t CROSS JOIN profiles p",
         // Few ids: sorting them beats walking the order.
         None if tags.few_ids => "profiles p INDEXED BY sqlite_autoindex_profiles_1",
         None => "profiles p",
     });
-    for (at, (tag, value)) in tags.wanted.iter().enumerate() {
-        let (tag, value) = (query.value(*tag), query.value(value.clone()));
-        if tags.rare == Some(at) {
-            query.and(format_args!("t.tag = {tag} AND t.value = {value} AND p.profile = t.profile"));
-        } else {
-            query.and(format_args!(
-                "EXISTS (SELECT 1 FROM tags o WHERE o.profile = p.profile AND o.tag = {tag} AND o.value = {value})"
-            ));
-        }
+    if let Some((tag, value)) = tags.rare.and_then(|at| tags.wanted.get(at)) {
+        let (tag, value) = (query.value(tag.cast_signed()), query.value(value.clone()));
+        query.and(format_args!("t.tag = {tag} AND t.value = {value} AND p.profile = t.profile"));
     }
     within(&mut query, listing);
     if let Some(prefix) = prefix(listing) {
         begins_with(&mut query, prefix);
     }
     bound(&mut query, key, stretch);
-    order(&mut query, key, limit);
+    let decided = tags.wanted.len() == usize::from(tags.rare.is_some());
+    order(&mut query, key, if decided { limit } else { i64::MAX as usize });
     query
 }
 
@@ -309,15 +333,13 @@ pub(super) fn texts() -> Vec<(&'static str, String)> {
         ("list, search along churn risk", next(Sort::ChurnRisk)),
         ("list, a tag that few have", few(&Listing::default(), true)),
         ("list, ids that few begin with", few(&ids, false)),
-        (
-            "list, how many have a tag",
-            "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ?1 AND value = ?2 LIMIT ?3)".to_owned(),
-        ),
-        ("list, whether one has a tag", HAS.to_owned()),
+        ("list, how many have a tag", COUNT.to_owned()),
+        ("list, the tags of one", TAGS.to_owned()),
     ]
 }
 
-const HAS: &str = "SELECT 1 FROM tags WHERE profile = ?1 AND tag = ?2 AND value = ?3";
+const TAGS: &str = "SELECT tags FROM states WHERE profile = ?1";
+const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM labels WHERE tag = ?1 AND value = ?2 LIMIT ?3)";
 
 /// Narrows a query to a stretch.
 fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {

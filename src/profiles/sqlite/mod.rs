@@ -37,6 +37,7 @@ mod read;
 mod rows;
 mod schema;
 mod survey;
+mod tagged;
 #[cfg(test)]
 mod tests;
 
@@ -76,6 +77,14 @@ struct Reader {
 enum Fault {
     Sql(rusqlite::Error),
     Known(Error),
+    /// A profile whose bytes do not read: the customer, and what is wrong.
+    Damaged(String, &'static str),
+}
+
+impl Fault {
+    fn tags(customer_id: &str, _: &tagged::Damage) -> Self {
+        Fault::Damaged(customer_id.to_owned(), "the bytes of the tags are cut off or changed")
+    }
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -106,6 +115,9 @@ impl SqliteStore {
         let writer = open_writer(path, &place, patience).map_err(|fault| match fault {
             Fault::Known(error) => error,
             Fault::Sql(error) => schema::translate(&error, path, &place),
+            Fault::Damaged(customer_id, detail) => {
+                Error::Damaged { store: place.clone(), customer_id, detail: detail.to_owned() }
+            }
         })?;
         let (writer, readers) = (Mutex::new(Writer::new(writer)), Mutex::default());
         let (waiting, committed) = (AtomicUsize::new(0), Condvar::new());
@@ -116,6 +128,9 @@ impl SqliteStore {
         match fault {
             Fault::Known(error) => error,
             Fault::Sql(error) => schema::translate(&error, &self.path, &self.place),
+            Fault::Damaged(customer_id, detail) => {
+                Error::Damaged { store: self.place.clone(), customer_id, detail: detail.to_owned() }
+            }
         }
     }
 

@@ -13,8 +13,10 @@ impl SqliteStore {
         let mut texts = list::texts();
         texts.extend([
             ("one customer", one),
-            ("one customer, tags", "SELECT tag, value FROM tags WHERE profile = ?1".to_owned()),
-            ("one customer, history", "SELECT bytes FROM histories WHERE profile = ?1".to_owned()),
+            (
+                "one customer, tags and history",
+                "SELECT tags, history FROM states WHERE profile = ?1".to_owned(),
+            ),
             ("the newest survey", survey::NEWEST.to_owned()),
             ("turned to high risk, how often", survey::TURNS.to_owned()),
             ("turned to high risk, lately", survey::RECENT.to_owned()),

@@ -181,9 +181,8 @@ fn erase_rows(connection: &Connection, store: &SqliteStore, customer_id: &str, a
         .optional()?;
     let mut gone = feed::erase(connection, customer_id)?;
     if let Some(profile) = profile {
-        for table in ["tags", "histories", "event_ids", "profiles"] {
-            gone += connection.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [profile])?;
-        }
+        gone += connection.execute("DELETE FROM event_ids WHERE profile = ?1", [profile])?;
+        gone += rows::remove(connection, profile)?;
     }
     for table in ["consents", "attributes", "contacts"] {
         gone += connection.execute(&format!("DELETE FROM {table} WHERE customer_id = ?1"), [customer_id])?;
@@ -227,17 +226,17 @@ pub(super) fn hand_over(
         let other: Option<i64> = connection.query_row(number, [into], |row| row.get(0)).optional()?;
         let Some(other) = other else { return Ok(false) };
         connection.execute("UPDATE event_ids SET profile = ?2 WHERE profile = ?1", [profile, other])?;
-        let gone: Map<String, Value> =
-            rows::tags(connection, names, profile)?.into_iter().map(|tag| (tag.name, Value::Null)).collect();
+        let gone: Map<String, Value> = rows::tags(connection, names, profile, from)?
+            .into_iter()
+            .map(|tag| (tag.name, Value::Null))
+            .collect();
         if !gone.is_empty() {
             connection.execute(
                 "INSERT INTO changes (customer_id, tags, model, as_of, scored_at, at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
                 params![from, feed::json(&gone)?, model, as_of, scored_at],
             )?;
         }
-        for table in ["tags", "histories", "profiles"] {
-            connection.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [profile])?;
-        }
+        rows::remove(connection, profile)?;
     }
     connection.execute(
         "INSERT INTO contacts SELECT ?2, campaign, at, action, channel, held_out FROM contacts WHERE customer_id = ?1

@@ -44,7 +44,7 @@ impl Numbered {
         names: &mut TagNames,
         store: &SqliteStore,
     ) -> Inner<Profile> {
-        let tags = rows::tags(connection, names, self.profile)?;
+        let tags = rows::tags(connection, names, self.profile, &self.row.customer_id)?;
         let attributes = privacy::attributes(connection, store, &self.row.customer_id)?;
         Ok(self.row.finish(&store.place, store.zone, tags, attributes)?)
     }
@@ -79,7 +79,7 @@ pub(super) fn totals(connection: &Connection, names: &mut TagNames) -> Inner<Tot
     )?;
     let level = names.number(connection, "churn.level")?;
     let churn_levels = connection
-        .prepare_cached("SELECT value, count(*) FROM tags WHERE tag = ?1 GROUP BY value")?
+        .prepare_cached("SELECT value, count(*) FROM labels WHERE tag = ?1 GROUP BY value")?
         .query_map([level], |row| {
             let value: String = row.get(0)?;
             let label = serde_json::from_str::<String>(&value).unwrap_or(value);

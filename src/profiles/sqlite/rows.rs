@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use homing_datasets::Micros;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
+use super::tagged::{self, Move};
 use super::{Fault, Inner, feed};
-use crate::profiles::Layer;
-use crate::profiles::plan::{Held, HeldTag, LAYERS, NewHistory, NewScore, Origin, Plan};
+use crate::profiles::plan::{Held, HeldTag, NewHistory, NewScore, Plan};
 
 /// What the store holds of one customer, and where.
 pub(super) struct Stored {
@@ -48,43 +48,56 @@ pub(super) fn load(
         })
         .optional()?;
     let Some(mut stored) = stored else { return Ok(None) };
-    stored.held.history = history(connection, stored.profile)?;
-    stored.held.tags = tags(connection, names, stored.profile)?;
+    let mut statement = connection.prepare_cached("SELECT tags, history FROM states WHERE profile = ?1")?;
+    let state = statement
+        .query_row([stored.profile], |row| {
+            stored.held.history = row.get(1)?;
+            Ok(read_tags(connection, names, customer_id, row.get_ref(0)?.as_blob()?))
+        })
+        .optional()?;
+    // Without a row the bytes are none, and those do not read as a history: the profile is damaged.
+    stored.held.tags = state.transpose()?.unwrap_or_default();
     Ok(Some(stored))
 }
 
 /// The bytes of a profile's history.
 pub(super) fn history(connection: &Connection, profile: i64) -> Inner<Vec<u8>> {
-    let mut statement = connection.prepare_cached("SELECT bytes FROM histories WHERE profile = ?1")?;
-    // Without a row the bytes are none, and those do not read as a history: the profile is damaged.
+    let mut statement = connection.prepare_cached("SELECT history FROM states WHERE profile = ?1")?;
     Ok(statement.query_row([profile], |row| row.get(0)).optional()?.unwrap_or_default())
 }
 
 /// The tags of a profile.
-pub(super) fn tags(connection: &Connection, names: &mut TagNames, profile: i64) -> Inner<Vec<HeldTag>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT tag, value, layer, confidence, expires_after, model, as_of, scored_at FROM tags WHERE profile = ?1",
-    )?;
-    let mut rows = statement.query([profile])?;
-    let mut tags = Vec::new();
-    while let Some(row) = rows.next()? {
-        let origin = match row.get::<_, Option<String>>(5)? {
-            None => None,
-            Some(model) => Some(Origin { model, as_of: row.get(6)?, scored_at: row.get(7)? }),
-        };
-        tags.push(HeldTag {
-            name: names.name(connection, row.get(0)?)?,
-            value: row.get(1)?,
-            layer: LAYERS.get(usize::from(row.get::<_, u8>(2)?)).copied().unwrap_or(Layer::Dynamic),
-            confidence: row.get(3)?,
-            expires_after: row.get(4)?,
-            origin,
-        });
-    }
-    Ok(tags)
+pub(super) fn tags(
+    connection: &Connection,
+    names: &mut TagNames,
+    profile: i64,
+    customer_id: &str,
+) -> Inner<Vec<HeldTag>> {
+    let bytes = tag_bytes(connection, profile)?;
+    read_tags(connection, names, customer_id, &bytes)
 }
 
-/// The numbers by which `tags` knows the names. A number, once given, never changes its meaning.
+fn tag_bytes(connection: &Connection, profile: i64) -> Inner<Vec<u8>> {
+    let mut statement = connection.prepare_cached("SELECT tags FROM states WHERE profile = ?1")?;
+    Ok(statement.query_row([profile], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
+fn read_tags(
+    connection: &Connection,
+    names: &mut TagNames,
+    customer_id: &str,
+    bytes: &[u8],
+) -> Inner<Vec<HeldTag>> {
+    tagged::entries(bytes)
+        .map(|entry| {
+            let entry = entry.map_err(|damage| Fault::tags(customer_id, &damage))?;
+            let name = names.name(connection, entry.number.cast_signed())?;
+            entry.tag(name).map_err(|damage| Fault::tags(customer_id, &damage))
+        })
+        .collect()
+}
+
+/// The numbers by which `states` and `labels` know the names. A number, once given, never changes its meaning.
 #[derive(Default)]
 pub(super) struct TagNames {
     numbers: HashMap<String, i64>,
@@ -143,31 +156,100 @@ pub(super) fn write(
     stored: Option<(i64, i64)>,
     plan: &Plan,
 ) -> Inner<Option<i64>> {
+    let mut moves: Vec<Move<'_>> = Vec::with_capacity(plan.set.len() + plan.remove.len());
+    for tag in &plan.set {
+        moves.push((names.number_or_new(connection, &tag.name)?.unsigned_abs(), Some(tag)));
+    }
+    for name in &plan.remove {
+        moves.extend(names.number(connection, name)?.map(|number| (number.unsigned_abs(), None)));
+    }
+    moves.sort_unstable_by_key(|(number, _)| *number);
     let profile = match (stored, &plan.history, &plan.score) {
-        (None, Some(history), Some(score)) => insert(connection, customer_id, history, score)?,
+        (None, Some(history), Some(score)) => {
+            let profile = insert(connection, customer_id, history, score)?;
+            let tags = move_tags(connection, customer_id, profile, &[], &moves)?;
+            connection
+                .prepare_cached("INSERT INTO states (profile, tags, history) VALUES (?1, ?2, ?3)")?
+                .execute(params![profile, tags, history.bytes])?;
+            profile
+        }
         // A customer unseen before always comes with a history and a score.
         (None, _, _) => return Ok(None),
         (Some((profile, revision)), history, score) => {
-            if let Some(history) = history {
-                update_history(connection, profile, revision, history)?;
-            }
-            if let Some(score) = score {
-                update_score(connection, profile, revision, score)?;
+            update(connection, profile, revision, history.as_ref(), score.as_ref())?;
+            let tags = match moves.is_empty() {
+                true => None,
+                false => {
+                    let before = tag_bytes(connection, profile)?;
+                    Some(move_tags(connection, customer_id, profile, &before, &moves)?)
+                }
+            };
+            // What is not given stays.
+            if tags.is_some() || history.is_some() {
+                connection
+                    .prepare_cached(
+                        "UPDATE states SET tags = coalesce(?2, tags), history = coalesce(?3, history) WHERE profile = ?1",
+                    )?
+                    .execute(params![profile, tags, history.as_ref().map(|history| &history.bytes)])?;
             }
             profile
         }
     };
-    for tag in &plan.set {
-        set(connection, profile, names.number_or_new(connection, &tag.name)?, tag)?;
-    }
-    for name in &plan.remove {
-        let number = names.number(connection, name)?;
-        connection
-            .prepare_cached("DELETE FROM tags WHERE profile = ?1 AND tag = ?2")?
-            .execute(params![profile, number])?;
-    }
     feed::record(connection, customer_id, plan)?;
     Ok(Some(profile))
+}
+
+/// The tags after moves, and their labels moved.
+fn move_tags(
+    connection: &Connection,
+    customer_id: &str,
+    profile: i64,
+    before: &[u8],
+    moves: &[Move<'_>],
+) -> Inner<Vec<u8>> {
+    let (mut gone, mut new) = (Vec::new(), Vec::new());
+    let after = tagged::merge(before, moves, |number, before, now| {
+        gone.extend(before.filter(|value| tagged::is_label(value)).map(|value| (number, value)));
+        new.extend(now.filter(|value| tagged::is_label(value)).map(|value| (number, value)));
+    });
+    let after = after.map_err(|damage| Fault::tags(customer_id, &damage))?;
+    let mut delete =
+        connection.prepare_cached("DELETE FROM labels WHERE tag = ?1 AND value = ?2 AND profile = ?3")?;
+    for (number, value) in gone {
+        delete.execute(params![number.cast_signed(), value, profile])?;
+    }
+    let mut insert = connection
+        .prepare_cached("INSERT OR IGNORE INTO labels (tag, value, profile) VALUES (?1, ?2, ?3)")?;
+    for (number, value) in new {
+        insert.execute(params![number.cast_signed(), value, profile])?;
+    }
+    Ok(after)
+}
+
+/// Takes a profile with its tags and its history out of the store; says how many rows went.
+pub(super) fn remove(connection: &Connection, profile: i64) -> Inner<usize> {
+    let bytes = tag_bytes(connection, profile)?;
+    let mut gone = 0;
+    let mut whole = true;
+    let mut delete =
+        connection.prepare_cached("DELETE FROM labels WHERE tag = ?1 AND value = ?2 AND profile = ?3")?;
+    for entry in tagged::entries(&bytes) {
+        match entry {
+            Ok(entry) if tagged::is_label(entry.value) => {
+                gone += delete.execute(params![entry.number.cast_signed(), entry.value, profile])?;
+            }
+            Ok(_) => {}
+            Err(_) => whole = false,
+        }
+    }
+    if !whole {
+        // Tags that cannot be read do not keep anybody from being erased: every label is looked at.
+        gone += connection.execute("DELETE FROM labels WHERE profile = ?1", [profile])?;
+    }
+    for table in ["states", "profiles"] {
+        gone += connection.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [profile])?;
+    }
+    Ok(gone)
 }
 
 fn insert(connection: &Connection, customer_id: &str, history: &NewHistory, score: &NewScore) -> Inner<i64> {
@@ -196,84 +278,68 @@ fn insert(connection: &Connection, customer_id: &str, history: &NewHistory, scor
             n.first_purchase_at,
             n.last_purchase_at,
         ])?;
-    let profile = connection.last_insert_rowid();
-    connection
-        .prepare_cached("INSERT INTO histories (profile, bytes) VALUES (?1, ?2)")?
-        .execute(params![profile, history.bytes])?;
-    Ok(profile)
+    Ok(connection.last_insert_rowid())
 }
 
-fn update_history(connection: &Connection, profile: i64, revision: i64, history: &NewHistory) -> Inner<()> {
-    let n = history.numbers;
-    connection
-        .prepare_cached(
-            "UPDATE profiles SET revision = ?2, events = ?3, purchases = ?4, orders = ?5, spend = ?6,
-                 first_purchase_at = ?7, last_purchase_at = ?8 WHERE profile = ?1",
-        )?
-        .execute(params![
-            profile,
-            revision + 1,
-            n.events as i64,
-            n.purchases as i64,
-            n.orders as i64,
-            n.spend,
-            n.first_purchase_at,
-            n.last_purchase_at,
-        ])?;
-    connection
-        .prepare_cached("UPDATE histories SET bytes = ?2 WHERE profile = ?1")?
-        .execute(params![profile, history.bytes])?;
+/// Writes what changed of a profile's own row, in one go.
+fn update(
+    connection: &Connection,
+    profile: i64,
+    revision: i64,
+    history: Option<&NewHistory>,
+    score: Option<&NewScore>,
+) -> Inner<()> {
+    let mut statement = connection.prepare_cached(match (history, score) {
+        (Some(_), Some(_)) => UPDATE_BOTH,
+        (Some(_), None) => UPDATE_HISTORY,
+        (None, Some(_)) => UPDATE_SCORE,
+        (None, None) => return Ok(()),
+    })?;
+    let revision = revision + 1;
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":profile", &profile), (":revision", &revision)];
+    let n = history.map(|history| history.numbers).unwrap_or_default();
+    let counts = [n.events, n.purchases, n.orders].map(|count| count as i64);
+    if history.is_some() {
+        values.extend::<[(&str, &dyn ToSql); 6]>([
+            (":events", &counts[0]),
+            (":purchases", &counts[1]),
+            (":orders", &counts[2]),
+            (":spend", &n.spend),
+            (":first", &n.first_purchase_at),
+            (":last", &n.last_purchase_at),
+        ]);
+    }
+    let numbers = score.map(columns).unwrap_or_default();
+    let cause = score.and_then(|score| score.not_scored).map(homing_models::NotScored::code);
+    let model = score.map(|score| &*score.provenance.model);
+    if let Some(score) = score {
+        values.extend::<[(&str, &dyn ToSql); 8]>([
+            (":churn_risk", &numbers[0]),
+            (":value_at_risk", &numbers[1]),
+            (":clv", &numbers[2]),
+            (":not_scored", &cause),
+            (":model", &model),
+            (":as_of", &score.provenance.as_of),
+            (":scored_at", &score.provenance.scored_at),
+            (":prediction", &score.prediction),
+        ]);
+    }
+    statement.execute(&values[..])?;
     Ok(())
 }
 
-fn update_score(connection: &Connection, profile: i64, revision: i64, score: &NewScore) -> Inner<()> {
-    let [churn_risk, value_at_risk, clv] = columns(score);
-    connection
-        .prepare_cached(
-            "UPDATE profiles SET revision = ?2, churn_risk = ?3, value_at_risk = ?4, clv = ?5, not_scored = ?6,
-                 model = ?7, as_of = ?8, scored_at = ?9, prediction = ?10 WHERE profile = ?1",
-        )?
-        .execute(params![
-            profile,
-            revision + 1,
-            churn_risk,
-            value_at_risk,
-            clv,
-            score.not_scored.map(homing_models::NotScored::code),
-            &*score.provenance.model,
-            score.provenance.as_of,
-            score.provenance.scored_at,
-            score.prediction,
-        ])?;
-    Ok(())
-}
+const UPDATE_HISTORY: &str = "UPDATE profiles SET revision = :revision, events = :events, purchases = :purchases,
+     orders = :orders, spend = :spend, first_purchase_at = :first, last_purchase_at = :last WHERE profile = :profile";
+const UPDATE_SCORE: &str = "UPDATE profiles SET revision = :revision, churn_risk = :churn_risk,
+     value_at_risk = :value_at_risk, clv = :clv, not_scored = :not_scored, model = :model, as_of = :as_of,
+     scored_at = :scored_at, prediction = :prediction WHERE profile = :profile";
+const UPDATE_BOTH: &str = "UPDATE profiles SET revision = :revision, events = :events, purchases = :purchases,
+     orders = :orders, spend = :spend, first_purchase_at = :first, last_purchase_at = :last, churn_risk = :churn_risk,
+     value_at_risk = :value_at_risk, clv = :clv, not_scored = :not_scored, model = :model, as_of = :as_of,
+     scored_at = :scored_at, prediction = :prediction WHERE profile = :profile";
 
 fn columns(score: &NewScore) -> [Option<f64>; 3] {
     score.numbers.map_or([None; 3], |numbers| numbers.map(Some))
-}
-
-fn set(connection: &Connection, profile: i64, number: i64, tag: &HeldTag) -> Inner<()> {
-    let origin = tag.origin.as_ref();
-    connection
-        .prepare_cached(
-            "INSERT INTO tags (profile, tag, value, layer, confidence, expires_after, model, as_of, scored_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (profile, tag) DO UPDATE SET value = excluded.value, layer = excluded.layer,
-                 confidence = excluded.confidence, expires_after = excluded.expires_after, model = excluded.model,
-                 as_of = excluded.as_of, scored_at = excluded.scored_at",
-        )?
-        .execute(params![
-            profile,
-            number,
-            tag.value,
-            tag.layer as i64,
-            tag.confidence,
-            tag.expires_after,
-            origin.map(|o| &o.model),
-            origin.map(|o| o.as_of),
-            origin.map(|o| o.scored_at),
-        ])?;
-    Ok(())
 }
 
 /// The latest instant at which something happened or (`known`) became known.

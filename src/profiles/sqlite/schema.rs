@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 
-use super::{Fault, Inner};
-use crate::profiles::Error;
+use super::{Fault, Inner, tagged};
+use crate::profiles::plan::{HeldTag, LAYERS, Origin};
+use crate::profiles::{Error, Layer};
 
 /// Marks the file as homing's (`PRAGMA application_id`): "homi" in ASCII.
 const APPLICATION: i64 = 0x686f_6d69;
 
-/// One step a schema version: `MIGRATIONS[n]` makes version n + 1 of version n.
+/// One step a schema version: `MIGRATIONS[n]` makes version n + 1 of version n. [`gather`] belongs to the sixth.
 const MIGRATIONS: &[&str] = &[
     // Version 1. A profile has a number of its own, so that the many rows of `tags` stay small.
     //
@@ -190,7 +191,66 @@ const MIGRATIONS: &[&str] = &[
         holder TEXT NOT NULL,
         until INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
+    // Version 6. The tags of a profile lie in one row, beside its history (see `tagged`); `labels` finds words and `true` in them.
+    "CREATE TABLE states (
+        profile INTEGER PRIMARY KEY REFERENCES profiles,
+        tags BLOB NOT NULL,
+        history BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE labels (
+        tag INTEGER NOT NULL REFERENCES tag_names,
+        value TEXT NOT NULL,
+        profile INTEGER NOT NULL REFERENCES profiles,
+        PRIMARY KEY (tag, value, profile)
+    ) STRICT, WITHOUT ROWID;",
 ];
+
+/// The version that [`gather`] makes whole.
+const GATHERED: i64 = 6;
+
+/// Carries tags and histories over into `states` and `labels`, and drops the tables where they lay before.
+fn gather(connection: &Connection) -> Inner<()> {
+    let mut profiles = connection.prepare(
+        "SELECT p.profile, h.bytes FROM profiles p LEFT JOIN histories h ON h.profile = p.profile ORDER BY p.profile",
+    )?;
+    let mut tags = connection.prepare(
+        "SELECT tag, value, layer, confidence, expires_after, model, as_of, scored_at FROM tags WHERE profile = ?1
+         ORDER BY tag",
+    )?;
+    let mut state = connection.prepare("INSERT INTO states (profile, tags, history) VALUES (?1, ?2, ?3)")?;
+    let mut label = connection.prepare("INSERT INTO labels (tag, value, profile) VALUES (?1, ?2, ?3)")?;
+    let mut rows = profiles.query([])?;
+    while let Some(row) = rows.next()? {
+        let profile: i64 = row.get(0)?;
+        let held = tags
+            .query_map([profile], |row| {
+                let model: Option<String> = row.get(5)?;
+                let origin = model.map(|model| {
+                    Ok::<_, rusqlite::Error>(Origin { model, as_of: row.get(6)?, scored_at: row.get(7)? })
+                });
+                let tag = HeldTag {
+                    name: String::new(),
+                    value: row.get(1)?,
+                    layer: LAYERS.get(usize::from(row.get::<_, u8>(2)?)).copied().unwrap_or(Layer::Dynamic),
+                    confidence: row.get(3)?,
+                    expires_after: row.get(4)?,
+                    origin: origin.transpose()?,
+                };
+                Ok((row.get::<_, i64>(0)?.unsigned_abs(), tag))
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let bytes = tagged::encode(held.iter().map(|(number, tag)| (*number, tag)));
+        let history = row.get::<_, Option<Vec<u8>>>(1)?.unwrap_or_default();
+        state.execute(params![profile, bytes, history])?;
+        for (number, tag) in held.iter().filter(|(_, tag)| tagged::is_label(&tag.value)) {
+            label.execute(params![number.cast_signed(), tag.value, profile])?;
+        }
+    }
+    drop(rows);
+    drop((profiles, tags));
+    connection.execute_batch("DROP TABLE tags; DROP TABLE histories")?;
+    Ok(())
+}
 
 /// Makes sure that the file is ours and has the present schema. A foreign or newer file is left as it is.
 pub(super) fn prepare(connection: &mut Connection, store: &str) -> Inner<()> {
@@ -208,8 +268,11 @@ pub(super) fn prepare(connection: &mut Connection, store: &str) -> Inner<()> {
     if !ours {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
     }
-    for step in MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+    for (step, made) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(version).unwrap_or(0)) {
         transaction.execute_batch(step)?;
+        if made == GATHERED {
+            gather(&transaction)?;
+        }
     }
     transaction.pragma_update(None, "user_version", known())?;
     transaction.commit()?;
@@ -281,11 +344,12 @@ pub(super) fn translate(error: &rusqlite::Error, path: &Path, store: &str) -> Er
     Error::Database { store: store.to_owned(), detail }
 }
 
-/// Makes a file as the first version of the schema had it.
+/// Makes a file as an earlier version of the schema had it.
 #[cfg(test)]
-pub(super) fn first_version(path: &Path) {
+pub(super) fn earlier_version(path: &Path, version: usize) -> Connection {
     let connection = Connection::open(path).unwrap();
-    connection.execute_batch(MIGRATIONS[0]).unwrap();
+    MIGRATIONS[..version].iter().for_each(|step| connection.execute_batch(step).unwrap());
     connection.pragma_update(None, "application_id", APPLICATION).unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection.pragma_update(None, "user_version", version as i64).unwrap();
+    connection
 }

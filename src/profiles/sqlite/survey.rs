@@ -6,7 +6,7 @@ use std::sync::Arc;
 use homing_datasets::Micros;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Fault, Inner, SqliteStore};
+use super::{Fault, Inner, SqliteStore, tagged};
 use crate::profiles::survey::{Kept, MAX_STEP, MAX_TURNS, RECENT_TURNS, Step, Turned, Walked};
 use crate::profiles::{Error, plan};
 
@@ -35,7 +35,7 @@ pub(super) fn walk(store: &SqliteStore, after: Option<&str>, limit: u32) -> Resu
     Ok(Step { customers: packed.into_iter().map(unpack).collect::<Result<_, Error>>()?, next })
 }
 
-/// Three tables in the order of the profiles' numbers, each read once from end to end.
+/// Two tables in the order of the profiles' numbers, each read once from end to end.
 fn step(connection: &Connection, from: i64, limit: u32) -> Inner<Vec<Packed>> {
     let mut statement = connection.prepare_cached(
         "SELECT profile, customer_id, churn_risk, value_at_risk, clv FROM profiles WHERE profile > ?1
@@ -62,7 +62,7 @@ fn step(connection: &Connection, from: i64, limit: u32) -> Inner<Vec<Packed>> {
     let unknown = || Fault::Sql(rusqlite::Error::QueryReturnedNoRows);
     let mut at = 0;
     let mut statement = connection.prepare_cached(
-        "SELECT profile, tag, value FROM tags WHERE profile > ?1 AND profile <= ?2 ORDER BY profile",
+        "SELECT profile, tags, history FROM states WHERE profile > ?1 AND profile <= ?2 ORDER BY profile",
     )?;
     let mut rows = statement.query(params![from, last])?;
     while let Some(row) = rows.next()? {
@@ -70,24 +70,13 @@ fn step(connection: &Connection, from: i64, limit: u32) -> Inner<Vec<Packed>> {
         while packed.get(at).is_some_and(|one| one.profile < profile) {
             at += 1;
         }
-        if let Some(one) = packed.get_mut(at).filter(|one| one.profile == profile) {
-            let name = names.get(&row.get(1)?).ok_or_else(unknown)?.clone();
-            one.tags.push((name, row.get(2)?));
+        let Some(one) = packed.get_mut(at).filter(|one| one.profile == profile) else { continue };
+        for entry in tagged::entries(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?) {
+            let entry = entry.map_err(|damage| Fault::tags(&one.customer_id, &damage))?;
+            let name = names.get(&entry.number.cast_signed()).ok_or_else(unknown)?.clone();
+            one.tags.push((name, entry.value.to_owned()));
         }
-    }
-    let mut at = 0;
-    let mut statement = connection.prepare_cached(
-        "SELECT profile, bytes FROM histories WHERE profile > ?1 AND profile <= ?2 ORDER BY profile",
-    )?;
-    let mut rows = statement.query(params![from, last])?;
-    while let Some(row) = rows.next()? {
-        let profile: i64 = row.get(0)?;
-        while packed.get(at).is_some_and(|one| one.profile < profile) {
-            at += 1;
-        }
-        if let Some(one) = packed.get_mut(at).filter(|one| one.profile == profile) {
-            one.bytes = row.get(1)?;
-        }
+        one.bytes = row.get(2)?;
     }
     Ok(packed)
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::profiles::conformance::{batch, buy, conforms, incoming, row, score};
-use crate::profiles::{self, BatchRow, BatchSummary, Error, Fate, Listing, Scored, Store};
+use crate::profiles::{self, BatchRow, BatchSummary, Error, Fate, Incoming, Listing, Scored, Store};
 
 fn open(folder: &TempDir) -> SqliteStore {
     SqliteStore::open(folder.path().join("profiles.db"), Zone::default()).unwrap()
@@ -246,7 +246,7 @@ fn a_damaged_history_is_named_and_nothing_is_written_over_it() {
     let store = open(&folder);
     batch(&store, vec![row("c", vec![buy(DAY, 4.0)]), row("d", vec![buy(DAY, 4.0)])], 2 * DAY);
     super::locked(&store.writer)
-        .execute("UPDATE histories SET bytes = x'00ff00' WHERE profile = (SELECT profile FROM profiles WHERE customer_id = 'c')", [])
+        .execute("UPDATE states SET history = x'00ff00' WHERE profile = (SELECT profile FROM profiles WHERE customer_id = 'c')", [])
         .unwrap();
     let damaged = |result: Result<(), Error>| {
         let error = message(result);
@@ -311,7 +311,7 @@ fn erased_is_gone_from_the_file() {
 fn a_file_of_the_first_version_becomes_a_present_one() {
     let folder = folder();
     let path = folder.path().join("profiles.db");
-    super::schema::first_version(&path);
+    drop(super::schema::earlier_version(&path, 1));
     let store = open(&folder);
     let events = [incoming("e1", "c", buy(DAY, 4.0))];
     assert_eq!(store.take_in(&events, 0, &score).unwrap().fates, [Fate::Accepted]);
@@ -319,7 +319,161 @@ fn a_file_of_the_first_version_becomes_a_present_one() {
     assert!(store.erase("c", DAY).unwrap());
     let version: i64 =
         super::locked(&store.writer).pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 5);
+    assert_eq!(version, 6);
+}
+
+/// The fifth version had a row for each tag.
+#[test]
+fn tags_and_histories_of_the_fifth_version_are_carried_over() {
+    let folder = folder();
+    let path = folder.path().join("profiles.db");
+    let model = folder.path().join("model.db");
+    // The rows of a present store, written as the fifth version had them.
+    let store = SqliteStore::open(&model, Zone::default()).unwrap();
+    let rows: Vec<BatchRow> =
+        (0..40).map(|n| row(&format!("c{n:02}"), vec![buy(n * DAY, n as f64)])).collect();
+    batch(&store, rows, 50 * DAY);
+    let later: Vec<Incoming> = (0..40)
+        .step_by(3)
+        .map(|n| incoming(&format!("e{n}"), &format!("c{n:02}"), buy(60 * DAY, 9.0)))
+        .collect();
+    store.take_in(&later, 0, &score).unwrap();
+    let old = super::schema::earlier_version(&path, 5);
+    old.execute("ATTACH DATABASE ?1 AS new", [model.display().to_string()]).unwrap();
+    for table in ["profiles", "tag_names", "event_ids", "settings", "changes"] {
+        old.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM new.{table}")).unwrap();
+    }
+    old.execute_batch("INSERT INTO main.histories SELECT profile, history FROM new.states").unwrap();
+    let states: Vec<(i64, Vec<u8>)> = old
+        .prepare("SELECT profile, tags FROM new.states")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    for (profile, bytes) in &states {
+        for entry in super::tagged::entries(bytes) {
+            let (number, tag) =
+                entry.map(|entry| (entry.number as i64, entry.tag(String::new()).unwrap())).unwrap();
+            let origin = tag.origin.as_ref();
+            old.execute(
+                "INSERT INTO main.tags VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                rusqlite::params![
+                    profile,
+                    number,
+                    tag.value,
+                    tag.layer as i64,
+                    tag.confidence,
+                    tag.expires_after,
+                    origin.map(|o| &o.model),
+                    origin.map(|o| o.as_of),
+                    origin.map(|o| o.scored_at),
+                ],
+            )
+            .unwrap();
+        }
+    }
+    drop(old);
+    let carried = SqliteStore::open(&path, Zone::default()).unwrap();
+    for n in 0..40 {
+        let id = format!("c{n:02}");
+        assert_eq!(carried.profile(&id).unwrap(), store.profile(&id).unwrap());
+        assert_eq!(carried.history(&id).unwrap(), store.history(&id).unwrap());
+    }
+    assert_eq!(carried.totals().unwrap(), store.totals().unwrap());
+    let labels = |store: &SqliteStore| -> i64 {
+        super::locked(&store.writer)
+            .query_row("SELECT total(tag * profile + length(value)) FROM labels", [], |row| {
+                row.get::<_, f64>(0)
+            })
+            .unwrap() as i64
+    };
+    assert_eq!(labels(&carried), labels(&store));
+    assert!(labels(&store) > 0);
+    // It goes on as any other.
+    let again = [incoming("x", "c01", buy(61 * DAY, 2.0))];
+    assert_eq!(carried.take_in(&again, 0, &score).unwrap().fates, [Fate::Accepted]);
+}
+
+/// Every label in the index is one of a profile's, and the other way round, whatever was written.
+#[test]
+fn labels_are_those_of_the_tags() {
+    let folder = folder();
+    let store = open(&folder);
+    let check = || {
+        let writer = super::locked(&store.writer);
+        let mut held: Vec<(i64, String, i64)> = Vec::new();
+        let mut statement = writer.prepare("SELECT profile, tags FROM states").unwrap();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let profile: i64 = row.get(0).unwrap();
+            let bytes: Vec<u8> = row.get(1).unwrap();
+            let entries = super::tagged::entries(&bytes).map(Result::unwrap);
+            let labels = entries.filter(|entry| super::tagged::is_label(entry.value));
+            held.extend(labels.map(|entry| (entry.number as i64, entry.value.to_owned(), profile)));
+        }
+        let mut statement =
+            writer.prepare("SELECT tag, value, profile FROM labels ORDER BY 1, 2, 3").unwrap();
+        let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let found: Vec<(i64, String, i64)> = found.collect::<Result<_, _>>().unwrap();
+        held.sort();
+        assert_eq!(held, found);
+        held.len()
+    };
+    let mut most = 0;
+    for round in 0..30i64 {
+        let day = round * 9 * DAY;
+        match round % 5 {
+            0 => drop(batch(
+                &store,
+                (0..10).map(|n| row(&format!("c{n}"), vec![buy(n * DAY, round as f64)])).collect(),
+                day,
+            )),
+            1 => drop(store.erase(&format!("c{}", round % 10), day).unwrap()),
+            2 => drop(
+                store
+                    .set_consent("c3", profiles::privacy::Consent { opted_out: round % 2 == 0, at: day })
+                    .unwrap(),
+            ),
+            _ => {
+                let id = format!("c{}", round % 7);
+                store
+                    .take_in(
+                        &[incoming(&format!("e{round}"), &id, buy(day, 3.0 * round as f64))],
+                        day,
+                        &score,
+                    )
+                    .unwrap();
+            }
+        }
+        most = most.max(check());
+    }
+    assert!(most > 0);
+}
+
+#[test]
+fn tags_that_do_not_read_are_named_and_do_not_keep_anybody_from_being_erased() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)]), row("d", vec![buy(DAY, 4.0)])], 2 * DAY);
+    super::locked(&store.writer)
+        .execute("UPDATE states SET tags = substr(tags, 1, length(tags) - 1) WHERE profile = (SELECT profile FROM profiles WHERE customer_id = 'c')", [])
+        .unwrap();
+    for error in
+        [message(store.profile("c")), message(store.take_in(&[incoming("e", "c", buy(DAY, 1.0))], 0, &score))]
+    {
+        assert!(error.contains("damaged data for customer `c`"), "{error}");
+    }
+    assert!(store.profile("d").unwrap().is_some());
+    assert!(store.erase("c", DAY).unwrap());
+    let of_c: i64 = super::locked(&store.writer)
+        .query_row(
+            "SELECT count(*) FROM labels WHERE profile NOT IN (SELECT profile FROM profiles)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(of_c, 0);
 }
 
 #[test]
