@@ -120,11 +120,16 @@ impl HistoriesBuilder {
     /// [`Error::Invalid`] when the line makes no sense (nothing is added then), [`Error::TooManyTexts`] when
     /// the table of texts is full.
     pub fn push(&mut self, customer: &str, line: Line<'_>) -> Result<(), Error> {
-        self.push_checked(customer, &line.checked()?)
+        self.push_checked(customer, self.is_last(customer), &line.checked()?)
     }
 
-    /// Adds a line that [`Line::checked`] has passed.
-    pub(crate) fn push_checked(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error> {
+    /// Whether the last line was of this customer.
+    pub(crate) fn is_last(&self, customer: &str) -> bool {
+        self.last_customer.is_some_and(|last| self.customers.get(last) == customer)
+    }
+
+    /// Adds a line that [`Line::checked`] has passed. `same`: the customer is that of the line before.
+    pub(crate) fn push_checked(&mut self, customer: &str, same: bool, line: &Line<'_>) -> Result<(), Error> {
         let mut codes = [0; 5];
         let texts = [line.order, line.product, line.category, line.channel, line.promotion];
         for ((code, last), text) in codes.iter_mut().zip(&mut self.last).zip(texts) {
@@ -135,9 +140,9 @@ impl HistoriesBuilder {
                 *code = *last;
             }
         }
-        let customer = match self.last_customer {
-            Some(last) if self.customers.get(last) == customer => last,
-            _ => self.customers.number(customer)?,
+        let customer = match self.last_customer.filter(|_| same) {
+            Some(last) => last,
+            None => self.customers.number(customer)?,
         };
         self.last_customer = Some(customer);
         let row = Row {

@@ -314,7 +314,7 @@ impl Stream {
         let mut buffer = Vec::new();
         for block in &leaf.blocks {
             let bytes = self.arena.get(block, &mut buffer)?;
-            record::read(bytes, |customer, _, line| builder.push_checked(customer, line))?;
+            record::read(bytes, |customer, same, line| builder.push_checked(customer, same, line))?;
         }
         Ok(Customers(Loaded::Many(Box::new(builder.group()))))
     }

@@ -8,7 +8,13 @@ pub(super) struct Ranges {
     common: usize,
     /// The eight bytes of each bound after those, as a number: most comparisons need no more.
     keys: Vec<u64>,
+    /// Where to begin among the keys, by how far a key lies above the first of them, in steps of `1 << shift`.
+    slots: Vec<u16>,
+    shift: u32,
 }
+
+/// Slots at most: a power of two, so that a step is a shift.
+const SLOTS: u64 = 1 << 12;
 
 impl Ranges {
     /// Ranges that begin at these bounds, sorted and distinct.
@@ -19,8 +25,13 @@ impl Ranges {
             (Some(first), Some(last)) => first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count(),
             _ => 0,
         };
-        let keys = bounds.iter().map(|bound| key(&bound.as_bytes()[common..])).collect();
-        Ranges { bounds, common, keys }
+        let keys: Vec<u64> = bounds.iter().map(|bound| key(&bound.as_bytes()[common..])).collect();
+        let (first, last) = (keys.first().copied().unwrap_or(0), keys.last().copied().unwrap_or(0));
+        let shift = (0..u64::BITS).find(|shift| (last - first) >> shift < SLOTS).unwrap_or(0);
+        let slots = (0..=(last - first) >> shift)
+            .map(|slot| keys.partition_point(|&key| (key - first) >> shift < slot) as u16)
+            .collect();
+        Ranges { bounds, common, keys, slots, shift }
     }
 
     /// Cuts so that each of about `count` ranges gets a like share of the sampled lines. A customer who alone has
@@ -46,13 +57,14 @@ impl Ranges {
         let Some(first) = self.bounds.first() else { return 0 };
         let bytes = id.as_bytes();
         let common = &first.as_bytes()[..self.common];
-        match bytes[..bytes.len().min(self.common)].cmp(common) {
-            std::cmp::Ordering::Less => return 0,
-            std::cmp::Ordering::Greater => return self.bounds.len(),
-            std::cmp::Ordering::Equal => {}
+        if !bytes.starts_with(common) {
+            return if bytes < common { 0 } else { self.bounds.len() };
         }
         let wanted = key(&bytes[self.common..]);
-        let from = self.keys.partition_point(|&key| key < wanted);
+        let Some(above) = self.keys.first().and_then(|first| wanted.checked_sub(*first)) else { return 0 };
+        let Some(&begin) = self.slots.get((above >> self.shift) as usize) else { return self.bounds.len() };
+        let begin = usize::from(begin);
+        let from = begin + self.keys[begin..].iter().take_while(|&&key| key < wanted).count();
         let same = self.keys[from..].iter().take_while(|&&key| key == wanted).count();
         from + self.bounds[from..from + same].partition_point(|bound| **bound <= *id)
     }

@@ -61,7 +61,7 @@ pub(crate) trait Sink {
 
 impl Sink for HistoriesBuilder {
     fn push(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error> {
-        self.push_checked(customer, line)
+        self.push_checked(customer, self.is_last(customer), line)
     }
 }
 

@@ -31,6 +31,20 @@ pub(super) fn column(sort: Sort) -> Option<&'static str> {
     }
 }
 
+/// A range of scores that is asked for: the column, from and to.
+pub(super) type Within = (&'static str, Option<f64>, Option<f64>);
+
+/// The ranges that are asked for: first those of the column that the order goes by, which are seeks into its index, then
+/// the others, for which the order has to be searched.
+pub(super) fn ranges(listing: &Listing) -> [Vec<Within>; 2] {
+    let all = [("churn_risk", listing.churn_risk), ("value_at_risk", listing.value_at_risk)];
+    let asked = all.into_iter().filter(|(_, (from, to))| from.is_some() || to.is_some());
+    let (along, across): (Vec<_>, Vec<_>) = asked
+        .map(|(name, (from, to))| (name, from, to))
+        .partition(|(name, ..)| column(listing.sort) == Some(name));
+    [along, across]
+}
+
 pub(super) fn stretches(sort: Sort, after: Option<&Position>) -> Vec<Stretch<'_>> {
     use Stretch::{Below, ById, Tied};
     match (sort, after) {

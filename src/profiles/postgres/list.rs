@@ -1,16 +1,24 @@
 //! Listing: one page of profiles in order, each page one or more seeks into an index.
 
-use std::fmt::Write;
-
 use tokio_postgres::types::ToSql;
 
 use super::read::{COLUMNS, profile_of};
 use super::session::{Parameter, Wire};
-use super::text::{stored, stored_value};
+use super::text::{original, stored, stored_value};
 use super::{Fault, Inner, PostgresStore};
-use crate::profiles::paging::{Stretch, after_prefix, column, read_cursor, stretches, write_cursor};
+use crate::profiles::paging::{
+    Stretch, Within, after_prefix, column, ranges, read_cursor, stretches, write_cursor,
+};
 use crate::profiles::plan::value_text;
-use crate::profiles::{Error, Listing, Page, Profile};
+use crate::profiles::{Error, Listing, Page, Profile, Sort};
+
+/// Up to so many profiles with a tag, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
+/// index is walked.
+const FEW: i64 = if cfg!(test) { 12 } else { 2_000 };
+
+/// Entries of an index that one page walks over, in each stretch, in search of those who match; then the search breaks off, and
+/// the next page goes on from there. Tags lie outside their rows and are packed: to look at them takes some 15 µs a profile.
+const WALK: i64 = if cfg!(test) { 15 } else { 4_000 };
 
 pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listing) -> Inner<Page> {
     let limit = listing.limit.clamp(1, 1000) as usize;
@@ -18,20 +26,29 @@ pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listi
         None => None,
         Some(cursor) => Some(read_cursor(cursor, listing).ok_or(Fault::Known(Error::BadCursor))?),
     };
-    // The stretches of a page are seen at one moment.
-    wire.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    // The stretches of a page are seen at one moment. No page reads the whole table, whatever the planner believes of a tag.
+    wire.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL enable_seqscan = off")
+        .await?;
+    let way = Way::of(wire, listing).await?;
     let mut rows: Vec<(Option<f64>, Profile)> = Vec::new();
+    let mut broke_off = None;
     for stretch in stretches(listing.sort, after.as_ref()) {
         // One more than asked for tells whether there is a page after this one.
         let missing = limit + 1 - rows.len();
         if missing == 0 {
             break;
         }
-        let query = compose(listing, &stretch, missing)?;
-        let values: Vec<Parameter<'_>> =
-            query.values.iter().map(|value| value.as_ref() as Parameter<'_>).collect();
-        for row in wire.query(&query.text, &values).await? {
+        let before = rows.len();
+        let query = compose(listing, &stretch, &way, missing)?;
+        for row in wire.query(&query.text, &query.parameters()).await? {
             rows.push((row.try_get(14)?, profile_of(&row, store)?));
+        }
+        if matches!(way, Way::Walk) && rows.len() - before < missing {
+            let query = last_walked(listing, &stretch);
+            if let Some(row) = wire.one(&query.text, &query.parameters()).await? {
+                broke_off = Some((row.try_get(0)?, original(row.try_get(1)?)));
+                break;
+            }
         }
     }
     wire.run("COMMIT").await?;
@@ -39,24 +56,69 @@ pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listi
         rows.truncate(limit);
         rows.last().map(|(key, profile)| write_cursor(listing, *key, &profile.customer_id))
     } else {
-        None
+        broke_off.map(|(key, id)| write_cursor(listing, key, &id))
     };
     Ok(Page { profiles: rows.into_iter().map(|(_, profile)| profile).collect(), next })
 }
 
+/// How those who match are found.
+enum Way {
+    /// The order needs no search.
+    Straight,
+    /// Among the few with this tag.
+    Tag(usize),
+    /// Among the few whose ids begin so.
+    Ids,
+    /// Along the order.
+    Walk,
+}
+
+impl Way {
+    async fn of(wire: &mut Wire, listing: &Listing) -> Inner<Way> {
+        let mut rarest = (FEW, None);
+        for at in 0..listing.tags.len() {
+            let mut query = Query::default();
+            has_tag(&mut query, listing, at);
+            let found = count(wire, query).await?;
+            if found < rarest.0 {
+                rarest = (found, Some(at));
+            }
+        }
+        if let Some(at) = rarest.1 {
+            return Ok(Way::Tag(at));
+        }
+        let by_id = listing.sort == Sort::CustomerId;
+        if prefix(listing).is_some() {
+            let mut query = Query::default();
+            begins_with(&mut query, listing);
+            if count(wire, query).await? < FEW {
+                return Ok(Way::Ids);
+            }
+        }
+        let [_, across] = ranges(listing);
+        let sought = !listing.tags.is_empty() || prefix(listing).is_some() && !by_id || !across.is_empty();
+        Ok(if sought { Way::Walk } else { Way::Straight })
+    }
+}
+
+/// How many profiles meet the conditions, up to [`FEW`].
+async fn count(wire: &mut Wire, mut query: Query) -> Inner<i64> {
+    let few = query.value(FEW);
+    let conditions = query.conditions();
+    let text = format!("SELECT count(*) FROM (SELECT 1 FROM homing.profiles p{conditions} LIMIT {few}) p");
+    let row = wire.one(&text, &query.parameters()).await?;
+    Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
+}
+
 /// A query in the making.
+#[derive(Default)]
 struct Query {
     text: String,
+    conditions: Vec<String>,
     values: Vec<Box<dyn ToSql + Sync + Send>>,
 }
 
 impl Query {
-    fn and(&mut self, condition: std::fmt::Arguments<'_>) {
-        let joint = if self.text.contains(" WHERE ") { " AND " } else { " WHERE " };
-        // Writing to a String cannot fail.
-        let _ = write!(self.text, "{joint}{condition}");
-    }
-
     /// Takes a value and gives its place in the text.
     fn value(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
         self.values.push(Box::new(value));
@@ -66,47 +128,131 @@ impl Query {
     fn text_value(&mut self, text: &str) -> String {
         self.value(stored(text).into_owned())
     }
+
+    /// The conditions since the last time, as they stand behind a table.
+    fn conditions(&mut self) -> String {
+        let conditions = std::mem::take(&mut self.conditions);
+        if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
+    }
+
+    fn parameters(&self) -> Vec<Parameter<'_>> {
+        self.values.iter().map(|value| value.as_ref() as Parameter<'_>).collect()
+    }
 }
 
-/// The query for the first `limit` profiles of a stretch.
-fn compose(listing: &Listing, stretch: &Stretch<'_>, limit: usize) -> Inner<Query> {
-    let key = column(listing.sort);
-    let selected = key.map_or_else(|| "NULL::float8".to_owned(), |key| format!("p.{key}"));
-    // The subquery among the columns has a WHERE of its own: the conditions go into one in FROM.
-    let mut query = Query { text: "SELECT * FROM homing.profiles p".to_owned(), values: Vec::new() };
-    for (name, value) in &listing.tags {
-        let canonical = serde_json::from_str(&value_text(value)).unwrap_or_default();
-        let pair = serde_json::json!({ stored(name).into_owned(): stored_value(&canonical) });
-        let pair = query.value(pair.to_string());
-        query.and(format_args!("p.tags @> {pair}::text::jsonb"));
+/// The beginning of the ids that are asked for, if any is.
+fn prefix(listing: &Listing) -> Option<&str> {
+    listing.id_prefix.as_deref().filter(|prefix| !prefix.is_empty())
+}
+
+fn has_tag(query: &mut Query, listing: &Listing, at: usize) {
+    let Some((name, value)) = listing.tags.get(at) else { return };
+    let canonical = serde_json::from_str(&value_text(value)).unwrap_or_default();
+    let pair = serde_json::json!({ stored(name).into_owned(): stored_value(&canonical) });
+    let pair = query.value(pair.to_string());
+    query.conditions.push(format!("p.tags @> {pair}::text::jsonb"));
+}
+
+fn begins_with(query: &mut Query, listing: &Listing) {
+    let Some(prefix) = prefix(listing) else { return };
+    let prefix = stored(prefix).into_owned();
+    let end = after_prefix(&prefix);
+    let from = query.value(prefix);
+    query.conditions.push(format!("p.customer_id >= {from}"));
+    if let Some(end) = end {
+        let end = query.value(end);
+        query.conditions.push(format!("p.customer_id < {end}"));
     }
-    for (column, (from, to)) in [("churn_risk", listing.churn_risk), ("value_at_risk", listing.value_at_risk)]
-    {
+}
+
+fn within(query: &mut Query, ranges: &[Within]) {
+    for (column, from, to) in ranges {
         for (edge, sign) in [(from, ">="), (to, "<=")] {
             if let Some(edge) = edge {
-                let edge = query.value(edge);
-                query.and(format_args!("p.{column} {sign} {edge}"));
+                let edge = query.value(*edge);
+                query.conditions.push(format!("p.{column} {sign} {edge}"));
             }
         }
     }
-    if let Some(prefix) = listing.id_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
-        let prefix = stored(prefix).into_owned();
-        let end = after_prefix(&prefix);
-        let from = query.value(prefix);
-        query.and(format_args!("p.customer_id >= {from}"));
-        if let Some(end) = end {
-            let end = query.value(end);
-            query.and(format_args!("p.customer_id < {end}"));
-        }
-    }
-    bound(&mut query, key, stretch);
+}
+
+/// How a listing is ordered, and the key that it is ordered by.
+fn order(listing: &Listing) -> (String, String) {
+    let key = column(listing.sort);
     let order = key.map_or_else(|| "p.customer_id".to_owned(), |key| format!("p.{key} DESC, p.customer_id"));
+    (order, key.map_or_else(|| "NULL::float8".to_owned(), |key| format!("p.{key}")))
+}
+
+/// The query for the first `limit` profiles of a stretch. What is searched stands in a query of its own, which the planner does
+/// not open.
+fn compose(listing: &Listing, stretch: &Stretch<'_>, way: &Way, limit: usize) -> Inner<Query> {
+    let mut query = Query::default();
+    let (order, selected) = order(listing);
+    let [along, across] = ranges(listing);
+    let every = |query: &mut Query, but: Option<usize>| {
+        (0..listing.tags.len()).filter(|at| Some(*at) != but).for_each(|at| has_tag(query, listing, at));
+        within(query, &across);
+    };
+    let searched = match way {
+        Way::Straight => {
+            begins_with(&mut query, listing);
+            "homing.profiles p".to_owned()
+        }
+        Way::Tag(at) => {
+            has_tag(&mut query, listing, *at);
+            let searched = format!("(SELECT * FROM homing.profiles p{} OFFSET 0) p", query.conditions());
+            every(&mut query, Some(*at));
+            begins_with(&mut query, listing);
+            searched
+        }
+        Way::Ids => {
+            begins_with(&mut query, listing);
+            let searched = format!("(SELECT * FROM homing.profiles p{} OFFSET 0) p", query.conditions());
+            every(&mut query, None);
+            searched
+        }
+        Way::Walk => {
+            let searched = walked(&mut query, listing, stretch);
+            every(&mut query, None);
+            begins_with(&mut query, listing);
+            searched
+        }
+    };
+    if !matches!(way, Way::Walk) {
+        within(&mut query, &along);
+        bound(&mut query, column(listing.sort), stretch);
+    }
+    let conditions = query.conditions();
     let limit = query.value(limit as i64);
     query.text = format!(
-        "SELECT {COLUMNS}, {selected} FROM ({} ORDER BY {order} LIMIT {limit}) p ORDER BY {order}",
-        query.text
+        "SELECT {COLUMNS}, {selected} FROM (SELECT * FROM {searched}{conditions} ORDER BY {order} LIMIT {limit}) p
+         ORDER BY {order}"
     );
     Ok(query)
+}
+
+/// The entries of a stretch that one page walks over.
+fn walked(query: &mut Query, listing: &Listing, stretch: &Stretch<'_>) -> String {
+    let [along, _] = ranges(listing);
+    within(query, &along);
+    bound(query, column(listing.sort), stretch);
+    let (order, _) = order(listing);
+    format!("(SELECT * FROM homing.profiles p{} ORDER BY {order} LIMIT {WALK}) p", query.conditions())
+}
+
+/// The last entry that a page walks over in a stretch; none if the stretch ends before.
+fn last_walked(listing: &Listing, stretch: &Stretch<'_>) -> Query {
+    let mut query = Query::default();
+    let [along, _] = ranges(listing);
+    within(&mut query, &along);
+    bound(&mut query, column(listing.sort), stretch);
+    let (order, selected) = order(listing);
+    let conditions = query.conditions();
+    let before = WALK - 1;
+    query.text = format!(
+        "SELECT {selected}, p.customer_id FROM homing.profiles p{conditions} ORDER BY {order} OFFSET {before} LIMIT 1"
+    );
+    query
 }
 
 /// Narrows a query to a stretch.
@@ -115,26 +261,46 @@ fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
         (Stretch::ById(after), _) => *after,
         (Stretch::Tied(Some(value), after), Some(key)) => {
             let value = query.value(*value);
-            query.and(format_args!("p.{key} = {value}"));
+            query.conditions.push(format!("p.{key} = {value}"));
             *after
         }
         (Stretch::Tied(None, after), Some(key)) => {
-            query.and(format_args!("p.{key} IS NULL"));
+            query.conditions.push(format!("p.{key} IS NULL"));
             *after
         }
         (Stretch::Below(Some(value)), Some(key)) => {
             let value = query.value(*value);
-            query.and(format_args!("p.{key} < {value}"));
+            query.conditions.push(format!("p.{key} < {value}"));
             None
         }
         (Stretch::Below(None), Some(key)) => {
-            query.and(format_args!("p.{key} IS NOT NULL"));
+            query.conditions.push(format!("p.{key} IS NOT NULL"));
             None
         }
         (Stretch::Tied(..) | Stretch::Below(_), None) => None,
     };
     if let Some(after) = after {
         let after = query.text_value(after);
-        query.and(format_args!("p.customer_id > {after}"));
+        query.conditions.push(format!("p.customer_id > {after}"));
     }
+}
+
+/// The plan of each query of a listing's first page.
+#[cfg(test)]
+pub(super) async fn plans(wire: &mut Wire, listing: &Listing) -> Inner<Vec<String>> {
+    wire.run("BEGIN; SET LOCAL enable_seqscan = off").await?;
+    let way = Way::of(wire, listing).await?;
+    let mut plans = Vec::new();
+    for stretch in stretches(listing.sort, None) {
+        let mut queries = vec![compose(listing, &stretch, &way, 51)?];
+        if matches!(way, Way::Walk) {
+            queries.push(last_walked(listing, &stretch));
+        }
+        for query in queries {
+            let rows = wire.query(&format!("EXPLAIN {}", query.text), &query.parameters()).await?;
+            plans.push(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n"));
+        }
+    }
+    wire.run("COMMIT").await?;
+    Ok(plans)
 }

@@ -7,7 +7,7 @@ use homing_datasets::{DAY, History, Micros, Zone};
 
 use super::PostgresStore;
 use crate::profiles::conformance::{batch, buy, conforms, incoming, row, score};
-use crate::profiles::{self, Error, Fate, Scored, Store};
+use crate::profiles::{self, Error, Fate, Listing, Scored, Sort, Store};
 use cluster::Cluster;
 
 #[path = "../../../tests/support/postgres.rs"]
@@ -333,4 +333,39 @@ fn a_restart_of_the_server_loses_nothing_that_was_acknowledged() {
 fn customer_of(event_id: &str) -> String {
     let n: u32 = event_id.split('.').nth(1).unwrap().parse().unwrap();
     format!("c{}", n % 5)
+}
+
+#[test]
+fn no_page_reads_the_whole_table() {
+    let (url, name) = database();
+    let store = open(&url);
+    batch(
+        &store,
+        (0..3_000).map(|n| row(&format!("c{n:04}"), vec![buy(n % 50 * DAY, n as f64)])).collect(),
+        60 * DAY,
+    );
+    server().sql(&name, "ANALYZE homing.profiles");
+    let tag = |name: &str, value: serde_json::Value| vec![(name.to_owned(), value)];
+    let prefix = |prefix: &str| Some(prefix.to_owned());
+    for sort in [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::CustomerId] {
+        let plain = || Listing { sort, ..Listing::default() };
+        for listing in [
+            plain(),
+            Listing { tags: tag("churn.level", "high".into()), ..plain() },
+            Listing { tags: tag("churn.level", "nowhere".into()), ..plain() },
+            Listing { id_prefix: prefix("c"), ..plain() },
+            Listing { id_prefix: prefix("c000"), ..plain() },
+            Listing { churn_risk: (Some(0.4), None), ..plain() },
+            Listing { churn_risk: (Some(0.4), None), value_at_risk: (None, Some(9.0)), ..plain() },
+        ] {
+            let plans = store.pool.with(async |wire| super::list::plans(wire, &listing).await).unwrap();
+            for plan in plans {
+                assert!(!plan.contains("Seq Scan"), "{listing:?}\n{plan}");
+                // Only what was found among few is sorted.
+                let sorted = plan.contains("Sort Key") && !plan.contains("Incremental");
+                let few = plan.contains("profiles_by_tag") || plan.contains("profiles_pkey");
+                assert!(!sorted || few, "{listing:?}\n{plan}");
+            }
+        }
+    }
 }

@@ -8,7 +8,9 @@ use rusqlite::{Connection, Statement, params_from_iter};
 use super::read::{COLUMNS, Numbered};
 use super::rows::TagNames;
 use super::{Fault, Inner, SqliteStore, tagged};
-use crate::profiles::paging::{Stretch, after_prefix, column, read_cursor, stretches, write_cursor};
+use crate::profiles::paging::{
+    Stretch, Within, after_prefix, column, ranges, read_cursor, stretches, write_cursor,
+};
 use crate::profiles::plan::value_text;
 use crate::profiles::{Error, Listing, Page, Sort};
 
@@ -108,7 +110,8 @@ impl Tags {
     /// Whether the order is walked in search of those who match.
     fn walks(&self, listing: &Listing) -> bool {
         let by_id = listing.sort == Sort::CustomerId;
-        let sought = !self.wanted.is_empty() || prefix(listing).is_some() && !by_id;
+        let [_, across] = ranges(listing);
+        let sought = !self.wanted.is_empty() || prefix(listing).is_some() && !by_id || !across.is_empty();
         sought && self.rare.is_none() && !self.few_ids
     }
 
@@ -151,17 +154,14 @@ fn begins_with(query: &mut Query, prefix: &str) {
     }
 }
 
-/// Ranges of scores.
-fn within(query: &mut Query, listing: &Listing) {
-    for (column, (from, to)) in [("churn_risk", listing.churn_risk), ("value_at_risk", listing.value_at_risk)]
-    {
-        if let Some(from) = from {
-            let from = query.value(from);
-            query.and(format_args!("p.{column} >= {from}"));
-        }
-        if let Some(to) = to {
-            let to = query.value(to);
-            query.and(format_args!("p.{column} <= {to}"));
+/// Narrows a query to ranges of scores.
+fn within(query: &mut Query, ranges: &[Within]) {
+    for (column, from, to) in ranges {
+        for (edge, sign) in [(from, ">="), (to, "<=")] {
+            if let Some(edge) = edge {
+                let edge = query.value(*edge);
+                query.and(format_args!("p.{column} {sign} {edge}"));
+            }
         }
     }
 }
@@ -186,6 +186,7 @@ impl Search {
         missing: usize,
         rows: &mut Rows,
     ) -> Inner<bool> {
+        let [_, across] = ranges(listing);
         let query = compose_walk(listing, stretch, self.left + 1);
         let mut statement = connection.prepare_cached(&query.text)?;
         let mut tags_of = connection.prepare_cached(TAGS)?;
@@ -200,8 +201,14 @@ impl Search {
             self.left -= 1;
             let (profile, customer_id): (i64, String) = (entry.get(0)?, entry.get(1)?);
             let key: Option<f64> = entry.get(2)?;
-            let named = prefix(listing).is_none_or(|prefix| customer_id.starts_with(prefix));
-            if named && tags.are_had(&mut tags_of, profile, &customer_id)? {
+            let mut fits = prefix(listing).is_none_or(|prefix| customer_id.starts_with(prefix));
+            for (at, (_, from, to)) in across.iter().enumerate() {
+                let score: Option<f64> = entry.get(3 + at)?;
+                let is_within =
+                    |score: f64| from.is_none_or(|from| score >= from) && to.is_none_or(|to| score <= to);
+                fits = fits && score.is_some_and(is_within);
+            }
+            if fits && tags.are_had(&mut tags_of, profile, &customer_id)? {
                 rows.push((key, whole.query_row([profile], Numbered::of)?));
                 met += 1;
                 if met == missing {
@@ -218,11 +225,11 @@ impl Search {
 fn compose_walk(listing: &Listing, stretch: &Stretch<'_>, limit: usize) -> Query {
     let key = column(listing.sort);
     let selected = key.map_or_else(|| "NULL".to_owned(), |key| format!("p.{key}"));
-    let mut query = Query {
-        text: format!("SELECT p.profile, p.customer_id, {selected} FROM profiles p"),
-        values: Vec::new(),
-    };
-    within(&mut query, listing);
+    let [along, across] = ranges(listing);
+    let scores: String = across.iter().map(|(column, ..)| format!(", p.{column}")).collect();
+    let text = format!("SELECT p.profile, p.customer_id, {selected}{scores} FROM profiles p");
+    let mut query = Query { text, values: Vec::new() };
+    within(&mut query, &along);
     bound(&mut query, key, stretch);
     order(&mut query, key, limit);
     query
@@ -303,7 +310,7 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
         let (tag, value) = (query.value(tag.cast_signed()), query.value(value.clone()));
         query.and(format_args!("t.tag = {tag} AND t.value = {value} AND p.profile = t.profile"));
     }
-    within(&mut query, listing);
+    ranges(listing).iter().for_each(|ranges| within(&mut query, ranges));
     if let Some(prefix) = prefix(listing) {
         begins_with(&mut query, prefix);
     }
