@@ -1,8 +1,9 @@
-//! The pages over a store of 1,000,000 profiles (or as many as HOMING_BENCH_PROFILES says) in SQLite.
+//! The pages over a store of 1,000,000 profiles (or as many as HOMING_BENCH_PROFILES says) in SQLite or PostgreSQL.
 //!
 //! `cargo bench --bench pages` fills a store, counts it, asks for every page over and over through the router, and prints the
-//! server's time (median, 95 %), the weight without and with drawings, and the plans of the queries behind the pages.
-//! HOMING_BENCH_STORE=PATH keeps the store and takes it again; HOMING_BENCH_SERVE=1 then serves it until the process ends.
+//! server's time (median, 95 %), the weight without and with drawings, and the plans of SQLite's queries behind the pages.
+//! `-- postgres` does the same with a PostgreSQL of its own. HOMING_BENCH_STORE=PATH keeps the file and takes it again;
+//! HOMING_BENCH_SERVE=1 then serves it until the process ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::Request;
 use homing::api::{self, App, Limits};
-use homing::profiles::{BatchRow, Layer, Scored, Store, Tag, sqlite::SqliteStore};
+use homing::profiles::{self, BatchRow, Layer, Scored, Store, Tag, sqlite::SqliteStore};
 use homing::scoring::{ModelInfo, Score, Spent};
 use homing::survey;
 use homing::tags::Catalogue;
@@ -18,6 +19,19 @@ use homing::web;
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, Outcome, Prediction, Provenance};
 use tower::ServiceExt;
+
+#[path = "../tests/support/postgres.rs"]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "shared with the tests, which fail loudly"
+)]
+mod postgres;
+
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -159,7 +173,7 @@ impl Score for Engine {
     }
 }
 
-fn fill(store: &SqliteStore, customers: u64) -> Result<(), Failure> {
+fn fill(store: &dyn Store, customers: u64) -> Result<(), Failure> {
     let started = Instant::now();
     for as_of in [DAY_BEFORE, AS_OF] {
         let mut rows = (0..customers)
@@ -178,23 +192,37 @@ fn main() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let kept = std::env::var_os("HOMING_BENCH_STORE").map(std::path::PathBuf::from);
     let path = kept.unwrap_or_else(|| folder.path().join("profiles.db"));
-    let store = Arc::new(SqliteStore::open(&path, Zone::default())?);
+    let server =
+        std::env::args().any(|argument| argument == "postgres").then(|| postgres::Cluster::start(true));
+    let place = match &server {
+        Some(server) => server.database("pages"),
+        None => format!("sqlite:{}", path.display()),
+    };
+    let store = profiles::open(&place, Zone::default())?;
     if store.survey(None)?.is_none() {
-        fill(&store, customers)?;
+        fill(store.as_ref(), customers)?;
     }
     let catalogue = Catalogue::shipped()?;
     let started = Instant::now();
     let survey = survey::take(store.as_ref(), &catalogue, Zone::default(), AS_OF)?;
     let size = store.survey(None)?.map_or(0, |kept| kept.document.len());
     println!(
-        "counted {} customers in {:.1} s, {} kB; the store has {:.1} GB",
+        "counted {} customers in {:.1} s, {} kB",
         survey.base.customers,
         started.elapsed().as_secs_f64(),
-        size / 1000,
-        std::fs::metadata(&path)?.len() as f64 / 1e9
+        size / 1000
     );
-    for (name, plan) in store.plans()? {
-        println!("{name:<40} {plan}");
+    match &server {
+        Some(server) => println!(
+            "the store has {}",
+            server.sql("pages", "SELECT pg_size_pretty(pg_database_size('pages'))")
+        ),
+        None => {
+            println!("the store has {:.1} GB", std::fs::metadata(&path)?.len() as f64 / 1e9);
+            for (name, plan) in SqliteStore::open(&path, Zone::default())?.plans()? {
+                println!("{name:<40} {plan}");
+            }
+        }
     }
     let info = ModelInfo {
         id: "bench@1".into(),

@@ -33,11 +33,11 @@ fn own(horizons: &[u32], limits: &Limits) -> Value {
             &[],
         ),
         "Prediction": one_of("Prediction", horizons, true),
-        "EventsRequest": object(
+        "EventsRequest": strict(object(
             "Events of any customers.",
             json!({"events": {"type": "array", "items": reference("Event"), "minItems": 1, "maxItems": limits.events}}),
             &[],
-        ),
+        )),
         "Event": event(&Field::ALL, &["event_id", "customer_id", "occurred_at"]),
         "EventsReply": events_reply(),
         "Rejected": rejected(),

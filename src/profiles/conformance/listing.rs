@@ -73,6 +73,8 @@ pub(super) fn filters(store: &dyn Store) {
         assert_eq!(count(Listing { tags: tags(&[("churn.level", "high".into())]), ..listing() }), high);
         let two = tags(&[("churn.level", "high".into()), ("value.big", true.into())]);
         assert_eq!(count(Listing { tags: two, ..listing() }), both);
+        let torn = tags(&[("churn.level", "high".into()), ("churn.level", "low".into())]);
+        assert_eq!(count(Listing { tags: torn, ..listing() }), 0);
         assert_eq!(count(Listing { tags: tags(&[("activity.events", json!(1.0))]), ..listing() }), 40);
         assert_eq!(count(Listing { tags: tags(&[("activity.events", "1".into())]), ..listing() }), 0);
         assert_eq!(count(Listing { tags: tags(&[("no.such", 1.into())]), ..listing() }), 0);
