@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use homing_datasets::{Event, History, Micros, Zone};
 use homing_models::{Flat, NotScored, Outcome, Provenance};
+use rayon::prelude::*;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -361,6 +362,17 @@ impl Planner<'_> {
 /// Whether a number has hardly moved.
 fn is_still(now: f64, before: f64) -> bool {
     (now - before).abs() <= MOVED * now.abs().max(before.abs()) + MOVED_LEAST
+}
+
+/// The plans of several customers. One alone is made where it is asked for: to wake another thread takes longer.
+pub(super) fn plans<C: Sync>(
+    customers: &[C],
+    plan: impl Fn(&C) -> Result<Plan, Error> + Sync + Send,
+) -> Result<Vec<Plan>, Error> {
+    match customers {
+        [one] => Ok(vec![plan(one)?]),
+        many => many.par_iter().map(plan).collect(),
+    }
 }
 
 /// The first 128 bits of a SHA-256.

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use homing_datasets::{Event, Micros};
-use rayon::prelude::*;
 
 use super::rows::{self, Image};
 use super::session::{Parameter, Wire};
 use super::text::{original, stored};
 use super::{Fault, Inner, LOCKS, PostgresStore};
-use crate::profiles::plan::{Addition, Plan, Planner, event_print};
-use crate::profiles::{Changed, Error, Fate, Incoming, Intake};
+use crate::profiles::plan::{self, Addition, Planner, event_print};
+use crate::profiles::{Changed, Fate, Incoming, Intake};
 
 /// What an intake asks of the database, in the forms that it stores.
 pub(super) struct Asked {
@@ -134,16 +133,13 @@ pub(super) async fn take_in(
     let clock = not_before.max(clock.max(known).unwrap_or(not_before));
 
     let customers: Vec<(&str, Vec<usize>)> = by_customer.into_iter().collect();
-    let plans = customers
-        .par_iter()
-        .map(|(customer_id, events)| {
-            let events: Vec<Event> = events.iter().map(|&at| incoming[at].event.clone()).collect();
-            let held = held.get(*customer_id).map(|stored| &stored.held);
-            let as_of = held.map_or(clock, |held| held.as_of.max(clock));
-            let opted_out = opted_out.contains(*customer_id);
-            planner.plan(customer_id, held, opted_out, Addition::Events(events), as_of)
-        })
-        .collect::<Result<Vec<Plan>, Error>>()?;
+    let plans = plan::plans(&customers, |(customer_id, events)| {
+        let events: Vec<Event> = events.iter().map(|&at| incoming[at].event.clone()).collect();
+        let held = held.get(*customer_id).map(|stored| &stored.held);
+        let as_of = held.map_or(clock, |held| held.as_of.max(clock));
+        let opted_out = opted_out.contains(*customer_id);
+        planner.plan(customer_id, held, opted_out, Addition::Events(events), as_of)
+    })?;
     let mut images = Vec::with_capacity(plans.len());
     for ((customer_id, _), plan) in customers.iter().zip(&plans) {
         images.extend(Image::of(customer_id, held.get(*customer_id), plan)?);

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::rows::TagNames;
 use super::{Fault, Inner, SqliteStore, locked};
@@ -26,11 +26,33 @@ pub(super) struct Writer {
     group: u64,
     members: usize,
     failures: Vec<(u64, Error)>,
+    /// Forgotten with whatever is taken back: numbers that it gave to names must not be remembered.
+    names: TagNames,
 }
 
 impl Writer {
     pub fn new(connection: Connection) -> Self {
-        Writer { connection, group: 0, members: 0, failures: Vec::new() }
+        Writer { connection, group: 0, members: 0, failures: Vec::new(), names: TagNames::default() }
+    }
+}
+
+impl Writer {
+    /// Does work that writes; names are known from the last time, unless that failed.
+    pub fn work<T>(&mut self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Inner<T> {
+        let mut names = std::mem::take(&mut self.names);
+        let done = work(&self.connection, &mut names)?;
+        self.names = names;
+        Ok(done)
+    }
+
+    /// Does work in a transaction of its own, which is taken back when the work fails or panics.
+    pub fn alone<T>(&mut self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Inner<T> {
+        let mut names = std::mem::take(&mut self.names);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&transaction, &mut names)?;
+        transaction.commit()?;
+        self.names = names;
+        Ok(done)
     }
 }
 
@@ -76,6 +98,7 @@ impl SqliteStore {
                 // When this fails, too, the connection is beyond use, and the next to begin hears it.
                 let _ = writer.execute_batch("ROLLBACK");
             }
+            writer.names = TagNames::default();
             let group = writer.group;
             writer.failures.push((group, error));
             let old = writer.failures.len().saturating_sub(FAILURES);
@@ -106,12 +129,13 @@ impl SqliteStore {
             return Err(self.known(Fault::Sql(error)));
         }
         let done = catch_unwind(AssertUnwindSafe(|| {
-            let mut names = TagNames::load(&writer)?;
-            let done = work(&writer, &mut names)?;
-            if !first {
-                writer.execute_batch("RELEASE one")?;
-            }
-            Ok(done)
+            writer.work(|connection, names| {
+                let done = work(connection, names)?;
+                if !first {
+                    connection.execute_batch("RELEASE one")?;
+                }
+                Ok(done)
+            })
         }));
         match &done {
             Ok(Ok(_)) => writer.members += 1,

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use homing_datasets::{Event, Micros};
-use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Inner;
 use super::privacy::Gate;
 use super::rows::{self, Clock, Stored, TagNames};
-use crate::profiles::plan::{Addition, Plan, Planner, event_print};
-use crate::profiles::{Changed, Error, Fate, Incoming, Intake};
+use crate::profiles::plan::{self, Addition, Planner, event_print};
+use crate::profiles::{Changed, Fate, Incoming, Intake};
 
 /// The new events of one customer, as positions among the incoming ones.
 struct Touched<'a> {
@@ -55,15 +54,12 @@ pub(super) fn take_in(
             Ok(Touched { customer_id, stored, opted_out, events })
         })
         .collect::<Inner<Vec<_>>>()?;
-    let plans = touched
-        .par_iter()
-        .map(|one| {
-            let events: Vec<Event> = one.events.iter().map(|&at| incoming[at].event.clone()).collect();
-            let held = one.stored.as_ref().map(|stored| &stored.held);
-            let as_of = held.map_or(clock, |held| held.as_of.max(clock));
-            planner.plan(one.customer_id, held, one.opted_out, Addition::Events(events), as_of)
-        })
-        .collect::<Result<Vec<Plan>, Error>>()?;
+    let plans = plan::plans(&touched, |one| {
+        let events: Vec<Event> = one.events.iter().map(|&at| incoming[at].event.clone()).collect();
+        let held = one.stored.as_ref().map(|stored| &stored.held);
+        let as_of = held.map_or(clock, |held| held.as_of.max(clock));
+        planner.plan(one.customer_id, held, one.opted_out, Addition::Events(events), as_of)
+    })?;
 
     let mut changed = Vec::new();
     for (one, plan) in touched.iter().zip(plans) {

@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::access::{AuditEntry, Key};
 use super::contacts::{Cap, Contact, Grant};
@@ -159,15 +159,7 @@ impl SqliteStore {
     fn write<T>(&self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Result<T, Error> {
         let mut writer = self.enter();
         self.finish(&mut writer);
-        let run = || -> Inner<T> {
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            // Loaded anew each time: names that a failed transaction gave numbers to must not be remembered.
-            let mut names = TagNames::load(&transaction)?;
-            let result = work(&transaction, &mut names)?;
-            transaction.commit()?;
-            Ok(result)
-        };
-        run().map_err(|fault| self.known(fault))
+        writer.alone(work).map_err(|fault| self.known(fault))
     }
 
     fn planner<'a>(&'a self, score: &'a Scorer<'a>) -> plan::Planner<'a> {
