@@ -159,13 +159,8 @@ impl History {
     /// often, so merging the same lines again changes nothing and nothing is lost.
     #[must_use]
     pub fn merged(&self, other: &History) -> History {
-        // A few events that are all later go behind, as they do every night; nothing can stand in both then.
         for (early, late) in [(self, other), (other, self)] {
-            let apart = match (early.last_instant(), late.first_instant()) {
-                (Some(last), Some(first)) => last < first,
-                _ => true,
-            };
-            if apart && late.len() <= early.len().min(1000) {
+            if late.goes_behind(early) {
                 let mut both = early.clone();
                 both.extend(late.events().collect());
                 return both;
@@ -189,6 +184,24 @@ impl History {
                 }
             }
         }
+    }
+
+    /// Takes the other history in, as [`History::merged`] does. It has grown if and only if there was something new.
+    pub fn merge(&mut self, other: &History) {
+        if other.goes_behind(self) {
+            self.extend(other.events().collect());
+        } else {
+            *self = self.merged(other);
+        }
+    }
+
+    /// Whether it is a few events that are all later than the other's, as they are every night: nothing can stand in both then.
+    fn goes_behind(&self, early: &History) -> bool {
+        let apart = match (early.last_instant(), self.first_instant()) {
+            (Some(last), Some(first)) => last < first,
+            _ => true,
+        };
+        apart && self.len() <= early.len().min(1000)
     }
 
     /// The text behind a code, or `None` for code 0.

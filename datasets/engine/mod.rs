@@ -31,7 +31,7 @@ use crate::readers::{self, Input, Progress};
 use crate::{Error, Histories, HistoriesBuilder, History, ReadOptions, ReadSummary};
 use arena::{Arena, Block};
 use ranges::Ranges;
-pub use snapshot::{Snapshot, SnapshotFolder, Updated};
+pub use snapshot::{Rewrite, Snapshot, SnapshotFolder, Updated};
 use spill::{Spill, spill};
 
 /// Bytes that a stream may hold in memory unless told otherwise.

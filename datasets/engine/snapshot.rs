@@ -190,14 +190,15 @@ impl SnapshotFolder {
                     updated.added += 1;
                     return new.add(id, history);
                 };
-                let known = History::from_bytes(kept.bytes)?;
-                let merged = known.merged(history);
-                if merged == known {
-                    updated.unchanged += 1
-                } else {
-                    updated.changed += 1
+                let mut known = History::from_bytes(kept.bytes)?;
+                let before = known.len();
+                known.merge(history);
+                if known.len() == before {
+                    updated.unchanged += 1;
+                    return new.put(id, kept.bytes, before as u64);
                 }
-                new.add(id, &merged)
+                updated.changed += 1;
+                new.add(id, &known)
             })
         })?;
         let nothing_new = updated.added == 0 && updated.changed == 0 && self.held.is_some();
@@ -214,24 +215,40 @@ impl SnapshotFolder {
             self.sweep()?;
             return Ok(updated);
         }
-        let mut files = new.finish()?;
-        let (mut customers, mut events) = (0, 0);
-        for (_, counts) in &files {
-            customers += counts.0;
-            events += counts.1;
-        }
+        let files = new.finish()?;
         let facts = today.summary();
         let before = self.held.as_ref();
+        let first = [before.and_then(|held| held.first), facts.first_instant].into_iter().flatten().min();
+        let last = [before.and_then(|held| held.last), facts.last_instant].into_iter().flatten().max();
+        self.publish(generation, files, (first, last), zone, shard)?;
+        Ok(updated)
+    }
+
+    /// Begins to write all histories anew, whatever the folder holds, from those that [`Rewrite::add`] is given.
+    pub fn rewrite(&mut self) -> Rewrite<'_> {
+        let new = PieceWriter::new(&self.folder, self.held.as_ref().map_or(1, |held| held.generation + 1));
+        Rewrite { folder: self, new, last: None, span: None }
+    }
+
+    /// Names the files of a new snapshot in one step, and lets go of the old ones.
+    fn publish(
+        &mut self,
+        generation: u64,
+        files: Vec<Written>,
+        (first, last): (Option<Micros>, Option<Micros>),
+        zone: Zone,
+        shard: Option<Shard>,
+    ) -> Result<(), Error> {
         let snapshot = Snapshot {
             format: FORMAT,
             generation,
             zone: zone.to_string(),
             shard: shard.map(|shard| shard.to_string()),
-            customers,
-            events,
-            first: [before.and_then(|held| held.first), facts.first_instant].into_iter().flatten().min(),
-            last: [before.and_then(|held| held.last), facts.last_instant].into_iter().flatten().max(),
-            files: files.drain(..).map(|(piece, _)| piece).collect(),
+            customers: files.iter().map(|(_, counts)| counts.0).sum(),
+            events: files.iter().map(|(_, counts)| counts.1).sum(),
+            first,
+            last,
+            files: files.into_iter().map(|(piece, _)| piece).collect(),
         };
         let draft = self.folder.join("snapshot.json.new");
         let publish = || -> io::Result<()> {
@@ -243,8 +260,7 @@ impl SnapshotFolder {
         };
         publish().map_err(|cause| unusable(&self.folder, cause))?;
         self.held = Some(snapshot);
-        self.sweep()?;
-        Ok(updated)
+        self.sweep()
     }
 
     fn pieces(&self) -> std::slice::Iter<'_, Piece> {
@@ -291,6 +307,49 @@ impl SnapshotFolder {
             all.push((Box::from(kept.id), History::from_bytes(kept.bytes)?));
         }
         Ok(Customers(Loaded::Kept(all)))
+    }
+}
+
+/// A snapshot that is written anew. What is not finished changes nothing; the next writer sweeps it away.
+pub struct Rewrite<'a> {
+    folder: &'a mut SnapshotFolder,
+    new: PieceWriter,
+    last: Option<String>,
+    /// First and last instant so far.
+    span: Option<(Micros, Micros)>,
+}
+
+impl Rewrite<'_> {
+    /// Adds a customer with the bytes of their history (see [`History::to_bytes`]). Ids come ascending, each once.
+    ///
+    /// # Errors
+    /// [`Error::DamagedHistory`]; [`Error::Snapshot`] when an id does not sort after the one before, or the system refuses.
+    pub fn add(&mut self, id: &str, history: &[u8]) -> Result<(), Error> {
+        if let Some(last) = self.last.as_deref().filter(|last| *last >= id) {
+            return Err(unusable(
+                &self.folder.folder,
+                format!("`{id}` came after `{last}`, and ids come ascending"),
+            ));
+        }
+        let known = History::from_bytes(history)?;
+        for at in [known.first_instant(), known.last_instant()].into_iter().flatten() {
+            let (first, last) = self.span.unwrap_or((at, at));
+            self.span = Some((first.min(at), last.max(at)));
+        }
+        self.new.put(id, history, known.len() as u64)?;
+        id.clone_into(self.last.get_or_insert_default());
+        Ok(())
+    }
+
+    /// Puts the new snapshot in the place of the old one.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`]; then the folder holds what it held.
+    pub fn finish(self, zone: Zone, shard: Option<Shard>) -> Result<(), Error> {
+        let Rewrite { folder, new, span, .. } = self;
+        let generation = new.generation;
+        let files = new.finish()?;
+        folder.publish(generation, files, span.unzip(), zone, shard)
     }
 }
 
@@ -439,8 +498,8 @@ type Written = (Piece, (u64, u64));
 /// A piece at work: its file, what is known of it, the checksum so far, its customers and events.
 type Writing = (BufWriter<File>, Piece, crc32fast::Hasher, (u64, u64));
 
-struct PieceWriter<'a> {
-    folder: &'a Path,
+struct PieceWriter {
+    folder: PathBuf,
     generation: u64,
     open: Option<Writing>,
     part: Vec<u8>,
@@ -449,8 +508,9 @@ struct PieceWriter<'a> {
     syncing: Option<(PathBuf, JoinHandle<io::Result<()>>)>,
 }
 
-impl<'a> PieceWriter<'a> {
-    fn new(folder: &'a Path, generation: u64) -> Self {
+impl PieceWriter {
+    fn new(folder: &Path, generation: u64) -> Self {
+        let folder = folder.to_owned();
         PieceWriter { folder, generation, open: None, part: Vec::new(), done: Vec::new(), syncing: None }
     }
 
@@ -610,6 +670,35 @@ mod tests {
             assert_eq!((again.added, again.changed), (0, 0));
             assert_eq!(folder.held(), Some(&before));
         }
+    }
+
+    #[test]
+    fn a_snapshot_that_is_written_anew_is_that_of_the_lines() {
+        let place = tempfile::tempdir().unwrap();
+        let (zone, root) = (Zone::default(), |name: &str| place.path().join(name));
+        let today = stream(place.path(), "a.csv", &some(&mut Dice(9), 3000, 200));
+        let mut lines = SnapshotFolder::open(&root("lines"), zone, None).unwrap();
+        lines.update(&today, None, zone, None).unwrap();
+        let mut anew = SnapshotFolder::open(&root("anew"), zone, None).unwrap();
+        let mut rewrite = anew.rewrite();
+        for (id, history) in histories(&lines).iter() {
+            rewrite.add(id, &history.to_bytes()).unwrap();
+        }
+        assert!(rewrite.add("c0001", &History::default().to_bytes()).is_err(), "ids come ascending");
+        assert!(rewrite.add("d", &[1, 2, 3]).is_err());
+        rewrite.finish(zone, None).unwrap();
+        assert_eq!(anew.held(), lines.held());
+        for piece in lines.pieces() {
+            let bytes = |root: PathBuf| fs::read(root.join(&piece.name)).unwrap();
+            assert!(bytes(root("lines")) == bytes(root("anew")));
+        }
+        // One that is given up changes nothing.
+        let mut given_up = anew.rewrite();
+        given_up.add("x", &History::default().to_bytes()).unwrap();
+        drop(given_up);
+        drop(anew);
+        let anew = SnapshotFolder::open(&root("anew"), zone, None).unwrap();
+        assert_eq!(anew.held(), lines.held());
     }
 
     #[test]

@@ -305,7 +305,11 @@ impl Planner<'_> {
                 match held {
                     None => return Ok((Cow::Borrowed(other), Some(bytes))),
                     Some(held) if held.history == bytes => return Ok((Cow::Borrowed(other), None)),
-                    Some(_) => Cow::Owned(stored()?.merged(other)),
+                    Some(_) => {
+                        let mut history = stored()?;
+                        history.merge(other);
+                        Cow::Owned(history)
+                    }
                 }
             }
         };
