@@ -10,8 +10,9 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 use homing_datasets::calendar::NoInstant;
 use homing_datasets::cli::pair;
+use homing_datasets::engine::SnapshotFolder;
 use homing_datasets::out;
-use homing_datasets::{Zone, calendar};
+use homing_datasets::{Shard, Zone, calendar};
 
 use crate::input::Purchases;
 use crate::job::{Ask, Cluster, Tally};
@@ -36,6 +37,8 @@ enum Command {
     Score(ScoreArgs),
     /// Computes the features of every customer of the files.
     Features(FeaturesArgs),
+    /// Writes a snapshot of every customer's history, from which `homing score --snapshot` writes the profiles.
+    Snapshot(SnapshotArgs),
 }
 
 #[derive(Args)]
@@ -110,7 +113,34 @@ struct FeaturesArgs {
 }
 
 #[derive(Args)]
+struct SnapshotArgs {
+    #[command(flatten)]
+    lines: LinesArgs,
+    /// The folder of the snapshot. What it holds is replaced in one step.
+    #[arg(long, env = "HOMING_SNAPSHOT", value_name = "DIR")]
+    snapshot: PathBuf,
+    /// Only one of several parts of the customers, e.g. 3/16, for `homing score --shard 3/16`.
+    #[arg(long, env = "HOMING_SHARD", value_name = "N/OF")]
+    shard: Option<Shard>,
+    /// The business's time zone (IANA name), which must be the model's: times without an offset are in it.
+    #[arg(long, env = "HOMING_TIMEZONE", default_value = "UTC", value_name = "ZONE")]
+    timezone: Zone,
+}
+
+#[derive(Args)]
 struct JobArgs {
+    #[command(flatten)]
+    lines: LinesArgs,
+    /// Look from this instant: a date (its end, in the time zone) or a time. Default: the last event.
+    #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
+    as_of: Option<String>,
+    /// Writes one row a customer, sorted by customer_id: a file that ends in .parquet, or a new folder of such files.
+    #[arg(long, env = "HOMING_OUT", value_name = "FILE|DIR")]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+struct LinesArgs {
     #[command(flatten)]
     scheduler: SchedulerAt,
     /// Purchase history: Parquet or CSV (also .gz and .zst); files, globs or folders that every machine sees under
@@ -123,12 +153,6 @@ struct JobArgs {
     /// The job stops when more than this share of the lines is rejected.
     #[arg(long, env = "HOMING_MAX_REJECTS", default_value_t = 0.01, value_name = "SHARE")]
     max_rejects: f64,
-    /// Look from this instant: a date (its end, in the time zone) or a time. Default: the last event.
-    #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
-    as_of: Option<String>,
-    /// Writes one row a customer, sorted by customer_id: a file that ends in .parquet, or a new folder of such files.
-    #[arg(long, env = "HOMING_OUT", value_name = "FILE|DIR")]
-    out: PathBuf,
     /// Over how many partitions customers are spread: some for each core of the cluster.
     #[arg(long, env = "HOMING_CLUSTER_PARTITIONS", default_value_t = 16, value_name = "N")]
     partitions: usize,
@@ -221,6 +245,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let functions = Functions::new(Arc::new(Models::of("registry")));
             args.job.run(functions, args.timezone, &Ask::Features).await?;
         }
+        Command::Snapshot(args) => args.run().await?,
     }
     Ok(())
 }
@@ -232,30 +257,42 @@ impl RegistryArgs {
     }
 }
 
-impl JobArgs {
-    async fn run(&self, functions: Functions, zone: Zone, ask: &Ask) -> anyhow::Result<()> {
+impl LinesArgs {
+    /// Connects, and reads all lines once; the seconds that it took.
+    async fn count(
+        &self,
+        functions: Functions,
+        zone: Zone,
+    ) -> anyhow::Result<(Cluster, Purchases, Tally, f64)> {
         let purchases = Purchases {
             paths: self.purchases.clone(),
             columns: self.columns.iter().cloned().collect(),
             zone,
         };
-        let as_of = self.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
         let cluster = Cluster::connect(&self.scheduler.scheduler, self.partitions, functions)?;
         let start = Instant::now();
         let tally = cluster.tally(&purchases, self.max_rejects).await?;
-        let counted_s = start.elapsed().as_secs_f64();
-        eprintln!("count: {} in {counted_s:.1} s", shown(&tally));
+        let seconds = start.elapsed().as_secs_f64();
+        eprintln!("count: {} in {seconds:.1} s", shown(&tally));
+        Ok((cluster, purchases, tally, seconds))
+    }
+}
+
+impl JobArgs {
+    async fn run(&self, functions: Functions, zone: Zone, ask: &Ask) -> anyhow::Result<()> {
+        let as_of = self.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
+        let (cluster, purchases, tally, counted_s) = self.lines.count(functions, zone).await?;
         // A tally without an event is an error, so there is a last instant.
         let as_of = as_of.or(tally.last_instant).unwrap_or_default();
         let start = Instant::now();
-        let written = cluster.write(&purchases, &tally, ask, as_of, &self.out, self.attempts).await?;
+        let written = cluster.write(&purchases, &tally, ask, as_of, &self.out, self.lines.attempts).await?;
         let written_s = start.elapsed().as_secs_f64();
         let out = self.out.display();
         eprintln!(
             "write: {} of {} customers into {out} in {written_s:.1} s",
             written.scored, written.customers
         );
-        if self.json {
+        if self.lines.json {
             let mut document = serde_json::json!({
                 "as_of": zone.format(as_of),
                 "read": tally,
@@ -265,6 +302,28 @@ impl JobArgs {
             if let Ask::Scores { model, .. } = ask {
                 document["model"] = model.clone().into();
             }
+            out!("{}", serde_json::to_string_pretty(&document)?);
+        }
+        Ok(())
+    }
+}
+
+impl SnapshotArgs {
+    async fn run(&self) -> anyhow::Result<()> {
+        let mut folder = SnapshotFolder::open(&self.snapshot, self.timezone, self.shard)?;
+        let functions = Functions::new(Arc::new(Models::of("registry")));
+        let (cluster, purchases, tally, counted_s) = self.lines.count(functions, self.timezone).await?;
+        let start = Instant::now();
+        cluster.snapshot(&purchases, &tally, &mut folder, self.shard, self.lines.attempts).await?;
+        let written_s = start.elapsed().as_secs_f64();
+        let customers = folder.held().map_or(0, |held| held.customers);
+        eprintln!("write: {customers} customers into {} in {written_s:.1} s", self.snapshot.display());
+        if self.lines.json {
+            let document = serde_json::json!({
+                "read": tally,
+                "snapshot": { "customers": customers, "events": folder.held().map_or(0, |held| held.events) },
+                "seconds": { "count": counted_s, "write": written_s },
+            });
             out!("{}", serde_json::to_string_pretty(&document)?);
         }
         Ok(())

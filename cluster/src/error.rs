@@ -102,4 +102,13 @@ impl Error {
     pub fn may_pass(&self) -> bool {
         matches!(self, Error::Engine(_) | Error::FilesChanged { .. })
     }
+
+    /// Whether the job is to be tried again after so many attempts; says so in the log.
+    pub(crate) fn passes(&self, attempt: u32, attempts: u32) -> bool {
+        let again = self.may_pass() && attempt < attempts;
+        if again {
+            tracing::warn!("attempt {attempt} of {attempts} failed: {self}");
+        }
+        again
+    }
 }

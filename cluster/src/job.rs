@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use ballista_core::extension::{SessionConfigExt, SessionStateExt};
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringArray, StructArray};
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::cast::{
-    as_int64_array, as_string_array, as_struct_array, as_timestamp_microsecond_array,
+    as_int64_array, as_large_binary_array, as_string_array, as_struct_array, as_timestamp_microsecond_array,
 };
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::functions_aggregate::expr_fn::{count, max};
@@ -17,7 +19,8 @@ use datafusion::logical_expr::{Expr, ident, lit};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
-use homing_datasets::Micros;
+use homing_datasets::engine::SnapshotFolder;
+use homing_datasets::{Micros, Shard};
 use serde::Serialize;
 
 use crate::functions::WITHOUT_CUSTOMER;
@@ -74,6 +77,8 @@ pub enum Ask {
     },
     /// The features.
     Features,
+    /// The history itself, in the bytes of the store.
+    Histories,
 }
 
 impl Cluster {
@@ -170,13 +175,60 @@ impl Cluster {
         let mut attempt = 1;
         loop {
             match self.write_once(purchases, tally, ask, as_of, out).await {
-                Err(error) if error.may_pass() && attempt < attempts => {
-                    tracing::warn!("attempt {attempt} of {attempts} failed: {error}");
-                    attempt += 1;
-                }
+                Err(error) if error.passes(attempt, attempts) => attempt += 1,
                 done => return done,
             }
         }
+    }
+
+    /// Makes the history of each customer and writes a snapshot of them, from which `homing score --snapshot` goes on. Of a
+    /// shard, only its customers. Tried anew as [`Cluster::write`] is.
+    ///
+    /// # Errors
+    /// As of [`Cluster::write`]; the folder then holds what it held.
+    pub async fn snapshot(
+        &self,
+        purchases: &Purchases,
+        tally: &Tally,
+        folder: &mut SnapshotFolder,
+        shard: Option<Shard>,
+        attempts: u32,
+    ) -> Result<(), Error> {
+        let mut attempt = 1;
+        loop {
+            match self.snapshot_once(purchases, tally, folder, shard).await {
+                Err(error) if error.passes(attempt, attempts) => attempt += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn snapshot_once(
+        &self,
+        purchases: &Purchases,
+        tally: &Tally,
+        folder: &mut SnapshotFolder,
+        shard: Option<Shard>,
+    ) -> Result<(), Error> {
+        let frame = self.plan(purchases, &Ask::Histories, 0).await?;
+        let mut stream = frame.execute_stream().await?;
+        let mut rewrite = folder.rewrite();
+        let mut events = 0;
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            events += as_int64_array(batch.column(1))?.iter().flatten().map(i64::unsigned_abs).sum::<u64>();
+            let ids = cast(batch.column(0), &DataType::Utf8).map_err(DataFusionError::from)?;
+            let (ids, histories) = (as_string_array(&ids)?, as_large_binary_array(batch.column(2))?);
+            for (id, history) in ids.iter().zip(histories).filter_map(|(id, history)| id.zip(history)) {
+                if shard.is_none_or(|shard| shard.has(id)) {
+                    rewrite.add(id, history)?;
+                }
+            }
+        }
+        if events != tally.events {
+            return Err(Error::FilesChanged { counted: tally.events, scored: events });
+        }
+        Ok(rewrite.finish(purchases.zone, shard)?)
     }
 
     async fn write_once(
@@ -207,7 +259,7 @@ impl Cluster {
         Ok(written)
     }
 
-    /// The plan of a job: columns `customer_id`, `events`, `answer` (a struct), sorted by customer.
+    /// The plan of a job: columns `customer_id`, `events`, `answer` (a struct, or the bytes of a history), sorted by customer.
     ///
     /// # Errors
     /// [`Error`] of files or functions.
@@ -223,6 +275,7 @@ impl Cluster {
                 let zone = lit(purchases.zone.to_string());
                 self.functions.features.call(vec![ident("history"), zone, instant(as_of)])
             }
+            Ask::Histories => ident("history"),
         };
         let events = events(&self.session, &self.functions, purchases).await?;
         let histories = events.aggregate(
@@ -285,6 +338,5 @@ fn flat(customers: &ArrayRef, answer: &StructArray) -> Result<RecordBatch, Error
     let fields = std::iter::once(customer).chain(answer.fields().iter().cloned());
     let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let columns = std::iter::once(customers.clone()).chain(answer.columns().iter().cloned()).collect();
-    RecordBatch::try_new(schema, columns)
-        .map_err(|error| Error::from(datafusion::error::DataFusionError::from(error)))
+    RecordBatch::try_new(schema, columns).map_err(|error| Error::from(DataFusionError::from(error)))
 }

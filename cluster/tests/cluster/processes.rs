@@ -39,7 +39,64 @@ fn a_cluster_scores_as_one_machine_does() {
     let file = serde_json::json!({"customers": 3, "scored": 2, "not_scored": {"no_purchase": 1}});
     assert_eq!(said["file"], file);
 
+    into_profiles(&cluster, folder.path());
     refusals(&cluster, folder.path());
+}
+
+/// A snapshot that the cluster wrote is the one that a single machine writes, and its profiles are the same.
+fn into_profiles(cluster: &Cluster, folder: &Path) {
+    let profiles = |snapshot: &str| -> serde_json::Value {
+        let mut score = std::process::Command::new(crate::support::binary("homing"));
+        score
+            .args(["score", "--json", "--scored-at", "1999-01-01", "--snapshot", snapshot])
+            .arg("--purchases")
+            .arg(cdnow());
+        score.arg("--profiles").arg(format!("sqlite:{snapshot}.db"));
+        score.arg("--registry").arg(crate::support::REGISTRY.path()).current_dir(folder);
+        serde_json::from_slice(&done(&mut score).stdout).unwrap()
+    };
+    let alone = profiles("alone");
+    let mut job = crate::support::homing_cluster();
+    job.args(["snapshot", "--scheduler", &cluster.address, "--snapshot", "spread"]).current_dir(folder);
+    done(job.arg("--purchases").arg(cdnow()));
+    let files = |name: &str| -> Vec<(String, Vec<u8>)> {
+        let entries = fs::read_dir(folder.join(name)).unwrap().map(Result::unwrap);
+        let mut files: Vec<_> = entries
+            .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    assert!(files("alone") == files("spread"), "the snapshots differ");
+    let spread = profiles("spread");
+    // The day's lines are in the snapshot already.
+    assert_eq!(
+        (&spread["snapshot"]["today"]["added"], &spread["snapshot"]["today"]["changed"]),
+        (&0.into(), &0.into())
+    );
+    assert_eq!(spread["profiles"], alone["profiles"]);
+    assert_eq!(spread["profiles"]["inserted"], 23_570);
+    // A shard has its own customers, and a folder of another shard is refused before any work.
+    let shard = |folder_of: &str, shard: &str| {
+        let mut job = crate::support::homing_cluster();
+        job.args([
+            "snapshot",
+            "--scheduler",
+            &cluster.address,
+            "--snapshot",
+            folder_of,
+            "--shard",
+            shard,
+            "--json",
+        ]);
+        job.arg("--purchases").arg(cdnow()).current_dir(folder).output().unwrap()
+    };
+    let part: serde_json::Value = serde_json::from_slice(&shard("part", "1/2").stdout).unwrap();
+    let customers = part["snapshot"]["customers"].as_u64().unwrap();
+    assert!((10_000..14_000).contains(&customers), "{part}");
+    let refused = shard("spread", "1/2");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("1/2"), "{said}");
 }
 
 /// What a cluster cannot do it says, and leaves nothing at the place of the result.
