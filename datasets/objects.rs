@@ -9,6 +9,9 @@ pub struct Objects {
     store: std::sync::Arc<dyn object_store::ObjectStore>,
     #[cfg(feature = "objects")]
     prefix: object_store::path::Path,
+    /// Without object stores there is no such place.
+    #[cfg(not(feature = "objects"))]
+    never: std::convert::Infallible,
 }
 
 /// A file at a place.
@@ -16,8 +19,6 @@ pub struct Objects {
 pub struct Object {
     /// Its name, from the place on; parts are set off by `/`.
     pub name: String,
-    /// Bytes.
-    pub size: u64,
     /// Changes with the file.
     pub version: String,
 }
@@ -60,7 +61,7 @@ mod imp {
             let object = |meta: object_store::ObjectMeta| {
                 let name = meta.location.as_ref().strip_prefix(self.prefix.as_ref())?.trim_start_matches('/');
                 let version = format!("{} {:?}", meta.e_tag.unwrap_or_default(), meta.last_modified);
-                Some(Object { name: name.to_owned(), size: meta.size, version })
+                Some(Object { name: name.to_owned(), version })
             };
             let mut objects: Vec<Object> = found.into_iter().filter_map(object).collect();
             objects.sort_by(|a, b| a.name.cmp(&b.name));
@@ -95,7 +96,7 @@ mod imp {
 
 #[cfg(not(feature = "objects"))]
 impl Objects {
-    /// This build knows no object stores.
+    /// Opens no place: this build knows no object stores.
     ///
     /// # Errors
     /// Always.
@@ -103,27 +104,27 @@ impl Objects {
         Err(io::Error::other("this homing was built without object stores"))
     }
 
-    /// See the build with object stores.
+    /// Every file at the place, by name.
     ///
     /// # Errors
-    /// Never met: no place can be opened.
+    /// None: there is no place.
     pub fn list(&self) -> io::Result<Vec<Object>> {
-        Ok(Vec::new())
+        match self.never {}
     }
 
-    /// See the build with object stores.
+    /// The bytes of a file.
     ///
     /// # Errors
-    /// Never met: no place can be opened.
+    /// None: there is no place.
     pub fn get(&self, _: &str) -> io::Result<Vec<u8>> {
-        Ok(Vec::new())
+        match self.never {}
     }
 
-    /// See the build with object stores.
+    /// Writes a file.
     ///
     /// # Errors
-    /// Never met: no place can be opened.
+    /// None: there is no place.
     pub fn put(&self, _: &str, _: Vec<u8>) -> io::Result<()> {
-        Ok(())
+        match self.never {}
     }
 }

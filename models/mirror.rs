@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use homing_datasets::objects::{Object, Objects};
 
@@ -15,19 +15,28 @@ use crate::bundle::{MANIFEST, hex};
 pub(crate) struct Mirror {
     pub address: String,
     objects: Objects,
-    /// The small files of each name as they were last fetched: their versions.
-    seen: Mutex<BTreeMap<String, String>>,
+    /// The small files of each name as they were last fetched: their versions. Held while the folder is written, so that what
+    /// is put meanwhile is not taken back by what was fetched before.
+    seen: Mutex<Seen>,
 }
+
+/// Versions by name.
+type Seen = BTreeMap<String, String>;
 
 impl Mirror {
     pub fn open(address: &str) -> io::Result<Self> {
         Ok(Mirror { address: address.to_owned(), objects: Objects::open(address)?, seen: Mutex::default() })
     }
 
+    /// Keeps whoever refreshes the folder waiting.
+    pub fn hold(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes the folder what the store holds: bundles first and the aliases that point at them after, so that no alias ever
     /// points at a bundle that is not there. A bundle never changes, so one that is there is not fetched again.
     pub fn refresh(&self, folder: &Path) -> io::Result<()> {
-        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut seen = self.hold();
         let objects = self.objects.list()?;
         let mut bundles: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
         let mut small: Vec<(&str, &Object)> = Vec::new();
@@ -70,7 +79,7 @@ impl Mirror {
             seen.insert(object.name.clone(), object.version.clone());
         }
         let there: BTreeSet<&str> = objects.iter().map(|object| object.name.as_str()).collect();
-        self.remove(folder, &bundles.keys().copied().collect(), &there)
+        remove(folder, &bundles.keys().copied().collect(), &there)
     }
 
     /// Makes sure that the folder is this store's mirror and nothing else, since what the store lacks is removed from it.
@@ -113,26 +122,6 @@ impl Mirror {
         fs::rename(&draft, &path)
     }
 
-    /// Removes from the folder what the store no longer has.
-    fn remove(
-        &self,
-        folder: &Path,
-        bundles: &BTreeSet<(&str, &str)>,
-        there: &BTreeSet<&str>,
-    ) -> io::Result<()> {
-        for name in visible(folder)? {
-            for entry in visible(&folder.join(&name))? {
-                let path = folder.join(&name).join(&entry);
-                if path.is_dir() && !bundles.contains(&(name.as_str(), entry.as_str())) {
-                    fs::remove_dir_all(&path)?;
-                } else if path.is_file() && !there.contains(format!("{name}/{entry}").as_str()) {
-                    fs::remove_file(&path)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Puts the files of a bundle into the store, the manifest last.
     pub fn put_bundle(&self, folder: &Path, name: &str, version: &str) -> io::Result<()> {
         let path = folder.join(name).join(version);
@@ -148,6 +137,21 @@ impl Mirror {
     pub fn put(&self, name: &str, file: &str, text: &str) -> io::Result<()> {
         self.objects.put(&format!("{name}/{file}"), text.as_bytes().to_vec())
     }
+}
+
+/// Removes from the folder what the store no longer has.
+fn remove(folder: &Path, bundles: &BTreeSet<(&str, &str)>, there: &BTreeSet<&str>) -> io::Result<()> {
+    for name in visible(folder)? {
+        for entry in visible(&folder.join(&name))? {
+            let path = folder.join(&name).join(&entry);
+            if path.is_dir() && !bundles.contains(&(name.as_str(), entry.as_str())) {
+                fs::remove_dir_all(&path)?;
+            } else if path.is_file() && !there.contains(format!("{name}/{entry}").as_str()) {
+                fs::remove_file(&path)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What lies in a folder, sorted; hidden files are drafts.

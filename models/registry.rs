@@ -179,6 +179,7 @@ impl Registry {
     /// Writes a small file of a name, whole or not at all.
     fn write(&self, name: &str, file: &str, text: &str) -> Result<(), Error> {
         let folder = self.folder(name)?;
+        let _held = self.mirror.as_ref().map(|mirror| mirror.hold());
         self.mirrored(|mirror| mirror.put(name, file, &format!("{text}\n")))?;
         let path = folder.join(file);
         let draft = folder.join(format!(".{file}-{}.tmp", std::process::id()));

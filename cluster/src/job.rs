@@ -77,7 +77,7 @@ pub enum Ask {
     },
     /// The features.
     Features,
-    /// The history itself, in the bytes of the store.
+    /// The history itself, in the bytes of the store: what [`Cluster::snapshot`] asks for. No table is made of it.
     Histories,
 }
 

@@ -178,8 +178,8 @@ impl App {
         App { shadow: Some(shadow), jobs: Mutex::new(Some(jobs)), ..self }
     }
 
-    /// Starts what runs beside the requests: keys are read anew, the registry is followed, the audit log is
-    /// written, shadow scores are compared. Ends when the app is dropped.
+    /// Starts what runs beside the requests: keys are read anew, the registry is followed (and fetched, where it lies in an object
+    /// store), the audit log is written, shadow scores are compared. Ends when the app is dropped.
     ///
     /// # Errors
     /// What the system says when it has no thread left.
@@ -204,6 +204,10 @@ impl App {
                 std::thread::sleep(AUDIT_EVERY);
             }
         })?;
+        if self.registry().is_some_and(homing_models::Registry::is_mirror) {
+            let app = Arc::downgrade(self);
+            std::thread::Builder::new().name("mirror".to_owned()).spawn(move || models::refresh(&app))?;
+        }
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(jobs) = jobs {
             let app = Arc::downgrade(self);

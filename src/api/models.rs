@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -37,7 +37,6 @@ pub struct Models {
     /// Whether the model was chosen by version or path: then it stays.
     pinned: bool,
     catalogue: Arc<Catalogue>,
-    refreshed: Mutex<Instant>,
 }
 
 impl Models {
@@ -47,18 +46,7 @@ impl Models {
     pub fn new(registry: Registry, wanted: Option<&str>, catalogue: Arc<Catalogue>) -> Self {
         let name =
             wanted.filter(|wanted| registry.names().iter().any(|name| name == wanted)).map(str::to_owned);
-        let refreshed = Mutex::new(Instant::now());
-        Models { pinned: wanted.is_some() && name.is_none(), name, registry, catalogue, refreshed }
-    }
-
-    /// Brings what is new in an object store, if the last time was long enough ago.
-    fn refresh(&self) -> Result<(), homing_models::Error> {
-        let mut refreshed = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.registry.is_mirror() || refreshed.elapsed() < REFRESH_EVERY {
-            return Ok(());
-        }
-        *refreshed = Instant::now();
-        self.registry.refresh()
+        Models { pinned: wanted.is_some() && name.is_none(), name, registry, catalogue }
     }
 
     fn name(&self) -> Option<String> {
@@ -86,8 +74,12 @@ impl App {
     /// [`homing_models::Error`] of a model that cannot be loaded.
     pub fn follow_registry(&self) -> Result<(), homing_models::Error> {
         let Some(models) = self.models.as_ref().filter(|models| !models.pinned) else { return Ok(()) };
-        let _one = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
-        models.refresh()?;
+        // Whoever swaps models now may wait for an object store; the next look is soon.
+        let _one = match self.swapping.try_lock() {
+            Ok(one) => one,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(()),
+        };
         let Some(name) = models.name() else { return Ok(()) };
         let champion = models.registry.version(&name, Alias::Champion);
         let at_work = self.engine().ok().map(|engine| engine.model().id.clone());
@@ -110,6 +102,18 @@ impl App {
             }
         }
         Ok(())
+    }
+}
+
+/// Brings what is new in an object store into the registry's folder, until the app is gone. A store that hangs keeps nobody
+/// else waiting.
+pub(super) fn refresh(app: &std::sync::Weak<App>) {
+    loop {
+        std::thread::sleep(REFRESH_EVERY);
+        let Some(app) = app.upgrade() else { return };
+        if let Some(Err(error)) = app.registry().map(Registry::refresh) {
+            tracing::error!(%error, "the registry could not be read; the model at work stays");
+        }
     }
 }
 

@@ -2,10 +2,35 @@
 
 use std::collections::HashSet;
 
+use homing_datasets::Micros;
+
+use super::plan::{Plan, count};
 use super::{BatchRow, BatchSummary, Error};
 
 /// Customers a transaction. Up to four chunks are in memory at once, with some 15 KB a customer.
 pub(super) const CHUNK: usize = 5_000;
+
+/// A chunk that is scored and not yet written. A draft is what a store knows of a customer with the plan that it made.
+pub(super) struct Prepared<D> {
+    /// How many were handed in; those who were erased are not among the rows.
+    pub handed_in: usize,
+    pub rows: Vec<BatchRow>,
+    /// Of each row; none for who was erased since.
+    pub drafts: Vec<Option<D>>,
+    /// The last instant of the chunk's histories, and that of the store.
+    pub happened: Option<Micros>,
+    pub clock: Option<Micros>,
+}
+
+impl<D> Prepared<D> {
+    /// Counts what was written. `of`: the plan of a draft, and whether the store held the customer before.
+    pub fn count(&self, summary: &mut BatchSummary, of: impl Fn(&D) -> (&Plan, bool)) {
+        let written = || self.drafts.iter().flatten();
+        summary.erased += (self.handed_in - written().count()) as u64;
+        summary.customers += self.handed_in as u64;
+        count(written().map(of), summary);
+    }
+}
 
 /// Prepares chunks here and writes them, one behind, in a thread of its own. What is read of a customer before the chunk before
 /// is written may be old: whoever writes has to look again.

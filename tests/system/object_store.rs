@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ struct Bucket {
     files: Arc<Mutex<Files>>,
     /// Methods and targets that were asked for.
     asked: Arc<Mutex<Vec<String>>>,
+    /// Whether it takes requests and answers none.
+    hangs: Arc<AtomicBool>,
 }
 
 impl Bucket {
@@ -30,14 +33,15 @@ impl Bucket {
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let log = asked.clone();
         let files = Arc::new(Mutex::new(files));
-        let held = files.clone();
+        let hangs: Arc<AtomicBool> = Arc::default();
+        let (held, hanging) = (files.clone(), hangs.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (files, log) = (held.clone(), log.clone());
-                std::thread::spawn(move || serve(stream.unwrap(), &files, &log));
+                let (files, log, hanging) = (held.clone(), log.clone(), hanging.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), &files, &log, &hanging));
             }
         });
-        Bucket { address, files, asked }
+        Bucket { address, files, asked, hangs }
     }
 
     /// The command, told where the bucket is.
@@ -68,7 +72,7 @@ impl Bucket {
 }
 
 /// Answers requests until the other side has no more.
-fn serve(stream: TcpStream, files: &Mutex<Files>, log: &Mutex<Vec<String>>) {
+fn serve(stream: TcpStream, files: &Mutex<Files>, log: &Mutex<Vec<String>>, hanging: &AtomicBool) {
     let mut input = BufReader::new(stream.try_clone().unwrap());
     let mut output = stream;
     loop {
@@ -86,6 +90,9 @@ fn serve(stream: TcpStream, files: &Mutex<Files>, log: &Mutex<Vec<String>>) {
             headers.insert(name.to_ascii_lowercase(), value.to_owned());
         }
         log.lock().unwrap().push(format!("{method} {target}"));
+        while hanging.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let signed =
             headers.get("authorization").is_some_and(|signed| signed.starts_with("AWS4-HMAC-SHA256"));
         let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
@@ -238,13 +245,8 @@ fn a_service_follows_models_in_a_bucket() {
     one.post(&format!("/v1/models/{second}/promote"), &json!({})).ok();
     assert_eq!(alias().trim(), second);
     assert_eq!(at_work(&one), (2, second.clone()));
-    let follows = |server: &Server, version: &str| {
-        let started = Instant::now();
-        while at_work(server).1 != version {
-            assert!(started.elapsed() < Duration::from_secs(60), "the server does not follow");
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    };
+    let follows =
+        |server: &Server, version: &str| waits("the server follows", || at_work(server).1 == version);
     follows(&other, &second);
     // The other can take it back: it knows the champion before from the bucket.
     other.post("/v1/models/rollback", &json!({})).ok();
@@ -272,22 +274,37 @@ fn a_service_follows_models_in_a_bucket() {
     run::<&str>(score(&bucket, "mine"), folder.path(), [])
         .says(1, &["holds something else", "--registry-cache"]);
     assert_eq!(std::fs::read(folder.path().join("mine/letter.txt")).unwrap(), b"dear");
+
+    // A store that hangs keeps nothing waiting that does not need it: keys are still heard of.
+    let asked = bucket.asked.lock().unwrap().len();
+    bucket.hangs.store(true, Ordering::Relaxed);
+    waits("the registry is looked at", || bucket.asked.lock().unwrap().len() >= asked + 2);
+    let mut keys = homing();
+    keys.args(["keys", "create", "--role", "admin", "--profiles", "sqlite:one.db"]);
+    run::<&str>(keys, folder.path(), []).says(0, &[]);
+    waits("a key is asked for", || one.get("/v1/models").status == 401);
+    bucket.hangs.store(false, Ordering::Relaxed);
+}
+
+fn waits(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < Duration::from_secs(25), "waited for this: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// A batch with the champion of the bucket.
 fn score(bucket: &Bucket, cache: &str) -> Command {
-    let mut command = bucket.told(homing());
-    command.args([
-        "score",
-        "--purchases",
-        CDNOW,
-        "--scored-at",
-        "2026-01-01",
-        "--out",
-        "scores.csv",
-        "--registry",
-    ]);
+    let mut command = bucket.told(batch("scores.csv"));
     command.args(["s3://shop/models", "--registry-cache", cache]);
+    command
+}
+
+/// A batch into this file; what follows is the registry.
+fn batch(out: &str) -> Command {
+    let mut command = homing();
+    command.args(["score", "--purchases", CDNOW, "--scored-at", "2026-01-01", "--out", out, "--registry"]);
     command
 }
 
@@ -304,17 +321,7 @@ fn a_model_is_trained_into_a_bucket_and_scores_from_there() {
     assert!(names.contains(&format!("models/homing/{version}/manifest.json")), "{names:?}");
     run::<&str>(score(&bucket, "scored"), folder.path(), []).says(0, &[]);
     let there = std::fs::read(folder.path().join("scores.csv")).unwrap();
-    let mut here = homing();
-    here.args([
-        "score",
-        "--purchases",
-        CDNOW,
-        "--scored-at",
-        "2026-01-01",
-        "--out",
-        "here.csv",
-        "--registry",
-    ]);
+    let mut here = batch("here.csv");
     here.arg(registry());
     run::<&str>(here, folder.path(), []).says(0, &[]);
     assert!(

@@ -12,8 +12,9 @@ use super::rows::{self, Image, Stored};
 use super::session::Wire;
 use super::text::{original, stored};
 use super::{Fault, Inner, PostgresStore};
-use crate::profiles::plan::{Addition, Plan, Planner, count, history_print};
-use crate::profiles::{BatchRow, BatchSummary, Error, Scored, ahead};
+use crate::profiles::ahead::{self, Prepared};
+use crate::profiles::plan::{Addition, Plan, Planner, history_print};
+use crate::profiles::{BatchRow, BatchSummary, Error, Scored};
 
 /// What a batch knows of a customer without having read the row.
 struct Glance {
@@ -32,16 +33,6 @@ struct Draft {
     opted_out: bool,
     plan: Plan,
     image: Option<Image>,
-}
-
-/// A chunk that is scored and not yet written.
-struct Prepared {
-    /// How many were handed in; those who were erased are not among the rows.
-    handed_in: usize,
-    rows: Vec<BatchRow>,
-    drafts: Vec<Option<Draft>>,
-    happened: Option<Micros>,
-    clock: Option<Micros>,
 }
 
 pub(super) fn write_batch(
@@ -72,7 +63,7 @@ fn prepare(
     planner: &Planner<'_>,
     chunk: Vec<BatchRow>,
     as_of: Micros,
-) -> Result<Prepared, Error> {
+) -> Result<Prepared<Draft>, Error> {
     let ids: Vec<String> = chunk.iter().map(|row| stored(&row.customer_id).into_owned()).collect();
     let seen = store.pool.with(async |wire| see(wire, store, &chunk, &ids).await)?;
     let handed_in = chunk.len();
@@ -130,7 +121,7 @@ fn prepare(
     Ok(Prepared { handed_in, rows, drafts, happened, clock: seen.clock })
 }
 
-impl Prepared {
+impl Prepared<Draft> {
     fn write(
         mut self,
         store: &PostgresStore,
@@ -147,10 +138,7 @@ impl Prepared {
                 write(wire, store, planner, rows, drafts, (self.happened, as_of), tries > PATIENT_TRIES).await
             })?;
         }
-        summary.erased += (self.handed_in - self.drafts.iter().flatten().count()) as u64;
-        summary.customers += self.handed_in as u64;
-        let written = self.drafts.iter().flatten();
-        count(written.map(|draft| (&draft.plan, draft.revision.is_some())), summary);
+        self.count(summary, |draft| (&draft.plan, draft.revision.is_some()));
         Ok(())
     }
 }

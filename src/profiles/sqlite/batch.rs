@@ -7,24 +7,15 @@ use rusqlite::{Connection, OptionalExtension};
 use super::privacy::Gate;
 use super::rows::{self, Clock, Stored};
 use super::{Inner, SqliteStore};
-use crate::profiles::plan::{Addition, Plan, Planner, count};
-use crate::profiles::{BatchRow, BatchSummary, Error, Scorer, ahead};
+use crate::profiles::ahead::{self, Prepared};
+use crate::profiles::plan::{Addition, Plan, Planner};
+use crate::profiles::{BatchRow, BatchSummary, Error, Scorer};
 
 /// A customer's plan, and the row that it was made for (number and revision).
 struct Draft {
     place: Option<(i64, i64)>,
     opted_out: bool,
     plan: Plan,
-}
-
-/// A chunk that is scored and not yet written.
-struct Prepared {
-    /// How many were handed in; those who were erased are not among the rows.
-    handed_in: usize,
-    rows: Vec<BatchRow>,
-    drafts: Vec<Option<Draft>>,
-    happened: Option<Micros>,
-    clock: Option<Micros>,
 }
 
 pub(super) fn write_batch(
@@ -49,7 +40,7 @@ fn prepare(
     planner: &Planner<'_>,
     chunk: Vec<BatchRow>,
     as_of: Micros,
-) -> Result<Prepared, Error> {
+) -> Result<Prepared<Draft>, Error> {
     let handed_in = chunk.len();
     let (rows, stored, clock) = store.read(|connection, names| {
         let gate = Gate::load(connection)?;
@@ -73,7 +64,7 @@ fn prepare(
     Ok(Prepared { handed_in, rows, drafts, happened, clock })
 }
 
-impl Prepared {
+impl Prepared<Draft> {
     fn write(
         mut self,
         store: &SqliteStore,
@@ -110,10 +101,7 @@ impl Prepared {
                 Ok(())
             })?;
         }
-        let written = self.drafts.iter().flatten();
-        summary.erased += (self.handed_in - written.clone().count()) as u64;
-        summary.customers += self.handed_in as u64;
-        count(written.map(|draft| (&draft.plan, draft.place.is_some())), summary);
+        self.count(summary, |draft| (&draft.plan, draft.place.is_some()));
         Ok(())
     }
 }

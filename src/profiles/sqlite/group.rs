@@ -34,9 +34,7 @@ impl Writer {
     pub fn new(connection: Connection) -> Self {
         Writer { connection, group: 0, members: 0, failures: Vec::new(), names: TagNames::default() }
     }
-}
 
-impl Writer {
     /// Does work that writes; names are known from the last time, unless that failed.
     pub fn work<T>(&mut self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Inner<T> {
         let mut names = std::mem::take(&mut self.names);

@@ -117,26 +117,22 @@ impl Tags {
 
     /// Whether a profile has them all, but for the rare one by which it was found.
     fn are_had(&self, statement: &mut Statement<'_>, profile: i64, customer_id: &str) -> Inner<bool> {
-        let mut left = self
-            .wanted
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| Some(*at) != self.rare)
-            .map(|(_, tag)| tag)
-            .peekable();
-        if left.peek().is_none() {
+        let asked =
+            || self.wanted.iter().enumerate().filter(|(at, _)| Some(*at) != self.rare).map(|(_, tag)| tag);
+        let mut missing = asked().count();
+        if missing == 0 {
             return Ok(true);
         }
         let mut rows = statement.query([profile])?;
         let Some(row) = rows.next()? else { return Ok(false) };
-        let mut held = Vec::new();
         for entry in tagged::entries(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?) {
             let entry = entry.map_err(|damage| Fault::tags(customer_id, &damage))?;
-            held.push((entry.number, entry.value));
+            missing -= asked().filter(|(tag, value)| *tag == entry.number && value == entry.value).count();
+            if missing == 0 {
+                return Ok(true);
+            }
         }
-        Ok(left.all(|(tag, value)| {
-            held.binary_search_by_key(tag, |(number, _)| *number).is_ok_and(|at| held[at].1 == value)
-        }))
+        Ok(false)
     }
 }
 
