@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::Request;
 use homing::api::{self, App, Limits};
-use homing::profiles::{self, BatchRow, Layer, Scored, Store, Tag, sqlite::SqliteStore};
 use homing::scoring::{ModelInfo, Score, Spent};
 use homing::survey;
-use homing::tags::Catalogue;
 use homing::web;
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, Outcome, Prediction, Provenance};
+use homing_profiles::{BatchRow, Layer, Scored, Store, Tag, sqlite::SqliteStore};
+use homing_tags::Catalogue;
 use tower::ServiceExt;
 
 #[path = "../tests/support/postgres.rs"]
@@ -198,7 +198,7 @@ fn main() -> Result<(), Failure> {
         Some(server) => server.database("pages"),
         None => format!("sqlite:{}", path.display()),
     };
-    let store = profiles::open(&place, Zone::default())?;
+    let store = homing_profiles::open(&place, Zone::default())?;
     if store.survey(None)?.is_none() {
         fill(store.as_ref(), customers)?;
     }

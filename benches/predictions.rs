@@ -20,10 +20,9 @@ use axum::routing::post;
 use axum::serve::ListenerExt;
 use hdrhistogram::Histogram;
 use homing::api::{self, App, Limits};
-use homing::profiles;
 use homing::scoring::Engine;
-use homing::tags::Catalogue;
 use homing_datasets::calendar;
+use homing_tags::Catalogue;
 use homing_training::fit::{FitOptions, fit};
 use tokio::net::TcpListener;
 
@@ -232,7 +231,7 @@ fn main() -> Result<(), Failure> {
     let catalogue = Catalogue::shipped()?;
     let engine = Arc::new(Engine::new(fitted.bundle, &catalogue));
     let place = format!("sqlite:{}", folder.path().join("profiles.db").display());
-    let store = profiles::open(&place, homing_datasets::Zone::default())?;
+    let store = homing_profiles::open(&place, homing_datasets::Zone::default())?;
     let app = Arc::new(App::new(store, Some(engine), Arc::new(calendar::now), Limits::default()));
     let runtime = tokio::runtime::Builder::new_multi_thread().thread_name(SERVERS).enable_all().build()?;
     let body = body();

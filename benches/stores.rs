@@ -8,9 +8,9 @@
 
 use std::time::{Duration, Instant};
 
-use homing::profiles::{self, BatchRow, Incoming, Layer, Scored, Store, Tag};
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, Outcome, Prediction, Provenance};
+use homing_profiles::{BatchRow, Incoming, Layer, Scored, Store, Tag};
 use rusqlite::Connection;
 
 #[path = "../tests/support/postgres.rs"]
@@ -151,7 +151,8 @@ fn known() -> impl Iterator<Item = BatchRow> + Send {
 fn intake() -> Result<(), Failure> {
     println!("median of requests in turn; 10,000 customers with 20 purchases, 12 tags");
     let folder = tempfile::tempdir()?;
-    let store = profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())?;
+    let store =
+        homing_profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())?;
     store.write_batch(&mut known(), AS_OF, &score, &|_| ())?;
     let bare = Connection::open(folder.path().join("bare.db"))?;
     bare.execute_batch(
@@ -171,7 +172,7 @@ fn intake() -> Result<(), Failure> {
     }
 
     let cluster = postgres::Cluster::start(true);
-    let store = profiles::open(&cluster.database("intake"), Zone::default())?;
+    let store = homing_profiles::open(&cluster.database("intake"), Zone::default())?;
     store.write_batch(&mut known(), AS_OF, &score, &|_| ())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let url = cluster.database("bare");
@@ -193,7 +194,8 @@ fn intake() -> Result<(), Failure> {
         in_turn("PostgreSQL", size, rounds, ours, bare)?;
     }
     // Several callers at once: both commit for all of them together. The bare commits have a connection each.
-    let lite = profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())?;
+    let lite =
+        homing_profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())?;
     for (name, store) in [("SQLite", &lite), ("PostgreSQL", &store)] {
         let ours = rate(&|caller| {
             move |round| {
@@ -256,7 +258,7 @@ fn bulk() -> Result<(), Failure> {
     };
     let cluster = postgres::Cluster::start(true);
     let url = cluster.database("bulk");
-    let store = profiles::open(&url, Zone::default())?;
+    let store = homing_profiles::open(&url, Zone::default())?;
     let write = |store: &dyn Store, changed: bool| -> Result<f64, Failure> {
         let started = Instant::now();
         let summary = store.write_batch(&mut rows(changed), AS_OF, &score, &|_| ())?;

@@ -6,13 +6,10 @@
 //!
 //! [`Bundle::predict`] is the one way from a history to a prediction: training, backtest, nightly batch and
 //! service all take it. Nothing here knows HTTP, SQL or Arrow.
-//!
-//! [`chart`] draws, for the pages and for the training report.
 
 pub mod boosting;
 pub mod bundle;
 pub mod calibration;
-pub mod chart;
 pub mod churn;
 pub mod clusters;
 pub mod customer;

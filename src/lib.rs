@@ -1,11 +1,8 @@
-//! Telling the business: tags, profiles, the scoring API, the batch and the pages.
+//! The service: the HTTP API, the pages, the command line and the nightly batch.
 
 pub mod api;
 pub mod campaign;
 pub mod cli;
-pub mod playbook;
-pub mod profiles;
 pub mod scoring;
 pub mod survey;
-pub mod tags;
 pub mod web;

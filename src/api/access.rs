@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::App;
 use super::problem::{Code, Problem};
-use crate::profiles::access::{AuditEntry, Key};
-use crate::profiles::privacy::keyed_hash;
-use crate::profiles::{Error, Store};
+use homing_profiles::access::{AuditEntry, Key};
+use homing_profiles::privacy::keyed_hash;
+use homing_profiles::{Error, Store};
 
 /// What a key allows; each role allows all that those before it allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

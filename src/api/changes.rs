@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::events::clip;
 use super::problem::{Code, Problem};
 use super::{App, json};
-use crate::profiles::feed::{Change, Changes};
+use homing_profiles::feed::{Change, Changes};
 
 /// Changes a page when the query does not say.
 pub(super) const DEFAULT_LIMIT: u32 = 100;

@@ -19,8 +19,8 @@ use super::problem::{Code, Problem};
 use super::reader::{Fields, Items, JsonBody, List, Place, Reader};
 use super::routes::Route;
 use super::{App, json};
-use crate::profiles::{Changed, Fate, Incoming};
 use crate::scoring::{Score, Spent};
+use homing_profiles::{Changed, Fate, Incoming};
 
 /// The code of an event that lies too far ahead of the clock.
 pub(super) const IN_THE_FUTURE: &str = "in_the_future";

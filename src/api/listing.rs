@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::events::clip;
 use super::problem::{Code, Problem};
-use crate::profiles::{Listing, Sort};
+use homing_profiles::{Listing, Sort};
 
 /// Rows a page when the query does not say.
 pub(super) const DEFAULT_LIMIT: u32 = 50;

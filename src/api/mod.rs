@@ -18,10 +18,9 @@ use homing_datasets::Micros;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
-use crate::playbook;
-use crate::profiles::Store;
-use crate::profiles::writeback::WriteBack;
 use crate::scoring::{Engine, Score};
+use homing_profiles::Store;
+use homing_profiles::writeback::WriteBack;
 
 mod access;
 mod changes;
@@ -84,7 +83,7 @@ pub struct App {
     /// The CRM's own table, where there is one.
     write_back: Option<Arc<WriteBack>>,
     /// What to do next with whom.
-    playbook: Option<playbook::Shared>,
+    playbook: Option<homing_tags::playbook::Shared>,
     challenger: RwLock<Option<Arc<dyn Score>>>,
     /// Held while one model takes the place of another.
     swapping: Mutex<()>,
@@ -144,7 +143,7 @@ impl App {
 
     /// The same, with a playbook: profiles say what to do next.
     #[must_use]
-    pub fn with_playbook(self, playbook: playbook::Shared) -> Self {
+    pub fn with_playbook(self, playbook: homing_tags::playbook::Shared) -> Self {
         App { playbook: Some(playbook), ..self }
     }
 
@@ -167,7 +166,7 @@ impl App {
 
     /// The playbook, where there is one.
     #[must_use]
-    pub fn playbook(&self) -> Option<&playbook::Shared> {
+    pub fn playbook(&self) -> Option<&homing_tags::playbook::Shared> {
         self.playbook.as_ref()
     }
 
@@ -221,8 +220,8 @@ impl App {
     /// Reads the keys from the store.
     ///
     /// # Errors
-    /// [`crate::profiles::Error`]; then the keys known before hold.
-    pub fn refresh_keys(&self) -> Result<(), crate::profiles::Error> {
+    /// [`homing_profiles::Error`]; then the keys known before hold.
+    pub fn refresh_keys(&self) -> Result<(), homing_profiles::Error> {
         self.access.refresh(self.store.as_ref())
     }
 
@@ -235,8 +234,8 @@ impl App {
     /// Writes what waits for the audit log.
     ///
     /// # Errors
-    /// [`crate::profiles::Error`]; then it waits on.
-    pub fn write_audit(&self) -> Result<(), crate::profiles::Error> {
+    /// [`homing_profiles::Error`]; then it waits on.
+    pub fn write_audit(&self) -> Result<(), homing_profiles::Error> {
         self.access.write_notes(self.store.as_ref())
     }
 

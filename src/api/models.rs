@@ -17,11 +17,11 @@ use super::access::Caller;
 use super::events::clip;
 use super::problem::{Code, Problem};
 use super::{App, json};
-use crate::profiles::Scored;
-use crate::profiles::access::AuditEntry;
-use crate::profiles::shadow::Pair;
 use crate::scoring::{Engine, ModelInfo, Score};
-use crate::tags::Catalogue;
+use homing_profiles::Scored;
+use homing_profiles::access::AuditEntry;
+use homing_profiles::shadow::Pair;
+use homing_tags::Catalogue;
 
 /// How often the registry is looked at.
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -281,7 +281,7 @@ fn swap(
 
 #[derive(Serialize)]
 struct Compared {
-    shadow: Vec<crate::profiles::shadow::Summary>,
+    shadow: Vec<homing_profiles::shadow::Summary>,
 }
 
 /// Answers `GET /v1/models/shadow`: how the challengers' scores lay beside the champions'.

@@ -21,8 +21,8 @@ use super::problem::{Code, Problem};
 use super::reader::{Fields, Items, JsonBody, List, Object, Place, Reader};
 use super::routes::Route;
 use super::{App, json};
-use crate::profiles::Scored;
 use crate::scoring::{ModelInfo, Score, Spent};
+use homing_profiles::Scored;
 
 /// Up to so many customers are scored where the request is handled; more go to the threads for long work.
 const INLINE_CUSTOMERS: usize = 8;

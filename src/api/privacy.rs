@@ -17,9 +17,9 @@ use super::problem::{Code, Problem};
 use super::profiles::customer;
 use super::reader::JsonBody;
 use super::{App, json};
-use crate::profiles::Changed;
-use crate::profiles::access::AuditEntry;
-use crate::profiles::privacy::{Consent, Export};
+use homing_profiles::Changed;
+use homing_profiles::access::AuditEntry;
+use homing_profiles::privacy::{Consent, Export};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,8 +4,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use crate::profiles;
-
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -184,21 +182,21 @@ impl Problem {
 }
 
 /// The caller learns what kind of failure it was; paths and the database's words go to the log only.
-impl From<profiles::Error> for Problem {
-    fn from(error: profiles::Error) -> Self {
+impl From<homing_profiles::Error> for Problem {
+    fn from(error: homing_profiles::Error) -> Self {
         let (code, detail) = match &error {
-            profiles::Error::CursorExpired { .. } => {
+            homing_profiles::Error::CursorExpired { .. } => {
                 return Problem::new(Code::CursorExpired, error.to_string());
             }
-            profiles::Error::BadCursor => return Problem::new(Code::BadCursor, error.to_string()),
-            profiles::Error::Locked(_) => (
+            homing_profiles::Error::BadCursor => return Problem::new(Code::BadCursor, error.to_string()),
+            homing_profiles::Error::Locked(_) => (
                 Code::StoreLocked,
                 "another process holds the profile store; nothing was written, try again later",
             ),
-            profiles::Error::ReadOnly(_) => {
+            homing_profiles::Error::ReadOnly(_) => {
                 (Code::StoreReadOnly, "homing may not write the profile store; nothing was written")
             }
-            profiles::Error::Unreachable { .. } => (
+            homing_profiles::Error::Unreachable { .. } => (
                 Code::StoreUnreachable,
                 "the database of the profiles does not answer; nothing was written, try again later",
             ),

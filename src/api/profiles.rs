@@ -19,8 +19,8 @@ use super::metrics::Stage;
 use super::problem::{Code, Problem};
 use super::routes::Route;
 use super::{App, json, json_bytes, listing};
-use crate::playbook::Advice;
-use crate::profiles::{Error, HistorySummary, Profile, Store};
+use homing_profiles::{Error, HistorySummary, Profile, Store};
+use homing_tags::playbook::Advice;
 
 /// Answers `GET /v1/profiles/{id}`, from memory where it was read a moment ago.
 pub(super) async fn profile(

@@ -20,8 +20,8 @@ use sha2::Sha256;
 
 use super::problem::{Code, Problem};
 use super::{App, json};
-use crate::profiles::feed::{Change, FeedPosition, Letter};
-use crate::profiles::{Error, Store};
+use homing_profiles::feed::{Change, FeedPosition, Letter};
+use homing_profiles::{Error, Store};
 
 /// Changes a piece.
 const PIECE: u32 = 100;

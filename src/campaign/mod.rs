@@ -16,10 +16,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::playbook::{Advice, Effort, Playbook};
-use crate::profiles::contacts::{Cap, Contact, Grant};
-use crate::profiles::privacy::keyed_hash;
-use crate::profiles::{self, Listing, Profile, Sort, Store};
+use homing_profiles::contacts::{Cap, Contact, Grant};
+use homing_profiles::privacy::keyed_hash;
+use homing_profiles::{Listing, Profile, Sort, Store};
+use homing_tags::playbook::{Advice, Effort, Playbook};
 
 #[cfg(test)]
 mod tests;
@@ -118,7 +118,7 @@ pub enum Error {
     Wish(String),
     /// The store.
     #[error(transparent)]
-    Store(#[from] profiles::Error),
+    Store(#[from] homing_profiles::Error),
 }
 
 impl Wish {

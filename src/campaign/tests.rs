@@ -8,9 +8,9 @@ use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
 use serde_json::json;
 
 use super::*;
-use crate::profiles::privacy::Consent;
-use crate::profiles::{BatchRow, Scored};
-use crate::tags::Catalogue;
+use homing_profiles::privacy::Consent;
+use homing_profiles::{BatchRow, Scored};
+use homing_tags::Catalogue;
 
 const CHAIN: Chain = Chain { customers: 1_200, seed: 3, until_day: 20_269, days: 1_096 };
 const NOW: Micros = 20_270 * DAY;
@@ -23,7 +23,7 @@ fn catalogue() -> Catalogue {
 
 /// A store with customers of the chain: real histories and tags, and a score that grows with spend and silence.
 fn filled(place: &str) -> (Arc<dyn Store>, Catalogue) {
-    let store = profiles::open(place, Zone::default()).unwrap();
+    let store = homing_profiles::open(place, Zone::default()).unwrap();
     let catalogue = catalogue();
     let bound = catalogue.bind(&[30]);
     let score = |_: &str, history: &History, as_of: Micros| {
@@ -192,7 +192,8 @@ fn a_list_is_harmless_in_a_spreadsheet_and_says_all_that_is_needed() {
 fn wishes_that_make_no_sense_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store =
-        profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default()).unwrap();
+        homing_profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())
+            .unwrap();
     let catalogue = catalogue();
     let book = catalogue.playbook().unwrap();
     let refused = |wish: Wish| run(store.as_ref(), book, &wish, NOW).unwrap_err().to_string();

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::progress::Stage;
 use super::{CatalogueArgs, WrongUse};
 use crate::campaign::{self, Wish, table};
-use crate::profiles::{self, Listing};
+use homing_profiles::Listing;
 
 /// Writes the list of a campaign: whom to contact, how, when and why, with a hold-out group beside it.
 #[derive(Args)]
@@ -128,7 +128,7 @@ pub(super) fn run(args: &Campaign) -> anyhow::Result<()> {
         most: args.limit,
         record: !args.dry_run,
     };
-    let store = profiles::open(&args.profiles, zone)?;
+    let store = homing_profiles::open(&args.profiles, zone)?;
     let stage = Stage::begin("campaign");
     let done = campaign::run(store.as_ref(), playbook, &wish, now).map_err(|error| match error {
         campaign::Error::Wish(text) => WrongUse(text).into(),

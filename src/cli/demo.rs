@@ -11,7 +11,6 @@ use homing_training::fit::{FitOptions, fit};
 
 use super::CatalogueArgs;
 use super::progress::Stage;
-use crate::profiles;
 use crate::scoring::{Engine, Score as _, batch};
 
 /// Trains, scores and serves on bundled data.
@@ -71,7 +70,7 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     let stage = Stage::begin("score and write");
     let model = engine.model();
     let place = format!("sqlite:{}", args.folder.join("profiles.db").display());
-    let store = profiles::open(&place, model.timezone)?;
+    let store = homing_profiles::open(&place, model.timezone)?;
     let tell = |count: u64| stage.at(&format!("{count} customers"));
     let as_of = model.as_of_micros;
     let done = batch::to_profiles(histories, engine.as_ref(), store.as_ref(), as_of, calendar::now(), &tell)?;

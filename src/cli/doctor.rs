@@ -9,7 +9,6 @@ use homing_models::Bundle;
 use serde::Serialize;
 
 use super::ModelArgs;
-use crate::profiles;
 
 /// Checks store, registry, clock, permissions and disk, and says what to mend.
 #[derive(Args)]
@@ -94,8 +93,8 @@ fn registry(args: &ModelArgs) -> (Told, Option<Micros>) {
 }
 
 fn store(place: &str, now: Micros) -> Told {
-    let look = || -> Result<(u64, Option<Micros>), profiles::Error> {
-        let store = profiles::open(place, Zone::default())?;
+    let look = || -> Result<(u64, Option<Micros>), homing_profiles::Error> {
+        let store = homing_profiles::open(place, Zone::default())?;
         store.ready()?;
         let totals = store.totals()?;
         Ok((totals.profiles, totals.data_until))

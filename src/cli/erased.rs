@@ -6,7 +6,6 @@ use clap::Args;
 use homing_datasets::out;
 
 use super::progress::Stage;
-use crate::profiles;
 
 /// Writes who was erased, as keyed hashes, for readers of purchases: `--erased FILE` then leaves their lines out.
 #[derive(Args)]
@@ -24,7 +23,7 @@ pub(super) struct Erased {
 
 pub(super) fn run(args: &Erased) -> anyhow::Result<()> {
     let stage = Stage::begin("erased");
-    let erased = profiles::open(&args.profiles, homing_datasets::Zone::default())?.erased()?;
+    let erased = homing_profiles::open(&args.profiles, homing_datasets::Zone::default())?.erased()?;
     erased
         .save(&args.out)
         .map_err(|cause| anyhow::anyhow!("{}: cannot be written: {cause}", args.out.display()))?;

@@ -6,7 +6,6 @@ use homing_datasets::{Zone, calendar};
 
 use super::WrongUse;
 use crate::api::{Role, create_key};
-use crate::profiles;
 
 /// Makes, lists and revokes the keys of the API. Once there is one, every caller must show one.
 #[derive(Args)]
@@ -71,7 +70,7 @@ impl From<Named> for Role {
 }
 
 pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
-    let store = profiles::open(&args.profiles, Zone::default())?;
+    let store = homing_profiles::open(&args.profiles, Zone::default())?;
     let at = |instant| Zone::default().format(instant);
     match &args.command {
         Command::Create { role, name } => {

@@ -27,10 +27,10 @@ use homing_datasets::cli::{ConfigError, with_config};
 use homing_datasets::out;
 use homing_models::Registry;
 
-use crate::playbook::Playbook;
-use crate::profiles::Store;
-use crate::profiles::writeback::{Settings, WriteBack};
-use crate::tags::Catalogue;
+use homing_profiles::Store;
+use homing_profiles::writeback::{Settings, WriteBack};
+use homing_tags::Catalogue;
+use homing_tags::playbook::Playbook;
 
 /// Says of each customer whether they will come back, when, and what they will be worth, and writes it into
 /// their profile.
@@ -240,7 +240,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     let wrong_use = error.is::<WrongUse>()
         || error.is::<ConfigError>()
         || error.is::<NoInstant>()
-        || matches!(error.downcast_ref(), Some(crate::profiles::Error::UnknownPlace(_)));
+        || matches!(error.downcast_ref(), Some(homing_profiles::Error::UnknownPlace(_)));
     #[cfg(feature = "training")]
     if let Some(homing_training::Error::Refused { .. }) = error.downcast_ref() {
         return ExitCode::from(3);

@@ -13,7 +13,7 @@ use super::progress::Stage;
 use super::{ModelArgs, WrongUse};
 use crate::scoring::batch::{FileError, Source};
 use crate::scoring::{Engine, Score as _};
-use crate::tags::Catalogue;
+use homing_tags::Catalogue;
 
 /// Writes what customers buy next: products due by their own cycle, and chances of a first purchase in other categories.
 #[derive(Args)]

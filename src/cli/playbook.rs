@@ -6,8 +6,7 @@ use clap::Subcommand;
 use homing_datasets::{Zone, out};
 
 use super::{CatalogueArgs, WrongUse, read_playbook};
-use crate::playbook::Playbook;
-use crate::profiles;
+use homing_tags::playbook::Playbook;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -51,7 +50,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     }
 }
 
-fn playbook(args: &CatalogueArgs) -> anyhow::Result<crate::playbook::Shared> {
+fn playbook(args: &CatalogueArgs) -> anyhow::Result<homing_tags::playbook::Shared> {
     let catalogue = args.load()?;
     catalogue.playbook().cloned().ok_or_else(|| {
         let text = "the catalogue does not go with the shipped playbook; name one that does with --playbook";
@@ -89,7 +88,7 @@ fn check(file: Option<&PathBuf>, args: &CatalogueArgs) -> anyhow::Result<()> {
 
 fn advise(customer: &str, place: &str, args: &CatalogueArgs, json: bool) -> anyhow::Result<()> {
     let playbook = playbook(args)?;
-    let store = profiles::open(place, Zone::default())?;
+    let store = homing_profiles::open(place, Zone::default())?;
     let Some(profile) = store.profile(customer)? else {
         return Err(WrongUse(format!("the store holds no customer `{customer}`")).into());
     };

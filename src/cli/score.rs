@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 
 use super::progress::Stage;
 use super::{CatalogueArgs, DoneInPart, ModelArgs, WrongUse};
-use crate::profiles::{self, Store};
 use crate::scoring::batch::{self, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
 use crate::scoring::{Engine, Score as _};
+use homing_profiles::Store;
 
 /// Scores every customer of the files.
 #[derive(Args)]
@@ -250,7 +250,7 @@ fn prepare(
     options: &StreamOptions,
     zone: calendar::Zone,
 ) -> anyhow::Result<Night> {
-    let store = profiles::open(place, zone)?;
+    let store = homing_profiles::open(place, zone)?;
     let folder = match (&args.journal, place.strip_prefix("sqlite:")) {
         (Some(folder), _) => folder.clone(),
         (None, Some(path)) => PathBuf::from(format!("{}.batch", path.strip_prefix("//").unwrap_or(path))),
@@ -306,7 +306,7 @@ fn write(
     let Night { store, mut journal, identity } = night;
     let stop = Arc::new(AtomicBool::new(false));
     on_signal(&stop);
-    let levels = |store: &dyn Store| -> Result<Value, profiles::Error> {
+    let levels = |store: &dyn Store| -> Result<Value, homing_profiles::Error> {
         Ok(serde_json::to_value(store.totals()?.churn_levels).unwrap_or_default())
     };
     let before = levels(store.as_ref())?;

@@ -12,12 +12,12 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{CatalogueArgs, ModelArgs, WrongUse};
 use crate::api::{self, App, Limits};
-use crate::profiles::writeback::WriteBack;
-use crate::profiles::{self, Store};
 use crate::scoring::{Engine, Score};
 use crate::survey;
-use crate::tags::Catalogue;
 use crate::web;
+use homing_profiles::Store;
+use homing_profiles::writeback::WriteBack;
+use homing_tags::Catalogue;
 
 /// Serves the scoring API, the profiles and the pages.
 #[derive(Args)]
@@ -121,10 +121,10 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         Err(error) => return Err(error.into()),
     };
     let zone = engine.as_ref().map_or_else(Zone::default, |engine| engine.model().timezone);
-    let store = profiles::open(&args.profiles, zone)?;
+    let store = homing_profiles::open(&args.profiles, zone)?;
     let write_back = super::write_back(&store, &args.profiles, &catalogue)?.map(Arc::new);
     if let Some(back) = &write_back {
-        profiles::writeback::keep_delivering(back.clone(), calendar::now);
+        homing_profiles::writeback::keep_delivering(back.clone(), calendar::now);
     }
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(api::tls(certificate, key)?),

@@ -13,7 +13,7 @@ use homing_models::{Bundle, NotScored, Outcome};
 use rayon::prelude::*;
 
 use super::{CatalogueArgs, ModelArgs, WrongUse, read_catalogue};
-use crate::tags::{Catalogue, check, scales};
+use homing_tags::{Catalogue, check, scales};
 
 #[derive(Subcommand)]
 pub(super) enum Tags {

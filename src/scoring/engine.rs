@@ -8,8 +8,8 @@ use homing_models::next::NextPurchase;
 use homing_models::{Bundle, NotScored, Outcome, Prediction, Provenance, Registry};
 
 use super::{DUE_AHEAD_DAYS, ModelInfo, Score, Spent};
-use crate::profiles::Scored;
-use crate::tags::{Bound, Catalogue};
+use homing_profiles::Scored;
+use homing_tags::{Bound, Catalogue};
 
 /// A bundle and the tags that follow from its scores.
 pub struct Engine {

@@ -14,8 +14,8 @@ use homing_models::next::{NextPurchase, due};
 use homing_models::{Manifest, Prediction};
 use serde::{Serialize, Serializer};
 
-use crate::profiles::Scored;
 pub use engine::Engine;
+use homing_profiles::Scored;
 
 /// Which model answers.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use super::Score;
 use super::batch::Source;
-use crate::profiles::{self, BatchRow, Store};
+use homing_profiles::{BatchRow, Store};
 
 /// Why a batch into profiles ended early.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,7 @@ pub enum Error {
     Data(#[from] homing_datasets::Error),
     /// The store.
     #[error(transparent)]
-    Store(#[from] profiles::Error),
+    Store(#[from] homing_profiles::Error),
 }
 
 /// What a run is, as far as the command line and the files tell: a journal of another run is no use.

@@ -7,7 +7,7 @@ use homing_datasets::Zone;
 
 use super::{newest, take};
 use crate::api::App;
-use crate::tags::Catalogue;
+use homing_tags::Catalogue;
 
 /// How often it is looked whether anything changed.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -48,7 +48,7 @@ pub fn attend(app: &Arc<App>, catalogue: Arc<Catalogue>) -> std::io::Result<()> 
 }
 
 /// Takes a survey if need be, and says whether it did.
-fn look(app: &App, catalogue: &Catalogue) -> Result<bool, crate::profiles::Error> {
+fn look(app: &App, catalogue: &Catalogue) -> Result<bool, homing_profiles::Error> {
     let store = app.store().as_ref();
     let cursor = store.newest_change()?;
     if newest(store, None)?.is_some_and(|survey| survey.cursor >= cursor) {

@@ -8,7 +8,7 @@ use homing_models::features::{self, COUNT, Scratch};
 use homing_models::{NotScored, Outcome};
 use serde::{Deserialize, Serialize};
 
-use crate::tags::{Bound, Catalogue};
+use homing_tags::{Bound, Catalogue};
 
 /// The stage of who had not bought yet.
 pub const NOT_YET: &str = "";

@@ -10,9 +10,9 @@ use homing_datasets::{Micros, Zone};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::profiles::survey::Kept;
-use crate::profiles::{Error, Store};
-use crate::tags::Catalogue;
+use homing_profiles::survey::Kept;
+use homing_profiles::{Error, Store};
+use homing_tags::Catalogue;
 
 mod attend;
 mod figures;

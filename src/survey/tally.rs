@@ -9,8 +9,8 @@ use homing_models::{NotScored, Outcome};
 use super::figures::{Counter, Figures};
 use super::flow::{Flow, Follower};
 use super::{Count, Grid, Survey, TagCount};
-use crate::profiles::survey::Walked;
-use crate::tags::Catalogue;
+use homing_profiles::survey::Walked;
+use homing_tags::Catalogue;
 
 /// A tag with more values than this is not told apart by value.
 const VALUES: usize = 64;

@@ -4,8 +4,8 @@ use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
 
 use super::*;
-use crate::profiles::sqlite::SqliteStore;
-use crate::profiles::{BatchRow, Layer, Scored, Tag};
+use homing_profiles::sqlite::SqliteStore;
+use homing_profiles::{BatchRow, Layer, Scored, Tag};
 
 /// 2026-06-30, the last day of a month.
 const TODAY: i32 = 20_634;
@@ -112,7 +112,7 @@ fn a_survey_of_another_form_counts_as_none() {
     let (_folder, store, survey) = surveyed(Vec::new());
     for document in ["{}".to_owned(), serde_json::to_string(&Survey { form: 99, ..survey.clone() }).unwrap()]
     {
-        store.keep_survey(&crate::profiles::survey::Kept { day: survey.day + 1, document }, 9).unwrap();
+        store.keep_survey(&homing_profiles::survey::Kept { day: survey.day + 1, document }, 9).unwrap();
         assert_eq!(newest(&store, None).unwrap(), None);
     }
 }

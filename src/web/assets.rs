@@ -4,7 +4,6 @@
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use homing_models::chart;
 
 /// A file in the binary.
 struct Asset {
@@ -18,7 +17,7 @@ const STYLE: Asset = Asset {
     name: "homing",
     ending: "css",
     media_type: "text/css; charset=utf-8",
-    content: &[include_str!("style/base.css"), include_str!("style/pages.css"), chart::STYLE],
+    content: &[include_str!("style/base.css"), include_str!("style/pages.css"), homing_charts::STYLE],
 };
 
 const ICON: Asset = Asset {

@@ -19,10 +19,10 @@ use super::scores::Scores;
 use super::words::{Words, fill};
 use super::{Web, campaign, message, page as written, today};
 use crate::api::{Caller, Code, Role};
-use crate::profiles::{Listing, Page, Profile, Sort};
 use crate::scoring::ModelInfo;
 use crate::survey::Survey;
-use homing_models::chart::{self, Svg, Tone};
+use homing_charts::{Svg, Tone};
+use homing_profiles::{Listing, Page, Profile, Sort};
 
 /// Customers a page.
 const ROWS: u32 = 50;
@@ -428,7 +428,7 @@ fn row(asked: &Asked, labels: Labels<'_>, dates: Dates, horizons: &[u32], profil
     };
     let scores = Scores::read(&profile.prediction).map(|scores| RowScores {
         risk: percent(scores.churn_risk),
-        meter: chart::meter(scores.churn_risk, tone),
+        meter: homing_charts::meter(scores.churn_risk, tone),
         percentile: scores.percentile.map_or_else(nothing, count),
         value_at_risk: scores.value_at_risk.map_or_else(nothing, money),
         clv: scores.clv.map_or_else(nothing, money),

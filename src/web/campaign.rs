@@ -18,9 +18,9 @@ use super::words::Lang;
 use super::{Web, call, message};
 use crate::api::{Caller, Code, Problem, Role};
 use crate::campaign::{self, Campaign, Member, Wish};
-use crate::playbook::Playbook;
-use crate::profiles::Listing;
-use crate::profiles::access::AuditEntry;
+use homing_profiles::Listing;
+use homing_profiles::access::AuditEntry;
+use homing_tags::playbook::Playbook;
 
 /// Most customers of a list, those held out included.
 pub(super) const MOST: u64 = 50_000;
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_list_of_odd_customers_is_a_file_of_plain_texts() {
-        let catalogue = crate::tags::Catalogue::shipped().unwrap();
+        let catalogue = homing_tags::Catalogue::shipped().unwrap();
         let playbook = Playbook::shipped(&catalogue).unwrap();
         let member = |id: &str, held_out| Member {
             customer_id: id.to_owned(),

@@ -22,9 +22,9 @@ use super::scores::Scores;
 use super::words::{Words, fill};
 use super::{Web, message, page as written, path};
 use crate::api::{Caller, Code, Role};
-use crate::profiles::privacy::Consent;
-use crate::profiles::{Layer, Profile, StoredTag};
-use homing_models::chart::{self, Curve, Mark, Stem, Svg, TimeLine};
+use homing_charts::{Curve, Mark, Stem, Svg, TimeLine};
+use homing_profiles::privacy::Consent;
+use homing_profiles::{Layer, Profile, StoredTag};
 
 /// Events in the table.
 const EVENTS: usize = 20;
@@ -311,7 +311,7 @@ fn reasons(asked: &Asked, scores: &Scores) -> Vec<ReasonRow> {
             Importance::Low => w.low,
         },
         raises: reason.contribution > 0.0,
-        bar: chart::weight(reason.contribution, most),
+        bar: homing_charts::weight(reason.contribution, most),
     };
     scores.reasons.iter().map(row).collect()
 }
@@ -336,7 +336,7 @@ fn expectation(w: &Words, dates: Dates, prediction: &Value, scores: &Scores) -> 
     let model = text("model").map(|model| fill(w.provenance, model));
     let scored_at = text("scored_at").map(|at| fill(w.scored_at, &dates.minute(at)));
     Expectation {
-        curve: chart::curve(&Curve {
+        curve: homing_charts::curve(&Curve {
             label: &format!("{label}: {}", values.join(", ")),
             points: &points,
             share: &percent,
@@ -399,7 +399,8 @@ fn time_line(
     let value = |value: f64| decimal(value, if value.fract() == 0.0 { 0 } else { 2 });
     let drawn = || stems.iter().map(|stem| stem.day).chain(marks.iter().map(|mark| mark.day));
     let span = (drawn().min().unwrap_or(first), drawn().max().unwrap_or(last));
-    let svg = chart::time_line(&TimeLine { label: &label, stems: &stems, marks: &marks, value: &value });
+    let svg =
+        homing_charts::time_line(&TimeLine { label: &label, stems: &stems, marks: &marks, value: &value });
     let note =
         if width == 1 { w.purchases_lead.to_owned() } else { fill(w.purchases_binned, &width.to_string()) };
     (Some((svg, span)), note)
@@ -431,7 +432,7 @@ fn steps(w: &Words, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<
         STEP_KINDS.iter().any(|kind| name.starts_with(kind))
             && !STEPS.contains(name)
             // The playbook's word stands above.
-            && *name != crate::playbook::ACTION
+            && *name != homing_tags::playbook::ACTION
     });
     let names = others.chain(STEPS);
     names.filter_map(|name| Some(tag_row(w, dates, labels, name, profile.tags.get(name)?))).collect()
@@ -466,7 +467,7 @@ fn due(w: &Words, next: &NextPurchase) -> Option<Table> {
 fn first_purchases(w: &Words, next: &NextPurchase) -> Option<(String, Table)> {
     let days = next.horizon_days.filter(|_| !next.first_purchases.is_empty())?;
     let row = |one: &Chance| {
-        let bar = chart::meter(one.probability, chart::Tone::Low);
+        let bar = homing_charts::meter(one.probability, homing_charts::Tone::Low);
         vec![Cell::text(one.category.clone()), Cell::number(percent(one.probability)).bar(bar)]
     };
     let table = Table {

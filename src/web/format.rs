@@ -2,7 +2,7 @@
 
 use homing_datasets::{Micros, Zone};
 
-pub(super) use homing_models::chart::numbers::{NOTHING, count, decimal, money, percent};
+pub(super) use homing_charts::numbers::{NOTHING, count, decimal, money, percent};
 
 /// Writes instants in the zone of the model; without a model each stays in the zone in which it was written.
 #[derive(Clone, Copy, Debug)]

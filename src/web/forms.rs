@@ -11,7 +11,7 @@ use super::Web;
 use super::asked::{Asked, Link};
 use super::message;
 use crate::api::{Caller, Code, Role};
-use crate::profiles::privacy::keyed_hash;
+use homing_profiles::privacy::keyed_hash;
 
 /// The purpose of the secret behind the tokens.
 const PURPOSE: &str = "page forms";

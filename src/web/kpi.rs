@@ -7,8 +7,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use homing_models::chart::numbers::on_axis;
-use homing_models::chart::{self, Axis, Heat, Ink, Line, Plot, Point, Svg};
+use homing_charts::numbers::on_axis;
+use homing_charts::{Axis, Heat, Ink, Line, Plot, Point, Svg};
 
 use super::asked::Asked;
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
@@ -16,8 +16,8 @@ use super::frame::{Frame, Place};
 use super::parts::{Cell, Drawing, Head, Key, Pick, Table};
 use super::words::{Words, fill};
 use super::{Web, message, page as written};
-use crate::profiles::Layer;
 use crate::survey::{self, Cohort, Figures, MARKS, Month, RETENTION, Survey};
+use homing_profiles::Layer;
 
 const PERIOD: &str = "period";
 const AGAINST: &str = "against";
@@ -281,13 +281,13 @@ fn cohorts(w: &Words, cohorts: &BTreeMap<i32, Cohort>) -> Option<Svg> {
         .fold(1e-9, f64::max);
     let rows: Vec<String> = shown.iter().map(|(month, _)| month_name(**month)).collect();
     let names: Vec<String> = columns.iter().map(|at| MARKS[*at].to_string()).collect();
-    let cells: Vec<Vec<Option<chart::Cell>>> = shown
+    let cells: Vec<Vec<Option<homing_charts::Cell>>> = shown
         .iter()
         .map(|(month, cohort)| {
             let cell = |at: &usize| {
                 let share = ratio(cohort.marks[*at].1, cohort.marks[*at].0).filter(|_| whole(cohort, *at))?;
                 let customers = fill(w.cohort_cell, &count(cohort.customers));
-                Some(chart::Cell {
+                Some(homing_charts::Cell {
                     share: share / most,
                     text: percent(share),
                     title: format!(
@@ -304,7 +304,7 @@ fn cohorts(w: &Words, cohorts: &BTreeMap<i32, Cohort>) -> Option<Svg> {
         })
         .collect();
     let label = format!("{}: {first} – {}", w.cohorts, names.last().cloned().unwrap_or_default());
-    Some(chart::heat(&Heat {
+    Some(homing_charts::heat(&Heat {
         label: &label,
         rows: &rows,
         columns: &names,
@@ -361,7 +361,7 @@ fn spend(w: &Words, figures: &Figures) -> Drawing {
         title: w.months_spend.into(),
         lead: w.kpi_revenue_help.into(),
         keys: Vec::new(),
-        svg: chart::plot(&Plot {
+        svg: homing_charts::plot(&Plot {
             label: w.months_spend,
             x: axis(w, &months),
             y: Axis::up_to(most, w.money_axis, &on_axis),
@@ -382,7 +382,7 @@ fn rates(w: &Words, figures: &Figures) -> Drawing {
         title: w.months_rates.into(),
         lead: w.kpi_again_help.into(),
         keys: vec![Key::line(Ink::Actual, w.high_line), Key::line(Ink::Other, w.again_line)],
-        svg: chart::plot(&Plot {
+        svg: homing_charts::plot(&Plot {
             label: w.months_rates,
             x: axis(w, &months),
             y: Axis::share(w.share_axis, &percent),
@@ -403,7 +403,7 @@ fn channels(w: &Words, figures: &Figures) -> Option<Table> {
         vec![
             Cell::text(name.clone()),
             Cell::number(count(*customers)),
-            Cell::number(percent(share)).bar(chart::meter(share, chart::Tone::Plain)),
+            Cell::number(percent(share)).bar(homing_charts::meter(share, homing_charts::Tone::Plain)),
         ]
     };
     Some(Table {
@@ -428,7 +428,7 @@ fn coverage(web: &Web, w: &Words, survey: &Survey) -> Table {
         vec![
             Cell::text(name),
             Cell::number(format!("{used} / {}", tags.len())),
-            Cell::number(percent(mean)).bar(chart::meter(mean, chart::Tone::Low)),
+            Cell::number(percent(mean)).bar(homing_charts::meter(mean, homing_charts::Tone::Low)),
         ]
     };
     let layers = [

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::format;
 use super::words::Lang;
-use crate::profiles::Profile;
-use crate::tags::{Catalogue, Definition};
-use homing_models::chart::Tone;
+use homing_charts::Tone;
+use homing_profiles::Profile;
+use homing_tags::{Catalogue, Definition};
 
 /// The tag by which the base is divided at a glance.
 pub(super) const CHURN_LEVEL: &str = "churn.level";

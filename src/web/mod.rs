@@ -3,9 +3,9 @@
 //! [`router`] makes the routes. A handler reads what was `asked`, asks the store on a thread that may block,
 //! turns the answer into a view (plain texts and numbers, already formatted), and a template in `templates/`
 //! writes it out. Every text of homing's own stands in `words`, every drawing comes from
-//! [`homing_models::chart`].
+//! [`homing_charts`].
 //!
-//! Templates escape all that they are given, save [`homing_models::chart::Svg`]. A strict content security policy goes with
+//! Templates escape all that they are given, save [`homing_charts::Svg`]. A strict content security policy goes with
 //! every page, so there is no script and no style outside the one style sheet.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,10 +19,10 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::{Router, routing};
 
 use crate::api::{App, Code, Problem};
-use crate::profiles::{self, Listing, Sort, Store};
 use crate::scoring::ModelInfo;
 use crate::survey::{self, Survey};
-use crate::tags::Catalogue;
+use homing_profiles::{Listing, Sort, Store};
+use homing_tags::Catalogue;
 
 mod actions;
 mod asked;
@@ -128,7 +128,7 @@ impl Web {
     /// Asks the store, away from the threads that serve requests.
     async fn ask<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&dyn Store) -> Result<T, profiles::Error> + Send + 'static,
+        ask: impl FnOnce(&dyn Store) -> Result<T, homing_profiles::Error> + Send + 'static,
     ) -> Result<T, Code> {
         let store = self.app.store().clone();
         let code = |problem: Problem| problem.code;

@@ -8,8 +8,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
-use homing_models::chart::numbers::on_axis;
-use homing_models::chart::{self, Axis, Column, Columns, Group, Ink, Line, Plot, Point, Rule, Tone};
+use homing_charts::numbers::on_axis;
+use homing_charts::{Axis, Column, Columns, Group, Ink, Line, Plot, Point, Rule, Tone};
 use homing_models::judged::{Judged, Shift, Test, Weight};
 use homing_models::{Alias, Bundle};
 
@@ -21,7 +21,7 @@ use super::parts::{Cell, Drawing, Figure, Head, Key, Table};
 use super::words::{Words, fill};
 use super::{Web, message, page as written};
 use crate::api::{Caller, Role};
-use crate::profiles::shadow::Summary;
+use homing_profiles::shadow::Summary;
 
 /// Answers `GET /models`.
 pub(super) async fn page(
@@ -277,7 +277,7 @@ fn calibration(w: &Words, test: &Test) -> Drawing {
         title: w.calibration.into(),
         lead: w.calibration_lead.into(),
         keys: vec![Key::line(Ink::Expected, "homing"), Key::line(Ink::Ideal, w.exactly_right)],
-        svg: chart::plot(&Plot {
+        svg: homing_charts::plot(&Plot {
             label: w.calibration,
             x: Axis::share(w.chance_expected, &percent),
             y: Axis::share(w.chance_actual, &percent),
@@ -311,7 +311,7 @@ fn gain(w: &Words, (id, title, y): (&'static str, &str, &str), own: &[f64], best
             Key::line(Ink::Other, w.with_hindsight),
             Key::line(Ink::Ideal, w.by_chance),
         ],
-        svg: chart::plot(&Plot {
+        svg: homing_charts::plot(&Plot {
             label: &label,
             x: Axis::share(w.gain_x, &percent),
             y: Axis::share(y, &percent),
@@ -347,7 +347,7 @@ fn lift(w: &Words, test: &Test) -> Drawing {
         title: w.lift.into(),
         lead: w.lift_lead.into(),
         keys: Vec::new(),
-        svg: chart::columns(&Columns {
+        svg: homing_charts::columns(&Columns {
             label: &format!("{}: 1 → × {}", w.lift, decimal(times.first().copied().unwrap_or(0.0), 2)),
             y: Axis::up_to(most, w.lift_y, &text),
             x: w.tenth,
@@ -373,7 +373,7 @@ fn deciles(w: &Words, test: &Test) -> Drawing {
         title: w.deciles.into(),
         lead: w.deciles_lead.into(),
         keys: vec![Key::block(Ink::Expected, w.expected), Key::block(Ink::Actual, w.actual)],
-        svg: chart::columns(&Columns {
+        svg: homing_charts::columns(&Columns {
             label: w.deciles,
             y: Axis::up_to(most, w.deciles_y, &on_axis),
             x: w.tenth,
@@ -403,7 +403,7 @@ fn tracking(w: &Words, test: &Test) -> Drawing {
         title: w.tracking.into(),
         lead: w.tracking_lead.into(),
         keys: vec![Key::line(Ink::Actual, w.actual), Key::line(Ink::Expected, w.expected)],
-        svg: chart::plot(&Plot {
+        svg: homing_charts::plot(&Plot {
             label: w.tracking,
             x: Axis::dates(first, last, w.months_axis),
             y: Axis::up_to(most, w.tracking_y, &on_axis),
@@ -424,7 +424,7 @@ fn importance(asked: &Asked, weights: &[Weight]) -> Option<Table> {
         vec![
             Cell::text(asked.lang.of(&weight.meaning)).note(weight.feature.clone()),
             Cell::number(format!("{}%", decimal(weight.share * 100.0, 1)))
-                .bar(chart::meter(weight.share / most, Tone::Low)),
+                .bar(homing_charts::meter(weight.share / most, Tone::Low)),
         ]
     };
     Some(Table {
@@ -446,7 +446,9 @@ fn drift(asked: &Asked, shifts: &[Shift]) -> Option<Table> {
         };
         vec![
             Cell::text(asked.lang.of(&shift.meaning)).note(shift.feature.clone()),
-            Cell::number(decimal(shift.index, 3)).note(said).bar(chart::meter(shift.index / 0.5, tone)),
+            Cell::number(decimal(shift.index, 3))
+                .note(said)
+                .bar(homing_charts::meter(shift.index / 0.5, tone)),
             Cell::number(format!("{} → {}", number(shift.medians.0), number(shift.medians.1))),
         ]
     };

@@ -1,7 +1,7 @@
 //! Parts that several pages have: figures, tables.
 
 use askama::Template;
-use homing_models::chart::Svg;
+use homing_charts::Svg;
 
 use super::asked::Link;
 
@@ -117,11 +117,11 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub fn line(ink: homing_models::chart::Ink, name: impl Into<String>) -> Self {
+    pub fn line(ink: homing_charts::Ink, name: impl Into<String>) -> Self {
         Key { class: ink.class().to_owned(), name: name.into() }
     }
 
-    pub fn block(ink: homing_models::chart::Ink, name: impl Into<String>) -> Self {
+    pub fn block(ink: homing_charts::Ink, name: impl Into<String>) -> Self {
         Key { class: format!("{} block", ink.class()), name: name.into() }
     }
 }

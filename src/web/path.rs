@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use homing_charts::{Axis, Ink, Line, Plot, Point, Svg, time_span};
 use homing_datasets::{DAY, History, Micros};
 use homing_models::Outcome;
-use homing_models::chart::{self, Axis, Ink, Line, Plot, Point, Svg, time_span};
 
 use super::format::percent;
 use super::parts::Key;
@@ -79,7 +79,7 @@ pub(super) fn draw(
             })
             .collect(),
     };
-    let svg = chart::plot(&Plot {
+    let svg = homing_charts::plot(&Plot {
         label: &fill(w.path_label, &horizon),
         x: Axis { from, to, ..Axis::dates(first, last, "") },
         y: Axis::share(w.chance_axis, &percent),

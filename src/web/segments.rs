@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use homing_models::chart::{self, Band, Flow, Heat, Node, Svg};
+use homing_charts::{Band, Flow, Heat, Node, Svg};
 
 use super::asked::Asked;
 use super::format::{Dates, count, money, percent};
@@ -106,17 +106,17 @@ fn grid(asked: &Asked, survey: &Survey, by: &str) -> Svg {
         let link = asked.link(Place::Call.path());
         let link =
             link.with("rfm.recency", &recency.to_string()).with("rfm.frequency", &frequency.to_string());
-        Some(chart::Cell {
+        Some(homing_charts::Cell {
             // Bases are skewed: the root keeps the middle apart.
             share: if most > 0.0 { (of(held) / most).sqrt() } else { 0.0 },
-            text: chart::numbers::short(of(held)),
+            text: homing_charts::numbers::short(of(held)),
             title: format!("{place}: {}", told.join("; ")),
             link: Some(link.to_string()),
         })
     };
-    let cells: Vec<Vec<Option<chart::Cell>>> =
+    let cells: Vec<Vec<Option<homing_charts::Cell>>> =
         (1..=5).rev().map(|recency| (1..=5).map(|frequency| cell(recency, frequency)).collect()).collect();
-    chart::heat(&Heat {
+    homing_charts::heat(&Heat {
         label: w.rfm,
         rows: &rows,
         columns: &grades,
@@ -173,7 +173,7 @@ fn flow(asked: &Asked, labels: Labels<'_>, survey: &Survey) -> Option<(Svg, Vec<
         .iter()
         .map(|days| if *days == 0 { w.flow_now.to_owned() } else { fill(w.flow_then, &days.to_string()) })
         .collect();
-    let svg = chart::flow(&Flow { label: w.flow, columns: &columns, nodes: &nodes, bands: &bands });
+    let svg = homing_charts::flow(&Flow { label: w.flow, columns: &columns, nodes: &nodes, bands: &bands });
     let used = |at: &usize| bands.iter().flatten().any(|band| band.from == *at || band.to == *at);
     let keys = (0..nodes.len())
         .filter(used)
@@ -206,7 +206,7 @@ fn table(
                 }
                 .link(asked.link(Place::Call.path()).with(tag, &key)),
                 Cell::number(count(customers.customers)),
-                Cell::number(percent(share)).bar(chart::meter(share, chart::Tone::Plain)),
+                Cell::number(percent(share)).bar(homing_charts::meter(share, homing_charts::Tone::Plain)),
                 Cell::number(money(customers.value_at_risk)),
                 Cell::number(money(customers.clv / customers.customers.max(1) as f64)),
             ]

@@ -7,8 +7,8 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
+use homing_charts::{Part, Svg, Tone};
 use homing_datasets::{DAY, Micros};
-use homing_models::chart::{self, Part, Svg, Tone};
 
 use super::asked::{Asked, Link};
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
@@ -20,9 +20,9 @@ use super::scores::Scores;
 use super::words::{Words, fill};
 use super::{Web, call, message, page as written};
 use crate::api::Caller;
-use crate::profiles::survey::MAX_TURNS;
-use crate::profiles::{Error, Profile, Store};
 use crate::survey::Survey;
+use homing_profiles::survey::MAX_TURNS;
+use homing_profiles::{Error, Profile, Store};
 
 /// Customers with the most at stake who are looked at for whether they turned to high risk.
 const AMONG: u32 = 5_000;
@@ -127,7 +127,7 @@ fn view(web: &Web, asked: &Asked, survey: &Survey, turned: &Turned, grade: Optio
         frame: Frame::new(asked, Some(Place::Today), w.today),
         no_model: model.is_none(),
         figures: figures(web, w, dates, survey, grade),
-        levels_bar: (!parts.is_empty()).then(|| chart::parts(&bar_in_words(w, &levels), &parts)),
+        levels_bar: (!parts.is_empty()).then(|| homing_charts::parts(&bar_in_words(w, &levels), &parts)),
         levels: levels.into_iter().map(|(level, _)| level).collect(),
         stages: stages(asked, labels, survey),
         stages_lead: if flow.each > 1.0 {
@@ -244,7 +244,7 @@ fn stages(asked: &Asked, labels: Labels<'_>, survey: &Survey) -> Table {
                     .link(asked.link(Place::Call.path()).with(STAGE, &key))
                     .swatch(format!("hue-{}", hue % 8)),
                 Cell::number(count(customers.customers)),
-                Cell::number(percent(share)).bar(chart::meter(share, Tone::Plain)),
+                Cell::number(percent(share)).bar(homing_charts::meter(share, Tone::Plain)),
                 change_cell,
                 Cell::number(money(customers.value_at_risk)),
             ]
@@ -276,7 +276,7 @@ fn tiers(asked: &Asked, labels: Labels<'_>, survey: &Survey) -> Table {
         vec![
             Cell::text(label).link(asked.link(Place::Call.path()).with(TIER, &key)),
             Cell::number(count(customers.customers)),
-            Cell::number(money(customers.value_at_risk)).bar(chart::meter(share, Tone::High)),
+            Cell::number(money(customers.value_at_risk)).bar(homing_charts::meter(share, Tone::High)),
         ]
     });
     Table {
@@ -293,7 +293,7 @@ fn turned_table(asked: &Asked, labels: Labels<'_>, turned: &[(Profile, Scores)])
         let tier = profile.tags.get(TIER).map(|tag| labels.value(TIER, &tag.value));
         vec![
             Cell::text(profile.customer_id.clone()).link(asked.customer(&profile.customer_id)),
-            Cell::number(percent(scores.churn_risk)).bar(chart::meter(scores.churn_risk, Tone::High)),
+            Cell::number(percent(scores.churn_risk)).bar(homing_charts::meter(scores.churn_risk, Tone::High)),
             Cell::number(scores.value_at_risk.map_or_else(|| NOTHING.into(), money)),
             Cell::text(tier.unwrap_or_else(|| NOTHING.into())),
             Cell::text(reason.unwrap_or_default()),

@@ -1,7 +1,7 @@
 //! The model card (Mitchell et al. 2019): what the model is for, what it is not for, and where it came from.
 
+use homing_charts::numbers::count;
 use homing_models::Bundle;
-use homing_models::chart::numbers::count;
 use homing_models::lifetimes::Lifetime;
 
 use super::Lang;

@@ -1,8 +1,8 @@
 //! Drift: how today's customers differ from those that the last model was fitted on.
 
+use homing_charts::numbers::{count, decimal};
+use homing_charts::{Tone, meter};
 use homing_models::Bundle;
-use homing_models::chart::numbers::{count, decimal};
-use homing_models::chart::{Tone, meter};
 use homing_models::features::{COUNT, SPECS, Unit};
 use homing_models::judged::Shift;
 

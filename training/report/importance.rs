@@ -1,6 +1,6 @@
 //! What the model goes by: exact SHAP values, folded by cause and feature by feature.
 
-use homing_models::chart::{Tone, meter};
+use homing_charts::{Tone, meter};
 use homing_models::features::{COUNT, Cause, SPECS};
 use homing_models::judged::Weight;
 

@@ -1,7 +1,7 @@
 //! How the scores of a backtest compare with what happened: candidates, calibration, gain, deciles.
 
-use homing_models::chart::numbers::{count, decimal, money, on_axis, percent};
-use homing_models::chart::{Axis, Column, Columns, Group, Ink, Line, Plot, Point, columns, plot, span};
+use homing_charts::numbers::{count, decimal, money, on_axis, percent};
+use homing_charts::{Axis, Column, Columns, Group, Ink, Line, Plot, Point, columns, plot, span};
 
 use super::page::{Block, Cell, Drawing, Figure, Head, Key, Row, Section, Table};
 use super::{Lang, names, percent1, signed_percent};

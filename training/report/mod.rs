@@ -21,8 +21,8 @@ use std::str::FromStr;
 
 use askama::Template;
 use homing_datasets::{DAY, Histories, History, Micros};
+use homing_models::Bundle;
 use homing_models::judged::Judged;
-use homing_models::{Bundle, chart};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -212,8 +212,12 @@ pub fn of_backtests(reports: &[Report], histories: &Histories, lang: Lang) -> Re
 }
 
 fn render(title: String, lang: Lang, page: impl Fn(Lang) -> Page) -> Result<String, Error> {
-    let file =
-        File { lang, title, style: format!("{STYLE}\n{}", chart::STYLE), pages: Lang::ALL.map(page).into() };
+    let file = File {
+        lang,
+        title,
+        style: format!("{STYLE}\n{}", homing_charts::STYLE),
+        pages: Lang::ALL.map(page).into(),
+    };
     file.render().map_err(|error| Error::Report(error.to_string()))
 }
 
@@ -291,18 +295,18 @@ impl GradeCard {
 /// `+3.1%` or `−7.4%`.
 fn signed_percent(share: f64) -> String {
     if !share.is_finite() {
-        return chart::numbers::NOTHING.to_owned();
+        return homing_charts::numbers::NOTHING.to_owned();
     }
     let sign = if share > 0.0 { "+" } else { "" };
-    format!("{sign}{}%", chart::numbers::decimal(share * 100.0, 1))
+    format!("{sign}{}%", homing_charts::numbers::decimal(share * 100.0, 1))
 }
 
 /// A share with one decimal.
 fn percent1(share: f64) -> String {
     if share.is_finite() {
-        format!("{}%", chart::numbers::decimal(share * 100.0, 1))
+        format!("{}%", homing_charts::numbers::decimal(share * 100.0, 1))
     } else {
-        chart::numbers::NOTHING.to_owned()
+        homing_charts::numbers::NOTHING.to_owned()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a report is made of: sections of blocks, already in words of one language.
 
-use homing_models::chart::{Ink, Svg};
+use homing_charts::{Ink, Svg};
 
 /// A section with a heading of its own.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Who comes back, by recency and frequency.
 
+use homing_charts::numbers::{count, money, percent, short};
+use homing_charts::{Heat, heat};
 use homing_models::Bundle;
-use homing_models::chart::numbers::{count, money, percent, short};
-use homing_models::chart::{self, Heat, heat};
 use homing_models::features::F;
 
 use super::page::{Block, Drawing, Section};
@@ -40,7 +40,7 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
                 root: bool| {
         let told = |cell: &Vec<&Member>| (cell.len() >= LEAST_GROUP).then(|| mean(cell, of));
         let most = cells.iter().flatten().filter_map(told).fold(1e-12, f64::max);
-        let drawn: Vec<Vec<Option<chart::Cell>>> = cells[..used]
+        let drawn: Vec<Vec<Option<homing_charts::Cell>>> = cells[..used]
             .iter()
             .enumerate()
             .map(|(row, of_row)| {
@@ -48,7 +48,7 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
                     let value = told(cell)?;
                     let many = count((cell.len() as f64 * base.each).round() as u64);
                     let share = value / most;
-                    Some(chart::Cell {
+                    Some(homing_charts::Cell {
                         // Spend is skewed: the root keeps the middle apart.
                         share: if root { share.sqrt() } else { share },
                         text: text(value),

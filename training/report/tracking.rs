@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use homing_charts::numbers::{count, on_axis, percent};
+use homing_charts::{Axis, Ink, Line, Plot, Point, Rule, plot};
 use homing_datasets::{DAY, Histories, Micros};
 use homing_models::Bundle;
 use homing_models::boosting::{logit, sigmoid};
-use homing_models::chart::numbers::{count, on_axis, percent};
-use homing_models::chart::{Axis, Ink, Line, Plot, Point, Rule, plot};
 use homing_models::lifetimes::{LifetimeModel, Recency};
 use rayon::prelude::*;
 

@@ -1,6 +1,6 @@
 //! What the data can carry.
 
-use homing_models::chart::numbers::{count, percent};
+use homing_charts::numbers::{count, percent};
 
 use super::Lang;
 use super::page::{Block, Cell, Figure, Head, Row, Section, Table};

@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 use tower::ServiceExt;
 
 use super::{App, Limits, router};
-use crate::profiles::*;
 use crate::scoring::{ModelInfo, Score, Spent};
+use homing_profiles::*;
 
 mod access;
 mod contract;
@@ -193,10 +193,10 @@ impl Store for FakeStore {
         self.enter()
     }
 
-    crate::profiles::nothing_but_profiles!();
-    crate::profiles::nothing_counted!();
+    homing_profiles::nothing_but_profiles!();
+    homing_profiles::nothing_counted!();
 
-    fn consent(&self, _: &str) -> Result<Option<crate::profiles::privacy::Consent>, Error> {
+    fn consent(&self, _: &str) -> Result<Option<homing_profiles::privacy::Consent>, Error> {
         self.enter().map(|()| None)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::api::{Role, create_key};
-use crate::profiles::sqlite::SqliteStore;
+use homing_profiles::sqlite::SqliteStore;
 
 /// The pages over a SQLite store with one customer, `c/1`, and a key of each role.
 struct House {

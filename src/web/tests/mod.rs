@@ -12,10 +12,10 @@ use tower::ServiceExt;
 
 use super::router;
 use crate::api::{self, App, Limits};
-use crate::profiles::*;
 use crate::scoring::{ModelInfo, Score, Spent};
-use crate::tags::Catalogue;
 use homing_models::{Outcome, Prediction, Provenance};
+use homing_profiles::*;
+use homing_tags::Catalogue;
 
 mod actions;
 mod board;
@@ -127,7 +127,7 @@ impl Store for FakeStore {
         self.enter()
     }
 
-    crate::profiles::nothing_but_profiles!();
+    homing_profiles::nothing_but_profiles!();
 
     fn consent(&self, _: &str) -> Result<Option<privacy::Consent>, Error> {
         self.enter().map(|()| None)
@@ -189,7 +189,7 @@ impl Store for FakeStore {
 /// The catalogue and the playbook that homing ships.
 fn catalogue() -> Catalogue {
     let catalogue = Catalogue::shipped().unwrap();
-    let playbook = crate::playbook::Playbook::shipped(&catalogue).unwrap();
+    let playbook = homing_tags::playbook::Playbook::shipped(&catalogue).unwrap();
     catalogue.with_playbook(playbook)
 }
 

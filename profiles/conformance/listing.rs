@@ -1,0 +1,130 @@
+//! Listings and totals.
+
+use homing_datasets::{Event, Kind};
+use serde_json::{Value, json};
+
+use super::{batch, buy, day, row};
+use crate::*;
+
+/// The ids of every page of a listing.
+pub(super) fn walk(store: &dyn Store, listing: &Listing) -> Vec<String> {
+    let (mut listing, mut ids) = (listing.clone(), Vec::new());
+    loop {
+        let page = store.list(&listing).unwrap();
+        assert!(page.profiles.len() <= listing.limit as usize);
+        ids.extend(page.profiles.into_iter().map(|profile| profile.customer_id));
+        listing.cursor = page.next;
+        if listing.cursor.is_none() {
+            return ids;
+        }
+    }
+}
+
+/// Forty customers: many ties, and every fifth without a purchase.
+fn forty(store: &dyn Store) {
+    let events = |n: i64| match n % 5 {
+        0 => vec![Event::new(Kind::Visit, day(1), 0.0)],
+        _ => vec![buy(day(n % 3 * 20), 100.0 * (n % 4) as f64 + 50.0)],
+    };
+    batch(store, (0..40).map(|n| row(&format!("c{n:02}"), events(n))).collect(), day(60));
+}
+
+pub(super) fn pages(store: &dyn Store) {
+    forty(store);
+    for (sort, key) in
+        [(Sort::ValueAtRisk, "value_at_risk"), (Sort::ChurnRisk, "churn_risk"), (Sort::Clv, "clv")]
+    {
+        let all = store.list(&Listing { sort, limit: 1000, ..Listing::default() }).unwrap();
+        assert_eq!((all.profiles.len(), &all.next), (40, &None));
+        let keys: Vec<_> =
+            all.profiles.iter().map(|p| (p.prediction[key].as_f64(), p.customer_id.as_str())).collect();
+        let mut expected = keys.clone();
+        expected.sort_by(|a, b| {
+            let key = |key: Option<f64>| key.unwrap_or(f64::NEG_INFINITY);
+            key(b.0).total_cmp(&key(a.0)).then(a.1.cmp(b.1))
+        });
+        assert_eq!(keys, expected, "{key}");
+        for limit in [1, 2, 3, 7, 39, 40, 41] {
+            let walked = walk(store, &Listing { sort, limit, ..Listing::default() });
+            assert_eq!(walked, keys.iter().map(|key| key.1).collect::<Vec<_>>(), "{key} by {limit}");
+        }
+    }
+    assert_eq!(store.list(&Listing::default()).unwrap().profiles.len(), 1, "a limit of 0 is taken as 1");
+}
+
+pub(super) fn filters(store: &dyn Store) {
+    forty(store);
+    let count = |listing: Listing| walk(store, &Listing { limit: 4, ..listing }).len();
+    let tags =
+        |tags: &[(&str, Value)]| tags.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect::<Vec<_>>();
+    let scored: Vec<Profile> = store
+        .list(&Listing { limit: 1000, ..Listing::default() })
+        .unwrap()
+        .profiles
+        .into_iter()
+        .filter(|p| p.prediction.get("not_scored").is_none())
+        .collect();
+    let truth = |test: &dyn Fn(&Profile) -> bool| scored.iter().filter(|p| test(p)).count();
+    let high = truth(&|p| p.tags["churn.level"].value == "high");
+    let both = truth(&|p| p.tags["churn.level"].value == "high" && p.tags["value.big"].value == true);
+    assert!(both > 0 && high > both && high < 32);
+    for sort in [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::CustomerId] {
+        let listing = || Listing { sort, ..Listing::default() };
+        assert_eq!(count(Listing { tags: tags(&[("churn.level", "high".into())]), ..listing() }), high);
+        let two = tags(&[("churn.level", "high".into()), ("value.big", true.into())]);
+        assert_eq!(count(Listing { tags: two, ..listing() }), both);
+        let torn = tags(&[("churn.level", "high".into()), ("churn.level", "low".into())]);
+        assert_eq!(count(Listing { tags: torn, ..listing() }), 0);
+        assert_eq!(count(Listing { tags: tags(&[("activity.events", json!(1.0))]), ..listing() }), 40);
+        assert_eq!(count(Listing { tags: tags(&[("activity.events", "1".into())]), ..listing() }), 0);
+        assert_eq!(count(Listing { tags: tags(&[("no.such", 1.into())]), ..listing() }), 0);
+        let risk = scored[3].prediction["churn_risk"].as_f64().unwrap();
+        let at_least = truth(&|p| p.prediction["churn_risk"].as_f64() >= Some(risk));
+        assert_eq!(count(Listing { churn_risk: (Some(risk), None), ..listing() }), at_least);
+        let exactly = truth(&|p| p.prediction["churn_risk"].as_f64() == Some(risk));
+        assert_eq!(count(Listing { churn_risk: (Some(risk), Some(risk)), ..listing() }), exactly);
+        let worth = truth(&|p| p.prediction["value_at_risk"].as_f64() <= Some(80.0));
+        assert_eq!(count(Listing { value_at_risk: (None, Some(80.0)), ..listing() }), worth);
+        assert_eq!(count(Listing { id_prefix: Some("c1".into()), ..listing() }), 10);
+        assert_eq!(count(Listing { id_prefix: Some(String::new()), ..listing() }), 40);
+    }
+}
+
+pub(super) fn cursors(store: &dyn Store) {
+    forty(store);
+    let listing = Listing { limit: 5, ..Listing::default() };
+    let cursor = store.list(&listing).unwrap().next.unwrap();
+    assert!(
+        cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b)),
+        "{cursor} is safe in a URL"
+    );
+    let with = |cursor: &str| Listing { cursor: Some(cursor.to_owned()), ..listing.clone() };
+    // Another page size is still the same listing.
+    assert_eq!(store.list(&Listing { limit: 9, ..with(&cursor) }).unwrap().profiles.len(), 9);
+    let others = [
+        Listing { sort: Sort::Clv, ..with(&cursor) },
+        Listing { id_prefix: Some("c".into()), ..with(&cursor) },
+        Listing { churn_risk: (Some(0.1), None), ..with(&cursor) },
+        Listing { churn_risk: (None, Some(0.1)), ..with(&cursor) },
+        Listing { tags: vec![("churn.level".into(), "high".into())], ..with(&cursor) },
+        with(""),
+        with("nonsense"),
+        with("客户"),
+        with(&cursor[..cursor.len() / 3]),
+    ];
+    for other in others {
+        assert!(matches!(store.list(&other), Err(Error::BadCursor)), "{other:?}");
+    }
+}
+
+pub(super) fn totals(store: &dyn Store) {
+    forty(store);
+    let totals = store.totals().unwrap();
+    let all = store.list(&Listing { limit: 1000, ..Listing::default() }).unwrap().profiles;
+    let sum: f64 = all.iter().filter_map(|p| p.prediction["value_at_risk"].as_f64()).sum();
+    assert_eq!((totals.profiles, totals.scored, totals.data_until), (40, 32, Some(day(40))));
+    assert!((totals.value_at_risk - sum).abs() < 1e-9 * sum, "the order of adding may differ");
+    assert_eq!(totals.churn_levels.values().sum::<u64>(), 32);
+    let high = all.iter().filter(|p| p.tags.get("churn.level").is_some_and(|t| t.value == "high")).count();
+    assert_eq!(totals.churn_levels["high"], high as u64);
+}

@@ -1,0 +1,444 @@
+//! Listing: one page of profiles in order, each page one or more seeks into an index.
+
+use std::fmt::Write;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Statement, params_from_iter};
+
+use super::read::{COLUMNS, Numbered};
+use super::rows::TagNames;
+use super::{Fault, Inner, SqliteStore, tagged};
+use crate::paging::{Stretch, Within, after_prefix, column, ranges, read_cursor, stretches, write_cursor};
+use crate::plan::value_text;
+use crate::{Error, Listing, Page, Sort};
+
+/// Up to so many profiles with a label, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
+/// index is walked.
+const FEW: i64 = if cfg!(test) { 12 } else { 4_000 };
+
+/// Entries of an index that one page walks over in search of those who match; then the search breaks off, and the next page
+/// goes on from there. Whatever is asked for, a page reads no more than this.
+const WALK: usize = if cfg!(test) { 15 } else { 10_000 };
+
+type Rows = Vec<(Option<f64>, Numbered)>;
+
+pub(super) fn list(
+    connection: &Connection,
+    names: &mut TagNames,
+    store: &SqliteStore,
+    listing: &Listing,
+) -> Inner<Page> {
+    let limit = listing.limit.clamp(1, 1000) as usize;
+    let after = match &listing.cursor {
+        None => None,
+        Some(cursor) => Some(read_cursor(cursor, listing).ok_or(Fault::Known(Error::BadCursor))?),
+    };
+    let Some(tags) = Tags::resolve(connection, names, listing)? else { return Ok(Page::default()) };
+    let mut rows: Rows = Vec::new();
+    let mut search = Search { left: WALK, last: None };
+    let mut broke_off = false;
+    for stretch in stretches(listing.sort, after.as_ref()) {
+        // One more than asked for tells whether there is a page after this one.
+        let missing = limit + 1 - rows.len();
+        if missing == 0 {
+            break;
+        }
+        if !tags.walks(listing) {
+            fetch(connection, listing, &tags, &stretch, missing, &mut rows)?;
+            continue;
+        }
+        broke_off = search.walk(connection, listing, &tags, &stretch, missing, &mut rows)?;
+        if broke_off {
+            break;
+        }
+    }
+    let next = if rows.len() > limit {
+        rows.truncate(limit);
+        rows.last().map(|(key, row)| write_cursor(listing, *key, &row.row.customer_id))
+    } else {
+        search.last.filter(|_| broke_off).map(|(key, id)| write_cursor(listing, key, &id))
+    };
+    let profiles =
+        rows.into_iter().map(|(_, row)| row.finish(connection, names, store)).collect::<Inner<Vec<_>>>()?;
+    Ok(Page { profiles, next })
+}
+
+/// The tags asked for, by number, and what to start from.
+struct Tags {
+    wanted: Vec<(u64, String)>,
+    /// The position of a tag that few profiles have.
+    rare: Option<usize>,
+    /// Whether few profiles have an id with the beginning that is asked for.
+    few_ids: bool,
+}
+
+impl Tags {
+    /// `None` when no profile can have them all.
+    fn resolve(connection: &Connection, names: &mut TagNames, listing: &Listing) -> Inner<Option<Self>> {
+        let mut count = connection.prepare_cached(COUNT)?;
+        let (mut wanted, mut rarest) = (Vec::new(), (FEW, None));
+        for (name, value) in &listing.tags {
+            let Some(tag) = names.number(connection, name)? else { return Ok(None) };
+            let value = value_text(value);
+            if tagged::is_label(&value) {
+                let found: i64 = count.query_row((tag, &value, FEW), |row| row.get(0))?;
+                if found < rarest.0 {
+                    rarest = (found, Some(wanted.len()));
+                }
+            }
+            wanted.push((tag.unsigned_abs(), value));
+        }
+        let mut few_ids = false;
+        if let (Some(prefix), None) = (prefix(listing), rarest.1) {
+            let mut query = Query {
+                text: "SELECT count(*) FROM (SELECT 1 FROM profiles p".to_owned(),
+                values: Vec::new(),
+            };
+            begins_with(&mut query, prefix);
+            let few = query.value(FEW);
+            query.text.push_str(&format!(" LIMIT {few})"));
+            let found: i64 = connection
+                .prepare_cached(&query.text)?
+                .query_row(params_from_iter(query.values), |row| row.get(0))?;
+            few_ids = found < FEW;
+        }
+        Ok(Some(Tags { wanted, rare: rarest.1, few_ids }))
+    }
+
+    /// Whether the order is walked in search of those who match.
+    fn walks(&self, listing: &Listing) -> bool {
+        let by_id = listing.sort == Sort::CustomerId;
+        let [_, across] = ranges(listing);
+        let sought = !self.wanted.is_empty() || prefix(listing).is_some() && !by_id || !across.is_empty();
+        sought && self.rare.is_none() && !self.few_ids
+    }
+
+    /// Whether a profile has them all, but for the rare one by which it was found.
+    fn are_had(&self, statement: &mut Statement<'_>, profile: i64, customer_id: &str) -> Inner<bool> {
+        let asked =
+            || self.wanted.iter().enumerate().filter(|(at, _)| Some(*at) != self.rare).map(|(_, tag)| tag);
+        let mut missing = asked().count();
+        if missing == 0 {
+            return Ok(true);
+        }
+        let mut rows = statement.query([profile])?;
+        let Some(row) = rows.next()? else { return Ok(false) };
+        for entry in tagged::entries(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?) {
+            let entry = entry.map_err(|damage| Fault::tags(customer_id, &damage))?;
+            missing -= asked().filter(|(tag, value)| *tag == entry.number && value == entry.value).count();
+            if missing == 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The beginning of the ids that are asked for, if any is.
+fn prefix(listing: &Listing) -> Option<&str> {
+    listing.id_prefix.as_deref().filter(|prefix| !prefix.is_empty())
+}
+
+fn begins_with(query: &mut Query, prefix: &str) {
+    let from = query.value(prefix.to_owned());
+    query.and(format_args!("p.customer_id >= {from}"));
+    if let Some(end) = after_prefix(prefix) {
+        let end = query.value(end);
+        query.and(format_args!("p.customer_id < {end}"));
+    }
+}
+
+/// Narrows a query to ranges of scores.
+fn within(query: &mut Query, ranges: &[Within]) {
+    for (column, from, to) in ranges {
+        for (edge, sign) in [(from, ">="), (to, "<=")] {
+            if let Some(edge) = edge {
+                let edge = query.value(*edge);
+                query.and(format_args!("p.{column} {sign} {edge}"));
+            }
+        }
+    }
+}
+
+/// A search along the order.
+struct Search {
+    /// Entries that may still be looked at.
+    left: usize,
+    /// The entry that was looked at last.
+    last: Option<(Option<f64>, String)>,
+}
+
+impl Search {
+    /// Walks over a stretch of the order's index and fetches the rows of those who match, until `missing` are found. Says
+    /// whether the search broke off.
+    fn walk(
+        &mut self,
+        connection: &Connection,
+        listing: &Listing,
+        tags: &Tags,
+        stretch: &Stretch<'_>,
+        missing: usize,
+        rows: &mut Rows,
+    ) -> Inner<bool> {
+        let [_, across] = ranges(listing);
+        let query = compose_walk(listing, stretch, self.left + 1);
+        let mut statement = connection.prepare_cached(&query.text)?;
+        let mut tags_of = connection.prepare_cached(TAGS)?;
+        let mut whole =
+            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM profiles p WHERE p.profile = ?1"))?;
+        let mut met = 0;
+        let mut entries = statement.query(params_from_iter(query.values))?;
+        while let Some(entry) = entries.next()? {
+            if self.left == 0 {
+                return Ok(true);
+            }
+            self.left -= 1;
+            let (profile, customer_id): (i64, String) = (entry.get(0)?, entry.get(1)?);
+            let key: Option<f64> = entry.get(2)?;
+            let mut fits = prefix(listing).is_none_or(|prefix| customer_id.starts_with(prefix));
+            for (at, (_, from, to)) in across.iter().enumerate() {
+                let score: Option<f64> = entry.get(3 + at)?;
+                let is_within =
+                    |score: f64| from.is_none_or(|from| score >= from) && to.is_none_or(|to| score <= to);
+                fits = fits && score.is_some_and(is_within);
+            }
+            if fits && tags.are_had(&mut tags_of, profile, &customer_id)? {
+                rows.push((key, whole.query_row([profile], Numbered::of)?));
+                met += 1;
+                if met == missing {
+                    return Ok(false);
+                }
+            }
+            self.last = Some((key, customer_id));
+        }
+        Ok(false)
+    }
+}
+
+/// The entries of the order's index in a stretch.
+fn compose_walk(listing: &Listing, stretch: &Stretch<'_>, limit: usize) -> Query {
+    let key = column(listing.sort);
+    let selected = key.map_or_else(|| "NULL".to_owned(), |key| format!("p.{key}"));
+    let [along, across] = ranges(listing);
+    let scores: String = across.iter().map(|(column, ..)| format!(", p.{column}")).collect();
+    let text = format!("SELECT p.profile, p.customer_id, {selected}{scores} FROM profiles p");
+    let mut query = Query { text, values: Vec::new() };
+    within(&mut query, &along);
+    bound(&mut query, key, stretch);
+    order(&mut query, key, limit);
+    query
+}
+
+fn order(query: &mut Query, key: Option<&str>, limit: usize) {
+    match key {
+        Some(key) => query.text.push_str(&format!(" ORDER BY p.{key} DESC, p.customer_id")),
+        None => query.text.push_str(" ORDER BY p.customer_id"),
+    }
+    let limit = query.value(limit as i64);
+    query.text.push_str(&format!(" LIMIT {limit}"));
+}
+
+/// A query in the making.
+struct Query {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Query {
+    fn and(&mut self, condition: std::fmt::Arguments<'_>) {
+        let joint = if self.text.contains(" WHERE ") { " AND " } else { " WHERE " };
+        self.text.push_str(joint);
+        // Writing to a String cannot fail.
+        let _ = self.text.write_fmt(condition);
+    }
+
+    /// Takes a value and gives its place in the text.
+    fn value(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("?{}", self.values.len())
+    }
+}
+
+fn fetch(
+    connection: &Connection,
+    listing: &Listing,
+    tags: &Tags,
+    stretch: &Stretch<'_>,
+    limit: usize,
+    rows: &mut Rows,
+) -> Inner<()> {
+    let query = compose(listing, tags, stretch, limit);
+    let mut statement = connection.prepare_cached(&query.text)?;
+    let mut tags_of = connection.prepare_cached(TAGS)?;
+    let mut found = statement.query(params_from_iter(query.values))?;
+    let until = rows.len() + limit;
+    while let Some(row) = found.next()? {
+        let customer_id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if tags.are_had(&mut tags_of, row.get(0)?, customer_id)? {
+            rows.push((row.get(12)?, Numbered::of(row)?));
+            if rows.len() == until {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The query for the profiles of a stretch: the first `limit` of them, or all of the few that a tag or a beginning leaves, where
+/// the rest of the tags decides which.
+fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) -> Query {
+    let key = column(listing.sort);
+    let mut query = Query { text: format!("SELECT {COLUMNS}, "), values: Vec::new() };
+    match key {
+        Some(key) => query.text.push_str(&format!("p.{key} FROM ")),
+        None => query.text.push_str("NULL FROM "),
+    }
+    // CROSS JOIN keeps the order of the tables as written.
+    query.text.push_str(match tags.rare {
+        Some(_) => "labels t CROSS JOIN profiles p",
+        // Few ids: sorting them beats walking the order.
+        None if tags.few_ids => "profiles p INDEXED BY sqlite_autoindex_profiles_1",
+        None => "profiles p",
+    });
+    if let Some((tag, value)) = tags.rare.and_then(|at| tags.wanted.get(at)) {
+        let (tag, value) = (query.value(tag.cast_signed()), query.value(value.clone()));
+        query.and(format_args!("t.tag = {tag} AND t.value = {value} AND p.profile = t.profile"));
+    }
+    ranges(listing).iter().for_each(|ranges| within(&mut query, ranges));
+    if let Some(prefix) = prefix(listing) {
+        begins_with(&mut query, prefix);
+    }
+    bound(&mut query, key, stretch);
+    let decided = tags.wanted.len() == usize::from(tags.rare.is_some());
+    order(&mut query, key, if decided { limit } else { i64::MAX as usize });
+    query
+}
+
+/// The queries of a listing, by name, for whoever asks for their plans.
+pub(super) fn texts() -> Vec<(&'static str, String)> {
+    let listing = |sort| Listing { sort, ..Listing::default() };
+    let few = |listing: &Listing, rare: bool| {
+        let wanted = if rare { vec![(1, String::new())] } else { Vec::new() };
+        let tags = Tags { rare: rare.then_some(0), wanted, few_ids: !rare };
+        compose(listing, &tags, &Stretch::Below(None), 51).text
+    };
+    let none = Tags { wanted: Vec::new(), rare: None, few_ids: false };
+    let first = |sort| compose(&listing(sort), &none, &Stretch::Below(None), 51).text;
+    let next = |sort| compose_walk(&listing(sort), &Stretch::Below(Some(0.5)), WALK).text;
+    let ids = Listing { id_prefix: Some("c".to_owned()), ..Listing::default() };
+    vec![
+        ("list, by value at risk", first(Sort::ValueAtRisk)),
+        ("list, by churn risk", first(Sort::ChurnRisk)),
+        ("list, by lifetime value", first(Sort::Clv)),
+        ("list, search along value at risk", next(Sort::ValueAtRisk)),
+        ("list, search along churn risk", next(Sort::ChurnRisk)),
+        ("list, a tag that few have", few(&Listing::default(), true)),
+        ("list, ids that few begin with", few(&ids, false)),
+        ("list, how many have a tag", COUNT.to_owned()),
+        ("list, the tags of one", TAGS.to_owned()),
+    ]
+}
+
+const TAGS: &str = "SELECT tags FROM states WHERE profile = ?1";
+const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM labels WHERE tag = ?1 AND value = ?2 LIMIT ?3)";
+
+/// Narrows a query to a stretch.
+fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
+    let after = match (stretch, key) {
+        (Stretch::ById(after), _) => *after,
+        (Stretch::Tied(Some(value), after), Some(key)) => {
+            let value = query.value(*value);
+            query.and(format_args!("p.{key} = {value}"));
+            *after
+        }
+        (Stretch::Tied(None, after), Some(key)) => {
+            query.and(format_args!("p.{key} IS NULL"));
+            *after
+        }
+        (Stretch::Below(Some(value)), Some(key)) => {
+            let value = query.value(*value);
+            query.and(format_args!("p.{key} < {value}"));
+            None
+        }
+        (Stretch::Below(None), Some(key)) => {
+            query.and(format_args!("p.{key} IS NOT NULL"));
+            None
+        }
+        (Stretch::Tied(..) | Stretch::Below(_), None) => None,
+    };
+    if let Some(after) = after {
+        let after = query.value(after.to_owned());
+        query.and(format_args!("p.customer_id > {after}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stretch_is_a_seek_into_the_index_of_its_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("p.db"), homing_datasets::Zone::default()).unwrap();
+        let plan = |listing: &Listing, stretch: &Stretch<'_>| {
+            let tags = Tags { wanted: Vec::new(), rare: None, few_ids: false };
+            let query = compose(listing, &tags, stretch, 10);
+            let plan = store.read(|connection, _| {
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.text))?;
+                let steps =
+                    statement.query_map(params_from_iter(query.values), |row| row.get::<_, String>(3))?;
+                Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
+            });
+            plan.unwrap()
+        };
+        for (sort, index) in [
+            (Sort::ValueAtRisk, "profiles_by_value_at_risk"),
+            (Sort::ChurnRisk, "profiles_by_churn_risk"),
+            (Sort::Clv, "profiles_by_clv"),
+        ] {
+            let listing = Listing { sort, ..Listing::default() };
+            for stretch in [
+                Stretch::Below(None),
+                Stretch::Below(Some(0.5)),
+                Stretch::Tied(Some(0.5), Some("c")),
+                Stretch::Tied(None, None),
+                Stretch::Tied(None, Some("c")),
+            ] {
+                let plan = plan(&listing, &stretch);
+                assert!(
+                    plan.starts_with(&format!("SEARCH p USING INDEX {index} (")) && !plan.contains(';'),
+                    "{plan}"
+                );
+            }
+        }
+        let listing = Listing { sort: Sort::CustomerId, ..Listing::default() };
+        let after = plan(&listing, &Stretch::ById(Some("c")));
+        assert!(
+            after.starts_with("SEARCH p USING INDEX sqlite_autoindex_profiles_1 (") && !after.contains(';'),
+            "{after}"
+        );
+        let all = plan(&listing, &Stretch::ById(None));
+        assert_eq!(all, "SCAN p USING INDEX sqlite_autoindex_profiles_1");
+
+        // A walk in search of those who match reads the index and nothing else.
+        let walk = |sort: Sort, stretch: &Stretch<'_>| {
+            let query = compose_walk(&Listing { sort, ..Listing::default() }, stretch, 10);
+            let plan = store.read(|connection, _| {
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.text))?;
+                let steps =
+                    statement.query_map(params_from_iter(query.values), |row| row.get::<_, String>(3))?;
+                Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
+            });
+            plan.unwrap()
+        };
+        for (sort, stretch) in [
+            (Sort::ValueAtRisk, Stretch::Below(Some(0.5))),
+            (Sort::ChurnRisk, Stretch::Below(None)),
+            (Sort::Clv, Stretch::Tied(None, None)),
+            (Sort::CustomerId, Stretch::ById(Some("c"))),
+        ] {
+            let plan = walk(sort, &stretch);
+            assert!(plan.starts_with("SEARCH p USING COVERING INDEX") && !plan.contains(';'), "{plan}");
+        }
+    }
+}

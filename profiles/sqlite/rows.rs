@@ -1,0 +1,375 @@
+//! Rows as the writers read and write them.
+
+use std::collections::HashMap;
+
+use homing_datasets::Micros;
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
+
+use super::tagged::{self, Move};
+use super::{Fault, Inner, feed};
+use crate::plan::{Held, HeldTag, NewHistory, NewScore, Plan};
+
+/// What the store holds of one customer, and where.
+pub(super) struct Stored {
+    pub profile: i64,
+    /// Grows with every write to the customer.
+    pub revision: i64,
+    pub held: Held,
+}
+
+// Each statement that runs once a customer reads one table only: SQLite, as it is bundled, parses a cached
+// statement with a join anew each time its parameters are bound, which costs more than the join.
+
+/// Reads what the store holds of a customer.
+pub(super) fn load(
+    connection: &Connection,
+    names: &mut TagNames,
+    customer_id: &str,
+) -> Inner<Option<Stored>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT profile, revision, as_of, scored_at, model, prediction, churn_risk,
+             value_at_risk, clv FROM profiles WHERE customer_id = ?1",
+    )?;
+    let stored = statement
+        .query_row([customer_id], |row| {
+            Ok(Stored {
+                profile: row.get(0)?,
+                revision: row.get(1)?,
+                held: Held {
+                    as_of: row.get(2)?,
+                    scored_at: row.get(3)?,
+                    model: row.get(4)?,
+                    prediction: row.get(5)?,
+                    numbers: [row.get(6)?, row.get(7)?, row.get(8)?],
+                    history: Vec::new(),
+                    tags: Vec::new(),
+                },
+            })
+        })
+        .optional()?;
+    let Some(mut stored) = stored else { return Ok(None) };
+    let mut statement = connection.prepare_cached("SELECT tags, history FROM states WHERE profile = ?1")?;
+    let state = statement
+        .query_row([stored.profile], |row| {
+            stored.held.history = row.get(1)?;
+            Ok(read_tags(connection, names, customer_id, row.get_ref(0)?.as_blob()?))
+        })
+        .optional()?;
+    // Without a row the bytes are none, and those do not read as a history: the profile is damaged.
+    stored.held.tags = state.transpose()?.unwrap_or_default();
+    Ok(Some(stored))
+}
+
+/// The bytes of a profile's history.
+pub(super) fn history(connection: &Connection, profile: i64) -> Inner<Vec<u8>> {
+    let mut statement = connection.prepare_cached("SELECT history FROM states WHERE profile = ?1")?;
+    Ok(statement.query_row([profile], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
+/// The tags of a profile.
+pub(super) fn tags(
+    connection: &Connection,
+    names: &mut TagNames,
+    profile: i64,
+    customer_id: &str,
+) -> Inner<Vec<HeldTag>> {
+    let bytes = tag_bytes(connection, profile)?;
+    read_tags(connection, names, customer_id, &bytes)
+}
+
+fn tag_bytes(connection: &Connection, profile: i64) -> Inner<Vec<u8>> {
+    let mut statement = connection.prepare_cached("SELECT tags FROM states WHERE profile = ?1")?;
+    Ok(statement.query_row([profile], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
+fn read_tags(
+    connection: &Connection,
+    names: &mut TagNames,
+    customer_id: &str,
+    bytes: &[u8],
+) -> Inner<Vec<HeldTag>> {
+    tagged::entries(bytes)
+        .map(|entry| {
+            let entry = entry.map_err(|damage| Fault::tags(customer_id, &damage))?;
+            let name = names.name(connection, entry.number.cast_signed())?;
+            entry.tag(name).map_err(|damage| Fault::tags(customer_id, &damage))
+        })
+        .collect()
+}
+
+/// The numbers by which `states` and `labels` know the names. A number, once given, never changes its meaning.
+#[derive(Default)]
+pub(super) struct TagNames {
+    numbers: HashMap<String, i64>,
+    names: HashMap<i64, String>,
+}
+
+impl TagNames {
+    pub fn load(connection: &Connection) -> Inner<Self> {
+        let mut names = TagNames::default();
+        let mut statement = connection.prepare_cached("SELECT tag, name FROM tag_names")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            names.learn(row.get(0)?, row.get(1)?);
+        }
+        Ok(names)
+    }
+
+    fn learn(&mut self, number: i64, name: String) {
+        self.numbers.insert(name.clone(), number);
+        self.names.insert(number, name);
+    }
+
+    /// The name behind a number, which may be newer than what was loaded.
+    fn name(&mut self, connection: &Connection, number: i64) -> Inner<String> {
+        if !self.names.contains_key(&number) {
+            *self = TagNames::load(connection)?;
+        }
+        self.names.get(&number).cloned().ok_or(Fault::Sql(rusqlite::Error::QueryReturnedNoRows))
+    }
+
+    /// The number of a name, if it has one.
+    pub fn number(&mut self, connection: &Connection, name: &str) -> Inner<Option<i64>> {
+        if !self.numbers.contains_key(name) {
+            *self = TagNames::load(connection)?;
+        }
+        Ok(self.numbers.get(name).copied())
+    }
+
+    /// The number of a name; gives it one where need be.
+    fn number_or_new(&mut self, connection: &Connection, name: &str) -> Inner<i64> {
+        if let Some(number) = self.number(connection, name)? {
+            return Ok(number);
+        }
+        connection.execute("INSERT INTO tag_names (name) VALUES (?1)", [name])?;
+        let number = connection.last_insert_rowid();
+        self.learn(number, name.to_owned());
+        Ok(number)
+    }
+}
+
+/// Writes what a plan says, and the change into the feed. `stored` is the row that the plan was made for: its number and revision.
+pub(super) fn write(
+    connection: &Connection,
+    names: &mut TagNames,
+    customer_id: &str,
+    stored: Option<(i64, i64)>,
+    plan: &Plan,
+) -> Inner<Option<i64>> {
+    let mut moves: Vec<Move<'_>> = Vec::with_capacity(plan.set.len() + plan.remove.len());
+    for tag in &plan.set {
+        moves.push((names.number_or_new(connection, &tag.name)?.unsigned_abs(), Some(tag)));
+    }
+    for name in &plan.remove {
+        moves.extend(names.number(connection, name)?.map(|number| (number.unsigned_abs(), None)));
+    }
+    moves.sort_unstable_by_key(|(number, _)| *number);
+    let profile = match (stored, &plan.history, &plan.score) {
+        (None, Some(history), Some(score)) => {
+            let profile = insert(connection, customer_id, history, score)?;
+            let tags = move_tags(connection, customer_id, profile, &[], &moves)?;
+            connection
+                .prepare_cached("INSERT INTO states (profile, tags, history) VALUES (?1, ?2, ?3)")?
+                .execute(params![profile, tags, history.bytes])?;
+            profile
+        }
+        // A customer unseen before always comes with a history and a score.
+        (None, _, _) => return Ok(None),
+        (Some((profile, revision)), history, score) => {
+            update(connection, profile, revision, history.as_ref(), score.as_ref())?;
+            let tags = match moves.is_empty() {
+                true => None,
+                false => {
+                    let before = tag_bytes(connection, profile)?;
+                    Some(move_tags(connection, customer_id, profile, &before, &moves)?)
+                }
+            };
+            // What is not given stays.
+            if tags.is_some() || history.is_some() {
+                connection
+                    .prepare_cached(
+                        "UPDATE states SET tags = coalesce(?2, tags), history = coalesce(?3, history) WHERE profile = ?1",
+                    )?
+                    .execute(params![profile, tags, history.as_ref().map(|history| &history.bytes)])?;
+            }
+            profile
+        }
+    };
+    feed::record(connection, customer_id, plan)?;
+    Ok(Some(profile))
+}
+
+/// The tags after moves, and their labels moved.
+fn move_tags(
+    connection: &Connection,
+    customer_id: &str,
+    profile: i64,
+    before: &[u8],
+    moves: &[Move<'_>],
+) -> Inner<Vec<u8>> {
+    let (mut gone, mut new) = (Vec::new(), Vec::new());
+    let after = tagged::merge(before, moves, |number, before, now| {
+        gone.extend(before.filter(|value| tagged::is_label(value)).map(|value| (number, value)));
+        new.extend(now.filter(|value| tagged::is_label(value)).map(|value| (number, value)));
+    });
+    let after = after.map_err(|damage| Fault::tags(customer_id, &damage))?;
+    let mut delete =
+        connection.prepare_cached("DELETE FROM labels WHERE tag = ?1 AND value = ?2 AND profile = ?3")?;
+    for (number, value) in gone {
+        delete.execute(params![number.cast_signed(), value, profile])?;
+    }
+    let mut insert = connection
+        .prepare_cached("INSERT OR IGNORE INTO labels (tag, value, profile) VALUES (?1, ?2, ?3)")?;
+    for (number, value) in new {
+        insert.execute(params![number.cast_signed(), value, profile])?;
+    }
+    Ok(after)
+}
+
+/// Takes a profile with its tags and its history out of the store; says how many rows went.
+pub(super) fn remove(connection: &Connection, profile: i64) -> Inner<usize> {
+    let bytes = tag_bytes(connection, profile)?;
+    let mut gone = 0;
+    let mut whole = true;
+    let mut delete =
+        connection.prepare_cached("DELETE FROM labels WHERE tag = ?1 AND value = ?2 AND profile = ?3")?;
+    for entry in tagged::entries(&bytes) {
+        match entry {
+            Ok(entry) if tagged::is_label(entry.value) => {
+                gone += delete.execute(params![entry.number.cast_signed(), entry.value, profile])?;
+            }
+            Ok(_) => {}
+            Err(_) => whole = false,
+        }
+    }
+    if !whole {
+        // Tags that cannot be read do not keep anybody from being erased: every label is looked at.
+        gone += connection.execute("DELETE FROM labels WHERE profile = ?1", [profile])?;
+    }
+    for table in ["states", "profiles"] {
+        gone += connection.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [profile])?;
+    }
+    Ok(gone)
+}
+
+fn insert(connection: &Connection, customer_id: &str, history: &NewHistory, score: &NewScore) -> Inner<i64> {
+    let [churn_risk, value_at_risk, clv] = columns(score);
+    let n = history.numbers;
+    connection
+        .prepare_cached(
+            "INSERT INTO profiles (customer_id, revision, churn_risk, value_at_risk, clv, not_scored, model, as_of,
+                 scored_at, prediction, events, purchases, orders, spend, first_purchase_at, last_purchase_at)
+             VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        )?
+        .execute(params![
+            customer_id,
+            churn_risk,
+            value_at_risk,
+            clv,
+            score.not_scored.map(homing_models::NotScored::code),
+            &*score.provenance.model,
+            score.provenance.as_of,
+            score.provenance.scored_at,
+            score.prediction,
+            n.events as i64,
+            n.purchases as i64,
+            n.orders as i64,
+            n.spend,
+            n.first_purchase_at,
+            n.last_purchase_at,
+        ])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Writes what changed of a profile's own row, in one go.
+fn update(
+    connection: &Connection,
+    profile: i64,
+    revision: i64,
+    history: Option<&NewHistory>,
+    score: Option<&NewScore>,
+) -> Inner<()> {
+    let mut statement = connection.prepare_cached(match (history, score) {
+        (Some(_), Some(_)) => UPDATE_BOTH,
+        (Some(_), None) => UPDATE_HISTORY,
+        (None, Some(_)) => UPDATE_SCORE,
+        (None, None) => return Ok(()),
+    })?;
+    let revision = revision + 1;
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":profile", &profile), (":revision", &revision)];
+    let n = history.map(|history| history.numbers).unwrap_or_default();
+    let counts = [n.events, n.purchases, n.orders].map(|count| count as i64);
+    if history.is_some() {
+        values.extend::<[(&str, &dyn ToSql); 6]>([
+            (":events", &counts[0]),
+            (":purchases", &counts[1]),
+            (":orders", &counts[2]),
+            (":spend", &n.spend),
+            (":first", &n.first_purchase_at),
+            (":last", &n.last_purchase_at),
+        ]);
+    }
+    let numbers = score.map(columns).unwrap_or_default();
+    let cause = score.and_then(|score| score.not_scored).map(homing_models::NotScored::code);
+    let model = score.map(|score| &*score.provenance.model);
+    if let Some(score) = score {
+        values.extend::<[(&str, &dyn ToSql); 8]>([
+            (":churn_risk", &numbers[0]),
+            (":value_at_risk", &numbers[1]),
+            (":clv", &numbers[2]),
+            (":not_scored", &cause),
+            (":model", &model),
+            (":as_of", &score.provenance.as_of),
+            (":scored_at", &score.provenance.scored_at),
+            (":prediction", &score.prediction),
+        ]);
+    }
+    statement.execute(&values[..])?;
+    Ok(())
+}
+
+const UPDATE_HISTORY: &str = "UPDATE profiles SET revision = :revision, events = :events, purchases = :purchases,
+     orders = :orders, spend = :spend, first_purchase_at = :first, last_purchase_at = :last WHERE profile = :profile";
+const UPDATE_SCORE: &str = "UPDATE profiles SET revision = :revision, churn_risk = :churn_risk,
+     value_at_risk = :value_at_risk, clv = :clv, not_scored = :not_scored, model = :model, as_of = :as_of,
+     scored_at = :scored_at, prediction = :prediction WHERE profile = :profile";
+const UPDATE_BOTH: &str = "UPDATE profiles SET revision = :revision, events = :events, purchases = :purchases,
+     orders = :orders, spend = :spend, first_purchase_at = :first, last_purchase_at = :last, churn_risk = :churn_risk,
+     value_at_risk = :value_at_risk, clv = :clv, not_scored = :not_scored, model = :model, as_of = :as_of,
+     scored_at = :scored_at, prediction = :prediction WHERE profile = :profile";
+
+fn columns(score: &NewScore) -> [Option<f64>; 3] {
+    score.numbers.map_or([None; 3], |numbers| numbers.map(Some))
+}
+
+/// The latest instant at which something happened or (`known`) became known.
+#[derive(Clone, Copy)]
+pub(super) enum Clock {
+    Happened,
+    Known,
+}
+
+impl Clock {
+    fn name(self) -> &'static str {
+        match self {
+            Clock::Happened => "happened_until",
+            Clock::Known => "known_until",
+        }
+    }
+
+    pub fn read(self, connection: &Connection) -> Inner<Option<Micros>> {
+        let mut statement = connection.prepare_cached("SELECT value FROM settings WHERE name = ?1")?;
+        Ok(statement.query_row([self.name()], |row| row.get(0)).optional()?)
+    }
+
+    /// Sets the clock forward; never back.
+    pub fn advance(self, connection: &Connection, to: Micros) -> Inner<()> {
+        connection
+            .prepare_cached(
+                "INSERT INTO settings (name, value) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > value",
+            )?
+            .execute(params![self.name(), to])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,540 @@
+//! What is SQLite's own: files, locks, damage, schema versions.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use homing_datasets::{DAY, History, Micros, Zone};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::SqliteStore;
+use crate::conformance::{batch, buy, conforms, incoming, row, score};
+use crate::{self as profiles, BatchRow, BatchSummary, Error, Fate, Incoming, Listing, Scored, Store};
+
+fn open(folder: &TempDir) -> SqliteStore {
+    SqliteStore::open(folder.path().join("profiles.db"), Zone::default()).unwrap()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn message(result: Result<impl Sized, Error>) -> String {
+    result.err().unwrap().to_string()
+}
+
+#[test]
+fn it_conforms() {
+    let mut folders = Vec::new();
+    conforms(|| {
+        folders.push(folder());
+        Arc::new(open(&folders[folders.len() - 1]))
+    });
+}
+
+#[test]
+fn a_place_is_sqlite_and_a_path() {
+    let folder = folder();
+    for form in ["sqlite:", "sqlite://"] {
+        let place = format!("{form}{}", folder.path().join("a.db").display());
+        profiles::open(&place, Zone::default()).unwrap().ready().unwrap();
+    }
+    assert!(folder.path().join("a.db").is_file());
+    for wrong in ["", "profiles.db", "sqlite:", "sqlite://", "sqlite::memory:", "redis://localhost"] {
+        let error = message(profiles::open(wrong, Zone::default()));
+        assert!(error.contains("names no profile store"), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_reopening() {
+    let folder = folder();
+    let store = open(&folder);
+    store.take_in(&[incoming("e1", "c", buy(DAY, 4.0))], Micros::MIN, &score).unwrap();
+    let before = store.profile("c").unwrap();
+    // Copied while open, as after a crash: the write-ahead log holds what the file does not.
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["profiles.db", "profiles.db-wal"] {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    drop(store);
+    for folder in [folder, copy] {
+        let store = open(&folder);
+        assert_eq!(store.profile("c").unwrap(), before);
+        assert_eq!(
+            store.take_in(&[incoming("e1", "c", buy(DAY, 4.0))], 0, &score).unwrap().fates,
+            [Fate::Duplicate]
+        );
+    }
+}
+
+#[test]
+fn acknowledged_writes_are_synced() {
+    let folder = folder();
+    let store = open(&folder);
+    let writer = super::locked(&store.writer);
+    let pragma = |name: &str| {
+        writer.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap()
+    };
+    assert_eq!(pragma("synchronous"), 2i64.into());
+    assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
+}
+
+#[test]
+fn a_store_that_another_process_holds_is_locked_and_still_readable() {
+    let folder = folder();
+    let path = folder.path().join("profiles.db");
+    let store = SqliteStore::open_with(&path, Zone::default(), Duration::from_millis(50)).unwrap();
+    store.take_in(&[incoming("e1", "c", buy(DAY, 4.0))], 0, &score).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let started = Instant::now();
+    assert!(matches!(store.take_in(&[incoming("e2", "c", buy(DAY, 4.0))], 0, &score), Err(Error::Locked(_))));
+    assert!(matches!(store.ready(), Err(Error::Locked(_))));
+    let rows = vec![row("d", vec![buy(DAY, 1.0)])];
+    let batch = store.write_batch(&mut rows.into_iter(), DAY, &score, &|_| ());
+    assert!(matches!(batch, Err(Error::Locked(_))));
+    assert!(started.elapsed() < Duration::from_secs(5), "the wait has a limit");
+    assert_eq!(store.profile("c").unwrap().unwrap().history.events, 1);
+    other.execute_batch("COMMIT").unwrap();
+    store.ready().unwrap();
+    assert_eq!(
+        store.take_in(&[incoming("e2", "c", buy(DAY, 4.0))], 0, &score).unwrap().fates,
+        [Fate::Accepted]
+    );
+}
+
+#[test]
+fn reads_do_not_wait_for_the_writer() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)])], 2 * DAY);
+    let read_while_scoring = |id: &str, history: &History, as_of: Micros| -> Scored {
+        // A deadlock or a wait here would never end, or end in `Locked`.
+        assert_eq!(store.profile("c").unwrap().unwrap().history.events, 1);
+        assert_eq!(store.list(&Listing { limit: 5, ..Listing::default() }).unwrap().profiles.len(), 1);
+        score(id, history, as_of)
+    };
+    store.take_in(&[incoming("e1", "c", buy(3 * DAY, 4.0))], 0, &read_while_scoring).unwrap();
+    assert_eq!(store.profile("c").unwrap().unwrap().history.events, 2);
+}
+
+#[test]
+fn a_batch_sees_what_came_in_while_it_scored() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)])], 2 * DAY);
+    let once = std::sync::Once::new();
+    let interrupted = |id: &str, history: &History, as_of: Micros| -> Scored {
+        once.call_once(|| {
+            let events = [incoming("e1", "c", buy(2 * DAY, 8.0)), incoming("e2", "d", buy(DAY, 16.0))];
+            store.take_in(&events, 0, &score).unwrap();
+        });
+        score(id, history, as_of)
+    };
+    let rows = vec![row("c", vec![buy(DAY, 4.0), buy(0, 1.0)]), row("d", vec![buy(0, 2.0)])];
+    let summary = store.write_batch(&mut rows.into_iter(), 3 * DAY, &interrupted, &|_| ()).unwrap();
+    let moved = summary.tag_moves.clone();
+    assert_eq!(moved.values().map(|moved| moved.set + moved.removed).sum::<u64>(), 2);
+    let expected = BatchSummary {
+        customers: 2,
+        updated: 2,
+        tags_changed: 2,
+        tag_moves: moved,
+        ..BatchSummary::default()
+    };
+    assert_eq!(summary, expected);
+    for (id, clv) in [("c", 13.0), ("d", 18.0)] {
+        let profile = store.profile(id).unwrap().unwrap();
+        assert_eq!((&profile.prediction["clv"], profile.history.spend), (&clv.into(), clv));
+    }
+}
+
+#[test]
+fn a_read_only_store_says_so() {
+    let folder = folder();
+    let path = folder.path().join("profiles.db");
+    let store = open(&folder);
+    super::locked(&store.writer).pragma_update(None, "query_only", true).unwrap();
+    let events = [incoming("e1", "c", buy(DAY, 4.0))];
+    assert!(matches!(store.take_in(&events, 0, &score), Err(Error::ReadOnly(_))));
+    drop(store);
+
+    let lock = |path: &Path, readonly: bool| {
+        let mut permissions = std::fs::metadata(path).unwrap().permissions();
+        permissions.set_readonly(readonly);
+        std::fs::set_permissions(path, permissions).unwrap();
+    };
+    lock(&path, true);
+    let root = std::fs::OpenOptions::new().append(true).open(&path).is_ok();
+    // The superuser writes everywhere: there is nothing to refuse.
+    if !root {
+        let error = message(SqliteStore::open(&path, Zone::default()));
+        assert!(error.contains("is read-only"), "{error}");
+        lock(&path, false);
+        lock(folder.path(), true);
+        for name in ["profiles.db", "new.db"] {
+            let error = message(SqliteStore::open(folder.path().join(name), Zone::default()));
+            assert!(error.contains("is read-only"), "{name}: {error}");
+        }
+    }
+    lock(&path, false);
+    lock(folder.path(), false);
+}
+
+#[test]
+fn a_file_that_cannot_be_a_store_is_named_and_left_alone() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let refused = |name: &str| message(SqliteStore::open(at(name), Zone::default()));
+
+    std::fs::write(at("text.db"), "customer_id,occurred_at,amount\n".repeat(100)).unwrap();
+    let before = std::fs::read(at("text.db")).unwrap();
+    assert!(refused("text.db").contains("text.db: the file is no SQLite database"));
+    assert_eq!(std::fs::read(at("text.db")).unwrap(), before);
+
+    Connection::open(at("foreign.db")).unwrap().execute_batch("CREATE TABLE members (id)").unwrap();
+    let before = std::fs::read(at("foreign.db")).unwrap();
+    assert!(refused("foreign.db").contains("database of another program"));
+    assert_eq!(std::fs::read(at("foreign.db")).unwrap(), before);
+
+    assert!(refused("missing/profiles.db").contains("there is no folder"));
+    std::fs::create_dir(at("folder.db")).unwrap();
+    assert!(refused("folder.db").contains("this is a folder"));
+
+    // An empty file is as good as none.
+    std::fs::write(at("empty.db"), "").unwrap();
+    SqliteStore::open(at("empty.db"), Zone::default()).unwrap().ready().unwrap();
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    let folder = folder();
+    drop(open(&folder));
+    let path = folder.path().join("profiles.db");
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = SqliteStore::open(&path, Zone::default()).err().unwrap();
+    assert!(matches!(error, Error::TooNew { found: 99, .. }), "{error}");
+    let version =
+        Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    assert_eq!(version.unwrap(), 99);
+}
+
+#[test]
+fn many_may_open_a_new_store_at_once() {
+    // Twenty rounds: who comes between whose reads is a matter of luck.
+    for _ in 0..20 {
+        let folder = folder();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let folder = &folder;
+                scope.spawn(move || {
+                    let store = open(folder);
+                    let (event, customer) = (format!("e{n}"), format!("c{n}"));
+                    store.take_in(&[incoming(&event, &customer, buy(DAY, 1.0))], 0, &score).unwrap();
+                });
+            }
+        });
+        assert_eq!(open(&folder).totals().unwrap().profiles, 8);
+    }
+}
+
+#[test]
+fn a_damaged_history_is_named_and_nothing_is_written_over_it() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)]), row("d", vec![buy(DAY, 4.0)])], 2 * DAY);
+    super::locked(&store.writer)
+        .execute("UPDATE states SET history = x'00ff00' WHERE profile = (SELECT profile FROM profiles WHERE customer_id = 'c')", [])
+        .unwrap();
+    let damaged = |result: Result<(), Error>| {
+        let error = message(result);
+        assert!(
+            error.contains("damaged data for customer `c`") && error.contains("restore it from a backup"),
+            "{error}"
+        );
+    };
+    damaged(store.history("c").map(drop));
+    damaged(
+        store
+            .take_in(&[incoming("e0", "d", buy(DAY, 1.0)), incoming("e1", "c", buy(DAY, 1.0))], 0, &score)
+            .map(drop),
+    );
+    let rows = vec![row("c", vec![buy(DAY, 4.0)])];
+    damaged(store.write_batch(&mut rows.into_iter(), 2 * DAY, &score, &|_| ()).map(drop));
+    // The profile and other customers can still be read; of the failed intake nothing stayed.
+    assert_eq!(store.profile("c").unwrap().unwrap().history.events, 1);
+    assert_eq!(store.history("d").unwrap().unwrap().len(), 1);
+    assert_eq!(
+        store.take_in(&[incoming("e0", "d", buy(DAY, 1.0))], 0, &score).unwrap().fates,
+        [Fate::Accepted]
+    );
+}
+
+#[test]
+fn an_unchanged_batch_does_not_touch_the_file() {
+    let folder = folder();
+    let rows =
+        || (0..100).map(|n| row(&format!("c{n:02}"), vec![buy(n * DAY, 5.0)])).collect::<Vec<BatchRow>>();
+    let store = open(&folder);
+    batch(&store, rows(), 200 * DAY);
+    drop(store);
+    let before = std::fs::read(folder.path().join("profiles.db")).unwrap();
+    let store = open(&folder);
+    assert_eq!(batch(&store, rows(), 200 * DAY).unchanged, 100);
+    assert_eq!(std::fs::metadata(folder.path().join("profiles.db-wal")).map_or(0, |file| file.len()), 0);
+    drop(store);
+    assert_eq!(std::fs::read(folder.path().join("profiles.db")).unwrap(), before);
+}
+
+#[test]
+fn erased_is_gone_from_the_file() {
+    let folder = folder();
+    let store = open(&folder);
+    let id = "13800138000-wang";
+    let event = homing_datasets::Event { product: Some("rare-orchid-tea".into()), ..buy(DAY, 4.0) };
+    store.take_in(&[incoming("e1", id, event), incoming("e2", "d", buy(DAY, 4.0))], 0, &score).unwrap();
+    let holds = |text: &str| {
+        ["profiles.db", "profiles.db-wal"].iter().any(|name| {
+            let bytes = std::fs::read(folder.path().join(name)).unwrap_or_default();
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        })
+    };
+    assert!(holds(id) && holds("rare-orchid-tea"));
+    store.erase(id, 2 * DAY).unwrap();
+    assert!(!holds(id) && !holds("rare-orchid-tea"));
+    assert_eq!(store.totals().unwrap().profiles, 1);
+}
+
+#[test]
+fn a_file_of_the_first_version_becomes_a_present_one() {
+    let folder = folder();
+    let path = folder.path().join("profiles.db");
+    drop(super::schema::earlier_version(&path, 1));
+    let store = open(&folder);
+    let events = [incoming("e1", "c", buy(DAY, 4.0))];
+    assert_eq!(store.take_in(&events, 0, &score).unwrap().fates, [Fate::Accepted]);
+    assert_eq!(store.changes(None, 10).unwrap().changes.len(), 1);
+    assert!(store.erase("c", DAY).unwrap());
+    let version: i64 =
+        super::locked(&store.writer).pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 6);
+}
+
+/// The fifth version had a row for each tag.
+#[test]
+fn tags_and_histories_of_the_fifth_version_are_carried_over() {
+    let folder = folder();
+    let path = folder.path().join("profiles.db");
+    let model = folder.path().join("model.db");
+    // The rows of a present store, written as the fifth version had them.
+    let store = SqliteStore::open(&model, Zone::default()).unwrap();
+    let rows: Vec<BatchRow> =
+        (0..40).map(|n| row(&format!("c{n:02}"), vec![buy(n * DAY, n as f64)])).collect();
+    batch(&store, rows, 50 * DAY);
+    let later: Vec<Incoming> = (0..40)
+        .step_by(3)
+        .map(|n| incoming(&format!("e{n}"), &format!("c{n:02}"), buy(60 * DAY, 9.0)))
+        .collect();
+    store.take_in(&later, 0, &score).unwrap();
+    let old = super::schema::earlier_version(&path, 5);
+    old.execute("ATTACH DATABASE ?1 AS new", [model.display().to_string()]).unwrap();
+    for table in ["profiles", "tag_names", "event_ids", "settings", "changes"] {
+        old.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM new.{table}")).unwrap();
+    }
+    old.execute_batch("INSERT INTO main.histories SELECT profile, history FROM new.states").unwrap();
+    let states: Vec<(i64, Vec<u8>)> = old
+        .prepare("SELECT profile, tags FROM new.states")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    for (profile, bytes) in &states {
+        for entry in super::tagged::entries(bytes) {
+            let (number, tag) =
+                entry.map(|entry| (entry.number as i64, entry.tag(String::new()).unwrap())).unwrap();
+            let origin = tag.origin.as_ref();
+            old.execute(
+                "INSERT INTO main.tags VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                rusqlite::params![
+                    profile,
+                    number,
+                    tag.value,
+                    tag.layer as i64,
+                    tag.confidence,
+                    tag.expires_after,
+                    origin.map(|o| &o.model),
+                    origin.map(|o| o.as_of),
+                    origin.map(|o| o.scored_at),
+                ],
+            )
+            .unwrap();
+        }
+    }
+    drop(old);
+    let carried = SqliteStore::open(&path, Zone::default()).unwrap();
+    for n in 0..40 {
+        let id = format!("c{n:02}");
+        assert_eq!(carried.profile(&id).unwrap(), store.profile(&id).unwrap());
+        assert_eq!(carried.history(&id).unwrap(), store.history(&id).unwrap());
+    }
+    assert_eq!(carried.totals().unwrap(), store.totals().unwrap());
+    let labels = |store: &SqliteStore| -> i64 {
+        super::locked(&store.writer)
+            .query_row("SELECT total(tag * profile + length(value)) FROM labels", [], |row| {
+                row.get::<_, f64>(0)
+            })
+            .unwrap() as i64
+    };
+    assert_eq!(labels(&carried), labels(&store));
+    assert!(labels(&store) > 0);
+    // It goes on as any other.
+    let again = [incoming("x", "c01", buy(61 * DAY, 2.0))];
+    assert_eq!(carried.take_in(&again, 0, &score).unwrap().fates, [Fate::Accepted]);
+}
+
+/// Every label in the index is one of a profile's, and the other way round, whatever was written.
+#[test]
+fn labels_are_those_of_the_tags() {
+    let folder = folder();
+    let store = open(&folder);
+    let check = || {
+        let writer = super::locked(&store.writer);
+        let mut held: Vec<(i64, String, i64)> = Vec::new();
+        let mut statement = writer.prepare("SELECT profile, tags FROM states").unwrap();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let profile: i64 = row.get(0).unwrap();
+            let bytes: Vec<u8> = row.get(1).unwrap();
+            let entries = super::tagged::entries(&bytes).map(Result::unwrap);
+            let labels = entries.filter(|entry| super::tagged::is_label(entry.value));
+            held.extend(labels.map(|entry| (entry.number as i64, entry.value.to_owned(), profile)));
+        }
+        let mut statement =
+            writer.prepare("SELECT tag, value, profile FROM labels ORDER BY 1, 2, 3").unwrap();
+        let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        let found: Vec<(i64, String, i64)> = found.collect::<Result<_, _>>().unwrap();
+        held.sort();
+        assert_eq!(held, found);
+        held.len()
+    };
+    let mut most = 0;
+    for round in 0..30i64 {
+        let day = round * 9 * DAY;
+        match round % 5 {
+            0 => drop(batch(
+                &store,
+                (0..10).map(|n| row(&format!("c{n}"), vec![buy(n * DAY, round as f64)])).collect(),
+                day,
+            )),
+            1 => drop(store.erase(&format!("c{}", round % 10), day).unwrap()),
+            2 => drop(
+                store
+                    .set_consent("c3", profiles::privacy::Consent { opted_out: round % 2 == 0, at: day })
+                    .unwrap(),
+            ),
+            _ => {
+                let id = format!("c{}", round % 7);
+                store
+                    .take_in(
+                        &[incoming(&format!("e{round}"), &id, buy(day, 3.0 * round as f64))],
+                        day,
+                        &score,
+                    )
+                    .unwrap();
+            }
+        }
+        most = most.max(check());
+    }
+    assert!(most > 0);
+}
+
+#[test]
+fn tags_that_do_not_read_are_named_and_do_not_keep_anybody_from_being_erased() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)]), row("d", vec![buy(DAY, 4.0)])], 2 * DAY);
+    super::locked(&store.writer)
+        .execute("UPDATE states SET tags = substr(tags, 1, length(tags) - 1) WHERE profile = (SELECT profile FROM profiles WHERE customer_id = 'c')", [])
+        .unwrap();
+    for error in
+        [message(store.profile("c")), message(store.take_in(&[incoming("e", "c", buy(DAY, 1.0))], 0, &score))]
+    {
+        assert!(error.contains("damaged data for customer `c`"), "{error}");
+    }
+    assert!(store.profile("d").unwrap().is_some());
+    assert!(store.erase("c", DAY).unwrap());
+    let of_c: i64 = super::locked(&store.writer)
+        .query_row(
+            "SELECT count(*) FROM labels WHERE profile NOT IN (SELECT profile FROM profiles)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(of_c, 0);
+}
+
+#[test]
+fn an_opt_out_while_a_batch_scores_is_heard() {
+    let folder = folder();
+    let store = open(&folder);
+    batch(&store, vec![row("c", vec![buy(DAY, 4.0)])], 2 * DAY);
+    let once = std::sync::Once::new();
+    let interrupted = |id: &str, history: &History, as_of: Micros| -> Scored {
+        once.call_once(|| {
+            let consent = profiles::privacy::Consent { opted_out: true, at: DAY };
+            store.set_consent("c", consent).unwrap();
+            store.set_consent("d", consent).unwrap();
+            store.erase("e", DAY).unwrap();
+        });
+        score(id, history, as_of)
+    };
+    let rows = ["c", "d", "e"].map(|id| row(id, vec![buy(DAY, 4.0), buy(2 * DAY, 4.0)]));
+    let summary = store.write_batch(&mut rows.into_iter(), 3 * DAY, &interrupted, &|_| ()).unwrap();
+    assert_eq!((summary.erased, summary.not_scored["opted_out"]), (1, 2));
+    for id in ["c", "d"] {
+        assert_eq!(store.profile(id).unwrap().unwrap().prediction["not_scored"], "opted_out");
+    }
+    assert_eq!(store.profile("e").unwrap(), None);
+}
+
+#[test]
+fn requests_at_one_moment_share_a_commit_and_fail_alone() {
+    let folder = folder();
+    let store = open(&folder);
+    let broken = |id: &str, history: &History, as_of: Micros| -> Scored {
+        assert!(id != "broken", "a scorer that fails, as the test wants");
+        score(id, history, as_of)
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (store, broken) = (&store, &broken);
+            scope.spawn(move || {
+                for n in 0..40 {
+                    let id = format!("{thread}.{n}");
+                    // Every event comes twice, and between them one that fails.
+                    for fate in [Fate::Accepted, Fate::Duplicate] {
+                        let event = incoming(&id, &format!("c{}", n % 7), buy(DAY, 1.0));
+                        assert_eq!(store.take_in(&[event], 0, broken).unwrap().fates, [fate]);
+                        assert!(store.history(&format!("c{}", n % 7)).unwrap().unwrap().len() > n / 7);
+                    }
+                    let fails = [incoming(&format!("{id}!"), "broken", buy(DAY, 1.0))];
+                    let attempt = std::panic::AssertUnwindSafe(|| store.take_in(&fails, 0, broken));
+                    assert!(std::panic::catch_unwind(attempt).is_err());
+                }
+            });
+        }
+        scope.spawn(|| {
+            for n in 0..20 {
+                batch(&store, vec![row(&format!("b{n}"), vec![buy(DAY, 1.0)])], 2 * DAY);
+            }
+        });
+    });
+    let events: usize = (0..7).map(|n| store.history(&format!("c{n}")).unwrap().unwrap().len()).sum();
+    assert_eq!((events, store.totals().unwrap().profiles), (320, 27));
+    assert_eq!(store.profile("broken").unwrap(), None);
+    let cursors: Vec<u64> = store.changes(None, 10_000).unwrap().changes.iter().map(|c| c.cursor).collect();
+    assert!(cursors.is_sorted() && cursors.len() >= 27);
+}

@@ -1,0 +1,293 @@
+//! Tags: what a history and its scores mean in the CRM's own words.
+//!
+//! A [`Catalogue`] is a TOML file; each tag computes its value with an expression in CEL, the Common Expression
+//! Language, over features and predictions. homing ships one; a business edits it.
+//!
+//! ```toml
+//! [[tag]]
+//! name = "tier.member"                  # dotted, lower case
+//! layer = "dynamic"                     # static | dynamic | predictive
+//! dimension = "spending_power"          # lifecycle | spending_power | preference | activity
+//! labels = { zh = "会员等级", en = "Member tier" }
+//! meaning = { zh = "...", en = "..." }
+//! expression = 'spend_365d > 5000 ? "high_value" : "regular"'
+//! confidence = "..."                    # optional: an expression for a number from 0 to 1
+//! expires_after_days = 90               # optional
+//! when_empty = "blank"                  # or "keep": an empty result leaves the value that the profile has
+//! values = [{ value = "regular", labels = { zh = "普通会员", en = "Regular" } }]   # optional
+//! ```
+//!
+//! A catalogue may name what several tags need, and grade a number by steps (all rising or all falling):
+//!
+//! ```toml
+//! [define]
+//! dormant_days = 90
+//! dormant = "recency_days > dormant_days"
+//!
+//! [[scale]]
+//! name = "recency_score"                # 1 + the number of steps reached: 5 is best
+//! of = "recency_days"
+//! steps = [365, 180, 90, 30]
+//! ```
+//!
+//! Variables are the features ([`homing_models::features::SPECS`]) the facts ([`facts`]) and what [`variables::PREDICTIONS`]
+//! lists; `date(days)` is the date so many days ago, `date_about(days)` the same in steps that grow with the distance,
+//! `about(x)` a number to two digits, `round(x, step)` the nearest multiple of a step;
+//! numbers are CEL doubles, so write `recency_days + 1.0`; comparing with a whole number is fine.
+//!
+//! **Unknown values.** A feature that the data cannot tell and a prediction that the customer does not have are
+//! `null`. `nps_last == null` asks for that; anything else done with `null` (adding, comparing by size) has no
+//! result, and then the tag is empty. So an expression needs no guard for missing data. An expression that gives
+//! `null`, or a number that is not finite, leaves its tag empty too.
+//!
+//! **Horizons.** `p_return_30d`, `expected_orders_30d` and `expected_spend_30d` exist for the horizons that the
+//! model has; a tag that needs another one is left out ([`Bound::unavailable`]). `p_return_short` and
+//! `p_return_long` stand for the shortest and the longest.
+
+use std::sync::Arc;
+
+use homing_models::Text;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::playbook::Playbook;
+
+mod answers;
+mod bound;
+mod causes;
+pub mod check;
+mod error;
+mod expression;
+pub mod facts;
+mod parse;
+pub mod playbook;
+mod program;
+pub mod scales;
+pub(crate) mod source;
+mod tag;
+#[cfg(test)]
+mod tests;
+pub mod variables;
+
+pub use bound::Bound;
+pub use error::Error;
+use expression::Expression;
+pub use tag::{Layer, Tag};
+
+/// The side of the customer that a tag speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// Where the customer stands between the first purchase and the last.
+    Lifecycle,
+    /// What the customer spends.
+    SpendingPower,
+    /// What the customer likes.
+    Preference,
+    /// How much the customer interacts.
+    Activity,
+}
+
+/// What an empty result does to the tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenEmpty {
+    /// The tag is removed.
+    #[default]
+    Blank,
+    /// The tag keeps the value that the profile has, until it expires.
+    Keep,
+}
+
+/// A value that a tag may take, in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValueLabel {
+    /// The value: text, number or truth value.
+    pub value: Value,
+    /// What people read.
+    pub labels: Text,
+    /// What it means, where the label does not say it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<Text>,
+}
+
+/// One tag of a catalogue.
+#[derive(Debug)]
+pub struct Definition {
+    /// Dotted name, e.g. `churn.level`.
+    pub name: String,
+    /// Static, dynamic or predictive.
+    pub layer: Layer,
+    /// The side of the customer that it speaks of.
+    pub dimension: Dimension,
+    /// What people read.
+    pub labels: Text,
+    /// What it means.
+    pub meaning: Text,
+    /// Its values in words, in the order in which to show them.
+    pub values: Vec<ValueLabel>,
+    /// Days after which the tag ceases to hold.
+    pub expires_after_days: Option<u32>,
+    /// What an empty result does.
+    pub when_empty: WhenEmpty,
+    expression: Expression,
+    confidence: Option<Expression>,
+    /// Byte of the catalogue at which the expression begins.
+    place: usize,
+}
+
+/// The tags that homing computes.
+#[derive(Debug)]
+pub struct Catalogue {
+    tags: Vec<Definition>,
+    scales: Vec<Scale>,
+    defined: expression::Defined,
+    playbook: Option<Arc<Playbook>>,
+}
+
+/// A number graded by steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scale {
+    /// Its name in expressions.
+    pub name: String,
+    /// The expression that is graded.
+    pub of: String,
+    /// Its steps, all rising (more is better) or all falling (less is better).
+    pub steps: Vec<f64>,
+}
+
+impl Catalogue {
+    /// The catalogue that homing ships.
+    ///
+    /// # Errors
+    /// None in a released homing: the tests read this catalogue.
+    pub fn shipped() -> Result<Self, Error> {
+        Self::parse(Self::shipped_text(), "the shipped catalogue")
+    }
+
+    /// The text of the catalogue that homing ships.
+    #[must_use]
+    pub fn shipped_text() -> &'static str {
+        include_str!("catalogue.toml")
+    }
+
+    /// Reads a catalogue; `source` names it in errors (a file's path).
+    ///
+    /// # Errors
+    /// [`Error`] at the first thing that is wrong: line, column, and what to do.
+    pub fn parse(text: &str, source: &str) -> Result<Self, Error> {
+        parse::parse(text, source)
+    }
+
+    /// The tags, in the order of the file.
+    #[must_use]
+    pub fn tags(&self) -> &[Definition] {
+        &self.tags
+    }
+
+    /// The scales, in the order of the file.
+    #[must_use]
+    pub fn scales(&self) -> &[Scale] {
+        &self.scales
+    }
+
+    /// A catalogue of one tag, `try.it`, with this expression and the same names defined.
+    ///
+    /// # Errors
+    /// [`Error`]: the expression is wrong, and where.
+    pub fn with_only(&self, expression: &str) -> Result<Catalogue, Error> {
+        let compiled = Expression::compile(expression, &self.defined).map_err(|wrong| {
+            let (line, column) = error::position(expression, wrong.at);
+            let source_name = "the expression".to_owned();
+            Error { source_name, line, column, problem: wrong.problem, hint: wrong.hint }
+        })?;
+        let text = || Text { zh: "试".to_owned(), en: "try".to_owned() };
+        let tag = Definition {
+            name: "try.it".to_owned(),
+            layer: Layer::Dynamic,
+            dimension: Dimension::Activity,
+            labels: text(),
+            meaning: text(),
+            values: Vec::new(),
+            expires_after_days: None,
+            when_empty: WhenEmpty::Blank,
+            expression: compiled,
+            confidence: None,
+            place: 0,
+        };
+        let (scales, defined) = (self.scales.clone(), self.defined.clone());
+        Ok(Catalogue { tags: vec![tag], scales, defined, playbook: None })
+    }
+
+    /// The same with a playbook: its next best action becomes the tag [`playbook::ACTION`]. A playbook that was there goes.
+    #[must_use]
+    pub fn with_playbook(mut self, playbook: Playbook) -> Self {
+        let value = |entry: &playbook::Entry| ValueLabel {
+            value: entry.action.clone().into(),
+            labels: entry.title.clone(),
+            meaning: Some(entry.text.clone()),
+        };
+        self.tags.retain(|tag| tag.name != playbook::ACTION);
+        self.tags.push(Definition {
+            name: playbook::ACTION.to_owned(),
+            layer: Layer::Predictive,
+            dimension: Dimension::Lifecycle,
+            labels: Text { zh: "下一步行动".to_owned(), en: "Next best action".to_owned() },
+            meaning: Text {
+                zh: "按生命周期阶段、价值等级、流失原因和可能的损失，从行动手册中选出的下一步".to_owned(),
+                en: "What to do next: the playbook's entry for stage, value tier, cause and what is at stake"
+                    .to_owned(),
+            },
+            values: playbook.entries.iter().map(value).collect(),
+            expires_after_days: Some(30),
+            when_empty: WhenEmpty::Blank,
+            expression: Expression::elsewhere("the playbook"),
+            confidence: None,
+            place: 0,
+        });
+        self.playbook = Some(Arc::new(playbook));
+        self
+    }
+
+    /// The playbook, where there is one.
+    #[must_use]
+    pub fn playbook(&self) -> Option<&playbook::Shared> {
+        self.playbook.as_ref()
+    }
+
+    /// Binds the tags to a model with these horizons (days).
+    #[must_use]
+    pub fn bind(&self, horizons: &[u32]) -> Bound {
+        Bound::new(&self.tags, horizons).with_playbook(self.playbook.clone())
+    }
+
+    /// The catalogue as JSON, for people and programs that show tags.
+    #[must_use]
+    pub fn describe(&self) -> Value {
+        json!({ "tags": self.tags.iter().map(Definition::describe).collect::<Vec<_>>() })
+    }
+}
+
+impl Definition {
+    /// The CEL expression as written.
+    #[must_use]
+    pub fn expression(&self) -> &str {
+        self.expression.source()
+    }
+
+    fn describe(&self) -> Value {
+        json!({
+            "name": self.name,
+            "layer": self.layer,
+            "dimension": self.dimension,
+            "labels": self.labels,
+            "meaning": self.meaning,
+            "expression": self.expression.source(),
+            "confidence": self.confidence.as_ref().map(Expression::source),
+            "expires_after_days": self.expires_after_days,
+            "when_empty": self.when_empty,
+            "values": self.values,
+        })
+    }
+}
