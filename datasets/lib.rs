@@ -29,6 +29,7 @@ pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod varint;
+pub mod warnings;
 
 pub use builder::{HistoriesBuilder, Line};
 pub use bundled::cdnow;
@@ -41,3 +42,4 @@ pub use groups::GroupedLines;
 pub use histories::Histories;
 pub use history::{History, View};
 pub use readers::{BatchReader, Found, ReadOptions, ReadSummary, read};
+pub use warnings::{Warning, Warnings};

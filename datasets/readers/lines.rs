@@ -8,7 +8,7 @@ use super::columns::{COLUMNS, Column};
 use super::rejects::{Cause, Place, Raw, Rejects};
 use crate::event::{Kind, Micros};
 use crate::identity::People;
-use crate::{Erasures, Error, HistoriesBuilder, Line, ReadOptions, Zone};
+use crate::{Erasures, Error, HistoriesBuilder, Line, ReadOptions, Warnings, Zone};
 
 /// Bytes of an id or name at most.
 const TEXT_BYTES: usize = 1000;
@@ -83,6 +83,8 @@ pub(crate) struct Tally {
     pub(crate) erased: u64,
     /// Columns that occurred in some line of NDJSON.
     pub(crate) seen_in_json: [bool; COLUMNS],
+    /// What is odd about lines that were taken in, or left out without being rejects.
+    pub(crate) warnings: Warnings,
 }
 
 impl Tally {
@@ -94,6 +96,7 @@ impl Tally {
             before_since: 0,
             erased: 0,
             seen_in_json: [false; COLUMNS],
+            warnings: Warnings::default(),
         }
     }
 
@@ -104,6 +107,7 @@ impl Tally {
         self.without_customer += other.without_customer;
         self.before_since += other.before_since;
         self.erased += other.erased;
+        self.warnings.absorb(other.warnings);
         for (mine, theirs) in self.seen_in_json.iter_mut().zip(other.seen_in_json) {
             *mine |= theirs;
         }

@@ -31,7 +31,7 @@ use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 
 use crate::identity::People;
-use crate::{Erasures, Error, Histories, HistoriesBuilder, Micros, Zone};
+use crate::{Erasures, Error, Histories, HistoriesBuilder, Micros, Warnings, Zone};
 use columns::{Column, Mapping};
 pub(crate) use files::expand;
 use files::{DataFile, Format};
@@ -105,6 +105,9 @@ pub struct ReadSummary {
     /// Instant of the last event; as JSON an RFC 3339 text in UTC.
     #[serde(serialize_with = "as_text")]
     pub last_instant: Option<Micros>,
+    /// What was odd and read all the same. Not part of the JSON: programs carry warnings of their own beside these.
+    #[serde(skip)]
+    pub warnings: Warnings,
 }
 
 fn as_text<S: Serializer>(instant: &Option<Micros>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -350,6 +353,7 @@ pub(crate) fn summary(tally: &Tally, files: usize, bytes: u64) -> ReadSummary {
         rejected: tally.rejects.by_code(),
         first_instant: None,
         last_instant: None,
+        warnings: tally.warnings.clone(),
     }
 }
 

@@ -1,0 +1,195 @@
+//! What is odd about data that were read all the same: one [`Warning`] for each [`Code`].
+//!
+//! Readers and guards note what they meet in [`Warnings`]; the programs show the list and carry it in their `--json`
+//! as `warnings`. Collectors of parts are absorbed in the order of the files and rows, so that count and example do
+//! not depend on the number of threads.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// Bytes of an example at most.
+const EXAMPLE_BYTES: usize = 200;
+
+/// What was noticed. The names are stable: programs filter by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    /// Files that no reader knows, in a folder that was given.
+    FilesNotRead,
+    /// Numbers such as `1.000`, which may be one or one thousand.
+    AmbiguousDecimal,
+    /// Amounts in several currencies.
+    SeveralCurrencies,
+    /// Lines of guests and ids that name nobody: `nan`, `NULL`, `guest`.
+    NobodysId,
+    /// Ids with stars in the place of digits.
+    MaskedId,
+    /// Ids that a spreadsheet rounded: `6.22E+15`.
+    RoundedId,
+    /// Ids that differ in case, blanks or leading zeros alone.
+    SimilarIds,
+    /// Orders that were not paid, or were cancelled.
+    NotPurchased,
+    /// Orders that the shop itself marked as tests.
+    TestOrder,
+    /// Refunds that a column of refunded amounts holds and no line of its own.
+    RefundColumn,
+    /// Dates that stand for "none", such as `0000-00-00`, in a column that may be empty.
+    PlaceholderDate,
+}
+
+impl Code {
+    /// The name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::FilesNotRead => "files_not_read",
+            Code::AmbiguousDecimal => "ambiguous_decimal",
+            Code::SeveralCurrencies => "several_currencies",
+            Code::NobodysId => "nobodys_id",
+            Code::MaskedId => "masked_id",
+            Code::RoundedId => "rounded_id",
+            Code::SimilarIds => "similar_ids",
+            Code::NotPurchased => "not_purchased",
+            Code::TestOrder => "test_order",
+            Code::RefundColumn => "refund_column",
+            Code::PlaceholderDate => "placeholder_date",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Code::FilesNotRead => "convert them to CSV, or move them out of the folder",
+            Code::AmbiguousDecimal => "say which it is with --decimal . or --decimal ,",
+            Code::SeveralCurrencies => "convert all amounts to one currency, or read one currency at a time",
+            Code::NobodysId => "fill in the customer where it is known; these lines were left out",
+            Code::MaskedId => "export the full ids; these lines were left out",
+            Code::RoundedId => "export the ids as text, not as numbers; these lines were left out",
+            Code::SimilarIds => {
+                "write each id in one way in all sources; they were read as different customers"
+            }
+            Code::NotPurchased => {
+                "these lines were left out; --columns kind= leaves the status column out and counts them"
+            }
+            Code::TestOrder => "these lines were left out",
+            Code::RefundColumn => "check that no other file holds the same refunds as lines of their own",
+            Code::PlaceholderDate => "leave the cell empty where there is no date",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// One kind of oddity in all that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// What was noticed.
+    pub code: Code,
+    /// How often.
+    pub count: u64,
+    /// The first case, as it stands in the data.
+    pub example: String,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}), e.g. {}: {}", self.code, self.count, self.example, self.remedy)
+    }
+}
+
+/// Gathers warnings: a count and the first example of each code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warnings(BTreeMap<Code, (u64, String)>);
+
+impl Warnings {
+    /// Counts one more case; the example is asked for the first one only.
+    pub fn note(&mut self, code: Code, example: impl FnOnce() -> String) {
+        self.add(code, 1, example);
+    }
+
+    /// Counts several cases at once. None change nothing.
+    pub fn add(&mut self, code: Code, count: u64, example: impl FnOnce() -> String) {
+        if count > 0 {
+            self.0.entry(code).or_insert_with(|| (0, shortened(example()))).0 += count;
+        }
+    }
+
+    /// Takes in the warnings of what comes after.
+    pub fn absorb(&mut self, other: Warnings) {
+        for (code, (count, example)) in other.0 {
+            self.add(code, count, || example);
+        }
+    }
+
+    /// How often a code was noted.
+    #[must_use]
+    pub fn count(&self, code: Code) -> u64 {
+        self.0.get(&code).map_or(0, |(count, _)| *count)
+    }
+
+    /// Whether nothing was noted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The warnings, by code.
+    #[must_use]
+    pub fn list(&self) -> Vec<Warning> {
+        let warning = |(&code, (count, example)): (&Code, &(u64, String))| Warning {
+            code,
+            count: *count,
+            example: example.clone(),
+            remedy: code.remedy(),
+        };
+        self.0.iter().map(warning).collect()
+    }
+}
+
+fn shortened(text: String) -> String {
+    if text.len() <= EXAMPLE_BYTES {
+        return text;
+    }
+    let cut = text.floor_char_boundary(EXAMPLE_BYTES);
+    format!("{}...", &text[..cut])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_add_up_and_the_first_example_stays() {
+        let mut first = Warnings::default();
+        first.note(Code::MaskedId, || "138****1234".to_owned());
+        first.add(Code::NobodysId, 0, || "none".to_owned());
+        let mut second = Warnings::default();
+        second.add(Code::MaskedId, 2, || "139****1234".to_owned());
+        second.note(Code::FilesNotRead, || "é".repeat(200));
+        first.absorb(second);
+        let list = first.list();
+        assert_eq!(
+            list.iter().map(|warning| warning.code.name()).collect::<Vec<_>>(),
+            ["files_not_read", "masked_id"]
+        );
+        assert_eq!((list[1].count, &*list[1].example), (3, "138****1234"));
+        assert_eq!(list[0].example.len(), EXAMPLE_BYTES + 3);
+        let json = serde_json::to_value(&list[1]).unwrap();
+        assert_eq!((&json["code"], &json["count"]), (&"masked_id".into(), &3.into()));
+    }
+}
