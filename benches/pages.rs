@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Request;
-use homing::api::{self, App, Limits};
+use homing::aggregates;
+use homing::api;
 use homing::scoring::{ModelInfo, Score, Spent};
-use homing::survey;
+use homing::service::{App, Limits};
 use homing::web;
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, Outcome, Prediction, Provenance};
@@ -204,7 +205,7 @@ fn main() -> Result<(), Failure> {
     }
     let catalogue = Catalogue::shipped()?;
     let started = Instant::now();
-    let survey = survey::take(store.as_ref(), &catalogue, Zone::default(), AS_OF)?;
+    let survey = aggregates::compute(store.as_ref(), &catalogue, Zone::default(), AS_OF)?;
     let size = store.survey(None)?.map_or(0, |kept| kept.document.len());
     println!(
         "counted {} customers in {:.1} s, {} kB",

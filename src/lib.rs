@@ -1,8 +1,9 @@
 //! The service: the HTTP API, the pages, the command line and the nightly batch.
 
+pub mod aggregates;
 pub mod api;
 pub mod campaign;
 pub mod cli;
 pub mod scoring;
-pub mod survey;
+pub mod service;
 pub mod web;

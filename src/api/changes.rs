@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::events::clip;
-use super::problem::{Code, Problem};
-use super::{App, json};
+use super::reply::json;
+use crate::service::problem::clip;
+use crate::service::{App, Code, Problem};
 use homing_profiles::feed::{Change, Changes};
 
 /// Changes a page when the query does not say.

@@ -8,7 +8,8 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::Value;
 
-use super::{App, openapi};
+use super::openapi;
+use crate::service::App;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}\
 code,pre{font:14px/1.45 ui-monospace,monospace}pre{overflow:auto;background:#f4f4f1;padding:.75rem}\

@@ -11,7 +11,8 @@ use homing_datasets::{Event, Kind, Micros, Zone};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::limits::{MAX_ID_BYTES, MAX_TEXT_BYTES};
+use crate::service::limits::{MAX_ID_BYTES, MAX_TEXT_BYTES};
+use crate::service::problem::clip;
 
 /// A field of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,11 +287,6 @@ fn unknown(name: &str) -> Fault {
     Fault { code: UNKNOWN_FIELD, field: name.to_owned().into(), detail }
 }
 
-/// The start of a text that a caller sent, short enough to be sent back.
-pub(super) fn clip(text: &str) -> &str {
-    &text[..text.floor_char_boundary(64)]
-}
-
 impl<'de: 'a, 'a> Deserialize<'de> for EventText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(EventVisitor)
@@ -477,10 +473,5 @@ mod tests {
         {
             assert!(serde_json::from_str::<EventText<'_>>(json).is_err(), "{json}");
         }
-    }
-
-    #[test]
-    fn clipping_keeps_characters_whole() {
-        assert_eq!(clip(&"茶".repeat(30)), "茶".repeat(21));
     }
 }

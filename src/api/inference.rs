@@ -14,11 +14,12 @@ use homing_models::prediction::number_names;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::events::clip;
-use super::problem::{Code, Problem};
+use super::operations;
 use super::reader::{JsonBody, plain};
-use super::{App, json};
+use super::reply::json;
 use crate::scoring::{ModelInfo, Score};
+use crate::service::problem::clip;
+use crate::service::{App, Code, Problem};
 
 /// The features without which there is no customer: orders, days since the first and since the last purchase.
 pub(super) const NEEDED: [&str; 3] = ["orders", "tenure_days", "recency_days"];
@@ -147,7 +148,7 @@ pub(super) async fn live() -> Result<Response, Problem> {
 
 /// Answers `GET /v2/health/ready`.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    super::operations::ready(State(app)).await?;
+    operations::ready(State(app)).await?;
     json(&json!({"ready": true}))
 }
 

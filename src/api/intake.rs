@@ -10,16 +10,16 @@ use homing_datasets::{History, Micros, Zone};
 use serde::Serialize;
 use serde::de::{MapAccess, SeqAccess};
 
-use super::access::Caller;
-use super::events::{EventText, Fault, Field, clip};
-use super::limits::Limits;
-use super::metrics::{EventFate, Stage};
-use super::models::Job;
-use super::problem::{Code, Problem};
+use super::events::{EventText, Fault, Field};
 use super::reader::{Fields, Items, JsonBody, List, Place, Reader};
-use super::routes::Route;
-use super::{App, json};
+use super::reply::json;
+use super::route::Route;
 use crate::scoring::{Score, Spent};
+use crate::service::access::Caller;
+use crate::service::metrics::{EventFate, Stage};
+use crate::service::problem::clip;
+use crate::service::shadow::Job;
+use crate::service::{App, Code, Limits, Problem};
 use homing_profiles::{Changed, Fate, Incoming};
 
 /// The code of an event that lies too far ahead of the clock.
@@ -151,7 +151,7 @@ fn answer(
     let metrics = app.metrics();
     let started = Instant::now();
     let request = Request::read(body, engine.model().timezone, app.limits(), now);
-    metrics.stage(Route::Events, Stage::Parse, started.elapsed());
+    metrics.stage(Route::Events.path(), Stage::Parse, started.elapsed());
     let request = request?;
     let sent = request.len();
     let Request { events, indexes, rejected, .. } = request;
@@ -181,8 +181,8 @@ fn answer(
         }
         app.changed();
         app.access.note(caller, "profile.change", &touched, now)?;
-        metrics.scoring(Route::Events, &spent);
-        metrics.stage(Route::Events, Stage::Store, started.elapsed().saturating_sub(spent.total()));
+        metrics.scoring(Route::Events.path(), &spent);
+        metrics.stage(Route::Events.path(), Stage::Store, started.elapsed().saturating_sub(spent.total()));
 
         for ((fate, index), event) in intake.fates.iter().zip(indexes).zip(&events) {
             match fate {

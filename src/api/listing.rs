@@ -4,8 +4,8 @@ use axum::extract::Query;
 use axum::http::Uri;
 use serde_json::Value;
 
-use super::events::clip;
-use super::problem::{Code, Problem};
+use crate::service::problem::clip;
+use crate::service::{Code, Problem};
 use homing_profiles::{Listing, Sort};
 
 /// Rows a page when the query does not say.

@@ -7,8 +7,10 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::{Code, Problem};
-use super::{App, json, metrics as counted, openapi as document};
+use super::openapi as document;
+use super::reply::json;
+use crate::service::metrics::MEDIA_TYPE;
+use crate::service::{App, Code, Problem};
 
 /// The store must say within this time that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(5);
@@ -38,7 +40,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Probl
 /// Answers `GET /metrics`.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let page = app.metrics().text().map_err(|error| Problem::internal(&error))?;
-    Ok(([(header::CONTENT_TYPE, counted::MEDIA_TYPE)], page).into_response())
+    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], page).into_response())
 }
 
 /// Answers `GET /openapi.json`.

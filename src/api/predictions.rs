@@ -13,15 +13,15 @@ use serde::Serialize;
 use serde::de::{MapAccess, SeqAccess};
 use serde_json::value::RawValue;
 
-use super::events::{EventText, Field, UNKNOWN_FIELD, clip, id_fault, text};
-use super::limits::Limits;
-use super::metrics::Stage;
-use super::models::Job;
-use super::problem::{Code, Problem};
+use super::events::{EventText, Field, UNKNOWN_FIELD, id_fault, text};
 use super::reader::{Fields, Items, JsonBody, List, Object, Place, Reader};
-use super::routes::Route;
-use super::{App, json};
+use super::reply::json;
+use super::route::Route;
 use crate::scoring::{ModelInfo, Score, Spent};
+use crate::service::metrics::Stage;
+use crate::service::problem::clip;
+use crate::service::shadow::Job;
+use crate::service::{App, Code, Limits, Problem};
 use homing_profiles::Scored;
 
 /// Up to so many customers are scored where the request is handled; more go to the threads for long work.
@@ -237,7 +237,7 @@ impl Work {
     fn read(&self, body: &[u8]) -> Result<Request, Problem> {
         let started = Instant::now();
         let request = Request::read(body, self.engine.model().timezone, self.app.limits());
-        self.app.metrics().stage(Route::Predictions, Stage::Parse, started.elapsed());
+        self.app.metrics().stage(Route::Predictions.path(), Stage::Parse, started.elapsed());
         request
     }
 
@@ -257,7 +257,7 @@ impl Work {
                 }
             };
         }
-        self.app.metrics().stage(Route::Predictions, Stage::Read, started.elapsed());
+        self.app.metrics().stage(Route::Predictions.path(), Stage::Read, started.elapsed());
         Ok(request)
     }
 
@@ -284,7 +284,7 @@ impl Work {
         } else {
             request.customers.par_iter().map(score).collect()
         };
-        self.app.metrics().scoring(Route::Predictions, &spent);
+        self.app.metrics().scoring(Route::Predictions.path(), &spent);
 
         let started = Instant::now();
         for (customer, scored) in request.customers.iter().zip(&scored) {
@@ -299,7 +299,7 @@ impl Work {
         let (as_of_text, scored_at) = (zone.format(as_of), zone.format(self.scored_at));
         let reply = Reply { model, as_of: as_of_text, scored_at, predictions: predictions.collect() };
         let response = json(&reply);
-        self.app.metrics().stage(Route::Predictions, Stage::Write, started.elapsed());
+        self.app.metrics().stage(Route::Predictions.path(), Stage::Write, started.elapsed());
         if let Some(shadow) = self.app.tried() {
             for customer in request.customers.into_iter().filter(|customer| !customer.opted_out) {
                 let Customer { id: customer_id, history, .. } = customer;

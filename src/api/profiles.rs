@@ -13,12 +13,14 @@ use homing_models::next::NextPurchase;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::access::Caller;
-use super::events::{clip, id_fault};
-use super::metrics::Stage;
-use super::problem::{Code, Problem};
-use super::routes::Route;
-use super::{App, json, json_bytes, listing};
+use super::events::id_fault;
+use super::listing;
+use super::reply::{json, json_bytes};
+use super::route::Route;
+use crate::service::access::Caller;
+use crate::service::metrics::Stage;
+use crate::service::problem::clip;
+use crate::service::{App, Code, Problem};
 use homing_profiles::{Error, HistorySummary, Profile, Store};
 use homing_tags::playbook::Advice;
 
@@ -134,7 +136,7 @@ async fn read<T: Send + 'static>(
     let answer = app.blocking(move || {
         let started = Instant::now();
         let answer = ask(worker.store().as_ref());
-        worker.metrics().stage(route, Stage::Read, started.elapsed());
+        worker.metrics().stage(route.path(), Stage::Read, started.elapsed());
         answer
     });
     Ok(answer.await??)

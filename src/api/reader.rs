@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -11,18 +10,16 @@ use axum::http::header;
 use homing_datasets::Zone;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::App;
-use super::events::clip;
-use super::limits::Limits;
-use super::problem::{Code, Problem};
+use crate::service::problem::clip;
+use crate::service::{Code, Limits, Problem};
 
 /// The bytes of a body within the limit, which its sender does not call something other than JSON.
 pub(super) struct JsonBody(pub Bytes);
 
-impl FromRequest<Arc<App>> for JsonBody {
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let headers = request.headers();
         if let Some(media_type) = headers.get(header::CONTENT_TYPE) {
             let essence =
@@ -33,7 +30,7 @@ impl FromRequest<Arc<App>> for JsonBody {
             }
         }
         // The guard has read it, within the limit.
-        Bytes::from_request(request, app)
+        Bytes::from_request(request, state)
             .await
             .map(JsonBody)
             .map_err(|_| Problem::new(Code::MalformedJson, "the body broke off before its end"))

@@ -22,8 +22,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use super::limits::Limits;
-use super::problem::{Code, MEDIA_TYPE, Problem};
+use crate::service::Limits;
+use crate::service::problem::{Code, MEDIA_TYPE, Problem};
 
 /// Connections past the limit that are told so at one time; more are closed without a word.
 const REFUSALS: usize = 64;

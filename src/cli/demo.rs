@@ -12,6 +12,7 @@ use homing_training::fit::{FitOptions, fit};
 use super::CatalogueArgs;
 use super::progress::Stage;
 use crate::scoring::{Engine, Score as _, batch};
+use crate::service::Models;
 
 /// Trains, scores and serves on bundled data.
 #[derive(Args)]
@@ -79,7 +80,7 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     eprintln!(
         "look at the pages under the address below; the API is described at /openapi.json; stop with ctrl-c"
     );
-    let models = crate::api::Models::new(registry, None, Arc::new(args.catalogue.load()?));
+    let models = Models::new(registry, None, Arc::new(args.catalogue.load()?));
     let ways = super::serve::Ways::with_models(models);
     super::serve::listen(&args.listen, store, Some(engine), catalogue, ways)
 }

@@ -5,7 +5,7 @@ use homing_datasets::out;
 use homing_datasets::{Zone, calendar};
 
 use super::WrongUse;
-use crate::api::{Role, create_key};
+use crate::service::{Role, create_key};
 
 /// Makes, lists and revokes the keys of the API. Once there is one, every caller must show one.
 #[derive(Args)]

@@ -11,9 +11,10 @@ use homing_datasets::{Zone, calendar};
 use tokio_rustls::TlsAcceptor;
 
 use super::{CatalogueArgs, ModelArgs, WrongUse};
-use crate::api::{self, App, Limits};
+use crate::aggregates;
+use crate::api;
 use crate::scoring::{Engine, Score};
-use crate::survey;
+use crate::service::{App, Limits, Models, Webhook};
 use crate::web;
 use homing_profiles::Store;
 use homing_profiles::writeback::WriteBack;
@@ -130,9 +131,9 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         (Some(certificate), Some(key)) => Some(api::tls(certificate, key)?),
         _ => None,
     };
-    let models = api::Models::new(registry, args.model.model.as_deref(), Arc::new(args.catalogue.load()?));
+    let models = Models::new(registry, args.model.model.as_deref(), Arc::new(args.catalogue.load()?));
     let webhook = args.webhook.as_ref().zip(args.webhook_secret.as_ref());
-    let webhook = webhook.map(|(url, secret)| api::Webhook::new(url, secret.as_bytes()));
+    let webhook = webhook.map(|(url, secret)| Webhook::new(url, secret.as_bytes()));
     let ways = Ways {
         tls,
         models: Some(models),
@@ -149,9 +150,9 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
 #[derive(Default)]
 pub(super) struct Ways {
     tls: Option<TlsAcceptor>,
-    models: Option<api::Models>,
+    models: Option<Models>,
     shadow_share: f64,
-    webhook: Option<api::Webhook>,
+    webhook: Option<Webhook>,
     write_back: Option<Arc<WriteBack>>,
     otlp: Option<String>,
     limits: Limits,
@@ -160,7 +161,7 @@ pub(super) struct Ways {
 impl Ways {
     /// Nothing but a registry.
     #[cfg(feature = "training")]
-    pub fn with_models(models: api::Models) -> Self {
+    pub fn with_models(models: Models) -> Self {
         Ways { models: Some(models), ..Ways::default() }
     }
 }
@@ -213,7 +214,11 @@ pub(super) fn listen(
             tracing::info!("there are no keys: homing listens on loopback only and asks nobody for one");
         }
         app.attend()?;
-        survey::attend(&app, catalogue)?;
+        let counted = Arc::downgrade(&app);
+        aggregates::keep_current(catalogue, move || {
+            let app = counted.upgrade().filter(|app| !app.is_stopping())?;
+            Some(aggregates::Base { store: app.store().clone(), zone: app.zone(), now: app.now() })
+        })?;
         if let Some(webhook) = webhook {
             app.push_changes(webhook)?;
         }

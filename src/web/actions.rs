@@ -12,8 +12,10 @@ use serde::Deserialize;
 use super::asked::{Asked, encoded};
 use super::forms::{Token, seen};
 use super::frame::Place;
-use super::{Web, message};
-use crate::api::{Caller, Code, Role};
+use super::message;
+use super::state::Web;
+use crate::service::access::Caller;
+use crate::service::{Code, Problem, Role};
 
 type Id = Result<Path<String>, PathRejection>;
 type Sent<T> = Result<Form<T>, FormRejection>;
@@ -50,7 +52,7 @@ pub(super) async fn export(
     let wanted = id.clone();
     let held = web.work(move |app| {
         let held = app.export_customer(&caller, &wanted)?;
-        serde_json::to_vec_pretty(&held).map_err(|error| crate::api::Problem::internal(&error))
+        serde_json::to_vec_pretty(&held).map_err(|error| Problem::internal(&error))
     });
     match held.await {
         Ok(bytes) => {

@@ -8,38 +8,26 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use homing_models::Reason;
-use serde_json::Value;
 
 use super::asked::{Asked, Link};
+use super::filters::{ANY, CURSOR, PREFIX, SORT, SORTS, fields, filters, listing, tag_of};
 use super::format::{Dates, NOTHING, count, money, percent};
 use super::frame::{Frame, Place};
-use super::labels::{self, CATEGORY, CAUSE, CHURN_LEVEL, Chip, ClusterWords, Labels, STAGE, TIER};
+use super::labels::{self, CHURN_LEVEL, Chip, ClusterWords, Labels, STAGE, TIER};
 use super::parts::Pick;
 use super::scores::Scores;
+use super::state::{Web, written};
 use super::words::{Words, fill};
-use super::{Web, campaign, message, page as written, today};
-use crate::api::{Caller, Code, Role};
+use super::{campaign, message};
+use crate::aggregates::Aggregates;
 use crate::scoring::ModelInfo;
-use crate::survey::Survey;
+use crate::service::access::Caller;
+use crate::service::{Code, Role};
 use homing_charts::{Svg, Tone};
 use homing_profiles::{Listing, Page, Profile, Sort};
 
 /// Customers a page.
 const ROWS: u32 = 50;
-
-const SORT: &str = "sort";
-const PREFIX: &str = "id";
-const CURSOR: &str = "cursor";
-/// Any tag with a value: `name:value`.
-const ANY: &str = "tag";
-
-/// The orders by their name in the address, the default first.
-const SORTS: [(&str, Sort); 4] = [
-    ("value_at_risk", Sort::ValueAtRisk),
-    ("churn_risk", Sort::ChurnRisk),
-    ("clv", Sort::Clv),
-    ("customer_id", Sort::CustomerId),
-];
 
 /// Answers `GET /call`.
 pub(super) async fn page(
@@ -56,8 +44,8 @@ pub(super) async fn page(
         Ok(page) => page,
         Err(code) => return problem(code),
     };
-    let survey = match web.survey().await {
-        Ok(survey) => survey,
+    let aggregates = match web.aggregates().await {
+        Ok(aggregates) => aggregates,
         Err(code) => return problem(code),
     };
     let narrow = !listing.tags.is_empty() || listing.id_prefix.is_some();
@@ -73,7 +61,7 @@ pub(super) async fn page(
         Err(code) => return problem(code),
     };
     let words = web.cluster_words();
-    written(StatusCode::OK, &view(&web, &asked, (&listing, &page), (survey.as_deref(), &words), exports))
+    written(StatusCode::OK, &view(&web, &asked, (&listing, &page), (aggregates.as_deref(), &words), exports))
 }
 
 /// The form that makes a campaign list: its address and its token.
@@ -94,54 +82,6 @@ async fn exports(web: &Web, asked: &Asked, caller: &Caller) -> Result<Result<Exp
     let kept = filters(web, asked).filter(|(name, _)| name != SORT);
     let action = kept.fold(asked.link("/call/export"), |link, (name, value)| link.with(&name, &value));
     Ok(Ok(Export { action, token: web.token(caller).await? }))
-}
-
-/// The tags that have a field of their own in the form, where the catalogue has them.
-fn fields(web: &Web) -> Vec<&str> {
-    let known = |name: &&str| web.catalogue.tags().iter().any(|tag| tag.name == *name);
-    let clusters =
-        web.catalogue.tags().iter().map(|tag| tag.name.as_str()).filter(|name| labels::is_cluster(name));
-    [CHURN_LEVEL, STAGE, TIER]
-        .into_iter()
-        .filter(known)
-        .chain(clusters)
-        .chain([CATEGORY, CAUSE].into_iter().filter(known))
-        .collect()
-}
-
-/// The filters and the order in the address, without the cursor: every tag of the catalogue is a filter under its own name.
-pub(super) fn filters<'a>(web: &'a Web, asked: &'a Asked) -> impl Iterator<Item = (String, String)> + 'a {
-    let fields = fields(web);
-    let is_tag = |name: &str| web.catalogue.tags().iter().any(|tag| tag.name == name);
-    let others: Vec<&str> =
-        asked.pairs().map(|(name, _)| name).filter(|name| is_tag(name) && !fields.contains(name)).collect();
-    let names = fields.into_iter().chain(others).chain([ANY, SORT, PREFIX]);
-    names.filter_map(|name| Some((name.to_owned(), asked.get(name)?.to_owned())))
-}
-
-/// The tag and the value of a filter.
-fn tag_of(labels: Labels<'_>, name: &str, key: &str) -> (String, Value) {
-    let (name, key) = if name == ANY { key.split_once(':').unwrap_or((key, "")) } else { (name, key) };
-    let choice = labels.choices(name).into_iter().find(|choice| choice.key == key);
-    let value = choice.map(|choice| choice.value).unwrap_or_else(|| match serde_json::from_str(key) {
-        Ok(value @ (Value::Bool(_) | Value::Number(_))) => value,
-        _ => key.into(),
-    });
-    (name.to_owned(), value)
-}
-
-/// What the address asks for.
-pub(super) fn listing(web: &Web, asked: &Asked) -> Listing {
-    let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
-    let tags = filters(web, asked).filter(|(name, _)| name != SORT && name != PREFIX);
-    let sort = SORTS.into_iter().find(|(name, _)| asked.get(SORT) == Some(name));
-    Listing {
-        tags: tags.map(|(name, key)| tag_of(labels, &name, &key)).collect(),
-        id_prefix: asked.get(PREFIX).map(str::to_owned),
-        sort: sort.map(|(_, sort)| sort).unwrap_or_default(),
-        cursor: asked.get(CURSOR).map(str::to_owned),
-        ..Listing::default()
-    }
 }
 
 /// A filter by one tag.
@@ -233,7 +173,7 @@ fn view(
     web: &Web,
     asked: &Asked,
     (listing, page): (&Listing, &Page),
-    (survey, words): (Option<&Survey>, &ClusterWords),
+    (aggregates, words): (Option<&Aggregates>, &ClusterWords),
     exports: Result<Export, String>,
 ) -> View {
     let model = web.model();
@@ -261,7 +201,7 @@ fn view(
         frame: Frame::new(asked, Some(Place::Call), w.who_to_call),
         no_model: model.is_none(),
         action: Place::Call.path(),
-        selects: fields.iter().filter_map(|name| select(asked, labels, (survey, words), name)).collect(),
+        selects: fields.iter().filter_map(|name| select(asked, labels, (aggregates, words), name)).collect(),
         on,
         any_chosen: any.iter().flat_map(|values| &values.picks).any(|pick| pick.chosen),
         any,
@@ -272,7 +212,9 @@ fn view(
         columns: columns(w, listing.sort, &horizons, |sort| with(SORT).with(SORT, sort)),
         rows: page.profiles.iter().map(|profile| row(asked, labels, dates, &horizons, profile)).collect(),
         row_count: fill(w.rows, &count(page.profiles.len() as u64)),
-        matching: survey.and_then(|survey| matching(survey, listing)).map(|n| fill(w.of_matching, &count(n))),
+        matching: aggregates
+            .and_then(|aggregates| matching(aggregates, listing))
+            .map(|n| fill(w.of_matching, &count(n))),
         broke_off: page.next.is_some() && page.profiles.len() < ROWS as usize,
         first: listing.cursor.is_some().then(|| with("")),
         next: page.next.as_ref().map(|cursor| with("").with(CURSOR, cursor)),
@@ -281,15 +223,15 @@ fn view(
     }
 }
 
-/// How many customers match, where the survey tells: everybody, or those with one tag.
-fn matching(survey: &Survey, listing: &Listing) -> Option<u64> {
+/// How many customers match, where the aggregates tells: everybody, or those with one tag.
+fn matching(aggregates: &Aggregates, listing: &Listing) -> Option<u64> {
     if listing.id_prefix.is_some() {
         return None;
     }
     match listing.tags.as_slice() {
-        [] => Some(survey.base.customers),
+        [] => Some(aggregates.base.customers),
         [(name, value)] => {
-            let values = survey.tags.get(name)?.values.as_ref()?;
+            let values = aggregates.tags.get(name)?.values.as_ref()?;
             values.get(&value.to_string()).map(|count| count.customers)
         }
         _ => None,
@@ -309,11 +251,11 @@ fn horizons(model: Option<&ModelInfo>, page: &Page) -> Vec<u32> {
     horizons
 }
 
-/// The field of one tag: the values of the catalogue, or for a tag without any those that the survey met.
+/// The field of one tag: the values of the catalogue, or for a tag without any those that the aggregates met.
 fn select(
     asked: &Asked,
     labels: Labels<'_>,
-    (survey, words): (Option<&Survey>, &ClusterWords),
+    (aggregates, words): (Option<&Aggregates>, &ClusterWords),
     name: &str,
 ) -> Option<Select> {
     let asked_for = asked.get(name);
@@ -321,7 +263,7 @@ fn select(
     let mut picks: Vec<Pick> =
         labels.choices(name).into_iter().map(|choice| pick(choice.key, choice.label)).collect();
     if picks.is_empty() {
-        let values = survey.map_or_else(Vec::new, |survey| today::in_order(labels, survey, name));
+        let values = aggregates.map_or_else(Vec::new, |aggregates| labels.counted(aggregates, name));
         // Clusters are named by the model, not by the catalogue.
         let named = |key: &str, label| match words.of(key).filter(|_| labels::is_cluster(name)) {
             Some((name, _)) => asked.lang.of(name).to_owned(),

@@ -13,11 +13,14 @@ use axum::{Extension, Form};
 use serde::Deserialize;
 
 use super::asked::{Asked, encoded};
+use super::filters::listing;
 use super::forms::Token;
+use super::message;
+use super::state::Web;
 use super::words::Lang;
-use super::{Web, call, message};
-use crate::api::{Caller, Code, Problem, Role};
 use crate::campaign::{self, Campaign, Member, Wish};
+use crate::service::access::Caller;
+use crate::service::{App, Code, Problem, Role};
 use homing_profiles::Listing;
 use homing_profiles::access::AuditEntry;
 use homing_tags::playbook::Playbook;
@@ -67,7 +70,7 @@ pub(super) async fn download(
     let run = async {
         let Form(order) = form.map_err(|_| Box::new(message::stale_form(&asked)))?;
         web.admit(&asked, &headers, &caller, (Role::Operator, &order.token.token)).await?;
-        let listing = Listing { cursor: None, ..call::listing(&web, &asked) };
+        let listing = Listing { cursor: None, ..listing(&web, &asked) };
         let wish = order.wish(listing).ok_or_else(|| Box::new(message::no_campaign(&asked)))?;
         let Some(playbook) = web.catalogue.playbook().cloned() else {
             return Err(Box::new(message::no_campaign(&asked)));
@@ -99,7 +102,7 @@ pub(super) async fn download(
 }
 
 /// Takes everybody down who is on the list. Without keys there is nobody to tell of.
-fn audit(app: &crate::api::App, caller: &Caller, campaign: &str, list: &Campaign) -> Result<(), Problem> {
+fn audit(app: &App, caller: &Caller, campaign: &str, list: &Campaign) -> Result<(), Problem> {
     if !app.demands_keys() {
         return Ok(());
     }

@@ -7,10 +7,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::Web;
 use super::asked::{Asked, Link};
 use super::message;
-use crate::api::{Caller, Code, Role};
+use super::state::{Web, locked};
+use crate::service::access::Caller;
+use crate::service::{Code, Role};
 use homing_profiles::privacy::keyed_hash;
 
 /// The purpose of the secret behind the tokens.
@@ -31,12 +32,12 @@ impl Web {
 
     /// The token of a caller.
     pub async fn token(&self, caller: &Caller) -> Result<String, Code> {
-        let known = *super::locked(&self.forms);
+        let known = *locked(&self.forms);
         let secret = match known {
             Some(secret) => secret,
             None => {
                 let secret = self.secret(PURPOSE).await?;
-                *super::locked(&self.forms) = Some(secret);
+                *locked(&self.forms) = Some(secret);
                 secret
             }
         };

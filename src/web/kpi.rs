@@ -13,10 +13,11 @@ use homing_charts::{Axis, Heat, Ink, Line, Plot, Point, Svg};
 use super::asked::Asked;
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
 use super::frame::{Frame, Place};
+use super::message;
 use super::parts::{Cell, Drawing, Head, Key, Pick, Table};
+use super::state::{Web, written};
 use super::words::{Words, fill};
-use super::{Web, message, page as written};
-use crate::survey::{self, Cohort, Figures, MARKS, Month, RETENTION, Survey};
+use crate::aggregates::{self, Aggregates, Cohort, Figures, MARKS, Month, RETENTION};
 use homing_profiles::Layer;
 
 const PERIOD: &str = "period";
@@ -33,15 +34,15 @@ const DRAWN: i32 = 24;
 /// Answers `GET /kpi`.
 pub(super) async fn page(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
     let asked = Asked::of(&uri, &headers);
-    let survey = match web.counted(&asked, Place::Kpi).await {
-        Ok(survey) => survey,
+    let aggregates = match web.counted(&asked, Place::Kpi).await {
+        Ok(aggregates) => aggregates,
         Err(page) => return *page,
     };
     let choice = Choice::of(&asked);
     // The base as it was counted when the period that is compared with ended.
-    let until = survey.day - choice.back() * 30;
-    match web.ask(move |store| survey::newest(store, Some(until))).await {
-        Ok(then) => written(StatusCode::OK, &view(&web, &asked, &survey, then.as_ref(), choice)),
+    let until = aggregates.day - choice.back() * 30;
+    match web.ask(move |store| aggregates::newest(store, Some(until))).await {
+        Ok(then) => written(StatusCode::OK, &view(&web, &asked, &aggregates, then.as_ref(), choice)),
         Err(code) => message::problem(&web, &asked, code),
     }
 }
@@ -83,10 +84,16 @@ struct View {
     counted: String,
 }
 
-fn view(web: &Web, asked: &Asked, survey: &Survey, then: Option<&Survey>, choice: Choice) -> View {
+fn view(
+    web: &Web,
+    asked: &Asked,
+    aggregates: &Aggregates,
+    then: Option<&Aggregates>,
+    choice: Choice,
+) -> View {
     let w = asked.lang.words();
     let dates = Dates(web.model().map(|model| model.timezone));
-    let figures = &survey.figures;
+    let figures = &aggregates.figures;
     let last = figures.last_whole;
     let range = |end: i32| {
         if choice.months == 1 {
@@ -115,13 +122,13 @@ fn view(web: &Web, asked: &Asked, survey: &Survey, then: Option<&Survey>, choice
                 chosen: year == choice.a_year_before,
             })
             .into(),
-        figures: board(web, w, survey, then, choice, &range),
+        figures: board(web, w, aggregates, then, choice, &range),
         cohorts: cohorts(w, &figures.cohorts),
         spend: spend(w, figures),
         rates: rates(w, figures),
         channels: channels(w, figures),
-        coverage: coverage(web, w, survey),
-        counted: fill(w.counted_at, &dates.minute_of(survey.taken_at)),
+        coverage: coverage(web, w, aggregates),
+        counted: fill(w.counted_at, &dates.minute_of(aggregates.taken_at)),
     }
 }
 
@@ -206,12 +213,12 @@ fn nps(answers: [u64; 3]) -> Option<f64> {
 fn board(
     web: &Web,
     w: &Words,
-    survey: &Survey,
-    then: Option<&Survey>,
+    aggregates: &Aggregates,
+    then: Option<&Aggregates>,
     choice: Choice,
     range: &dyn Fn(i32) -> String,
 ) -> Table {
-    let figures = &survey.figures;
+    let figures = &aggregates.figures;
     let last = figures.last_whole;
     let (now, before) =
         (sum(figures, last, choice.months), sum(figures, last - choice.back(), choice.months));
@@ -251,14 +258,16 @@ fn board(
     add(w.kpi_new, w.kpi_new_help, Kind::Number, &|month| Some(month.new as f64));
     add(w.kpi_nps, w.kpi_nps_help, Kind::Points, &|month| nps(month.nps));
     // What is told of the base as it stands, beside the base as it was counted then.
-    let mut of_base = |name: &str, help: &str, kind, get: &dyn Fn(&Survey) -> Option<f64>| {
-        rows.push(row(name.to_owned(), help, kind, get(survey), then.and_then(get)));
+    let mut of_base = |name: &str, help: &str, kind, get: &dyn Fn(&Aggregates) -> Option<f64>| {
+        rows.push(row(name.to_owned(), help, kind, get(aggregates), then.and_then(get)));
     };
-    of_base(w.kpi_value, w.kpi_value_help, Kind::Money, &|survey| Some(survey.base.clv));
+    of_base(w.kpi_value, w.kpi_value_help, Kind::Money, &|aggregates| Some(aggregates.base.clv));
     let tags = fill(w.kpi_tags_help, &count(web.catalogue.tags().len() as u64));
-    of_base(w.kpi_tags, &tags, Kind::Number, &|survey| ratio(survey.tags_held, survey.base.customers));
-    of_base(w.kpi_connected, w.kpi_connected_help, Kind::Share, &|survey| {
-        ratio(survey.figures.connected, survey.figures.met)
+    of_base(w.kpi_tags, &tags, Kind::Number, &|aggregates| {
+        ratio(aggregates.tags_held, aggregates.base.customers)
+    });
+    of_base(w.kpi_connected, w.kpi_connected_help, Kind::Share, &|aggregates| {
+        ratio(aggregates.figures.connected, aggregates.figures.met)
     });
     let this = Head::number(w.this_period).help(range(last));
     let that = Head::number(w.that_period).help(range(last - choice.back()));
@@ -413,15 +422,15 @@ fn channels(w: &Words, figures: &Figures) -> Option<Table> {
     })
 }
 
-fn coverage(web: &Web, w: &Words, survey: &Survey) -> Table {
-    let base = survey.base.customers.max(1) as f64;
+fn coverage(web: &Web, w: &Words, aggregates: &Aggregates) -> Table {
+    let base = aggregates.base.customers.max(1) as f64;
     let row = |(layer, name): (Layer, &str)| {
         let tags: Vec<u64> = web
             .catalogue
             .tags()
             .iter()
             .filter(|tag| tag.layer == layer)
-            .map(|tag| survey.tags.get(&tag.name).map_or(0, |tag| tag.customers))
+            .map(|tag| aggregates.tags.get(&tag.name).map_or(0, |tag| tag.customers))
             .collect();
         let used = tags.iter().filter(|customers| **customers > 0).count();
         let mean = tags.iter().sum::<u64>() as f64 / base / tags.len().max(1) as f64;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::format;
 use super::words::Lang;
+use crate::aggregates::{Aggregates, Count};
 use homing_charts::Tone;
 use homing_profiles::Profile;
 use homing_tags::{Catalogue, Definition};
@@ -126,6 +127,23 @@ impl<'a> Labels<'a> {
             value: value.clone(),
         };
         values.iter().map(|one| choice(&one.value, self.text(&one.labels))).collect()
+    }
+
+    /// The values of a tag with their customers: as the catalogue orders them, then those that it does not know. Each with its
+    /// key and its words.
+    pub fn counted(self, aggregates: &Aggregates, tag: &str) -> Vec<(String, String, Count)> {
+        let choices = self.choices(tag);
+        let known = choices.iter().map(|choice| {
+            let customers = aggregates.count(tag, &choice.value.to_string());
+            (choice.key.clone(), choice.label.clone(), customers)
+        });
+        let values = aggregates.values(tag).into_iter();
+        let own = values.filter(|(value, _)| choices.iter().all(|choice| choice.value.to_string() != *value));
+        let own = own.map(|(value, customers)| {
+            let parsed: Value = serde_json::from_str(value).unwrap_or_default();
+            (key(&parsed), self.value(tag, &parsed), customers)
+        });
+        known.chain(own).collect()
     }
 
     /// A tag of a profile as a chip.

@@ -2,13 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use homing_models::judged::Judged;
 use homing_models::{Alias, Bundle, Manifest, Registry};
-
-use super::Web;
-use crate::api::Code;
 
 /// Models that are listed at most, the latest first.
 const MOST: usize = 60;
@@ -52,8 +49,8 @@ pub(super) struct Library {
 }
 
 impl Library {
-    fn volume(&self, path: PathBuf) -> Option<Arc<Volume>> {
-        if let Some(known) = super::locked(&self.volumes).get(&path) {
+    pub fn volume(&self, path: PathBuf) -> Option<Arc<Volume>> {
+        if let Some(known) = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).get(&path) {
             return known.clone();
         }
         let read = match Bundle::load(&path) {
@@ -67,12 +64,12 @@ impl Library {
                 None
             }
         };
-        super::locked(&self.volumes).insert(path, read.clone());
+        self.volumes.lock().unwrap_or_else(PoisonError::into_inner).insert(path, read.clone());
         read
     }
 
     /// The models of a registry, the latest first, and how many cannot be read.
-    fn list(&self, registry: &Registry) -> (Vec<Listed>, usize) {
+    pub fn list(&self, registry: &Registry) -> (Vec<Listed>, usize) {
         let (mut listed, mut damaged) = (Vec::new(), 0);
         for name in registry.names() {
             let pointed =
@@ -93,25 +90,5 @@ impl Library {
         });
         listed.truncate(MOST);
         (listed, damaged)
-    }
-}
-
-impl Web {
-    /// The models of the registry, the latest first and those with an alias before them, and how many cannot be read; `None`
-    /// where the service has no registry.
-    pub async fn listed(self: &Arc<Self>) -> Result<Option<(Vec<Listed>, usize)>, Code> {
-        let web = self.clone();
-        self.work(move |app| Ok(app.registry().map(|registry| web.library.list(registry)))).await
-    }
-
-    /// The grade of the model at work, where it is known.
-    pub async fn grade(self: &Arc<Self>) -> Option<String> {
-        let model = self.model()?;
-        let web = self.clone();
-        let found = self.work(move |app| {
-            let path = app.registry().map(|registry| registry.root().join(&model.name).join(&model.version));
-            Ok(path.filter(|path| path.is_dir()).and_then(|path| web.library.volume(path)))
-        });
-        found.await.ok()??.grade().map(str::to_owned)
     }
 }

@@ -1,14 +1,19 @@
 //! Pages that say what happened and what to do next.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::asked::{Asked, Link};
+use super::filters::filters;
 use super::frame::{Frame, Place};
+use super::state::{Web, written};
 use super::words::fill;
-use super::{Web, call, page};
-use crate::api::{Code, Role};
+use crate::aggregates::Aggregates;
+use crate::service::{Code, Role};
+use homing_profiles::{Listing, Sort};
 
 /// A thing to do, with the command that does it.
 struct Step {
@@ -58,7 +63,7 @@ pub(super) fn find(asked: &Asked) -> Response {
     }
     message.find = true;
     message.ways = vec![Way { text: w.browse_prefix.into(), link: asked.link(Place::Call.path()) }];
-    page(StatusCode::OK, &message)
+    written(StatusCode::OK, &message)
 }
 
 /// The store knows no such customer.
@@ -74,7 +79,7 @@ pub(super) fn unknown_customer(asked: &Asked, id: &str) -> Response {
         let link = asked.link(Place::Call.path()).with("id", &prefix);
         message.ways = vec![Way { text: fill(w.list_like_this, &prefix), link }];
     }
-    page(StatusCode::NOT_FOUND, &message)
+    written(StatusCode::NOT_FOUND, &message)
 }
 
 /// The store holds nobody yet.
@@ -94,7 +99,7 @@ pub(super) fn empty_store(web: &Web, asked: &Asked, place: Place) -> Response {
         Step { text: w.step_reload, command: None },
     ]);
     message.aside = Some(Step { text: w.step_demo, command: Some("homing demo") });
-    page(StatusCode::OK, &message)
+    written(StatusCode::OK, &message)
 }
 
 /// Nothing is counted yet.
@@ -106,7 +111,7 @@ pub(super) fn counting(asked: &Asked, place: Place) -> Response {
         Way { text: w.reload.into(), link: asked.moved(place.path()) },
         Way { text: w.who_to_call.into(), link: asked.link(Place::Call.path()) },
     ];
-    page(StatusCode::OK, &message)
+    written(StatusCode::OK, &message)
 }
 
 /// The caller may not do this.
@@ -127,7 +132,7 @@ pub(super) fn wrong_id(asked: &Asked, id: &str) -> Response {
     let mut message = Message::new(asked, None, w.wrong_id);
     message.paragraphs = vec![w.wrong_id_do.into()];
     message.ways = vec![Way { text: format!("{} {id}", w.customer), link: asked.customer(id) }];
-    page(StatusCode::UNPROCESSABLE_ENTITY, &message)
+    written(StatusCode::UNPROCESSABLE_ENTITY, &message)
 }
 
 /// A campaign list that was asked for in a way that makes none.
@@ -136,7 +141,7 @@ pub(super) fn no_campaign(asked: &Asked) -> Response {
     let mut message = Message::new(asked, Some(Place::Call), w.campaign_refused);
     message.paragraphs = vec![w.campaign_refused_do.into()];
     message.ways = vec![Way { text: w.who_to_call.into(), link: asked.moved(Place::Call.path()) }];
-    page(StatusCode::UNPROCESSABLE_ENTITY, &message)
+    written(StatusCode::UNPROCESSABLE_ENTITY, &message)
 }
 
 /// A model without a report.
@@ -145,7 +150,7 @@ pub(super) fn no_report(asked: &Asked) -> Response {
     let mut message = Message::new(asked, Some(Place::Models), w.no_report);
     message.paragraphs = vec![w.no_report_do.into()];
     message.ways = vec![Way { text: w.models.into(), link: asked.link(Place::Models.path()) }];
-    page(StatusCode::NOT_FOUND, &message)
+    written(StatusCode::NOT_FOUND, &message)
 }
 
 fn refused(asked: &Asked, status: StatusCode, title: &str, advice: String) -> Response {
@@ -153,7 +158,7 @@ fn refused(asked: &Asked, status: StatusCode, title: &str, advice: String) -> Re
     let mut message = Message::new(asked, None, title);
     message.paragraphs = vec![advice];
     message.ways = vec![Way { text: w.today.into(), link: asked.link(Place::Today.path()) }];
-    page(status, &message)
+    written(status, &message)
 }
 
 /// Something went wrong.
@@ -175,11 +180,28 @@ pub(super) fn problem(web: &Web, asked: &Asked, code: Code) -> Response {
     message.paragraphs = vec![advice.into()];
     let text = if code == Code::BadCursor { w.first_page } else { w.who_to_call };
     let link = asked.link(Place::Call.path());
-    let link = call::filters(web, asked).fold(link, |link, (name, value)| link.with(&name, &value));
+    let link = filters(web, asked).fold(link, |link, (name, value)| link.with(&name, &value));
     message.ways = vec![Way { text: text.to_owned(), link }];
-    let mut response = page(code.status(), &message);
+    let mut response = written(code.status(), &message);
     if code.passes() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+impl Web {
+    /// The newest aggregates with anybody in them; else the page that says what to do.
+    pub async fn counted(&self, asked: &Asked, place: Place) -> Result<Arc<Aggregates>, Box<Response>> {
+        let problem = |code| Box::new(problem(self, asked, code));
+        let aggregates = self.aggregates().await.map_err(problem)?;
+        if let Some(aggregates) = aggregates.filter(|aggregates| aggregates.base.customers > 0) {
+            return Ok(aggregates);
+        }
+        let anybody = Listing { limit: 1, sort: Sort::CustomerId, ..Listing::default() };
+        let page = self.ask(move |store| store.list(&anybody)).await.map_err(problem)?;
+        Err(Box::new(match page.profiles.is_empty() {
+            true => empty_store(self, asked, place),
+            false => counting(asked, place),
+        }))
+    }
 }

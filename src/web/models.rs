@@ -17,10 +17,12 @@ use super::asked::{Asked, Link, encoded};
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
 use super::frame::{Frame, Place};
 use super::library::Listed;
+use super::message;
 use super::parts::{Cell, Drawing, Figure, Head, Key, Table};
+use super::state::{Web, written};
 use super::words::{Words, fill};
-use super::{Web, message, page as written};
-use crate::api::{Caller, Role};
+use crate::service::Role;
+use crate::service::access::Caller;
 use homing_profiles::shadow::Summary;
 
 /// Answers `GET /models`.

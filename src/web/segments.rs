@@ -13,9 +13,9 @@ use super::format::{Dates, count, money, percent};
 use super::frame::{Frame, Place};
 use super::labels::{ClusterWords, Labels, STAGE, is_cluster};
 use super::parts::{Cell, Head, Key, Pick, Table};
+use super::state::{Web, written};
 use super::words::fill;
-use super::{Web, page as written, today};
-use crate::survey::{Count, NOT_YET, Survey};
+use crate::aggregates::{Aggregates, Count, NOT_YET};
 
 /// The classes of customers by recency, frequency and money.
 const CLASSES: &str = "rfm.cell";
@@ -27,9 +27,9 @@ const BY: [&str; 3] = ["customers", "value_at_risk", "clv"];
 pub(super) async fn page(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
     let asked = Asked::of(&uri, &headers);
     match web.counted(&asked, Place::Segments).await {
-        Ok(survey) => {
+        Ok(aggregates) => {
             let words = web.cluster_words();
-            written(StatusCode::OK, &view(&web, &asked, &survey, &words))
+            written(StatusCode::OK, &view(&web, &asked, &aggregates, &words))
         }
         Err(page) => *page,
     }
@@ -49,7 +49,7 @@ struct View {
     counted: String,
 }
 
-fn view(web: &Web, asked: &Asked, survey: &Survey, words: &ClusterWords) -> View {
+fn view(web: &Web, asked: &Asked, aggregates: &Aggregates, words: &ClusterWords) -> View {
     let w = asked.lang.words();
     let dates = Dates(web.model().map(|model| model.timezone));
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
@@ -57,11 +57,11 @@ fn view(web: &Web, asked: &Asked, survey: &Survey, words: &ClusterWords) -> View
     let names = [w.customers, w.value_at_risk, w.clv];
     let clusters = web.catalogue.tags().iter().filter(|tag| is_cluster(&tag.name));
     let clusters = clusters.filter_map(|tag| {
-        let table = table(asked, labels, survey, (&tag.name, "clusters"), words)?;
+        let table = table(asked, labels, aggregates, (&tag.name, "clusters"), words)?;
         Some((labels.name(&tag.name), labels.meaning(&tag.name), table))
     });
     let (flow, flow_keys) =
-        flow(asked, labels, survey).map_or((None, Vec::new()), |(svg, keys)| (Some(svg), keys));
+        flow(asked, labels, aggregates).map_or((None, Vec::new()), |(svg, keys)| (Some(svg), keys));
     View {
         frame: Frame::new(asked, Some(Place::Segments), w.segments),
         by: BY
@@ -69,29 +69,29 @@ fn view(web: &Web, asked: &Asked, survey: &Survey, words: &ClusterWords) -> View
             .zip(names)
             .map(|(key, label)| Pick { key: key.into(), label: label.into(), chosen: key == by })
             .collect(),
-        grid: grid(asked, survey, by),
+        grid: grid(asked, aggregates, by),
         flow,
         flow_keys,
-        flow_lead: fill(w.flow_lead, &count(survey.flow.sample)),
-        classes: table(asked, labels, survey, (CLASSES, "classes"), &ClusterWords::default()),
+        flow_lead: fill(w.flow_lead, &count(aggregates.flow.sample)),
+        classes: table(asked, labels, aggregates, (CLASSES, "classes"), &ClusterWords::default()),
         clusters: clusters.collect(),
-        counted: fill(w.counted_at, &dates.minute_of(survey.taken_at)),
+        counted: fill(w.counted_at, &dates.minute_of(aggregates.taken_at)),
     }
 }
 
 /// The grid of recency (rows, best above) and frequency (columns).
-fn grid(asked: &Asked, survey: &Survey, by: &str) -> Svg {
+fn grid(asked: &Asked, aggregates: &Aggregates, by: &str) -> Svg {
     let w = asked.lang.words();
     let of = |cell: &Count| match by {
         "value_at_risk" => cell.value_at_risk,
         "clv" => cell.clv,
         _ => cell.customers as f64,
     };
-    let most = survey.grid.values().flat_map(|row| row.values()).map(of).fold(0.0, f64::max);
+    let most = aggregates.grid.values().flat_map(|row| row.values()).map(of).fold(0.0, f64::max);
     let grades: Vec<String> = (1..=5).map(|grade: u8| grade.to_string()).collect();
     let rows: Vec<String> = grades.iter().rev().cloned().collect();
     let cell = |recency: u8, frequency: u8| {
-        let held = survey.grid.get(&recency).and_then(|row| row.get(&frequency))?;
+        let held = aggregates.grid.get(&recency).and_then(|row| row.get(&frequency))?;
         let place = format!(
             "{}{}{}",
             fill(w.rfm_cell, &recency.to_string()),
@@ -127,9 +127,9 @@ fn grid(asked: &Asked, survey: &Survey, by: &str) -> Svg {
 }
 
 /// The stages at several times and the moves between them.
-fn flow(asked: &Asked, labels: Labels<'_>, survey: &Survey) -> Option<(Svg, Vec<Key>)> {
+fn flow(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Option<(Svg, Vec<Key>)> {
     let w = asked.lang.words();
-    let flow = &survey.flow;
+    let flow = &aggregates.flow;
     if flow.sample == 0 || flow.moves.is_empty() {
         return None;
     }
@@ -185,17 +185,17 @@ fn flow(asked: &Asked, labels: Labels<'_>, survey: &Survey) -> Option<(Svg, Vec<
 fn table(
     asked: &Asked,
     labels: Labels<'_>,
-    survey: &Survey,
+    aggregates: &Aggregates,
     (tag, named_by): (&str, &'static str),
     words: &ClusterWords,
 ) -> Option<Table> {
     let w = asked.lang.words();
-    let values = today::in_order(labels, survey, tag);
+    let values = labels.counted(aggregates, tag);
     let held: u64 = values.iter().map(|(_, _, customers)| customers.customers).sum();
     if held == 0 {
         return None;
     }
-    let whole = survey.base.customers.max(1) as f64;
+    let whole = aggregates.base.customers.max(1) as f64;
     let rows = values.into_iter().filter(|(_, _, customers)| customers.customers > 0).map(
         |(key, label, customers)| {
             let share = customers.customers as f64 / whole;

@@ -11,16 +11,18 @@ use homing_charts::{Part, Svg, Tone};
 use homing_datasets::{DAY, Micros};
 
 use super::asked::{Asked, Link};
+use super::filters::filters;
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
-use super::forms;
+use super::forms::seen;
 use super::frame::{Frame, Place};
 use super::labels::{self, CHURN_LEVEL, Labels, STAGE, TIER};
+use super::message;
 use super::parts::{Cell, Figure, Head, Table};
 use super::scores::Scores;
+use super::state::{Web, written};
 use super::words::{Words, fill};
-use super::{Web, call, message, page as written};
-use crate::api::Caller;
-use crate::survey::Survey;
+use crate::aggregates::Aggregates;
+use crate::service::access::Caller;
 use homing_profiles::survey::MAX_TURNS;
 use homing_profiles::{Error, Profile, Store};
 
@@ -37,14 +39,14 @@ pub(super) async fn page(
     headers: HeaderMap,
 ) -> Response {
     let asked = Asked::of(&uri, &headers);
-    if call::filters(&web, &asked).next().is_some() || asked.get("cursor").is_some() {
-        return forms::seen(&asked.moved(Place::Call.path()));
+    if filters(&web, &asked).next().is_some() || asked.get("cursor").is_some() {
+        return seen(&asked.moved(Place::Call.path()));
     }
-    let survey = match web.counted(&asked, Place::Today).await {
-        Ok(survey) => survey,
+    let aggregates = match web.counted(&asked, Place::Today).await {
+        Ok(aggregates) => aggregates,
         Err(page) => return *page,
     };
-    let since = since(&web, &survey);
+    let since = since(&web, &aggregates);
     let turned = match web.ask(move |store| turned(store, since)).await {
         Ok(turned) => turned,
         Err(code) => return message::problem(&web, &asked, code),
@@ -54,13 +56,13 @@ pub(super) async fn page(
         return message::problem(&web, &asked, problem.code);
     }
     let grade = web.grade().await;
-    written(StatusCode::OK, &view(&web, &asked, &survey, &turned, grade))
+    written(StatusCode::OK, &view(&web, &asked, &aggregates, &turned, grade))
 }
 
 /// The end of the day before the last day of the data.
-fn since(web: &Web, survey: &Survey) -> Micros {
+fn since(web: &Web, aggregates: &Aggregates) -> Micros {
     let zone = web.model().map(|model| model.timezone).unwrap_or_default();
-    zone.end_of_day(zone.day(survey.as_of) - 1)
+    zone.end_of_day(zone.day(aggregates.as_of) - 1)
 }
 
 /// Who turned to high risk since an instant and still is at it, the most at stake first; and how often that happened.
@@ -108,38 +110,38 @@ struct View {
     counted: String,
 }
 
-fn view(web: &Web, asked: &Asked, survey: &Survey, turned: &Turned, grade: Option<String>) -> View {
+fn view(web: &Web, asked: &Asked, aggregates: &Aggregates, turned: &Turned, grade: Option<String>) -> View {
     let w = asked.lang.words();
     let model = web.model();
     let dates = Dates(model.as_ref().map(|model| model.timezone));
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
-    let levels = levels(asked, labels, survey);
+    let levels = levels(asked, labels, aggregates);
     let parts: Vec<Part> = levels.iter().map(|(level, size)| part(level, *size)).collect();
-    let flow = &survey.flow;
+    let flow = &aggregates.flow;
     let told = match (turned.1, turned.0.is_empty()) {
         (0, _) => w.turned_none.to_owned(),
         (many, true) => fill(w.turned_little, &count(many)),
         (many, false) if many >= u64::from(MAX_TURNS) => fill(w.turned_more, &count(many)),
         (many, false) => fill(w.turned_some, &count(many)),
     };
-    let since = fill(w.since_day, &dates.of(since(web, survey)));
+    let since = fill(w.since_day, &dates.of(since(web, aggregates)));
     View {
         frame: Frame::new(asked, Some(Place::Today), w.today),
         no_model: model.is_none(),
-        figures: figures(web, w, dates, survey, grade),
+        figures: figures(web, w, dates, aggregates, grade),
         levels_bar: (!parts.is_empty()).then(|| homing_charts::parts(&bar_in_words(w, &levels), &parts)),
         levels: levels.into_iter().map(|(level, _)| level).collect(),
-        stages: stages(asked, labels, survey),
+        stages: stages(asked, labels, aggregates),
         stages_lead: if flow.each > 1.0 {
             fill(w.stages_lead, &count(flow.sample))
         } else {
             w.stages_lead_all.into()
         },
-        tiers: tiers(asked, labels, survey),
+        tiers: tiers(asked, labels, aggregates),
         turned: turned_table(asked, labels, &turned.0),
         turned_lead: format!("{since} {told}"),
         turned_link: asked.link(Place::Call.path()).with(CHURN_LEVEL, "high"),
-        counted: fill(w.counted_at, &dates.minute_of(survey.taken_at)),
+        counted: fill(w.counted_at, &dates.minute_of(aggregates.taken_at)),
     }
 }
 
@@ -147,13 +149,13 @@ fn figures(
     web: &Web,
     w: &'static Words,
     dates: Dates,
-    survey: &Survey,
+    aggregates: &Aggregates,
     grade: Option<String>,
 ) -> Vec<Figure> {
-    let base = &survey.base;
-    let share =
-        (survey.scored < base.customers).then(|| percent(survey.scored as f64 / base.customers as f64));
-    let old = (web.app.now() - survey.as_of) / DAY;
+    let base = &aggregates.base;
+    let share = (aggregates.scored < base.customers)
+        .then(|| percent(aggregates.scored as f64 / base.customers as f64));
+    let old = (web.app.now() - aggregates.as_of) / DAY;
     let fresh = if old <= 0 { w.is_today.to_owned() } else { fill(w.days_ago, &count(old.unsigned_abs())) };
     let model = web.model();
     let grade = grade.and_then(|grade| Some(fill(w.grade, w.grade(&grade)?)));
@@ -161,9 +163,9 @@ fn figures(
     let note: Vec<String> = trained.into_iter().chain(grade).collect();
     vec![
         Figure::new(w.customers, count(base.customers)),
-        Figure::new(w.scored, count(survey.scored)).note(share),
+        Figure::new(w.scored, count(aggregates.scored)).note(share),
         Figure::new(w.total_at_risk, money(base.value_at_risk)),
-        Figure::new(w.data_until, dates.of(survey.as_of)).note(Some(fresh)),
+        Figure::new(w.data_until, dates.of(aggregates.as_of)).note(Some(fresh)),
         Figure::new(w.model, model.map_or_else(|| w.no_model_short.into(), |model| model.id.to_string()))
             .note((!note.is_empty()).then(|| note.join(w.comma)))
             .named(),
@@ -171,45 +173,24 @@ fn figures(
 }
 
 /// The levels in the catalogue's order, then those that it does not know, then the customers without one.
-fn levels(asked: &Asked, labels: Labels<'_>, survey: &Survey) -> Vec<(Level, u64)> {
-    let whole = survey.base.customers.max(1) as f64;
+fn levels(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Vec<(Level, u64)> {
+    let whole = aggregates.base.customers.max(1) as f64;
     let level = |label: String, size: u64, tone, link| {
         let level = Level { label, count: count(size), share: percent(size as f64 / whole), tone, link };
         (level, size)
     };
     let mut levels = Vec::new();
     let mut rated = 0;
-    for (key, label, customers) in in_order(labels, survey, CHURN_LEVEL) {
+    for (key, label, customers) in labels.counted(aggregates, CHURN_LEVEL) {
         let link = asked.link(Place::Call.path()).with(CHURN_LEVEL, &key);
         rated += customers.customers;
         levels.push(level(label, customers.customers, labels::level_tone(&key.as_str().into()), Some(link)));
     }
-    let without = survey.base.customers.saturating_sub(rated);
+    let without = aggregates.base.customers.saturating_sub(rated);
     if without > 0 {
         levels.push(level(asked.lang.words().without_level.to_owned(), without, Tone::Plain, None));
     }
     levels
-}
-
-/// The values of a tag as the catalogue orders them, then those that it does not know: key, words, customers.
-pub(super) fn in_order(
-    labels: Labels<'_>,
-    survey: &Survey,
-    tag: &str,
-) -> Vec<(String, String, crate::survey::Count)> {
-    let counted = survey.values(tag);
-    let choices = labels.choices(tag);
-    let text = |value: &serde_json::Value| value.to_string();
-    let known = choices.iter().map(|choice| {
-        let customers = survey.count(tag, &text(&choice.value));
-        (choice.key.clone(), choice.label.clone(), customers)
-    });
-    let own = counted.iter().filter(|(value, _)| choices.iter().all(|choice| text(&choice.value) != *value));
-    let own = own.map(|(value, customers)| {
-        let parsed: serde_json::Value = serde_json::from_str(value).unwrap_or_default();
-        (labels::key(&parsed), labels.value(tag, &parsed), *customers)
-    });
-    known.chain(own).collect()
 }
 
 fn part(level: &Level, size: u64) -> Part {
@@ -226,12 +207,12 @@ fn bar_in_words(w: &Words, levels: &[(Level, u64)]) -> String {
     format!("{}: {}", w.levels, shares.join(", "))
 }
 
-fn stages(asked: &Asked, labels: Labels<'_>, survey: &Survey) -> Table {
+fn stages(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Table {
     let w = asked.lang.words();
-    let whole = survey.base.customers.max(1) as f64;
+    let whole = aggregates.base.customers.max(1) as f64;
     let rows =
-        in_order(labels, survey, STAGE).into_iter().enumerate().map(|(hue, (key, label, customers))| {
-            let change = survey.flow.week_change(&key);
+        labels.counted(aggregates, STAGE).into_iter().enumerate().map(|(hue, (key, label, customers))| {
+            let change = aggregates.flow.week_change(&key);
             let change_cell = Cell {
                 sense: change
                     .filter(|change| change.abs() >= 0.5)
@@ -268,10 +249,10 @@ fn signed(change: f64) -> String {
     if change >= 0.5 { format!("+{text}") } else { text }
 }
 
-fn tiers(asked: &Asked, labels: Labels<'_>, survey: &Survey) -> Table {
+fn tiers(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Table {
     let w = asked.lang.words();
-    let most = survey.values(TIER).iter().map(|(_, count)| count.value_at_risk).fold(0.0, f64::max);
-    let rows = in_order(labels, survey, TIER).into_iter().map(|(key, label, customers)| {
+    let most = aggregates.values(TIER).iter().map(|(_, count)| count.value_at_risk).fold(0.0, f64::max);
+    let rows = labels.counted(aggregates, TIER).into_iter().map(|(key, label, customers)| {
         let share = if most > 0.0 { customers.value_at_risk / most } else { 0.0 };
         vec![
             Cell::text(label).link(asked.link(Place::Call.path()).with(TIER, &key)),

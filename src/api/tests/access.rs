@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::api::routes::Route;
-use crate::api::{Role, create_key};
+use crate::api::route::Route;
+use crate::service::{Role, create_key};
 
 /// Asks a route with a key or without.
 async fn ask(service: &Service, route: Route, key: Option<&str>) -> Reply {
@@ -36,7 +36,7 @@ async fn every_route_asks_for_the_role_that_its_table_states() {
     let (service, _folder) = Service::sqlite();
     let keys = keyed(&service);
     let document = service.get("/openapi.json").await.ok();
-    for route in Route::ALL {
+    for &route in Route::ALL {
         let operation = &document["paths"][route.path()][route.method().as_str().to_lowercase()];
         let Some(needed) = route.role() else {
             assert_eq!(
@@ -70,7 +70,7 @@ async fn every_route_asks_for_the_role_that_its_table_states() {
 
 #[tokio::test]
 async fn a_reader_changes_nothing() {
-    for route in Route::ALL.into_iter().filter(|route| route.role() <= Some(Role::Reader)) {
+    for route in Route::ALL.iter().copied().filter(|route| route.role() <= Some(Role::Reader)) {
         let harmless = route.method() == axum::http::Method::GET
             || ["/v1/predictions", "/invocations", "/v2/models/{model}/infer"].contains(&route.path());
         assert!(harmless, "{route:?}");

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::*;
 use crate::api::openapi::document;
-use crate::api::problem::Code;
-use crate::api::routes::Route;
+use crate::api::route::Route;
+use crate::service::Code;
 
 /// Finds what in `value` is not as `schema` says. Objects may carry documented fields only.
 fn misfits(schema: &Value, value: &Value, root: &Value, at: &str) -> Vec<String> {
@@ -302,7 +302,7 @@ fn every_reference_leads_somewhere_and_every_schema_is_used() {
 
 #[test]
 fn every_problem_of_the_catalogue_is_documented_where_it_can_occur() {
-    let documented: BTreeSet<Code> = Route::ALL.into_iter().flat_map(Route::problems).collect();
+    let documented: BTreeSet<Code> = Route::ALL.iter().flat_map(|route| route.problems()).collect();
     // These two belong to no route.
     let all =
         Code::ALL.iter().copied().filter(|code| !matches!(code, Code::NotFound | Code::MethodNotAllowed));

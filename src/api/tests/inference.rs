@@ -95,7 +95,7 @@ async fn the_page_of_the_document_names_every_route_and_asks_for_nothing_from_el
     let service = Service::new();
     let page = service.get("/docs").await;
     assert_eq!(page.status, StatusCode::OK);
-    for route in crate::api::routes::Route::ALL {
+    for &route in crate::api::route::Route::ALL {
         assert!(page.text.contains(&format!("{} {}<", route.method(), route.path())), "{route:?}");
     }
     for foreign in ["src=", "http-equiv", "<script", "<link", "url("] {

@@ -13,8 +13,9 @@ use homing_models::{AtHorizon, Flat, NotScored, Outcome, Prediction, Provenance,
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
-use super::{App, Limits, router};
+use super::router;
 use crate::scoring::{ModelInfo, Score, Spent};
+use crate::service::{App, Limits};
 use homing_profiles::*;
 
 mod access;

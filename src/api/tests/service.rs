@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::api::{problem::Code, serve};
+use crate::api::serve;
+use crate::service::Code;
 
 #[tokio::test]
 async fn unknown_paths_and_methods_are_problems_too() {

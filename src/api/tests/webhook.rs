@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 
 use super::*;
-use crate::api::Webhook;
+use crate::service::Webhook;
 
 /// What a receiver heard, and how it answers.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! What the pages' buttons do, over a store of the real kind.
 
 use super::*;
-use crate::api::{Role, create_key};
+use crate::service::{Role, create_key};
 use homing_profiles::sqlite::SqliteStore;
 
 /// The pages over a SQLite store with one customer, `c/1`, and a key of each role.

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 use tower::ServiceExt;
 
 use super::router;
-use crate::api::{self, App, Limits};
+use crate::api;
 use crate::scoring::{ModelInfo, Score, Spent};
+use crate::service::{App, Limits};
 use homing_models::{Outcome, Prediction, Provenance};
 use homing_profiles::*;
 use homing_tags::Catalogue;
@@ -411,7 +412,7 @@ impl Site {
 
     fn with(store: FakeStore, engine: Option<Arc<dyn Score>>) -> Self {
         let catalogue = catalogue();
-        crate::survey::take(&store, &catalogue, zone(), as_of() + DAY / 2).unwrap();
+        crate::aggregates::compute(&store, &catalogue, zone(), as_of() + DAY / 2).unwrap();
         Site::uncounted(store, engine)
     }
 

@@ -10,23 +10,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
 
-use super::problem::{Code, Problem};
-use super::{App, json};
+use super::app::App;
 use homing_profiles::feed::{Change, FeedPosition, Letter};
 use homing_profiles::{Error, Store};
 
 /// Changes a piece.
 const PIECE: u32 = 100;
-/// Dead letters a reply.
-const LETTERS: u32 = 1000;
 /// How often the feed is looked at, and a stop is noticed.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -293,52 +286,4 @@ impl Pusher {
             Err(error) => Err(Refusal::Later(error.to_string())),
         }
     }
-}
-
-#[derive(Serialize)]
-struct Letters {
-    dead_letters: Vec<Shown>,
-}
-
-#[derive(Serialize)]
-struct Shown {
-    number: u64,
-    feed: String,
-    change: Change,
-    reason: String,
-    attempts: u32,
-    at: String,
-}
-
-/// Answers `GET /v1/dead-letters`: what could not be delivered, the newest first.
-pub(super) async fn letters(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let store = app.store().clone();
-    let held = app.blocking(move || store.dead_letters(None, LETTERS)).await??;
-    let zone = homing_datasets::Zone::default();
-    let shown = held.into_iter().map(|held| Shown {
-        number: held.number,
-        feed: held.letter.feed,
-        change: held.letter.change,
-        reason: held.letter.reason,
-        attempts: held.letter.attempts,
-        at: zone.format(held.letter.at),
-    });
-    json(&Letters { dead_letters: shown.collect() })
-}
-
-/// Answers `DELETE /v1/dead-letters/{number}`: the letter is dealt with.
-pub(super) async fn dealt_with(
-    State(app): State<Arc<App>>,
-    number: Result<Path<u64>, PathRejection>,
-) -> Result<Response, Problem> {
-    let bad = |_| {
-        Problem::new(Code::BadParameter, "the number in the path is no number").with("parameter", "number")
-    };
-    let Path(number) = number.map_err(bad)?;
-    let store = app.store().clone();
-    let known = number <= i64::MAX as u64 && app.blocking(move || store.drop_dead_letter(number)).await??;
-    if known {
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    }
-    Err(Problem::new(Code::UnknownLetter, format!("there is no dead letter {number}")))
 }

@@ -137,6 +137,11 @@ impl Code {
     }
 }
 
+/// The start of a text that a caller sent, short enough to be sent back.
+pub(crate) fn clip(text: &str) -> &str {
+    &text[..text.floor_char_boundary(64)]
+}
+
 /// One problem, on its way to the caller.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
@@ -221,5 +226,15 @@ impl IntoResponse for Problem {
         }
         response.extensions_mut().insert(self.code);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clipping_keeps_characters_whole() {
+        assert_eq!(clip(&"茶".repeat(30)), "茶".repeat(21));
     }
 }

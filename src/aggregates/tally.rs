@@ -8,7 +8,7 @@ use homing_models::{NotScored, Outcome};
 
 use super::figures::{Counter, Figures};
 use super::flow::{Flow, Follower};
-use super::{Count, Grid, Survey, TagCount};
+use super::{Aggregates, Count, Grid, TagCount};
 use homing_profiles::survey::Walked;
 use homing_tags::Catalogue;
 
@@ -127,14 +127,14 @@ impl Tally {
         self.figures.add(&other.figures);
     }
 
-    pub fn finish(mut self, terms: &Terms) -> Survey {
+    pub fn finish(mut self, terms: &Terms) -> Aggregates {
         terms.follower.finish(&mut self.flow);
         terms.counter.finish(&mut self.figures);
         let told = |(name, tag): (Arc<str>, TagTally)| {
             let values: BTreeMap<String, Count> = tag.values.into_iter().collect();
             (name.to_string(), TagCount { customers: tag.customers, values: (!tag.many).then_some(values) })
         };
-        Survey {
+        Aggregates {
             base: self.base,
             scored: self.scored,
             tags_held: self.tags_held,
@@ -142,7 +142,7 @@ impl Tally {
             grid: self.grid,
             flow: self.flow,
             figures: self.figures,
-            ..Survey::default()
+            ..Aggregates::default()
         }
     }
 }

@@ -12,7 +12,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 /// For so long an answer is as good as the store's own.
-pub(super) const FRESH: Duration = Duration::from_secs(1);
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 /// Bytes that an entry takes beside its own: key, stamps, links.
 const OVERHEAD: u64 = 160;
 /// Stamps; customers share them, at the price of a needless read now and then.
@@ -42,7 +42,7 @@ impl Weighter<String, Kept<bool>> for Weight {
 
 /// Replies and consents in memory.
 #[derive(Debug)]
-pub(super) struct Warm {
+pub(crate) struct Warm {
     profiles: Cache<String, Kept<Bytes>, Weight>,
     opted_out: Cache<String, Kept<bool>, Weight>,
     stamps: Vec<AtomicU32>,
@@ -51,7 +51,7 @@ pub(super) struct Warm {
 
 /// When a read of the store began, so that it can be told whether a write has come between.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Began(u32, Instant);
+pub(crate) struct Began(u32, Instant);
 
 impl Warm {
     /// A layer that holds so many bytes; an eighth of them for consents.

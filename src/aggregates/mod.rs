@@ -1,6 +1,6 @@
-//! The survey: what is counted over all customers, so that a page about a million of them reads one row.
+//! Daily aggregates: what is counted over all customers, so that a page about a million of them reads one row.
 //!
-//! [`take`] walks over the store in the background and counts: customers by every tag, the RFM grid, the business's key
+//! [`compute`] scans the store in the background and counts: customers by every tag, the RFM grid, the business's key
 //! figures by month, cohorts, and how a sample of the customers moved between the stages of the lifecycle. The result is kept
 //! in the store, one a day, and says of which instant it tells. Nothing in it names a customer.
 
@@ -14,14 +14,14 @@ use homing_profiles::survey::Kept;
 use homing_profiles::{Error, Store};
 use homing_tags::Catalogue;
 
-mod attend;
+mod background;
 mod figures;
 mod flow;
 mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use attend::attend;
+pub use background::{Base, keep_current};
 pub use figures::{Cohort, Figures, MARKS, Month, RETENTION, month_of};
 pub use flow::{Flow, NOT_YET};
 use tally::Tally;
@@ -29,10 +29,10 @@ use tally::Tally;
 /// The form of the document; one of another form counts as none.
 const FORM: u32 = 1;
 
-/// Surveys that are kept, one a day.
+/// Days of which aggregates are kept.
 const DAYS: u32 = 400;
 
-/// Customers a step of the walk.
+/// Customers a step of the scan.
 const STEP: u32 = 5_000;
 
 /// Customers that one thread counts before the next takes over: fixed, so that sums come out the same on any number of threads.
@@ -71,7 +71,7 @@ pub type Grid = BTreeMap<u8, BTreeMap<u8, Count>>;
 
 /// What was counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Survey {
+pub struct Aggregates {
     form: u32,
     /// The day of the data, days since 1970-01-01 in the business's zone.
     pub day: i32,
@@ -97,7 +97,7 @@ pub struct Survey {
     pub figures: Figures,
 }
 
-impl Survey {
+impl Aggregates {
     /// Customers with this value (JSON text) of a tag.
     #[must_use]
     pub fn count(&self, tag: &str, value: &str) -> Count {
@@ -120,7 +120,12 @@ impl Survey {
 ///
 /// # Errors
 /// [`Error`] of the store; then nothing is kept.
-pub fn take(store: &dyn Store, catalogue: &Catalogue, zone: Zone, now: Micros) -> Result<Survey, Error> {
+pub fn compute(
+    store: &dyn Store,
+    catalogue: &Catalogue,
+    zone: Zone,
+    now: Micros,
+) -> Result<Aggregates, Error> {
     let cursor = store.newest_change()?;
     let totals = store.totals()?;
     let as_of = totals.data_until.unwrap_or(now);
@@ -137,21 +142,21 @@ pub fn take(store: &dyn Store, catalogue: &Catalogue, zone: Zone, now: Micros) -
             break;
         }
     }
-    let survey =
-        Survey { form: FORM, day: zone.day(as_of), as_of, taken_at: now, cursor, ..whole.finish(&terms) };
-    let document = serde_json::to_string(&survey)
-        .map_err(|error| Error::Database { store: "survey".to_owned(), detail: error.to_string() })?;
-    store.keep_survey(&Kept { day: survey.day, document }, DAYS)?;
-    Ok(survey)
+    let aggregates =
+        Aggregates { form: FORM, day: zone.day(as_of), as_of, taken_at: now, cursor, ..whole.finish(&terms) };
+    let document = serde_json::to_string(&aggregates)
+        .map_err(|error| Error::Database { store: "aggregates".to_owned(), detail: error.to_string() })?;
+    store.keep_survey(&Kept { day: aggregates.day, document }, DAYS)?;
+    Ok(aggregates)
 }
 
-/// The newest survey of a day no later than `until` (`None`: of all). One that another homing wrote in another form counts as
-/// none: the next will take its place.
+/// The newest aggregates of a day no later than `until` (`None`: of all). Those that another version of homing wrote in another
+/// form count as none: the next count replaces them.
 ///
 /// # Errors
 /// [`Error`] of the store.
-pub fn newest(store: &dyn Store, until: Option<i32>) -> Result<Option<Survey>, Error> {
+pub fn newest(store: &dyn Store, until: Option<i32>) -> Result<Option<Aggregates>, Error> {
     let kept = store.survey(until)?;
-    let read = |kept: Kept| serde_json::from_str::<Survey>(&kept.document).ok();
-    Ok(kept.and_then(read).filter(|survey| survey.form == FORM))
+    let read = |kept: Kept| serde_json::from_str::<Aggregates>(&kept.document).ok();
+    Ok(kept.and_then(read).filter(|aggregates| aggregates.form == FORM))
 }

@@ -4,14 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, header};
 use homing_datasets::Micros;
 use serde::Serialize;
 
-use super::App;
 use super::problem::{Code, Problem};
 use homing_profiles::access::{AuditEntry, Key};
 use homing_profiles::privacy::keyed_hash;
@@ -123,7 +119,7 @@ struct Keys {
 
 /// The keys that the service knows, as the store last told.
 #[derive(Debug, Default)]
-pub(super) struct Access {
+pub(crate) struct Access {
     secret: RwLock<Option<[u8; 32]>>,
     keys: RwLock<Arc<Keys>>,
     unwritten: Mutex<Vec<AuditEntry>>,
@@ -246,7 +242,7 @@ impl Access {
 
 /// A request of a key in work.
 #[derive(Debug)]
-pub(super) struct InWork(Arc<Known>);
+pub(crate) struct InWork(Arc<Known>);
 
 impl Drop for InWork {
     fn drop(&mut self) {
@@ -289,24 +285,6 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
-}
-
-/// The pages show personal data: whoever looks at them needs a reader's key, for which the browser asks.
-pub async fn page_access(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    match app.access.admit(request.headers(), Some(Role::Reader), app.now()) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(problem) => {
-            let mut response = problem.into_response();
-            if response.status() == StatusCode::UNAUTHORIZED {
-                let ask = HeaderValue::from_static("Basic realm=\"homing: any name, a key as the password\"");
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
-            }
-            response
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,11 +12,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::routes::Route;
 use crate::scoring::Spent;
 
 /// The media type of what [`Metrics::text`] writes.
-pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Upper bounds of the latency buckets in seconds: 10 µs to 30 s.
 const BUCKETS_S: [f64; 20] = [
@@ -26,7 +25,7 @@ const BUCKETS_S: [f64; 20] = [
 
 /// A part of the work on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// From bytes to checked values.
     Parse,
     /// Reading the profile store.
@@ -45,7 +44,7 @@ pub(super) enum Stage {
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum EventFate {
+pub(crate) enum EventFate {
     Accepted,
     Duplicate,
     Rejected,
@@ -169,30 +168,30 @@ impl Default for Metrics {
 
 impl Metrics {
     /// All metrics as OpenMetrics text.
-    pub(super) fn text(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
         let mut page = String::new();
         text::encode(&mut page, &self.registry)?;
         Ok(page)
     }
 
     /// A request is in work until the guard is dropped.
-    pub(super) fn enter(&self) -> InFlight<'_> {
+    pub(crate) fn enter(&self) -> InFlight<'_> {
         self.in_flight.inc();
         InFlight(&self.in_flight)
     }
 
-    pub(super) fn answered(&self, route: &'static str, method: &Method, status: StatusCode, took: Duration) {
+    pub(crate) fn answered(&self, route: &'static str, method: &Method, status: StatusCode, took: Duration) {
         let method = known(method);
         self.requests.get_or_create(&Answered { route, method, status: status.as_u16() }).inc();
         self.latency.get_or_create(&OfRoute { route }).observe(took.as_secs_f64());
     }
 
-    pub(super) fn stage(&self, route: Route, stage: Stage, took: Duration) {
-        self.stages.get_or_create(&OfStage { route: route.path(), stage }).observe(took.as_secs_f64());
+    pub(crate) fn stage(&self, route: &'static str, stage: Stage, took: Duration) {
+        self.stages.get_or_create(&OfStage { route, stage }).observe(took.as_secs_f64());
     }
 
     /// The stages of scoring; a stage that did not take place is left out.
-    pub(super) fn scoring(&self, route: Route, spent: &Spent) {
+    pub(crate) fn scoring(&self, route: &'static str, spent: &Spent) {
         let stages = [
             (Stage::Features, &spent.features_ns),
             (Stage::Model, &spent.model_ns),
@@ -206,31 +205,31 @@ impl Metrics {
         }
     }
 
-    pub(super) fn prediction(&self, outcome: &'static str) {
+    pub(crate) fn prediction(&self, outcome: &'static str) {
         self.predictions.get_or_create(&OfOutcome { outcome }).inc();
     }
 
-    pub(super) fn webhook(&self, outcome: &'static str, count: usize) {
+    pub(crate) fn webhook(&self, outcome: &'static str, count: usize) {
         self.webhook.get_or_create(&OfOutcome { outcome }).inc_by(count as u64);
     }
 
     /// The counters of spans that were sent, and that were dropped.
-    pub(super) fn trace_spans(&self) -> (Counter, Counter) {
+    pub(crate) fn trace_spans(&self) -> (Counter, Counter) {
         let of = |outcome| self.traces.get_or_create(&OfOutcome { outcome }).clone();
         (of("sent"), of("dropped"))
     }
 
-    pub(super) fn shadow(&self, outcome: &'static str, count: usize) {
+    pub(crate) fn shadow(&self, outcome: &'static str, count: usize) {
         self.shadow.get_or_create(&OfOutcome { outcome }).inc_by(count as u64);
     }
 
-    pub(super) fn events(&self, fate: EventFate, count: usize) {
+    pub(crate) fn events(&self, fate: EventFate, count: usize) {
         self.events.get_or_create(&OfFate { fate }).inc_by(count as u64);
     }
 }
 
 /// A request in work.
-pub(super) struct InFlight<'a>(&'a Gauge);
+pub(crate) struct InFlight<'a>(&'a Gauge);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
@@ -266,7 +265,7 @@ mod tests {
             StatusCode::METHOD_NOT_ALLOWED,
             Duration::from_secs(60),
         );
-        metrics.stage(Route::Events, Stage::Store, Duration::from_micros(30));
+        metrics.stage("/v1/events", Stage::Store, Duration::from_micros(30));
         metrics.events(EventFate::Conflict, 3);
         let guard = metrics.enter();
         let page = metrics.text().unwrap();

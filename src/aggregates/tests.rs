@@ -1,4 +1,4 @@
-//! Surveys of little stores, against numbers counted by hand.
+//! Aggregates of little stores, against numbers counted by hand.
 
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
@@ -63,14 +63,14 @@ fn score(id: &str, history: &History, as_of: Micros) -> Scored {
     Scored { outcome: Outcome::Scored(Box::new(prediction)), tags, provenance }
 }
 
-fn surveyed(customers: Vec<(String, Vec<Event>)>) -> (tempfile::TempDir, SqliteStore, Survey) {
+fn aggregated(customers: Vec<(String, Vec<Event>)>) -> (tempfile::TempDir, SqliteStore, Aggregates) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("p.db"), Zone::default()).unwrap();
     let row = |(customer_id, events)| BatchRow { customer_id, history: History::from_events(events) };
     store.write_batch(&mut customers.into_iter().map(row), day(0), &score, &|_| ()).unwrap();
     let catalogue = Catalogue::shipped().unwrap();
-    let survey = take(&store, &catalogue, Zone::default(), day(-1)).unwrap();
-    (folder, store, survey)
+    let aggregates = compute(&store, &catalogue, Zone::default(), day(-1)).unwrap();
+    (folder, store, aggregates)
 }
 
 #[test]
@@ -78,41 +78,42 @@ fn customers_tags_and_the_grid_are_counted() {
     let customers =
         (0..100).map(|n| (format!("c{n:03}"), vec![buy(n % 7, if n < 30 { 200.0 } else { 10.0 })]));
     let visitor = ("visitor".to_owned(), vec![Event::new(Kind::Visit, day(0), 0.0)]);
-    let (_folder, store, survey) = surveyed(customers.chain([visitor]).collect());
-    assert_eq!((survey.base.customers, survey.scored, survey.day), (101, 100, TODAY));
-    assert_eq!((survey.base.clv, survey.base.value_at_risk), (6_700.0, 3_350.0));
-    assert_eq!(survey.tags_held, 401);
+    let (_folder, store, aggregates) = aggregated(customers.chain([visitor]).collect());
+    assert_eq!((aggregates.base.customers, aggregates.scored, aggregates.day), (101, 100, TODAY));
+    assert_eq!((aggregates.base.clv, aggregates.base.value_at_risk), (6_700.0, 3_350.0));
+    assert_eq!(aggregates.tags_held, 401);
     assert_eq!(
-        survey.count("tier.member", "\"super\""),
+        aggregates.count("tier.member", "\"super\""),
         Count { customers: 30, value_at_risk: 3_000.0, clv: 6_000.0 }
     );
     assert_eq!(
-        survey.values("tier.member").iter().map(|v| v.0).collect::<Vec<_>>(),
+        aggregates.values("tier.member").iter().map(|v| v.0).collect::<Vec<_>>(),
         ["\"entry\"", "\"super\""]
     );
-    assert_eq!((survey.tags["own.id"].customers, &survey.tags["own.id"].values), (101, &None));
-    assert_eq!((survey.grid[&5][&4].customers, survey.grid[&5][&1].customers), (30, 70));
+    assert_eq!((aggregates.tags["own.id"].customers, &aggregates.tags["own.id"].values), (101, &None));
+    assert_eq!((aggregates.grid[&5][&4].customers, aggregates.grid[&5][&1].customers), (30, 70));
     assert_eq!(
-        (survey.figures.met, survey.figures.connected, survey.figures.channels["till"]),
+        (aggregates.figures.met, aggregates.figures.connected, aggregates.figures.channels["till"]),
         (100, 0, 100)
     );
-    assert_eq!(newest(&store, None).unwrap(), Some(survey));
+    assert_eq!(newest(&store, None).unwrap(), Some(aggregates));
 }
 
 #[test]
-fn an_empty_store_has_a_survey_of_nobody() {
-    let (_folder, store, survey) = surveyed(Vec::new());
-    assert_eq!((survey.base, survey.tags.len()), (Count::default(), 0));
-    assert_eq!(newest(&store, None).unwrap(), Some(survey));
+fn an_empty_store_has_aggregates_of_nobody() {
+    let (_folder, store, aggregates) = aggregated(Vec::new());
+    assert_eq!((aggregates.base, aggregates.tags.len()), (Count::default(), 0));
+    assert_eq!(newest(&store, None).unwrap(), Some(aggregates));
     assert_eq!(newest(&store, Some(0)).unwrap(), None);
 }
 
 #[test]
-fn a_survey_of_another_form_counts_as_none() {
-    let (_folder, store, survey) = surveyed(Vec::new());
-    for document in ["{}".to_owned(), serde_json::to_string(&Survey { form: 99, ..survey.clone() }).unwrap()]
+fn aggregates_of_another_form_count_as_none() {
+    let (_folder, store, aggregates) = aggregated(Vec::new());
+    for document in
+        ["{}".to_owned(), serde_json::to_string(&Aggregates { form: 99, ..aggregates.clone() }).unwrap()]
     {
-        store.keep_survey(&homing_profiles::survey::Kept { day: survey.day + 1, document }, 9).unwrap();
+        store.keep_survey(&homing_profiles::survey::Kept { day: aggregates.day + 1, document }, 9).unwrap();
         assert_eq!(newest(&store, None).unwrap(), None);
     }
 }
@@ -122,7 +123,7 @@ fn figures_are_those_counted_by_hand() {
     // June 2026 has thirty days: `before` 0 to 29 lies in it, 30 to 60 in May.
     let nps = |before: i64, answer: f64| Event::new(Kind::Nps, day(before), answer);
     let online = Event { channel: Some("web".into()), ..buy(10, 10.0) };
-    let (_folder, _store, survey) = surveyed(vec![
+    let (_folder, _store, aggregates) = aggregated(vec![
         // New in May, back within thirty days, which end in June; two channels.
         ("a".into(), vec![buy(40, 20.0), online, nps(3, 10.0)]),
         // New in May, not back.
@@ -136,7 +137,7 @@ fn figures_are_those_counted_by_hand() {
         // The data end with the month.
         ("f".into(), vec![Event::new(Kind::Visit, day(0), 0.0)]),
     ]);
-    let figures = &survey.figures;
+    let figures = &aggregates.figures;
     let june = month_of(TODAY);
     assert_eq!((figures.last_whole, figures.high_value), (june, 5_000.0));
     let month = &figures.months[&june];
@@ -164,8 +165,8 @@ fn stages_of_the_past_come_from_the_histories() {
     // Bought once, 65 days ago: not there 90 days ago, introduced 60 days ago and 30 days ago, one-time now.
     let once = |n: u32| (format!("c{n}"), vec![buy(65, 20.0)]);
     let visitor = ("visitor".to_owned(), vec![Event::new(Kind::Visit, day(0), 0.0)]);
-    let (_folder, _store, survey) = surveyed((0..4).map(once).chain([visitor]).collect());
-    let flow = &survey.flow;
+    let (_folder, _store, aggregates) = aggregated((0..4).map(once).chain([visitor]).collect());
+    let flow = &aggregates.flow;
     assert_eq!((flow.sample, flow.each, flow.days_before.as_slice()), (5, 1.0, &[90, 60, 30, 0][..]));
     let only = |moves: &BTreeMap<String, BTreeMap<String, u64>>| {
         let all: Vec<_> = moves

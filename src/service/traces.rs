@@ -24,7 +24,7 @@ const GATHER: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Where spans go, and how many did and did not.
-pub(super) struct Traces {
+pub(crate) struct Traces {
     spans: SyncSender<Message>,
     seed: [RandomState; 2],
     count: AtomicU64,
@@ -39,14 +39,14 @@ enum Message {
 
 /// Where a request stands in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Context {
+pub(crate) struct Context {
     trace: u128,
     parent: Option<u64>,
     span: u64,
 }
 
 /// A request that was answered.
-pub(super) struct Span {
+pub(crate) struct Span {
     pub context: Context,
     pub method: String,
     pub route: &'static str,

@@ -1,0 +1,139 @@
+//! The schemas of scores.
+
+use homing_models::prediction::number_names;
+use serde_json::{Value, json};
+
+use super::build::{
+    count, in_both, instant, list, not_scored_cause, nullable, number, object, probability, reference,
+    strict, string,
+};
+use crate::service::limits::{Limits, MAX_ID_BYTES};
+
+/// Schemas by name.
+pub(super) fn schemas(horizons: &[u32], limits: &Limits) -> Value {
+    json!({
+        "PredictionRequest": prediction_request(limits),
+        "PredictionReply": object(
+            "The scores, in the order of the request.",
+            json!({
+                "model": reference("Model"),
+                "as_of": instant("The instant that all scores look from."),
+                "scored_at": instant("When they were computed."),
+                "predictions": list(reference("Prediction")),
+            }),
+            &[],
+        ),
+        "Prediction": one_of("Prediction", horizons, true),
+        "Scores": one_of("Scores", horizons, false),
+        "Reason": reason(),
+    })
+}
+
+fn prediction_request(limits: &Limits) -> Value {
+    let customer = strict(object(
+        "A customer with the history to score.",
+        json!({
+            "customer_id": {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES},
+            "events": {"type": "array", "items": reference("HistoryEvent"), "maxItems": limits.history_events},
+        }),
+        &[],
+    ));
+    let as_of = "The instant to look from: a date (its end in the model's time zone) or an instant.";
+    strict(object(
+        "Customers to score.",
+        json!({
+            "as_of": nullable(string(as_of)),
+            "customers": {"type": "array", "items": customer, "minItems": 1, "maxItems": limits.customers},
+        }),
+        &["as_of"],
+    ))
+}
+
+/// Scores, or why there are none.
+fn one_of(name: &str, horizons: &[u32], with_customer: bool) -> Value {
+    let mut common = json!({
+        "model": string("The model behind them, `name@version`."),
+        "as_of": instant("The instant that they look from."),
+        "scored_at": instant("When they were computed."),
+    });
+    if with_customer {
+        common["customer_id"] = string("The customer.");
+    }
+    let mut not_scored = common.clone();
+    not_scored["not_scored"] = not_scored_cause();
+
+    let mut scores = common;
+    for name in number_names(horizons) {
+        scores[&name] = score(&name);
+    }
+    scores["churn_percentile"] = json!({
+        "type": "integer", "minimum": 1, "maximum": 100,
+        "description": "Place of the churn risk among the customers that the model was fitted on; 1 is the safest.",
+    });
+    scores["next_order_at"] = nullable(instant(
+        "Median expected instant of the next order; null at less than even odds within 3 years.",
+    ));
+    scores["cluster"] = nullable(count("The group of like customers, where the model has groups."));
+    scores["reasons"] = list(reference("Reason"));
+
+    // Stored scores may come from an older model with other horizons.
+    let lasting = number_names(&[]);
+    let stored = number_names(horizons).into_iter().filter(|name| !lasting.contains(name));
+    let stored: Vec<String> = stored.chain(["cluster".to_owned()]).collect();
+    let optional: Vec<&str> =
+        if with_customer { Vec::new() } else { stored.iter().map(String::as_str).collect() };
+    let mut scored = object("Scores. Every number is finite.", scores, &optional);
+    let pattern = |name: &str| score(&name.replace("{d}", "N"));
+    scored["patternProperties"] = json!({
+        "^p_return_[0-9]+d$": pattern("p_return_{d}d"),
+        "^expected_orders_[0-9]+d$": pattern("expected_orders_{d}d"),
+        "^expected_spend_[0-9]+d(_low|_high)?$": pattern("expected_spend_{d}d"),
+    });
+    let unscored = object("No scores, and why.", not_scored, &[]);
+    json!({"title": name, "oneOf": [scored, unscored]})
+}
+
+/// What a numeric score means, by its name.
+pub(super) fn score(name: &str) -> Value {
+    let days = name
+        .split('_')
+        .find_map(|part| part.strip_suffix('d').filter(|days| days.parse::<u32>().is_ok()))
+        .unwrap_or("N");
+    match name {
+        "churn_risk" => probability("1 - `p_return` at the model's churn horizon."),
+        "p_alive" => probability("Probability of not having left for good, by the lifetime model."),
+        "clv" => number("Expected spend at the value horizon, discounted at the model's yearly rate."),
+        "value_at_risk" => number("What the business stands to lose if this customer leaves."),
+        _ if name.starts_with("p_return") => {
+            probability(&format!("Probability of a purchase within {days} days after `as_of`."))
+        }
+        _ if name.starts_with("expected_orders") => {
+            number(&format!("Expected days with a purchase within {days} days."))
+        }
+        _ if name.ends_with("_low") => {
+            number(&format!("Lower end of the 80 % interval of the spend within {days} days."))
+        }
+        _ if name.ends_with("_high") => {
+            number(&format!("Upper end of the 80 % interval of the spend within {days} days."))
+        }
+        _ => number(&format!("Expected spend within {days} days.")),
+    }
+}
+
+fn reason() -> Value {
+    object(
+        "A factor behind the churn risk.",
+        json!({
+            "code": string("The cause's stable code, such as `rhythm_broken`."),
+            "text": in_both("The cause in words."),
+            "value": nullable(number("The value of the feature that weighs most in this cause, in its own unit.")),
+            "contribution": number("What the cause adds to the log-odds of leaving; below zero it speaks for coming back."),
+            "importance": {"type": "string", "enum": ["high", "medium", "low"]},
+            "change": nullable(in_both(
+                "What would change this factor, in words; null where nothing the customer does would.",
+            )),
+        }),
+        // Scores that were stored before the field came to be do without it.
+        &["change"],
+    )
+}

@@ -1,0 +1,130 @@
+//! The routes, in one table: the router, the metrics and the OpenAPI document are made from it.
+
+use axum::http::Method;
+
+use crate::service::{Code, Role};
+
+/// What can be wrong with a body.
+const BODY: &[Code] = &[
+    Code::MalformedJson,
+    Code::BodyTooLarge,
+    Code::SlowBody,
+    Code::UnsupportedMediaType,
+    Code::UnknownField,
+    Code::InvalidRequest,
+];
+
+/// What can be wrong with the store.
+const STORE: &[Code] = &[Code::StoreLocked, Code::StoreReadOnly, Code::StoreUnreachable, Code::StoreFailed];
+
+macro_rules! routes {
+    ($($name:ident $method:ident $path:literal $role:ident [$($problems:expr),*];)*) => {
+        /// A path with a method that homing answers.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(super) enum Route {
+            $($name,)*
+        }
+
+        impl Route {
+            pub(super) const ALL: &[Route] = &[$(Route::$name,)*];
+
+            /// The path, with its parameters in braces.
+            pub(super) fn path(self) -> &'static str {
+                match self { $(Route::$name => $path,)* }
+            }
+
+            pub(super) fn method(self) -> Method {
+                match self { $(Route::$name => Method::$method,)* }
+            }
+
+            /// The role that a caller must have where keys are asked for; `None` for everyone.
+            pub(super) fn role(self) -> Option<Role> {
+                match self { $(Route::$name => role!($role),)* }
+            }
+
+            /// The problems of its own, beside those that every route can answer with.
+            fn own_problems(self) -> &'static [&'static [Code]] {
+                match self { $(Route::$name => &[$($problems),*],)* }
+            }
+        }
+    };
+}
+
+macro_rules! role {
+    (Anyone) => {
+        None
+    };
+    ($role:ident) => {
+        Some(Role::$role)
+    };
+}
+
+routes! {
+    Predictions POST "/v1/predictions" Reader [BODY, STORE, &[
+        Code::TooManyEvents, Code::NoModel, Code::InvalidEvent, Code::DuplicateCustomer, Code::TooManyCustomers]];
+    Events POST "/v1/events" Operator [BODY, STORE, &[Code::TooManyEvents, Code::NoModel, Code::EventIdConflict]];
+    Profiles GET "/v1/profiles" Reader [STORE, &[Code::BadParameter, Code::BadCursor]];
+    Profile GET "/v1/profiles/{id}" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    Explanation GET "/v1/profiles/{id}/explanation" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    Next GET "/v1/profiles/{id}/next" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer, Code::NoModel]];
+    Export GET "/v1/profiles/{id}/export" Operator [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    Consent PUT "/v1/profiles/{id}/consent" Operator [BODY, STORE, &[Code::BadParameter]];
+    Attributes PUT "/v1/profiles/{id}/attributes" Operator [BODY, STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    Erase DELETE "/v1/profiles/{id}" Admin [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    Changes GET "/v1/changes" Reader [STORE, &[Code::BadParameter, Code::CursorExpired]];
+    DeadLetters GET "/v1/dead-letters" Operator [STORE];
+    DropDeadLetter DELETE "/v1/dead-letters/{number}" Operator [STORE, &[Code::BadParameter, Code::UnknownLetter]];
+    Models GET "/v1/models" Reader [];
+    Shadow GET "/v1/models/shadow" Reader [STORE];
+    Promote POST "/v1/models/{version}/promote" Scientist [STORE, &[
+        Code::BadParameter, Code::UnknownModel, Code::ModelUnusable, Code::ModelPinned]];
+    Rollback POST "/v1/models/rollback" Scientist [STORE, &[
+        Code::NoEarlierModel, Code::ModelUnusable, Code::ModelPinned]];
+    Health GET "/healthz" Anyone [];
+    Ready GET "/readyz" Anyone [STORE, &[Code::NoModel, Code::Stopping]];
+    Metrics GET "/metrics" Reader [];
+    OpenApi GET "/openapi.json" Anyone [];
+    Docs GET "/docs" Anyone [];
+    V2 GET "/v2" Anyone [];
+    V2Live GET "/v2/health/live" Anyone [];
+    V2Ready GET "/v2/health/ready" Anyone [STORE, &[Code::NoModel, Code::Stopping]];
+    V2Model GET "/v2/models/{model}" Reader [&[Code::BadParameter, Code::UnknownModel, Code::NoModel]];
+    V2ModelReady GET "/v2/models/{model}/ready" Reader [&[Code::BadParameter, Code::UnknownModel, Code::NoModel]];
+    V2Infer POST "/v2/models/{model}/infer" Reader [BODY, &[
+        Code::NoModel, Code::TooManyCustomers, Code::BadParameter, Code::UnknownModel]];
+    Invocations POST "/invocations" Reader [BODY, &[Code::NoModel, Code::TooManyCustomers]];
+}
+
+impl Route {
+    /// The route at a path for a method.
+    pub(super) fn of(path: &str, method: &Method) -> Option<Route> {
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
+        Route::ALL.iter().copied().find(|route| route.path() == path && route.method() == *method)
+    }
+
+    /// Whether the limit on concurrent requests holds for it: what operators need when the service is
+    /// overloaded is free of it.
+    pub(super) fn limited(self) -> bool {
+        !matches!(self, Route::Health | Route::Ready | Route::Metrics | Route::V2Live | Route::V2Ready)
+    }
+
+    /// Every problem that the route can answer with.
+    pub(super) fn problems(self) -> Vec<Code> {
+        let mut codes = vec![Code::Internal, Code::Timeout];
+        if self.limited() {
+            codes.push(Code::Overloaded);
+        }
+        if self.role().is_some() {
+            codes.extend([Code::Unauthorized, Code::Forbidden, Code::TooManyRequests]);
+        }
+        codes.extend(self.own_problems().iter().copied().flatten());
+        codes.sort_unstable();
+        codes
+    }
+
+    /// The path of a route as a text that lives for ever, for labels; `none` for what is no route.
+    pub(super) fn label(path: Option<&str>) -> &'static str {
+        path.and_then(|path| Route::ALL.iter().map(|route| route.path()).find(|known| *known == path))
+            .unwrap_or("none")
+    }
+}

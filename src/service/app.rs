@@ -1,0 +1,297 @@
+//! The shared state of a running service.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use homing_datasets::{Micros, Zone};
+use tokio::sync::Semaphore;
+
+use super::access::{Access, Caller};
+use super::limits::Limits;
+use super::metrics::Metrics;
+use super::models::Models;
+use super::problem::{Code, Problem};
+use super::request_id::RequestIds;
+use super::shadow::{Job, Shadow};
+use super::traces::Traces;
+use super::warm::Warm;
+use crate::scoring::{Engine, Score};
+use homing_profiles::Store;
+use homing_profiles::writeback::WriteBack;
+
+/// Tells the time: [`homing_datasets::calendar::now`] in service, any instant in tests.
+pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
+
+/// What the handlers share.
+pub struct App {
+    pub(crate) store: Arc<dyn Store>,
+    engine: RwLock<Option<Arc<dyn Score>>>,
+    clock: Clock,
+    limits: Limits,
+    pub(crate) metrics: Metrics,
+    /// One permit a request in work.
+    pub(crate) slots: Semaphore,
+    /// One permit a request that blocks a thread; held until that thread is done.
+    workers: Arc<Semaphore>,
+    /// Requests that wait for such a permit.
+    queued: AtomicUsize,
+    /// One permit a KiB of long bodies in memory.
+    pub(crate) body_room: Semaphore,
+    pub(crate) request_ids: RequestIds,
+    pub(crate) access: Access,
+    pub(crate) warm: Warm,
+    pub(crate) models: Option<Models>,
+    /// The CRM's own table, where there is one.
+    pub(crate) write_back: Option<Arc<WriteBack>>,
+    /// What to do next with whom.
+    playbook: Option<homing_tags::playbook::Shared>,
+    challenger: RwLock<Option<Arc<dyn Score>>>,
+    /// Held while one model takes the place of another.
+    pub(crate) swapping: Mutex<()>,
+    shadow: Option<Shadow>,
+    pub(crate) jobs: Mutex<Option<Receiver<Job>>>,
+    /// One permit a stream of changes.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Where spans go, if anywhere.
+    pub(crate) traces: Option<Traces>,
+    /// Told of each write.
+    pub(crate) wake: tokio::sync::watch::Sender<()>,
+    stopping: AtomicBool,
+}
+
+impl App {
+    /// An app over a store. Without an engine it answers everything that needs no model, and is not ready.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, engine: Option<Arc<dyn Score>>, clock: Clock, limits: Limits) -> Self {
+        App {
+            store,
+            engine: RwLock::new(engine),
+            clock,
+            metrics: Metrics::default(),
+            slots: Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS)),
+            workers: Arc::new(Semaphore::new(limits.blocking_tasks.clamp(1, Semaphore::MAX_PERMITS))),
+            queued: AtomicUsize::new(0),
+            body_room: Semaphore::new((limits.bodies_bytes >> 10).min(Semaphore::MAX_PERMITS)),
+            request_ids: RequestIds::default(),
+            access: Access::default(),
+            warm: Warm::new(limits.warm_bytes),
+            models: None,
+            write_back: None,
+            playbook: None,
+            challenger: RwLock::default(),
+            swapping: Mutex::default(),
+            shadow: None,
+            jobs: Mutex::default(),
+            streams: Arc::new(Semaphore::new(limits.streams.min(Semaphore::MAX_PERMITS))),
+            traces: None,
+            wake: tokio::sync::watch::Sender::default(),
+            stopping: AtomicBool::new(false),
+            limits,
+        }
+    }
+
+    /// The same, with models that can be promoted, rolled back and followed.
+    #[must_use]
+    pub fn with_models(self, models: Models) -> Self {
+        App { models: Some(models), ..self }
+    }
+
+    /// The same, over the CRM's own table too: who is erased is erased there.
+    #[must_use]
+    pub fn with_write_back(self, back: Arc<WriteBack>) -> Self {
+        App { write_back: Some(back), ..self }
+    }
+
+    /// The same, with a playbook: profiles say what to do next.
+    #[must_use]
+    pub fn with_playbook(self, playbook: homing_tags::playbook::Shared) -> Self {
+        App { playbook: Some(playbook), ..self }
+    }
+
+    /// The same, with a span of each request sent to a collector of OpenTelemetry (OTLP over HTTP, in JSON), for example
+    /// `http://127.0.0.1:4318`.
+    ///
+    /// # Errors
+    /// What the system says when it has no thread left.
+    pub fn with_traces(self, collector: &str) -> std::io::Result<Self> {
+        let (sent, dropped) = self.metrics.trace_spans();
+        Ok(App { traces: Some(Traces::start(collector, sent, dropped)?), ..self })
+    }
+
+    /// Waits, but not for long, until the spans of what was answered are sent.
+    pub fn flush_traces(&self) {
+        if let Some(traces) = &self.traces {
+            traces.flush(TRACES_PATIENCE);
+        }
+    }
+
+    /// The playbook, where there is one.
+    #[must_use]
+    pub fn playbook(&self) -> Option<&homing_tags::playbook::Shared> {
+        self.playbook.as_ref()
+    }
+
+    /// The same, with this share (0 to 1) of the requests scored by the challenger too, if there is one.
+    #[must_use]
+    pub fn with_shadow(self, share: f64) -> Self {
+        let (shadow, jobs) = Shadow::new(share);
+        App { shadow: Some(shadow), jobs: Mutex::new(Some(jobs)), ..self }
+    }
+
+    /// Reads the keys from the store.
+    ///
+    /// # Errors
+    /// [`homing_profiles::Error`]; then the keys known before hold.
+    pub fn refresh_keys(&self) -> Result<(), homing_profiles::Error> {
+        self.access.refresh(self.store.as_ref())
+    }
+
+    /// Whether callers must show a key: once the store holds one.
+    #[must_use]
+    pub fn demands_keys(&self) -> bool {
+        self.access.demanded()
+    }
+
+    /// Writes what waits for the audit log.
+    ///
+    /// # Errors
+    /// [`homing_profiles::Error`]; then it waits on.
+    pub fn write_audit(&self) -> Result<(), homing_profiles::Error> {
+        self.access.write_notes(self.store.as_ref())
+    }
+
+    /// From now on the service says that it is not ready, and streams end.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.changed();
+    }
+
+    /// Whether the service is about to end.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Tells the streams that something was written.
+    pub(crate) fn changed(&self) {
+        self.wake.send_replace(());
+    }
+
+    pub(crate) fn challenger(&self) -> Option<Arc<dyn Score>> {
+        self.challenger.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_challenger(&self, engine: Option<Arc<Engine>>) {
+        let engine = engine.map(|engine| engine as Arc<dyn Score>);
+        *self.challenger.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// The way to the challenger, if the next request belongs to the share that it is tried on.
+    pub(crate) fn tried(&self) -> Option<&Shadow> {
+        let shadow = self.shadow.as_ref().filter(|shadow| shadow.takes())?;
+        self.challenger().is_some().then_some(shadow)
+    }
+
+    /// Puts another engine to work. Requests that have begun end with the one that they began with.
+    pub fn set_engine(&self, engine: Option<Arc<dyn Score>>) {
+        *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// The engine at work.
+    ///
+    /// # Errors
+    /// [`Code::NoModel`] when there is none.
+    pub fn engine(&self) -> Result<Arc<dyn Score>, Problem> {
+        let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner).clone();
+        engine.ok_or_else(|| {
+            Problem::new(Code::NoModel, "no model is loaded; fit one with homing-train, or name a registry")
+        })
+    }
+
+    /// The business's time zone: that of the serving model, else UTC.
+    #[must_use]
+    pub fn zone(&self) -> Zone {
+        self.engine().map_or_else(|_| Zone::default(), |engine| engine.model().timezone)
+    }
+
+    /// The profile store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The instant of now.
+    #[must_use]
+    pub fn now(&self) -> Micros {
+        (self.clock)()
+    }
+
+    /// Takes down that a caller read something of customers.
+    ///
+    /// # Errors
+    /// [`Code::StoreFailed`] when the audit log cannot be written; then nothing may be shown.
+    pub(crate) fn note_read(&self, caller: &Caller, action: &str, customers: &[&str]) -> Result<(), Problem> {
+        self.access.note(caller, action, customers, self.now())
+    }
+
+    /// Does work that blocks its thread, when one is free for it. Work that has begun goes on to its end, even
+    /// when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// [`Code::Overloaded`] when the queue for a thread is full; [`Code::Internal`] when the work panics.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = match self.workers.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let _queued = Queued::enter(&self.queued, self.limits.queue)?;
+                self.workers.clone().acquire_owned().await.map_err(|error| Problem::internal(&error))?
+            }
+        };
+        let span = tracing::Span::current();
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            span.in_scope(work)
+        });
+        done.await.map_err(|error| Problem::internal(&error))
+    }
+}
+
+/// How long the end of the service waits for the last spans.
+const TRACES_PATIENCE: Duration = Duration::from_secs(6);
+
+/// A place in the queue for a thread, given up when dropped.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn enter(queued: &'a AtomicUsize, limit: usize) -> Result<Self, Problem> {
+        let place = Queued(queued);
+        if queued.fetch_add(1, Ordering::Relaxed) < limit {
+            return Ok(place);
+        }
+        let detail = format!("{limit} requests wait for their turn, as many as may; try again in a moment");
+        Err(Problem::new(Code::Overloaded, detail))
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,130 @@
+//! What runs beside the requests, on threads of its own, until the app is dropped.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use homing_datasets::Micros;
+use homing_models::{Outcome, Registry};
+
+use super::app::App;
+use super::shadow::Job;
+use crate::scoring::Score;
+use homing_profiles::Scored;
+use homing_profiles::shadow::Pair;
+
+/// How often the registry and the keys are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often an object store is asked for what is new in it.
+const REFRESH_EVERY: Duration = Duration::from_secs(10);
+/// How long an audit entry waits at most before it is written.
+const AUDIT_EVERY: Duration = Duration::from_millis(200);
+/// Pairs that are recorded together.
+const TOGETHER: usize = 500;
+/// Pairs are recorded after this time at the latest.
+const RECORD_EVERY: Duration = Duration::from_secs(1);
+
+impl App {
+    /// Starts what runs beside the requests: keys are read anew, the registry is followed (and fetched, where it lies in an object
+    /// store), the audit log is written, shadow scores are compared. Ends when the app is dropped.
+    ///
+    /// # Errors
+    /// What the system says when it has no thread left.
+    pub fn attend(self: &Arc<Self>) -> std::io::Result<()> {
+        let app = Arc::downgrade(self);
+        std::thread::Builder::new().name("attend".to_owned()).spawn(move || {
+            let mut looked = Instant::now();
+            while let Some(app) = app.upgrade() {
+                if let Err(error) = app.write_audit() {
+                    tracing::warn!(%error, "the audit log could not be written; it is tried again");
+                }
+                if looked.elapsed() >= LOOK_EVERY {
+                    looked = Instant::now();
+                    if let Err(error) = app.refresh_keys() {
+                        tracing::warn!(%error, "the keys could not be read anew; those known before hold");
+                    }
+                    if let Err(error) = app.follow_registry() {
+                        tracing::error!(%error, "a model of the registry cannot be put to work; the one at work stays");
+                    }
+                }
+                drop(app);
+                std::thread::sleep(AUDIT_EVERY);
+            }
+        })?;
+        if self.registry().is_some_and(homing_models::Registry::is_mirror) {
+            let app = Arc::downgrade(self);
+            std::thread::Builder::new().name("mirror".to_owned()).spawn(move || refresh(&app))?;
+        }
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(jobs) = jobs {
+            let app = Arc::downgrade(self);
+            std::thread::Builder::new().name("shadow".to_owned()).spawn(move || compare(&app, &jobs))?;
+        }
+        Ok(())
+    }
+}
+
+/// Brings what is new in an object store into the registry's folder, until the app is gone. A store that hangs keeps nobody
+/// else waiting.
+fn refresh(app: &Weak<App>) {
+    loop {
+        std::thread::sleep(REFRESH_EVERY);
+        let Some(app) = app.upgrade() else { return };
+        if let Some(Err(error)) = app.registry().map(Registry::refresh) {
+            tracing::error!(%error, "the registry could not be read; the model at work stays");
+        }
+    }
+}
+
+/// Scores what comes with champion and challenger and records the differences, until the app is gone.
+fn compare(app: &Weak<App>, jobs: &Receiver<Job>) {
+    let mut pairs: Vec<Pair> = Vec::new();
+    let mut models: Option<[Arc<str>; 2]> = None;
+    let mut since = Instant::now();
+    loop {
+        let job = jobs.recv_timeout(RECORD_EVERY);
+        let Some(app) = app.upgrade() else { return };
+        let record = |pairs: &mut Vec<Pair>, models: &Option<[Arc<str>; 2]>| {
+            let Some([champion, challenger]) = models.as_ref().filter(|_| !pairs.is_empty()) else { return };
+            if let Err(error) = app.store().record_shadow(champion, challenger, pairs, app.now()) {
+                tracing::warn!(%error, "shadow scores could not be recorded");
+                app.metrics().shadow("lost", pairs.len());
+            } else {
+                app.metrics().shadow("recorded", pairs.len());
+            }
+            pairs.clear();
+        };
+        match job {
+            Ok(job) => {
+                if let (Ok(champion), Some(challenger)) = (app.engine(), app.challenger()) {
+                    let names = [champion.model().id.clone(), challenger.model().id.clone()];
+                    if models.as_ref() != Some(&names) {
+                        record(&mut pairs, &models);
+                        models = Some(names);
+                    }
+                    pairs.extend(pair(champion.as_ref(), challenger.as_ref(), &job, app.now()));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if pairs.len() >= TOGETHER || since.elapsed() >= RECORD_EVERY {
+            record(&mut pairs, &models);
+            since = Instant::now();
+        }
+    }
+}
+
+fn pair(champion: &dyn Score, challenger: &dyn Score, job: &Job, now: Micros) -> Option<Pair> {
+    let score = |engine: &dyn Score| engine.score(&job.customer_id, &job.history, job.as_of, now);
+    let (a, b) = (score(champion), score(challenger));
+    let (Outcome::Scored(x), Outcome::Scored(y)) = (&a.outcome, &b.outcome) else { return None };
+    let values = |scored: &Scored| {
+        scored.tags.iter().map(|tag| (tag.name.clone(), tag.value.clone())).collect::<Vec<_>>()
+    };
+    Some(Pair {
+        churn_risk: [x.churn_risk, y.churn_risk],
+        clv: [x.clv, y.clv],
+        tags_differ: values(&a) != values(&b),
+    })
+}

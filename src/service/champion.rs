@@ -1,0 +1,146 @@
+//! Which model serves: the champion of the registry is followed, promoted and rolled back while requests run.
+
+use std::sync::{PoisonError, TryLockError};
+
+use homing_models::{Alias, Registry};
+
+use super::access::Caller;
+use super::app::App;
+use super::models::Models;
+use super::problem::{Code, Problem, clip};
+use crate::scoring::{ModelInfo, Score as _};
+use homing_profiles::access::AuditEntry;
+
+impl App {
+    fn models(&self) -> Result<&Models, Problem> {
+        self.models.as_ref().ok_or_else(|| {
+            Problem::new(Code::ModelPinned, "this service was started without a registry; its model stays")
+        })
+    }
+
+    /// Looks at the registry once, and puts to work what its aliases point at now. Requests that have begun end
+    /// with the model that they began with. A model that cannot be loaded leaves the one at work where it is.
+    ///
+    /// # Errors
+    /// [`homing_models::Error`] of a model that cannot be loaded.
+    pub fn follow_registry(&self) -> Result<(), homing_models::Error> {
+        let Some(models) = self.models.as_ref().filter(|models| !models.pinned) else { return Ok(()) };
+        // Whoever swaps models now may wait for an object store; the next look is soon.
+        let _one = match self.swapping.try_lock() {
+            Ok(one) => one,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(()),
+        };
+        let Some(name) = models.name() else { return Ok(()) };
+        let champion = models.registry.version(&name, Alias::Champion);
+        let at_work = self.engine().ok().map(|engine| engine.model().id.clone());
+        if let Some(version) = champion
+            && at_work.as_deref() != Some(&format!("{name}@{version}"))
+        {
+            let engine = models.load(&name, &version)?;
+            tracing::info!(model = %engine.model().id, "another model is at work");
+            self.set_engine(Some(engine));
+        }
+        let challenger = models.registry.version(&name, Alias::Challenger);
+        let tried = self.challenger().map(|engine| engine.model().id.clone());
+        match challenger {
+            None => self.set_challenger(None),
+            Some(version) if tried.as_deref() == Some(&format!("{name}@{version}")) => {}
+            Some(version) => {
+                let engine = models.load(&name, &version)?;
+                tracing::info!(model = %engine.model().id, "a challenger is tried in shadow");
+                self.set_challenger(Some(engine));
+            }
+        }
+        Ok(())
+    }
+}
+
+// Each blocks its thread.
+impl App {
+    /// The registry that models come from, where there is one.
+    pub(crate) fn registry(&self) -> Option<&Registry> {
+        self.models.as_ref().map(|models| &models.registry)
+    }
+
+    /// The name whose champion answers and can be changed; [`Code::ModelPinned`] where none can.
+    pub(crate) fn followed_name(&self) -> Result<String, Problem> {
+        followed(self).map(|(_, name)| name)
+    }
+
+    /// Makes a version the champion, and puts it to work. Returns the model, and the one before.
+    pub(crate) fn promote_model(
+        &self,
+        caller: &Caller,
+        version: &str,
+    ) -> Result<(ModelInfo, Option<String>), Problem> {
+        let (models, name) = followed(self)?;
+        if !models.registry.versions(&name).iter().any(|known| known == version) {
+            let detail = format!("`{name}` has no version `{}`; GET /v1/models lists them", clip(version));
+            return Err(Problem::new(Code::UnknownModel, detail));
+        }
+        swap(self, models, &name, version, caller, "model.promote", |registry| {
+            registry.point(&name, Alias::Champion, version)
+        })
+    }
+
+    /// Makes the champion before this one the champion again, and puts it to work. Returns the model, and the one before.
+    pub(crate) fn rollback_model(&self, caller: &Caller) -> Result<(ModelInfo, Option<String>), Problem> {
+        let (models, name) = followed(self)?;
+        let Some(version) = models.registry.before_champion(&name) else {
+            let detail = format!("`{name}` has had no other champion before this one");
+            return Err(Problem::new(Code::NoEarlierModel, detail));
+        };
+        swap(self, models, &name, &version, caller, "model.rollback", |registry| {
+            registry.rollback(&name).map(drop)
+        })
+    }
+}
+
+fn followed(app: &App) -> Result<(&Models, String), Problem> {
+    let models = app.models()?;
+    if models.pinned {
+        let detail = "the model was chosen by --model and stays; start the service without a version to follow the registry";
+        return Err(Problem::new(Code::ModelPinned, detail));
+    }
+    let name = models.name().ok_or_else(|| {
+        Problem::new(
+            Code::ModelPinned,
+            "the registry holds no model, or several names; choose one with --model NAME",
+        )
+    })?;
+    Ok((models, name))
+}
+
+/// Loads first, points then, swaps last: whatever fails leaves the model at work where it is.
+fn swap(
+    app: &App,
+    models: &Models,
+    name: &str,
+    version: &str,
+    caller: &Caller,
+    action: &str,
+    point: impl FnOnce(&Registry) -> Result<(), homing_models::Error>,
+) -> Result<(ModelInfo, Option<String>), Problem> {
+    let _one = app.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = app.engine().ok().map(|engine| engine.model().id.to_string());
+    let unusable = |error: homing_models::Error| {
+        tracing::error!(%error, "a model cannot be put to work");
+        Problem::new(
+            Code::ModelUnusable,
+            format!("`{name}@{version}` cannot be put to work; the log has the cause"),
+        )
+    };
+    let engine = models.load(name, version).map_err(unusable)?;
+    app.store().audit(&[AuditEntry {
+        at: app.now(),
+        key_id: caller.key_id(),
+        action: action.to_owned(),
+        customer_id: None,
+        detail: engine.model().id.to_string(),
+    }])?;
+    point(&models.registry).map_err(unusable)?;
+    tracing::info!(model = %engine.model().id, action, "another model is at work");
+    app.set_engine(Some(engine.clone()));
+    Ok((engine.model().clone(), before))
+}

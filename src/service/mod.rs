@@ -1,0 +1,34 @@
+//! What the API and the pages share: the state of a running service, what it does for its callers, and what it does in the
+//! background.
+//!
+//! Lower modules know nothing of those above them:
+//!
+//! ```text
+//! webhook   background                       pushes the feed; threads beside the requests
+//! champion  rights                           promote and roll back models; consent, export, erasure
+//! app                                        the shared state
+//! access  metrics  models  shadow  traces  warm
+//! problem   limits   request_id
+//! ```
+
+pub mod access;
+mod app;
+mod background;
+mod champion;
+pub mod limits;
+pub mod metrics;
+mod models;
+pub mod problem;
+pub(crate) mod request_id;
+mod rights;
+pub(crate) mod shadow;
+pub(crate) mod traces;
+pub(crate) mod warm;
+mod webhook;
+
+pub use access::{Role, create_key};
+pub use app::{App, Clock};
+pub use limits::Limits;
+pub use models::Models;
+pub use problem::{Code, Problem};
+pub use webhook::Webhook;

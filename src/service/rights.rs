@@ -1,0 +1,87 @@
+//! What a customer may ask for: to opt out, to see all that is held, to be erased; and what the business itself keeps of them.
+
+use serde_json::{Map, Value};
+
+use super::access::Caller;
+use super::app::App;
+use super::problem::{Code, Problem, clip};
+use homing_profiles::Changed;
+use homing_profiles::access::AuditEntry;
+use homing_profiles::privacy::{Consent, Export};
+
+fn entry(app: &App, caller: &Caller, action: &str, id: &str, detail: &str) -> AuditEntry {
+    AuditEntry {
+        at: app.now(),
+        key_id: caller.key_id(),
+        action: action.to_owned(),
+        customer_id: Some(id.to_owned()),
+        detail: detail.to_owned(),
+    }
+}
+
+// Each blocks its thread.
+impl App {
+    /// Takes down whether a customer opted out, and returns the tags that went.
+    pub(crate) fn take_consent(
+        &self,
+        caller: &Caller,
+        id: &str,
+        opted_out: bool,
+    ) -> Result<Option<Changed>, Problem> {
+        let detail = if opted_out { "opted out" } else { "opted in" };
+        self.store.audit(&[entry(self, caller, "consent.set", id, detail)])?;
+        let changed = self.store.set_consent(id, Consent { opted_out, at: self.now() })?;
+        self.warm.written(id);
+        self.changed();
+        Ok(changed)
+    }
+
+    /// Everything that is held of a customer.
+    pub(crate) fn export_customer(&self, caller: &Caller, id: &str) -> Result<Export, Problem> {
+        let Some(held) = self.store.export(id)? else {
+            let detail = format!("nothing is held of the customer `{}`", clip(id));
+            return Err(Problem::new(Code::UnknownCustomer, detail));
+        };
+        self.store.audit(&[entry(self, caller, "profile.export", id, "")])?;
+        Ok(held)
+    }
+
+    /// Erases a customer here and in the CRM's own table, and says whether anything was held.
+    pub(crate) fn erase_customer(&self, caller: &Caller, id: &str) -> Result<bool, Problem> {
+        let store = &self.store;
+        // What waits to be written down of the customer is written first, so that the erasure finds it.
+        self.access.write_notes(store.as_ref())?;
+        let held = store.erase(id, self.now())?;
+        self.warm.written(id);
+        self.changed();
+        if let Some(back) = &self.write_back {
+            back.clear(id).map_err(|fault| {
+                tracing::error!(code = fault.code(), "{fault}");
+                let detail = "the profile is erased, but the CRM's own table could not be emptied; ask again, the log has the cause";
+                Problem::new(Code::StoreFailed, detail)
+            })?;
+        }
+        // Without the id: that somebody erased someone is all that may stay.
+        let done = AuditEntry { customer_id: None, ..entry(self, caller, "profile.erase", id, "") };
+        store.audit(&[done])?;
+        Ok(held)
+    }
+
+    /// Replaces the attributes that the business keeps of a customer.
+    pub(crate) fn set_attributes(
+        &self,
+        caller: &Caller,
+        id: &str,
+        attributes: &Map<String, Value>,
+    ) -> Result<(), Problem> {
+        if self.store.is_erased(id)? {
+            let detail = format!("the customer `{}` was erased; nothing of them is kept", clip(id));
+            return Err(Problem::new(Code::UnknownCustomer, detail));
+        }
+        let names: Vec<&str> = attributes.keys().map(String::as_str).collect();
+        self.store.audit(&[entry(self, caller, "attributes.set", id, &names.join(", "))])?;
+        self.store.set_attributes(id, attributes)?;
+        self.warm.written(id);
+        Ok(())
+    }
+}
