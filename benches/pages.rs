@@ -200,13 +200,13 @@ fn main() -> Result<(), Failure> {
         None => format!("sqlite:{}", path.display()),
     };
     let store = homing_profiles::open(&place, Zone::default())?;
-    if store.survey(None)?.is_none() {
+    if store.aggregates(None)?.is_none() {
         fill(store.as_ref(), customers)?;
     }
     let catalogue = Catalogue::shipped()?;
     let started = Instant::now();
     let survey = aggregates::compute(store.as_ref(), &catalogue, Zone::default(), AS_OF)?;
-    let size = store.survey(None)?.map_or(0, |kept| kept.document.len());
+    let size = store.aggregates(None)?.map_or(0, |kept| kept.document.len());
     println!(
         "counted {} customers in {:.1} s, {} kB",
         survey.base.customers,

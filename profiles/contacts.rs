@@ -3,6 +3,8 @@
 use homing_datasets::{Micros, Zone};
 use serde::Serialize;
 
+use crate::Error;
+
 /// One customer of one campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
@@ -77,4 +79,27 @@ impl ExportedContact {
         let Contact { campaign, at, action, channel, held_out, .. } = contact;
         ExportedContact { campaign, at: zone.format(at), action, channel, held_out }
     }
+}
+
+/// Contacts of campaigns.
+pub trait Campaigns: Send + Sync {
+    /// Asks for each contact whether it may be, and takes down those that may if they are to be recorded: all in one
+    /// transaction, so that the cap holds however many campaigns ask at once. A customer's second contact of a campaign is
+    /// not a new one.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was taken down.
+    fn reserve_contacts(&self, contacts: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error>;
+
+    /// The contacts of a customer, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error>;
+
+    /// The customers of a campaign, by id, those who were held out among them.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error>;
 }

@@ -4,6 +4,8 @@ use homing_datasets::Micros;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Error;
+
 /// Most changes a call.
 pub const MAX_CHANGES: u32 = 10_000;
 
@@ -78,4 +80,65 @@ pub struct DeadLetter {
     pub number: u64,
     /// The letter.
     pub letter: Letter,
+}
+
+/// The change feed and what its followers keep: positions, leases, dead letters.
+pub trait Feed: Send + Sync {
+    /// Up to `limit` changes (1 to 10,000; what lies outside is brought to the nearer end) after a cursor, oldest
+    /// first; without a cursor from the oldest change that is held. A change is written in the transaction that
+    /// writes the tags, and changes of one customer come in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`Error::CursorExpired`] for a cursor older than the retention; [`Error`] of the store.
+    fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error>;
+
+    /// The cursor of the newest change: whoever follows from here hears only what comes.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn newest_change(&self) -> Result<u64, Error>;
+
+    /// Drops the oldest changes that the retention does not keep, and says how many.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn prune_changes(&self, retention: &Retention) -> Result<u64, Error>;
+
+    /// How far a feed (a webhook, a write-back) has been delivered.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn feed_position(&self, feed: &str) -> Result<Option<FeedPosition>, Error>;
+
+    /// Remembers how far a feed has been delivered.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn set_feed_position(&self, feed: &str, position: FeedPosition) -> Result<(), Error>;
+
+    /// Takes the right to do `work` until an instant, for a holder: one at a time among all servers of the store. `true` where
+    /// nobody holds it at `now`, or this holder does; with an `until` of `now` it is given back. Servers compare their own
+    /// clocks, so those must agree better than leases are long.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn lease(&self, work: &str, holder: &str, now: Micros, until: Micros) -> Result<bool, Error>;
+
+    /// Keeps what a feed could not deliver.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn dead_letter(&self, letter: &Letter) -> Result<(), Error>;
+
+    /// The newest dead letters, of one feed or of all, newest first.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn dead_letters(&self, feed: Option<&str>, limit: u32) -> Result<Vec<DeadLetter>, Error>;
+
+    /// Drops a dead letter by its number, once it is dealt with; `false` if there is none.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn drop_dead_letter(&self, number: u64) -> Result<bool, Error>;
 }

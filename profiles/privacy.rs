@@ -9,6 +9,7 @@ use super::access::AuditEntry;
 use super::contacts::ExportedContact;
 use super::feed::{Change, DeadLetter};
 
+use crate::{Changed, Error};
 pub use homing_datasets::erasures::{Erasures, keyed_hash};
 
 /// The purpose of the secret behind the hashes of erased customers (see [`super::Store::secret`]).
@@ -149,6 +150,65 @@ impl ExportedAudit {
             detail: entry.detail,
         }
     }
+}
+
+/// What customers may ask for: an opt-out, everything that is held of them, erasure.
+pub trait Privacy: Send + Sync {
+    /// Takes down whether a customer opted out of automated decisions, known to the store or not. With an
+    /// opt-out the customer's predictive tags and scores go at once (the outcome is `not_scored: opted_out`, and the feed
+    /// says so); after an opt-in the next event or batch scores the customer again. Returns the tags that went.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed.
+    fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error>;
+
+    /// What the customer last said; `None` if they never did.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error>;
+
+    /// Replaces the attributes that the business keeps of a customer, known to the store or not.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed.
+    fn set_attributes(
+        &self,
+        customer_id: &str,
+        attributes: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), Error>;
+
+    /// Everything that is held of a customer; `None` if nothing is.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn export(&self, customer_id: &str) -> Result<Option<Export>, Error>;
+
+    /// Erases a customer: history, profile, tags, attributes, consent, contacts, changes, dead letters and event ids. Audit
+    /// entries lose id and detail. A keyed hash of the id stays: by it later events are refused ([`Fate::Erased`]), and batches
+    /// and trainings leave the customer out. Returns whether anything was held.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was erased.
+    fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error>;
+
+    /// Forgets that a customer was erased, for one who comes back by their own wish; `false` if they were not.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn readmit(&self, customer_id: &str) -> Result<bool, Error>;
+
+    /// Whether a customer was erased.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn is_erased(&self, customer_id: &str) -> Result<bool, Error>;
+
+    /// The keyed hashes of all erased customers, to leave them out elsewhere.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn erased(&self) -> Result<Erasures, Error>;
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{SCORED_AT, batch, buy, day, incoming, row, take};
-use crate::feed::{Change, Letter};
+use crate::feed::{Change, Changes, FeedPosition, Letter, Retention};
 use crate::*;
 
 pub(super) fn all(store: &dyn Store) -> Vec<Change> {

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::*;
 use listing::walk;
 
+mod aggregates;
 mod feed;
 mod listing;
 mod rights;
-mod survey;
 
 /// One expectation, tried on an empty store.
 type Check = fn(&dyn Store);
@@ -39,9 +39,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("a listing filters by tag, range and prefix", listing::filters),
     ("a cursor fits its listing only", listing::cursors),
     ("totals add up", listing::totals),
-    ("a walk meets every customer once", survey::walk),
-    ("surveys are kept by day", survey::kept),
-    ("who turned to high risk is known, the most at stake first", survey::turned),
+    ("a scan meets every customer once", aggregates::scan),
+    ("daily aggregates are kept by day", aggregates::kept),
+    ("who turned to high risk is known, the most at stake first", aggregates::turned_high),
     ("the feed tells every change once, in order", feed::tells),
     ("a feed pruned from its old end says so to who comes late", feed::pruned),
     ("positions and dead letters are kept by feed", feed::bookkeeping),

@@ -8,7 +8,7 @@ use crate::access::{AuditEntry, Key};
 use crate::contacts::{Cap, Contact, Grant};
 use crate::feed::Letter;
 use crate::privacy::keyed_hash;
-use crate::shadow::Pair;
+use crate::shadow::{Pair, Summary};
 use crate::*;
 
 const OUT: Consent = Consent { opted_out: true, at: 7 };

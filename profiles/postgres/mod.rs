@@ -8,19 +8,20 @@ use homing_datasets::{History, Micros, Zone};
 use tokio_postgres::Config;
 
 use super::access::{AuditEntry, Key};
+use super::aggregates::{DailyAggregates, ScanPage, TurnedHigh};
 use super::contacts::{Cap, Contact, Grant};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export, keyed_hash};
 use super::shadow::{Pair, Summary};
-use super::survey::{Kept, Step, Turned};
 use super::{
-    BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
-    plan,
+    Access, Aggregates, BatchRow, BatchSummary, Campaigns, Changed, Error, Feed, Incoming, Intake, Listing,
+    Page, Privacy, Profile, Profiles, Scorer, Store, Totals, plan,
 };
 pub(super) use door::{Door, DoorFault};
 use session::Pool;
 
 mod access;
+mod aggregates;
 mod batch;
 mod contacts;
 mod door;
@@ -33,7 +34,7 @@ mod read;
 mod rows;
 mod schema;
 mod session;
-mod survey;
+
 #[cfg(test)]
 pub(super) mod tests;
 mod text;
@@ -131,7 +132,7 @@ fn without_password(url: &str) -> String {
     }
 }
 
-impl Store for PostgresStore {
+impl Profiles for PostgresStore {
     fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
         if events.is_empty() {
             return Ok(Intake::default());
@@ -171,6 +172,16 @@ impl Store for PostgresStore {
         self.pool.with(async |wire| read::totals(wire).await)
     }
 
+    fn scan(&self, after: Option<&str>, limit: u32) -> Result<ScanPage, Error> {
+        self.pool.with(async |wire| aggregates::scan(wire, self, after, limit).await)
+    }
+
+    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error> {
+        self.pool.with(async |wire| privacy::hand_over(wire, self, from, into, events).await)
+    }
+}
+
+impl Feed for PostgresStore {
     fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error> {
         self.pool.with(async |wire| feed::changes(wire, self.zone, after, limit).await)
     }
@@ -206,7 +217,9 @@ impl Store for PostgresStore {
     fn drop_dead_letter(&self, number: u64) -> Result<bool, Error> {
         self.pool.with(async |wire| feed::drop_letter(wire, number).await)
     }
+}
 
+impl Privacy for PostgresStore {
     fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error> {
         // An opt-out computes nothing, so the scorer is never asked.
         let planner = self.planner(&plan::no_scorer);
@@ -223,22 +236,6 @@ impl Store for PostgresStore {
         attributes: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Error> {
         self.pool.with(async |wire| privacy::set_attributes(wire, customer_id, attributes).await)
-    }
-
-    fn reserve_contacts(&self, wanted: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error> {
-        self.pool.with(async |wire| contacts::reserve(wire, self, wanted, cap, record).await)
-    }
-
-    fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error> {
-        self.pool.with(async |wire| contacts::of_customer(wire, customer_id).await)
-    }
-
-    fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error> {
-        self.pool.with(async |wire| contacts::of_campaign(wire, campaign).await)
-    }
-
-    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error> {
-        self.pool.with(async |wire| privacy::hand_over(wire, self, from, into, events).await)
     }
 
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {
@@ -264,7 +261,9 @@ impl Store for PostgresStore {
     fn erased(&self) -> Result<Erasures, Error> {
         self.pool.with(async |wire| privacy::erased(wire, self.erasure_key).await)
     }
+}
 
+impl Access for PostgresStore {
     fn secret(&self, purpose: &str) -> Result<[u8; 32], Error> {
         self.pool.with(async |wire| access::secret(wire, &self.place, purpose).await)
     }
@@ -292,7 +291,23 @@ impl Store for PostgresStore {
     fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error> {
         self.pool.with(async |wire| access::audit_of(wire, self, customer_id).await)
     }
+}
 
+impl Campaigns for PostgresStore {
+    fn reserve_contacts(&self, wanted: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error> {
+        self.pool.with(async |wire| contacts::reserve(wire, self, wanted, cap, record).await)
+    }
+
+    fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error> {
+        self.pool.with(async |wire| contacts::of_customer(wire, customer_id).await)
+    }
+
+    fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error> {
+        self.pool.with(async |wire| contacts::of_campaign(wire, campaign).await)
+    }
+}
+
+impl Aggregates for PostgresStore {
     fn record_shadow(
         &self,
         champion: &str,
@@ -307,22 +322,20 @@ impl Store for PostgresStore {
         self.pool.with(async |wire| access::shadow_summary(wire).await)
     }
 
-    fn walk(&self, after: Option<&str>, limit: u32) -> Result<Step, Error> {
-        self.pool.with(async |wire| survey::walk(wire, self, after, limit).await)
+    fn keep_aggregates(&self, aggregates: &DailyAggregates, newest: u32) -> Result<(), Error> {
+        self.pool.with(async |wire| aggregates::keep(wire, aggregates, newest).await)
     }
 
-    fn keep_survey(&self, survey: &Kept, newest: u32) -> Result<(), Error> {
-        self.pool.with(async |wire| survey::keep(wire, survey, newest).await)
+    fn aggregates(&self, until: Option<i32>) -> Result<Option<DailyAggregates>, Error> {
+        self.pool.with(async |wire| aggregates::kept(wire, until).await)
     }
 
-    fn survey(&self, until: Option<i32>) -> Result<Option<Kept>, Error> {
-        self.pool.with(async |wire| survey::kept(wire, until).await)
+    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<TurnedHigh, Error> {
+        self.pool.with(async |wire| aggregates::turned_high(wire, since, among, limit).await)
     }
+}
 
-    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<Turned, Error> {
-        self.pool.with(async |wire| survey::turned_high(wire, since, among, limit).await)
-    }
-
+impl Store for PostgresStore {
     fn ready(&self) -> Result<(), Error> {
         // A write that changes nothing: refused by a server that only reads.
         let sql = "UPDATE homing.schema_version SET version = version WHERE false";

@@ -12,19 +12,20 @@ use homing_datasets::{History, Micros, Zone};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::access::{AuditEntry, Key};
+use super::aggregates::{DailyAggregates, ScanPage, TurnedHigh};
 use super::contacts::{Cap, Contact, Grant};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export};
 use super::shadow::{Pair, Summary};
-use super::survey::{Kept, Step, Turned};
 use super::{
-    BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Listing, Page, Profile, Scorer, Store, Totals,
-    plan,
+    Access, Aggregates, BatchRow, BatchSummary, Campaigns, Changed, Error, Feed, Incoming, Intake, Listing,
+    Page, Privacy, Profile, Profiles, Scorer, Store, Totals, plan,
 };
 use group::Writer;
 use rows::TagNames;
 
 mod access;
+mod aggregates;
 mod batch;
 mod contacts;
 mod feed;
@@ -36,7 +37,7 @@ mod privacy;
 mod read;
 mod rows;
 mod schema;
-mod survey;
+
 mod tagged;
 #[cfg(test)]
 mod tests;
@@ -226,7 +227,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Store for SqliteStore {
+impl Profiles for SqliteStore {
     fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
         let planner = self.planner(score);
         self.write_in_group(events.len() > FEW, |connection, names| {
@@ -262,6 +263,16 @@ impl Store for SqliteStore {
         self.read(read::totals)
     }
 
+    fn scan(&self, after: Option<&str>, limit: u32) -> Result<ScanPage, Error> {
+        aggregates::scan(self, after, limit)
+    }
+
+    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error> {
+        self.write(|connection, names| privacy::hand_over(connection, names, from, into, events))
+    }
+}
+
+impl Feed for SqliteStore {
     fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error> {
         self.read(|connection, _| feed::changes(connection, self.zone, after, limit))
     }
@@ -297,7 +308,9 @@ impl Store for SqliteStore {
     fn drop_dead_letter(&self, number: u64) -> Result<bool, Error> {
         self.write(|connection, _| feed::drop_letter(connection, number))
     }
+}
 
+impl Privacy for SqliteStore {
     fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error> {
         // An opt-out computes nothing, so the scorer is never asked.
         let planner = self.planner(&plan::no_scorer);
@@ -316,25 +329,6 @@ impl Store for SqliteStore {
         attributes: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Error> {
         self.write(|connection, _| privacy::set_attributes(connection, customer_id, attributes))
-    }
-
-    fn reserve_contacts(&self, wanted: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error> {
-        match record {
-            true => self.write(|connection, _| contacts::reserve(connection, wanted, cap, true)),
-            false => self.read(|connection, _| contacts::reserve(connection, wanted, cap, false)),
-        }
-    }
-
-    fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error> {
-        self.read(|connection, _| contacts::of_customer(connection, customer_id))
-    }
-
-    fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error> {
-        self.read(|connection, _| contacts::of_campaign(connection, campaign))
-    }
-
-    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error> {
-        self.write(|connection, names| privacy::hand_over(connection, names, from, into, events))
     }
 
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {
@@ -356,7 +350,9 @@ impl Store for SqliteStore {
     fn erased(&self) -> Result<Erasures, Error> {
         self.read(|connection, _| privacy::erased(connection))
     }
+}
 
+impl Access for SqliteStore {
     fn secret(&self, purpose: &str) -> Result<[u8; 32], Error> {
         match self.read(|connection, _| access::known_secret(connection, purpose))? {
             Some(secret) => Ok(secret),
@@ -387,7 +383,26 @@ impl Store for SqliteStore {
     fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error> {
         self.read(|connection, _| access::audit_of(connection, customer_id))
     }
+}
 
+impl Campaigns for SqliteStore {
+    fn reserve_contacts(&self, wanted: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error> {
+        match record {
+            true => self.write(|connection, _| contacts::reserve(connection, wanted, cap, true)),
+            false => self.read(|connection, _| contacts::reserve(connection, wanted, cap, false)),
+        }
+    }
+
+    fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error> {
+        self.read(|connection, _| contacts::of_customer(connection, customer_id))
+    }
+
+    fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error> {
+        self.read(|connection, _| contacts::of_campaign(connection, campaign))
+    }
+}
+
+impl Aggregates for SqliteStore {
     fn record_shadow(
         &self,
         champion: &str,
@@ -402,22 +417,20 @@ impl Store for SqliteStore {
         self.read(|connection, _| access::shadow_summary(connection))
     }
 
-    fn walk(&self, after: Option<&str>, limit: u32) -> Result<Step, Error> {
-        survey::walk(self, after, limit)
+    fn keep_aggregates(&self, aggregates: &DailyAggregates, newest: u32) -> Result<(), Error> {
+        self.write(|connection, _| aggregates::keep(connection, aggregates, newest))
     }
 
-    fn keep_survey(&self, survey: &Kept, newest: u32) -> Result<(), Error> {
-        self.write(|connection, _| survey::keep(connection, survey, newest))
+    fn aggregates(&self, until: Option<i32>) -> Result<Option<DailyAggregates>, Error> {
+        self.read(|connection, _| aggregates::kept(connection, until))
     }
 
-    fn survey(&self, until: Option<i32>) -> Result<Option<Kept>, Error> {
-        self.read(|connection, _| survey::kept(connection, until))
+    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<TurnedHigh, Error> {
+        self.read(|connection, _| aggregates::turned_high(connection, since, among, limit))
     }
+}
 
-    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<Turned, Error> {
-        self.read(|connection, _| survey::turned_high(connection, since, among, limit))
-    }
-
+impl Store for SqliteStore {
     fn ready(&self) -> Result<(), Error> {
         if !self.path.exists() {
             let detail = "the file is gone".to_owned();

@@ -1,6 +1,6 @@
 //! How SQLite answers what the pages ask for: that no page reads a whole table is held by a test.
 
-use super::{SqliteStore, list, read, survey};
+use super::{SqliteStore, aggregates, list, read};
 use crate::Error;
 
 impl SqliteStore {
@@ -17,12 +17,12 @@ impl SqliteStore {
                 "one customer, tags and history",
                 "SELECT tags, history FROM states WHERE profile = ?1".to_owned(),
             ),
-            ("the newest survey", survey::NEWEST.to_owned()),
-            ("turned to high risk, how often", survey::TURNS.to_owned()),
-            ("turned to high risk, lately", survey::RECENT.to_owned()),
-            ("turned to high risk, what is at stake", survey::STAKE.to_owned()),
-            ("turned to high risk, the most at stake", survey::WORTH.to_owned()),
-            ("turned to high risk, whether one did", survey::TURN.to_owned()),
+            ("the newest daily aggregates", aggregates::NEWEST.to_owned()),
+            ("turned to high risk, how often", aggregates::TURNS.to_owned()),
+            ("turned to high risk, lately", aggregates::RECENT.to_owned()),
+            ("turned to high risk, what is at stake", aggregates::STAKE.to_owned()),
+            ("turned to high risk, the most at stake", aggregates::WORTH.to_owned()),
+            ("turned to high risk, whether one did", aggregates::TURN.to_owned()),
         ]);
         self.read(|connection, _| {
             let plan = |(name, text): (&'static str, String)| {

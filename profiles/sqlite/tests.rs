@@ -10,7 +10,10 @@ use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::conformance::{batch, buy, conforms, incoming, row, score};
-use crate::{self as profiles, BatchRow, BatchSummary, Error, Fate, Incoming, Listing, Scored, Store};
+use crate::{
+    self as profiles, BatchRow, BatchSummary, Error, Fate, Feed, Incoming, Listing, Privacy, Profiles,
+    Scored, Store,
+};
 
 fn open(folder: &TempDir) -> SqliteStore {
     SqliteStore::open(folder.path().join("profiles.db"), Zone::default()).unwrap()

@@ -10,7 +10,7 @@ use homing_datasets::{Micros, Zone};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use homing_profiles::survey::Kept;
+use homing_profiles::aggregates::DailyAggregates;
 use homing_profiles::{Error, Store};
 use homing_tags::Catalogue;
 
@@ -32,7 +32,7 @@ const FORM: u32 = 1;
 /// Days of which aggregates are kept.
 const DAYS: u32 = 400;
 
-/// Customers a step of the scan.
+/// Customers a page of the scan.
 const STEP: u32 = 5_000;
 
 /// Customers that one thread counts before the next takes over: fixed, so that sums come out the same on any number of threads.
@@ -133,11 +133,11 @@ pub fn compute(
     let mut whole = Tally::new(&terms);
     let mut after: Option<String> = None;
     loop {
-        let step = store.walk(after.as_deref(), STEP)?;
+        let page = store.scan(after.as_deref(), STEP)?;
         let pieces: Vec<Tally> =
-            step.customers.par_chunks(PIECE).map(|piece| Tally::of(&terms, piece)).collect();
+            page.customers.par_chunks(PIECE).map(|piece| Tally::of(&terms, piece)).collect();
         pieces.iter().for_each(|piece| whole.merge(piece));
-        after = step.next;
+        after = page.next;
         if after.is_none() {
             break;
         }
@@ -146,7 +146,7 @@ pub fn compute(
         Aggregates { form: FORM, day: zone.day(as_of), as_of, taken_at: now, cursor, ..whole.finish(&terms) };
     let document = serde_json::to_string(&aggregates)
         .map_err(|error| Error::Database { store: "aggregates".to_owned(), detail: error.to_string() })?;
-    store.keep_survey(&Kept { day: aggregates.day, document }, DAYS)?;
+    store.keep_aggregates(&DailyAggregates { day: aggregates.day, document }, DAYS)?;
     Ok(aggregates)
 }
 
@@ -156,7 +156,7 @@ pub fn compute(
 /// # Errors
 /// [`Error`] of the store.
 pub fn newest(store: &dyn Store, until: Option<i32>) -> Result<Option<Aggregates>, Error> {
-    let kept = store.survey(until)?;
-    let read = |kept: Kept| serde_json::from_str::<Aggregates>(&kept.document).ok();
+    let kept = store.aggregates(until)?;
+    let read = |kept: DailyAggregates| serde_json::from_str::<Aggregates>(&kept.document).ok();
     Ok(kept.and_then(read).filter(|aggregates| aggregates.form == FORM))
 }

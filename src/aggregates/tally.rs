@@ -9,7 +9,7 @@ use homing_models::{NotScored, Outcome};
 use super::figures::{Counter, Figures};
 use super::flow::{Flow, Follower};
 use super::{Aggregates, Count, Grid, TagCount};
-use homing_profiles::survey::Walked;
+use homing_profiles::aggregates::Scanned;
 use homing_tags::Catalogue;
 
 /// A tag with more values than this is not told apart by value.
@@ -66,7 +66,7 @@ impl Tally {
     }
 
     /// The sums over these customers.
-    pub fn of(terms: &Terms, customers: &[Walked]) -> Self {
+    pub fn of(terms: &Terms, customers: &[Scanned]) -> Self {
         let mut tally = Tally::default();
         for one in customers {
             tally.count(terms, one);
@@ -74,7 +74,7 @@ impl Tally {
         tally
     }
 
-    fn count(&mut self, terms: &Terms, one: &Walked) {
+    fn count(&mut self, terms: &Terms, one: &Scanned) {
         let [risk, at_risk, clv] = one.numbers;
         let worth = Count { customers: 1, value_at_risk: at_risk.unwrap_or(0.0), clv: clv.unwrap_or(0.0) };
         self.base.add(&worth);

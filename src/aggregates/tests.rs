@@ -5,7 +5,7 @@ use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
 
 use super::*;
 use homing_profiles::sqlite::SqliteStore;
-use homing_profiles::{BatchRow, Layer, Scored, Tag};
+use homing_profiles::{Aggregates as _, BatchRow, Layer, Profiles, Scored, Tag};
 
 /// 2026-06-30, the last day of a month.
 const TODAY: i32 = 20_634;
@@ -113,7 +113,12 @@ fn aggregates_of_another_form_count_as_none() {
     for document in
         ["{}".to_owned(), serde_json::to_string(&Aggregates { form: 99, ..aggregates.clone() }).unwrap()]
     {
-        store.keep_survey(&homing_profiles::survey::Kept { day: aggregates.day + 1, document }, 9).unwrap();
+        store
+            .keep_aggregates(
+                &homing_profiles::aggregates::DailyAggregates { day: aggregates.day + 1, document },
+                9,
+            )
+            .unwrap();
         assert_eq!(newest(&store, None).unwrap(), None);
     }
 }

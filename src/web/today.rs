@@ -23,7 +23,7 @@ use super::state::{Web, written};
 use super::words::{Words, fill};
 use crate::aggregates::Aggregates;
 use crate::service::access::Caller;
-use homing_profiles::survey::MAX_TURNS;
+use homing_profiles::aggregates::MAX_TURNS;
 use homing_profiles::{Error, Profile, Store};
 
 /// Customers with the most at stake who are looked at for whether they turned to high risk.

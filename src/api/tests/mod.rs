@@ -112,7 +112,7 @@ fn profile_of(customer_id: &str, scored: &Scored, history: &History) -> Profile 
     }
 }
 
-impl Store for FakeStore {
+impl Profiles for FakeStore {
     fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
         self.enter()?;
         let mut held = self.held.lock().unwrap();
@@ -190,15 +190,43 @@ impl Store for FakeStore {
         unreachable!("the API asks for no totals")
     }
 
-    fn ready(&self) -> Result<(), Error> {
-        self.enter()
+    fn scan(&self, _: Option<&str>, _: u32) -> Result<aggregates::ScanPage, Error> {
+        unreachable!("the API scans nobody")
     }
 
-    homing_profiles::nothing_but_profiles!();
-    homing_profiles::nothing_counted!();
+    homing_profiles::unasked!(Profiles);
+}
 
+impl Feed for FakeStore {
+    homing_profiles::unasked!(Feed);
+    homing_profiles::unasked! { newest_change() -> u64; }
+}
+
+impl Privacy for FakeStore {
     fn consent(&self, _: &str) -> Result<Option<homing_profiles::privacy::Consent>, Error> {
         self.enter().map(|()| None)
+    }
+
+    homing_profiles::unasked!(Privacy);
+}
+
+impl Access for FakeStore {
+    homing_profiles::unasked!(Access);
+    homing_profiles::unasked! { secret(&str) -> [u8; 32]; }
+}
+
+impl Campaigns for FakeStore {
+    homing_profiles::unasked!(Campaigns);
+}
+
+impl Aggregates for FakeStore {
+    homing_profiles::unasked!(Aggregates);
+    homing_profiles::unasked! { record_shadow(&str, &str, &[homing_profiles::shadow::Pair], Micros) -> (); }
+}
+
+impl Store for FakeStore {
+    fn ready(&self) -> Result<(), Error> {
+        self.enter()
     }
 }
 

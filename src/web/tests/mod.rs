@@ -41,7 +41,7 @@ fn as_of() -> Micros {
 struct FakeStore {
     held: BTreeMap<String, (Profile, History)>,
     listings: Mutex<Vec<Listing>>,
-    surveys: Mutex<BTreeMap<i32, survey::Kept>>,
+    aggregates: Mutex<BTreeMap<i32, aggregates::DailyAggregates>>,
     failing: Mutex<Option<fn() -> Error>>,
 }
 
@@ -55,7 +55,7 @@ fn number(profile: &Profile, name: &str) -> Option<f64> {
     profile.prediction[name].as_f64()
 }
 
-impl Store for FakeStore {
+impl Profiles for FakeStore {
     fn take_in(&self, _: &[Incoming], _: Micros, _: &Scorer<'_>) -> Result<Intake, Error> {
         unreachable!("the pages take nothing in")
     }
@@ -124,31 +124,9 @@ impl Store for FakeStore {
         Ok(totals)
     }
 
-    fn ready(&self) -> Result<(), Error> {
-        self.enter()
-    }
-
-    homing_profiles::nothing_but_profiles!();
-
-    fn consent(&self, _: &str) -> Result<Option<privacy::Consent>, Error> {
-        self.enter().map(|()| None)
-    }
-
-    fn newest_change(&self) -> Result<u64, Error> {
-        self.enter().map(|()| 1)
-    }
-
-    fn secret(&self, _: &str) -> Result<[u8; 32], Error> {
-        self.enter().map(|()| [7; 32])
-    }
-
-    fn shadow_summary(&self) -> Result<Vec<shadow::Summary>, Error> {
-        self.enter().map(|()| Vec::new())
-    }
-
-    fn walk(&self, _: Option<&str>, _: u32) -> Result<survey::Step, Error> {
+    fn scan(&self, _: Option<&str>, _: u32) -> Result<aggregates::ScanPage, Error> {
         self.enter()?;
-        let walked = |(id, (profile, history)): (&String, &(Profile, History))| survey::Walked {
+        let scanned = |(id, (profile, history)): (&String, &(Profile, History))| aggregates::Scanned {
             customer_id: id.clone(),
             numbers: ["churn_risk", "value_at_risk", "clv"].map(|name| number(profile, name)),
             tags: profile
@@ -158,22 +136,60 @@ impl Store for FakeStore {
                 .collect(),
             history: history.clone(),
         };
-        Ok(survey::Step { customers: self.held.iter().map(walked).collect(), next: None })
+        Ok(aggregates::ScanPage { customers: self.held.iter().map(scanned).collect(), next: None })
     }
 
-    fn keep_survey(&self, survey: &survey::Kept, _: u32) -> Result<(), Error> {
+    homing_profiles::unasked!(Profiles);
+}
+
+impl Feed for FakeStore {
+    fn newest_change(&self) -> Result<u64, Error> {
+        self.enter().map(|()| 1)
+    }
+
+    homing_profiles::unasked!(Feed);
+}
+
+impl Privacy for FakeStore {
+    fn consent(&self, _: &str) -> Result<Option<privacy::Consent>, Error> {
+        self.enter().map(|()| None)
+    }
+
+    homing_profiles::unasked!(Privacy);
+}
+
+impl Access for FakeStore {
+    fn secret(&self, _: &str) -> Result<[u8; 32], Error> {
+        self.enter().map(|()| [7; 32])
+    }
+
+    homing_profiles::unasked!(Access);
+}
+
+impl Campaigns for FakeStore {
+    homing_profiles::unasked!(Campaigns);
+}
+
+impl Aggregates for FakeStore {
+    homing_profiles::unasked! { record_shadow(&str, &str, &[shadow::Pair], Micros) -> (); }
+
+    fn shadow_summary(&self) -> Result<Vec<shadow::Summary>, Error> {
+        self.enter().map(|()| Vec::new())
+    }
+
+    fn keep_aggregates(&self, kept: &aggregates::DailyAggregates, _: u32) -> Result<(), Error> {
         self.enter()?;
-        self.surveys.lock().unwrap().insert(survey.day, survey.clone());
+        self.aggregates.lock().unwrap().insert(kept.day, kept.clone());
         Ok(())
     }
 
-    fn survey(&self, until: Option<i32>) -> Result<Option<survey::Kept>, Error> {
+    fn aggregates(&self, until: Option<i32>) -> Result<Option<aggregates::DailyAggregates>, Error> {
         self.enter()?;
-        let surveys = self.surveys.lock().unwrap();
-        Ok(surveys.range(..=until.unwrap_or(i32::MAX)).next_back().map(|(_, kept)| kept.clone()))
+        let days = self.aggregates.lock().unwrap();
+        Ok(days.range(..=until.unwrap_or(i32::MAX)).next_back().map(|(_, kept)| kept.clone()))
     }
 
-    fn turned_high(&self, _: Micros, _: u32, limit: u32) -> Result<survey::Turned, Error> {
+    fn turned_high(&self, _: Micros, _: u32, limit: u32) -> Result<aggregates::TurnedHigh, Error> {
         self.enter()?;
         let is_high =
             |profile: &Profile| profile.tags.get("churn.level").is_some_and(|tag| tag.value == "high");
@@ -183,7 +199,13 @@ impl Store for FakeStore {
             number(b, "value_at_risk").unwrap().total_cmp(&number(a, "value_at_risk").unwrap())
         });
         let ids = high.iter().take(limit as usize).map(|profile| profile.customer_id.clone());
-        Ok(survey::Turned { turns: high.len() as u64, customers: ids.collect() })
+        Ok(aggregates::TurnedHigh { turns: high.len() as u64, customers: ids.collect() })
+    }
+}
+
+impl Store for FakeStore {
+    fn ready(&self) -> Result<(), Error> {
+        self.enter()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The walk over all customers, and what was counted on it.
+//! The scan over all customers, and the daily aggregates that it gives.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,9 @@ use homing_datasets::Micros;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Fault, Inner, SqliteStore, tagged};
-use crate::survey::{Kept, MAX_STEP, MAX_TURNS, RECENT_TURNS, Step, Turned, Walked};
+use crate::aggregates::{
+    DailyAggregates, MAX_SCAN_PAGE, MAX_TURNS, RECENT_TURNS, ScanPage, Scanned, TurnedHigh,
+};
 use crate::{Error, plan};
 
 /// A customer before the history is unpacked, which needs no connection.
@@ -19,24 +21,24 @@ struct Packed {
     bytes: Vec<u8>,
 }
 
-/// Each step is a transaction of its own, so that a long walk keeps no old pages in the log.
-pub(super) fn walk(store: &SqliteStore, after: Option<&str>, limit: u32) -> Result<Step, Error> {
+/// Each page is a transaction of its own, so that a long scan keeps no old pages in the log.
+pub(super) fn scan(store: &SqliteStore, after: Option<&str>, limit: u32) -> Result<ScanPage, Error> {
     let from = match after {
         None => i64::MIN,
         Some(place) => place.parse().map_err(|_| Error::BadCursor)?,
     };
-    let limit = limit.clamp(1, MAX_STEP);
-    let packed = store.read(|connection, _| step(connection, from, limit))?;
+    let limit = limit.clamp(1, MAX_SCAN_PAGE);
+    let packed = store.read(|connection, _| page(connection, from, limit))?;
     let next = packed.last().filter(|_| packed.len() == limit as usize).map(|last| last.profile.to_string());
     let unpack = |one: Packed| {
         let history = plan::decode(&store.place, &one.customer_id, &one.bytes)?;
-        Ok(Walked { customer_id: one.customer_id, numbers: one.numbers, tags: one.tags, history })
+        Ok(Scanned { customer_id: one.customer_id, numbers: one.numbers, tags: one.tags, history })
     };
-    Ok(Step { customers: packed.into_iter().map(unpack).collect::<Result<_, Error>>()?, next })
+    Ok(ScanPage { customers: packed.into_iter().map(unpack).collect::<Result<_, Error>>()?, next })
 }
 
 /// Two tables in the order of the profiles' numbers, each read once from end to end.
-fn step(connection: &Connection, from: i64, limit: u32) -> Inner<Vec<Packed>> {
+fn page(connection: &Connection, from: i64, limit: u32) -> Inner<Vec<Packed>> {
     let mut statement = connection.prepare_cached(
         "SELECT profile, customer_id, churn_risk, value_at_risk, clv FROM profiles WHERE profile > ?1
          ORDER BY profile LIMIT ?2",
@@ -81,11 +83,11 @@ fn step(connection: &Connection, from: i64, limit: u32) -> Inner<Vec<Packed>> {
     Ok(packed)
 }
 
-pub(super) fn keep(connection: &Connection, survey: &Kept, newest: u32) -> Inner<()> {
+pub(super) fn keep(connection: &Connection, aggregates: &DailyAggregates, newest: u32) -> Inner<()> {
     connection.execute(
         "INSERT INTO surveys (day, document) VALUES (?1, ?2)
          ON CONFLICT (day) DO UPDATE SET document = excluded.document",
-        params![survey.day, survey.document],
+        params![aggregates.day, aggregates.document],
     )?;
     connection.execute(
         "DELETE FROM surveys WHERE day NOT IN (SELECT day FROM surveys ORDER BY day DESC LIMIT ?1)",
@@ -96,10 +98,11 @@ pub(super) fn keep(connection: &Connection, survey: &Kept, newest: u32) -> Inner
 
 pub(super) const NEWEST: &str = "SELECT day, document FROM surveys WHERE day <= ?1 ORDER BY day DESC LIMIT 1";
 
-pub(super) fn kept(connection: &Connection, until: Option<i32>) -> Inner<Option<Kept>> {
+pub(super) fn kept(connection: &Connection, until: Option<i32>) -> Inner<Option<DailyAggregates>> {
     let mut statement = connection.prepare_cached(NEWEST)?;
-    let kept = statement
-        .query_row([until.unwrap_or(i32::MAX)], |row| Ok(Kept { day: row.get(0)?, document: row.get(1)? }));
+    let kept = statement.query_row([until.unwrap_or(i32::MAX)], |row| {
+        Ok(DailyAggregates { day: row.get(0)?, document: row.get(1)? })
+    });
     Ok(kept.optional()?)
 }
 
@@ -116,11 +119,16 @@ pub(super) const RECENT: &str = "SELECT customer_id FROM changes INDEXED BY chan
      WHERE instr(tags, '\"churn.level\":\"high\"') > 0 AND as_of >= ?1 ORDER BY as_of DESC LIMIT ?2";
 pub(super) const STAKE: &str = "SELECT value_at_risk FROM profiles WHERE customer_id = ?1";
 
-pub(super) fn turned_high(connection: &Connection, since: Micros, among: u32, limit: u32) -> Inner<Turned> {
+pub(super) fn turned_high(
+    connection: &Connection,
+    since: Micros,
+    among: u32,
+    limit: u32,
+) -> Inner<TurnedHigh> {
     let turns: i64 =
         connection.prepare_cached(TURNS)?.query_row(params![since, MAX_TURNS], |row| row.get(0))?;
     if turns == 0 {
-        return Ok(Turned::default());
+        return Ok(TurnedHigh::default());
     }
     let mut found: HashMap<String, f64> = HashMap::new();
     // From the side of those who turned: all of them, where they are not too many.
@@ -155,5 +163,5 @@ pub(super) fn turned_high(connection: &Connection, since: Micros, among: u32, li
     let mut customers: Vec<(String, f64)> = found.into_iter().collect();
     customers.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let customers = customers.into_iter().take(limit as usize).map(|(customer_id, _)| customer_id);
-    Ok(Turned { turns: turns.unsigned_abs(), customers: customers.collect() })
+    Ok(TurnedHigh { turns: turns.unsigned_abs(), customers: customers.collect() })
 }

@@ -1,4 +1,4 @@
-//! The walk over all customers, and what was counted on it.
+//! The scan over all customers, and the daily aggregates that it gives.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,16 +8,18 @@ use homing_datasets::Micros;
 use super::session::Wire;
 use super::text::{original, stored};
 use super::{Inner, PostgresStore, rows};
+use crate::aggregates::{
+    DailyAggregates, MAX_SCAN_PAGE, MAX_TURNS, RECENT_TURNS, ScanPage, Scanned, TurnedHigh,
+};
 use crate::plan;
-use crate::survey::{Kept, MAX_STEP, MAX_TURNS, RECENT_TURNS, Step, Turned, Walked};
 
-pub(super) async fn walk(
+pub(super) async fn scan(
     wire: &mut Wire,
     store: &PostgresStore,
     after: Option<&str>,
     limit: u32,
-) -> Inner<Step> {
-    let limit = i64::from(limit.clamp(1, MAX_STEP));
+) -> Inner<ScanPage> {
+    let limit = i64::from(limit.clamp(1, MAX_SCAN_PAGE));
     let columns = "SELECT p.customer_id, p.churn_risk, p.value_at_risk, p.clv, p.tags::text, h.bytes
          FROM homing.profiles p LEFT JOIN homing.histories h ON h.customer_id = p.customer_id";
     let found = match after {
@@ -43,7 +45,7 @@ pub(super) async fn walk(
         });
         let tags = tags.collect();
         let bytes: Option<&[u8]> = row.try_get(5)?;
-        customers.push(Walked {
+        customers.push(Scanned {
             numbers: [row.try_get(1)?, row.try_get(2)?, row.try_get(3)?],
             history: plan::decode(&store.place, &customer_id, bytes.unwrap_or_default())?,
             tags,
@@ -52,15 +54,15 @@ pub(super) async fn walk(
     }
     let whole = found.len() as i64 == limit;
     let next = customers.last().filter(|_| whole).map(|last| last.customer_id.clone());
-    Ok(Step { customers, next })
+    Ok(ScanPage { customers, next })
 }
 
-pub(super) async fn keep(wire: &mut Wire, survey: &Kept, newest: u32) -> Inner<()> {
+pub(super) async fn keep(wire: &mut Wire, aggregates: &DailyAggregates, newest: u32) -> Inner<()> {
     wire.run("BEGIN").await?;
     wire.execute(
         "INSERT INTO homing.surveys (day, document) VALUES ($1, $2)
          ON CONFLICT (day) DO UPDATE SET document = excluded.document",
-        &[&survey.day, &survey.document],
+        &[&aggregates.day, &aggregates.document],
     )
     .await?;
     wire.execute(
@@ -71,19 +73,19 @@ pub(super) async fn keep(wire: &mut Wire, survey: &Kept, newest: u32) -> Inner<(
     wire.run("COMMIT").await
 }
 
-pub(super) async fn kept(wire: &mut Wire, until: Option<i32>) -> Inner<Option<Kept>> {
+pub(super) async fn kept(wire: &mut Wire, until: Option<i32>) -> Inner<Option<DailyAggregates>> {
     let sql = "SELECT day, document FROM homing.surveys WHERE day <= $1 ORDER BY day DESC LIMIT 1";
     let row = wire.one(sql, &[&until.unwrap_or(i32::MAX)]).await?;
-    row.map(|row| Ok(Kept { day: row.try_get(0)?, document: row.try_get(1)? })).transpose()
+    row.map(|row| Ok(DailyAggregates { day: row.try_get(0)?, document: row.try_get(1)? })).transpose()
 }
 
 /// The conditions are those of the indexes `changes_to_high` and `changes_to_high_by_time`.
-pub(super) async fn turned_high(wire: &mut Wire, since: Micros, among: u32, limit: u32) -> Inner<Turned> {
+pub(super) async fn turned_high(wire: &mut Wire, since: Micros, among: u32, limit: u32) -> Inner<TurnedHigh> {
     let turns = "SELECT count(*) FROM (SELECT 1 FROM homing.changes
          WHERE position('\"churn.level\":\"high\"' in tags) > 0 AND as_of >= $1 LIMIT $2) x";
     let turns: i64 = wire.one(turns, &[&since, &i64::from(MAX_TURNS)]).await?.map_or(0, |row| row.get(0));
     if turns == 0 {
-        return Ok(Turned::default());
+        return Ok(TurnedHigh::default());
     }
     let worth = "SELECT p.customer_id FROM homing.profiles p WHERE p.customer_id IN (
              SELECT * FROM (SELECT customer_id FROM homing.changes
@@ -101,5 +103,5 @@ pub(super) async fn turned_high(wire: &mut Wire, since: Micros, among: u32, limi
     let among = if turns > i64::from(RECENT_TURNS) { i64::from(among.min(10_000)) } else { 0 };
     let rows = wire.query(worth, &[&since, &among, &i64::from(limit), &i64::from(RECENT_TURNS)]).await?;
     let customers = rows.iter().map(|row| original(row.get(0))).collect();
-    Ok(Turned { turns: turns.unsigned_abs(), customers })
+    Ok(TurnedHigh { turns: turns.unsigned_abs(), customers })
 }

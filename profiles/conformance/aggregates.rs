@@ -1,25 +1,25 @@
-//! The walk over all customers, and what is kept of it.
+//! The scan over all customers, and the daily aggregates that it gives.
 
 use homing_datasets::{Event, Kind};
 
 use super::{batch, buy, day, row};
-use crate::survey::{Kept, Walked};
+use crate::aggregates::{DailyAggregates, Scanned};
 use crate::*;
 
-fn all(store: &dyn Store, limit: u32) -> Vec<Walked> {
+fn all(store: &dyn Store, limit: u32) -> Vec<Scanned> {
     let (mut customers, mut after) = (Vec::new(), None);
     loop {
-        let step = store.walk(after.as_deref(), limit).unwrap();
-        assert!(step.customers.len() <= limit.max(1) as usize);
-        customers.extend(step.customers);
-        after = step.next;
+        let page = store.scan(after.as_deref(), limit).unwrap();
+        assert!(page.customers.len() <= limit.max(1) as usize);
+        customers.extend(page.customers);
+        after = page.next;
         if after.is_none() {
             return customers;
         }
     }
 }
 
-pub(super) fn walk(store: &dyn Store) {
+pub(super) fn scan(store: &dyn Store) {
     assert!(all(store, 10).is_empty());
     let ids = ["b", "a\u{0}", "客户", "", "visitor", "c", "%"];
     for (n, id) in ids.iter().enumerate() {
@@ -30,13 +30,13 @@ pub(super) fn walk(store: &dyn Store) {
         batch(store, vec![row(id, events)], day(60));
     }
     for limit in [1, 2, 3, 7, 8, 100_000] {
-        let walked = all(store, limit);
-        let mut met: Vec<&str> = walked.iter().map(|one| one.customer_id.as_str()).collect();
+        let scanned = all(store, limit);
+        let mut met: Vec<&str> = scanned.iter().map(|one| one.customer_id.as_str()).collect();
         met.sort_unstable();
         let mut expected = ids;
         expected.sort_unstable();
         assert_eq!(met, expected, "by {limit}");
-        for one in walked {
+        for one in scanned {
             let profile = store.profile(&one.customer_id).unwrap().unwrap();
             let number = |name: &str| profile.prediction[name].as_f64();
             assert_eq!(one.numbers, [number("churn_risk"), number("value_at_risk"), number("clv")]);
@@ -51,23 +51,23 @@ pub(super) fn walk(store: &dyn Store) {
 }
 
 pub(super) fn kept(store: &dyn Store) {
-    assert_eq!(store.survey(None).unwrap(), None);
-    let survey = |day: i32, document: &str| Kept { day, document: document.to_owned() };
+    assert_eq!(store.aggregates(None).unwrap(), None);
+    let of = |day: i32, document: &str| DailyAggregates { day, document: document.to_owned() };
     for (day, document) in [(20_000, "a"), (20_002, "b"), (-5, "c"), (20_002, "{\"d\": \"客\"}")] {
-        store.keep_survey(&survey(day, document), 10).unwrap();
+        store.keep_aggregates(&of(day, document), 10).unwrap();
     }
-    let newest = survey(20_002, "{\"d\": \"客\"}");
-    assert_eq!(store.survey(None).unwrap(), Some(newest.clone()));
-    assert_eq!(store.survey(Some(20_002)).unwrap(), Some(newest.clone()));
-    assert_eq!(store.survey(Some(20_001)).unwrap(), Some(survey(20_000, "a")));
-    assert_eq!(store.survey(Some(19_999)).unwrap(), Some(survey(-5, "c")));
-    assert_eq!(store.survey(Some(-6)).unwrap(), None);
-    store.keep_survey(&survey(20_003, "e"), 2).unwrap();
-    assert_eq!(store.survey(Some(20_001)).unwrap(), None, "only the newest two stay");
-    assert_eq!(store.survey(Some(20_002)).unwrap(), Some(newest));
+    let newest = of(20_002, "{\"d\": \"客\"}");
+    assert_eq!(store.aggregates(None).unwrap(), Some(newest.clone()));
+    assert_eq!(store.aggregates(Some(20_002)).unwrap(), Some(newest.clone()));
+    assert_eq!(store.aggregates(Some(20_001)).unwrap(), Some(of(20_000, "a")));
+    assert_eq!(store.aggregates(Some(19_999)).unwrap(), Some(of(-5, "c")));
+    assert_eq!(store.aggregates(Some(-6)).unwrap(), None);
+    store.keep_aggregates(&of(20_003, "e"), 2).unwrap();
+    assert_eq!(store.aggregates(Some(20_001)).unwrap(), None, "only the newest two stay");
+    assert_eq!(store.aggregates(Some(20_002)).unwrap(), Some(newest));
 }
 
-pub(super) fn turned(store: &dyn Store) {
+pub(super) fn turned_high(store: &dyn Store) {
     let turned = |since: i64, among, limit| {
         let turned = store.turned_high(day(since), among, limit).unwrap();
         (turned.turns, turned.customers)

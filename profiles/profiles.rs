@@ -1,0 +1,216 @@
+//! Profiles: taking events and batches in, reading profiles and histories, listing and scanning them.
+
+use homing_datasets::{History, Micros};
+use homing_tags::Layer;
+use homing_tags::playbook::Subject;
+use serde::{Deserialize, Serialize};
+
+use crate::aggregates::ScanPage;
+use crate::{BatchRow, BatchSummary, Error, Incoming, Intake, Scorer};
+
+/// A customer's profile as the store holds it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Profile {
+    /// The customer.
+    pub customer_id: String,
+    /// Attributes that the business keeps of the customer (empty until it sends some).
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+    /// Tag name to tag.
+    pub tags: std::collections::BTreeMap<String, StoredTag>,
+    /// The scores as the flat object of the contract (`churn_risk`, `p_return_30d`, ..., or `not_scored`).
+    pub prediction: serde_json::Value,
+    /// What is known of the customer's history.
+    pub history: HistorySummary,
+}
+
+impl Subject for Profile {
+    fn tag(&self, name: &str) -> Option<&serde_json::Value> {
+        self.tags.get(name).map(|tag| &tag.value)
+    }
+
+    fn score(&self, field: &str) -> Option<&serde_json::Value> {
+        self.prediction.get(field)
+    }
+
+    fn attribute(&self, name: &str) -> Option<&serde_json::Value> {
+        self.attributes.get(name)
+    }
+}
+
+/// A tag as the store holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredTag {
+    /// Text, number or truth value.
+    pub value: serde_json::Value,
+    /// Static, dynamic or predictive.
+    pub layer: Layer,
+    /// How sure homing is.
+    pub confidence: Option<f64>,
+    /// The model behind it.
+    pub model: String,
+    /// The instant that the tag looks from (RFC 3339).
+    pub as_of: String,
+    /// When it was computed (RFC 3339).
+    pub scored_at: String,
+    /// When it ceases to hold (RFC 3339).
+    pub expires_at: Option<String>,
+}
+
+/// A history in a few numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HistorySummary {
+    /// Events of every kind.
+    pub events: u64,
+    /// Purchases: events of kind `purchase` with an amount above zero.
+    pub purchases: u64,
+    /// Calendar days with a purchase.
+    pub orders: u64,
+    /// Sum of the purchases.
+    pub spend: f64,
+    /// First purchase (RFC 3339).
+    pub first_purchase_at: Option<String>,
+    /// Last purchase (RFC 3339).
+    pub last_purchase_at: Option<String>,
+}
+
+/// What to list, and in which order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// Tags that a profile must have: name and value; every one of them.
+    pub tags: Vec<(String, serde_json::Value)>,
+    /// Range of the churn risk.
+    pub churn_risk: (Option<f64>, Option<f64>),
+    /// Range of the value at risk.
+    pub value_at_risk: (Option<f64>, Option<f64>),
+    /// Customer ids that start with this.
+    pub id_prefix: Option<String>,
+    /// The order.
+    pub sort: Sort,
+    /// Rows a page, 1 to 1000; what lies outside is brought to the nearer end.
+    pub limit: u32,
+    /// Where the page before ended, as [`Page::next`] gave it.
+    pub cursor: Option<String>,
+}
+
+/// The order of a listing; ties go by customer id, so pages never overlap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// Highest value at risk first.
+    #[default]
+    ValueAtRisk,
+    /// Highest churn risk first.
+    ChurnRisk,
+    /// Highest lifetime value first.
+    Clv,
+    /// By customer id.
+    CustomerId,
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Page {
+    /// The profiles.
+    pub profiles: Vec<Profile>,
+    /// Give this as the next cursor; `None` after the last page.
+    pub next: Option<String>,
+}
+
+/// The base at a glance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Totals {
+    /// Profiles.
+    pub profiles: u64,
+    /// Of which scored.
+    pub scored: u64,
+    /// Sum of their value at risk.
+    pub value_at_risk: f64,
+    /// Profiles by the value of the tag `churn.level`.
+    pub churn_levels: std::collections::BTreeMap<String, u64>,
+    /// Latest instant at which something happened, over all histories.
+    pub data_until: Option<Micros>,
+}
+
+/// Customer profiles and the histories behind them. Every method is one transaction; what it acknowledges is on disk.
+pub trait Profiles: Send + Sync {
+    /// Takes events in: stores those that are new, merges them into their customers' histories, rescores these
+    /// customers and writes the tags that changed, all in one transaction.
+    ///
+    /// Each customer is scored as of the data clock: the latest instant among `not_before`, every event stored
+    /// so far, and the events of this batch (each counted when it was recorded, so that it is in sight), but
+    /// never before the `as_of` of the score that the customer has.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was stored.
+    fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error>;
+
+    /// Writes the rows of a batch, sorted by customer id by the caller: merges histories, scores each merged
+    /// history as of `as_of`, and writes only what changed. A score never replaces one with a later `as_of`.
+    /// `progress` hears how many customers are done so far.
+    ///
+    /// # Errors
+    /// [`Error`]; the rows of finished chunks stay written, and writing them again changes nothing.
+    fn write_batch(
+        &self,
+        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
+        as_of: Micros,
+        score: &Scorer<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error> {
+        self.write_batch_within(rows, as_of, 0.0, score, progress)
+    }
+
+    /// The same, but where no tag of a customer changes its value, scores that moved by no more than the tolerance
+    /// stay as they are, with the `as_of` that they have: a churn risk by `tolerance`, an amount of money by that
+    /// share of itself.
+    ///
+    /// # Errors
+    /// As [`Profiles::write_batch`].
+    fn write_batch_within(
+        &self,
+        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
+        as_of: Micros,
+        tolerance: f64,
+        score: &Scorer<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error>;
+
+    /// One profile, or `None` for a customer that the store does not know.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error>;
+
+    /// One history, or `None` for a customer that the store does not know.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn history(&self, customer_id: &str) -> Result<Option<History>, Error>;
+
+    /// One page of profiles. It may hold fewer than asked for, even none, and yet be followed by another: a search for what
+    /// few customers have is broken off after a while and goes on from there.
+    ///
+    /// # Errors
+    /// [`Error`] of the store, [`Error::BadCursor`] for a cursor of another listing.
+    fn list(&self, listing: &Listing) -> Result<Page, Error>;
+
+    /// The base at a glance.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn totals(&self) -> Result<Totals, Error>;
+
+    /// Some customers after a place in an order of the store's own (`None`: from the start), at most `limit` of them
+    /// (1 to [`MAX_SCAN_PAGE`](crate::aggregates::MAX_SCAN_PAGE); what lies outside is brought to the nearer end). Page after page makes the whole; who is
+    /// written to meanwhile is met once, before or after the write.
+    ///
+    /// # Errors
+    /// [`Error::BadCursor`] for a place that the store did not give out; [`Error`] of the store.
+    fn scan(&self, after: Option<&str>, limit: u32) -> Result<ScanPage, Error>;
+
+    /// The last step of [`Store::merge`](crate::Store::merge), in one transaction: if the customer still has as many events, moves event ids and
+    /// contacts and removes the rest; else does nothing and returns `false`.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed.
+    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error>;
+}
