@@ -24,7 +24,7 @@ use homing::scoring::Engine;
 use homing::service::{App, Limits};
 use homing_datasets::calendar;
 use homing_tags::Catalogue;
-use homing_training::fit::{FitOptions, fit};
+use homing_training::pipeline::{Options, train};
 use tokio::net::TcpListener;
 
 /// As in the program itself.
@@ -228,9 +228,9 @@ fn peer() -> Result<Option<(Peer, Target)>, Failure> {
 
 fn main() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
-    let fitted = fit(&homing_datasets::cdnow()?, &FitOptions::default(), &|_| {})?;
+    let trained = train(&homing_datasets::cdnow()?, &Options::default(), &|_| {})?;
     let catalogue = Catalogue::shipped()?;
-    let engine = Arc::new(Engine::new(fitted.bundle, &catalogue));
+    let engine = Arc::new(Engine::new(trained.bundle, &catalogue));
     let place = format!("sqlite:{}", folder.path().join("profiles.db").display());
     let store = homing_profiles::open(&place, homing_datasets::Zone::default())?;
     let app = Arc::new(App::new(store, Some(engine), Arc::new(calendar::now), Limits::default()));

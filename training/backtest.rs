@@ -1,51 +1,19 @@
-//! Backtests: learning at a past instant, and judging by what then happened.
+//! Backtests: a fit at a past cutoff, judged by what customers did in the holdout window.
 
-use homing_datasets::{DAY, Histories, History, Micros, Zone};
-use homing_models::bundle::DataFingerprint;
-use homing_models::lifetimes::{BgNbd, Cohort, GammaGamma, LifetimeModel, Options, Spend, SpendSample};
+use homing_datasets::{DAY, Histories, Micros};
 use homing_models::{Bundle, Outcome};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::baselines::{Baselines, Rule};
-use crate::challengers::TreeRule;
+use crate::candidates::{Candidate, rivals};
+use crate::challengers::{Challenge, TreeRule};
 use crate::error::Error;
-use crate::expansion;
-use crate::fit::{FitOptions, assemble};
+use crate::expansion::Judged;
+use crate::fit::fit;
 use crate::labels::{Label, label, short_horizon};
-use crate::learn::{Task, learn};
-use crate::metrics::{Metric, Metrics, Scores, bootstrap_interval, evaluate};
-use crate::snapshots::rows;
+use crate::metrics::Scores;
+use crate::task::Task;
 use crate::warning::Warning;
-
-/// How one model did.
-#[derive(Clone, Debug, Serialize)]
-pub struct Candidate {
-    /// Its name.
-    pub name: String,
-    /// Every metric.
-    pub metrics: Metrics,
-    /// 95 % interval of the AUC of "bought" by customer bootstrap.
-    pub auc_interval: (f64, f64),
-    /// The same of the log loss of "bought".
-    pub logloss_interval: (f64, f64),
-}
-
-impl Candidate {
-    /// Judges scores, which stand in the order of the labels.
-    ///
-    /// # Errors
-    /// As [`evaluate`].
-    pub fn judge(name: &str, labels: &[Label], scores: &Scores<'_>, seed: u64) -> Result<Self, Error> {
-        let interval = |metric| bootstrap_interval(labels, scores, metric, 100, seed);
-        Ok(Candidate {
-            name: name.to_owned(),
-            metrics: evaluate(labels, scores)?,
-            auc_interval: interval(Metric::BUY_AUC)?,
-            logloss_interval: interval(Metric::BUY_LOGLOSS)?,
-        })
-    }
-}
 
 /// A backtest at one cutoff for one horizon.
 #[derive(Clone, Debug, Serialize)]
@@ -60,9 +28,9 @@ pub struct Report {
     pub bought: f64,
     /// Share of the 80 % intervals of spend that held the truth.
     pub interval_coverage: f64,
-    /// The best recency rule's AUC, against which the grade is given.
+    /// How far homing is ahead of the best simple rule.
     pub grade: Grade,
-    /// homing first, then the baselines.
+    /// homing first, then its rivals.
     pub candidates: Vec<Candidate>,
     /// The scores by customer, for a file.
     #[serde(skip)]
@@ -75,10 +43,31 @@ pub struct Report {
     pub warning: Option<Warning>,
     /// How first purchases by category were foreseen; only where it was asked for and the data know categories.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expansion: Option<expansion::Judged>,
+    pub expansion: Option<Judged>,
     /// The rules of the challengers' decision tree, where challengers were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<TreeRule>,
+}
+
+impl Report {
+    /// What happened to each customer, in the order of the scores.
+    #[must_use]
+    pub fn labels(&self) -> Vec<Label> {
+        self.scores.iter().map(|row| row.label).collect()
+    }
+
+    /// Adds the challengers to the candidates.
+    pub fn add(&mut self, challenge: Challenge) {
+        self.candidates.extend(challenge.candidates);
+        self.rules = challenge.rules;
+    }
+
+    /// The best simple rule by log loss; `None` where none could be judged.
+    #[must_use]
+    pub fn best_rule(&self) -> Option<(&Candidate, f64)> {
+        let rules = self.candidates.iter().filter(|candidate| candidate.is_rule());
+        rules.filter_map(|rule| Some((rule, rule.log_loss()?))).min_by(|a, b| a.1.total_cmp(&b.1))
+    }
 }
 
 /// One customer's backtest scores.
@@ -87,13 +76,15 @@ pub struct ScoreRow {
     /// The customer.
     pub customer_id: String,
     /// Probability of a purchase within the horizon.
-    pub p_return: f64,
+    pub p_purchase: f64,
     /// The same within the short horizon, where it was learned.
-    pub p_return_short: Option<f64>,
+    pub p_purchase_short: Option<f64>,
     /// Expected orders.
     pub expected_orders: f64,
-    /// Expected spend.
+    /// Expected spend, in the business's currency.
     pub expected_spend: f64,
+    /// Lower and upper end of the 80 % interval of spend.
+    pub spend_interval: (f64, f64),
     /// What happened.
     pub label: Label,
 }
@@ -112,8 +103,7 @@ pub enum Grade {
 }
 
 impl Grade {
-    /// By how much of the rule's distance from a perfect log loss of 0 the model takes away: under 2 % Poor,
-    /// under 6 % Fair, under 12 % Good.
+    /// By the share of the rule's log loss that the model takes away: under 2 % Poor, under 6 % Fair, under 12 % Good.
     #[must_use]
     pub fn of(model: f64, rule: f64) -> Self {
         match 1.0 - model / rule {
@@ -125,12 +115,12 @@ impl Grade {
     }
 }
 
-/// Learns at `cutoff` with the task's settings and judges the next `days`; also the short horizon that goes with
-/// them, where it is among the task's horizons.
+/// Fits at `cutoff` with the task's settings and judges the next `days`; the short horizon that goes with them too, where
+/// it is among the task's horizons.
 ///
 /// # Errors
-/// [`Error::Refused`] where the data before the cutoff cannot carry a model, [`Error::Wish`] where the window
-/// reaches past the data.
+/// [`Error::Refused`] where the data before the cutoff cannot carry a model, [`Error::InvalidArgument`] where the
+/// holdout window reaches past the data.
 pub fn backtest(
     histories: &Histories,
     cutoff: Micros,
@@ -142,7 +132,7 @@ pub fn backtest(
     let last = histories.last_instant().unwrap_or(cutoff);
     // The window's last day may lack its last hours.
     if cutoff + (i64::from(days) - 1) * DAY > last {
-        return Err(Error::Wish(format!(
+        return Err(Error::InvalidArgument(format!(
             "the window of {days} days after {} ends past the last event ({}); choose an earlier cutoff or a shorter horizon",
             zone.date(cutoff),
             zone.date(last)
@@ -150,124 +140,70 @@ pub fn backtest(
     }
     let short = short_horizon(days);
     let horizons = if settings.horizons.contains(&short) { vec![short, days] } else { vec![days] };
-    let task = Task { as_of: cutoff, horizons, churn_horizon: days, ..settings.clone() };
-    let learned = learn(histories, &task, step)?;
-    let options = FitOptions {
-        value_horizon: days,
-        churn_horizon: days,
-        zone,
-        net_of_returns: task.net_of_returns,
-        ..FitOptions::default()
-    };
-    let bundle = assemble(learned, &options, &task, DataFingerprint::default(), serde_json::Value::Null);
+    let bundle = fit(histories, &settings.at(cutoff, horizons), serde_json::Value::Null, step)?;
     step("scoring and judging");
-    type One = (ScoreRow, f64, f64);
-    let scored: Vec<One> = histories
-        .par_iter()
-        .filter_map(|(id, history)| {
-            let Outcome::Scored(p) = bundle.predict_numbers(history, cutoff) else { return None };
-            let at = p.within(days)?;
-            let row = ScoreRow {
-                customer_id: id.to_owned(),
-                p_return: at.p_return,
-                p_return_short: p.within(short).map(|at| at.p_return),
-                expected_orders: at.expected_orders,
-                expected_spend: at.expected_spend,
-                label: label(history, cutoff, days, zone),
-            };
-            Some((row, at.expected_spend_low, at.expected_spend_high))
-        })
-        .collect();
-    let spent = |label: &Label| if task.net_of_returns { label.net_spend } else { label.spend };
-    let held = scored.iter().filter(|(row, low, high)| (*low..=*high).contains(&spent(&row.label))).count();
-    let interval_coverage = held as f64 / scored.len().max(1) as f64;
-    let scores: Vec<ScoreRow> = scored.into_iter().map(|one| one.0).collect();
+    let scores = score(&bundle, histories, days);
     let labels: Vec<Label> = scores.iter().map(|row| row.label).collect();
-    let candidates = candidates(histories, &scores, &labels, cutoff, days, zone, settings.seed)?;
-    let loss = |c: &Candidate| c.metrics.get(Metric::BUY_LOGLOSS).unwrap_or(f64::INFINITY);
-    let rule =
-        candidates.iter().filter(|c| c.name.starts_with("rule")).map(loss).fold(f64::INFINITY, f64::min);
-    Ok(Report {
+    let own = judge_own(&scores, &labels, settings.seed)?;
+    let customers = labels.len();
+    let mut report = Report {
         cutoff: zone.format(cutoff),
         horizon: days,
-        customers: labels.len(),
-        bought: labels.iter().filter(|label| label.bought).count() as f64 / labels.len().max(1) as f64,
-        interval_coverage,
-        grade: Grade::of(loss(&candidates[0]), rule),
-        candidates,
+        customers,
+        bought: labels.iter().filter(|label| label.bought).count() as f64 / customers.max(1) as f64,
+        interval_coverage: interval_coverage(&scores, settings.net_of_returns),
+        grade: Grade::Poor,
+        candidates: vec![own],
         scores,
         bundle,
         warning: None,
         expansion: None,
         rules: Vec::new(),
-    })
-}
-
-fn candidates(
-    histories: &Histories,
-    own: &[ScoreRow],
-    labels: &[Label],
-    cutoff: Micros,
-    days: u32,
-    zone: Zone,
-    seed: u64,
-) -> Result<Vec<Candidate>, Error> {
-    let column = |of: fn(&ScoreRow) -> f64| own.iter().map(of).collect::<Vec<f64>>();
-    let p = column(|row| row.p_return);
-    let p_short: Option<Vec<f64>> = own.iter().map(|row| row.p_return_short).collect();
-    let orders = column(|row| row.expected_orders);
-    let spend = column(|row| row.expected_spend);
-    let judge = |name: &str, scores: &Scores<'_>| Candidate::judge(name, labels, scores, seed);
-    let own = Scores {
-        p_buy: &p,
-        p_buy_short: p_short.as_deref(),
-        expected_orders: Some(&orders),
-        expected_spend: Some(&spend),
     };
-    let mut all = vec![judge("homing", &own)?];
-    if let Some(lifetime) = bg_nbd(histories, cutoff, days, zone, seed) {
-        all.push(judge("BG/NBD × Gamma-Gamma", &lifetime.scores())?);
-    }
-    let population =
-        histories.iter().filter(|(_, h): &(&str, &History)| h.first_purchase().is_some_and(|f| f <= cutoff));
-    match Baselines::learn(population, cutoff, days, zone) {
-        Ok(baselines) => {
-            for rule in Rule::ALL {
-                all.push(judge(&format!("rule: {}", rule.name()), &baselines.forecast(rule).scores())?);
-            }
-        }
-        Err(crate::baselines::Error::NothingToLearn { .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
-    Ok(all)
+    report.candidates.extend(rivals(histories, &labels, cutoff, days, zone, settings.seed)?);
+    let own = report.candidates[0].log_loss().unwrap_or(f64::INFINITY);
+    report.grade = Grade::of(own, report.best_rule().map_or(f64::INFINITY, |best| best.1));
+    Ok(report)
 }
 
-/// BG/NBD and Gamma-Gamma as textbooks use them; `None` where they cannot be fitted.
-fn bg_nbd(
-    histories: &Histories,
-    cutoff: Micros,
-    days: u32,
-    zone: Zone,
-    seed: u64,
-) -> Option<crate::baselines::Forecast> {
-    let base = rows(histories, &[cutoff], None, zone, usize::MAX, seed);
-    let options = Options { prior_weight: 1.0, ..Options::default() };
-    let model = BgNbd::fit(&Cohort::from_customers(&base.recency).ok()?, &options).ok()?;
-    let spends: Vec<Spend> = base
-        .recency
-        .iter()
-        .zip(&base.order_value)
-        .map(|(recency, &mean_spend)| Spend { frequency: recency.frequency + 1, mean_spend })
-        .collect();
-    let money = GammaGamma::fit(&SpendSample::from_customers(&spends).ok()?, &options).ok()?;
-    let (long, short) = (f64::from(days), f64::from(short_horizon(days)));
-    let mut forecast = crate::baselines::Forecast::default();
-    for (&recency, &spend) in base.recency.iter().zip(&spends) {
-        let orders = model.expected_orders(recency, long);
-        forecast.p_buy.push(model.probability_of_purchase(recency, long));
-        forecast.p_buy_short.push(model.probability_of_purchase(recency, short));
-        forecast.expected_orders.push(orders);
-        forecast.expected_spend.push(orders * money.expected_mean_spend(spend));
-    }
-    Some(forecast)
+/// Scores every customer who had bought by the bundle's instant, and says what they did in the next `days`.
+fn score(bundle: &Bundle, histories: &Histories, days: u32) -> Vec<ScoreRow> {
+    let (cutoff, zone) = (bundle.manifest().as_of, bundle.manifest().timezone);
+    let short = short_horizon(days);
+    histories
+        .par_iter()
+        .filter_map(|(id, history)| {
+            let Outcome::Scored(p) = bundle.predict_numbers(history, cutoff) else { return None };
+            let at = p.within(days)?;
+            Some(ScoreRow {
+                customer_id: id.to_owned(),
+                p_purchase: at.p_return,
+                p_purchase_short: p.within(short).map(|at| at.p_return),
+                expected_orders: at.expected_orders,
+                expected_spend: at.expected_spend,
+                spend_interval: (at.expected_spend_low, at.expected_spend_high),
+                label: label(history, cutoff, days, zone),
+            })
+        })
+        .collect()
+}
+
+fn interval_coverage(scores: &[ScoreRow], net_of_returns: bool) -> f64 {
+    let held = scores.iter().filter(|row| {
+        let spent = if net_of_returns { row.label.net_spend } else { row.label.spend };
+        (row.spend_interval.0..=row.spend_interval.1).contains(&spent)
+    });
+    held.count() as f64 / scores.len().max(1) as f64
+}
+
+fn judge_own(rows: &[ScoreRow], labels: &[Label], seed: u64) -> Result<Candidate, Error> {
+    let column = |of: fn(&ScoreRow) -> f64| rows.iter().map(of).collect::<Vec<f64>>();
+    let p_short: Option<Vec<f64>> = rows.iter().map(|row| row.p_purchase_short).collect();
+    let scores = Scores {
+        p_buy: &column(|row| row.p_purchase),
+        p_buy_short: p_short.as_deref(),
+        expected_orders: Some(&column(|row| row.expected_orders)),
+        expected_spend: Some(&column(|row| row.expected_spend)),
+    };
+    Candidate::judge("homing", labels, &scores, seed)
 }

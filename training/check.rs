@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::rows::first_purchase;
 use crate::snapshots::plan;
 
 /// Fewest customers with a purchase, and fewest with two orders, for any model.
@@ -105,8 +106,7 @@ impl Usability {
                 told: std::array::from_fn(|i| a.told[i] || b.told[i]),
             },
         );
-        let first =
-            histories.par_iter().filter_map(|(_, h)| h.first_purchase()).min().filter(|&f| f <= as_of);
+        let first = first_purchase(histories).filter(|&first| first <= as_of);
         let span_days = first.map_or(0, |first| (as_of - first) / DAY);
         let horizons: Vec<HorizonUse> =
             horizons.iter().map(|&days| horizon_use(first, as_of, days)).collect();

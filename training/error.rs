@@ -1,4 +1,4 @@
-//! What can go wrong in training, and the refusals.
+//! What can go wrong in training, refusals included.
 
 use homing_models::{boosting, lifetimes, linear};
 
@@ -11,15 +11,18 @@ pub enum Error {
         /// What is missing, each with what would suffice.
         lacks: Vec<String>,
     },
-    /// A wish that makes no sense; exit code 2.
+    /// An invalid argument; exit code 2.
     #[error("{0}")]
-    Wish(String),
+    InvalidArgument(String),
     /// A lifetime model failed.
     #[error("lifetime model: {0}")]
     Lifetime(#[from] lifetimes::Error),
     /// A booster failed.
     #[error(transparent)]
     Booster(#[from] boosting::Error),
+    /// There are no trees to mix.
+    #[error("no trees to mix")]
+    NoTrees,
     /// The linear model failed.
     #[error(transparent)]
     Linear(#[from] linear::Error),
@@ -29,6 +32,20 @@ pub enum Error {
     /// The naive rules failed.
     #[error(transparent)]
     Baselines(#[from] crate::baselines::Error),
+    /// No clusters could be found.
+    #[error("{0}")]
+    Clusters(String),
+    /// A challenger could not be fitted.
+    #[error("{name}: {cause}")]
+    Challenger {
+        /// The challenger.
+        name: &'static str,
+        /// What its library says.
+        cause: String,
+    },
+    /// Metrics could not be written as JSON.
+    #[error("metrics as JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// The report could not be written.
     #[error("the report could not be written: {0}")]
     Report(String),

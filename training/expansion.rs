@@ -15,7 +15,9 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::metrics::measures::auc;
+use crate::rows::first_purchase;
 
 /// Most categories, those of most customers.
 const MOST: usize = 40;
@@ -41,17 +43,26 @@ struct Example {
 }
 
 /// Learns up to `as_of`; `None` where the data know fewer than two categories or reach back too short.
-#[must_use]
-pub fn fit(histories: &Histories, as_of: Micros, days: u32, zone: Zone, seed: u64) -> Option<Expansion> {
-    let first = histories.par_iter().filter_map(|(_, history)| history.first_purchase()).min()?;
+///
+/// # Errors
+/// [`Error::Linear`] where the model of a category cannot be fitted.
+pub fn fit(
+    histories: &Histories,
+    as_of: Micros,
+    days: u32,
+    zone: Zone,
+    seed: u64,
+) -> Result<Option<Expansion>, Error> {
+    let Some(first) = first_purchase(histories) else { return Ok(None) };
     let cutoffs: Vec<Micros> = (0..SNAPSHOTS)
         .map(|at| as_of - (i64::from(days) + at * STEP_DAYS) * DAY)
         .take_while(|cutoff| cutoff - first >= LEAST_DAYS * DAY)
         .collect();
     // Categories are chosen by what was known at the first snapshot's end, like everything else.
-    let categories = categories(histories, *cutoffs.first()?);
+    let Some(&latest) = cutoffs.first() else { return Ok(None) };
+    let categories = categories(histories, latest);
     if categories.len() < 2 {
-        return None;
+        return Ok(None);
     }
     let rows: Vec<Example> = cutoffs
         .iter()
@@ -60,7 +71,7 @@ pub fn fit(histories: &Histories, as_of: Micros, days: u32, zone: Zone, seed: u6
             examples(histories, cutoff, days, zone, &categories, ROWS, seed ^ at as u64)
         })
         .collect();
-    let learned: Vec<(f64, Option<Linear>)> = (0..categories.len())
+    let learned: Vec<Result<(f64, Option<Linear>), Error>> = (0..categories.len())
         .into_par_iter()
         .map(|category| {
             let open: Vec<&Example> = rows.iter().filter(|row| !row.basis.bought[category]).collect();
@@ -68,16 +79,17 @@ pub fn fit(histories: &Histories, as_of: Micros, days: u32, zone: Zone, seed: u6
             let many = then.iter().filter(|&&then| then).count();
             let rate = many as f64 / then.len().max(1) as f64;
             if many < LEAST_FIRST || then.len() - many < LEAST_FIRST {
-                return (rate, None);
+                return Ok((rate, None));
             }
             let width = open[0].basis.inputs.len();
             let x =
                 Array2::from_shape_fn((open.len(), width), |(row, column)| open[row].basis.inputs[column]);
-            (rate, Linear::fit(x.view(), &[], &then, PENALTY).ok())
+            Ok((rate, Some(Linear::fit(x.view(), &[], &then, PENALTY)?)))
         })
         .collect();
+    let learned: Vec<_> = learned.into_iter().collect::<Result<_, Error>>()?;
     let (rates, models) = learned.into_iter().unzip();
-    Some(Expansion { days, categories, rates, models })
+    Ok(Some(Expansion { days, categories, rates, models }))
 }
 
 /// The categories of most customers, sorted by name.
@@ -183,9 +195,17 @@ pub struct Judged {
 }
 
 /// Learns up to `cutoff` and judges by the `days` after it; `None` where [`fit`] has none, or nobody bought anything new.
-#[must_use]
-pub fn judge(histories: &Histories, cutoff: Micros, days: u32, zone: Zone, seed: u64) -> Option<Judged> {
-    let learned = fit(histories, cutoff, days, zone, seed)?;
+///
+/// # Errors
+/// As [`fit`].
+pub fn judge(
+    histories: &Histories,
+    cutoff: Micros,
+    days: u32,
+    zone: Zone,
+    seed: u64,
+) -> Result<Option<Judged>, Error> {
+    let Some(learned) = fit(histories, cutoff, days, zone, seed)? else { return Ok(None) };
     let rows = examples(histories, cutoff, days, zone, &learned.categories, 5 * ROWS, seed);
     let (mut actual, mut score, mut popular, mut within) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for category in 0..learned.categories.len() {
@@ -200,11 +220,11 @@ pub fn judge(histories: &Histories, cutoff: Micros, days: u32, zone: Zone, seed:
     within.retain(|auc| auc.is_finite());
     let sum: f64 = actual.iter().sum();
     if sum == 0.0 || within.is_empty() {
-        return None;
+        return Ok(None);
     }
     let likely: Vec<usize> = (0..score.len()).filter(|&at| score[at] >= 0.1).collect();
     let mean = |of: &[f64]| likely.iter().map(|&at| of[at]).sum::<f64>() / likely.len().max(1) as f64;
-    Some(Judged {
+    Ok(Some(Judged {
         categories: learned.categories.len(),
         pairs: actual.len(),
         bought: sum / actual.len() as f64,
@@ -212,5 +232,5 @@ pub fn judge(histories: &Histories, cutoff: Micros, days: u32, zone: Zone, seed:
         auc_popularity: auc(&actual, &popular),
         auc_within: within.iter().sum::<f64>() / within.len() as f64,
         calibration: (mean(&actual), mean(&score)),
-    })
+    }))
 }

@@ -37,7 +37,7 @@ pub fn days_after(instant: Micros, days: u32) -> Micros {
 /// What the customer did within `horizon_days` days of 24 hours after `cutoff`.
 ///
 /// Only what was known at the end of the window counts, so a label can be made on the day its window closes
-/// and never changes. Costs two binary searches and a walk over the window.
+/// and never changes. Costs two binary searches and a scan of the window.
 #[must_use]
 pub fn label(history: &History, cutoff: Micros, horizon_days: u32, zone: Zone) -> Label {
     label_within(history, cutoff, horizon_days, short_horizon(horizon_days), zone)
@@ -76,14 +76,6 @@ pub fn label_within(
         }
     }
     label
-}
-
-/// Whether the customer belongs to the population at `cutoff`: at least one purchase that had happened, and
-/// was known, by then.
-#[must_use]
-pub fn in_population(history: &History, cutoff: Micros) -> bool {
-    let view = history.as_of(cutoff);
-    view.kind().iter().zip(view.amount()).any(|(&kind, &amount)| kind == Kind::Purchase && amount > 0.0)
 }
 
 #[cfg(test)]
@@ -135,8 +127,6 @@ mod tests {
         let history = History::from_events(vec![late]);
         assert_eq!(label(&history, utc("2020-01-31"), 9, Zone::default()), Label::default());
         assert!(label(&history, utc("2020-01-31"), 60, Zone::default()).bought);
-        assert!(!in_population(&history, utc("2020-02-09")));
-        assert!(in_population(&history, utc("2020-03-01")));
     }
 
     #[test]

@@ -1,9 +1,25 @@
-//! Learning: snapshots, labels, backtests and fits.
+//! Training: what purchase history teaches, and how well that predicts.
 //!
-//! Every snapshot sees only its past, every label window ends at or before the instant of the fit.
+//! Every snapshot sees only its past; every label window ends at or before the instant of the fit.
+//!
+//! Modules depend on those above them in this list only:
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`error`], [`task`] | what can go wrong; what to learn |
+//! | [`labels`], [`snapshots`], [`rows`] | what customers did after a cutoff; which cutoffs; training rows |
+//! | [`check`] | what the data can carry |
+//! | [`metrics`] | how good scores are |
+//! | [`baselines`], [`candidates`] | simple rules; whoever is judged beside homing |
+//! | [`fit`] | the predictive model: lifetime models, base learners, stacking, base rate, spend |
+//! | [`clusters`], [`expansion`], [`warning`], [`challengers`] | steps beside the fit |
+//! | [`backtest`] | a fit at a past cutoff, judged by what happened next |
+//! | [`report`] | the HTML report |
+//! | [`pipeline`] | all steps of a training run, in order |
 
 pub mod backtest;
 pub mod baselines;
+pub mod candidates;
 pub mod challengers;
 pub mod check;
 pub mod clusters;
@@ -11,14 +27,12 @@ pub mod error;
 pub mod expansion;
 pub mod fit;
 pub mod labels;
-pub mod learn;
-pub mod level;
 pub mod metrics;
+pub mod pipeline;
 pub mod report;
-mod returns;
+pub mod rows;
 pub mod snapshots;
-mod stack;
+pub mod task;
 pub mod warning;
-mod worth;
 
 pub use error::Error;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use homing_datasets::calendar;
 use homing_datasets::simulate::Chain;
 use homing_models::{Alias, Registry};
-use homing_training::fit::{FitOptions, fit};
+use homing_training::pipeline::{Options, train};
 
 use super::CatalogueArgs;
 use super::progress::Stage;
@@ -60,14 +60,17 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     };
     let mut work = stage.done(&format!("{} events of {} customers", histories.events(), histories.len()));
     let stage = Stage::begin("train");
-    let options = FitOptions { name: args.dataset.name().to_owned(), ..FitOptions::default() };
-    let fitted = fit(&histories, &options, &|text| stage.at(text))?;
+    let options = Options { name: args.dataset.name().to_owned(), ..Options::default() };
+    let trained = train(&histories, &options, &|text| stage.at(text))?;
     let registry = Registry::at(args.folder.join("registry"));
-    registry.register(&fitted.bundle, Alias::Champion)?;
+    registry.register(&trained.bundle, Alias::Champion)?;
     let grade =
-        fitted.backtest.as_ref().map_or_else(String::new, |report| format!(", grade {:?}", report.grade));
-    work += stage.done(&format!("{}{grade}", fitted.bundle.id()));
-    let engine = Arc::new(Engine::new(fitted.bundle, &catalogue));
+        trained.backtest.as_ref().map_or_else(String::new, |report| format!(", grade {:?}", report.grade));
+    work += stage.done(&format!("{}{grade}", trained.bundle.id()));
+    for failure in &trained.failures {
+        eprintln!("homing: {} failed: {}", failure.step, failure.cause);
+    }
+    let engine = Arc::new(Engine::new(trained.bundle, &catalogue));
     let stage = Stage::begin("score and write");
     let model = engine.model();
     let place = format!("sqlite:{}", args.folder.join("profiles.db").display());

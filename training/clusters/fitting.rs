@@ -6,6 +6,8 @@ use linfa::traits::Fit;
 use linfa_clustering::{GaussianMixtureModel, KMeans, KMeansInit};
 use ndarray::{Array2, ArrayView2};
 
+use crate::error::Error;
+
 /// A group: its centre and, in a mixture, its distribution.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
@@ -18,17 +20,20 @@ const ITERATIONS: u64 = 100;
 /// Added to each variance of a mixture: counts and shares pile up on single values.
 const LEAST_VARIANCE: f64 = 0.01;
 
-/// Groups found from several starts, the best of them; `None` where the method fails. The seed moves the order of the rows, by
-/// which linfa's own seed draws others.
+/// Groups found from several starts, the best of them. The seed moves the order of the rows, by which linfa's own seed
+/// draws others.
+///
+/// # Errors
+/// [`Error::Clusters`] for fewer than two customers a group, and where linfa fails.
 pub(super) fn fit(
     method: Method,
     k: usize,
     places: &Array2<f64>,
     starts: usize,
     seed: u64,
-) -> Option<Vec<Group>> {
+) -> Result<Vec<Group>, Error> {
     if places.nrows() < 2 * k {
-        return None;
+        return Err(Error::Clusters(format!("{} customers are too few for {k} clusters", places.nrows())));
     }
     let shift = (seed % places.nrows() as u64) as usize;
     let order: Vec<usize> = (0..places.nrows()).map(|row| (row + shift) % places.nrows()).collect();
@@ -36,8 +41,8 @@ pub(super) fn fit(
     match method {
         Method::KMeans => {
             let params = KMeans::params(k).n_runs(starts).max_n_iterations(ITERATIONS).tolerance(1e-3);
-            let model = params.fit(&data).ok()?;
-            Some(centres(model.centroids().view()))
+            let model = params.fit(&data).map_err(failed)?;
+            Ok(centres(model.centroids().view()))
         }
         Method::GaussianMixture => {
             let params = GaussianMixtureModel::params(k)
@@ -45,29 +50,42 @@ pub(super) fn fit(
                 .max_n_iterations(ITERATIONS)
                 .tolerance(1e-3)
                 .reg_covariance(LEAST_VARIANCE);
-            let model = params.fit(&data).ok()?;
+            let model = params.fit(&data).map_err(failed)?;
             let normals = model.precisions().outer_iter().zip(model.weights());
             let normals = normals.map(|(precision, &weight)| normal(precision, weight));
             let centres = centres(model.means().view()).into_iter().zip(normals);
-            centres.map(|(group, normal)| Some(Group { normal: Some(normal?), ..group })).collect()
+            let none = || Error::Clusters("a cluster's covariance is not positive".to_owned());
+            centres
+                .map(|(group, normal)| Ok(Group { normal: Some(normal.ok_or_else(none)?), ..group }))
+                .collect()
         }
     }
 }
 
 /// k-means that goes on from these centres; `None` for a mixture, which linfa cannot start from anywhere.
-pub(super) fn fit_from(method: Method, from: &[Vec<f64>], places: &Array2<f64>) -> Option<Vec<Group>> {
+///
+/// # Errors
+/// [`Error::Clusters`] where linfa fails.
+pub(super) fn fit_from(
+    method: Method,
+    from: &[Vec<f64>],
+    places: &Array2<f64>,
+) -> Result<Option<Vec<Group>>, Error> {
     if method != Method::KMeans {
-        return None;
+        return Ok(None);
     }
-    let flat: Vec<f64> = from.iter().flatten().copied().collect();
-    let start = Array2::from_shape_vec((from.len(), places.ncols()), flat).ok()?;
+    let start = Array2::from_shape_fn((from.len(), places.ncols()), |(group, column)| from[group][column]);
     let params = KMeans::params(from.len())
         .n_runs(1)
         .max_n_iterations(ITERATIONS)
         .tolerance(1e-3)
         .init_method(KMeansInit::Precomputed(start));
-    let model = params.fit(&DatasetBase::from(places.view())).ok()?;
-    Some(centres(model.centroids().view()))
+    let model = params.fit(&DatasetBase::from(places.view())).map_err(failed)?;
+    Ok(Some(centres(model.centroids().view())))
+}
+
+fn failed(cause: impl std::fmt::Display) -> Error {
+    Error::Clusters(cause.to_string())
 }
 
 /// The mean squared distance to the nearest centre.

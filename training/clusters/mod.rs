@@ -17,7 +17,8 @@ use homing_models::{Bundle, Outcome, Text};
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
-use crate::snapshots::{Rows, rows};
+use crate::error::Error;
+use crate::rows::{Rows, rows};
 use fitting::{Group, fit, fit_from, spread};
 
 /// Most customers that clusters are found on.
@@ -41,8 +42,14 @@ const TIGHTER: f64 = 0.98;
 
 /// The clusters of a fitted model's base; `None` for fewer than 300 customers, or where nothing tells them apart.
 /// `previous` are those of the training before, whose numbers are kept.
-#[must_use]
-pub fn of_bundle(bundle: &Bundle, histories: &Histories, previous: Option<&Clusters>) -> Option<Clusters> {
+///
+/// # Errors
+/// [`Error::Clusters`] where the chosen number of clusters cannot be fitted.
+pub fn of_bundle(
+    bundle: &Bundle,
+    histories: &Histories,
+    previous: Option<&Clusters>,
+) -> Result<Option<Clusters>, Error> {
     let manifest = bundle.manifest();
     let base = rows(histories, &[manifest.as_of], None, manifest.timezone, MOST, manifest.seed ^ 0xc1);
     let all: Vec<&History> = histories.iter().map(|(_, history)| history).collect();
@@ -55,23 +62,30 @@ pub fn of_bundle(bundle: &Bundle, histories: &Histories, previous: Option<&Clust
 }
 
 /// The clusters of customers with these features and churn risks (empty: no risk groups).
-#[must_use]
-pub fn of_rows(base: &Rows, risks: &[f64], previous: Option<&Clusters>, seed: u64) -> Option<Clusters> {
+///
+/// # Errors
+/// As [`of_bundle`].
+pub fn of_rows(
+    base: &Rows,
+    risks: &[f64],
+    previous: Option<&Clusters>,
+    seed: u64,
+) -> Result<Option<Clusters>, Error> {
     if base.len() < LEAST {
-        return None;
+        return Ok(None);
     }
     let scales = scales(base);
     if scales.len() < 2 {
-        return None;
+        return Ok(None);
     }
     let places = places(base, &scales);
     let trials = trials(&places, seed);
-    let (method, k) = choose(&trials, previous)?;
+    let Some((method, k)) = choose(&trials, previous) else { return Ok(None) };
     let mut groups = fit(method, k, &places, 4, seed)?;
     if let Some(before) = previous.filter(|before| before.method == method && before.clusters.len() == k) {
         // Going on from the centres of before keeps the clusters what they were, unless others are clearly tighter.
         let from = carried(before, &scales);
-        if let Some(same) = fit_from(method, &from, &places)
+        if let Some(same) = fit_from(method, &from, &places)?
             && spread(&same, &places) * TIGHTER <= spread(&groups, &places)
         {
             groups = same;
@@ -91,14 +105,15 @@ pub fn of_rows(base: &Rows, risks: &[f64], previous: Option<&Clusters>, seed: u6
     if risks.len() == base.len() {
         clusters.risk_groups = risk_groups(&clusters, base, risks, seed);
     }
-    Some(clusters)
+    Ok(Some(clusters))
 }
 
 /// The measures that differ among the customers, with their means and spreads.
 fn scales(base: &Rows) -> Vec<Scale> {
+    let matrix = base.matrix();
     let mut scales = Vec::new();
     for measure in MEASURES {
-        let column = base.x.column(measure.feature as usize);
+        let column = matrix.column(measure.feature as usize);
         let known: Vec<f64> =
             column.iter().filter(|x| !x.is_nan()).map(|&x| measure.shape.of(f64::from(x))).collect();
         let n = known.len() as f64;
@@ -117,10 +132,11 @@ fn scales(base: &Rows) -> Vec<Scale> {
 
 /// The customers straightened and scaled (rows × measures).
 fn places(base: &Rows, scales: &[Scale]) -> Array2<f64> {
+    let matrix = base.matrix();
     let mut places = Array2::zeros((base.len(), scales.len()));
     for (at, scale) in scales.iter().enumerate() {
         let Some(measure) = scale.measure() else { continue };
-        let column = base.x.column(measure.feature as usize);
+        let column = matrix.column(measure.feature as usize);
         places.column_mut(at).iter_mut().zip(column).for_each(|(slot, &x)| *slot = scale.of(f64::from(x)));
     }
     places
@@ -142,12 +158,13 @@ fn trials(places: &Array2<f64>, seed: u64) -> Vec<Trial> {
         .map(|(method, k, halves)| {
             let found = [0, 1].map(|half| fit(method, k, &halves[half], 3, seed));
             let strength = match found {
-                [Some(a), Some(b)] => {
+                [Ok(a), Ok(b)] => {
                     let one_way = |own: &[Group], other: &[Group], half: &Array2<f64>| {
                         strength(&assign(method, own, half), &assign(method, other, half), k)
                     };
                     (one_way(&a, &b, &halves[0]) + one_way(&b, &a, &halves[1])) / 2.0
                 }
+                // A number of clusters that cannot be fitted to half of the customers is not there.
                 _ => 0.0,
             };
             Trial { method, k, strength }
@@ -193,6 +210,7 @@ pub fn adjusted_rand_index(a: &[u32], b: &[u32]) -> f64 {
     if most - chance == 0.0 { 1.0 } else { (both - chance) / (most - chance) }
 }
 
+/// Method and number of clusters; `None` without trials.
 fn choose(trials: &[Trial], previous: Option<&Clusters>) -> Option<(Method, usize)> {
     if let Some(before) = previous {
         let (method, k) = (before.method, before.clusters.len());
@@ -336,7 +354,7 @@ fn risk_groups(clusters: &Clusters, base: &Rows, risks: &[f64], seed: u64) -> Ve
     let Some(last) = sorted.len().checked_sub(1) else { return Vec::new() };
     let bound = |share: f64| sorted[(last as f64 * share) as usize];
     let (low, high) = (bound(0.3), bound(0.7));
-    let base = base.clone().picked(&picked);
+    let base = base.picked(&picked);
     let places = places(&base, &clusters.scales);
     let group = |row: &usize| match risks[*row] {
         risk if risk > high => 0,

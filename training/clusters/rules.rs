@@ -13,7 +13,7 @@ use linfa::traits::Fit;
 use linfa_trees::{DecisionTree, TreeNode};
 use ndarray::{Array1, Array2, Axis};
 
-use crate::snapshots::Rows;
+use crate::rows::Rows;
 
 /// Most customers that a tree is grown on.
 const MOST: usize = 4_000;
@@ -53,7 +53,7 @@ pub(super) fn rules(
         let labels = Array1::from_iter(picked.iter().map(|&row| at[row] == group));
         let mut leaves = Vec::new();
         if let Ok(tree) = params.fit(&Dataset::new(x.clone(), labels)) {
-            walk(tree.root_node(), &mut vec![Bounds::default(); scales.len()], scales, &mut leaves);
+            collect(tree.root_node(), &mut vec![Bounds::default(); scales.len()], scales, &mut leaves);
         }
         leaves
     };
@@ -61,12 +61,14 @@ pub(super) fn rules(
     // A customer whose value is not known stands at the mean, as in the clusters.
     let value = |row: usize, column: usize| {
         let feature = index_of(&scales[column].feature).unwrap_or_default();
-        let value = f64::from(base.x[(row, feature)]);
+        let value = f64::from(base.features[row][feature]);
         if value.is_nan() { scales[column].back(0.0) } else { value }
     };
     let unknown: Vec<bool> = scales
         .iter()
-        .map(|scale| index_of(&scale.feature).is_some_and(|f| base.x.column(f).iter().any(|x| x.is_nan())))
+        .map(|scale| {
+            index_of(&scale.feature).is_some_and(|f| base.features.iter().any(|row| row[f].is_nan()))
+        })
         .collect();
     let sizes: Vec<f64> =
         (0..groups).map(|group| at.iter().filter(|one| **one == group).count() as f64).collect();
@@ -93,7 +95,12 @@ pub(super) fn rules(
     found
 }
 
-fn walk(node: &TreeNode<f64, bool>, path: &mut Vec<Bounds>, scales: &[Scale], leaves: &mut Vec<Vec<Bounds>>) {
+fn collect(
+    node: &TreeNode<f64, bool>,
+    path: &mut Vec<Bounds>,
+    scales: &[Scale],
+    leaves: &mut Vec<Vec<Bounds>>,
+) {
     if node.is_leaf() {
         leaves.push(path.clone());
         return;
@@ -105,12 +112,12 @@ fn walk(node: &TreeNode<f64, bool>, path: &mut Vec<Bounds>, scales: &[Scale], le
     let before = path[column];
     if let Some(left) = left {
         path[column].up_to = Some(before.up_to.map_or(bound, |known| known.min(bound)));
-        walk(left, path, scales, leaves);
+        collect(left, path, scales, leaves);
         path[column] = before;
     }
     if let Some(right) = right {
         path[column].above = Some(before.above.map_or(bound, |known| known.max(bound)));
-        walk(right, path, scales, leaves);
+        collect(right, path, scales, leaves);
         path[column] = before;
     }
 }

@@ -4,7 +4,7 @@ use homing_charts::numbers::count;
 use homing_models::Bundle;
 use homing_models::lifetimes::Lifetime;
 
-use super::Lang;
+use super::lang::Lang;
 use super::page::{Block, Section};
 
 pub(super) fn section(lang: Lang, bundle: &Bundle) -> Section {

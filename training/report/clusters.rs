@@ -4,8 +4,9 @@ use homing_models::Bundle;
 use homing_models::Text;
 use homing_models::clusters::{Clusters, Method, Rule};
 
+use super::lang::Lang;
+use super::numbers::percent1;
 use super::page::{Block, Cell, Head, Row, Section, Table};
-use super::{Lang, percent1};
 
 pub(super) fn section(lang: Lang, bundle: &Bundle) -> Option<Section> {
     let clusters = bundle.clusters()?;

@@ -6,8 +6,10 @@ use homing_models::Bundle;
 use homing_models::features::{COUNT, SPECS, Unit};
 use homing_models::judged::Shift;
 
+use super::base::Base;
+use super::lang::Lang;
+use super::names;
 use super::page::{Block, Cell, Head, Row, Section, Table};
-use super::{Base, Lang, names};
 
 /// Features that are shown.
 const MOST: usize = 10;

@@ -4,8 +4,11 @@ use homing_charts::{Tone, meter};
 use homing_models::features::{COUNT, Cause, SPECS};
 use homing_models::judged::Weight;
 
+use super::base::Base;
+use super::lang::Lang;
+use super::names;
+use super::numbers::percent1;
 use super::page::{BarRow, Bars, Block, Section};
-use super::{Base, Lang, names, percent1};
 
 /// Single features that are shown.
 const MOST_FEATURES: usize = 15;

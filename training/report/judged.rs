@@ -3,9 +3,12 @@
 use homing_charts::numbers::{count, decimal, money, on_axis, percent};
 use homing_charts::{Axis, Column, Columns, Group, Ink, Line, Plot, Point, columns, plot, span};
 
+use super::lang::Lang;
+use super::names;
+use super::numbers::{percent1, signed_percent};
 use super::page::{Block, Cell, Drawing, Figure, Head, Key, Row, Section, Table};
-use super::{Lang, names, percent1, signed_percent};
-use crate::backtest::{Candidate, Report, ScoreRow};
+use crate::backtest::{Report, ScoreRow};
+use crate::candidates::Candidate;
 use crate::metrics::Metric;
 
 /// Groups of the calibration and of the deciles.
@@ -13,11 +16,9 @@ const GROUPS: usize = 10;
 
 /// The best rule by log loss, and the share by which homing's log loss differs from its.
 pub(super) fn gain_over_rule(report: &Report) -> Option<(String, f64)> {
-    let loss = |c: &Candidate| c.metrics.get(Metric::BUY_LOGLOSS).filter(|loss| loss.is_finite());
-    let own = loss(report.candidates.first()?)?;
-    let rules = report.candidates.iter().filter(|c| c.name.starts_with("rule"));
-    let best = rules.filter_map(|c| Some((c, loss(c)?))).min_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some((best.0.name.clone(), own / best.1 - 1.0))
+    let own = report.candidates.first()?.log_loss()?;
+    let (best, loss) = report.best_rule()?;
+    Some((best.name.clone(), own / loss - 1.0))
 }
 
 /// A candidate's name in words.
@@ -74,7 +75,7 @@ pub(super) fn in_numbers(
         let actual = mean(group, bought);
         homing_models::judged::Tenth {
             customers: group.len() as u64,
-            expected: mean(group, |row| row.p_return),
+            expected: mean(group, |row| row.p_purchase),
             actual,
             interval: wilson(actual, group.len()),
         }
@@ -93,8 +94,8 @@ pub(super) fn in_numbers(
         days: report.horizon,
         customers: report.customers as u64,
         bought: report.bought,
-        chances: groups(rows, |row| row.p_return, GROUPS).iter().map(tenth).collect(),
-        buyers: shares(|row| row.p_return, bought),
+        chances: groups(rows, |row| row.p_purchase, GROUPS).iter().map(tenth).collect(),
+        buyers: shares(|row| row.p_purchase, bought),
         buyers_best: shares(bought, bought),
         spend: shares(|row| row.expected_spend, |row| row.label.spend),
         spend_best: shares(|row| row.label.spend, |row| row.label.spend),
@@ -222,8 +223,8 @@ fn wilson(share: f64, n: usize) -> (f64, f64) {
 
 fn calibration(lang: Lang, report: &Report) -> Section {
     let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
-    let points = groups(&report.scores, |row| row.p_return, GROUPS).into_iter().map(|group| {
-        let (p, y) = (mean(&group, |row| row.p_return), mean(&group, bought));
+    let points = groups(&report.scores, |row| row.p_purchase, GROUPS).into_iter().map(|group| {
+        let (p, y) = (mean(&group, |row| row.p_purchase), mean(&group, bought));
         let title = lang.pick(
             format!("{} 位顾客：预测 {}，实际 {}", count(group.len() as u64), percent1(p), percent1(y)),
             format!(
@@ -237,7 +238,7 @@ fn calibration(lang: Lang, report: &Report) -> Section {
     });
     let points: Vec<Point> = points.collect();
     let expected =
-        report.scores.iter().map(|row| row.p_return).sum::<f64>() / report.scores.len().max(1) as f64;
+        report.scores.iter().map(|row| row.p_purchase).sum::<f64>() / report.scores.len().max(1) as f64;
     let own = report.candidates.first();
     let ece = own.and_then(|c| c.metrics.get(Metric::BUY_ECE15)).unwrap_or(f64::NAN);
     let label = lang.pick(
@@ -309,7 +310,7 @@ fn spread(lang: Lang, report: &Report) -> Drawing {
     let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
     let mut bins = [0u64; 10];
     for row in &report.scores {
-        bins[((row.p_return * 10.0) as usize).min(9)] += 1;
+        bins[((row.p_purchase * 10.0) as usize).min(9)] += 1;
     }
     let most = bins.iter().copied().max().unwrap_or(0) as f64;
     let groups = bins.iter().enumerate().map(|(at, &many)| {
@@ -423,7 +424,7 @@ fn gain(lang: Lang, report: &Report) -> Section {
             "The nearer the upper left, the better: few contacts reach most buyers.",
         ),
         t("买家", "buyers"),
-        |row| row.p_return,
+        |row| row.p_purchase,
         bought,
     );
     let spend = draw(
@@ -443,10 +444,10 @@ fn gain(lang: Lang, report: &Report) -> Section {
             "Sorted by churn risk: how many of those who did not buy stand first. The more people stay away, the nearer the line must be to chance.",
         ),
         t("未购买者", "customers who stayed away"),
-        |row| 1.0 - row.p_return,
+        |row| 1.0 - row.p_purchase,
         |row| 1.0 - bought(row),
     );
-    let mut by_p = groups(rows, |row| row.p_return, GROUPS);
+    let mut by_p = groups(rows, |row| row.p_purchase, GROUPS);
     by_p.reverse();
     let lift_of = |group: &Vec<&ScoreRow>| mean(group, bought) / report.bought.max(1e-12);
     let lifts: Vec<f64> = by_p.iter().map(lift_of).collect();

@@ -3,12 +3,17 @@
 //! It is made of what training knows and of nothing else (no clock), so the same data and seed, and the same earlier
 //! model, give the same bytes. It shows sums and groups only: no group of fewer than five customers is told of.
 
+mod base;
+mod base_rate;
 mod card;
 mod clusters;
 mod drift;
+mod grade;
 mod importance;
 mod judged;
+mod lang;
 mod names;
+mod numbers;
 mod page;
 mod people;
 mod tracking;
@@ -17,79 +22,19 @@ mod usability;
 #[cfg(test)]
 mod tests;
 
-use std::str::FromStr;
-
 use askama::Template;
-use homing_datasets::{DAY, Histories, History, Micros};
+use homing_datasets::Histories;
 use homing_models::Bundle;
 use homing_models::judged::Judged;
-use rayon::prelude::*;
-use serde::Serialize;
 
-use crate::backtest::{Grade, Report};
+use crate::backtest::Report;
 use crate::check::Usability;
 use crate::error::Error;
+use base::Base;
+use grade::GradeCard;
 use page::{Block, Section};
 
-/// A language of the report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Lang {
-    /// Chinese.
-    Zh,
-    /// English.
-    #[default]
-    En,
-}
-
-impl Lang {
-    /// Both, in the order of the switch.
-    pub const ALL: [Lang; 2] = [Lang::Zh, Lang::En];
-
-    /// Its code: `zh` or `en`.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        self.pick("zh", "en")
-    }
-
-    fn tag(self) -> &'static str {
-        self.pick("zh-Hans", "en")
-    }
-
-    fn name(self) -> &'static str {
-        self.pick("中文", "English")
-    }
-
-    /// The one of two texts that is in this language.
-    fn pick<T>(self, zh: T, en: T) -> T {
-        match self {
-            Lang::Zh => zh,
-            Lang::En => en,
-        }
-    }
-}
-
-impl FromStr for Lang {
-    type Err = String;
-
-    fn from_str(code: &str) -> Result<Self, String> {
-        let found = Lang::ALL.into_iter().find(|lang| lang.code() == code);
-        found.ok_or_else(|| format!("`{code}` is no language of the report; give zh or en"))
-    }
-}
-
-/// The levels of past windows and of the coming one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LevelSeries {
-    /// Days of a window.
-    pub horizon_days: u32,
-    /// Days from the start of a window to the instant of the fit, and the share of customers who bought in it.
-    pub past: Vec<(f64, f64)>,
-    /// The share that is expected of the coming window.
-    pub forecast: f64,
-    /// The 80 % interval of the forecast, where it is known.
-    pub interval: Option<(f64, f64)>,
-}
+pub use lang::Lang;
 
 /// What a report on a fit is made of.
 #[derive(Clone, Copy, Debug)]
@@ -102,8 +47,6 @@ pub struct Subject<'a> {
     pub backtest: Option<&'a Report>,
     /// The data.
     pub histories: &'a Histories,
-    /// Levels by horizon; where empty, the shares of past windows are counted for the churn horizon.
-    pub levels: &'a [LevelSeries],
     /// The model before this one, learned from earlier data.
     pub previous: Option<&'a Bundle>,
     /// The language that shows first.
@@ -117,13 +60,7 @@ pub struct Subject<'a> {
 pub fn of_fit(subject: &Subject<'_>) -> Result<(String, Judged), Error> {
     let base = Base::of(subject.bundle, subject.histories);
     let tracked = subject.backtest.map(|report| tracking::Tracking::of(report, subject.histories));
-    let counted;
-    let levels = if subject.levels.is_empty() {
-        counted = tracking::past_levels(subject.bundle, subject.histories, &base);
-        counted.as_slice()
-    } else {
-        subject.levels
-    };
+    let base_rates = base_rate::Series::of(subject.bundle, subject.histories, &base);
     let manifest = subject.bundle.manifest();
     let as_of = manifest.timezone.date(manifest.as_of);
     let page = |lang: Lang| {
@@ -136,7 +73,9 @@ pub fn of_fit(subject: &Subject<'_>) -> Result<(String, Judged), Error> {
         sections.push(people::section(lang, &base, subject.bundle, ""));
         sections.extend(importance::section(lang, &base, ""));
         sections.extend(clusters::section(lang, subject.bundle));
-        sections.extend(tracking::levels_section(lang, levels, manifest.timezone.day(manifest.as_of)));
+        sections.extend(
+            base_rates.as_ref().map(|series| series.section(lang, manifest.timezone.day(manifest.as_of))),
+        );
         sections.push(drift::section(lang, &base, subject.bundle, subject.previous));
         sections.push(card::section(lang, subject.bundle));
         Page {
@@ -241,133 +180,4 @@ struct Page {
     grade: Option<GradeCard>,
     contents: &'static str,
     sections: Vec<Section>,
-}
-
-/// The grade with what it means.
-struct GradeCard {
-    name: &'static str,
-    level: &'static str,
-    word: &'static str,
-    text: String,
-}
-
-impl GradeCard {
-    fn of(lang: Lang, report: &Report) -> Self {
-        let (level, word, zh, en) = match report.grade {
-            Grade::Poor => (
-                "poor",
-                lang.pick("较差", "Poor"),
-                "不比简单规则更好，请先用规则",
-                "no better than a rule of thumb: use the rule",
-            ),
-            Grade::Fair => {
-                ("fair", lang.pick("一般", "Fair"), "略好于简单规则", "a little better than a rule of thumb")
-            }
-            Grade::Good => {
-                ("good", lang.pick("良好", "Good"), "明显好于简单规则", "clearly better than a rule of thumb")
-            }
-            Grade::Excellent => {
-                ("good", lang.pick("优秀", "Excellent"), "远好于简单规则", "far better than a rule of thumb")
-            }
-        };
-        let gain = judged::gain_over_rule(report);
-        let by = |text: &str| {
-            gain.as_ref().map(|(name, gain)| {
-                text.replace("{rule}", &judged::name_of(lang, name)).replace("{gain}", &signed_percent(*gain))
-            })
-        };
-        let text = lang.pick(
-            format!(
-                "在最近 {} 天的检验中，模型{zh}。{}",
-                report.horizon,
-                by("与最好的规则（{rule}）相比，预测误差（对数损失）的变化为 {gain}。减少不到 2% 为较差，不到 6% 为一般，不到 12% 为良好，其余为优秀。").unwrap_or_default()
-            ),
-            format!(
-                "Tested on {} days that it had not seen, the model is {en}. {}",
-                report.horizon,
-                by("Against the best rule ({rule}) its error (log loss) changes by {gain}. Less than 2% off is Poor, less than 6% Fair, less than 12% Good, more is Excellent.").unwrap_or_default()
-            ),
-        );
-        GradeCard { name: lang.pick("等级", "Grade"), level, word, text }
-    }
-}
-
-/// `+3.1%` or `−7.4%`.
-fn signed_percent(share: f64) -> String {
-    if !share.is_finite() {
-        return homing_charts::numbers::NOTHING.to_owned();
-    }
-    let sign = if share > 0.0 { "+" } else { "" };
-    format!("{sign}{}%", homing_charts::numbers::decimal(share * 100.0, 1))
-}
-
-/// A share with one decimal.
-fn percent1(share: f64) -> String {
-    if share.is_finite() {
-        format!("{}%", homing_charts::numbers::decimal(share * 100.0, 1))
-    } else {
-        homing_charts::numbers::NOTHING.to_owned()
-    }
-}
-
-/// Fewest customers of a group that is told of.
-const LEAST_GROUP: usize = 5;
-
-/// Most customers that groups and influences are taken from.
-const MOST_CUSTOMERS: usize = 3_000;
-
-/// One customer of the base that a model is looked at with.
-struct Member {
-    features: Vec<f64>,
-    by_feature: Vec<f64>,
-    lifetime: [f64; 2],
-    p_return: f64,
-    spend: f64,
-}
-
-/// The customers at the model's instant, evenly sampled.
-struct Base {
-    as_of: Micros,
-    /// The horizon that chances and spend are about.
-    days: u32,
-    /// How many customers one member stands for.
-    each: f64,
-    members: Vec<Member>,
-}
-
-impl Base {
-    fn of(bundle: &Bundle, histories: &Histories) -> Self {
-        let manifest = bundle.manifest();
-        let (as_of, days) = (manifest.as_of, manifest.churn_horizon);
-        let there: Vec<&History> = histories
-            .iter()
-            .map(|(_, history)| history)
-            .filter(|history| history.first_purchase().is_some_and(|first| first <= as_of))
-            .collect();
-        let step = there.len().div_ceil(MOST_CUSTOMERS).max(1);
-        let picked: Vec<&History> = there.iter().step_by(step).copied().collect();
-        let members = picked
-            .into_par_iter()
-            .filter_map(|history| {
-                let homing_models::Outcome::Scored(scores) = bundle.predict_numbers(history, as_of) else {
-                    return None;
-                };
-                let at = scores.within(days)?;
-                let told = bundle.contributions(history, as_of)?;
-                Some(Member {
-                    features: told.features,
-                    by_feature: told.by_feature,
-                    lifetime: [told.lifetime.silence, told.lifetime.frequency],
-                    p_return: at.p_return,
-                    spend: at.expected_spend,
-                })
-            })
-            .collect();
-        Base { as_of, days, each: step as f64, members }
-    }
-}
-
-/// Whole days between two instants.
-fn days_between(from: Micros, to: Micros) -> f64 {
-    (to - from) as f64 / DAY as f64
 }

@@ -2,7 +2,7 @@
 
 use homing_models::features::{Cause, SPECS};
 
-use super::Lang;
+use super::lang::Lang;
 
 /// Every cause: name and meaning in Chinese, name and meaning in English.
 pub(super) const CAUSES: &[(Cause, [&str; 2], [&str; 2])] = &[

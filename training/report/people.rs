@@ -5,8 +5,9 @@ use homing_charts::{Heat, heat};
 use homing_models::Bundle;
 use homing_models::features::F;
 
+use super::base::{Base, MIN_GROUP, Member};
+use super::lang::Lang;
 use super::page::{Block, Drawing, Section};
-use super::{Base, LEAST_GROUP, Lang, Member};
 
 /// Upper ends of the groups by days since the last order.
 const RECENCY: [f64; 7] = [7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0];
@@ -38,7 +39,7 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
                 text: fn(f64) -> String,
                 long: fn(f64) -> String,
                 root: bool| {
-        let told = |cell: &Vec<&Member>| (cell.len() >= LEAST_GROUP).then(|| mean(cell, of));
+        let told = |cell: &Vec<&Member>| (cell.len() >= MIN_GROUP).then(|| mean(cell, of));
         let most = cells.iter().flatten().filter_map(told).fold(1e-12, f64::max);
         let drawn: Vec<Vec<Option<homing_charts::Cell>>> = cells[..used]
             .iter()
@@ -96,7 +97,7 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
             "颜色越重概率越高。往右（沉默越久）变轻、往下（订单越多）变重是健康的样子。",
             "The stronger the colour, the likelier. Weaker to the right (longer silence) and stronger downwards (more orders) is as it should be.",
         ),
-        |member| member.p_return,
+        |member| member.p_purchase,
         percent,
         percent,
         false,
@@ -117,8 +118,8 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
         id: format!("people{suffix}"),
         title: t("谁会回来：沉默时间 × 购买次数", "Who comes back: silence × number of orders"),
         lead: lang.pick(
-            format!("{as_of} 的顾客按两个最直观的数分组，格内是模型的平均预测。少于 {LEAST_GROUP} 位抽样顾客的格子不显示。"),
-            format!("The customers of {as_of} by the two plainest numbers; a cell holds the model's mean. Cells of fewer than {LEAST_GROUP} sampled customers are not shown."),
+            format!("{as_of} 的顾客按两个最直观的数分组，格内是模型的平均预测。少于 {MIN_GROUP} 位抽样顾客的格子不显示。"),
+            format!("The customers of {as_of} by the two plainest numbers; a cell holds the model's mean. Cells of fewer than {MIN_GROUP} sampled customers are not shown."),
         ),
         blocks: vec![Block::Drawings(vec![returning, spend])],
     }

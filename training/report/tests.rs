@@ -4,7 +4,7 @@ use homing_datasets::Histories;
 use homing_models::{Bundle, Error as ModelError};
 
 use super::*;
-use crate::fit::{FitOptions, fit};
+use crate::pipeline::{Options, train};
 
 /// A thousand customers of the bundled sample.
 fn sample() -> Histories {
@@ -13,12 +13,12 @@ fn sample() -> Histories {
     Histories::from_vec(some)
 }
 
-fn options() -> FitOptions {
-    FitOptions {
+fn options() -> Options {
+    Options {
         name: "<script>alert(1)</script>".to_owned(),
         horizons: vec![90],
         value_horizon: 90,
-        ..FitOptions::default()
+        ..Options::default()
     }
 }
 
@@ -48,7 +48,7 @@ fn balanced(html: &str) {
 
 #[test]
 fn the_report_of_a_fit_stands_alone_in_two_languages_and_escapes_what_it_is_given() {
-    let fitted = fit(&sample(), &options(), &|_| {}).unwrap();
+    let fitted = train(&sample(), &options(), &|_| {}).unwrap();
     let html = fitted.bundle.report().unwrap();
     balanced(html);
     for load in ["http:", "https:", "src=", "url(", "@import", "<script", "<link", "<img", "<iframe"] {
@@ -77,7 +77,7 @@ fn the_report_of_a_fit_stands_alone_in_two_languages_and_escapes_what_it_is_give
         "tracking",
         "people",
         "importance",
-        "level",
+        "base-rate",
         "drift",
         "card",
     ] {
@@ -85,17 +85,17 @@ fn the_report_of_a_fit_stands_alone_in_two_languages_and_escapes_what_it_is_give
             assert!(html.contains(&format!("id=\"{}-{id}\"", lang.code())), "{id}");
         }
     }
-    let again = fit(&sample(), &options(), &|_| {}).unwrap();
+    let again = train(&sample(), &options(), &|_| {}).unwrap();
     assert_eq!(again.bundle.report().unwrap(), html);
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let alone = one.install(|| fit(&sample(), &options(), &|_| {}).unwrap());
+    let alone = one.install(|| train(&sample(), &options(), &|_| {}).unwrap());
     assert!(alone.bundle.report().unwrap() == html, "the report depends on the number of threads");
 }
 
 #[test]
 fn a_bundle_keeps_its_report_and_a_damaged_one_is_named() {
-    let options = FitOptions { name: "shop".to_owned(), ..options() };
-    let fitted = fit(&sample(), &options, &|_| {}).unwrap();
+    let options = Options { name: "shop".to_owned(), ..options() };
+    let fitted = train(&sample(), &options, &|_| {}).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bundle");
     fitted.bundle.save(&path).unwrap();
@@ -113,13 +113,13 @@ fn a_bundle_keeps_its_report_and_a_damaged_one_is_named() {
 }
 
 #[test]
-fn a_model_of_earlier_data_is_what_drift_is_told_against() {
+fn a_model_of_earlier_data_is_what_drift_is_measured_against() {
     let sample = sample();
     let zone = homing_datasets::Zone::default();
-    let options = FitOptions { name: "shop".to_owned(), ..options() };
-    let earlier = FitOptions { as_of: Some(zone.as_of("1998-01-31").unwrap()), ..options.clone() };
-    let previous = fit(&sample, &earlier, &|_| {}).unwrap().bundle;
-    let told = format!("last model, {}", previous.id());
-    let later = fit(&sample, &FitOptions { previous: Some(previous.into()), ..options }, &|_| {}).unwrap();
-    assert!(later.bundle.report().unwrap().contains(&told));
+    let options = Options { name: "shop".to_owned(), ..options() };
+    let earlier = Options { as_of: Some(zone.as_of("1998-01-31").unwrap()), ..options.clone() };
+    let previous = train(&sample, &earlier, &|_| {}).unwrap().bundle;
+    let named = format!("last model, {}", previous.id());
+    let later = train(&sample, &Options { previous: Some(previous.into()), ..options }, &|_| {}).unwrap();
+    assert!(later.bundle.report().unwrap().contains(&named));
 }

@@ -1,27 +1,25 @@
-//! Orders over time, actual against expected; and the levels of past windows.
+//! Orders over time, actual against expected.
 
 use std::collections::BTreeMap;
 
-use homing_charts::numbers::{count, on_axis, percent};
+use homing_charts::numbers::{count, on_axis};
 use homing_charts::{Axis, Ink, Line, Plot, Point, Rule, plot};
-use homing_datasets::{DAY, Histories, Micros};
+use homing_datasets::Histories;
 use homing_models::Bundle;
-use homing_models::boosting::{logit, sigmoid};
 use homing_models::lifetimes::{LifetimeModel, Recency};
 use rayon::prelude::*;
 
+use super::lang::Lang;
+use super::numbers::signed_percent;
 use super::page::{Block, Drawing, Figure, Key, Section};
-use super::{Base, Lang, LevelSeries, days_between, percent1, signed_percent};
 use crate::backtest::Report;
 use crate::baselines::purchase_days;
 use crate::labels::days_after;
 
-/// Most weeks that are drawn before the cutoff.
-const MOST_WEEKS: i32 = 130;
-/// Most customers whose window is expected one by one.
-const MOST_CUSTOMERS: usize = 2_000;
-/// Most past windows of a series of levels.
-const MOST_WINDOWS: i64 = 24;
+/// Maximum number of weeks that are drawn before the cutoff.
+const MAX_WEEKS: i32 = 130;
+/// Maximum number of customers whose window is expected one by one.
+const MAX_CUSTOMERS: usize = 2_000;
 
 /// Repeat orders by week of the customers who had bought by the cutoff: the first order of each is left out, as the
 /// lifetime models count (Fader, Hardie & Lee 2005, figures 3 and 4).
@@ -88,7 +86,7 @@ impl Tracking {
             let at = (day - cutoff_day).clamp(0, days as i32) as usize;
             if whole > 0.0 { expected * shape[at] / whole } else { 0.0 }
         };
-        let before = ((cutoff_day - first_day) / 7 + 1).min(MOST_WEEKS);
+        let before = ((cutoff_day - first_day) / 7 + 1).min(MAX_WEEKS);
         let after = (days / 7).max(1) as i32;
         let weeks = (1 - before..=after).map(|week| {
             let to = (cutoff_day + week * 7).min(last_day);
@@ -225,7 +223,7 @@ impl Tracking {
 /// Orders that the lifetime model expects by each day of the window, of a sample of the customers as they stand.
 fn window_shape(bundle: &Bundle, cohort: &[(Vec<i32>, usize)], cutoff_day: i32, days: u32) -> Vec<f64> {
     let orders = &bundle.lifetime().orders;
-    let step = cohort.len().div_ceil(MOST_CUSTOMERS).max(1);
+    let step = cohort.len().div_ceil(MAX_CUSTOMERS).max(1);
     let customers: Vec<Recency> = cohort
         .iter()
         .step_by(step)
@@ -249,119 +247,4 @@ fn window_shape(bundle: &Bundle, cohort: &[(Vec<i32>, usize)], cutoff_day: i32, 
         }
     }
     shape
-}
-
-/// The shares of customers who bought within the churn horizon, over past windows, and what is expected of the
-/// coming one.
-pub(super) fn past_levels(bundle: &Bundle, histories: &Histories, base: &Base) -> Vec<LevelSeries> {
-    let days = base.days;
-    let Some(first) = histories.iter().filter_map(|(_, h)| h.first_purchase()).min() else {
-        return Vec::new();
-    };
-    let step = i64::from(days).clamp(7, 30);
-    let cutoffs: Vec<Micros> = (0..MOST_WINDOWS)
-        .map(|j| base.as_of - (i64::from(days) + j * step) * DAY)
-        .take_while(|&cutoff| cutoff - first >= 28 * DAY)
-        .collect();
-    let zone = bundle.manifest().timezone;
-    let counts = histories
-        .par_iter()
-        .map(|(_, history)| {
-            let mut counts = vec![(0u32, 0u32); cutoffs.len()];
-            for (count, &cutoff) in counts.iter_mut().zip(&cutoffs) {
-                if history.first_purchase().is_some_and(|first| first <= cutoff) {
-                    count.0 += 1;
-                    count.1 += u32::from(crate::labels::label(history, cutoff, days, zone).bought);
-                }
-            }
-            counts
-        })
-        .reduce(
-            || vec![(0, 0); cutoffs.len()],
-            |a, b| a.iter().zip(&b).map(|(a, b)| (a.0 + b.0, a.1 + b.1)).collect(),
-        );
-    let past: Vec<(f64, f64)> = cutoffs
-        .iter()
-        .zip(counts)
-        .filter(|(_, (there, _))| *there >= 50)
-        .map(|(&cutoff, (there, bought))| {
-            (days_between(cutoff, base.as_of), f64::from(bought) / f64::from(there))
-        })
-        .collect();
-    let forecast =
-        base.members.iter().map(|member| member.p_return).sum::<f64>() / base.members.len().max(1) as f64;
-    if past.is_empty() || base.members.is_empty() {
-        return Vec::new();
-    }
-    let sd =
-        bundle.horizons().iter().find(|part| part.returns.days == days).map_or(0.0, |p| p.returns.level_sd);
-    // The tenth and the ninetieth percentile of a normal error of the level.
-    let moved = |z: f64| {
-        let moved = base.members.iter().map(|member| sigmoid(logit(member.p_return) + z * sd));
-        moved.sum::<f64>() / base.members.len() as f64
-    };
-    let interval = Some((moved(-1.2816), moved(1.2816)));
-    vec![LevelSeries { horizon_days: days, past, forecast, interval }]
-}
-
-pub(super) fn levels_section(lang: Lang, levels: &[LevelSeries], today: i32) -> Option<Section> {
-    let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
-    let drawings: Vec<Drawing> = levels.iter().filter(|series| !series.past.is_empty()).map(|series| {
-        let mut past = series.past.clone();
-        past.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let date = |day: f64| homing_datasets::calendar::date_of(day as i32).to_string();
-        let points: Vec<Point> = past
-            .iter()
-            .map(|&(ago, level)| {
-                let day = f64::from(today) - ago;
-                let title = lang.pick(
-                    format!("{} 起 {} 天：{} 购买", date(day), series.horizon_days, percent1(level)),
-                    format!("{} + {} days: {} bought", date(day), series.horizon_days, percent1(level)),
-                );
-                Point { x: day, y: level, title: Some(title), interval: None }
-            })
-            .collect();
-        let title = lang.pick(
-            format!("{} 天内购买的比例", series.horizon_days),
-            format!("Share that buys within {} days", series.horizon_days),
-        );
-        let label = lang.pick(
-            format!("{title}：过去 {} 个窗口；接下来预期 {}", points.len(), percent1(series.forecast)),
-            format!("{title}: {} past windows; {} expected next", points.len(), percent1(series.forecast)),
-        );
-        let said = lang.pick(
-            format!("接下来 {} 天：预期 {} 购买", series.horizon_days, percent1(series.forecast)),
-            format!("next {} days: {} expected to buy", series.horizon_days, percent1(series.forecast)),
-        );
-        let coming = Point { x: f64::from(today), y: series.forecast, title: Some(said), interval: series.interval };
-        let values = points.iter().map(|point| point.y).chain([series.forecast]).chain(series.interval.iter().flat_map(|i| [i.0, i.1]));
-        let first = points.first().map_or(today, |point| point.x as i32);
-        Drawing {
-            title,
-            note: t("每个点是一个过去的窗口：窗口开始时已有的顾客，随后有多少购买。最右的点是对接下来的预期；竖线（如有）是 80% 区间。", "Each point is a past window: how many of the customers there were at its start bought in it. The last point is what is expected next; its bar, where there is one, the 80% interval."),
-            keys: vec![Key::line(Ink::Actual, t("过去的窗口", "past windows")), Key::line(Ink::Expected, t("接下来的预期", "expected next"))],
-            svg: plot(&Plot {
-                label: &label,
-                x: Axis::dates(first, today, t("窗口开始的日期", "start of the window")),
-                y: Axis::around(values.collect::<Vec<_>>().into_iter(), (0.0, 1.0), t("购买的比例", "share that bought"), &percent),
-                lines: vec![
-                    Line { ink: Ink::Actual, points, dots: true, joined: true },
-                    Line { ink: Ink::Expected, points: vec![coming], dots: true, joined: false },
-                ],
-                rules: Vec::new(),
-            }),
-        }
-    }).collect();
-    if drawings.is_empty() {
-        return None;
-    }
-    Some(Section {
-        id: "level".to_owned(),
-        title: t("水平：接下来是旺季还是淡季", "Level: is a strong or a weak season ahead"),
-        lead: t(
-            "排序说明谁更可能买；水平说明总共会有多少人买。季节、增长和顾客构成会让它变化。",
-            "The order says who is likelier to buy; the level says how many will. Seasons, growth and the mix of customers move it.",
-        ),
-        blocks: vec![Block::Drawings(drawings)],
-    })
 }

@@ -2,7 +2,7 @@
 
 use homing_charts::numbers::{count, percent};
 
-use super::Lang;
+use super::lang::Lang;
 use super::page::{Block, Cell, Figure, Head, Row, Section, Table};
 use crate::check::{FarAhead, Usability};
 

@@ -8,19 +8,19 @@ use homing_datasets::{DAY, Event, Histories, History, Kind, Micros, ReadOptions,
 use homing_models::Outcome;
 use homing_training::Error;
 use homing_training::check::Usability;
-use homing_training::fit::{FitOptions, Fitted, fit};
+use homing_training::pipeline::{Options, Trained, train};
 
 /// 2011-01-01.
 const START: Micros = 14_975 * DAY;
 const AS_OF: Micros = START + 400 * DAY;
 
-fn options() -> FitOptions {
-    FitOptions {
+fn options() -> Options {
+    Options {
         as_of: Some(AS_OF),
         horizons: vec![30],
         churn_horizon: 30,
         value_horizon: 90,
-        ..FitOptions::default()
+        ..Options::default()
     }
 }
 
@@ -42,18 +42,18 @@ fn ordinary(i: i64) -> Vec<Event> {
         .collect()
 }
 
-fn fitted(histories: &Histories, options: &FitOptions) -> Fitted {
-    fit(histories, options, &|_| {}).unwrap()
+fn fitted(histories: &Histories, options: &Options) -> Trained {
+    train(histories, options, &|_| {}).unwrap()
 }
 
-fn refusal(histories: &Histories, options: &FitOptions) -> Vec<String> {
-    let refused = fit(histories, options, &|_| {});
+fn refusal(histories: &Histories, options: &Options) -> Vec<String> {
+    let refused = train(histories, options, &|_| {});
     assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
     if let Err(Error::Refused { lacks }) = refused { lacks } else { Vec::new() }
 }
 
 /// Every number of every score is finite and where it has to be; the mean probability of a purchase within 30 days.
-fn assert_scores(fitted: &Fitted, histories: &Histories) -> f64 {
+fn assert_scores(fitted: &Trained, histories: &Histories) -> f64 {
     let (mut sum, mut scored) = (0.0, 0);
     for (id, history) in histories.iter() {
         let Outcome::Scored(prediction) = fitted.bundle.predict(history, AS_OF) else { continue };
@@ -124,7 +124,7 @@ fn what_comes_back_is_not_spend_when_asked_for_net() {
         orders.clone().into_iter().chain(back).filter(|e| e.occurred_at < AS_OF).collect()
     }));
     let total = |net_of_returns| {
-        let fitted = fitted(&histories, &FitOptions { net_of_returns, ..options() });
+        let fitted = fitted(&histories, &Options { net_of_returns, ..options() });
         assert_eq!(fitted.bundle.manifest().net_of_returns, net_of_returns);
         let each = histories.iter().filter_map(|(_, history)| match fitted.bundle.predict(history, AS_OF) {
             Outcome::Scored(prediction) => {
@@ -185,7 +185,7 @@ fn purchases_of_one_day_are_refused() {
     let histories = shop((0..300).map(|_| vec![bought(0, 10.0), bought(0, 20.0)]));
     let lacks = refusal(&histories, &options());
     assert!(lacks.iter().any(|lack| lack.contains("second order")), "{lacks:?}");
-    let lacks = refusal(&histories, &FitOptions { as_of: None, ..options() });
+    let lacks = refusal(&histories, &Options { as_of: None, ..options() });
     assert!(lacks.iter().any(|lack| lack.contains("0 days of history")), "{lacks:?}");
 }
 
@@ -211,7 +211,7 @@ fn what_lies_after_the_instant_is_neither_learned_nor_scored() {
     let tomorrow = History::from_events(vec![bought(401, 5.0)]);
     assert!(matches!(with.bundle.predict(&tomorrow, AS_OF), Outcome::NotScored(_)));
     // Without `as_of`, one line of the year 2175 makes everybody silent for ever: still numbers, or a refusal.
-    match fit(&ahead, &FitOptions { as_of: None, ..options() }, &|_| {}) {
+    match train(&ahead, &Options { as_of: None, ..options() }, &|_| {}) {
         Ok(fitted) => assert!(assert_scores(&fitted, &known) <= 1.0),
         Err(error) => assert!(matches!(error, Error::Refused { .. }), "{error}"),
     }

@@ -6,7 +6,7 @@ use homing_datasets::simulate::Chain;
 use homing_datasets::{DAY, Histories, Micros, Zone};
 use homing_models::clusters::Clusters;
 use homing_training::clusters::{adjusted_rand_index, of_rows};
-use homing_training::snapshots::{Rows, rows};
+use homing_training::rows::{Rows, rows};
 
 const CUSTOMERS: u64 = 10_000;
 
@@ -15,7 +15,7 @@ fn base(histories: &Histories, as_of: Micros) -> Rows {
 }
 
 fn labels(clusters: &Clusters, base: &Rows) -> Vec<u32> {
-    let features = |at: usize| base.row(at).iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+    let features = |at: usize| base.features[at].iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
     (0..base.len()).map(|at| clusters.assign(&features(at)).map_or(0, |one| one.id)).collect()
 }
 
@@ -26,7 +26,7 @@ fn clusters_stay_what_they_are_from_one_month_to_the_next() {
     let last = i64::from(chain.until_day + 1) * DAY - 1;
     let (then, now) = (base(&histories, last - 30 * DAY), base(&histories, last));
     let began = Instant::now();
-    let first = of_rows(&then, &[], None, 0).unwrap();
+    let first = of_rows(&then, &[], None, 0).unwrap().unwrap();
     println!(
         "found in {:.2} s: {:?} with {} clusters",
         began.elapsed().as_secs_f64(),
@@ -36,8 +36,8 @@ fn clusters_stay_what_they_are_from_one_month_to_the_next() {
     for trial in &first.trials {
         println!("  {:?} {} strength {:.3}", trial.method, trial.k, trial.strength);
     }
-    let second = of_rows(&now, &[], Some(&first), 0).unwrap();
-    let alone = of_rows(&now, &[], None, 0).unwrap();
+    let second = of_rows(&now, &[], Some(&first), 0).unwrap().unwrap();
+    let alone = of_rows(&now, &[], None, 0).unwrap().unwrap();
     // The same customers on the same day, by the clusters of both trainings.
     let (a, b) = (labels(&first, &now), labels(&second, &now));
     let index = adjusted_rand_index(&a, &b);
@@ -84,16 +84,16 @@ fn clusters_stay_what_they_are_from_one_month_to_the_next() {
 fn any_number_of_threads_finds_the_same_clusters() {
     let histories = Chain { customers: 2_000, seed: 12, ..Chain::default() }.histories().unwrap();
     let base = base(&histories, histories.last_instant().unwrap());
-    let risks: Vec<f64> = (0..base.len()).map(|at| f64::from(base.row(at)[0])).collect();
+    let risks: Vec<f64> = (0..base.len()).map(|at| f64::from(base.features[at][0])).collect();
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| serde_json::to_string(&of_rows(&base, &risks, None, 3)).unwrap())
+        pool.install(|| serde_json::to_string(&of_rows(&base, &risks, None, 3).unwrap()).unwrap())
     };
     let one = on(1);
     assert_eq!(one, on(2));
     assert_eq!(one, on(5));
     // The risk here is the silence: the rules must find that out.
-    let clusters = of_rows(&base, &risks, None, 3).unwrap();
+    let clusters = of_rows(&base, &risks, None, 3).unwrap().unwrap();
     let codes: Vec<&str> = clusters.risk_groups.iter().map(|group| group.code.as_str()).collect();
     assert_eq!(codes, ["high", "medium", "low"]);
     for group in &clusters.risk_groups {
@@ -107,7 +107,10 @@ fn any_number_of_threads_finds_the_same_clusters() {
 fn too_few_or_like_customers_have_no_clusters() {
     let histories = Chain { customers: 250, seed: 13, ..Chain::default() }.histories().unwrap();
     let base = base(&histories, histories.last_instant().unwrap());
-    assert!(of_rows(&base, &[], None, 0).is_none());
+    assert!(of_rows(&base, &[], None, 0).unwrap().is_none());
     let picked = vec![0; 1_000];
-    assert!(of_rows(&base.picked(&picked), &[], None, 0).is_none(), "a thousand times the same customer");
+    assert!(
+        of_rows(&base.picked(&picked), &[], None, 0).unwrap().is_none(),
+        "a thousand times the same customer"
+    );
 }

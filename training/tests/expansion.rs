@@ -12,19 +12,19 @@ fn first_purchases_are_foreseen_better_than_by_popularity() {
     let chain = Chain { customers: 8_000, seed: 21, ..Chain::default() };
     let histories = chain.histories().unwrap();
     let cutoff = i64::from(chain.until_day + 1 - 90) * DAY - 1;
-    let judged = judge(&histories, cutoff, 90, Zone::default(), 0).unwrap();
+    let judged = judge(&histories, cutoff, 90, Zone::default(), 0).unwrap().unwrap();
     println!("{judged:#?}");
     assert!(judged.auc > judged.auc_popularity + 0.05, "{judged:?}");
     assert!(judged.auc_within > 0.65, "{judged:?}");
     let (bought, said) = judged.calibration;
     assert!((bought / said - 1.0).abs() < 0.2, "{judged:?}");
     // What comes after the cutoff changes nothing.
-    let learned = fit(&histories, cutoff, 90, Zone::default(), 0).unwrap();
+    let learned = fit(&histories, cutoff, 90, Zone::default(), 0).unwrap().unwrap();
     let before = |history: &History| {
         History::from_events(history.events().filter(|event| event.recorded_at <= cutoff).collect())
     };
     let known: Histories = histories.iter().map(|(id, history)| (id.to_owned(), before(history))).collect();
-    assert_eq!(fit(&known, cutoff, 90, Zone::default(), 0).unwrap(), learned);
+    assert_eq!(fit(&known, cutoff, 90, Zone::default(), 0).unwrap().unwrap(), learned);
 }
 
 #[test]

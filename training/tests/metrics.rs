@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use homing_datasets::{Event, History, Kind, Micros, Zone};
-use homing_training::labels::{Label, in_population, label};
+use homing_training::labels::{Label, label};
 use homing_training::metrics::measures::{auc, average_precision, lift};
 use homing_training::metrics::{Metric, Metrics, Scores, evaluate};
 
@@ -105,8 +105,8 @@ fn hand_worked() -> (Vec<(&'static str, History)>, Micros) {
 #[test]
 fn the_case_worked_out_by_hand() {
     let (histories, cutoff) = hand_worked();
-    let population: Vec<&(&str, History)> =
-        histories.iter().filter(|(_, history)| in_population(history, cutoff)).collect();
+    let known = |history: &History| history.first_purchase().is_some_and(|first| first <= cutoff);
+    let population: Vec<&(&str, History)> = histories.iter().filter(|(_, history)| known(history)).collect();
     assert_eq!(population.iter().map(|(id, _)| *id).collect::<String>(), "ABCDE");
     let labels: Vec<Label> =
         population.iter().map(|(_, history)| label(history, cutoff, 9, Zone::default())).collect();

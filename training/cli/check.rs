@@ -1,0 +1,44 @@
+//! `homing-train check`.
+
+use clap::Args;
+use homing_datasets::out;
+use homing_training::Error;
+use homing_training::check::Usability;
+
+use super::input::{Common, Loaded};
+use super::show;
+
+#[derive(Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    common: Common,
+    /// Look up to this instant. Default: the last event.
+    #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
+    as_of: Option<String>,
+    /// Horizons in days.
+    #[arg(
+        long,
+        env = "HOMING_HORIZONS",
+        value_delimiter = ',',
+        default_value = "30,90,365",
+        value_name = "DAYS"
+    )]
+    horizons: Vec<u32>,
+}
+
+pub(super) fn run(args: &Check) -> anyhow::Result<()> {
+    let as_of = args.common.instant(args.as_of.as_ref())?;
+    let Loaded { histories, summary, sampled } = args.common.load(0)?;
+    let Some(as_of) = as_of.or(histories.last_instant()) else {
+        return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }.into());
+    };
+    let usability = Usability::of(&histories, as_of, &args.horizons, args.common.purchases.timezone)
+        .sampled(Some(sampled));
+    if args.common.json {
+        let document = serde_json::json!({ "read": summary, "sampled": sampled, "usability": usability });
+        out!("{}", serde_json::to_string_pretty(&document)?);
+    } else {
+        out!("{}", show::usability(&usability).trim_end_matches('\n'));
+    }
+    Ok(usability.refuse()?)
+}

@@ -1,0 +1,133 @@
+//! `homing-train fit`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use homing_datasets::out;
+use homing_models::{Alias, Registry};
+use homing_training::Error;
+use homing_training::pipeline::{Options, train};
+use homing_training::report::Lang;
+
+use super::DoneInPart;
+use super::input::{Common, Loaded, Steps, write_report};
+use super::show;
+
+#[derive(Args)]
+pub(super) struct Fit {
+    #[command(flatten)]
+    common: Common,
+    /// Learn up to this instant: a date (its end, in the business's zone) or a time. Default: the last event.
+    #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
+    as_of: Option<String>,
+    /// Horizons in days.
+    #[arg(
+        long,
+        env = "HOMING_HORIZONS",
+        value_delimiter = ',',
+        default_value = "30,90,365",
+        value_name = "DAYS"
+    )]
+    horizons: Vec<u32>,
+    /// The horizon of the churn risk in days.
+    #[arg(long, env = "HOMING_CHURN_HORIZON", default_value_t = 90, value_name = "DAYS")]
+    churn_horizon: u32,
+    /// The horizon of the lifetime value in days.
+    #[arg(long, env = "HOMING_VALUE_HORIZON", default_value_t = 365, value_name = "DAYS")]
+    value_horizon: u32,
+    /// Yearly rate at which the lifetime value is discounted.
+    #[arg(
+        long,
+        env = "HOMING_DISCOUNT_RATE",
+        default_value_t = 0.1,
+        value_name = "RATE",
+        allow_negative_numbers = true
+    )]
+    discount_rate: f64,
+    /// Learns spend net of returns: what customers keep, not what they order.
+    #[arg(long, env = "HOMING_NET_OF_RETURNS")]
+    net_of_returns: bool,
+    /// Where models are kept: a folder, or a place in an object store, such as s3://bucket/models.
+    #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR|URL")]
+    registry: String,
+    /// The folder into which a registry of an object store is mirrored. Default: one in the user's cache.
+    #[arg(long, env = "HOMING_REGISTRY_CACHE", value_name = "DIR")]
+    registry_cache: Option<PathBuf>,
+    /// The model's name.
+    #[arg(long, env = "HOMING_NAME", default_value = "homing", value_name = "NAME")]
+    name: String,
+    /// Seed of every sample.
+    #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
+    seed: u64,
+    /// Registers the model as challenger and leaves the champion as it is.
+    #[arg(long, env = "HOMING_CHALLENGER")]
+    challenger: bool,
+    /// Writes the report, which the bundle holds too, to this file as well.
+    #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// The language in which the report opens; it holds both.
+    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "zh|en")]
+    lang: Lang,
+    /// Fits learners off the shelf beside homing in the backtest, to compare.
+    #[arg(long, env = "HOMING_CHALLENGERS")]
+    challengers: bool,
+}
+
+pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
+    let as_of = args.common.instant(args.as_of.as_ref())?;
+    if !(0.0..=10.0).contains(&args.discount_rate) {
+        return Err(Error::InvalidArgument(format!(
+            "--discount-rate {}: give a yearly rate from 0 to 10",
+            args.discount_rate
+        ))
+        .into());
+    }
+    let options = Options {
+        as_of,
+        horizons: args.horizons.clone(),
+        churn_horizon: args.churn_horizon,
+        value_horizon: args.value_horizon,
+        discount_rate: args.discount_rate,
+        net_of_returns: args.net_of_returns,
+        zone: args.common.purchases.timezone,
+        name: args.name.clone(),
+        seed: args.seed,
+        previous: None,
+        challengers: args.challengers,
+        lang: args.lang,
+        sampled: None,
+    };
+    options.all_horizons()?;
+    let Loaded { histories, sampled, .. } = args.common.load(args.seed)?;
+    let steps = Steps::new();
+    let registry = Registry::open(&args.registry, args.registry_cache.as_deref())?;
+    let as_of = options.as_of.or(histories.last_instant());
+    let previous = as_of.and_then(|as_of| registry.before(&options.name, as_of)).map(Arc::new);
+    let options = Options { previous, sampled: Some(sampled), ..options };
+    let trained = train(&histories, &options, &|text| steps.step(text))?;
+    let alias = if args.challenger { Alias::Challenger } else { Alias::Champion };
+    let path = registry.register(&trained.bundle, alias)?;
+    if let (Some(file), Some(html)) = (&args.report, trained.bundle.report()) {
+        write_report(file, html)?;
+    }
+    let seconds = steps.done();
+    if args.common.json {
+        out!("{}", serde_json::to_string_pretty(&trained.summary())?);
+    } else {
+        out!("{}", show::usability(&trained.usability).trim_end_matches('\n'));
+        if let Some(report) = &trained.backtest {
+            out!("{}", show::report(report).trim_end_matches('\n'));
+        }
+        out!("model {} ({}) in {}", trained.bundle.id(), alias.name(), path.display());
+    }
+    eprintln!("fitted in {seconds:.1} s");
+    for failure in &trained.failures {
+        eprintln!("homing-train: {} failed: {}", failure.step, failure.cause);
+    }
+    if trained.failures.is_empty() {
+        return Ok(());
+    }
+    let steps: Vec<&str> = trained.failures.iter().map(|failure| failure.step).collect();
+    Err(DoneInPart(steps.join(", ")).into())
+}

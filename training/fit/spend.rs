@@ -1,0 +1,226 @@
+//! The value model of one horizon: orders and spend of those who buy, spend of everyone, and the totals.
+
+use homing_models::boosting::{Booster, Objective, Training};
+use homing_models::bundle::LifetimePart;
+use homing_models::lifetimes::{Lifetime, LifetimeModel};
+use homing_models::repurchase::{ReturnModel, lifetime_log_odds};
+use homing_models::value::{ValueModel, bridge_orders, lifetime_extra_orders, order_value};
+use linfa::ParamGuard;
+use rayon::prelude::*;
+
+use super::base_rate::{Past, forecast};
+use super::horizon::{HorizonData, MIN_SNAPSHOT_ROWS};
+use crate::error::Error;
+use crate::rows::Rows;
+
+/// Trees that correct orders and spend of those who buy.
+const BUYER_TREES: usize = 70;
+
+/// Fewest rows of a leaf of the trees over everyone's spend.
+const MIN_LEAF_ROWS: f64 = 100.0;
+
+/// Spend is winsorised to this many times what the lifetime model expects of a customer who buys, and to this share
+/// of it where nearly all or more came back.
+const MAX_SPEND_RATIO: f64 = 20.0;
+const MIN_SPEND_RATIO: f64 = 0.01;
+
+/// Fits the model of one horizon; `purchase` is the model of the purchase probability within it.
+///
+/// # Errors
+/// [`Error::Booster`] where trees cannot be fitted.
+pub fn fit(
+    data: &HorizonData<'_>,
+    lifetime: &LifetimePart,
+    purchase: &ReturnModel,
+) -> Result<ValueModel, Error> {
+    let expected = LifetimeExpectation::of(data, lifetime);
+    let (buyers, everyone) = rayon::join(|| buyers(data, &expected), || everyone(data, &expected));
+    let (mut model, (direct, spend)) = (buyers?, everyone?);
+    let views = views(data, &model, &direct, lifetime, purchase);
+    let total: f64 = views.iter().map(|view| view.0).sum();
+    let agreed: f64 = views.iter().map(|view| (view.0 * view.1).sqrt()).sum();
+    // The total has two views as well: through those who buy, and through the lifetime model.
+    let goal = (total * lifetime_total(data, lifetime, &spend)).sqrt();
+    let goal = if goal.is_finite() { goal } else { total };
+    // Both views count alike (geometric mean), so half of an offset to one comes through.
+    model.direct_level = 2.0 * (goal.max(1e-9) / agreed.max(1e-9)).ln();
+    model.direct = Some(direct);
+    Ok(model)
+}
+
+/// What the lifetime models expect of the customer of each row, if they buy within the window.
+struct LifetimeExpectation {
+    /// The value of an order.
+    order_value: Vec<f64>,
+    /// Orders beyond the first.
+    extra_orders: Vec<f64>,
+}
+
+impl LifetimeExpectation {
+    fn of(data: &HorizonData<'_>, lifetime: &LifetimePart) -> Self {
+        let rows = &data.rows;
+        LifetimeExpectation {
+            order_value: (0..rows.len())
+                .into_par_iter()
+                .map(|row| order_value(&lifetime.money, rows.recency[row], rows.order_value[row]))
+                .collect(),
+            extra_orders: rows
+                .recency
+                .par_iter()
+                .map(|&recency| lifetime_extra_orders(&lifetime.orders, recency, data.learned_days))
+                .collect(),
+        }
+    }
+
+    /// Spend of a customer who buys.
+    fn spend(&self, row: usize) -> f64 {
+        (1.0 + self.extra_orders[row]) * self.order_value[row]
+    }
+}
+
+/// Trees over orders and spend of those who bought, beside what the lifetime models expect of them.
+fn buyers(data: &HorizonData<'_>, expected: &LifetimeExpectation) -> Result<ValueModel, Error> {
+    let rows = &data.rows;
+    let bought: Vec<usize> = (0..rows.len()).filter(|&row| rows.labels[row].bought).collect();
+    let binned = data.binned.select(&bought);
+    let spend_start: Vec<f64> = bought.iter().map(|&row| expected.spend(row).ln()).collect();
+    let extra_start: Vec<f64> = bought.iter().map(|&row| expected.extra_orders[row].ln()).collect();
+    let extra: Vec<f64> = bought.iter().map(|&row| f64::from(rows.labels[row].orders) - 1.0).collect();
+    let spend: Vec<f64> = bought.iter().map(|&row| rows.labels[row].spend).collect();
+    // A few huge orders would rule the trees.
+    let winsorised: Vec<f64> = spend
+        .iter()
+        .zip(&spend_start)
+        .map(|(&spend, start)| spend.clamp(MIN_SPEND_RATIO * start.exp(), MAX_SPEND_RATIO * start.exp()))
+        .collect();
+    let fit = |objective, targets: &[f64], offsets: &[f64], seed: u64| {
+        let params = Booster::params(objective).trees(BUYER_TREES).seed(seed);
+        let training =
+            Training { data: &binned, bins: &data.bins, targets, offsets: Some(offsets), weights: None };
+        params.check()?.fit_binned(&training)
+    };
+    let (orders_trees, spend_trees) = rayon::join(
+        || fit(Objective::Poisson, &extra, &extra_start, data.seed ^ 21),
+        || fit(Objective::Gamma, &winsorised, &spend_start, data.seed ^ 22),
+    );
+    let ((orders_trees, orders_margins), (spend_trees, spend_margins)) = (orders_trees?, spend_trees?);
+    let predicted = |margins: &[f64], start: &[f64]| -> Vec<f64> {
+        margins.iter().zip(start).map(|(m, s)| (m + s).exp()).collect()
+    };
+    let predicted_extra = predicted(&orders_margins, &extra_start);
+    let predicted_spend = predicted(&spend_margins, &spend_start);
+    let snapshot: Vec<u32> = bought.iter().map(|&row| rows.snapshot[row]).collect();
+    Ok(ValueModel {
+        days: data.days,
+        learned_days: data.learned_days,
+        orders: Some(orders_trees),
+        spend: Some(spend_trees),
+        direct: None,
+        direct_level: 0.0,
+        orders_level: amount_offset(data, &snapshot, &extra, &predicted_extra),
+        spend_level: amount_offset(data, &snapshot, &spend, &predicted_spend),
+        spread: residual_quantiles(&spend, &predicted_spend),
+    })
+}
+
+/// Trees over what everyone spends, buyers or not, with the mean spend of each snapshot taken out. Also the
+/// winsorised spend of each row.
+fn everyone(data: &HorizonData<'_>, expected: &LifetimeExpectation) -> Result<(Booster, Vec<f64>), Error> {
+    let rows = &data.rows;
+    let spend: Vec<f64> = (0..rows.len())
+        .map(|row| {
+            let most = MAX_SPEND_RATIO * (1.0 + expected.extra_orders[row]) * expected.order_value[row];
+            rows.labels[row].spend.min(most)
+        })
+        .collect();
+    let mut scaled: Vec<f64> = spend.iter().map(|&spend| spend.max(0.0)).collect();
+    for snapshot in rows.by_snapshot() {
+        // In mean spends of the snapshot: the trees then learn neither base rate nor currency.
+        let mean = scaled[snapshot.clone()].iter().sum::<f64>() / snapshot.len().max(1) as f64;
+        scaled[snapshot].iter_mut().for_each(|spend| *spend /= mean.max(1e-9));
+    }
+    let params = Booster::params(Objective::Tweedie(1.5))
+        .feature_share(1.0)
+        .min_leaf_rows(MIN_LEAF_ROWS)
+        .seed(data.seed ^ 23);
+    let training =
+        Training { data: &data.binned, bins: &data.bins, targets: &scaled, offsets: None, weights: None };
+    Ok((params.check()?.fit_binned(&training)?.0, spend))
+}
+
+/// The spend of the base by two views, customer by customer: through the purchase probability, and direct.
+fn views(
+    data: &HorizonData<'_>,
+    model: &ValueModel,
+    direct: &Booster,
+    lifetime: &LifetimePart,
+    purchase: &ReturnModel,
+) -> Vec<(f64, f64)> {
+    let base = data.base;
+    (0..base.len())
+        .into_par_iter()
+        .with_min_len(256)
+        .map(|i| {
+            let (recency, x) = (base.recency[i], &base.features[i]);
+            let now = lifetime_log_odds(&lifetime.orders, recency, data.learned_days);
+            let vote = purchase.members.as_ref().map_or(now, |members| members.vote(x, now));
+            let bridge = lifetime_log_odds(&lifetime.orders, recency, data.days) - now;
+            let p = purchase.levelled(purchase.slope * vote + bridge);
+            let order = order_value(&lifetime.money, recency, base.order_value[i]);
+            let asked = lifetime_extra_orders(&lifetime.orders, recency, data.days);
+            let margin = model.spend.as_ref().map_or(0.0, |trees| trees.margin(x));
+            let spend = (1.0 + asked) * order * (margin + model.spend_level).clamp(-8.0, 8.0).exp();
+            let bridge = bridge_orders(&lifetime.orders, recency, data.learned_days, data.days);
+            (p * spend, direct.margin(x).clamp(-20.0, 20.0).exp() * bridge)
+        })
+        .collect()
+}
+
+/// The total spend of the base that the lifetime model expects, times the forecast ratio of actual to expected.
+fn lifetime_total(data: &HorizonData<'_>, lifetime: &LifetimePart, spend: &[f64]) -> f64 {
+    let expected = |rows: &Rows, range: std::ops::Range<usize>, model: &Lifetime, days: u32| -> f64 {
+        let each = |i: usize| {
+            let order = order_value(&lifetime.money, rows.recency[i], rows.order_value[i]) * data.kept_share;
+            model.expected_orders(rows.recency[i], f64::from(days)) * order
+        };
+        range.into_par_iter().with_min_len(256).map(each).collect::<Vec<f64>>().iter().sum()
+    };
+    let series: Vec<Past> = data
+        .rows
+        .by_snapshot()
+        .into_iter()
+        .enumerate()
+        .filter(|(_, rows)| rows.len() >= MIN_SNAPSHOT_ROWS)
+        .filter_map(|(j, rows)| {
+            let spent: f64 = spend[rows.clone()].iter().sum();
+            let offset = (spent / expected(&data.rows, rows, &data.lifetimes[j], data.learned_days)).ln();
+            offset.is_finite().then_some(Past { days_ago: data.days_ago[j], offset })
+        })
+        .collect();
+    let now = expected(data.base, 0..data.base.len(), &lifetime.orders, data.days);
+    now * forecast(&series).clamp(-1.0, 1.0).exp()
+}
+
+/// The calibration offset of an amount: the series of log(actual / predicted) of past windows, forecast.
+fn amount_offset(data: &HorizonData<'_>, snapshot: &[u32], actual: &[f64], predicted: &[f64]) -> f64 {
+    let mut sums = vec![(0.0, 0.0, 0usize); data.days_ago.len()];
+    for ((&j, a), p) in snapshot.iter().zip(actual).zip(predicted) {
+        let sum = &mut sums[j as usize];
+        *sum = (sum.0 + a, sum.1 + p, sum.2 + 1);
+    }
+    let series: Vec<Past> = sums
+        .iter()
+        .zip(&data.days_ago)
+        .filter(|((a, p, n), _)| *n >= MIN_SNAPSHOT_ROWS && *a > 0.0 && *p > 0.0)
+        .map(|(&(a, p, _), &days_ago)| Past { days_ago, offset: (a / p).ln() })
+        .collect();
+    forecast(&series).clamp(-1.0, 1.0)
+}
+
+/// Residual quantiles: actual over predicted spend at the shares (i + ½) / 40.
+fn residual_quantiles(actual: &[f64], predicted: &[f64]) -> Vec<f64> {
+    let mut ratios: Vec<f64> = actual.iter().zip(predicted).map(|(a, p)| a.max(0.0) / p).collect();
+    ratios.sort_by(f64::total_cmp);
+    let at = |i: usize| ratios.get((2 * i + 1) * ratios.len() / 80).copied();
+    (0..40).filter_map(at).collect()
+}
