@@ -15,6 +15,9 @@ const LEAST_REPEATERS: u64 = 10;
 /// Shortest history in days.
 const LEAST_DAYS: i64 = 56;
 
+/// Fewest days of history that show a season twice.
+pub const SEASON_DAYS: i64 = 365 + 90;
+
 /// So many days that a few customers are ahead of all others look like mistyped dates.
 const FAR_DAYS: i64 = 28;
 
@@ -170,7 +173,7 @@ impl Usability {
             self.span_days < LEAST_DAYS,
             format!("{} days of history before {}; {LEAST_DAYS} are the least", self.span_days, self.as_of),
         );
-        if self.span_days < 365 + 90 {
+        if self.span_days < SEASON_DAYS {
             self.remarks.push(format!(
                 "{} days of history do not show a season twice: levels rest on the latest windows and the lifetime model",
                 self.span_days

@@ -53,11 +53,10 @@ impl Series {
     }
 
     pub fn section(&self, lang: Lang, today: i32) -> Section {
-        let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
         Section {
             id: "base-rate".to_owned(),
-            title: t("基准购买率：接下来是旺季还是淡季", "Base rate: is a strong or a weak season ahead"),
-            lead: t(
+            title: lang.text("基准购买率：接下来是旺季还是淡季", "Base rate: is a strong or a weak season ahead"),
+            lead: lang.text(
                 "排序说明谁更可能买；基准购买率说明总共会有多少人买。季节、增长和顾客构成会让它变化。",
                 "The ranking says who is likelier to buy; the base rate says how many will. Seasons, growth and the mix of customers move it.",
             ),
@@ -66,7 +65,6 @@ impl Series {
     }
 
     fn drawing(&self, lang: Lang, today: i32) -> Drawing {
-        let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
         let (days, forecast) = (self.days, percent1(self.forecast));
         let mut past = self.past.clone();
         past.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -100,21 +98,21 @@ impl Series {
         let first = points.first().map_or(today, |point| point.x as i32);
         Drawing {
             title,
-            note: t(
+            note: lang.text(
                 "每个点是一个过去的窗口：窗口开始时已有的顾客，随后有多少购买。最右的点是对接下来的预期；竖线是 80% 区间。",
                 "Each point is a past window: how many of the customers there were at its start bought in it. The last point is the forecast for the next window; its bar is the 80% interval.",
             ),
             keys: vec![
-                Key::line(Ink::Actual, t("过去的窗口", "past windows")),
-                Key::line(Ink::Expected, t("接下来的预期", "expected next")),
+                Key::line(Ink::Actual, lang.text("过去的窗口", "past windows")),
+                Key::line(Ink::Expected, lang.text("接下来的预期", "expected next")),
             ],
             svg: plot(&Plot {
                 label: &label,
-                x: Axis::dates(first, today, t("窗口开始的日期", "start of the window")),
+                x: Axis::dates(first, today, lang.text("窗口开始的日期", "start of the window")),
                 y: Axis::around(
                     values.into_iter(),
                     (0.0, 1.0),
-                    t("购买的比例", "share that bought"),
+                    lang.text("购买的比例", "share that bought"),
                     &percent,
                 ),
                 lines: vec![

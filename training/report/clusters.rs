@@ -10,7 +10,6 @@ use super::page::{Block, Cell, Head, Row, Section, Table};
 
 pub(super) fn section(lang: Lang, bundle: &Bundle) -> Option<Section> {
     let clusters = bundle.clusters()?;
-    let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
     let mut blocks = vec![Block::Table(groups(lang, clusters))];
     if !clusters.risk_groups.is_empty() {
         let rows = clusters.risk_groups.iter().map(|group| Row {
@@ -18,9 +17,9 @@ pub(super) fn section(lang: Lang, bundle: &Bundle) -> Option<Section> {
             strong: false,
         });
         blocks.push(Block::Table(Table {
-            head: vec![head(&t("风险组", "Risk group"), "", false), head(&t("规则", "Rules"), "", false)],
+            head: vec![head(&lang.text("风险组", "Risk group"), "", false), head(&lang.text("规则", "Rules"), "", false)],
             rows: rows.collect(),
-            note: t(
+            note: lang.text(
                 "规则来自浅层决策树，只用上面这些特征；括号中依次为规则命中的人中属于该组的比例、该组中被规则命中的比例。模型本身使用更多特征。",
                 "Rules of a shallow decision tree over the measures above; in brackets the share of those met who are of the group, and the share of the group that is met. The model itself goes by more.",
             ),
@@ -29,8 +28,8 @@ pub(super) fn section(lang: Lang, bundle: &Bundle) -> Option<Section> {
     blocks.push(Block::Text(trials(lang, clusters)));
     Some(Section {
         id: "clusters".to_owned(),
-        title: t("客群", "Groups of like customers"),
-        lead: t(
+        title: lang.text("客群", "Groups of like customers"),
+        lead: lang.text(
             "按购买方式自动分出的客群。编号在下次训练后保持不变；标签 cluster.group 给出每位顾客所属的客群。",
             "Found by how customers buy. A group keeps its number in the next training; the tag cluster.group says which one a customer is in.",
         ),
@@ -47,7 +46,6 @@ fn head(name: &str, help: &str, number: bool) -> Head {
 }
 
 fn groups(lang: Lang, clusters: &Clusters) -> Table {
-    let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
     let rows = clusters.clusters.iter().map(|cluster| Row {
         cells: vec![
             Cell::text(format!("c{} · {}", cluster.id, of(lang, &cluster.name))),
@@ -58,12 +56,12 @@ fn groups(lang: Lang, clusters: &Clusters) -> Table {
     });
     Table {
         head: vec![
-            head(&t("客群", "Group"), "", false),
-            head(&t("占比", "Share"), "", true),
-            head(&t("特点与规则", "What sets it apart, and rules"), "", false),
+            head(&lang.text("客群", "Group"), "", false),
+            head(&lang.text("占比", "Share"), "", true),
+            head(&lang.text("特点与规则", "What sets it apart, and rules"), "", false),
         ],
         rows: rows.collect(),
-        note: t(
+        note: lang.text(
             "均值为取对数后的均值再还原。小字为规则：命中者中属于该客群的比例、客群中被命中的比例。",
             "Means are those of the logarithms, taken back. Small print: rules, with the share of those met who are of the group, and of the group who are met.",
         ),

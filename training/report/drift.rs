@@ -11,13 +11,13 @@ use super::lang::Lang;
 use super::names;
 use super::page::{Block, Cell, Head, Row, Section, Table};
 
-/// Features that are shown.
-const MOST: usize = 10;
+/// Maximum number of features that are shown.
+const MAX_SHOWN: usize = 10;
 /// From here on a feature is said to shift, and to have shifted.
 const SHIFTING: f64 = 0.1;
 const SHIFTED: f64 = 0.25;
 /// No group is taken to be smaller.
-const LEAST_SHARE: f64 = 1e-3;
+const MIN_SHARE: f64 = 1e-3;
 
 /// The population stability index of values against the deciles (eleven values) of another time: the sum over groups
 /// of (now − then) × ln(now / then).
@@ -33,7 +33,7 @@ fn stability(deciles: &[f64], values: &[f64], counts: bool) -> Option<f64> {
     edges.dedup();
     let (mut then_below, mut now_below, mut sum) = (0.0, 0.0, 0.0);
     let mut add = |then: f64, now: f64| {
-        let (then, now) = (then.max(LEAST_SHARE), now.max(LEAST_SHARE));
+        let (then, now) = (then.max(MIN_SHARE), now.max(MIN_SHARE));
         sum += (now - then) * (now / then).ln();
     };
     for edge in edges {
@@ -90,109 +90,105 @@ pub(super) fn shifts(base: &Base, previous: Option<&Bundle>) -> Vec<Shift> {
         index,
         medians: (then, now),
     };
-    // JSON knows no number that is none.
+    // JSON has no NaN and no infinity.
     let known = |row: &(usize, f64, f64, f64)| [row.1, row.2, row.3].iter().all(|number| number.is_finite());
-    shifted(base, previous).into_iter().filter(known).take(MOST).map(shift).collect()
+    shifted(base, previous).into_iter().filter(known).take(MAX_SHOWN).map(shift).collect()
 }
 
+/// The section; without a previous model it says so.
 pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, previous: Option<&Bundle>) -> Section {
-    let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
-    let title = t("漂移：顾客变了吗", "Drift: have the customers changed");
-    let id = "drift".to_owned();
-    let Some(previous) = previous else {
-        return Section {
-            id,
-            title,
-            lead: t(
+    let (lead, blocks) = match previous {
+        Some(previous) => (against(lang, previous), compared(lang, base, bundle, previous)),
+        None => (
+            lang.text(
                 "模型库中没有用更早数据训练的同名模型，因此还没有可比的对象。下一次训练会与本模型比较。",
                 "The registry holds no model of this name from earlier data, so there is nothing to compare with yet. The next fit will be compared with this one.",
             ),
-            blocks: Vec::new(),
-        };
+            Vec::new(),
+        ),
     };
+    let title = lang.text("漂移：顾客变了吗", "Drift: have the customers changed");
+    Section { id: "drift".to_owned(), title, lead, blocks }
+}
+
+fn against(lang: Lang, previous: &Bundle) -> String {
+    let (id, manifest) = (previous.id(), previous.manifest());
+    let date = manifest.timezone.date(manifest.as_of);
+    lang.pick(
+        format!("与上一个模型 {id} 的顾客（数据截至 {date}）相比。"),
+        format!("Against the customers of the last model, {id} (data up to {date})."),
+    )
+}
+
+fn compared(lang: Lang, base: &Base, bundle: &Bundle, previous: &Bundle) -> Vec<Block> {
     let rows = shifted(base, previous);
-    let (shifted, shifting) = (
-        rows.iter().filter(|row| row.1 >= SHIFTED).count(),
-        rows.iter().filter(|row| row.1 >= SHIFTING).count(),
-    );
-    let appeared = (0..COUNT)
-        .filter(|&at| {
-            previous.base().deciles.get(at).is_some_and(Vec::is_empty)
-                != bundle.base().deciles.get(at).is_some_and(Vec::is_empty)
-        })
-        .count();
-    let verdict = if shifted > 0 {
+    let mut blocks = vec![Block::Text(verdict(lang, &rows)), Block::Table(table(lang, &rows))];
+    let unknown = |bundle: &Bundle, at: usize| bundle.base().deciles.get(at).is_some_and(Vec::is_empty);
+    let appeared = (0..COUNT).filter(|&at| unknown(previous, at) != unknown(bundle, at)).count();
+    if appeared > 0 {
+        let many = count(appeared as u64);
+        blocks.push(Block::Note(lang.pick(
+            format!("有 {many} 项特征在一份数据中有值、在另一份中没有：数据所含的信息变了。"),
+            format!("{many} features are known in only one of the two data sets: the data contain other information now."),
+        )));
+    }
+    blocks
+}
+
+fn verdict(lang: Lang, rows: &[(usize, f64, f64, f64)]) -> String {
+    let all = rows.len();
+    let shifted = rows.iter().filter(|row| row.1 >= SHIFTED).count();
+    let shifting = rows.iter().filter(|row| row.1 >= SHIFTING).count() - shifted;
+    if shifted > 0 {
         lang.pick(
-            format!("{} 项特征中有 {shifted} 项明显变化（PSI ≥ {SHIFTED}），{} 项有所变化。请查明原因：季节、活动，还是数据口径变了。", rows.len(), shifting - shifted),
-            format!("Of {} features {shifted} have shifted (PSI of {SHIFTED} or more) and {} are shifting. Find out why: a season, a campaign, or another way of recording.", rows.len(), shifting - shifted),
+            format!("{all} 项特征中有 {shifted} 项明显变化（PSI ≥ {SHIFTED}），{shifting} 项有所变化。请查明原因：季节、活动，还是数据口径变了。"),
+            format!("Of {all} features {shifted} have shifted (PSI of {SHIFTED} or more) and {shifting} are shifting. Find out why: a season, a campaign, or a change in how data are recorded."),
         )
     } else {
         lang.pick(
-            format!("{} 项特征都没有明显变化；{shifting} 项有所变化（PSI ≥ {SHIFTING}）。", rows.len()),
+            format!("{all} 项特征都没有明显变化；{shifting} 项有所变化（PSI ≥ {SHIFTING}）。"),
             format!(
-                "None of {} features has shifted; {shifting} are shifting (PSI of {SHIFTING} or more).",
-                rows.len()
+                "None of {all} features has shifted; {shifting} are shifting (PSI of {SHIFTING} or more)."
             ),
         )
-    };
+    }
+}
+
+fn table(lang: Lang, rows: &[(usize, f64, f64, f64)]) -> Table {
     let number =
         |value: f64| decimal(value, if value.abs() >= 100.0 || value.fract() == 0.0 { 0 } else { 2 });
-    let of_table = rows.iter().take(MOST).map(|&(at, index, then, now)| {
-        let (tone, said) = match index {
-            index if index >= SHIFTED => (Tone::High, t("明显变化", "shifted")),
-            index if index >= SHIFTING => (Tone::Medium, t("有所变化", "shifting")),
-            _ => (Tone::Low, t("稳定", "stable")),
+    let row = |&(at, index, then, now): &(usize, f64, f64, f64)| {
+        let (tone, verdict) = match index {
+            index if index >= SHIFTED => (Tone::High, lang.text("明显变化", "shifted")),
+            index if index >= SHIFTING => (Tone::Medium, lang.text("有所变化", "shifting")),
+            _ => (Tone::Low, lang.text("稳定", "stable")),
         };
         Row {
             strong: false,
             cells: vec![
                 Cell::text(names::meaning(lang, SPECS[at].name)).with(SPECS[at].name),
                 Cell::number(decimal(index, 3)).bar(meter(index / 0.5, tone)),
-                Cell::text(said),
+                Cell::text(verdict),
                 Cell::number(number(then)),
                 Cell::number(number(now)),
             ],
         }
-    });
-    let head = |name: String, help: String, number| Head { name, help, number };
-    let table = Table {
-        head: vec![
-            head(t("特征", "Feature"), String::new(), false),
-            head(t("稳定指数 PSI", "Stability index, PSI"), t("越小越稳定", "smaller is steadier"), true),
-            head(t("结论", "Verdict"), String::new(), false),
-            head(t("当时中位数", "Median then"), String::new(), true),
-            head(t("现在中位数", "Median now"), String::new(), true),
-        ],
-        rows: of_table.collect(),
-        note: t(
-            "从十分位数算出；同值很多的特征只计能证明的变化。对比的是有值的顾客。",
-            "From deciles; of features with many equal values only the change that they prove is counted. Customers without a value are left out.",
-        ),
     };
-    let mut blocks = vec![Block::Text(verdict), Block::Table(table)];
-    if appeared > 0 {
-        blocks.push(Block::Note(lang.pick(
-            format!("有 {} 项特征在一份数据中有值、在另一份中没有：数据所含的信息变了。", count(appeared as u64)),
-            format!("{} features are known in one of the two data sets and not in the other: the data tell of other things now.", count(appeared as u64)),
-        )));
-    }
-    let before = previous.manifest();
-    Section {
-        id,
-        title,
-        lead: lang.pick(
-            format!(
-                "与上一个模型 {} 的顾客（数据截至 {}）相比。",
-                previous.id(),
-                before.timezone.date(before.as_of)
-            ),
-            format!(
-                "Against the customers of the last model, {} (data up to {}).",
-                previous.id(),
-                before.timezone.date(before.as_of)
-            ),
+    let head = |name: String, help: String, number| Head { name, help, number };
+    let index = lang.text("稳定指数 PSI", "Stability index, PSI");
+    Table {
+        head: vec![
+            head(lang.text("特征", "Feature"), String::new(), false),
+            head(index, lang.text("越小越稳定", "smaller is more stable"), true),
+            head(lang.text("结论", "Verdict"), String::new(), false),
+            head(lang.text("当时中位数", "Median then"), String::new(), true),
+            head(lang.text("现在中位数", "Median now"), String::new(), true),
+        ],
+        rows: rows.iter().take(MAX_SHOWN).map(row).collect(),
+        note: lang.text(
+            "从十分位数算出；同值很多的特征只计能证明的变化。对比的是有值的顾客。",
+            "From deciles; of features with many equal values only the change that is certain is counted. Customers without a value are left out.",
         ),
-        blocks,
     }
 }
 

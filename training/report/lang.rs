@@ -33,6 +33,11 @@ impl Lang {
         self.pick("中文", "English")
     }
 
+    /// The text in this language.
+    pub(super) fn text(self, zh: &str, en: &str) -> String {
+        self.pick(zh, en).to_owned()
+    }
+
     /// The one of two texts that is in this language.
     pub(super) fn pick<T>(self, zh: T, en: T) -> T {
         match self {

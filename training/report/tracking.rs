@@ -122,102 +122,113 @@ impl Tracking {
     }
 
     pub fn section(&self, lang: Lang, suffix: &str) -> Section {
-        let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
-        let date = |day: i32| homing_datasets::calendar::date_of(day).to_string();
-        let draw = |title: String, note: String, name: String, of: fn(&Week) -> [Option<f64>; 3]| {
-            let said = [
-                t("实际", "actual"),
-                t("homing 预期", "expected by homing"),
-                t("生命周期模型", "lifetime model"),
-            ];
-            let inks = [Ink::Actual, Ink::Expected, Ink::Other];
-            let line = |which: usize| Line {
-                ink: inks[which],
-                dots: false,
-                joined: true,
-                points: self
-                    .weeks
-                    .iter()
-                    .filter_map(|week| {
-                        let y = of(week)[which]?;
-                        let title = format!("{} {}: {}", date(week.end), said[which], on_axis(y.round()));
-                        Some(Point { x: f64::from(week.end), y, title: Some(title), interval: None })
-                    })
-                    .collect(),
-            };
-            let lines: Vec<Line> = [2, 0, 1].map(line).into();
-            let most = lines.iter().flat_map(|line| &line.points).map(|point| point.y).fold(0.0, f64::max);
-            let (first, last) = (self.weeks.first(), self.weeks.last());
-            let (first, last) = (first.map_or(0, |week| week.end), last.map_or(1, |week| week.end));
-            let [actual, homing, lifetime] = self.window.map(|sum| count(sum.round().max(0.0) as u64));
-            let label = lang.pick(
-                format!("{title}：检验期内实际 {actual} 单，homing 预期 {homing} 单，生命周期模型 {lifetime} 单"),
-                format!("{title}: {actual} orders in the tested window, {homing} expected by homing, {lifetime} by the lifetime model"),
-            );
-            Drawing {
-                title,
-                note,
-                keys: [0, 1, 2].map(|which| Key::line(inks[which], said[which].clone())).into(),
-                svg: plot(&Plot {
-                    label: &label,
-                    x: Axis::dates(first, last, t("周末日期", "week ending")),
-                    y: Axis::up_to(most, name, &on_axis),
-                    lines,
-                    rules: vec![Rule {
-                        x: f64::from(self.cutoff_day),
-                        label: t("检验期开始", "tested from here"),
-                    }],
-                }),
-            }
-        };
-        let weekly = draw(
-            t("每周订单", "Orders a week"),
-            t(
+        let weekly = Series {
+            title: lang.text("每周订单", "Orders per week"),
+            note: lang.text(
                 "看季节与促销的起伏：模型不知道的波动会在这里显出来。",
-                "Shows seasons and campaigns: what no model knew of stands out here.",
+                "Shows seasons and campaigns: what the models could not know stands out here.",
             ),
-            t("每周复购订单（单）", "repeat orders a week"),
-            |week| [Some(week.actual), week.homing.map(|h| h.0), Some(week.lifetime)],
-        );
-        let total = draw(
-            t("累计订单", "Orders, cumulated"),
-            t(
+            axis: lang.text("每周复购订单（单）", "repeat orders per week"),
+            of: |week| [Some(week.actual), week.homing.map(|h| h.0), Some(week.lifetime)],
+        };
+        let cumulative = Series {
+            title: lang.text("累计订单", "Cumulative orders"),
+            note: lang.text(
                 "看总水平：两条线越靠近，总量预测越准。",
-                "Shows the level: the closer the lines, the better the total.",
+                "Shows the total: the closer the lines, the better the forecast of the total.",
             ),
-            t("累计复购订单（单）", "repeat orders so far"),
-            |week| [Some(week.actual_total), week.homing.map(|h| h.1), Some(week.lifetime_total)],
-        );
+            axis: lang.text("累计复购订单（单）", "cumulative repeat orders"),
+            of: |week| [Some(week.actual_total), week.homing.map(|h| h.1), Some(week.lifetime_total)],
+        };
+        let drawings = [weekly, cumulative].map(|series| self.draw(lang, series)).into();
+        Section {
+            id: format!("tracking{suffix}"),
+            title: lang.text("跟踪：总量对不对", "Tracking: do the totals come true"),
+            lead: lang.text(
+                "只看截止日前已购买过的顾客，不含每人的首单。生命周期模型只知道每人的首购日期；homing 从截止日起预期，其总量按生命周期模型的节奏分摊到各周。",
+                "Customers who had bought by the cutoff, without the first order of each. The lifetime model here knows their first purchases only; homing's total, from the cutoff on, is spread over the weeks in proportion to the lifetime model.",
+            ),
+            blocks: vec![Block::Figures(self.figures(lang)), Block::Drawings(drawings)],
+        }
+    }
+
+    fn figures(&self, lang: Lang) -> Vec<Figure> {
         let [actual, homing, lifetime] = self.window;
-        let off = |expected: f64| signed_percent(expected / actual - 1.0);
+        let off = |expected: f64| {
+            let off = signed_percent(expected / actual - 1.0);
+            lang.pick(format!("偏差 {off}"), format!("off by {off}"))
+        };
         let orders = |sum: f64| count(sum.round().max(0.0) as u64);
-        let figures = vec![
+        vec![
             Figure {
-                name: t("检验期实际订单", "Orders in the window"),
+                name: lang.text("检验期实际订单", "Orders in the holdout window"),
                 value: orders(actual),
                 note: lang.pick(format!("{} 天", self.days), format!("{} days", self.days)),
             },
             Figure {
-                name: t("homing 预期", "Expected by homing"),
+                name: lang.text("homing 预期", "Expected by homing"),
                 value: orders(homing),
-                note: lang.pick(format!("偏差 {}", off(homing)), format!("off by {}", off(homing))),
+                note: off(homing),
             },
             Figure {
-                name: t("生命周期模型预期", "By the lifetime model"),
+                name: lang.text("生命周期模型预期", "By the lifetime model"),
                 value: orders(lifetime),
-                note: lang.pick(format!("偏差 {}", off(lifetime)), format!("off by {}", off(lifetime))),
+                note: off(lifetime),
             },
+        ]
+    }
+
+    fn draw(&self, lang: Lang, series: Series) -> Drawing {
+        let names = [
+            lang.text("实际", "actual"),
+            lang.text("homing 预期", "expected by homing"),
+            lang.text("生命周期模型", "lifetime model"),
         ];
-        Section {
-            id: format!("tracking{suffix}"),
-            title: t("跟踪：总量对不对", "Tracking: do the totals come true"),
-            lead: t(
-                "只看截止日前已购买过的顾客，不含每人的首单。生命周期模型只知道每人的首购日期；homing 从截止日起预期，其总量按生命周期模型的节奏分摊到各周。",
-                "Customers who had bought by the cutoff, without the first order of each. The lifetime model here knows their first purchases only; homing's total, from the cutoff on, is spread over the weeks as the lifetime model paces it.",
-            ),
-            blocks: vec![Block::Figures(figures), Block::Drawings(vec![weekly, total])],
+        let inks = [Ink::Actual, Ink::Expected, Ink::Other];
+        let date = |day: i32| homing_datasets::calendar::date_of(day).to_string();
+        let point = |week: &Week, which: usize| {
+            let y = (series.of)(week)[which]?;
+            let title = format!("{} {}: {}", date(week.end), names[which], on_axis(y.round()));
+            Some(Point { x: f64::from(week.end), y, title: Some(title), interval: None })
+        };
+        let line = |which: usize| Line {
+            ink: inks[which],
+            dots: false,
+            joined: true,
+            points: self.weeks.iter().filter_map(|week| point(week, which)).collect(),
+        };
+        let lines: Vec<Line> = [2, 0, 1].map(line).into();
+        let most = lines.iter().flat_map(|line| &line.points).map(|point| point.y).fold(0.0, f64::max);
+        let (first, last) = (self.weeks.first(), self.weeks.last());
+        let (first, last) = (first.map_or(0, |week| week.end), last.map_or(1, |week| week.end));
+        let [actual, homing, lifetime] = self.window.map(|sum| count(sum.round().max(0.0) as u64));
+        let Series { title, note, axis, .. } = series;
+        let label = lang.pick(
+            format!("{title}：检验期内实际 {actual} 单，homing 预期 {homing} 单，生命周期模型 {lifetime} 单"),
+            format!("{title}: {actual} orders in the holdout window, {homing} expected by homing, {lifetime} by the lifetime model"),
+        );
+        let begins = lang.text("检验期开始", "holdout window starts");
+        Drawing {
+            title,
+            note,
+            keys: [0, 1, 2].map(|which| Key::line(inks[which], names[which].clone())).into(),
+            svg: plot(&Plot {
+                label: &label,
+                x: Axis::dates(first, last, lang.text("周末日期", "week ending")),
+                y: Axis::up_to(most, axis, &on_axis),
+                lines,
+                rules: vec![Rule { x: f64::from(self.cutoff_day), label: begins }],
+            }),
         }
     }
+}
+
+/// What is drawn of each week: actual, expected by homing, expected by the lifetime model.
+struct Series {
+    title: String,
+    note: String,
+    axis: String,
+    of: fn(&Week) -> [Option<f64>; 3],
 }
 
 /// Orders that the lifetime model expects by each day of the window, of a sample of the customers as they stand.

@@ -4,89 +4,112 @@ use homing_charts::numbers::{count, percent};
 
 use super::lang::Lang;
 use super::page::{Block, Cell, Figure, Head, Row, Section, Table};
-use crate::check::{FarAhead, Usability};
+use crate::check::{FarAhead, HorizonUse, SEASON_DAYS, Usability};
 
+/// The section.
 pub(super) fn section(lang: Lang, usability: &Usability) -> Section {
-    let t = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
+    let mut blocks = vec![
+        Block::Figures(figures(lang, usability)),
+        Block::Table(horizons(lang, usability)),
+        Block::Text(columns(lang, usability)),
+    ];
+    blocks.extend(notes(lang, usability).into_iter().map(Block::Note));
+    Section {
+        id: "data".to_owned(),
+        title: lang.text("数据可用性", "What the data can carry"),
+        lead: lang.text(
+            "模型的好坏先取决于数据。这里是学到的数据有多少、能支撑多长的预测。",
+            "A model is as good as its data: how much there was to learn from, and how far ahead that reaches.",
+        ),
+        blocks,
+    }
+}
+
+fn figures(lang: Lang, usability: &Usability) -> Vec<Figure> {
     let figure = |name: String, value: String, note: String| Figure { name, value, note };
     let repeat = usability.repeaters as f64 / usability.customers.max(1) as f64;
     let mean = usability.orders as f64 / usability.customers.max(1) as f64;
-    let figures = vec![
+    let (without, repeaters) = (count(usability.without_purchase), count(usability.repeaters));
+    let (span, first) = (count(usability.span_days.max(0) as u64), &usability.first_purchase);
+    vec![
         figure(
-            t("有购买的顾客", "Customers with a purchase"),
+            lang.text("有购买的顾客", "Customers with a purchase"),
             count(usability.customers),
             lang.pick(
-                format!("另有 {} 位只有其他事件，不评分", count(usability.without_purchase)),
-                format!(
-                    "{} more have other events only and are not scored",
-                    count(usability.without_purchase)
-                ),
+                format!("另有 {without} 位只有其他事件，不评分"),
+                format!("{without} more have other events only and are not scored"),
             ),
         ),
         figure(
-            t("其中复购过的", "Of which came back"),
+            lang.text("其中复购过的", "Of which repeat customers"),
             percent(repeat),
             lang.pick(
-                format!("{} 位，至少两个购买日", count(usability.repeaters)),
-                format!("{} with two order days or more", count(usability.repeaters)),
+                format!("{repeaters} 位，至少两个购买日"),
+                format!("{repeaters} with two orders or more"),
             ),
         ),
         figure(
-            t("订单", "Orders"),
+            lang.text("订单", "Orders"),
             count(usability.orders),
             lang.pick(
                 format!("一天算一单；人均 {mean:.1} 单"),
-                format!("a day with a purchase is one; {mean:.1} a customer"),
+                format!("a day with a purchase is one order; {mean:.1} per customer"),
             ),
         ),
         figure(
-            t("历史长度", "Span of history"),
-            lang.pick(
-                format!("{} 天", count(usability.span_days.max(0) as u64)),
-                format!("{} days", count(usability.span_days.max(0) as u64)),
-            ),
-            lang.pick(
-                format!("自 {} 起", usability.first_purchase),
-                format!("since {}", usability.first_purchase),
-            ),
+            lang.text("历史长度", "Span of history"),
+            lang.pick(format!("{span} 天"), format!("{span} days")),
+            lang.pick(format!("自 {first} 起"), format!("since {first}")),
         ),
         figure(
-            t("事件", "Events"),
+            lang.text("事件", "Events"),
             count(usability.events),
-            t("购买明细、退货、互动等的行数", "lines: purchases, returns, interactions"),
+            lang.text("购买明细、退货、互动等的行数", "lines: purchases, product returns, interactions"),
         ),
-    ];
-    let rows = usability.horizons.iter().map(|horizon| {
+    ]
+}
+
+/// What each horizon can be learned from.
+fn horizons(lang: Lang, usability: &Usability) -> Table {
+    let days = |days: u32| lang.pick(format!("{days} 天"), format!("{days} days"));
+    let row = |horizon: &HorizonUse| {
         let verdict = match (horizon.taught_days, horizon.days) {
-            (0, _) => t("历史太短：只由生命周期模型回答", "History too short: the lifetime model alone answers"),
-            (taught, days) if taught == days => t("历史足够：完整的过去窗口可供学习", "Enough history: whole windows of the past teach it"),
+            (0, _) => lang.text("历史太短：只由生命周期模型回答", "History too short: lifetime model only"),
+            (taught, days) if taught == days => lang
+                .text("历史足够：完整的过去窗口可供学习", "Enough history: whole past windows to learn from"),
             (taught, _) => lang.pick(
-                format!("历史较短：从 {taught} 天的窗口学排序，水平由生命周期模型推算"),
-                format!("History is short: order learned from windows of {taught} days, level set by the lifetime model"),
+                format!("历史较短：从 {taught} 天的窗口学排序，基准购买率由生命周期模型推算"),
+                format!("Short history: ranking learned from windows of {taught} days, base rate from the lifetime model"),
             ),
         };
         Row {
             strong: false,
             cells: vec![
-                Cell::text(lang.pick(format!("{} 天", horizon.days), format!("{} days", horizon.days))),
+                Cell::text(days(horizon.days)),
                 Cell::number(horizon.snapshots.to_string()),
-                Cell::number(lang.pick(format!("{} 天", horizon.taught_days), format!("{} days", horizon.taught_days))),
+                Cell::number(days(horizon.taught_days)),
                 Cell::text(verdict),
             ],
         }
-    });
-    let head = |name: String, help: String, number| Head { name, help, number };
-    let table = Table {
-        head: vec![
-            head(t("期限", "Horizon"), String::new(), false),
-            head(t("学习窗口数", "Windows"), t("供学习的过去时段", "past periods to learn from"), true),
-            head(t("窗口长度", "Window length"), t("历史能教的天数", "days that history can teach"), true),
-            head(t("结论", "Verdict"), String::new(), false),
-        ],
-        rows: rows.collect(),
-        note: String::new(),
     };
-    let names = [
+    let head = |name: String, help: String, number| Head { name, help, number };
+    let windows = lang.text("供学习的过去时段", "past periods to learn from");
+    let length = lang.text("历史能教的天数", "days that the history can teach");
+    Table {
+        head: vec![
+            head(lang.text("期限", "Horizon"), String::new(), false),
+            head(lang.text("学习窗口数", "Windows"), windows, true),
+            head(lang.text("窗口长度", "Window length"), length, true),
+            head(lang.text("结论", "Verdict"), String::new(), false),
+        ],
+        rows: usability.horizons.iter().map(row).collect(),
+        note: String::new(),
+    }
+}
+
+/// Which optional columns were found.
+fn columns(lang: Lang, usability: &Usability) -> String {
+    const NAMES: [(&str, &str); 6] = [
         ("products", "商品"),
         ("categories", "品类"),
         ("channels", "渠道"),
@@ -94,52 +117,48 @@ pub(super) fn section(lang: Lang, usability: &Usability) -> Section {
         ("returns", "退货"),
         ("interactions", "互动（访问、浏览、投诉等）"),
     ];
-    let zh_of = |name: &String| {
-        names.iter().find(|(en, _)| en == name).map_or(name.clone(), |(_, zh)| (*zh).to_owned())
-    };
-    let told = if usability.told.is_empty() {
-        t("除时间和金额外，数据没有其他信息。", "Beside time and money the data tell nothing more.")
-    } else {
-        let zh = usability.told.iter().map(zh_of).collect::<Vec<_>>().join("、");
-        lang.pick(
-            format!("除时间和金额外，数据还包含：{zh}。"),
-            format!("Beside time and money the data tell of: {}.", usability.told.join(", ")),
-        )
-    };
-    let mut blocks = vec![Block::Figures(figures), Block::Table(table), Block::Text(told)];
-    // The remarks of the check, in the language of the page.
-    if let Some(sampled) = usability.sampled {
-        let (kept, all) = (count(sampled.kept), count(sampled.customers));
-        blocks.push(Block::Note(lang.pick(
-            format!("内存放不下全部历史：从 {all} 位顾客中抽样 {kept} 位，每位代表 {:.2} 位；合计数为样本的合计。", sampled.weight()),
-            format!("The histories do not fit into memory: {kept} of {all} customers were sampled, each stands for {:.2}; totals are those of the sample.", sampled.weight()),
-        )));
+    if usability.told.is_empty() {
+        return lang.text(
+            "除时间和金额外，数据没有其他信息。",
+            "Optional columns found: none, only time and amount.",
+        );
     }
-    if usability.span_days < 365 + 90 {
-        blocks.push(Block::Note(lang.pick(
-            format!("{} 天的历史看不到两次同样的季节：水平依据最近的窗口和生命周期模型。", usability.span_days),
-            format!("{} days of history do not show a season twice: levels rest on the latest windows and the lifetime model.", usability.span_days),
-        )));
+    let known = usability.told.iter().map(|name| {
+        NAMES.iter().find(|(en, _)| en == name).map_or(name.as_str(), |(en, zh)| lang.pick(zh, en))
+    });
+    let known = known.collect::<Vec<&str>>().join(lang.pick("、", ", "));
+    lang.pick(format!("除时间和金额外，数据还包含：{known}。"), format!("Optional columns found: {known}."))
+}
+
+/// The remarks of the check, in the language of the page.
+fn notes(lang: Lang, usability: &Usability) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(sampled) = usability.sampled {
+        let (kept, all, weight) = (count(sampled.kept), count(sampled.customers), sampled.weight());
+        notes.push(lang.pick(
+            format!("内存放不下全部历史：从 {all} 位顾客中抽样 {kept} 位，每位代表 {weight:.2} 位；合计数为样本的合计。"),
+            format!("The histories do not fit into memory: {kept} of {all} customers were sampled, each stands for {weight:.2}; totals are those of the sample."),
+        ));
+    }
+    if usability.span_days < SEASON_DAYS {
+        let span = usability.span_days;
+        notes.push(lang.pick(
+            format!("{span} 天的历史看不到两次同样的季节：基准购买率依据最近的窗口和生命周期模型。"),
+            format!("{span} days of history do not show a season twice: base rates rest on the latest windows and the lifetime model."),
+        ));
     }
     if let Some(FarAhead { customers, latest, rest_end }) = &usability.far_ahead {
-        blocks.push(Block::Note(lang.pick(
+        notes.push(lang.pick(
             format!("最晚的事件在 {latest}，但除 {customers} 位客户外，其余都止于 {rest_end}：可能是日期录错，请更正或指定截止日期。"),
-            format!("The latest event is of {latest}, but all customers except {customers} end by {rest_end}: dates may be mistyped; mend them or name the instant to learn up to."),
-        )));
+            format!("The latest event is on {latest}, but all customers except {customers} end by {rest_end}: dates may be mistyped. Correct them or give --as-of."),
+        ));
     }
     if usability.events_after > 0 {
-        blocks.push(Block::Note(lang.pick(
-            format!("有 {} 个事件晚于截止时刻，未使用。", count(usability.events_after)),
-            format!("{} events after that instant were left out.", count(usability.events_after)),
-        )));
+        let many = count(usability.events_after);
+        notes.push(lang.pick(
+            format!("有 {many} 个事件晚于截止时刻，未使用。"),
+            format!("{many} events after that instant were left out."),
+        ));
     }
-    Section {
-        id: "data".to_owned(),
-        title: t("数据可用性", "What the data can carry"),
-        lead: t(
-            "模型的好坏先取决于数据。这里是学到的数据有多少、能支撑多长的预测。",
-            "A model is as good as its data: how much there was to learn from, and how far ahead that reaches.",
-        ),
-        blocks,
-    }
+    notes
 }
