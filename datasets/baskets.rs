@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::names::Names;
-use crate::{Error, Histories, Kind};
+use crate::{Error, Histories};
 
 /// What an item of a basket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Baskets {
             };
             lines.clear();
             for (at, &code) in codes.iter().enumerate() {
-                if view.kind()[at] == Kind::Purchase && view.amount()[at] > 0.0 && code != 0 {
+                if view.is_purchase(at) && code != 0 {
                     let order = view.order()[at];
                     let instant = if order == 0 { view.occurred_at()[at] } else { 0 };
                     lines.push((instant, order, code));

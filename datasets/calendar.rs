@@ -133,6 +133,33 @@ impl Zone {
     }
 }
 
+/// The local days of ascending instants. They never fall, also where clocks that are set back repeat the end of a day, and
+/// most of them are known without asking the zone.
+#[derive(Clone, Copy, Debug)]
+pub struct Days {
+    zone: Zone,
+    day: i32,
+    /// The last instant of `day`.
+    end: Micros,
+}
+
+impl Days {
+    /// The days of a zone.
+    #[must_use]
+    pub fn of(zone: Zone) -> Self {
+        Days { zone, day: i32::MIN, end: Micros::MIN }
+    }
+
+    /// The local day of an instant that is no earlier than those before it, in days since 1970-01-01.
+    pub fn day(&mut self, instant: Micros) -> i32 {
+        if instant > self.end {
+            self.day = self.day.max(self.zone.day(instant));
+            self.end = self.zone.end_of_day(self.day);
+        }
+        self.day
+    }
+}
+
 /// `YYYY-MM-DD`, or that with ` HH:MM:SS` behind it, read without the general parser: most lines have it.
 fn plain(text: &str) -> Option<Micros> {
     let bytes = text.as_bytes();

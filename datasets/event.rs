@@ -209,9 +209,16 @@ impl Event {
         Ok(self)
     }
 
-    /// Whether this is a purchase in the sense of the evaluation: kind `purchase`, amount above zero.
+    /// Whether this is a purchase: kind `purchase`, amount above zero.
     #[must_use]
     pub fn is_purchase(&self) -> bool {
-        self.kind == Kind::Purchase && self.amount > 0.0
+        is_purchase(self.kind, self.amount)
     }
+}
+
+/// Whether an event of this kind and amount is a purchase: kind `purchase`, amount above zero. Gifts and samples, of
+/// amount zero, are none.
+#[must_use]
+pub fn is_purchase(kind: Kind, amount: f64) -> bool {
+    kind == Kind::Purchase && amount > 0.0
 }

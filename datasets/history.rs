@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use crate::event::{Event, Kind, Micros};
+use crate::event::{Event, Kind, Micros, is_purchase};
 
 /// Everything known of one customer: events as columns, sorted, compact, append-only.
 ///
@@ -87,10 +87,10 @@ impl History {
         self.occurred_at.first().copied()
     }
 
-    /// Instant of the first purchase of an amount above zero, if there is one.
+    /// Instant of the first purchase, if there is one.
     #[must_use]
     pub fn first_purchase(&self) -> Option<Micros> {
-        let first = (0..self.len()).find(|&i| self.kind[i] == Kind::Purchase && self.amount[i] > 0.0)?;
+        let first = (0..self.len()).find(|&at| is_purchase(self.kind[at], self.amount[at]))?;
         Some(self.occurred_at[first])
     }
 
@@ -300,7 +300,7 @@ impl View<'_> {
         &self.history.quantity[..self.len]
     }
 
-    /// The order code of each event; 0 = not known.
+    /// The code of each event's receipt (`order_id`); 0 = not known. Orders are [`View::orders`].
     #[must_use]
     pub fn order(&self) -> &[u32] {
         &self.history.order[..self.len]

@@ -296,19 +296,25 @@ impl Bundle {
     /// Scores a customer as of an instant. Training, backtest, batch and service all come through here.
     #[must_use]
     pub fn predict(&self, history: &History, as_of: Micros) -> Outcome {
-        self.score(history, as_of).outcome
+        self.predict_with_features(history, as_of, || ()).outcome
     }
 
     /// [`Bundle::predict`] without the reasons, which a backtest has no use for.
     #[must_use]
     pub fn predict_numbers(&self, history: &History, as_of: Micros) -> Outcome {
-        self.run(history, as_of, false).outcome
+        self.run(history, as_of, || (), false).outcome
     }
 
-    /// [`Bundle::predict`] that also hands out the features.
+    /// [`Bundle::predict`] that also returns the features. `features_done` is called between features and model, for
+    /// callers who measure how long each takes.
     #[must_use]
-    pub fn score(&self, history: &History, as_of: Micros) -> Scoring {
-        self.run(history, as_of, true)
+    pub fn predict_with_features(
+        &self,
+        history: &History,
+        as_of: Micros,
+        features_done: impl FnOnce(),
+    ) -> Scoring {
+        self.run(history, as_of, features_done, true)
     }
 
     /// What each feature contributes to the log-odds of coming back within the churn horizon; `None` without a
@@ -325,7 +331,7 @@ impl Bundle {
         let mut returning = [0.0; COUNT];
         let (orders, typical) = (&self.lifetime.orders, self.base.typical_log_odds);
         let explainer = self.explainer.as_ref()?;
-        let own = explainer.explain(&churn.returns, customer, orders, typical, &mut returning);
+        let own = explainer.explain(&churn.returns, customer.row(), orders, typical, &mut returning);
         Some((returning, own))
     }
 
@@ -343,8 +349,16 @@ impl Bundle {
         bought.then_some(features)
     }
 
-    fn run(&self, history: &History, as_of: Micros, with_reasons: bool) -> Scoring {
-        let Some(features) = self.features(history, as_of) else {
+    fn run(
+        &self,
+        history: &History,
+        as_of: Micros,
+        features_done: impl FnOnce(),
+        with_reasons: bool,
+    ) -> Scoring {
+        let features = self.features(history, as_of);
+        features_done();
+        let Some(features) = features else {
             return Scoring { features: Vec::new(), outcome: Outcome::NotScored(NotScored::NoPurchase) };
         };
         let outcome = Outcome::Scored(Box::new(self.judge(&Customer::of(&features), as_of, with_reasons)));
@@ -361,18 +375,18 @@ impl Bundle {
     }
 
     fn judge(&self, customer: &Customer<'_>, as_of: Micros, with_reasons: bool) -> Prediction {
-        let lifetime = &self.lifetime.orders;
+        let (lifetime, row) = (&self.lifetime.orders, customer.row());
         let points: Vec<(u32, f64)> = self
             .horizons
             .iter()
-            .map(|part| (part.returns.days, part.returns.probability(customer, lifetime)))
+            .map(|part| (part.returns.days, part.returns.probability(row, lifetime)))
             .collect();
         let curve = ReturnCurve::through(&points);
         let mut at: Vec<AtHorizon> = Vec::with_capacity(points.len());
         for part in &self.horizons {
             let days = part.returns.days;
             let p = curve.at(f64::from(days));
-            let if_returned = part.value.if_returned(customer, lifetime, &self.lifetime.money, p);
+            let if_returned = part.value.if_returned(row, lifetime, &self.lifetime.money, p);
             let (low, high) = part.value.spend_interval(p, if_returned.spend);
             // What is expected within a longer time is at least what is expected within a shorter one.
             let before = at.last().copied();
@@ -397,8 +411,8 @@ impl Bundle {
         Prediction {
             churn_risk,
             churn_percentile: self.base.churn.percentile(churn_risk),
-            p_alive: lifetime.probability_alive(customer.recency),
-            next_order_at: curve.median_instant(customer, lifetime, as_of),
+            p_alive: lifetime.probability_alive(row.recency),
+            next_order_at: curve.median_instant(row.recency, lifetime, as_of),
             clv,
             value_at_risk: value_at_risk(churn_risk, clv),
             cluster: self.clusters.as_ref().and_then(|clusters| clusters.assign(customer.features)),

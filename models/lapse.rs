@@ -2,7 +2,7 @@
 //!
 //! A customer **lapses** on the day on which the silence since the last order passes what the own rhythm explains: twice the
 //! longest gap or four times the median gap, whichever is longer, and 90 days at least. One-time buyers have no rhythm; for
-//! them it is 90 days. The catalogue's stage `lost` is the same for whoever has two orders or more.
+//! them it is 90 days. The shipped catalogue takes its stage `lost` from here.
 
 use crate::features::F;
 use crate::prediction::Prediction;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use homing_datasets::calendar::date_of;
-use homing_datasets::{Kind, View, Zone};
+use homing_datasets::{View, Zone};
 use serde::{Deserialize, Serialize};
 
 use crate::boosting::sigmoid;
@@ -47,17 +47,18 @@ pub fn due(view: &View<'_>, zone: Zone, ahead_days: f64) -> Vec<Due> {
     }
     let today = zone.day(view.instant());
     let mut seen: HashMap<u32, Seen> = HashMap::new();
-    for (i, &at) in view.occurred_at().iter().enumerate() {
-        let (product, category) = (view.product()[i], view.category()[i]);
-        if view.kind()[i] != Kind::Purchase || view.amount()[i] <= 0.0 || product == 0 {
-            continue;
+    for order in view.orders(zone) {
+        for i in view.lines(&order) {
+            let (product, category) = (view.product()[i], view.category()[i]);
+            if product == 0 {
+                continue;
+            }
+            let one = seen.entry(product).or_insert(Seen { days: Vec::new(), category });
+            if one.days.last() != Some(&order.day) {
+                one.days.push(order.day);
+            }
+            one.category = category;
         }
-        let day = zone.day(at);
-        let one = seen.entry(product).or_insert(Seen { days: Vec::new(), category });
-        if one.days.last().is_none_or(|&last| day > last) {
-            one.days.push(day);
-        }
-        one.category = category;
     }
     let mut all: Vec<(f64, Due)> = Vec::new();
     for (product, one) in seen {
@@ -145,24 +146,26 @@ impl Basis {
         // Of each code of the history its category, looked up once.
         let mut places: Vec<Option<Option<usize>>> = vec![None; view.codes()];
         let mut last_day = vec![i32::MIN; k];
-        for (i, &at) in view.occurred_at().iter().enumerate() {
-            let code = view.category()[i];
-            if view.kind()[i] != Kind::Purchase || view.amount()[i] <= 0.0 || code == 0 {
-                continue;
-            }
-            let look = || {
-                categories.binary_search_by(|known| known.as_str().cmp(view.name(code).unwrap_or(""))).ok()
-            };
-            let Some(place) = *places[code as usize].get_or_insert_with(look) else { continue };
-            let day = zone.day(at);
-            if last_day[place] == day {
-                continue;
-            }
-            last_day[place] = day;
-            basis.bought[place] = true;
-            for (half, days) in HALF_LIVES.iter().enumerate() {
-                let ago = f64::from((today - day).max(0));
-                basis.inputs[half * k + place] += (0.5f64).powf(ago / days) as f32;
+        for order in view.orders(zone) {
+            let ago = f64::from((today - order.day).max(0));
+            for i in view.lines(&order) {
+                let code = view.category()[i];
+                if code == 0 {
+                    continue;
+                }
+                let look = || {
+                    let name = view.name(code).unwrap_or("");
+                    categories.binary_search_by(|known| known.as_str().cmp(name)).ok()
+                };
+                let Some(place) = *places[code as usize].get_or_insert_with(look) else { continue };
+                if last_day[place] == order.day {
+                    continue;
+                }
+                last_day[place] = order.day;
+                basis.bought[place] = true;
+                for (half, days) in HALF_LIVES.iter().enumerate() {
+                    basis.inputs[half * k + place] += (0.5f64).powf(ago / days) as f32;
+                }
             }
         }
         for (slot, feature) in basis.inputs[k * HALF_LIVES.len()..].iter_mut().zip(GENERAL) {
@@ -220,7 +223,7 @@ pub struct NextPurchase {
 
 #[cfg(test)]
 mod tests {
-    use homing_datasets::{DAY, Event, History};
+    use homing_datasets::{DAY, Event, History, Kind};
 
     use super::*;
 

@@ -6,7 +6,7 @@ use homing_datasets::{DAY, Micros};
 use serde::{Deserialize, Serialize};
 
 use crate::boosting::{Booster, Explainer, logit, sigmoid};
-use crate::customer::Customer;
+use crate::customer::Row;
 use crate::lifetimes::{Lifetime, LifetimeModel, Recency};
 use crate::linear::Linear;
 
@@ -56,37 +56,33 @@ impl Members {
 }
 
 impl ReturnModel {
-    /// The log-odds of coming back before slope and level are applied.
+    /// The log-odds of a purchase within the horizon, before the calibration offset ([`ReturnModel::level`]): the stacked
+    /// log-odds of the base learners, which learned [`ReturnModel::learned_days`], carried on to the horizon by the
+    /// lifetime model. This is the one place that composes them; fits, backtests and serving all come through here.
     #[must_use]
-    pub fn vote(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> f64 {
-        let learned = lifetime_log_odds(lifetime, customer.recency, self.learned_days);
-        self.members.as_ref().map_or(learned, |members| members.vote(&customer.row, learned))
-    }
-
-    /// The log-odds of coming back, but for the level.
-    #[must_use]
-    pub fn unlevelled(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> f64 {
+    pub fn log_odds(&self, row: Row<'_>, lifetime: &Lifetime) -> f64 {
+        let learned = lifetime_log_odds(lifetime, row.recency, self.learned_days);
+        let stacked = self.members.as_ref().map_or(learned, |members| members.vote(row.x, learned));
         let bridge = if self.days == self.learned_days {
             0.0
         } else {
-            lifetime_log_odds(lifetime, customer.recency, self.days)
-                - lifetime_log_odds(lifetime, customer.recency, self.learned_days)
+            lifetime_log_odds(lifetime, row.recency, self.days) - learned
         };
-        self.slope * self.vote(customer, lifetime) + bridge
+        self.slope * stacked + bridge
     }
 
     /// The probability of a purchase within the horizon.
     #[must_use]
-    pub fn probability(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> f64 {
-        self.levelled(self.unlevelled(customer, lifetime))
+    pub fn probability(&self, row: Row<'_>, lifetime: &Lifetime) -> f64 {
+        self.calibrated(self.log_odds(row, lifetime))
     }
 
-    /// The probability that goes with log-odds of [`ReturnModel::unlevelled`], averaged over what the level may
-    /// turn out to be (MacKay 1992, "The Evidence Framework Applied to Classification Networks", eq. 10).
+    /// The probability that goes with log-odds of [`ReturnModel::log_odds`], averaged over what the calibration offset
+    /// may turn out to be (MacKay 1992, "The Evidence Framework Applied to Classification Networks", eq. 10).
     #[must_use]
-    pub fn levelled(&self, unlevelled: f64) -> f64 {
-        let spread = 1.0 + std::f64::consts::FRAC_PI_8 * self.level_sd * self.level_sd;
-        sigmoid((self.level + unlevelled) / spread.sqrt())
+    pub fn calibrated(&self, log_odds: f64) -> f64 {
+        let widening = 1.0 + std::f64::consts::FRAC_PI_8 * self.level_sd * self.level_sd;
+        sigmoid((self.level + log_odds) / widening.sqrt())
     }
 }
 
@@ -110,13 +106,13 @@ impl ReturnExplainer {
     pub fn explain(
         &self,
         model: &ReturnModel,
-        customer: &Customer<'_>,
+        row: Row<'_>,
         lifetime: &Lifetime,
         typical: f64,
         out: &mut [f64],
     ) -> LifetimeShare {
         let log_odds = |recency: Recency| lifetime_log_odds(lifetime, recency, model.learned_days);
-        let now = customer.recency;
+        let now = row.recency;
         let fresh = match now.frequency {
             0 => Recency::default(),
             frequency => Recency::new(frequency, now.age, now.age),
@@ -128,8 +124,8 @@ impl ReturnExplainer {
         };
         if let (Some(members), Some(tree)) = (&model.members, &self.tree) {
             let [tree_weight, linear_weight] = members.weights;
-            tree.explain(&customer.row, model.slope * tree_weight, out);
-            members.linear.explain(&customer.row, model.slope * linear_weight, out);
+            tree.explain(row.x, model.slope * tree_weight, out);
+            members.linear.explain(row.x, model.slope * linear_weight, out);
         }
         LifetimeShare { frequency: weight * (fresh - typical), silence: weight * (own - fresh) }
     }
@@ -189,7 +185,7 @@ impl ReturnCurve {
     /// The first day at which R reaches one half; past the last horizon by the lifetime model, up to three
     /// years. `None` where the odds stay below even.
     #[must_use]
-    pub fn median_days(&self, customer: &Customer<'_>, lifetime: &Lifetime) -> Option<f64> {
+    pub fn median_days(&self, recency: Recency, lifetime: &Lifetime) -> Option<f64> {
         const LATEST: f64 = 3.0 * 365.0;
         let goal = std::f64::consts::LN_2;
         if let Some(pair) = self.knots.windows(2).find(|pair| pair[1].1 >= goal) {
@@ -197,7 +193,7 @@ impl ReturnCurve {
             return Some(d0 + (d1 - d0) * (goal - h0) / (h1 - h0));
         }
         let &(last, reached) = self.knots.last()?;
-        let hazard = |days: f64| -(-lifetime.probability_of_purchase(customer.recency, days)).ln_1p();
+        let hazard = |days: f64| -(-lifetime.probability_of_purchase(recency, days)).ln_1p();
         let start = hazard(last);
         let enough = |days: f64| reached + hazard(days) - start >= goal;
         if last >= LATEST || !enough(LATEST) {
@@ -213,13 +209,8 @@ impl ReturnCurve {
 
     /// The instant of [`ReturnCurve::median_days`] after `as_of`, to the second.
     #[must_use]
-    pub fn median_instant(
-        &self,
-        customer: &Customer<'_>,
-        lifetime: &Lifetime,
-        as_of: Micros,
-    ) -> Option<Micros> {
-        let days = self.median_days(customer, lifetime)?;
+    pub fn median_instant(&self, recency: Recency, lifetime: &Lifetime, as_of: Micros) -> Option<Micros> {
+        let days = self.median_days(recency, lifetime)?;
         Some(as_of + (days * DAY as f64 / 1e6).round() as i64 * 1_000_000)
     }
 }

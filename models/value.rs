@@ -6,8 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::boosting::Booster;
-use crate::customer::Customer;
-use crate::features::F;
+use crate::customer::Row;
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel, Recency, Spend};
 
 /// What was learned of orders and spend within one horizon, of customers who come back.
@@ -44,6 +43,17 @@ pub struct IfReturned {
     pub spend: f64,
 }
 
+/// The two views of a customer's spend that [`agreed`] joins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Views {
+    /// Orders of a customer with a purchase within the horizon, 1 or more.
+    pub orders: f64,
+    /// Spend of a customer with a purchase within the horizon.
+    pub spend: f64,
+    /// Expected spend, purchase or not, by the direct model; `None` without one.
+    pub direct: Option<f64>,
+}
+
 /// Orders beyond the first that the lifetime model expects of a customer who comes back within the horizon.
 #[must_use]
 pub fn lifetime_extra_orders(lifetime: &Lifetime, recency: Recency, days: u32) -> f64 {
@@ -78,31 +88,27 @@ pub fn agreed(p: f64, if_returned: f64, expected: f64) -> f64 {
 }
 
 impl ValueModel {
+    /// What a customer with a purchase within the horizon orders and spends, and what the direct model expects. This is the
+    /// one place that composes lifetime model, Gamma-Gamma and trees; fits and serving both come through here.
+    #[must_use]
+    pub fn views(&self, row: Row<'_>, lifetime: &Lifetime, money: &GammaGamma) -> Views {
+        let extra = lifetime_extra_orders(lifetime, row.recency, self.days);
+        let margin = |booster: &Option<Booster>| booster.as_ref().map_or(0.0, |b| b.margin(row.x));
+        let orders = 1.0 + extra * (margin(&self.orders) + self.orders_level).clamp(-8.0, 8.0).exp();
+        let order = order_value(money, row.recency, row.order_value);
+        let spend = (1.0 + extra) * order * (margin(&self.spend) + self.spend_level).clamp(-8.0, 8.0).exp();
+        let direct = self.direct.as_ref().map(|direct| {
+            let bridge = bridge_orders(lifetime, row.recency, self.learned_days, self.days);
+            bridge * (direct.margin(row.x) + self.direct_level).clamp(-30.0, 30.0).exp()
+        });
+        Views { orders, spend, direct }
+    }
+
     /// Orders and spend of a customer if they come back within the horizon, which they do with probability `p`.
     #[must_use]
-    pub fn if_returned(
-        &self,
-        customer: &Customer<'_>,
-        lifetime: &Lifetime,
-        money: &GammaGamma,
-        p: f64,
-    ) -> IfReturned {
-        let learned = lifetime_extra_orders(lifetime, customer.recency, self.learned_days);
-        let asked = if self.days == self.learned_days {
-            learned
-        } else {
-            lifetime_extra_orders(lifetime, customer.recency, self.days)
-        };
-        let margin = |booster: &Option<Booster>| booster.as_ref().map_or(0.0, |b| b.margin(&customer.row));
-        let orders = 1.0 + asked * (margin(&self.orders) + self.orders_level).clamp(-8.0, 8.0).exp();
-        let order = order_value(money, customer.recency, customer.get(F::order_value_mean));
-        let mut spend =
-            (1.0 + asked) * order * (margin(&self.spend) + self.spend_level).clamp(-8.0, 8.0).exp();
-        if let Some(direct) = &self.direct {
-            let bridge = bridge_orders(lifetime, customer.recency, self.learned_days, self.days);
-            let correction = direct.margin(&customer.row) + self.direct_level;
-            spend = agreed(p, spend, bridge * correction.clamp(-30.0, 30.0).exp());
-        }
+    pub fn if_returned(&self, row: Row<'_>, lifetime: &Lifetime, money: &GammaGamma, p: f64) -> IfReturned {
+        let Views { orders, spend, direct } = self.views(row, lifetime, money);
+        let spend = direct.map_or(spend, |direct| agreed(p, spend, direct));
         IfReturned { orders: orders.min(f64::from(self.days)), spend }
     }
 

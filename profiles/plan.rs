@@ -569,22 +569,15 @@ pub(super) fn value_text(value: &Value) -> String {
 fn numbers(history: &History, zone: Zone) -> HistoryNumbers {
     let view = history.as_of(Micros::MAX);
     let mut numbers = HistoryNumbers { events: view.len() as u64, ..HistoryNumbers::default() };
-    let mut last_day = None;
-    for (&at, &amount) in view
-        .occurred_at()
-        .iter()
-        .zip(view.amount())
-        .zip(view.kind())
-        .filter(|((_, amount), kind)| **kind == homing_datasets::Kind::Purchase && **amount > 0.0)
-        .map(|(both, _)| both)
-    {
-        let day = zone.day(at);
-        numbers.purchases += 1;
-        numbers.spend += amount;
-        numbers.orders += u64::from(last_day != Some(day));
-        last_day = Some(day);
-        numbers.first_purchase_at.get_or_insert(at);
-        numbers.last_purchase_at = Some(at);
+    for order in view.orders(zone) {
+        numbers.orders += 1;
+        for at in view.lines(&order) {
+            let instant = view.occurred_at()[at];
+            numbers.purchases += 1;
+            numbers.spend += view.amount()[at];
+            numbers.first_purchase_at.get_or_insert(instant);
+            numbers.last_purchase_at = Some(instant);
+        }
     }
     numbers
 }

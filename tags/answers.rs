@@ -54,7 +54,7 @@ pub(super) fn answers<'v>(view: &'v View<'_>, zone: Zone, counters: &mut Counter
     for (i, &at) in view.occurred_at().iter().enumerate() {
         let kind = view.kind()[i];
         let channel = &mut channels[view.channel()[i] as usize];
-        let bought = kind == Kind::Purchase && view.amount()[i] > 0.0;
+        let bought = view.is_purchase(i);
         match kind {
             Kind::PromotionSent => {
                 channel.sent += 1.0;

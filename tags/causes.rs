@@ -12,7 +12,6 @@ pub(super) const CAUSES: [&str; 6] = ["price", "service", "delivery", "outgrown"
 /// The score of "silent", which any real mark exceeds.
 const NOTHING_SHOWS: f64 = 0.3;
 
-#[derive(Clone, Copy)]
 struct Order {
     day: i32,
     at: usize,
@@ -23,25 +22,13 @@ struct Order {
 /// The three likeliest causes, the likeliest first; none for fewer than two orders.
 pub(super) fn causes(view: &View<'_>, zone: Zone) -> [Option<&'static str>; 3] {
     let (kinds, amounts, categories) = (view.kind(), view.amount(), view.category());
-    let mut orders: Vec<Order> = Vec::with_capacity(16);
-    let (mut day, mut day_ends) = (0, i64::MIN);
-    for (at, &instant) in view.occurred_at().iter().enumerate() {
-        if kinds[at] != Kind::Purchase || amounts[at] <= 0.0 {
-            continue;
-        }
-        if instant > day_ends {
-            day = zone.day(instant);
-            day_ends = zone.end_of_day(day);
-        }
-        let promoted = view.promotion()[at] != 0;
-        match orders.last_mut() {
-            Some(order) if order.day == day => {
-                order.value += amounts[at];
-                order.promoted |= promoted;
-            }
-            _ => orders.push(Order { day, at, value: amounts[at], promoted }),
-        }
-    }
+    let order = |order: homing_datasets::Order| Order {
+        promoted: view.lines(&order).any(|at| view.promotion()[at] != 0),
+        day: order.day,
+        at: order.events.start,
+        value: order.amount,
+    };
+    let orders: Vec<Order> = view.orders(zone).map(order).collect();
     if orders.len() < 2 {
         return [None; 3];
     }
@@ -113,8 +100,7 @@ fn gone(view: &View<'_>, categories: &[u32], before: &[Order], from: usize) -> f
     if before.is_empty() {
         return 0.0;
     }
-    let bought =
-        |at: usize| view.kind()[at] == Kind::Purchase && view.amount()[at] > 0.0 && categories[at] != 0;
+    let bought = |at: usize| view.is_purchase(at) && categories[at] != 0;
     let (mut all, mut gone) = (0.0, 0.0);
     // The last ten orders before are what the customer was like.
     let start = before[before.len().saturating_sub(10)].at;

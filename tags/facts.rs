@@ -4,7 +4,7 @@
 //! They are kept apart from [`homing_models::features`], whose list is part of every trained model.
 
 use homing_datasets::calendar::date_of;
-use homing_datasets::{Kind, View, Zone};
+use homing_datasets::{Days, Kind, View, Zone};
 use homing_models::features::Unit;
 
 use super::answers::{self, answers};
@@ -220,19 +220,19 @@ struct Walk {
 impl Walk {
     fn events(&mut self, view: &View<'_>, zone: Zone, scratch: &mut Scratch) {
         let (kinds, amounts) = (view.kind(), view.amount());
-        let (mut day, mut day_ends) = (0, i64::MIN);
+        let (mut days, mut day) = (Days::of(zone), i32::MIN);
         let mut day_occasion = None;
         self.nps = [f64::NAN; 2];
         for (i, &at) in view.occurred_at().iter().enumerate() {
-            if at > day_ends {
-                day = zone.day(at);
-                day_ends = zone.end_of_day(day);
+            let local_day = days.day(at);
+            if local_day > day {
+                day = local_day;
                 day_occasion = None;
             }
             self.first_day.get_or_insert(day);
             let ago = self.today - day;
             match kinds[i] {
-                Kind::Purchase if amounts[i] > 0.0 => {
+                Kind::Purchase if view.is_purchase(i) => {
                     let occasion = *day_occasion.get_or_insert_with(|| occasion(day));
                     self.purchase(view, zone, scratch, i, day, occasion);
                 }

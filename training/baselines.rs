@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use homing_datasets::{History, Kind, Micros, Zone};
+use homing_datasets::{History, Micros, Zone};
 
 use crate::labels::{Label, days_after, label_within, short_horizon};
 use crate::metrics::{Scores, Target, quantile};
@@ -160,18 +160,8 @@ pub(crate) fn purchase_days(
     zone: Zone,
 ) -> impl Iterator<Item = (i32, f64)> {
     let view = history.as_of(instant);
-    let mut days: Vec<(i32, f64)> = Vec::new();
-    for ((&at, &kind), &amount) in view.occurred_at().iter().zip(view.kind()).zip(view.amount()) {
-        if kind != Kind::Purchase || amount <= 0.0 {
-            continue;
-        }
-        let day = zone.day(at);
-        match days.last_mut() {
-            Some(last) if last.0 >= day => last.1 += amount,
-            _ => days.push((day, amount)),
-        }
-    }
-    days.into_iter()
+    let orders: Vec<(i32, f64)> = view.orders(zone).map(|order| (order.day, order.amount)).collect();
+    orders.into_iter()
 }
 
 /// The window that is learnt from, in days: the horizon when at least 28 days, and a third of the horizon, are
@@ -371,7 +361,7 @@ fn bin(edges: &[f64], value: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use homing_datasets::{DAY, Event};
+    use homing_datasets::{DAY, Event, Kind};
 
     const UTC_CUTOFF_DAY: i32 = 400;
 

@@ -257,19 +257,9 @@ fn one(history: &homing_datasets::History, as_of: Micros, zone: Zone) -> Sum {
     let view = history.as_of(as_of);
     let mut sum =
         Sum { events: view.len() as u64, after: (history.len() - view.len()) as u64, ..Sum::default() };
-    let mut last_day = None;
-    for i in 0..view.len() {
-        match view.kind()[i] {
-            Kind::Purchase if view.amount()[i] > 0.0 => {
-                let day = zone.day(view.occurred_at()[i]);
-                sum.orders += u64::from(last_day != Some(day));
-                last_day = Some(day);
-            }
-            Kind::Purchase => {}
-            Kind::Return => sum.told[4] = true,
-            _ => sum.told[5] = true,
-        }
-    }
+    sum.orders = view.orders(zone).count() as u64;
+    sum.told[4] = view.kind().contains(&Kind::Return);
+    sum.told[5] = view.kind().iter().any(|kind| !matches!(kind, Kind::Purchase | Kind::Return));
     sum.customers = u64::from(sum.orders > 0);
     sum.repeaters = u64::from(sum.orders > 1);
     sum.without = u64::from(sum.orders == 0 && sum.events > 0);

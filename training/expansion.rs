@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use homing_datasets::{DAY, Histories, History, Kind, Micros, Zone};
+use homing_datasets::{DAY, Histories, History, Micros, Zone};
 use homing_models::features::{COUNT, Scratch, compute};
 use homing_models::linear::Linear;
 use homing_models::next::{Basis, Expansion};
@@ -98,10 +98,7 @@ fn categories(histories: &Histories, until: Micros) -> Vec<String> {
         .par_iter()
         .fold(HashMap::new, |mut counts: HashMap<String, usize>, (_, history)| {
             let view = history.as_of(until);
-            let mut own: Vec<u32> = (0..view.len())
-                .filter(|&i| view.kind()[i] == Kind::Purchase && view.amount()[i] > 0.0)
-                .map(|i| view.category()[i])
-                .collect();
+            let mut own: Vec<u32> = view.purchases().map(|i| view.category()[i]).collect();
             own.sort_unstable();
             own.dedup();
             for name in own.into_iter().filter_map(|code| view.name(code)) {
@@ -160,12 +157,10 @@ fn examples(
                 let later = history.as_of(cutoff + i64::from(days) * DAY);
                 let mut then = vec![false; categories.len()];
                 let from = later.occurred_at().partition_point(|&at| at <= cutoff);
-                for i in from..later.len() {
-                    if later.kind()[i] == Kind::Purchase && later.amount()[i] > 0.0 {
-                        let name = later.name(later.category()[i]).unwrap_or("");
-                        if let Ok(at) = categories.binary_search_by(|known| known.as_str().cmp(name)) {
-                            then[at] = true;
-                        }
+                for i in (from..later.len()).filter(|&i| later.is_purchase(i)) {
+                    let name = later.name(later.category()[i]).unwrap_or("");
+                    if let Ok(at) = categories.binary_search_by(|known| known.as_str().cmp(name)) {
+                        then[at] = true;
                     }
                 }
                 Some(Example { basis, then })

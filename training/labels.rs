@@ -12,7 +12,7 @@ pub struct Label {
     pub bought: bool,
     /// At least one purchase in the short window ([`short_horizon`]).
     pub bought_short: bool,
-    /// Orders: distinct local calendar days with a purchase.
+    /// Orders, as [`homing_datasets::View::orders`] counts them.
     pub orders: u32,
     /// Sum of the purchases' amounts, in the business's currency.
     pub spend: f64,
@@ -55,24 +55,19 @@ pub fn label_within(
 ) -> Label {
     let view = history.as_of(days_after(cutoff, horizon_days));
     let short_end = days_after(cutoff, short_days);
-    let start = view.occurred_at().partition_point(|&instant| instant <= cutoff);
     let mut label = Label::default();
-    let mut latest_day = i32::MIN;
-    let window = view.occurred_at()[start..].iter().zip(&view.kind()[start..]).zip(&view.amount()[start..]);
-    for ((&instant, &kind), &amount) in window {
+    for order in view.orders_after(cutoff, zone) {
+        label.orders += 1;
+        for at in view.lines(&order) {
+            label.bought_short |= view.occurred_at()[at] <= short_end;
+            label.spend += view.amount()[at];
+        }
+    }
+    label.bought = label.orders > 0;
+    let start = view.occurred_at().partition_point(|&instant| instant <= cutoff);
+    for (&kind, &amount) in view.kind()[start..].iter().zip(&view.amount()[start..]) {
         if matches!(kind, Kind::Purchase | Kind::Return) {
             label.net_spend += amount;
-        }
-        if kind == Kind::Purchase && amount > 0.0 {
-            label.bought = true;
-            label.bought_short |= instant <= short_end;
-            label.spend += amount;
-            // "Later than any before", not "other than the last": clocks set back can repeat a day's end.
-            let day = zone.day(instant);
-            if day > latest_day {
-                latest_day = day;
-                label.orders += 1;
-            }
         }
     }
     label

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use homing_datasets::{Histories, Micros, Zone};
-use homing_models::customer::recency_of;
+use homing_models::customer::{Row, recency_of};
 use homing_models::features::{COUNT, F, Scratch, compute};
 use homing_models::lifetimes::Recency;
 use homing_models::sampling::{mix, mix_text};
@@ -40,6 +40,12 @@ impl Rows {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.recency.is_empty()
+    }
+
+    /// What the estimators see of a row.
+    #[must_use]
+    pub fn row(&self, at: usize) -> Row<'_> {
+        Row { x: &self.features[at], recency: self.recency[at], order_value: self.order_value[at] }
     }
 
     /// The features as a matrix (rows × [`COUNT`]).

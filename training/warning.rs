@@ -7,7 +7,7 @@
 //! or more. Who lapses within 30 days of T cannot be named in time any more and is not counted as found, but stays in the
 //! base. A lapse that ends with a later order was a lapse all the same.
 
-use homing_datasets::{DAY, Histories, History, Kind, Micros, Zone};
+use homing_datasets::{DAY, Histories, History, Micros, Zone};
 use homing_models::features::F;
 use homing_models::lapse::{left_days, limit_days, silent_for};
 use homing_models::{Bundle, Outcome, Prediction};
@@ -118,13 +118,7 @@ fn first_lapse(history: &History, cutoff: Micros, days: u32, zone: Zone) -> Opti
     let end = cutoff + i64::from(days) * DAY;
     let view = history.as_of(end);
     let (today, last_day) = (zone.day(cutoff), zone.day(end));
-    let mut orders: Vec<i32> = Vec::new();
-    for ((&at, &kind), &amount) in view.occurred_at().iter().zip(view.kind()).zip(view.amount()) {
-        let day = zone.day(at);
-        if kind == Kind::Purchase && amount > 0.0 && orders.last().is_none_or(|&last| day > last) {
-            orders.push(day);
-        }
-    }
+    let orders: Vec<i32> = view.orders(zone).map(|order| order.day).collect();
     let mut gaps: Vec<i32> = Vec::new();
     for (n, &day) in orders.iter().enumerate() {
         if n > 0 {
@@ -155,7 +149,7 @@ fn first_lapse(history: &History, cutoff: Micros, days: u32, zone: Zone) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use homing_datasets::Event;
+    use homing_datasets::{Event, Kind};
 
     use super::*;
 

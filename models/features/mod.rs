@@ -3,10 +3,13 @@
 //! One function, [`compute`], makes them for training, for the nightly batch and for the service; so they
 //! cannot drift apart. It reads a [`homing_datasets::View`], which has no way to see past its instant.
 //!
-//! Days are local calendar days of the business. "Order" means a calendar day with a purchase. Windows such as
+//! Days are local calendar days of the business. Orders are those of [`homing_datasets::View::orders`]. Windows such as
 //! `_30d` hold the last 30 days, today included. A feature that the data cannot tell is NaN.
 
+mod breadth;
 mod compute;
+mod interactions;
+mod orders;
 mod spec;
 
 pub use compute::{Scratch, compute};

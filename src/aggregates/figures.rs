@@ -164,28 +164,13 @@ impl Counter {
     /// Adds a customer.
     pub fn count(&self, history: &History, figures: &mut Figures) {
         let view = history.as_of(self.as_of);
-        let mut days: Vec<(i32, f64)> = Vec::new();
-        let mut channels: BTreeSet<u32> = BTreeSet::new();
-        let rows = view.occurred_at().iter().zip(view.kind()).zip(view.amount()).zip(view.channel());
-        for (((&at, &kind), &amount), &channel) in rows {
-            if channel != 0 {
-                channels.insert(channel);
-            }
-            match kind {
-                Kind::Purchase if amount > 0.0 => {
-                    let day = self.zone.day(at);
-                    match days.last_mut() {
-                        Some((last, sum)) if *last == day => *sum += amount,
-                        _ => days.push((day, amount)),
-                    }
-                }
-                Kind::Nps => {
-                    if let Some(month) = self.month(self.zone.day(at)) {
-                        let answer = if amount >= 9.0 { 0 } else { usize::from(amount < 7.0) + 1 };
-                        figures.months.entry(month).or_default().nps[answer] += 1;
-                    }
-                }
-                _ => {}
+        let days: Vec<(i32, f64)> = view.orders(self.zone).map(|order| (order.day, order.amount)).collect();
+        let channels: BTreeSet<u32> = view.channel().iter().copied().filter(|&code| code != 0).collect();
+        let marks = view.kind().iter().zip(view.occurred_at()).zip(view.amount());
+        for ((_, &at), &amount) in marks.filter(|((kind, _), _)| **kind == Kind::Nps) {
+            if let Some(month) = self.month(self.zone.day(at)) {
+                let answer = if amount >= 9.0 { 0 } else { usize::from(amount < 7.0) + 1 };
+                figures.months.entry(month).or_default().nps[answer] += 1;
             }
         }
         let names: BTreeSet<&str> = channels.iter().filter_map(|code| view.name(*code)).collect();

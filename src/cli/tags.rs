@@ -160,7 +160,7 @@ impl Looked {
 
     fn scored(&self, history: &History) -> (Vec<f64>, Outcome) {
         if let Some(bundle) = &self.bundle {
-            let scoring = bundle.score(history, self.as_of);
+            let scoring = bundle.predict_with_features(history, self.as_of, || ());
             return (scoring.features, scoring.outcome);
         }
         let mut features = vec![f64::NAN; COUNT];

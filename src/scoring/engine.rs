@@ -5,7 +5,7 @@ use std::time::Instant;
 use homing_datasets::{History, Micros};
 use homing_models::clusters::Clusters;
 use homing_models::next::NextPurchase;
-use homing_models::{Bundle, NotScored, Outcome, Prediction, Provenance, Registry};
+use homing_models::{Bundle, Prediction, Provenance, Registry, Scoring};
 
 use super::{DUE_AHEAD_DAYS, ModelInfo, Score, Spent};
 use homing_profiles::Scored;
@@ -62,21 +62,14 @@ impl Score for Engine {
         tagged: bool,
         spent: &Spent,
     ) -> Scored {
-        let started = Instant::now();
-        let features = self.bundle.features(history, as_of);
-        let started = Spent::since(&spent.features_ns, started);
-        let outcome = match &features {
-            Some(features) => Outcome::Scored(Box::new(self.bundle.of_features(features, as_of))),
-            None => Outcome::NotScored(NotScored::NoPurchase),
-        };
+        let mut started = Instant::now();
+        let Scoring { features, outcome } = self.bundle.predict_with_features(history, as_of, || {
+            started = Spent::since(&spent.features_ns, started);
+        });
         let started = Spent::since(&spent.model_ns, started);
         let mut tags = Vec::new();
         if tagged {
-            tags = self.tags.evaluate_view(
-                &history.as_of(as_of),
-                features.as_deref().unwrap_or_default(),
-                &outcome,
-            );
+            tags = self.tags.evaluate_view(&history.as_of(as_of), &features, &outcome);
             Spent::since(&spent.tags_ns, started);
         }
         let provenance =

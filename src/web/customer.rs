@@ -8,7 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use homing_datasets::{Event, History, Kind, Zone};
+use homing_datasets::{Event, History, Kind, Micros, Zone};
 use homing_models::next::{Chance, Due, NextPurchase};
 use homing_models::prediction::Importance;
 use serde_json::Value;
@@ -360,14 +360,8 @@ fn time_line(
     scores: Option<&Scores>,
     history: &History,
 ) -> (Option<Drawn>, String) {
-    let bought = history.events().filter(Event::is_purchase);
-    let mut days: Vec<(i32, f64)> = Vec::new();
-    for (day, amount) in bought.map(|event| (zone.day(event.occurred_at), event.amount)) {
-        match days.last_mut() {
-            Some((last, sum)) if *last == day => *sum += amount,
-            _ => days.push((day, amount)),
-        }
-    }
+    let view = history.as_of(Micros::MAX);
+    let days: Vec<(i32, f64)> = view.orders(zone).map(|order| (order.day, order.amount)).collect();
     let (Some(&(first, _)), Some(&(last, _))) = (days.first(), days.last()) else {
         return (None, w.no_purchases.to_owned());
     };

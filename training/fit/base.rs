@@ -3,7 +3,6 @@
 use homing_models::bundle::{BasePart, HorizonPart, LifetimePart};
 use homing_models::calibration::percentiles;
 use homing_models::churn::ChurnBase;
-use homing_models::repurchase::lifetime_log_odds;
 use rayon::prelude::*;
 
 use super::lifetime::log_odds;
@@ -21,17 +20,7 @@ pub fn describe(base: &Rows, lifetime: &LifetimePart, parts: &[HorizonPart], chu
         risks = (0..base.len())
             .into_par_iter()
             .with_min_len(256)
-            .map(|i| {
-                let own = learned[i];
-                let vote =
-                    returns.members.as_ref().map_or(own, |members| members.vote(&base.features[i], own));
-                let bridge = if returns.days == returns.learned_days {
-                    0.0
-                } else {
-                    lifetime_log_odds(&lifetime.orders, base.recency[i], returns.days) - own
-                };
-                1.0 - returns.levelled(returns.slope * vote + bridge)
-            })
+            .map(|i| 1.0 - returns.probability(base.row(i), &lifetime.orders))
             .collect();
     }
     let churn = ChurnBase { days: churn_horizon, thresholds: percentiles(risks) };

@@ -1,5 +1,6 @@
 //! Lifetime models of a customer base.
 
+use homing_datasets::event::is_purchase;
 use homing_datasets::{Histories, Kind, Micros};
 use homing_models::bundle::{HorizonPart, LifetimePart};
 use homing_models::lifetimes::{Cohort, GammaGamma, Lifetime, MbgNbd, Options, Recency, Spend, SpendSample};
@@ -97,7 +98,7 @@ pub fn kept_share(histories: &Histories, as_of: Micros) -> f64 {
             let mut sum = (0.0, 0.0);
             for (&kind, &amount) in view.kind().iter().zip(view.amount()) {
                 match kind {
-                    Kind::Purchase if amount > 0.0 => sum = (sum.0 + amount, sum.1 + amount),
+                    Kind::Purchase if is_purchase(kind, amount) => sum = (sum.0 + amount, sum.1 + amount),
                     Kind::Purchase | Kind::Return => sum.1 += amount,
                     _ => {}
                 }

@@ -52,22 +52,23 @@ pub fn fit(
         })
         .collect();
     let series = base_rates(data, &ranking);
-    let now = log_odds(&data.base.recency, lifetime, data.learned_days);
-    let asked = log_odds(&data.base.recency, lifetime, data.days);
-    let base_ranking: Vec<f64> = (0..data.base.len())
-        .into_par_iter()
-        .with_min_len(256)
-        .map(|i| slope * members.vote(&data.base.features[i], now[i]) + asked[i] - now[i])
-        .collect();
-    let expected = level(&base_ranking, mean_probability(&asked));
-    Ok(ReturnModel {
+    let mut model = ReturnModel {
         days: data.days,
         learned_days: data.learned_days,
         members: Some(members),
         slope,
-        level: expected + forecast(&series),
-        level_sd: uncertainty(&series, data.learned_days, data.days),
-    })
+        level: 0.0,
+        level_sd: 0.0,
+    };
+    let base_ranking: Vec<f64> = (0..data.base.len())
+        .into_par_iter()
+        .with_min_len(256)
+        .map(|i| model.log_odds(data.base.row(i), lifetime))
+        .collect();
+    let expected = mean_probability(&log_odds(&data.base.recency, lifetime, data.days));
+    model.level = level(&base_ranking, expected) + forecast(&series);
+    model.level_sd = uncertainty(&series, data.learned_days, data.days);
+    Ok(model)
 }
 
 /// The base rate of each past window beside what the lifetime model of its own day expected, in log-odds: the ageing

@@ -3,8 +3,8 @@
 use homing_models::boosting::{Booster, Objective, Training};
 use homing_models::bundle::LifetimePart;
 use homing_models::lifetimes::{Lifetime, LifetimeModel};
-use homing_models::repurchase::{ReturnModel, lifetime_log_odds};
-use homing_models::value::{ValueModel, bridge_orders, lifetime_extra_orders, order_value};
+use homing_models::repurchase::ReturnModel;
+use homing_models::value::{ValueModel, lifetime_extra_orders, order_value};
 use linfa::ParamGuard;
 use rayon::prelude::*;
 
@@ -36,7 +36,8 @@ pub fn fit(
     let expected = LifetimeExpectation::of(data, lifetime);
     let (buyers, everyone) = rayon::join(|| buyers(data, &expected), || everyone(data, &expected));
     let (mut model, (direct, spend)) = (buyers?, everyone?);
-    let views = views(data, &model, &direct, lifetime, purchase);
+    model.direct = Some(direct);
+    let views = views(data, &model, lifetime, purchase);
     let total: f64 = views.iter().map(|view| view.0).sum();
     let agreed: f64 = views.iter().map(|view| (view.0 * view.1).sqrt()).sum();
     // The total has two views as well: through those who buy, and through the lifetime model.
@@ -44,7 +45,6 @@ pub fn fit(
     let goal = if goal.is_finite() { goal } else { total };
     // Both views count alike (geometric mean), so half of an offset to one comes through.
     model.direct_level = 2.0 * (goal.max(1e-9) / agreed.max(1e-9)).ln();
-    model.direct = Some(direct);
     Ok(model)
 }
 
@@ -152,26 +152,18 @@ fn everyone(data: &HorizonData<'_>, expected: &LifetimeExpectation) -> Result<(B
 fn views(
     data: &HorizonData<'_>,
     model: &ValueModel,
-    direct: &Booster,
     lifetime: &LifetimePart,
     purchase: &ReturnModel,
 ) -> Vec<(f64, f64)> {
-    let base = data.base;
-    (0..base.len())
+    (0..data.base.len())
         .into_par_iter()
         .with_min_len(256)
         .map(|i| {
-            let (recency, x) = (base.recency[i], &base.features[i]);
-            let now = lifetime_log_odds(&lifetime.orders, recency, data.learned_days);
-            let vote = purchase.members.as_ref().map_or(now, |members| members.vote(x, now));
-            let bridge = lifetime_log_odds(&lifetime.orders, recency, data.days) - now;
-            let p = purchase.levelled(purchase.slope * vote + bridge);
-            let order = order_value(&lifetime.money, recency, base.order_value[i]);
-            let asked = lifetime_extra_orders(&lifetime.orders, recency, data.days);
-            let margin = model.spend.as_ref().map_or(0.0, |trees| trees.margin(x));
-            let spend = (1.0 + asked) * order * (margin + model.spend_level).clamp(-8.0, 8.0).exp();
-            let bridge = bridge_orders(&lifetime.orders, recency, data.learned_days, data.days);
-            (p * spend, direct.margin(x).clamp(-20.0, 20.0).exp() * bridge)
+            let row = data.base.row(i);
+            let p = purchase.probability(row, &lifetime.orders);
+            let views = model.views(row, &lifetime.orders, &lifetime.money);
+            let expected = p * views.spend;
+            (expected, views.direct.unwrap_or(expected))
         })
         .collect()
 }
