@@ -1,8 +1,8 @@
-//! The naive rules that every report prints beside its models: what a spreadsheet would say.
+//! The naive rules that every report shows beside its models: what a spreadsheet would predict.
 //!
 //! They learn from one snapshot that ends at the cutoff: what customers looked like `Hp` days before it, and
 //! what they did in the `Hp` days since. `Hp` is the horizon where the data reach back far enough; otherwise
-//! half of the known span, and what was learnt is scaled up to the horizon. Nothing after the cutoff is read.
+//! half of the known span, and what was learned is scaled up to the horizon. Nothing after the cutoff is read.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ pub enum Rule {
     Repeat,
     /// Past rates and means of 20 groups by days since the last purchase.
     Recency,
-    /// Past rates and means of 5 × 5 × 5 cells by recency, purchase days and spend (Hughes 1994), shrunk to
+    /// Past rates and means of 5 × 5 × 5 cells by recency, orders and spend (Hughes 1994), shrunk to
     /// the overall mean by 20 customers.
     Rfm,
     /// Orders and spend at the rate of the customer's whole lifetime; `p = 1 - exp(-orders)`.
@@ -71,12 +71,12 @@ pub enum Error {
     NothingToLearn {
         /// The cutoff, in the business's zone.
         cutoff: String,
-        /// Days of the window that should have been learnt from.
+        /// Days of the window that should have been learned from.
         days: u32,
     },
 }
 
-/// What a rule says of each customer, as columns in the order of [`Baselines::customers`].
+/// What a rule predicts for each customer, as columns in the order of [`Baselines::customers`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Forecast {
     /// Probability of a purchase in the window, 0..=1.
@@ -112,16 +112,16 @@ impl Forecast {
 /// What the rules need to know of one customer at one day. Days are local calendar days.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Summary {
-    /// Days since the last purchase day.
+    /// Days since the last order.
     recency_days: f64,
-    /// Days since the first purchase day.
+    /// Days since the first order.
     tenure_days: f64,
-    /// Number of days with a purchase.
-    purchase_days: f64,
+    /// Number of orders.
+    orders: f64,
     /// Sum of the purchases.
     spend: f64,
-    /// Purchase days among the last `Hp` days.
-    recent_purchase_days: f64,
+    /// Orders of the last `Hp` days.
+    recent_orders: f64,
     /// Sum of the purchases in the last `Hp` days.
     recent_spend: f64,
 }
@@ -129,56 +129,46 @@ struct Summary {
 impl Summary {
     /// Summarises what was known at `instant`, counting back from `today`; `None` without a purchase.
     fn of(history: &History, instant: Micros, today: i32, recent_days: u32, zone: Zone) -> Option<Self> {
-        let mut days = purchase_days(history, instant, zone).peekable();
+        let view = history.as_of(instant);
+        let mut orders = view.orders(zone).peekable();
         let age = |day: i32| f64::from((today - day).max(0));
-        let tenure_days = age(days.peek()?.0);
+        let tenure_days = age(orders.peek()?.day);
         let mut summary = Summary {
             recency_days: tenure_days,
             tenure_days,
-            purchase_days: 0.0,
+            orders: 0.0,
             spend: 0.0,
-            recent_purchase_days: 0.0,
+            recent_orders: 0.0,
             recent_spend: 0.0,
         };
-        for (day, spend) in days {
-            summary.recency_days = age(day);
-            summary.purchase_days += 1.0;
-            summary.spend += spend;
-            if age(day) < f64::from(recent_days) {
-                summary.recent_purchase_days += 1.0;
-                summary.recent_spend += spend;
+        for order in orders {
+            summary.recency_days = age(order.day);
+            summary.orders += 1.0;
+            summary.spend += order.amount;
+            if age(order.day) < f64::from(recent_days) {
+                summary.recent_orders += 1.0;
+                summary.recent_spend += order.amount;
             }
         }
         Some(summary)
     }
 }
 
-/// Local days with a purchase known at `instant`, ascending, each with its spend.
-pub(crate) fn purchase_days(
-    history: &History,
-    instant: Micros,
-    zone: Zone,
-) -> impl Iterator<Item = (i32, f64)> {
-    let view = history.as_of(instant);
-    let orders: Vec<(i32, f64)> = view.orders(zone).map(|order| (order.day, order.amount)).collect();
-    orders.into_iter()
-}
-
-/// The window that is learnt from, in days: the horizon when at least 28 days, and a third of the horizon, are
+/// The window that is learned from, in days: the horizon when at least 28 days, and a third of the horizon, are
 /// known before it; otherwise half of the known span.
-fn learnt_horizon(span_days: u32, horizon_days: u32) -> u32 {
+fn learned_horizon(span_days: u32, horizon_days: u32) -> u32 {
     let enough = span_days.saturating_sub(horizon_days) >= MIN_HISTORY_DAYS.max(horizon_days / 3);
     if enough { horizon_days } else { (span_days / 2).max(1) }
 }
 
-/// The naive rules, learnt at one cutoff for one set of customers.
+/// The naive rules, learned at one cutoff for one set of customers.
 #[derive(Clone, Debug)]
 pub struct Baselines<'a> {
     customers: Vec<&'a str>,
     now: Vec<Summary>,
     past: Vec<(Summary, Label)>,
     horizon_days: u32,
-    learnt_days: u32,
+    learned_days: u32,
 }
 
 impl<'a> Baselines<'a> {
@@ -197,32 +187,32 @@ impl<'a> Baselines<'a> {
         let mut first_day = today;
         let mut population = Vec::new();
         for (customer, history) in histories {
-            if let Some((day, _)) = purchase_days(history, cutoff, zone).next() {
-                first_day = first_day.min(day);
+            if let Some(first) = history.as_of(cutoff).orders(zone).next() {
+                first_day = first_day.min(first.day);
                 population.push((customer, history));
             }
         }
         if population.is_empty() {
             return Err(Error::NoCustomers { cutoff: zone.format(cutoff) });
         }
-        let learnt_days = learnt_horizon(today.abs_diff(first_day), horizon_days);
-        let short_days = short_horizon(horizon_days).min(learnt_days);
+        let learned_days = learned_horizon(today.abs_diff(first_day), horizon_days);
+        let short_days = short_horizon(horizon_days).min(learned_days);
         // Counted in days of 24 hours, so that the labels' window ends at the cutoff exactly, whatever the
         // clocks did; and so the day is counted back from the cutoff's, not read off the instant.
-        let snapshot = cutoff - (days_after(cutoff, learnt_days) - cutoff);
-        let snapshot_day = today.saturating_sub_unsigned(learnt_days);
+        let snapshot = cutoff - (days_after(cutoff, learned_days) - cutoff);
+        let snapshot_day = today.saturating_sub_unsigned(learned_days);
         let (mut customers, mut now, mut past) = (Vec::new(), Vec::new(), Vec::new());
         for (customer, history) in population {
             customers.push(customer);
-            now.extend(Summary::of(history, cutoff, today, learnt_days, zone));
-            if let Some(summary) = Summary::of(history, snapshot, snapshot_day, learnt_days, zone) {
-                past.push((summary, label_within(history, snapshot, learnt_days, short_days, zone)));
+            now.extend(Summary::of(history, cutoff, today, learned_days, zone));
+            if let Some(summary) = Summary::of(history, snapshot, snapshot_day, learned_days, zone) {
+                past.push((summary, label_within(history, snapshot, learned_days, short_days, zone)));
             }
         }
         if past.is_empty() {
-            return Err(Error::NothingToLearn { cutoff: zone.format(cutoff), days: learnt_days });
+            return Err(Error::NothingToLearn { cutoff: zone.format(cutoff), days: learned_days });
         }
-        Ok(Baselines { customers, now, past, horizon_days, learnt_days })
+        Ok(Baselines { customers, now, past, horizon_days, learned_days })
     }
 
     /// The customers of the population, in the order in which they were given.
@@ -231,13 +221,13 @@ impl<'a> Baselines<'a> {
         &self.customers
     }
 
-    /// Days of the window that was learnt from: the horizon, or less where the data do not reach back.
+    /// Days of the window that was learned from: the horizon, or less where the data do not reach back.
     #[must_use]
-    pub fn learnt_days(&self) -> u32 {
-        self.learnt_days
+    pub fn learned_days(&self) -> u32 {
+        self.learned_days
     }
 
-    /// What a rule says of each customer.
+    /// What a rule predicts for each customer.
     #[must_use]
     pub fn forecast(&self, rule: Rule) -> Forecast {
         match rule {
@@ -249,12 +239,12 @@ impl<'a> Baselines<'a> {
     }
 
     fn repeat(&self) -> Forecast {
-        let table = self.table(|summary| summary.recent_purchase_days.min(2.0) as usize, 0.0);
+        let table = self.table(|summary| summary.recent_orders.min(2.0) as usize, 0.0);
         let scale = self.scale();
         let mut forecast = Forecast::default();
         for summary in &self.now {
             let [p, p_short, ..] = self.scaled(table.of(summary));
-            let orders = summary.recent_purchase_days * scale;
+            let orders = summary.recent_orders * scale;
             forecast.push([p, p_short, orders, summary.recent_spend * scale]);
         }
         forecast
@@ -264,18 +254,18 @@ impl<'a> Baselines<'a> {
         let step = 1.0 / RECENCY_BINS as f64;
         let quantiles: Vec<f64> = (1..RECENCY_BINS).map(|i| i as f64 * step).collect();
         let edges = self.edges(|summary| summary.recency_days, &quantiles);
-        self.learnt(&self.table(|summary| bin(&edges, summary.recency_days), 0.0))
+        self.from_table(&self.table(|summary| bin(&edges, summary.recency_days), 0.0))
     }
 
     fn rfm(&self) -> Forecast {
         let recency = self.edges(|summary| summary.recency_days, &QUINTILES);
-        let frequency = self.edges(|summary| summary.purchase_days, &QUINTILES);
+        let frequency = self.edges(|summary| summary.orders, &QUINTILES);
         let monetary = self.edges(|summary| summary.spend, &QUINTILES);
         let cell = |summary: &Summary| {
-            (bin(&recency, summary.recency_days) * 5 + bin(&frequency, summary.purchase_days)) * 5
+            (bin(&recency, summary.recency_days) * 5 + bin(&frequency, summary.orders)) * 5
                 + bin(&monetary, summary.spend)
         };
-        self.learnt(&self.table(cell, RFM_SHRINKAGE))
+        self.from_table(&self.table(cell, RFM_SHRINKAGE))
     }
 
     fn rate(&self) -> Forecast {
@@ -284,8 +274,8 @@ impl<'a> Baselines<'a> {
         let mut forecast = Forecast::default();
         for summary in &self.now {
             // A customer of today has not bought at an infinite rate.
-            let age_days = summary.tenure_days + f64::from(self.learnt_days) / 4.0;
-            let orders = summary.purchase_days / age_days * horizon;
+            let age_days = summary.tenure_days + f64::from(self.learned_days) / 4.0;
+            let orders = summary.orders / age_days * horizon;
             let spend = summary.spend / age_days * horizon;
             forecast.push([-(-orders).exp_m1(), -(-orders * short).exp_m1(), orders, spend]);
         }
@@ -293,19 +283,19 @@ impl<'a> Baselines<'a> {
     }
 
     /// A forecast that is the table's.
-    fn learnt<F: Fn(&Summary) -> usize>(&self, table: &Table<F>) -> Forecast {
+    fn from_table<F: Fn(&Summary) -> usize>(&self, table: &Table<F>) -> Forecast {
         let mut forecast = Forecast::default();
         self.now.iter().for_each(|summary| forecast.push(self.scaled(table.of(summary))));
         forecast
     }
 
-    /// The horizon over the window that was learnt from.
+    /// The horizon over the window that was learned from.
     fn scale(&self) -> f64 {
-        f64::from(self.horizon_days) / f64::from(self.learnt_days)
+        f64::from(self.horizon_days) / f64::from(self.learned_days)
     }
 
-    /// From the learnt window to the horizon, as if the windows that make it up were independent. The short
-    /// window is learnt as it is.
+    /// From the learned window to the horizon, as if the windows that make it up were independent. The short
+    /// window is learned as it is.
     fn scaled(&self, [p, p_short, orders, spend]: [f64; 4]) -> [f64; 4] {
         let scale = self.scale();
         [1.0 - (1.0 - p).powf(scale), p_short, orders * scale, spend * scale]
@@ -385,12 +375,12 @@ mod tests {
     }
 
     #[test]
-    fn the_learnt_window_is_cut_where_the_data_do_not_reach_back() {
-        assert_eq!(learnt_horizon(364, 90), 90);
-        assert_eq!(learnt_horizon(120, 90), 90);
-        assert_eq!(learnt_horizon(119, 90), 59);
-        assert_eq!(learnt_horizon(57, 30), 28);
-        assert_eq!(learnt_horizon(0, 30), 1);
+    fn the_learned_window_is_cut_where_the_data_do_not_reach_back() {
+        assert_eq!(learned_horizon(364, 90), 90);
+        assert_eq!(learned_horizon(120, 90), 90);
+        assert_eq!(learned_horizon(119, 90), 59);
+        assert_eq!(learned_horizon(57, 30), 28);
+        assert_eq!(learned_horizon(0, 30), 1);
     }
 
     #[test]
@@ -398,7 +388,7 @@ mod tests {
         let shop = shop();
         let histories = shop.iter().map(|(id, history)| (*id, history));
         let rules = Baselines::learn(histories, cutoff(), 90, Zone::default()).unwrap();
-        assert_eq!((rules.customers(), rules.learnt_days()), (&["regular", "once"][..], 90));
+        assert_eq!((rules.customers(), rules.learned_days()), (&["regular", "once"][..], 90));
         // Regular buys on days 310 to 400, every 30: those of 0..90 days ago are 340, 370 and 400.
         let repeat = rules.forecast(Rule::Repeat);
         assert_eq!(repeat.p_buy, [1.0, 0.0]);

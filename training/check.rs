@@ -10,10 +10,10 @@ use crate::rows::first_purchase;
 use crate::snapshots::plan;
 
 /// Fewest customers with a purchase, and fewest with two orders, for any model.
-const LEAST_CUSTOMERS: u64 = 50;
-const LEAST_REPEATERS: u64 = 10;
+const MIN_CUSTOMERS: u64 = 50;
+const MIN_REPEATERS: u64 = 10;
 /// Shortest history in days.
-const LEAST_DAYS: i64 = 56;
+const MIN_DAYS: i64 = 56;
 
 /// Fewest days of history that show a season twice.
 pub const SEASON_DAYS: i64 = 365 + 90;
@@ -47,7 +47,7 @@ pub struct Usability {
     pub without_purchase: u64,
     /// Events.
     pub events: u64,
-    /// Days with a purchase, summed over customers.
+    /// Orders of all customers.
     pub orders: u64,
     /// Days from the first purchase to `as_of`.
     pub span_days: i64,
@@ -55,9 +55,8 @@ pub struct Usability {
     pub first_purchase: String,
     /// Events after `as_of`, which were not looked at.
     pub events_after: u64,
-    /// Whether lines name products, categories, channels and promotions, and whether there are returns and
-    /// interactions: what the features can speak of.
-    pub told: Vec<String>,
+    /// Which of products, categories, channels, promotions, product returns and interactions the data contain.
+    pub optional: Vec<String>,
     /// By horizon.
     pub horizons: Vec<HorizonUse>,
     /// What is missing for any model; empty where one can be fitted.
@@ -90,7 +89,7 @@ struct Sum {
     events: u64,
     after: u64,
     orders: u64,
-    told: [bool; 6],
+    optional: [bool; 6],
 }
 
 impl Usability {
@@ -106,7 +105,7 @@ impl Usability {
                 events: a.events + b.events,
                 after: a.after + b.after,
                 orders: a.orders + b.orders,
-                told: std::array::from_fn(|i| a.told[i] || b.told[i]),
+                optional: std::array::from_fn(|i| a.optional[i] || b.optional[i]),
             },
         );
         let first = first_purchase(histories).filter(|&first| first <= as_of);
@@ -123,10 +122,10 @@ impl Usability {
             span_days,
             first_purchase: first.map(|first| zone.date(first)).unwrap_or_default(),
             events_after: sum.after,
-            told: ["products", "categories", "channels", "promotions", "returns", "interactions"]
+            optional: ["products", "categories", "channels", "promotions", "returns", "interactions"]
                 .into_iter()
-                .zip(sum.told)
-                .filter(|(_, told)| *told)
+                .zip(sum.optional)
+                .filter(|(_, found)| *found)
                 .map(|(name, _)| name.to_owned())
                 .collect(),
             horizons,
@@ -162,31 +161,34 @@ impl Usability {
             }
         };
         lack(
-            sum.customers < LEAST_CUSTOMERS,
-            format!("{} customers with a purchase; {LEAST_CUSTOMERS} are the least", sum.customers),
+            sum.customers < MIN_CUSTOMERS,
+            format!("{} customers with a purchase; at least {MIN_CUSTOMERS} are needed", sum.customers),
         );
         lack(
-            sum.repeaters < LEAST_REPEATERS,
-            format!("{} customers with a second order; {LEAST_REPEATERS} are the least", sum.repeaters),
+            sum.repeaters < MIN_REPEATERS,
+            format!("{} customers with a second order; at least {MIN_REPEATERS} are needed", sum.repeaters),
         );
         lack(
-            self.span_days < LEAST_DAYS,
-            format!("{} days of history before {}; {LEAST_DAYS} are the least", self.span_days, self.as_of),
+            self.span_days < MIN_DAYS,
+            format!(
+                "{} days of history before {}; at least {MIN_DAYS} are needed",
+                self.span_days, self.as_of
+            ),
         );
         if self.span_days < SEASON_DAYS {
             self.remarks.push(format!(
-                "{} days of history do not show a season twice: levels rest on the latest windows and the lifetime model",
+                "{} days of history do not show a season twice: base rates rest on the latest windows and the lifetime model",
                 self.span_days
             ));
         }
-        if sum.told[..3].iter().all(|told| !told) {
+        if sum.optional[..3].iter().all(|found| !found) {
             self.remarks.push(
                 "no products, categories or channels: reasons and features rest on time and money".to_owned(),
             );
         }
         if let Some(FarAhead { customers, latest, rest_end }) = &self.far_ahead {
             self.remarks.push(format!(
-                "the latest event is of {latest}, but all customers except {customers} end by {rest_end}; if dates are mistyped, mend them or give --as-of {rest_end}"
+                "the latest event is on {latest}, but all customers except {customers} end by {rest_end}; if dates are mistyped, correct them or give --as-of {rest_end}"
             ));
         }
         if sum.after > 0 {
@@ -202,10 +204,10 @@ impl Usability {
         if self.lacks.is_empty() { Ok(()) } else { Err(Error::Refused { lacks: self.lacks.clone() }) }
     }
 
-    /// Whether the last window of so many days can be held back and learned towards.
+    /// Whether the last window of so many days can be held out.
     #[must_use]
     pub fn backtest_possible(&self, days: u32) -> bool {
-        self.span_days - i64::from(days) >= LEAST_DAYS
+        self.span_days - i64::from(days) >= MIN_DAYS
     }
 }
 
@@ -231,14 +233,14 @@ fn horizon_use(first: Option<Micros>, as_of: Micros, days: u32) -> HorizonUse {
             days,
             taught_days: days,
             snapshots: plan.cutoffs.len(),
-            verdict: format!("taught by {} windows of {days} days", plan.cutoffs.len()),
+            verdict: format!("{} training windows", plan.cutoffs.len()),
         },
         Some(plan) => HorizonUse {
             days,
             taught_days: plan.learned_days,
             snapshots: plan.cutoffs.len(),
             verdict: format!(
-                "longer than the history can teach: order of customers from {} windows of {} days, level from the lifetime model",
+                "longer than the history: ranking from {} training windows of {} days, base rate from the lifetime model",
                 plan.cutoffs.len(),
                 plan.learned_days
             ),
@@ -247,7 +249,7 @@ fn horizon_use(first: Option<Micros>, as_of: Micros, days: u32) -> HorizonUse {
             days,
             taught_days: 0,
             snapshots: 0,
-            verdict: "longer than the history can teach: lifetime model alone".to_owned(),
+            verdict: "longer than the history: lifetime model only".to_owned(),
         },
     }
 }
@@ -258,15 +260,15 @@ fn one(history: &homing_datasets::History, as_of: Micros, zone: Zone) -> Sum {
     let mut sum =
         Sum { events: view.len() as u64, after: (history.len() - view.len()) as u64, ..Sum::default() };
     sum.orders = view.orders(zone).count() as u64;
-    sum.told[4] = view.kind().contains(&Kind::Return);
-    sum.told[5] = view.kind().iter().any(|kind| !matches!(kind, Kind::Purchase | Kind::Return));
+    sum.optional[4] = view.kind().contains(&Kind::Return);
+    sum.optional[5] = view.kind().iter().any(|kind| !matches!(kind, Kind::Purchase | Kind::Return));
     sum.customers = u64::from(sum.orders > 0);
     sum.repeaters = u64::from(sum.orders > 1);
     sum.without = u64::from(sum.orders == 0 && sum.events > 0);
     let named = |codes: &[u32]| codes.iter().any(|&code| code != 0);
-    sum.told[0] = named(view.product());
-    sum.told[1] = named(view.category());
-    sum.told[2] = named(view.channel());
-    sum.told[3] = named(view.promotion()) || view.kind().contains(&Kind::PromotionSent);
+    sum.optional[0] = named(view.product());
+    sum.optional[1] = named(view.category());
+    sum.optional[2] = named(view.channel());
+    sum.optional[3] = named(view.promotion()) || view.kind().contains(&Kind::PromotionSent);
     sum
 }

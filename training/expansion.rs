@@ -1,8 +1,8 @@
 //! Category expansion: who is about to buy in a category for the first time.
 //!
-//! One logistic model a category learns from snapshots: whoever had not bought in it by a cutoff, told by what they buy in all
-//! categories (lately and in all), by how often and how long they have been buying; the answer is whether they did within the
-//! horizon. Windows end at or before the instant of the fit.
+//! One logistic model a category learns from snapshots: customers who had not bought in it by a cutoff. Its inputs are what they
+//! buy in all categories (lately and in total), how often and how long they have been buying; the label is whether they bought in
+//! it within the horizon. Windows end at or before the instant of the fit.
 
 use std::collections::HashMap;
 

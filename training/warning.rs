@@ -1,8 +1,8 @@
 //! Early warning: of the customers who then lapse, how many were named in time.
 //!
-//! Everything is learned up to a cutoff T and flagged on that day. **Lapse** is by each customer's own clock
-//! ([`homing_models::lapse`]): the day on which the silence passes twice the longest gap or four times the median gap so far,
-//! and 90 days at least; later orders move it. The base are customers who have bought and have not lapsed by T. Those who
+//! Everything is learned up to a cutoff T and flagged on that day. **Lapse** goes by each customer's own purchase cycle
+//! ([`homing_models::lapse`]): the day on which the time since the last order passes twice the longest gap or four times the
+//! median gap so far, and at least 90 days; later orders move it. The base are customers who have bought and have not lapsed by T. Those who
 //! lapse for the first time in (T + 30, T + horizon] are to be named: whoever is flagged among them was named 30 days ahead
 //! or more. Who lapses within 30 days of T cannot be named in time any more and is not counted as found, but stays in the
 //! base. A lapse that ends with a later order was a lapse all the same.
@@ -47,14 +47,14 @@ pub struct Warning {
 }
 
 /// The names of the ways to flag; the last four are rules that need no model. The last of them knows as much of the definition as
-/// homing does: whose clock runs out within the window comes first.
+/// homing does: whoever reaches the lapse limit within the window comes first.
 const NAMES: [&str; 6] = [
     "homing: early warning",
     "homing: churn risk",
-    "rule: days silent",
-    "rule: silence / median gap",
-    "rule: silence / own limit",
-    "rule: own limit in the window",
+    "rule: recency",
+    "rule: recency / median gap",
+    "rule: recency / lapse limit",
+    "rule: lapse limit in window",
 ];
 
 /// Flags with a model that was learned at its own cutoff, and looks at what then happened within `days`.
@@ -71,16 +71,16 @@ pub fn early_warning(bundle: &Bundle, histories: &Histories, days: u32) -> Warni
             }
             let Outcome::Scored(prediction) = bundle.predict_numbers(history, cutoff) else { return None };
             let get = |feature: F| features[feature as usize];
-            let silent = get(F::recency_days);
-            let limit = silent + left;
+            let recency = get(F::recency_days);
+            let limit = recency + left;
             let scores = [
                 risk(&prediction, left, limit, f64::from(days)),
                 prediction.churn_risk,
-                silent,
-                // Whoever has one order has no gap; the rule takes the least silence that is a lapse for it.
-                silent / if get(F::gap_median_days) > 0.0 { get(F::gap_median_days) } else { limit },
-                silent / limit,
-                silent / limit + f64::from(u8::from(left > f64::from(LEAD_DAYS) && left <= f64::from(days))),
+                recency,
+                // With one order there is no gap; the rule then takes the lapse limit.
+                recency / if get(F::gap_median_days) > 0.0 { get(F::gap_median_days) } else { limit },
+                recency / limit,
+                recency / limit + f64::from(u8::from(left > f64::from(LEAD_DAYS) && left <= f64::from(days))),
             ];
             let lapse = first_lapse(history, cutoff, days, zone);
             Some((scores, lapse.is_some_and(|after| after > LEAD_DAYS)))
@@ -104,8 +104,8 @@ pub fn early_warning(bundle: &Bundle, histories: &Histories, days: u32) -> Warni
     Warning { base: known.len(), lapsed, lead_days: LEAD_DAYS, flagged: SHARES, flaggings }
 }
 
-/// The probability to lapse for the first time between the lead and the horizon: the present silence goes on until it is a
-/// lapse, or it ends with an order that leaves time for another.
+/// The probability to lapse for the first time between the lead and the horizon: the customer orders nothing until
+/// the lapse, or an order comes that leaves time for another lapse.
 fn risk(prediction: &Prediction, left: f64, limit: f64, horizon: f64) -> f64 {
     let goes_on =
         if left > f64::from(LEAD_DAYS) && left <= horizon { silent_for(prediction, left) } else { 0.0 };
@@ -159,8 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn a_lapse_is_the_day_on_which_the_own_clock_runs_out() {
-        // One order: the day after the 90th day of silence.
+    fn a_lapse_is_the_day_after_the_own_limit() {
+        // One order: the day after 90 days without another.
         assert_eq!(after(&[100], 150, 90), Some(41));
         assert_eq!(after(&[100], 150, 40), None, "it lies past the horizon");
         assert_eq!(after(&[100], 195, 90), None, "it lies before the cutoff");

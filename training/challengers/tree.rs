@@ -203,7 +203,7 @@ mod tests {
     fn splits_on_one_feature_make_one_condition() {
         let codes = Codes { columns: vec![(0, vec![10.0, 20.0, 30.0], 1.0)] };
         let path = [(0, 2.5, true), (0, 0.5, false), (0, 1.5, true)];
-        let told = conditions(&path, &codes);
-        assert_eq!(told, [Condition { feature: SPECS[0].name, below: Some(20.0), at_least: Some(10.0) }]);
+        let found = conditions(&path, &codes);
+        assert_eq!(found, [Condition { feature: SPECS[0].name, below: Some(20.0), at_least: Some(10.0) }]);
     }
 }

@@ -56,12 +56,8 @@ pub fn usability(usability: &Usability) -> String {
         let _ =
             writeln!(text, "  {} customers without a purchase are not scored", usability.without_purchase);
     }
-    let told = if usability.told.is_empty() {
-        "nothing beside time and money".into()
-    } else {
-        usability.told.join(", ")
-    };
-    let _ = writeln!(text, "  the data tell of: {told}");
+    let found = if usability.optional.is_empty() { "none".into() } else { usability.optional.join(", ") };
+    let _ = writeln!(text, "  optional columns found: {found}");
     for horizon in &usability.horizons {
         let _ = writeln!(text, "  {} days: {}", horizon.days, horizon.verdict);
     }
@@ -123,7 +119,7 @@ pub fn report(report: &Report) -> String {
     if let Some(judged) = &report.expansion {
         let _ = writeln!(
             text,
-            "first purchases in {} categories: {} pairs of customer and category, {:.2} % bought; AUC {:.4}, popularity {:.4}; within categories {:.4}, popularity 0.5; where .1 and more was said, {:.3} bought and {:.3} was said",
+            "first purchases in {} categories: {} pairs of customer and category, {:.2} % bought; AUC {:.4} (by popularity {:.4}), within categories {:.4} (by popularity 0.5); pairs with a probability of .1 and more: {:.3} bought, {:.3} predicted",
             judged.categories,
             judged.pairs,
             100.0 * judged.bought,
@@ -140,7 +136,7 @@ pub fn report(report: &Report) -> String {
 /// The early warning as a table.
 fn warning(warning: &Warning) -> String {
     let mut text = format!(
-        "early warning: {} of {} active customers lapsed by their own clock {} days after the cutoff or later; share of them flagged:\n",
+        "early warning: {} of {} active customers lapsed {} days after the cutoff or later (by their own purchase cycle); share of them flagged:\n",
         warning.lapsed, warning.base, warning.lead_days
     );
     let _ = write!(text, "  {:<28}", "share of the base flagged");

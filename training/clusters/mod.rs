@@ -40,7 +40,7 @@ const SAME: f64 = 4.0;
 /// Clusters found afresh must be tighter than those that go on from before by this, to be taken.
 const TIGHTER: f64 = 0.98;
 
-/// The clusters of a fitted model's base; `None` for fewer than 300 customers, or where nothing tells them apart.
+/// The clusters of a fitted model's base; `None` for fewer than 300 customers, or where they do not differ.
 /// `previous` are those of the training before, whose numbers are kept.
 ///
 /// # Errors
@@ -79,7 +79,7 @@ pub fn of_rows(
         return Ok(None);
     }
     let places = places(base, &scales);
-    let trials = trials(&places, seed);
+    let trials = trials(&places, seed)?;
     let Some((method, k)) = choose(&trials, previous) else { return Ok(None) };
     let mut groups = fit(method, k, &places, 4, seed)?;
     if let Some(before) = previous.filter(|before| before.method == method && before.clusters.len() == k) {
@@ -101,9 +101,9 @@ pub fn of_rows(
         next_id,
     };
     clusters.clusters.sort_by_key(|cluster| cluster.id);
-    describe(&mut clusters, base, &places);
+    describe(&mut clusters, base, &places)?;
     if risks.len() == base.len() {
-        clusters.risk_groups = risk_groups(&clusters, base, risks, seed);
+        clusters.risk_groups = risk_groups(&clusters, base, risks, seed)?;
     }
     Ok(Some(clusters))
 }
@@ -143,7 +143,7 @@ fn places(base: &Rows, scales: &[Scale]) -> Array2<f64> {
 }
 
 /// Each number of clusters with each method, found on one half of a sample and held against the other.
-fn trials(places: &Array2<f64>, seed: u64) -> Vec<Trial> {
+fn trials(places: &Array2<f64>, seed: u64) -> Result<Vec<Trial>, Error> {
     let mut wanted = Vec::new();
     for (method, most) in TRIED {
         let mut picker = Picker::new(mix(seed ^ 0x17));
@@ -157,17 +157,18 @@ fn trials(places: &Array2<f64>, seed: u64) -> Vec<Trial> {
         .into_par_iter()
         .map(|(method, k, halves)| {
             let found = [0, 1].map(|half| fit(method, k, &halves[half], 3, seed));
-            let strength = match found {
+            let strength: f64 = match found {
                 [Ok(a), Ok(b)] => {
                     let one_way = |own: &[Group], other: &[Group], half: &Array2<f64>| {
-                        strength(&assign(method, own, half), &assign(method, other, half), k)
+                        let (own, other) = (assign(method, own, half)?, assign(method, other, half)?);
+                        Ok::<f64, Error>(strength(&own, &other, k))
                     };
-                    (one_way(&a, &b, &halves[0]) + one_way(&b, &a, &halves[1])) / 2.0
+                    (one_way(&a, &b, &halves[0])? + one_way(&b, &a, &halves[1])?) / 2.0
                 }
                 // A number of clusters that cannot be fitted to half of the customers is not there.
                 _ => 0.0,
             };
-            Trial { method, k, strength }
+            Ok(Trial { method, k, strength })
         })
         .collect()
 }
@@ -224,7 +225,8 @@ fn choose(trials: &[Trial], previous: Option<&Clusters>) -> Option<(Method, usiz
     strong.or_else(best).map(|trial| (trial.method, trial.k))
 }
 
-fn assign(method: Method, groups: &[Group], places: &Array2<f64>) -> Vec<usize> {
+/// The group of each customer.
+fn assign(method: Method, groups: &[Group], places: &Array2<f64>) -> Result<Vec<usize>, Error> {
     let clusters = Clusters {
         method,
         trials: Vec::new(),
@@ -233,11 +235,17 @@ fn assign(method: Method, groups: &[Group], places: &Array2<f64>) -> Vec<usize> 
         risk_groups: Vec::new(),
         next_id: 0,
     };
-    places
-        .rows()
-        .into_iter()
-        .map(|row| clusters.assign_scaled(&row.to_vec()).map_or(0, |assigned| assigned.id as usize))
-        .collect()
+    let ids = assigned(&clusters, places)?;
+    Ok(ids.into_iter().map(|id| id as usize).collect())
+}
+
+/// The cluster of each customer.
+fn assigned(clusters: &Clusters, places: &Array2<f64>) -> Result<Vec<u32>, Error> {
+    let nowhere = || Error::Clusters("a customer belongs to no cluster".to_owned());
+    let of = |row: ndarray::ArrayView1<'_, f64>| {
+        clusters.assign_scaled(&row.to_vec()).map(|assigned| assigned.id).ok_or_else(nowhere)
+    };
+    places.rows().into_iter().map(of).collect()
 }
 
 fn unnamed(id: u32, group: Group) -> Cluster {
@@ -308,14 +316,13 @@ fn numbered(groups: &[Group], scales: &[Scale], previous: Option<&Clusters>) -> 
 }
 
 /// Shares, traits, names and rules.
-fn describe(clusters: &mut Clusters, base: &Rows, places: &Array2<f64>) {
-    let at: Vec<usize> = {
-        let place = |id: u32| clusters.clusters.iter().position(|cluster| cluster.id == id).unwrap_or(0);
-        let assigned = |row: ndarray::ArrayView1<'_, f64>| clusters.assign_scaled(&row.to_vec());
-        places.rows().into_iter().map(|row| assigned(row).map_or(0, |one| place(one.id))).collect()
-    };
+fn describe(clusters: &mut Clusters, base: &Rows, places: &Array2<f64>) -> Result<(), Error> {
+    let ids = assigned(clusters, places)?;
+    // Clusters are sorted by id.
+    let at: Vec<usize> =
+        ids.iter().map(|id| clusters.clusters.partition_point(|cluster| cluster.id < *id)).collect();
     let scales = clusters.scales.clone();
-    let rules = rules::rules(base, &scales, places, &at, clusters.clusters.len());
+    let rules = rules::rules(base, &scales, places, &at, clusters.clusters.len())?;
     for (number, cluster) in clusters.clusters.iter_mut().enumerate() {
         let members: Vec<usize> = (0..at.len()).filter(|&row| at[row] == number).collect();
         cluster.share = members.len() as f64 / at.len() as f64;
@@ -323,6 +330,7 @@ fn describe(clusters: &mut Clusters, base: &Rows, places: &Array2<f64>) {
         cluster.rules.clone_from(&rules[number]);
     }
     words::name(&mut clusters.clusters);
+    Ok(())
 }
 
 fn traits(scales: &[Scale], places: &Array2<f64>, members: &[usize]) -> Vec<Trait> {
@@ -345,13 +353,13 @@ fn traits(scales: &[Scale], places: &Array2<f64>, members: &[usize]) -> Vec<Trai
 }
 
 /// The riskiest three tenths, the safest three tenths, and who lies between, by rules.
-fn risk_groups(clusters: &Clusters, base: &Rows, risks: &[f64], seed: u64) -> Vec<RiskGroup> {
+fn risk_groups(clusters: &Clusters, base: &Rows, risks: &[f64], seed: u64) -> Result<Vec<RiskGroup>, Error> {
     let mut picker = Picker::new(mix(seed ^ 0x29));
     let picked = picker.choose(risks.len(), (TRIED[0].1 as f64 / risks.len() as f64).min(1.0));
     let picked: Vec<usize> = picked.into_iter().filter(|&row| risks[row].is_finite()).collect();
     let mut sorted: Vec<f64> = picked.iter().map(|&row| risks[row]).collect();
     sorted.sort_by(f64::total_cmp);
-    let Some(last) = sorted.len().checked_sub(1) else { return Vec::new() };
+    let Some(last) = sorted.len().checked_sub(1) else { return Ok(Vec::new()) };
     let bound = |share: f64| sorted[(last as f64 * share) as usize];
     let (low, high) = (bound(0.3), bound(0.7));
     let base = base.picked(&picked);
@@ -362,21 +370,18 @@ fn risk_groups(clusters: &Clusters, base: &Rows, risks: &[f64], seed: u64) -> Ve
         _ => 2,
     };
     let at: Vec<usize> = picked.iter().map(group).collect();
-    let rules = rules::rules(&base, &clusters.scales, &places, &at, 3);
+    let rules = rules::rules(&base, &clusters.scales, &places, &at, 3)?;
     let names = [
         ("high", "流失风险最高的三成", "the riskiest 30 %"),
         ("medium", "流失风险居中的四成", "the 40 % between"),
         ("low", "流失风险最低的三成", "the safest 30 %"),
     ];
-    names
-        .into_iter()
-        .zip(rules)
-        .map(|((code, zh, en), rules)| RiskGroup {
-            code: code.to_owned(),
-            name: Text { zh: zh.to_owned(), en: en.to_owned() },
-            rules,
-        })
-        .collect()
+    let groups = names.into_iter().zip(rules).map(|((code, zh, en), rules)| RiskGroup {
+        code: code.to_owned(),
+        name: Text { zh: zh.to_owned(), en: en.to_owned() },
+        rules,
+    });
+    Ok(groups.collect())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use linfa::traits::Fit;
 use linfa_trees::{DecisionTree, TreeNode};
 use ndarray::{Array1, Array2, Axis};
 
+use crate::error::Error;
 use crate::rows::Rows;
 
 /// Most customers that a tree is grown on.
@@ -40,7 +41,7 @@ pub(super) fn rules(
     places: &Array2<f64>,
     at: &[usize],
     groups: usize,
-) -> Vec<Vec<Rule>> {
+) -> Result<Vec<Vec<Rule>>, Error> {
     let step = at.len().div_ceil(MOST).max(1);
     let picked: Vec<usize> = (0..at.len()).step_by(step).collect();
     let least = (picked.len() as f32 * LEAF).max(5.0);
@@ -51,28 +52,32 @@ pub(super) fn rules(
     let x = places.select(Axis(0), &picked);
     let leaves_of = |group: usize| {
         let labels = Array1::from_iter(picked.iter().map(|&row| at[row] == group));
+        let tree = params
+            .fit(&Dataset::new(x.clone(), labels))
+            .map_err(|error| Error::Clusters(format!("rules of group {group}: {error}")))?;
         let mut leaves = Vec::new();
-        if let Ok(tree) = params.fit(&Dataset::new(x.clone(), labels)) {
-            collect(tree.root_node(), &mut vec![Bounds::default(); scales.len()], scales, &mut leaves);
-        }
-        leaves
+        collect(tree.root_node(), &mut vec![Bounds::default(); scales.len()], scales, &mut leaves);
+        Ok::<_, Error>(leaves)
     };
     let mut found: Vec<Vec<Rule>> = vec![Vec::new(); groups];
-    // A customer whose value is not known stands at the mean, as in the clusters.
+    let no_feature = |scale: &Scale| Error::Clusters(format!("there is no feature {}", scale.feature));
+    let features: Vec<usize> = scales
+        .iter()
+        .map(|scale| index_of(&scale.feature).ok_or_else(|| no_feature(scale)))
+        .collect::<Result<_, Error>>()?;
+    // A missing value counts as the mean, as in the clusters.
     let value = |row: usize, column: usize| {
-        let feature = index_of(&scales[column].feature).unwrap_or_default();
-        let value = f64::from(base.features[row][feature]);
+        let value = f64::from(base.features[row][features[column]]);
         if value.is_nan() { scales[column].back(0.0) } else { value }
     };
-    let unknown: Vec<bool> = scales
-        .iter()
-        .map(|scale| {
-            index_of(&scale.feature).is_some_and(|f| base.features.iter().any(|row| row[f].is_nan()))
-        })
-        .collect();
+    let unknown: Vec<bool> =
+        features.iter().map(|&feature| base.features.iter().any(|row| row[feature].is_nan())).collect();
     let sizes: Vec<f64> =
         (0..groups).map(|group| at.iter().filter(|one| **one == group).count() as f64).collect();
-    let all = (0..groups).flat_map(|group| leaves_of(group).into_iter().map(move |bounds| (group, bounds)));
+    let mut all = Vec::new();
+    for group in 0..groups {
+        all.extend(leaves_of(group)?.into_iter().map(|bounds| (group, bounds)));
+    }
     for (group, bounds) in all {
         let meets = |row: &usize| {
             bounds.iter().enumerate().all(|(column, bounds)| {
@@ -92,7 +97,7 @@ pub(super) fn rules(
         rules.sort_by(|a, b| b.coverage.total_cmp(&a.coverage));
         rules.truncate(RULES);
     }
-    found
+    Ok(found)
 }
 
 fn collect(

@@ -65,7 +65,7 @@ fn text(cluster: &Cluster) -> Text {
         Shape::Log if x.abs() < 10.0 => format!("{x:.1}"),
         Shape::Log => format!("{x:.0}"),
     };
-    let told = |language: usize| -> Vec<String> {
+    let traits = |language: usize| -> Vec<String> {
         apart(&cluster.traits, TEXT)
             .map(|(of, measure)| {
                 let (value, base) = (number(measure, of.value), number(measure, of.base));
@@ -78,7 +78,7 @@ fn text(cluster: &Cluster) -> Text {
             .collect()
     };
     Text {
-        zh: format!("占顾客的 {:.0} %。{}", 100.0 * cluster.share, told(0).join("；")),
-        en: format!("{:.0} % of the customers. {}", 100.0 * cluster.share, told(1).join("; ")),
+        zh: format!("占顾客的 {:.0} %。{}", 100.0 * cluster.share, traits(0).join("；")),
+        en: format!("{:.0} % of the customers. {}", 100.0 * cluster.share, traits(1).join("; ")),
     }
 }

@@ -10,8 +10,8 @@ pub(super) const MIN_GROUP: usize = 5;
 /// Maximum number of customers that groups and influences are taken from.
 const MAX_CUSTOMERS: usize = 3_000;
 
-/// One customer of the base that a model is looked at with.
-pub(super) struct Member {
+/// One sampled customer.
+pub(super) struct Sampled {
     /// Its features.
     pub features: Vec<f64>,
     /// What each feature adds to the log-odds of a purchase.
@@ -29,9 +29,9 @@ pub(super) struct Base {
     pub as_of: Micros,
     /// The horizon in days of probabilities and spend.
     pub days: u32,
-    /// How many customers one member stands for.
+    /// How many customers each stands for.
     pub each: f64,
-    pub members: Vec<Member>,
+    pub customers: Vec<Sampled>,
 }
 
 impl Base {
@@ -45,7 +45,7 @@ impl Base {
             .collect();
         let step = there.len().div_ceil(MAX_CUSTOMERS).max(1);
         let picked: Vec<&History> = there.iter().step_by(step).copied().collect();
-        let members = picked
+        let customers = picked
             .into_par_iter()
             .filter_map(|history| {
                 let Outcome::Scored(scores) = bundle.predict_numbers(history, as_of) else {
@@ -53,7 +53,7 @@ impl Base {
                 };
                 let at = scores.within(days)?;
                 let contributions = bundle.contributions(history, as_of)?;
-                Some(Member {
+                Some(Sampled {
                     features: contributions.features,
                     by_feature: contributions.by_feature,
                     lifetime: [contributions.lifetime.silence, contributions.lifetime.frequency],
@@ -62,6 +62,6 @@ impl Base {
                 })
             })
             .collect();
-        Base { as_of, days, each: step as f64, members }
+        Base { as_of, days, each: step as f64, customers }
     }
 }

@@ -40,12 +40,12 @@ impl Series {
     pub fn of(bundle: &Bundle, histories: &Histories, base: &Base) -> Option<Self> {
         let days = base.days;
         let past = past(histories, base.as_of, days, bundle.manifest().timezone);
-        if past.is_empty() || base.members.is_empty() {
+        if past.is_empty() || base.customers.is_empty() {
             return None;
         }
-        let n = base.members.len() as f64;
+        let n = base.customers.len() as f64;
         let mean =
-            |of: &dyn Fn(f64) -> f64| base.members.iter().map(|one| of(one.p_purchase)).sum::<f64>() / n;
+            |of: &dyn Fn(f64) -> f64| base.customers.iter().map(|one| of(one.p_purchase)).sum::<f64>() / n;
         let part = bundle.horizons().iter().find(|part| part.returns.days == days);
         let sd = part.map_or(0.0, |part| part.returns.level_sd);
         let at = |z: f64| mean(&|p| sigmoid(logit(p) + z * sd));

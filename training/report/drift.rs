@@ -22,8 +22,8 @@ const MIN_SHARE: f64 = 1e-3;
 /// The population stability index of values against the deciles (eleven values) of another time: the sum over groups
 /// of (now − then) × ln(now / then).
 ///
-/// Where a value fills several deciles, or where values are counts, its deciles bound the share below it and do not
-/// tell it: then the share nearest to today's is taken, so that the index tells of no change that need not be one.
+/// Where a value fills several deciles, or where values are counts, its deciles only bound the share below it: then the
+/// share nearest to today's is taken, so that the index shows no change that is not certain.
 fn stability(deciles: &[f64], values: &[f64], counts: bool) -> Option<f64> {
     if deciles.len() != 11 || values.is_empty() {
         return None;
@@ -66,10 +66,10 @@ fn shifted(base: &Base, previous: &Bundle) -> Vec<(usize, f64, f64, f64)> {
         .filter_map(|at| {
             let deciles = previous.base().deciles.get(at)?;
             let mut now: Vec<f64> = base
-                .members
+                .customers
                 .iter()
                 // Deciles were taken of single precision: what equals one must equal it still.
-                .map(|member| f64::from(member.features[at] as f32))
+                .map(|customer| f64::from(customer.features[at] as f32))
                 .filter(|value| value.is_finite())
                 .collect();
             let counts = matches!(SPECS[at].unit, Unit::Count | Unit::Flag | Unit::Score);

@@ -15,7 +15,7 @@ const MAX_FEATURES: usize = 15;
 
 /// The section; `None` without customers.
 pub(super) fn section(lang: Lang, base: &Base, suffix: &str) -> Option<Section> {
-    let customers = base.members.len();
+    let customers = base.customers.len();
     if customers == 0 {
         return None;
     }
@@ -74,16 +74,16 @@ fn bars(shares: &Shares, title: String, note: String) -> Block {
 
 /// How much each cause moves a prediction on average, the most first.
 fn causes(lang: Lang, base: &Base) -> Shares {
-    let n = base.members.len() as f64;
+    let n = base.customers.len() as f64;
     let moved = |cause: Cause| {
         let of_cause: Vec<usize> = (0..COUNT).filter(|&at| SPECS[at].cause == cause).collect();
-        let each = base.members.iter().map(|member| {
+        let each = base.customers.iter().map(|customer| {
             let lifetime = match cause {
-                Cause::Rhythm => member.lifetime[0],
-                Cause::Frequency => member.lifetime[1],
+                Cause::Rhythm => customer.lifetime[0],
+                Cause::Frequency => customer.lifetime[1],
                 _ => 0.0,
             };
-            (lifetime + of_cause.iter().map(|&at| member.by_feature[at]).sum::<f64>()).abs()
+            (lifetime + of_cause.iter().map(|&at| customer.by_feature[at]).sum::<f64>()).abs()
         });
         each.sum::<f64>() / n
     };
@@ -117,8 +117,9 @@ fn single_features(lang: Lang, base: &Base, features: &[(usize, f64)]) -> Vec<(S
 
 /// How much each feature moves a prediction on average, the most first.
 fn moved(base: &Base) -> Vec<(usize, f64)> {
-    let n = base.members.len() as f64;
-    let mean = |at: usize| base.members.iter().map(|member| member.by_feature[at].abs()).sum::<f64>() / n;
+    let n = base.customers.len() as f64;
+    let mean =
+        |at: usize| base.customers.iter().map(|customer| customer.by_feature[at].abs()).sum::<f64>() / n;
     let mut features: Vec<(usize, f64)> =
         (0..COUNT).map(|at| (at, mean(at))).filter(|(_, moved)| *moved > 1e-9).collect();
     features.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -140,9 +141,9 @@ pub(super) fn weights(base: &Base) -> Vec<Weight> {
 /// Correlation between a feature and what it contributes.
 fn direction(base: &Base, at: usize) -> f64 {
     let pairs: Vec<(f64, f64)> = base
-        .members
+        .customers
         .iter()
-        .map(|member| (member.features[at], member.by_feature[at]))
+        .map(|customer| (customer.features[at], customer.by_feature[at]))
         .filter(|(x, y)| x.is_finite() && y.is_finite())
         // Ranks would be exact; the signed log is enough against heavy tails.
         .map(|(x, y)| (x.signum() * x.abs().ln_1p(), y))

@@ -1,7 +1,7 @@
 //! The report on a fit or on backtests: one HTML file that needs no network and no script, in Chinese and English.
 //!
-//! It is made of what training knows and of nothing else (no clock), so the same data and seed, and the same earlier
-//! model, give the same bytes. It shows sums and groups only: no group of fewer than five customers is told of.
+//! It is made from what training knows and nothing else (no clock), so the same data and seed, and the same earlier
+//! model, give the same bytes. It shows totals and groups only, no group of fewer than five customers.
 
 mod base;
 mod base_rate;

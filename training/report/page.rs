@@ -9,7 +9,7 @@ pub(super) struct Section {
     pub id: String,
     /// Its heading.
     pub title: String,
-    /// What it tells and how to read it.
+    /// What it shows and how to read it.
     pub lead: String,
     /// What stands in it.
     pub blocks: Vec<Block>,
@@ -30,7 +30,7 @@ pub(super) enum Block {
     Table(Table),
     /// Rows with a bar.
     Bars(Bars),
-    /// Terms and what is said of them.
+    /// Terms with their explanations.
     Terms(Vec<(String, String)>),
 }
 

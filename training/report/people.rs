@@ -5,7 +5,7 @@ use homing_charts::{Heat, heat};
 use homing_models::Bundle;
 use homing_models::features::F;
 
-use super::base::{Base, MIN_GROUP, Member};
+use super::base::{Base, MIN_GROUP, Sampled};
 use super::lang::Lang;
 use super::page::{Block, Drawing, Section};
 
@@ -28,7 +28,7 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
             "颜色越重概率越高。往右（沉默越久）变轻、往下（订单越多）变重是健康的样子。",
             "The darker, the higher. Lighter to the right (longer since the last order) and darker downwards (more orders) is as it should be.",
         ),
-        of: |member| member.p_purchase,
+        of: |customer| customer.p_purchase,
         short: percent,
         long: percent,
         root: false,
@@ -39,7 +39,7 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
             "人均，商家货币。沉默已久的大客户往往是最值得挽回的。",
             "Per customer, in the business's currency. Heavy buyers who have not ordered for long are often the ones worth winning back.",
         ),
-        of: |member| member.spend,
+        of: |customer| customer.spend,
         short,
         long: money,
         root: true,
@@ -60,7 +60,7 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
 struct Measure {
     title: String,
     note: String,
-    of: fn(&Member) -> f64,
+    of: fn(&Sampled) -> f64,
     short: fn(f64) -> String,
     long: fn(f64) -> String,
     /// Whether colours go by the root: spend is skewed, and the root keeps the middle apart.
@@ -71,8 +71,8 @@ struct Measure {
 struct Grid<'a> {
     rows: Vec<String>,
     columns: Vec<String>,
-    cells: Vec<Vec<Vec<&'a Member>>>,
-    /// How many customers one member stands for.
+    cells: Vec<Vec<Vec<&'a Sampled>>>,
+    /// How many customers each stands for.
     each: f64,
 }
 
@@ -80,12 +80,12 @@ impl<'a> Grid<'a> {
     fn of(base: &'a Base) -> Self {
         let columns: Vec<String> =
             RECENCY.iter().map(|edge| format!("≤{edge:.0}")).chain([">365".to_owned()]).collect();
-        let mut cells: Vec<Vec<Vec<&Member>>> = vec![vec![Vec::new(); columns.len()]; ORDERS.len()];
-        for member in &base.members {
-            let get = |feature: F| member.features[feature as usize];
+        let mut cells: Vec<Vec<Vec<&Sampled>>> = vec![vec![Vec::new(); columns.len()]; ORDERS.len()];
+        for customer in &base.customers {
+            let get = |feature: F| customer.features[feature as usize];
             let column = RECENCY.partition_point(|&edge| edge < get(F::recency_days));
             let row = ORDERS.partition_point(|&(edge, _)| edge < get(F::orders)).min(ORDERS.len() - 1);
-            cells[row][column].push(member);
+            cells[row][column].push(customer);
         }
         let used = cells.iter().rposition(|row| row.iter().any(|cell| !cell.is_empty())).unwrap_or(0) + 1;
         cells.truncate(used);
@@ -95,14 +95,14 @@ impl<'a> Grid<'a> {
 
     fn draw(&self, lang: Lang, measure: Measure) -> Drawing {
         let Measure { title, note, of, short, long, root } = measure;
-        let mean = |cell: &[&Member]| {
+        let mean = |cell: &[&Sampled]| {
             (cell.len() >= MIN_GROUP).then(|| cell.iter().map(|m| of(m)).sum::<f64>() / cell.len() as f64)
         };
         let most = self.cells.iter().flatten().filter_map(|cell| mean(cell)).fold(1e-12, f64::max);
         let draw_cell = |row: usize, column: usize| {
-            let members = &self.cells[row][column];
-            let value = mean(members)?;
-            let many = count((members.len() as f64 * self.each).round() as u64);
+            let customers = &self.cells[row][column];
+            let value = mean(customers)?;
+            let many = count((customers.len() as f64 * self.each).round() as u64);
             let (orders, recency, said) = (&self.rows[row], &self.columns[column], long(value));
             let share = value / most;
             Some(homing_charts::Cell {

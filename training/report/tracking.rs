@@ -13,7 +13,6 @@ use super::lang::Lang;
 use super::numbers::signed_percent;
 use super::page::{Block, Drawing, Figure, Key, Section};
 use crate::backtest::Report;
-use crate::baselines::purchase_days;
 use crate::labels::days_after;
 
 /// Maximum number of weeks that are drawn before the cutoff.
@@ -54,8 +53,8 @@ impl Tracking {
         let cohort: Vec<(Vec<i32>, usize)> = histories
             .par_iter()
             .filter_map(|(_, history)| {
-                let known = purchase_days(history, cutoff, zone).count();
-                let all: Vec<i32> = purchase_days(history, end, zone).map(|(day, _)| day).collect();
+                let known = history.as_of(cutoff).orders(zone).count();
+                let all: Vec<i32> = history.as_of(end).orders(zone).map(|order| order.day).collect();
                 (known > 0 && !all.is_empty()).then_some((all, known))
             })
             .collect();

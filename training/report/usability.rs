@@ -117,13 +117,13 @@ fn columns(lang: Lang, usability: &Usability) -> String {
         ("returns", "退货"),
         ("interactions", "互动（访问、浏览、投诉等）"),
     ];
-    if usability.told.is_empty() {
+    if usability.optional.is_empty() {
         return lang.text(
             "除时间和金额外，数据没有其他信息。",
             "Optional columns found: none, only time and amount.",
         );
     }
-    let known = usability.told.iter().map(|name| {
+    let known = usability.optional.iter().map(|name| {
         NAMES.iter().find(|(en, _)| en == name).map_or(name.as_str(), |(en, zh)| lang.pick(zh, en))
     });
     let known = known.collect::<Vec<&str>>().join(lang.pick("、", ", "));

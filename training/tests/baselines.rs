@@ -74,7 +74,7 @@ fn the_rules_on_cdnow_give_the_published_figures() {
     let utc = Zone::default();
     let (histories, cutoff) = (cdnow(), utc.as_of("1997-12-31").unwrap());
     let rules = Baselines::learn(histories.iter(), cutoff, 90, utc).unwrap();
-    assert_eq!((rules.customers().len(), rules.learnt_days()), (23_502, 90));
+    assert_eq!((rules.customers().len(), rules.learned_days()), (23_502, 90));
     let known: BTreeMap<&str, Label> =
         histories.iter().map(|(id, history)| (id, label(history, cutoff, 90, utc))).collect();
     let labels: Vec<Label> = rules.customers().iter().map(|id| known[id]).collect();

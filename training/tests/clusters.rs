@@ -1,7 +1,5 @@
 //! Clusters on the simulated chain: the same from one training to the next, on any number of threads, and in words.
 
-use std::time::Instant;
-
 use homing_datasets::simulate::Chain;
 use homing_datasets::{DAY, Histories, Micros, Zone};
 use homing_models::clusters::Clusters;
@@ -25,17 +23,7 @@ fn clusters_stay_what_they_are_from_one_month_to_the_next() {
     let histories = chain.histories().unwrap();
     let last = i64::from(chain.until_day + 1) * DAY - 1;
     let (then, now) = (base(&histories, last - 30 * DAY), base(&histories, last));
-    let began = Instant::now();
     let first = of_rows(&then, &[], None, 0).unwrap().unwrap();
-    println!(
-        "found in {:.2} s: {:?} with {} clusters",
-        began.elapsed().as_secs_f64(),
-        first.method,
-        first.clusters.len()
-    );
-    for trial in &first.trials {
-        println!("  {:?} {} strength {:.3}", trial.method, trial.k, trial.strength);
-    }
     let second = of_rows(&now, &[], Some(&first), 0).unwrap().unwrap();
     let alone = of_rows(&now, &[], None, 0).unwrap().unwrap();
     // The same customers on the same day, by the clusters of both trainings.
