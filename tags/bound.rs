@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use homing_datasets::{DAY, Micros, View, Zone};
 use homing_models::Outcome;
 
+use super::definition::{Definition, WhenEmpty};
 use super::expression::{Expression, Mention};
 use super::facts::{self, Facts};
-use super::program::{Program, Slot};
+use super::names::NEXT_ACTION;
+use super::playbook::Playbook;
+use super::program::Program;
+use super::tag::{Layer, Tag};
+use super::values::Slot;
 use super::variables::Variable;
-use super::{Definition, WhenEmpty};
-use crate::playbook::{self, Playbook};
-use crate::{Layer, Tag};
 
 /// The tags of a catalogue that a model can feed.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl Bound {
     /// The same with a playbook, whose tag is among the tags.
     pub(super) fn with_playbook(mut self, playbook: Option<Arc<Playbook>>) -> Self {
         let place = |name: &str| self.tags.iter().position(|tag| tag.name == name);
-        self.playbook = playbook.zip(place(playbook::ACTION)).map(|(playbook, own)| {
+        self.playbook = playbook.zip(place(NEXT_ACTION)).map(|(playbook, own)| {
             let axes = std::array::from_fn(|axis: usize| place(&playbook.axes[axis].tag));
             Playing { playbook, axes, own }
         });

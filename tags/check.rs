@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use super::error::{Error, position};
 use super::expression::Expression;
-use super::program::{Program, Slot};
+use super::program::Program;
+use super::values::{Slot, Val};
 use super::variables::Domain;
 use super::{Catalogue, Definition};
 
@@ -137,7 +138,7 @@ fn try_out(expression: &Expression) -> Seen {
             .collect();
         match program.run(&slots, 20_000) {
             Ok(value) => {
-                if matches!(value, super::program::Val::Number(number) if !number.is_finite()) {
+                if matches!(value, Val::Number(number) if !number.is_finite()) {
                     seen.not_finite = true;
                 }
                 match value.json() {

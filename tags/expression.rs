@@ -1,17 +1,16 @@
 //! One CEL expression: compiled once, checked against the variables and functions that there are.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::context::VariableResolver;
-use cel::{Context, Env, ExecutionError, Value};
+use cel::{Context, ExecutionError, Value};
 
+use super::compile::FUNCTIONS;
 use super::error::nearest;
-use super::program::{FUNCTIONS, Program};
+use super::program::{Program, STANDARD, context};
 use super::variables::{Domain, Variable};
-
-static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// A compiled expression.
 #[derive(Clone)]
@@ -158,11 +157,6 @@ impl Expression {
         }
         Ok(())
     }
-}
-
-/// A context with CEL's standard functions and no variables.
-pub(super) fn context<'v>() -> Context<'static, 'v> {
-    Context::with_env(Arc::clone(&STANDARD))
 }
 
 /// Gives every number the same value.

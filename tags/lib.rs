@@ -47,7 +47,6 @@
 use std::sync::Arc;
 
 use homing_models::Text;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::playbook::Playbook;
@@ -56,86 +55,29 @@ mod answers;
 mod bound;
 mod causes;
 pub mod check;
+mod compile;
+mod definition;
 mod error;
 mod expression;
 pub mod facts;
+pub mod names;
+mod node;
 mod parse;
 pub mod playbook;
 mod program;
 pub mod scales;
-pub(crate) mod source;
+mod source;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod values;
 pub mod variables;
 
 pub use bound::Bound;
+pub use definition::{Definition, Dimension, Scale, ValueLabel, WhenEmpty};
 pub use error::Error;
 use expression::Expression;
 pub use tag::{Layer, Tag};
-
-/// The side of the customer that a tag speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dimension {
-    /// Where the customer stands between the first purchase and the last.
-    Lifecycle,
-    /// What the customer spends.
-    SpendingPower,
-    /// What the customer likes.
-    Preference,
-    /// How much the customer interacts.
-    Activity,
-}
-
-/// What an empty result does to the tag.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WhenEmpty {
-    /// The tag is removed.
-    #[default]
-    Blank,
-    /// The tag keeps the value that the profile has, until it expires.
-    Keep,
-}
-
-/// A value that a tag may take, in words.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ValueLabel {
-    /// The value: text, number or truth value.
-    pub value: Value,
-    /// What people read.
-    pub labels: Text,
-    /// What it means, where the label does not say it all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub meaning: Option<Text>,
-}
-
-/// One tag of a catalogue.
-#[derive(Debug)]
-pub struct Definition {
-    /// Dotted name, e.g. `churn.level`.
-    pub name: String,
-    /// Static, dynamic or predictive.
-    pub layer: Layer,
-    /// The side of the customer that it speaks of.
-    pub dimension: Dimension,
-    /// What people read.
-    pub labels: Text,
-    /// What it means.
-    pub meaning: Text,
-    /// Its values in words, in the order in which to show them.
-    pub values: Vec<ValueLabel>,
-    /// Days after which the tag ceases to hold.
-    pub expires_after_days: Option<u32>,
-    /// What an empty result does.
-    pub when_empty: WhenEmpty,
-    expression: Expression,
-    confidence: Option<Expression>,
-    /// Byte of the catalogue at which the expression begins.
-    place: usize,
-}
 
 /// The tags that homing computes.
 #[derive(Debug)]
@@ -144,17 +86,6 @@ pub struct Catalogue {
     scales: Vec<Scale>,
     defined: expression::Defined,
     playbook: Option<Arc<Playbook>>,
-}
-
-/// A number graded by steps.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scale {
-    /// Its name in expressions.
-    pub name: String,
-    /// The expression that is graded.
-    pub of: String,
-    /// Its steps, all rising (more is better) or all falling (less is better).
-    pub steps: Vec<f64>,
 }
 
 impl Catalogue {
@@ -220,7 +151,7 @@ impl Catalogue {
         Ok(Catalogue { tags: vec![tag], scales, defined, playbook: None })
     }
 
-    /// The same with a playbook: its next best action becomes the tag [`playbook::ACTION`]. A playbook that was there goes.
+    /// The same with a playbook: its next best action becomes the tag [`names::NEXT_ACTION`]. A playbook that was there goes.
     #[must_use]
     pub fn with_playbook(mut self, playbook: Playbook) -> Self {
         let value = |entry: &playbook::Entry| ValueLabel {
@@ -228,9 +159,9 @@ impl Catalogue {
             labels: entry.title.clone(),
             meaning: Some(entry.text.clone()),
         };
-        self.tags.retain(|tag| tag.name != playbook::ACTION);
+        self.tags.retain(|tag| tag.name != names::NEXT_ACTION);
         self.tags.push(Definition {
-            name: playbook::ACTION.to_owned(),
+            name: names::NEXT_ACTION.to_owned(),
             layer: Layer::Predictive,
             dimension: Dimension::Lifecycle,
             labels: Text { zh: "下一步行动".to_owned(), en: "Next best action".to_owned() },
@@ -266,28 +197,5 @@ impl Catalogue {
     #[must_use]
     pub fn describe(&self) -> Value {
         json!({ "tags": self.tags.iter().map(Definition::describe).collect::<Vec<_>>() })
-    }
-}
-
-impl Definition {
-    /// The CEL expression as written.
-    #[must_use]
-    pub fn expression(&self) -> &str {
-        self.expression.source()
-    }
-
-    fn describe(&self) -> Value {
-        json!({
-            "name": self.name,
-            "layer": self.layer,
-            "dimension": self.dimension,
-            "labels": self.labels,
-            "meaning": self.meaning,
-            "expression": self.expression.source(),
-            "confidence": self.confidence.as_ref().map(Expression::source),
-            "expires_after_days": self.expires_after_days,
-            "when_empty": self.when_empty,
-            "values": self.values,
-        })
     }
 }

@@ -4,8 +4,7 @@ use homing_models::Text;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Error;
-use super::error::{nearest, position};
+use super::error::{Error, nearest, position};
 
 /// The text of a file with its name.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@ use homing_models::lapse::{left_days, silent_for};
 use homing_models::{Outcome, Prediction};
 
 use super::facts::{Facts, NUMBERS, WORDS};
-use super::program::Slot;
+use super::values::Slot;
 
 /// The variables beyond the features, with what they mean. Features are in [`homing_models::features::SPECS`].
 pub const PREDICTIONS: &[(&str, &str)] = &[

@@ -8,13 +8,11 @@ use homing_models::features::{self, COUNT, Scratch};
 use homing_models::{NotScored, Outcome};
 use serde::{Deserialize, Serialize};
 
+use homing_tags::names::LIFECYCLE_STAGE;
 use homing_tags::{Bound, Catalogue};
 
 /// The stage of who had not bought yet.
 pub const NOT_YET: &str = "";
-
-/// The tag that tells the stage.
-const STAGE: &str = "lifecycle.stage";
 
 /// Customers that are followed.
 const SAMPLE: u64 = 20_000;
@@ -82,7 +80,7 @@ pub(super) struct Follower {
 
 impl Follower {
     pub fn new(catalogue: &Catalogue, zone: Zone, as_of: Micros, customers: u64) -> Self {
-        let rule = catalogue.tags().iter().find(|tag| tag.name == STAGE);
+        let rule = catalogue.tags().iter().find(|tag| tag.name == LIFECYCLE_STAGE);
         let only = rule.and_then(|rule| catalogue.with_only(rule.expression()).ok());
         Follower {
             stage: only.map(|only| only.bind(&[]).in_zone(zone)),

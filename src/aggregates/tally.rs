@@ -11,6 +11,7 @@ use super::flow::{Flow, Follower};
 use super::{Aggregates, Count, Grid, TagCount};
 use homing_profiles::aggregates::Scanned;
 use homing_tags::Catalogue;
+use homing_tags::names::{RFM_FREQUENCY, RFM_RECENCY};
 
 /// A tag with more values than this is not told apart by value.
 const VALUES: usize = 64;
@@ -83,8 +84,8 @@ impl Tally {
         let (mut recency, mut frequency) = (None, None);
         for (name, value) in &one.tags {
             match &**name {
-                "rfm.recency" => recency = grade(value),
-                "rfm.frequency" => frequency = grade(value),
+                RFM_RECENCY => recency = grade(value),
+                RFM_FREQUENCY => frequency = grade(value),
                 _ => {}
             }
             if !self.tags.contains_key(name) {

@@ -17,7 +17,7 @@ const NOW: Micros = 20_270 * DAY;
 
 fn catalogue() -> Catalogue {
     let catalogue = Catalogue::shipped().unwrap();
-    let playbook = Playbook::shipped(&catalogue).unwrap();
+    let playbook = Playbook::shipped(catalogue.tags()).unwrap();
     catalogue.with_playbook(playbook)
 }
 

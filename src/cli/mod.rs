@@ -129,7 +129,7 @@ impl CatalogueArgs {
         let catalogue = self.without_playbook()?;
         let playbook = match &self.playbook {
             Some(path) => read_playbook(path, &catalogue)?,
-            None => match Playbook::shipped(&catalogue) {
+            None => match Playbook::shipped(catalogue.tags()) {
                 Ok(playbook) => playbook,
                 Err(error) => {
                     tracing::warn!(
@@ -150,7 +150,7 @@ impl CatalogueArgs {
 fn read_playbook(path: &std::path::Path, catalogue: &Catalogue) -> anyhow::Result<Playbook> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))?;
-    Ok(Playbook::parse(&text, &path.display().to_string(), catalogue)?)
+    Ok(Playbook::parse(&text, &path.display().to_string(), catalogue.tags())?)
 }
 
 /// The write-back that homing.toml asks for, held against the real table.

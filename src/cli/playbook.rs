@@ -73,7 +73,7 @@ fn check(file: Option<&PathBuf>, args: &CatalogueArgs) -> anyhow::Result<()> {
     let catalogue = args.without_playbook()?;
     let playbook = match file {
         Some(path) => read_playbook(path, &catalogue)?,
-        None => Playbook::shipped(&catalogue)?,
+        None => Playbook::shipped(catalogue.tags())?,
     };
     let sizes: Vec<usize> = playbook.axes.iter().map(|axis| axis.values.len()).collect();
     out!(

@@ -13,7 +13,7 @@ use super::asked::{Asked, Link};
 use super::filters::{ANY, CURSOR, PREFIX, SORT, SORTS, fields, filters, listing, tag_of};
 use super::format::{Dates, NOTHING, count, money, percent};
 use super::frame::{Frame, Place};
-use super::labels::{self, CHURN_LEVEL, Chip, ClusterWords, Labels, STAGE, TIER};
+use super::labels::{Chip, ClusterWords, Labels};
 use super::parts::Pick;
 use super::scores::Scores;
 use super::state::{Web, written};
@@ -25,6 +25,7 @@ use crate::service::access::Caller;
 use crate::service::{Code, Role};
 use homing_charts::{Svg, Tone};
 use homing_profiles::{Listing, Page, Profile, Sort};
+use homing_tags::names::{CHURN_LEVEL, CLUSTER, LIFECYCLE_STAGE, MEMBER_TIER};
 
 /// Customers a page.
 const ROWS: u32 = 50;
@@ -265,7 +266,7 @@ fn select(
     if picks.is_empty() {
         let values = aggregates.map_or_else(Vec::new, |aggregates| labels.counted(aggregates, name));
         // Clusters are named by the model, not by the catalogue.
-        let named = |key: &str, label| match words.of(key).filter(|_| labels::is_cluster(name)) {
+        let named = |key: &str, label| match words.of(key).filter(|_| name.starts_with(CLUSTER)) {
             Some((name, _)) => asked.lang.of(name).to_owned(),
             None => label,
         };
@@ -386,7 +387,10 @@ fn row(asked: &Asked, labels: Labels<'_>, dates: Dates, horizons: &[u32], profil
         link: asked.customer(&profile.customer_id),
         id: profile.customer_id.clone(),
         level,
-        standing: [STAGE, TIER].into_iter().filter_map(|tag| labels.chip(profile, tag)).collect(),
+        standing: [LIFECYCLE_STAGE, MEMBER_TIER]
+            .into_iter()
+            .filter_map(|tag| labels.chip(profile, tag))
+            .collect(),
         scores: scores.ok_or_else(|| w.not_scored(cause)),
     }
 }

@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_list_of_odd_customers_is_a_file_of_plain_texts() {
         let catalogue = homing_tags::Catalogue::shipped().unwrap();
-        let playbook = Playbook::shipped(&catalogue).unwrap();
+        let playbook = Playbook::shipped(catalogue.tags()).unwrap();
         let member = |id: &str, held_out| Member {
             customer_id: id.to_owned(),
             action: playbook.entries[0].action.clone(),

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::asked::{Asked, Link};
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
 use super::frame::{Frame, Place};
-use super::labels::{self, CATEGORY, CAUSE, CHURN_LEVEL, Chip, Labels, STAGE, TIER};
+use super::labels::{self, Chip, Labels};
 use super::parts::{Cell, Figure, Head, Key, Table};
 use super::scores::Scores;
 use super::state::{Web, written};
@@ -27,6 +27,9 @@ use crate::service::{Code, Role};
 use homing_charts::{Curve, Mark, Stem, Svg, TimeLine};
 use homing_profiles::privacy::Consent;
 use homing_profiles::{Layer, Profile, StoredTag};
+use homing_tags::names::{
+    CHURN_LEVEL, FADING_CAUSE, LIFECYCLE_STAGE, MEMBER_TIER, NEXT_ACTION, TOP_CATEGORY,
+};
 
 /// Events in the table.
 const EVENTS: usize = 20;
@@ -42,9 +45,9 @@ const STEPS: [&str; 9] = [
     "warning.early",
     "care.priority",
     "care.urgency",
-    CAUSE,
+    FADING_CAUSE,
     "next_order.due",
-    CATEGORY,
+    TOP_CATEGORY,
     "preference.channel",
     "preference.hour",
     "return.second_order",
@@ -239,7 +242,10 @@ fn view(web: &Web, asked: &Asked, known: &Known, rights: Rights) -> View {
         frame: Frame::new(asked, None, profile.customer_id.clone()),
         id: profile.customer_id.clone(),
         back: asked.link(Place::Call.path()),
-        chips: [CHURN_LEVEL, STAGE, TIER].into_iter().filter_map(|tag| labels.chip(profile, tag)).collect(),
+        chips: [CHURN_LEVEL, LIFECYCLE_STAGE, MEMBER_TIER]
+            .into_iter()
+            .filter_map(|tag| labels.chip(profile, tag))
+            .collect(),
         not_scored: scores.is_none().then(|| w.not_scored(cause)),
         done: (asked.get("done") == Some("consent")).then_some(w.done_consent),
         figures: figures(w, dates, profile, scores.as_ref()),
@@ -428,7 +434,7 @@ fn steps(w: &Words, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<
         STEP_KINDS.iter().any(|kind| name.starts_with(kind))
             && !STEPS.contains(name)
             // The playbook's word stands above.
-            && *name != homing_tags::playbook::ACTION
+            && *name != NEXT_ACTION
     });
     let names = others.chain(STEPS);
     names.filter_map(|name| Some(tag_row(w, dates, labels, name, profile.tags.get(name)?))).collect()

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::asked::Asked;
-use super::labels::{self, CATEGORY, CAUSE, CHURN_LEVEL, Labels, STAGE, TIER};
+use super::labels::Labels;
 use super::state::Web;
 use homing_profiles::{Listing, Sort};
+use homing_tags::names::{CHURN_LEVEL, CLUSTER, FADING_CAUSE, LIFECYCLE_STAGE, MEMBER_TIER, TOP_CATEGORY};
 
 pub(super) const SORT: &str = "sort";
 pub(super) const PREFIX: &str = "id";
@@ -25,12 +26,12 @@ pub(super) const SORTS: [(&str, Sort); 4] = [
 pub(super) fn fields(web: &Web) -> Vec<&str> {
     let known = |name: &&str| web.catalogue.tags().iter().any(|tag| tag.name == *name);
     let clusters =
-        web.catalogue.tags().iter().map(|tag| tag.name.as_str()).filter(|name| labels::is_cluster(name));
-    [CHURN_LEVEL, STAGE, TIER]
+        web.catalogue.tags().iter().map(|tag| tag.name.as_str()).filter(|name| name.starts_with(CLUSTER));
+    [CHURN_LEVEL, LIFECYCLE_STAGE, MEMBER_TIER]
         .into_iter()
         .filter(known)
         .chain(clusters)
-        .chain([CATEGORY, CAUSE].into_iter().filter(known))
+        .chain([TOP_CATEGORY, FADING_CAUSE].into_iter().filter(known))
         .collect()
 }
 

@@ -9,24 +9,8 @@ use super::words::Lang;
 use crate::aggregates::{Aggregates, Count};
 use homing_charts::Tone;
 use homing_profiles::Profile;
+use homing_tags::names::{CHURN_LEVEL, HIGH};
 use homing_tags::{Catalogue, Definition};
-
-/// The tag by which the base is divided at a glance.
-pub(super) const CHURN_LEVEL: &str = "churn.level";
-/// The tag that says where a customer stands.
-pub(super) const STAGE: &str = "lifecycle.stage";
-/// The tag that says what a customer spends.
-pub(super) const TIER: &str = "tier.member";
-
-/// The tag of what the customer buys most.
-pub(super) const CATEGORY: &str = "preference.category";
-/// The tag that says why the customer fades.
-pub(super) const CAUSE: &str = "fading.cause_first";
-
-/// Whether a tag tells the cluster that a customer belongs to.
-pub(super) fn is_cluster(tag: &str) -> bool {
-    tag.starts_with("cluster.")
-}
 
 /// What the model at work says of its clusters, by the value of the tag that tells them.
 #[derive(Debug, Default)]
@@ -157,7 +141,7 @@ impl<'a> Labels<'a> {
 /// The tone of a churn level; a level of another catalogue is plain.
 pub(super) fn level_tone(level: &Value) -> Tone {
     match level.as_str() {
-        Some("high") => Tone::High,
+        Some(HIGH) => Tone::High,
         Some("medium") => Tone::Medium,
         Some("low") => Tone::Low,
         _ => Tone::Plain,

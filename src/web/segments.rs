@@ -11,14 +11,12 @@ use homing_charts::{Band, Flow, Heat, Node, Svg};
 use super::asked::Asked;
 use super::format::{Dates, count, money, percent};
 use super::frame::{Frame, Place};
-use super::labels::{ClusterWords, Labels, STAGE, is_cluster};
+use super::labels::{ClusterWords, Labels};
 use super::parts::{Cell, Head, Key, Pick, Table};
 use super::state::{Web, written};
 use super::words::fill;
 use crate::aggregates::{Aggregates, Count, NOT_YET};
-
-/// The classes of customers by recency, frequency and money.
-const CLASSES: &str = "rfm.cell";
+use homing_tags::names::{CLUSTER, LIFECYCLE_STAGE, RFM_CELL, RFM_FREQUENCY, RFM_RECENCY};
 
 /// What the grid shows, by its name in the address.
 const BY: [&str; 3] = ["customers", "value_at_risk", "clv"];
@@ -55,7 +53,7 @@ fn view(web: &Web, asked: &Asked, aggregates: &Aggregates, words: &ClusterWords)
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
     let by = BY.into_iter().find(|name| asked.get("by") == Some(name)).unwrap_or("customers");
     let names = [w.customers, w.value_at_risk, w.clv];
-    let clusters = web.catalogue.tags().iter().filter(|tag| is_cluster(&tag.name));
+    let clusters = web.catalogue.tags().iter().filter(|tag| tag.name.starts_with(CLUSTER));
     let clusters = clusters.filter_map(|tag| {
         let table = table(asked, labels, aggregates, (&tag.name, "clusters"), words)?;
         Some((labels.name(&tag.name), labels.meaning(&tag.name), table))
@@ -73,7 +71,7 @@ fn view(web: &Web, asked: &Asked, aggregates: &Aggregates, words: &ClusterWords)
         flow,
         flow_keys,
         flow_lead: fill(w.flow_lead, &count(aggregates.flow.sample)),
-        classes: table(asked, labels, aggregates, (CLASSES, "classes"), &ClusterWords::default()),
+        classes: table(asked, labels, aggregates, (RFM_CELL, "classes"), &ClusterWords::default()),
         clusters: clusters.collect(),
         counted: fill(w.counted_at, &dates.minute_of(aggregates.taken_at)),
     }
@@ -104,8 +102,7 @@ fn grid(asked: &Asked, aggregates: &Aggregates, by: &str) -> Svg {
             format!("{}{}{}", w.clv, w.colon, money(held.clv)),
         ];
         let link = asked.link(Place::Call.path());
-        let link =
-            link.with("rfm.recency", &recency.to_string()).with("rfm.frequency", &frequency.to_string());
+        let link = link.with(RFM_RECENCY, &recency.to_string()).with(RFM_FREQUENCY, &frequency.to_string());
         Some(homing_charts::Cell {
             // Bases are skewed: the root keeps the middle apart.
             share: if most > 0.0 { (of(held) / most).sqrt() } else { 0.0 },
@@ -133,7 +130,7 @@ fn flow(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Option<(S
     if flow.sample == 0 || flow.moves.is_empty() {
         return None;
     }
-    let choices = labels.choices(STAGE);
+    let choices = labels.choices(LIFECYCLE_STAGE);
     let mut keys: Vec<String> = choices.iter().map(|choice| choice.key.clone()).collect();
     let met = flow
         .moves
@@ -146,7 +143,7 @@ fn flow(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Option<(S
     }
     let name = |key: &str| match key {
         NOT_YET => w.not_yet.to_owned(),
-        key => labels.value(STAGE, &key.into()),
+        key => labels.value(LIFECYCLE_STAGE, &key.into()),
     };
     let place = |key: &str| keys.iter().position(|known| known == key).unwrap_or(0);
     let whole = |customers: u64| count((customers as f64 * flow.each).round() as u64);

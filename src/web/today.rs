@@ -15,7 +15,7 @@ use super::filters::filters;
 use super::format::{Dates, NOTHING, count, decimal, money, percent};
 use super::forms::seen;
 use super::frame::{Frame, Place};
-use super::labels::{self, CHURN_LEVEL, Labels, STAGE, TIER};
+use super::labels::{self, Labels};
 use super::message;
 use super::parts::{Cell, Figure, Head, Table};
 use super::scores::Scores;
@@ -25,6 +25,7 @@ use crate::aggregates::Aggregates;
 use crate::service::access::Caller;
 use homing_profiles::aggregates::MAX_TURNS;
 use homing_profiles::{Error, Profile, Store};
+use homing_tags::names::{CHURN_LEVEL, HIGH, LIFECYCLE_STAGE, MEMBER_TIER};
 
 /// Customers with the most at stake who are looked at for whether they turned to high risk.
 const AMONG: u32 = 5_000;
@@ -73,7 +74,7 @@ fn turned(store: &dyn Store, since: Micros) -> Result<Turned, Error> {
     let mut found = Vec::with_capacity(SHOWN);
     for id in turned.customers {
         let Some(profile) = store.profile(&id)? else { continue };
-        let still = profile.tags.get(CHURN_LEVEL).is_some_and(|tag| tag.value == "high");
+        let still = profile.tags.get(CHURN_LEVEL).is_some_and(|tag| tag.value == HIGH);
         if let Some(scores) = Scores::read(&profile.prediction).filter(|_| still) {
             found.push((profile, scores));
         }
@@ -140,7 +141,7 @@ fn view(web: &Web, asked: &Asked, aggregates: &Aggregates, turned: &Turned, grad
         tiers: tiers(asked, labels, aggregates),
         turned: turned_table(asked, labels, &turned.0),
         turned_lead: format!("{since} {told}"),
-        turned_link: asked.link(Place::Call.path()).with(CHURN_LEVEL, "high"),
+        turned_link: asked.link(Place::Call.path()).with(CHURN_LEVEL, HIGH),
         counted: fill(w.counted_at, &dates.minute_of(aggregates.taken_at)),
     }
 }
@@ -210,8 +211,8 @@ fn bar_in_words(w: &Words, levels: &[(Level, u64)]) -> String {
 fn stages(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Table {
     let w = asked.lang.words();
     let whole = aggregates.base.customers.max(1) as f64;
-    let rows =
-        labels.counted(aggregates, STAGE).into_iter().enumerate().map(|(hue, (key, label, customers))| {
+    let rows = labels.counted(aggregates, LIFECYCLE_STAGE).into_iter().enumerate().map(
+        |(hue, (key, label, customers))| {
             let change = aggregates.flow.week_change(&key);
             let change_cell = Cell {
                 sense: change
@@ -222,14 +223,15 @@ fn stages(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Table {
             let share = customers.customers as f64 / whole;
             vec![
                 Cell::text(label)
-                    .link(asked.link(Place::Call.path()).with(STAGE, &key))
+                    .link(asked.link(Place::Call.path()).with(LIFECYCLE_STAGE, &key))
                     .swatch(format!("hue-{}", hue % 8)),
                 Cell::number(count(customers.customers)),
                 Cell::number(percent(share)).bar(homing_charts::meter(share, Tone::Plain)),
                 change_cell,
                 Cell::number(money(customers.value_at_risk)),
             ]
-        });
+        },
+    );
     Table {
         named_by: "stages",
         head: vec![
@@ -251,11 +253,12 @@ fn signed(change: f64) -> String {
 
 fn tiers(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Table {
     let w = asked.lang.words();
-    let most = aggregates.values(TIER).iter().map(|(_, count)| count.value_at_risk).fold(0.0, f64::max);
-    let rows = labels.counted(aggregates, TIER).into_iter().map(|(key, label, customers)| {
+    let most =
+        aggregates.values(MEMBER_TIER).iter().map(|(_, count)| count.value_at_risk).fold(0.0, f64::max);
+    let rows = labels.counted(aggregates, MEMBER_TIER).into_iter().map(|(key, label, customers)| {
         let share = if most > 0.0 { customers.value_at_risk / most } else { 0.0 };
         vec![
-            Cell::text(label).link(asked.link(Place::Call.path()).with(TIER, &key)),
+            Cell::text(label).link(asked.link(Place::Call.path()).with(MEMBER_TIER, &key)),
             Cell::number(count(customers.customers)),
             Cell::number(money(customers.value_at_risk)).bar(homing_charts::meter(share, Tone::High)),
         ]
@@ -271,7 +274,7 @@ fn turned_table(asked: &Asked, labels: Labels<'_>, turned: &[(Profile, Scores)])
     let w = asked.lang.words();
     let rows = turned.iter().map(|(profile, scores)| {
         let reason = scores.reasons.first().map(|reason| asked.lang.of(&reason.text).to_owned());
-        let tier = profile.tags.get(TIER).map(|tag| labels.value(TIER, &tag.value));
+        let tier = profile.tags.get(MEMBER_TIER).map(|tag| labels.value(MEMBER_TIER, &tag.value));
         vec![
             Cell::text(profile.customer_id.clone()).link(asked.customer(&profile.customer_id)),
             Cell::number(percent(scores.churn_risk)).bar(homing_charts::meter(scores.churn_risk, Tone::High)),

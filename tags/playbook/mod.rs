@@ -36,18 +36,14 @@ use homing_models::Text;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Catalogue, Error};
+use crate::definition::Definition;
+use crate::error::Error;
+use crate::names::{CONTACT_CHANNEL, CONTACT_HOUR};
 
 mod parse;
 #[cfg(test)]
 mod tests;
 
-/// The tag that holds the next best action.
-pub const ACTION: &str = "action.next";
-/// The tag of the channel that a customer answers by.
-pub const CHANNEL: &str = "contact.channel";
-/// The tag of the hour that a customer answers at.
-pub const HOUR: &str = "contact.hour";
 /// The value of an axis whose tag the customer does not have.
 pub const NONE: &str = "none";
 
@@ -103,7 +99,7 @@ impl Axis {
 /// One entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Its name in lists and in the tag [`ACTION`].
+    /// Its name in lists and in the tag [`NEXT_ACTION`](crate::names::NEXT_ACTION).
     pub action: String,
     /// What is to be done, in a few words.
     pub title: Text,
@@ -187,8 +183,8 @@ impl Playbook {
     ///
     /// # Errors
     /// [`Error`] where the catalogue has other tags or values than the playbook names.
-    pub fn shipped(catalogue: &Catalogue) -> Result<Self, Error> {
-        Self::parse(Self::shipped_text(), "the shipped playbook", catalogue)
+    pub fn shipped(tags: &[Definition]) -> Result<Self, Error> {
+        Self::parse(Self::shipped_text(), "the shipped playbook", tags)
     }
 
     /// The text of the playbook that homing ships.
@@ -197,12 +193,12 @@ impl Playbook {
         include_str!("playbook.toml")
     }
 
-    /// Reads a playbook and holds it against a catalogue; `source` names it in errors.
+    /// Reads a playbook and holds it against the tags of a catalogue; `source` names it in errors.
     ///
     /// # Errors
     /// [`Error`] at the first thing that is wrong: line, column, and what to do.
-    pub fn parse(text: &str, source: &str, catalogue: &Catalogue) -> Result<Self, Error> {
-        parse::parse(text, source, catalogue)
+    pub fn parse(text: &str, source: &str, tags: &[Definition]) -> Result<Self, Error> {
+        parse::parse(text, source, tags)
     }
 
     fn cell(&self, at: [usize; 3]) -> usize {
@@ -224,7 +220,7 @@ impl Playbook {
         let text = |tag: &str| profile.tag(tag).and_then(Value::as_str);
         let values: [Option<&str>; 3] = std::array::from_fn(|axis| text(&self.axes[axis].tag));
         let entry = self.entry(values, value_at_risk)?;
-        let own = profile.tag(HOUR).and_then(Value::as_f64);
+        let own = profile.tag(CONTACT_HOUR).and_then(Value::as_f64);
         let hour = self.contacts.hour(own);
         let named = |axis: usize| &self.axes[axis].values[self.axes[axis].position(values[axis])];
         let reason = |of: fn(&Text) -> &String, between: &str, then: &str| {
@@ -238,7 +234,7 @@ impl Playbook {
             title: entry.title.clone(),
             text: entry.text.clone(),
             effort: entry.effort,
-            channel: text(CHANNEL).map(str::to_owned),
+            channel: text(CONTACT_CHANNEL).map(str::to_owned),
             hour: (entry.effort != Effort::None).then_some(hour),
             own_hour: own.is_some(),
             value_at_risk,

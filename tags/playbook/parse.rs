@@ -7,11 +7,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Axis, Contacts, Effort, Entry, NONE, Playbook};
+use crate::definition::Definition;
+use crate::error::Error;
+use crate::names::{FADING_CAUSE, LIFECYCLE_STAGE, TIER_RANK};
 use crate::source::{Source, Words};
-use crate::{Catalogue, Error};
 
-const AXES: [(&str, &str); 3] =
-    [("stage", "lifecycle.stage"), ("tier", "tier.rank"), ("cause", "fading.cause_first")];
+const AXES: [(&str, &str); 3] = [("stage", LIFECYCLE_STAGE), ("tier", TIER_RANK), ("cause", FADING_CAUSE)];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,14 +56,14 @@ struct EntryTable {
     text: Words,
 }
 
-pub(super) fn parse(text: &str, name: &str, catalogue: &Catalogue) -> Result<Playbook, Error> {
+pub(super) fn parse(text: &str, name: &str, tags: &[Definition]) -> Result<Playbook, Error> {
     let source = Source { text, name };
     let file: File = toml::from_str(text)
         .map_err(|error| source.toml(&error, "an entry needs action, effort, title and text"))?;
-    let tags = [&file.axes.stage, &file.axes.tier, &file.axes.cause];
+    let named = [&file.axes.stage, &file.axes.tier, &file.axes.cause];
     let mut axes = Vec::with_capacity(3);
-    for (at, tag) in tags.into_iter().enumerate() {
-        axes.push(axis(source, catalogue, AXES[at], tag.as_ref())?);
+    for (at, tag) in named.into_iter().enumerate() {
+        axes.push(axis(source, tags, AXES[at], tag.as_ref())?);
     }
     let Ok(axes) = <[Axis; 3]>::try_from(axes) else { return Err(source.error(0, "no axes", "name three")) };
     let contacts = contacts(source, &file.contacts)?;
@@ -84,12 +85,12 @@ pub(super) fn parse(text: &str, name: &str, catalogue: &Catalogue) -> Result<Pla
 
 fn axis(
     source: Source<'_>,
-    catalogue: &Catalogue,
+    tags: &[Definition],
     (field, usual): (&str, &str),
     tag: Option<&Spanned<String>>,
 ) -> Result<Axis, Error> {
     let (name, at) = tag.map_or((usual, 0), |tag| (tag.get_ref().as_str(), tag.span().start));
-    let Some(tag) = catalogue.tags().iter().find(|tag| tag.name == name) else {
+    let Some(tag) = tags.iter().find(|tag| tag.name == name) else {
         let problem = format!("the catalogue has no tag `{name}`, which is to tell the {field}");
         return Err(source.error(at, problem, format!("name another under [axes]: {field} = \"...\"")));
     };

@@ -3,10 +3,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, json};
 
 use super::*;
-use crate::Layer;
+use crate::names::NEXT_ACTION;
+use crate::{Catalogue, Layer};
 
 fn parse(text: &str) -> Result<Playbook, Error> {
-    Playbook::parse(text, "book.toml", &Catalogue::shipped().unwrap())
+    Playbook::parse(text, "book.toml", Catalogue::shipped().unwrap().tags())
 }
 
 fn refused(text: &str) -> String {
@@ -48,7 +49,7 @@ fn profile(tags: &[(&str, Value)], prediction: Value) -> Customer {
 
 #[test]
 fn the_shipped_playbook_has_an_answer_for_everybody() {
-    let book = Playbook::shipped(&Catalogue::shipped().unwrap()).unwrap();
+    let book = Playbook::shipped(Catalogue::shipped().unwrap().tags()).unwrap();
     let on = |stage, tier, cause, at_risk: f64| {
         book.entry([stage, tier, cause], at_risk).map(|entry| entry.action.as_str()).unwrap()
     };
@@ -72,15 +73,15 @@ fn the_shipped_playbook_has_an_answer_for_everybody() {
 
 #[test]
 fn advice_says_what_how_when_and_why() {
-    let book = Playbook::shipped(&Catalogue::shipped().unwrap()).unwrap();
+    let book = Playbook::shipped(Catalogue::shipped().unwrap().tags()).unwrap();
     let scores = json!({"value_at_risk": 2500.0, "churn_risk": 0.8});
     let mut who = profile(
         &[
             ("lifecycle.stage", json!("decline")),
             ("tier.rank", json!("super")),
             ("fading.cause_first", json!("outgrown")),
-            (CHANNEL, json!("group")),
-            (HOUR, json!(22.0)),
+            (CONTACT_CHANNEL, json!("group")),
+            (CONTACT_HOUR, json!(22.0)),
         ],
         scores,
     );
@@ -89,7 +90,7 @@ fn advice_says_what_how_when_and_why() {
     assert_eq!((advice.channel.as_deref(), advice.hour, advice.own_hour), (Some("group"), Some(20), true));
     assert_eq!(advice.reason.en, "Lifecycle stage: Decline; Value tier: Super; Cause: Outgrown");
     assert_eq!(advice.reason.zh, "生命周期阶段：衰退期；价值等级：超级；流失原因：孩子长大不再需要");
-    who.tags.remove(HOUR);
+    who.tags.remove(CONTACT_HOUR);
     assert_eq!(book.advise(&who).unwrap().hour, Some(10));
     who.attributes.insert("no_contact".to_owned(), json!(true));
     assert!(book.left_alone(&who));
@@ -170,7 +171,7 @@ fn the_next_action_is_a_tag_of_customers_with_scores() {
     use homing_models::{NotScored, Outcome};
 
     let catalogue = Catalogue::shipped().unwrap();
-    let book = Playbook::shipped(&catalogue).unwrap();
+    let book = Playbook::shipped(catalogue.tags()).unwrap();
     let catalogue = catalogue.with_playbook(book);
     let bound = catalogue.bind(&[30, 90, 365]);
     let day = homing_datasets::DAY;
@@ -194,12 +195,15 @@ fn the_next_action_is_a_tag_of_customers_with_scores() {
     let next = |outcome: &Outcome| {
         let tags = bound.evaluate_view(&view, &features, outcome);
         let stage = tags.iter().find(|tag| tag.name == "lifecycle.stage").map(|tag| tag.value.clone());
-        (stage.unwrap(), tags.into_iter().find(|tag| tag.name == ACTION).map(|tag| (tag.value, tag.layer)))
+        (
+            stage.unwrap(),
+            tags.into_iter().find(|tag| tag.name == NEXT_ACTION).map(|tag| (tag.value, tag.layer)),
+        )
     };
     // 50 days of silence after gaps of ten.
     assert_eq!(next(&outcome), (json!("decline"), Some((json!("win_back_offer"), Layer::Predictive))));
     assert_eq!(next(&Outcome::NotScored(NotScored::NoPurchase)).1, None);
     let listed = catalogue.describe();
-    let listed = listed["tags"].as_array().unwrap().iter().find(|tag| tag["name"] == ACTION).unwrap();
+    let listed = listed["tags"].as_array().unwrap().iter().find(|tag| tag["name"] == NEXT_ACTION).unwrap();
     assert_eq!(listed["values"][0]["labels"]["en"], "The manager calls to apologise");
 }

@@ -212,7 +212,7 @@ impl Store for FakeStore {
 /// The catalogue and the playbook that homing ships.
 fn catalogue() -> Catalogue {
     let catalogue = Catalogue::shipped().unwrap();
-    let playbook = homing_tags::playbook::Playbook::shipped(&catalogue).unwrap();
+    let playbook = homing_tags::playbook::Playbook::shipped(catalogue.tags()).unwrap();
     catalogue.with_playbook(playbook)
 }
 

@@ -1,0 +1,271 @@
+//! Facts of a history that tags speak of and the models do not use: names (which category, which channel), and the
+//! warning signals with their date and strength.
+//!
+//! They are kept apart from [`homing_models::features`], whose list is part of every trained model.
+
+use homing_datasets::{View, Zone};
+use homing_models::features::Unit;
+
+use super::answers::{self, answers};
+use super::causes::causes;
+
+mod orders;
+mod scan;
+mod spread;
+
+use scan::Scan;
+
+macro_rules! facts {
+    ($($name:ident $unit:ident $meaning:literal)*) => {
+        #[expect(non_camel_case_types, reason = "the variants are the facts' names")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(usize)]
+        enum N { $($name),* }
+
+        /// The numbers: name, unit and meaning.
+        pub const NUMBERS: &[(&str, Unit, &str)] = &[$((stringify!($name), Unit::$unit, $meaning)),*];
+    };
+}
+
+facts! {
+    known_days Days "Days since the first event of any kind."
+    first_gap_days Days "Days between the first order and the second."
+    fifth_order_days Days "Days since the fifth order."
+    orders_first_90d Count "Orders within 90 days of the first, that one included."
+    orders_prev_365d Count "Orders in the 365 days before the last 365."
+    spend_prev_365d Money "Spend in the 365 days before the last 365."
+    active_months_12 Count "Of the last twelve spans of 30 days, how many hold an order."
+    months_in_row Count "Spans of 30 days in a row, up to now, that hold an order each."
+    occasion_share Ratio "Share of spend that fell on the big sales of the year."
+    promotion_spend_share Ratio "Share of spend under a promotion."
+    promotions_sent Count "Promotions sent in all."
+    promotions_used Count "Promotions used in all."
+    promotions_ignored_days Days "Days since the second promotion in a row was ignored."
+    promotions_ignored_strength Ratio "How unlikely so many ignored promotions are for this customer, 0 to 1."
+    basket_drop_share Ratio "How far the last two or three orders lie below the customer's usual one, 0 to 1."
+    basket_drop_days Days "Days since the first of the last orders that all lie below the usual one."
+    basket_drop_strength Ratio "How unlikely so small orders are for this customer, 0 to 1."
+    posts Count "Posts in all."
+    post_days Days "Days since the last post."
+    posts_drop_strength Ratio "How unlikely so few posts within 60 days are for this customer, 0 to 1."
+    unfollowed_days Days "Days since the customer ceased to follow."
+    rhythm_broken_days Days "Days since the silence passed the customer's own 90th percentile of gaps."
+    rhythm_broken_strength Ratio "How far past that the silence is, 0 to 1."
+    complaints Count "Complaints in all."
+    complaint_refund_days Days "Days since a demand for refund that followed a complaint within 60 days."
+    category_abandoned_days Days "Days since a category that was bought regularly, and that nothing took the place of, was due and not bought."
+    category_abandoned_strength Ratio "How far past its own rhythm that category is, 0 to 1."
+    category_top_spend_share Ratio "Share of spend in the category of most spend."
+    category_new Flag "1 when the last order holds a category for the first time and is not the first order."
+    channel_changed Flag "1 when the last two orders went through another channel than most before."
+    visits_since_order Count "Visits since the last order."
+    views_since_order Count "Views since the last order."
+    nps_change Score "The last answer to the recommendation question less the one before."
+    order_value_365d Money "Mean value of the orders of the last 365 days."
+    answer_share Ratio "Share of the promotions sent through the answer channel that were answered within a week."
+    answer_hour Hours "Local hour around which most of the customer's own doing falls."
+    answer_hour_share Ratio "Share of the customer's own doing within an hour of that."
+}
+
+/// The words: name and meaning.
+pub const WORDS: &[(&str, &str)] = &[
+    ("category_top", "Category of most spend."),
+    ("category_second", "Category of second most spend."),
+    ("category_first", "Category of the first order's largest line."),
+    ("category_last", "Category of the last order's largest line."),
+    ("category_abandoned", "Category that was bought regularly and is bought no more, while others are."),
+    ("channel_top", "Channel of most orders."),
+    ("channel_first", "Channel of the first order."),
+    ("channel_last", "Channel of the last order."),
+    ("product_top", "Product bought in most lines, two at least."),
+    ("occasion_top", "The big sale on which most was spent: 618, double_11, double_12, new_year."),
+    ("cause_first", "Likeliest cause of fading: price, service, delivery, outgrown, rhythm, silent."),
+    ("cause_second", "Second likeliest cause."),
+    ("cause_third", "Third likeliest cause."),
+    ("hour_top", "Part of the day with most orders: morning, noon, afternoon, evening."),
+    ("answer_channel", "Channel through which the customer answers best, else visits most, else buys most."),
+];
+
+#[derive(Clone, Copy)]
+enum W {
+    CategoryTop,
+    CategorySecond,
+    CategoryFirst,
+    CategoryLast,
+    CategoryAbandoned,
+    ChannelTop,
+    ChannelFirst,
+    ChannelLast,
+    ProductTop,
+    OccasionTop,
+    CauseFirst,
+    CauseSecond,
+    CauseThird,
+    HourTop,
+    AnswerChannel,
+}
+
+/// The facts of one customer.
+#[derive(Clone, Debug)]
+pub struct Facts<'v> {
+    /// In the order of [`NUMBERS`]; NaN where not known.
+    pub numbers: [f64; NUMBERS.len()],
+    /// In the order of [`WORDS`].
+    pub words: [Option<&'v str>; WORDS.len()],
+}
+
+impl Default for Facts<'_> {
+    /// Nothing is known.
+    fn default() -> Self {
+        Facts { numbers: [f64::NAN; NUMBERS.len()], words: [None; WORDS.len()] }
+    }
+}
+
+/// Buffers that are kept from one customer to the next.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    orders: Vec<Order>,
+    texts: Vec<Text>,
+    values: Vec<f64>,
+    answers: answers::Counters,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    day: i32,
+    value: f64,
+    channel: u32,
+}
+
+/// What is known of a text: as a category, a channel, a product.
+#[derive(Clone, Copy, Debug, Default)]
+struct Text {
+    spend: f64,
+    first_day: i32,
+    last_day: i32,
+    days: u32,
+    orders: u32,
+    lines: u32,
+}
+
+/// The facts of a customer as of the view's instant.
+#[must_use]
+pub fn compute<'v>(view: &'v View<'_>, zone: Zone, scratch: &mut Scratch) -> Facts<'v> {
+    let mut facts = Facts::default();
+    if view.is_empty() {
+        return facts;
+    }
+    let today = zone.day(view.instant());
+    let mut scan = Scan::new(today);
+    scratch.orders.clear();
+    scratch.texts.clear();
+    scratch.texts.resize(view.codes(), Text::default());
+    scan.events(view, zone, scratch);
+    scan.write(&mut facts);
+    let found = answers(view, zone, &mut scratch.answers);
+    facts.word(W::AnswerChannel, found.channel);
+    facts.set(N::answer_share, found.share);
+    facts.set(N::answer_hour, found.hour);
+    facts.set(N::answer_hour_share, found.hour_share);
+    if !scratch.orders.is_empty() {
+        orders::write(&scan, view, scratch, &mut facts);
+        let named = causes(view, zone);
+        for (word, cause) in [W::CauseFirst, W::CauseSecond, W::CauseThird].into_iter().zip(named) {
+            facts.word(word, cause);
+        }
+    }
+    facts
+}
+
+impl<'v> Facts<'v> {
+    fn set(&mut self, fact: N, value: f64) {
+        self.numbers[fact as usize] = value;
+    }
+
+    fn word(&mut self, word: W, text: Option<&'v str>) {
+        self.words[word as usize] = text;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use homing_datasets::{DAY, Event, History, Kind};
+
+    use super::*;
+
+    const TODAY: i64 = 20_000;
+
+    fn event(kind: Kind, ago: i64, amount: f64) -> Event {
+        Event::new(kind, (TODAY - ago) * DAY + DAY / 2, amount)
+    }
+
+    fn number(events: Vec<Event>, name: &str) -> Option<f64> {
+        let history = History::from_events(events);
+        let view = history.as_of((TODAY + 1) * DAY - 1);
+        let facts = compute(&view, Zone::default(), &mut Scratch::default());
+        let at = NUMBERS.iter().position(|(known, ..)| *known == name).unwrap();
+        Some(facts.numbers[at]).filter(|value| value.is_finite())
+    }
+
+    fn orders(values: &[(i64, f64)]) -> Vec<Event> {
+        values.iter().map(|&(ago, amount)| event(Kind::Purchase, ago, amount)).collect()
+    }
+
+    #[test]
+    fn one_bad_order_is_no_drop_and_three_are() {
+        let usual = |last: [f64; 3]| {
+            let mut all: Vec<(i64, f64)> = (0..8).map(|at| (200 - at * 10, 100.0 + at as f64)).collect();
+            all.extend([(30, last[0]), (20, last[1]), (10, last[2])]);
+            orders(&all)
+        };
+        assert_eq!(number(usual([100.0, 110.0, 20.0]), "basket_drop_strength"), None);
+        assert!(number(usual([40.0, 45.0, 38.0]), "basket_drop_strength").unwrap() > 0.99);
+        assert_eq!(number(usual([40.0, 45.0, 38.0]), "basket_drop_days"), Some(30.0));
+        assert!(number(usual([103.0, 101.0, 100.0]), "basket_drop_strength").unwrap() < 0.9);
+    }
+
+    #[test]
+    fn silence_is_measured_by_the_own_gaps() {
+        let weekly = orders(&[(58, 1.0), (51, 1.0), (44, 1.0), (37, 1.0), (30, 1.0)]);
+        assert_eq!(number(weekly.clone(), "rhythm_broken_days"), Some(23.0));
+        let slow = orders(&[(630, 1.0), (430, 1.0), (230, 1.0), (30, 1.0)]);
+        assert_eq!(number(slow, "rhythm_broken_days"), None);
+    }
+
+    #[test]
+    fn signals_have_their_dates() {
+        let mut events = orders(&[(100, 1.0), (90, 1.0)]);
+        events.extend(
+            [(40, Kind::PromotionSent), (30, Kind::PromotionSent), (20, Kind::PromotionSent)]
+                .map(|(ago, kind)| event(kind, ago, 0.0)),
+        );
+        assert_eq!(number(events.clone(), "promotions_ignored_days"), Some(30.0));
+        events.push(event(Kind::PromotionUsed, 10, 0.0));
+        assert_eq!(number(events.clone(), "promotions_ignored_days"), None);
+        events.extend([
+            event(Kind::Unfollow, 12, 0.0),
+            event(Kind::Complaint, 9, 0.0),
+            event(Kind::RefundRequest, 4, 0.0),
+        ]);
+        assert_eq!(number(events.clone(), "unfollowed_days"), Some(12.0));
+        assert_eq!(number(events.clone(), "complaint_refund_days"), Some(4.0));
+        events.push(event(Kind::Follow, 1, 0.0));
+        assert_eq!(number(events, "unfollowed_days"), None);
+        assert_eq!(number(vec![event(Kind::RefundRequest, 4, 0.0)], "complaint_refund_days"), None);
+    }
+
+    #[test]
+    fn a_category_is_abandoned_only_by_those_who_still_come() {
+        let line = |ago: i64, category: &str| Event {
+            category: Some(category.to_owned()),
+            ..event(Kind::Purchase, ago, 9.0)
+        };
+        let mut events: Vec<Event> = [300, 280, 260, 240].map(|ago| line(ago, "milk")).into();
+        assert_eq!(number(events.clone(), "category_abandoned_days"), None);
+        events.extend([200, 100, 30].map(|ago| line(ago, "toys")));
+        assert_eq!(number(events.clone(), "category_abandoned_days"), Some(180.0));
+        // Another category took its place.
+        events.extend([220, 180, 160, 140, 120, 80, 60, 50, 10].map(|ago| line(ago, "toys")));
+        assert_eq!(number(events, "category_abandoned_days"), None);
+    }
+}
