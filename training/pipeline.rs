@@ -246,3 +246,26 @@ fn backtest_last_window(
     }
     Ok(Some(report))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_beside_the_fit_that_fails_is_named_and_the_next_one_runs() {
+        let mut beside = Beside { step: &|_| {}, failures: Vec::new() };
+        let failed: Option<u32> = beside.run("clusters", || Err(Error::Clusters("no centre".to_owned())));
+        assert_eq!((failed, beside.run("report", || Ok(7))), (None, Some(7)));
+        assert_eq!(beside.failures, [Failure { step: "clusters", cause: "no centre".to_owned() }]);
+    }
+
+    #[test]
+    fn every_horizon_is_modelled_once_and_a_horizon_of_no_days_is_an_invalid_argument() {
+        let options = Options { horizons: vec![90, 30, 90], ..Options::default() };
+        assert_eq!(options.all_horizons().unwrap(), [30, 90, 365]);
+        for days in [0, 3651] {
+            let options = Options { horizons: vec![days], ..Options::default() };
+            assert!(matches!(options.all_horizons(), Err(Error::InvalidArgument(_))), "{days}");
+        }
+    }
+}

@@ -148,7 +148,8 @@ fn everyone(data: &HorizonData<'_>, expected: &LifetimeExpectation) -> Result<(B
     Ok((params.check()?.fit_binned(&training)?.0, spend))
 }
 
-/// The spend of the base by two views, customer by customer: through the purchase probability, and direct.
+/// The spend of the base by two views, customer by customer: through the purchase probability, and direct. Empty where the
+/// model has no direct view.
 fn views(
     data: &HorizonData<'_>,
     model: &ValueModel,
@@ -162,9 +163,9 @@ fn views(
             let row = data.base.row(i);
             let p = purchase.probability(row, &lifetime.orders);
             let views = model.views(row, &lifetime.orders, &lifetime.money);
-            let expected = p * views.spend;
-            (expected, views.direct.unwrap_or(expected))
+            (p * views.spend, views.direct)
         })
+        .filter_map(|(through_purchase, direct)| Some((through_purchase, direct?)))
         .collect()
 }
 
