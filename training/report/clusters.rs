@@ -21,7 +21,7 @@ pub(super) fn section(lang: Lang, bundle: &Bundle) -> Option<Section> {
             rows: rows.collect(),
             note: lang.text(
                 "规则来自浅层决策树，只用上面这些特征；括号中依次为规则命中的人中属于该组的比例、该组中被规则命中的比例。模型本身使用更多特征。",
-                "Rules of a shallow decision tree over the measures above; in brackets the share of those met who are of the group, and the share of the group that is met. The model itself goes by more.",
+                "Rules of a shallow decision tree over the measures above; in brackets precision (share of the customers matched who are in the group) and coverage (share of the group that is matched). The model itself uses more features.",
             ),
         }));
     }
@@ -31,7 +31,7 @@ pub(super) fn section(lang: Lang, bundle: &Bundle) -> Option<Section> {
         title: lang.text("客群", "Groups of like customers"),
         lead: lang.text(
             "按购买方式自动分出的客群。编号在下次训练后保持不变；标签 cluster.group 给出每位顾客所属的客群。",
-            "Found by how customers buy. A group keeps its number in the next training; the tag cluster.group says which one a customer is in.",
+            "Found by how customers buy. A group keeps its number in the next fit; the tag cluster.group says which one a customer is in.",
         ),
         blocks,
     })
@@ -63,7 +63,7 @@ fn groups(lang: Lang, clusters: &Clusters) -> Table {
         rows: rows.collect(),
         note: lang.text(
             "均值为取对数后的均值再还原。小字为规则：命中者中属于该客群的比例、客群中被命中的比例。",
-            "Means are those of the logarithms, taken back. Small print: rules, with the share of those met who are of the group, and of the group who are met.",
+            "Means are geometric. Small print: rules, with precision (share of the customers matched who are in the group) and coverage (share of the group that is matched).",
         ),
     }
 }

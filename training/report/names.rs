@@ -9,9 +9,9 @@ pub(super) const CAUSES: &[(Cause, [&str; 2], [&str; 2])] = &[
     (
         Cause::Rhythm,
         ["购买节奏", "沉默时间相对本人平时的间隔"],
-        ["Rhythm", "the silence against the customer's own usual gap"],
+        ["Rhythm", "days since the last order against the customer's usual gap"],
     ),
-    (Cause::Recency, ["最近购买", "距上次购买多久"], ["Recency", "how long since the last purchase"]),
+    (Cause::Recency, ["最近购买", "距上次购买多久"], ["Recency", "days since the last order"]),
     (Cause::Frequency, ["购买频率", "买得多勤"], ["Frequency", "how often the customer buys"]),
     (Cause::Trend, ["趋势", "比以前买得多了还是少了"], ["Trend", "buying more or less than before"]),
     (Cause::Basket, ["客单价", "每单金额及其变化"], ["Basket", "the order value and how it changes"]),
@@ -27,7 +27,7 @@ pub(super) const CAUSES: &[(Cause, [&str; 2], [&str; 2])] = &[
     (
         Cause::Service,
         ["服务体验", "投诉、退款要求与评分"],
-        ["Service", "complaints, demands for refund, marks"],
+        ["Service", "complaints, refund requests, ratings"],
     ),
     (Cause::Promotions, ["促销反应", "收到、使用和忽略的促销"], ["Promotions", "sent, used and ignored"]),
     (
