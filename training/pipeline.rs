@@ -168,6 +168,17 @@ impl Beside<'_> {
 /// # Errors
 /// [`Error::Refused`] where the data cannot carry a model, [`Error::InvalidArgument`] for options out of range, and
 /// what fit and backtest say. A step beside the fit that fails is no error: see [`Trained::failures`].
+///
+/// # Examples
+/// ```no_run
+/// use homing_training::pipeline::{Options, train};
+///
+/// let histories = homing_datasets::cdnow()?;
+/// let options = Options { horizons: vec![30, 90], ..Options::default() };
+/// let trained = train(&histories, &options, &|step| eprintln!("{step}"))?;
+/// println!("{}", trained.bundle.id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn train(
     histories: &Histories,
     options: &Options,
