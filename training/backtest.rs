@@ -115,8 +115,7 @@ impl Grade {
     }
 }
 
-/// Fits at `cutoff` with the task's settings and judges the next `days`; the short horizon that goes with them too, where
-/// it is among the task's horizons.
+/// Fits at `cutoff` with the task's settings and judges the next `days`; a `short` horizon too, where one is given.
 ///
 /// # Errors
 /// [`Error::Refused`] where the data before the cutoff cannot carry a model, [`Error::InvalidArgument`] where the
@@ -125,10 +124,11 @@ pub fn backtest(
     histories: &Histories,
     cutoff: Micros,
     days: u32,
-    settings: &Task,
+    short: Option<u32>,
+    task: &Task,
     step: &(dyn Fn(&str) + Sync),
 ) -> Result<Report, Error> {
-    let zone = settings.zone;
+    let zone = task.zone;
     let last = histories.last_instant().unwrap_or(cutoff);
     // The window's last day may lack its last hours.
     if cutoff + (i64::from(days) - 1) * DAY > last {
@@ -138,20 +138,18 @@ pub fn backtest(
             zone.date(last)
         )));
     }
-    let short = short_horizon(days);
-    let horizons = if settings.horizons.contains(&short) { vec![short, days] } else { vec![days] };
-    let bundle = fit(histories, &settings.at(cutoff, horizons), serde_json::Value::Null, step)?;
+    let bundle = fit(histories, cutoff, &task.window(days, short), serde_json::Value::Null, step)?;
     step("scoring and judging");
     let scores = score(&bundle, histories, days);
     let labels: Vec<Label> = scores.iter().map(|row| row.label).collect();
-    let own = judge_own(&scores, &labels, settings.seed)?;
+    let own = judge_own(&scores, &labels, task.seed)?;
     let customers = labels.len();
     let mut report = Report {
         cutoff: zone.format(cutoff),
         horizon: days,
         customers,
         bought: labels.iter().filter(|label| label.bought).count() as f64 / customers.max(1) as f64,
-        interval_coverage: interval_coverage(&scores, settings.net_of_returns),
+        interval_coverage: interval_coverage(&scores, task.net_of_returns),
         grade: Grade::Poor,
         candidates: vec![own],
         scores,
@@ -160,7 +158,7 @@ pub fn backtest(
         expansion: None,
         rules: Vec::new(),
     };
-    report.candidates.extend(rivals(histories, &labels, cutoff, days, zone, settings.seed)?);
+    report.candidates.extend(rivals(histories, &labels, cutoff, days, zone, task.seed)?);
     let own = report.candidates[0].log_loss().unwrap_or(f64::INFINITY);
     report.grade = Grade::of(own, report.best_rule().map_or(f64::INFINITY, |best| best.1));
     Ok(report)

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use homing_datasets::engine::Sampled;
-use homing_datasets::{DAY, Histories, Micros, Zone};
+use homing_datasets::{DAY, Histories, Micros};
 use homing_models::Bundle;
 use homing_models::bundle::Manifest;
 use serde::Serialize;
@@ -17,30 +17,16 @@ use crate::challengers::challenge;
 use crate::check::Usability;
 use crate::error::Error;
 use crate::report::{Lang, Subject, of_fit};
-use crate::task::{Task, valid_horizons};
+use crate::task::Task;
 use crate::{clusters, expansion, fit};
 
 /// What to train.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// What the fit learns.
+    pub task: Task,
     /// The instant up to which to learn; `None` for the last instant in the data.
     pub as_of: Option<Micros>,
-    /// Horizons in days (churn and value horizon are added where missing).
-    pub horizons: Vec<u32>,
-    /// The horizon of the churn risk, in days.
-    pub churn_horizon: u32,
-    /// The horizon of the lifetime value, in days.
-    pub value_horizon: u32,
-    /// Yearly rate at which the lifetime value is discounted.
-    pub discount_rate: f64,
-    /// Whether spend is learned net of product returns.
-    pub net_of_returns: bool,
-    /// The business's time zone.
-    pub zone: Zone,
-    /// The model's name.
-    pub name: String,
-    /// Seed of every sample.
-    pub seed: u64,
     /// The model before this one, learned from earlier data: the report shows what has drifted since, and its clusters
     /// keep their numbers.
     pub previous: Option<Arc<Bundle>>,
@@ -50,54 +36,6 @@ pub struct Options {
     pub lang: Lang,
     /// How many of the customers the histories hold, where they are a sample.
     pub sampled: Option<Sampled>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            as_of: None,
-            horizons: vec![30, 90, 365],
-            churn_horizon: 90,
-            value_horizon: 365,
-            discount_rate: 0.1,
-            net_of_returns: false,
-            zone: Zone::default(),
-            name: "homing".to_owned(),
-            seed: 0,
-            previous: None,
-            challengers: false,
-            lang: Lang::default(),
-            sampled: None,
-        }
-    }
-}
-
-impl Options {
-    /// Every horizon that is modelled, ascending.
-    ///
-    /// # Errors
-    /// [`Error::InvalidArgument`] for a horizon of zero days or over ten years.
-    pub fn all_horizons(&self) -> Result<Vec<u32>, Error> {
-        let mut all = self.horizons.clone();
-        all.extend([self.churn_horizon, self.value_horizon]);
-        all.sort_unstable();
-        all.dedup();
-        valid_horizons(&all)?;
-        Ok(all)
-    }
-
-    fn task(&self, as_of: Micros) -> Result<Task, Error> {
-        Ok(Task {
-            horizons: self.all_horizons()?,
-            value_horizon: self.value_horizon,
-            discount_rate: self.discount_rate,
-            net_of_returns: self.net_of_returns,
-            zone: self.zone,
-            name: self.name.clone(),
-            seed: self.seed,
-            ..Task::new(as_of, self.churn_horizon)
-        })
-    }
 }
 
 /// A step beside the fit that failed: the bundle goes without what it would have added.
@@ -174,7 +112,7 @@ impl Beside<'_> {
 /// use homing_training::pipeline::{Options, train};
 ///
 /// let histories = homing_datasets::cdnow()?;
-/// let options = Options { horizons: vec![30, 90], ..Options::default() };
+/// let options = Options { challengers: true, ..Options::default() };
 /// let trained = train(&histories, &options, &|step| eprintln!("{step}"))?;
 /// println!("{}", trained.bundle.id());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -184,24 +122,24 @@ pub fn train(
     options: &Options,
     step: &(dyn Fn(&str) + Sync),
 ) -> Result<Trained, Error> {
-    options.all_horizons()?;
+    let task = &options.task;
+    let horizons = task.all_horizons()?;
     let as_of = match options.as_of.or(histories.last_instant()) {
         Some(as_of) => as_of,
         None => return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }),
     };
-    let task = options.task(as_of)?;
     let mut beside = Beside { step, failures: Vec::new() };
     step("data usability");
-    let usability = Usability::of(histories, as_of, &task.horizons, task.zone).sampled(options.sampled);
+    let usability = Usability::of(histories, as_of, &horizons, task.zone).sampled(options.sampled);
     usability.refuse()?;
-    let report = backtest_last_window(histories, options, &task, &usability, &mut beside)?;
+    let report = backtest_last_window(histories, as_of, options, &usability, &mut beside)?;
     let metrics = serde_json::to_value(Metrics { backtest: report.as_ref() })?;
-    let mut bundle = fit::fit(histories, &task, metrics, step)?;
+    let mut bundle = fit::fit(histories, as_of, task, metrics, step)?;
     let before = options.previous.as_ref().and_then(|bundle| bundle.clusters());
     if let Some(Some(clusters)) = beside.run("clusters", || clusters::of_bundle(&bundle, histories, before)) {
         bundle = bundle.with_clusters(clusters);
     }
-    let first_purchases = || expansion::fit(histories, as_of, options.churn_horizon, task.zone, task.seed);
+    let first_purchases = || expansion::fit(histories, as_of, task.churn_horizon, task.zone, task.seed);
     if let Some(Some(expansion)) = beside.run("first purchases", first_purchases) {
         bundle = bundle.with_expansion(expansion);
     }
@@ -230,14 +168,15 @@ struct Metrics<'a> {
 /// A backtest of the churn horizon on the last window; `None` where the history is too short.
 fn backtest_last_window(
     histories: &Histories,
+    as_of: Micros,
     options: &Options,
-    task: &Task,
     usability: &Usability,
     beside: &mut Beside<'_>,
 ) -> Result<Option<Report>, Error> {
+    let task = &options.task;
     let days = task.churn_horizon;
     // An `as_of` after the last event is no reason not to judge: the window then ends with the events.
-    let end = histories.last_instant().map_or(task.as_of, |last| last.min(task.as_of));
+    let end = histories.last_instant().map_or(as_of, |last| last.min(as_of));
     let cutoff = end - i64::from(days) * DAY;
     if !usability.backtest_possible(days)
         || !Usability::of(histories, cutoff, &[days], task.zone).lacks.is_empty()
@@ -246,11 +185,10 @@ fn backtest_last_window(
     }
     let step = beside.step;
     let in_backtest = |text: &str| step(&format!("backtest on the last {days} days: {text}"));
-    let task = task.at(cutoff, vec![days]);
-    let mut report = backtest(histories, cutoff, days, &task, &in_backtest)?;
+    let mut report = backtest(histories, cutoff, days, None, task, &in_backtest)?;
     if options.challengers {
         let labels = report.labels();
-        let challenge = beside.run("challengers", || challenge(histories, &labels, &task));
+        let challenge = beside.run("challengers", || challenge(histories, &labels, cutoff, days, task));
         if let Some(Some(challenge)) = challenge {
             report.add(challenge);
         }
@@ -268,15 +206,5 @@ mod tests {
         let failed: Option<u32> = beside.run("clusters", || Err(Error::Clusters("no centre".to_owned())));
         assert_eq!((failed, beside.run("report", || Ok(7))), (None, Some(7)));
         assert_eq!(beside.failures, [Failure { step: "clusters", cause: "no centre".to_owned() }]);
-    }
-
-    #[test]
-    fn every_horizon_is_modelled_once_and_a_horizon_of_no_days_is_an_invalid_argument() {
-        let options = Options { horizons: vec![90, 30, 90], ..Options::default() };
-        assert_eq!(options.all_horizons().unwrap(), [30, 90, 365]);
-        for days in [0, 3651] {
-            let options = Options { horizons: vec![days], ..Options::default() };
-            assert!(matches!(options.all_horizons(), Err(Error::InvalidArgument(_))), "{days}");
-        }
     }
 }

@@ -1,6 +1,6 @@
-//! What to learn, and up to when.
+//! What to learn.
 
-use homing_datasets::{Micros, Zone};
+use homing_datasets::Zone;
 
 use crate::error::Error;
 
@@ -9,12 +9,10 @@ const MAX_ROWS: usize = 200_000;
 /// Longest horizon in days.
 const MAX_HORIZON: u32 = 3650;
 
-/// What a fit learns, and up to when.
+/// What a fit learns.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// The instant up to which to learn.
-    pub as_of: Micros,
-    /// Horizons in days, ascending; the churn and the value horizon are among them.
+    /// Horizons in days (churn and value horizon are added where missing).
     pub horizons: Vec<u32>,
     /// The horizon of the churn risk, in days.
     pub churn_horizon: u32,
@@ -34,16 +32,12 @@ pub struct Task {
     pub max_rows: usize,
 }
 
-impl Task {
-    /// A task for one horizon in days that serves as churn and value horizon too; everything else has its default
-    /// (time zone UTC, seed 0, spend before product returns, discounted at 10 % a year).
-    #[must_use]
-    pub fn new(as_of: Micros, days: u32) -> Self {
+impl Default for Task {
+    fn default() -> Self {
         Task {
-            as_of,
-            horizons: vec![days],
-            churn_horizon: days,
-            value_horizon: days,
+            horizons: vec![30, 90, 365],
+            churn_horizon: 90,
+            value_horizon: 365,
             discount_rate: 0.1,
             net_of_returns: false,
             zone: Zone::default(),
@@ -52,24 +46,46 @@ impl Task {
             max_rows: MAX_ROWS,
         }
     }
+}
 
-    /// The same task at another cutoff and for these horizons; the longest is churn and value horizon.
+impl Task {
+    /// Every horizon that is modelled, ascending.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a horizon of zero days or over ten years.
+    pub fn all_horizons(&self) -> Result<Vec<u32>, Error> {
+        let mut all = self.horizons.clone();
+        all.extend([self.churn_horizon, self.value_horizon]);
+        all.sort_unstable();
+        all.dedup();
+        match all.iter().find(|&&days| days == 0 || days > MAX_HORIZON) {
+            Some(days) => {
+                Err(Error::InvalidArgument(format!("horizon of {days} days: give 1 to {MAX_HORIZON} days")))
+            }
+            None => Ok(all),
+        }
+    }
+
+    /// The same task for a window of so many days, which is churn and value horizon too; also for a shorter horizon
+    /// where one is given.
     #[must_use]
-    pub fn at(&self, cutoff: Micros, horizons: Vec<u32>) -> Self {
-        let longest = horizons.last().copied().unwrap_or(self.churn_horizon);
-        Task { as_of: cutoff, horizons, churn_horizon: longest, value_horizon: longest, ..self.clone() }
+    pub fn window(&self, days: u32, shorter: Option<u32>) -> Self {
+        let horizons = shorter.into_iter().collect();
+        Task { horizons, churn_horizon: days, value_horizon: days, ..self.clone() }
     }
 }
 
-/// Checks horizons in days.
-///
-/// # Errors
-/// [`Error::InvalidArgument`] for a horizon of zero days or over ten years.
-pub fn valid_horizons(horizons: &[u32]) -> Result<(), Error> {
-    match horizons.iter().find(|&&days| days == 0 || days > MAX_HORIZON) {
-        Some(days) => {
-            Err(Error::InvalidArgument(format!("horizon of {days} days: give 1 to {MAX_HORIZON} days")))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_horizon_is_modelled_once_and_a_horizon_of_no_days_is_an_invalid_argument() {
+        let task = Task { horizons: vec![90, 30, 90], ..Task::default() };
+        assert_eq!(task.all_horizons().unwrap(), [30, 90, 365]);
+        for days in [0, 3651] {
+            let task = Task { horizons: vec![days], ..Task::default() };
+            assert!(matches!(task.all_horizons(), Err(Error::InvalidArgument(_))), "{days}");
         }
-        None => Ok(()),
     }
 }

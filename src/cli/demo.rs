@@ -8,6 +8,7 @@ use homing_datasets::calendar;
 use homing_datasets::simulate::Chain;
 use homing_models::{Alias, Registry};
 use homing_training::pipeline::{Options, train};
+use homing_training::task::Task;
 
 use super::CatalogueArgs;
 use super::progress::Stage;
@@ -60,7 +61,8 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     };
     let mut work = stage.done(&format!("{} events of {} customers", histories.events(), histories.len()));
     let stage = Stage::begin("train");
-    let options = Options { name: args.dataset.name().to_owned(), ..Options::default() };
+    let task = Task { name: args.dataset.name().to_owned(), ..Task::default() };
+    let options = Options { task, ..Options::default() };
     let trained = train(&histories, &options, &|text| stage.at(text))?;
     let registry = Registry::at(args.folder.join("registry"));
     registry.register(&trained.bundle, Alias::Champion)?;

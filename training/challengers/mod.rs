@@ -5,7 +5,7 @@
 
 mod tree;
 
-use homing_datasets::Histories;
+use homing_datasets::{Histories, Micros};
 use homing_models::boosting::{logit, sigmoid};
 use homing_models::calibration::platt;
 use homing_models::linear::Linear;
@@ -47,14 +47,20 @@ pub struct Challenge {
     pub rules: Vec<TreeRule>,
 }
 
-/// Fits the challengers at the task's `as_of` and judges them by the labels of its churn horizon, one for each customer
-/// who had bought. `None` where the data cannot carry them.
+/// Fits the challengers at `cutoff` and judges them by the labels of the next `days`, one for each customer who had
+/// bought. `None` where the data cannot carry them.
 ///
 /// # Errors
 /// [`Error::Challenger`] where one cannot be fitted, [`Error::Linear`], and what the judging says.
-pub fn challenge(histories: &Histories, labels: &[Label], task: &Task) -> Result<Option<Challenge>, Error> {
-    let Some(sample) = Sample::of(histories, task) else { return Ok(None) };
-    let now = rows(histories, &[task.as_of], None, task.zone, usize::MAX, task.seed);
+pub fn challenge(
+    histories: &Histories,
+    labels: &[Label],
+    cutoff: Micros,
+    days: u32,
+    task: &Task,
+) -> Result<Option<Challenge>, Error> {
+    let Some(sample) = Sample::of(histories, cutoff, days, task) else { return Ok(None) };
+    let now = rows(histories, &[cutoff], None, task.zone, usize::MAX, task.seed);
     let (tree, rules) = sample.tree(&now)?;
     let predicted = [
         ("challenger: linfa-logistic", sample.logistic(&now)?),
@@ -84,9 +90,8 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(histories: &Histories, task: &Task) -> Option<Self> {
-        let days = task.churn_horizon;
-        let plan = plan(first_purchase(histories)?, task.as_of, days)?;
+    fn of(histories: &Histories, cutoff: Micros, days: u32, task: &Task) -> Option<Self> {
+        let plan = plan(first_purchase(histories)?, cutoff, days)?;
         let learned = Some(plan.learned_days);
         let rows = rows(histories, &plan.cutoffs, learned, task.zone, MAX_ROWS, mix(task.seed ^ 31));
         let bought = rows.bought();
@@ -183,7 +188,7 @@ mod tests {
     use super::*;
     use crate::labels::label;
 
-    fn labels(histories: &Histories, cutoff: homing_datasets::Micros) -> Vec<Label> {
+    fn labels(histories: &Histories, cutoff: Micros) -> Vec<Label> {
         let known = |first: Option<i64>| first.is_some_and(|first| first <= cutoff);
         let population = histories.iter().filter(|(_, history)| known(history.first_purchase()));
         population.map(|(_, history)| label(history, cutoff, 90, homing_datasets::Zone::default())).collect()
@@ -196,9 +201,9 @@ mod tests {
         let histories = Histories::from_vec(some);
         let zone = homing_datasets::Zone::default();
         let cutoff = zone.as_of("1997-12-31").unwrap();
-        let task = Task { seed: 3, max_rows: 20_000, ..Task::new(cutoff, 90) };
+        let task = Task { seed: 3, max_rows: 20_000, ..Task::default() };
         let labels = labels(&histories, cutoff);
-        let run = || challenge(&histories, &labels, &task).unwrap().unwrap();
+        let run = || challenge(&histories, &labels, cutoff, 90, &task).unwrap().unwrap();
         let found = run();
         assert_eq!(found.candidates.len(), 3);
         for challenger in &found.candidates {
@@ -224,7 +229,7 @@ mod tests {
         let histories = Histories::from_vec(some);
         let zone = homing_datasets::Zone::default();
         let cutoff = zone.as_of("1997-06-30").unwrap();
-        let task = Task { seed: 3, max_rows: 20_000, ..Task::new(cutoff, 90) };
-        assert!(challenge(&histories, &labels(&histories, cutoff), &task).unwrap().is_none());
+        let task = Task { seed: 3, max_rows: 20_000, ..Task::default() };
+        assert!(challenge(&histories, &labels(&histories, cutoff), cutoff, 90, &task).unwrap().is_none());
     }
 }

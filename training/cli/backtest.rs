@@ -13,7 +13,7 @@ use homing_training::check::Usability;
 use homing_training::expansion;
 use homing_training::labels::short_horizon;
 use homing_training::report::{Lang, of_backtests};
-use homing_training::task::{Task, valid_horizons};
+use homing_training::task::Task;
 use homing_training::warning::early_warning;
 
 use super::input::{Common, Loaded, Steps, write_report};
@@ -60,7 +60,14 @@ pub(super) fn run(args: &Backtest) -> anyhow::Result<()> {
         ))
         .into());
     }
-    valid_horizons(&args.horizons)?;
+    let task = Task {
+        horizons: args.horizons.clone(),
+        zone,
+        seed: args.seed,
+        net_of_returns: args.net_of_returns,
+        ..Task::default()
+    };
+    task.all_horizons()?;
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| Error::InvalidArgument(error.to_string()))?;
     }
@@ -71,21 +78,14 @@ pub(super) fn run(args: &Backtest) -> anyhow::Result<()> {
         for &days in &args.horizons {
             let usability = Usability::of(&histories, cutoff, &[days], zone).sampled(Some(sampled));
             usability.refuse()?;
-            let task = Task {
-                horizons: vec![short_horizon(days), days],
-                zone,
-                seed: args.seed,
-                net_of_returns: args.net_of_returns,
-                ..Task::new(cutoff, days)
-            };
             let step = |text: &str| steps.step(&format!("{name}, {days} days: {text}"));
-            let mut report = backtest(&histories, cutoff, days, &task, &step)?;
+            let mut report = backtest(&histories, cutoff, days, Some(short_horizon(days)), &task, &step)?;
             step("early warning and first purchases");
             report.expansion = expansion::judge(&histories, cutoff, days, zone, args.seed)?;
             report.warning = Some(early_warning(&report.bundle, &histories, days));
             if args.challengers {
                 step("challengers");
-                if let Some(challenge) = challenge(&histories, &report.labels(), &task)? {
+                if let Some(challenge) = challenge(&histories, &report.labels(), cutoff, days, &task)? {
                     report.add(challenge);
                 }
             }

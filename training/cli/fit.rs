@@ -9,6 +9,7 @@ use homing_models::{Alias, Registry};
 use homing_training::Error;
 use homing_training::pipeline::{Options, train};
 use homing_training::report::Lang;
+use homing_training::task::Task;
 
 use super::DoneInPart;
 use super::input::{Common, Loaded, Steps, write_report};
@@ -83,8 +84,7 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         ))
         .into());
     }
-    let options = Options {
-        as_of,
+    let task = Task {
         horizons: args.horizons.clone(),
         churn_horizon: args.churn_horizon,
         value_horizon: args.value_horizon,
@@ -93,18 +93,22 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         zone: args.common.purchases.timezone,
         name: args.name.clone(),
         seed: args.seed,
-        previous: None,
-        challengers: args.challengers,
-        lang: args.lang,
-        sampled: None,
+        ..Task::default()
     };
-    options.all_horizons()?;
+    task.all_horizons()?;
     let Loaded { histories, sampled, .. } = args.common.load(args.seed)?;
     let steps = Steps::new();
     let registry = Registry::open(&args.registry, args.registry_cache.as_deref())?;
-    let as_of = options.as_of.or(histories.last_instant());
-    let previous = as_of.and_then(|as_of| registry.before(&options.name, as_of)).map(Arc::new);
-    let options = Options { previous, sampled: Some(sampled), ..options };
+    let until = as_of.or(histories.last_instant());
+    let previous = until.and_then(|until| registry.before(&task.name, until)).map(Arc::new);
+    let options = Options {
+        task,
+        as_of,
+        previous,
+        challengers: args.challengers,
+        lang: args.lang,
+        sampled: Some(sampled),
+    };
     let trained = train(&histories, &options, &|text| steps.step(text))?;
     let alias = if args.challenger { Alias::Challenger } else { Alias::Champion };
     let path = registry.register(&trained.bundle, alias)?;

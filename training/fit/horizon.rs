@@ -45,6 +45,7 @@ impl<'a> HorizonData<'a> {
     /// [`Error::Lifetime`] where the lifetime model of a snapshot cannot be fitted.
     pub fn gather(
         histories: &Histories,
+        as_of: Micros,
         task: &Task,
         days: u32,
         plan: &Plan,
@@ -70,7 +71,7 @@ impl<'a> HorizonData<'a> {
             learned_days: plan.learned_days,
             binned: bins.sort(rows.matrix()),
             bins,
-            days_ago: plan.cutoffs.iter().map(|cutoff| (task.as_of - cutoff) as f64 / DAY as f64).collect(),
+            days_ago: plan.cutoffs.iter().map(|cutoff| (as_of - cutoff) as f64 / DAY as f64).collect(),
             lifetimes,
             rows,
             base,
@@ -81,8 +82,14 @@ impl<'a> HorizonData<'a> {
 }
 
 /// Rows of a third of a horizon, at least 7 days: their windows are more and end later. `None` where they are too few.
-pub fn short_horizon_rows(histories: &Histories, task: &Task, first: Micros, days: u32) -> Option<Rows> {
-    let plan = plan(first, task.as_of, (days / 3).max(7))?;
+pub fn short_horizon_rows(
+    histories: &Histories,
+    as_of: Micros,
+    task: &Task,
+    first: Micros,
+    days: u32,
+) -> Option<Rows> {
+    let plan = plan(first, as_of, (days / 3).max(7))?;
     let learned = Some(plan.learned_days);
     Some(rows(histories, &plan.cutoffs, learned, task.zone, task.max_rows / 2, task.seed)).filter(enough)
 }

@@ -40,54 +40,57 @@ pub use lifetime::{money, options as lifetime_options, spends};
 /// Maximum number of customers of today's base that base rates and percentiles are taken from.
 const MAX_BASE_ROWS: usize = 20_000;
 
-/// Fits a bundle to everything known at the task's `as_of`; `metrics` go into its manifest. `step` is told of each step
+/// Fits a bundle to everything known at `as_of`; `metrics` go into its manifest. `step` is told of each step
 /// before it is taken.
 ///
 /// # Errors
-/// [`Error::Refused`] when nobody has bought, and what the estimators say.
+/// [`Error::Refused`] when nobody has bought, [`Error::InvalidArgument`] for a horizon out of range, and what the estimators say.
 pub fn fit(
     histories: &Histories,
+    as_of: Micros,
     task: &Task,
     metrics: serde_json::Value,
     step: &(dyn Fn(&str) + Sync),
 ) -> Result<Bundle, Error> {
+    let horizons = task.all_horizons()?;
     step("lifetime models");
-    let base = rows(histories, &[task.as_of], None, task.zone, usize::MAX, task.seed);
-    let first = first_purchase(histories).filter(|&first| first <= task.as_of && !base.is_empty());
+    let base = rows(histories, &[as_of], None, task.zone, usize::MAX, task.seed);
+    let first = first_purchase(histories).filter(|&first| first <= as_of && !base.is_empty());
     let Some(first) = first else {
         return Err(Error::Refused { lacks: vec!["no purchase of a positive amount before `as_of`".into()] });
     };
     let lifetime = lifetime::fit(&base)?;
     let base = base.thinned(MAX_BASE_ROWS);
-    let kept_share = if task.net_of_returns { lifetime::kept_share(histories, task.as_of) } else { 1.0 };
-    let mut parts = Vec::with_capacity(task.horizons.len());
-    for &days in &task.horizons {
+    let kept_share = if task.net_of_returns { lifetime::kept_share(histories, as_of) } else { 1.0 };
+    let mut parts = Vec::with_capacity(horizons.len());
+    for &days in &horizons {
         step(&format!("{days} days: snapshots"));
-        let plan = plan(first, task.as_of, days);
+        let plan = plan(first, as_of, days);
         let data = match &plan {
-            Some(plan) => HorizonData::gather(histories, task, days, plan, &base, kept_share)?,
+            Some(plan) => HorizonData::gather(histories, as_of, task, days, plan, &base, kept_share)?,
             None => None,
         };
         parts.push(match data {
             Some(data) => {
                 step(&format!("{days} days: {} rows", data.rows.len()));
-                fit_horizon(histories, task, first, &data, &lifetime)?
+                fit_horizon(histories, as_of, task, first, &data, &lifetime)?
             }
             None => lifetime::alone(days, kept_share),
         });
     }
     let base = base::describe(&base, &lifetime, &parts, task.churn_horizon);
-    Ok(Bundle::new(manifest(histories, task, metrics), lifetime, parts, base))
+    Ok(Bundle::new(manifest(histories, as_of, task, horizons, metrics), lifetime, parts, base))
 }
 
 fn fit_horizon(
     histories: &Histories,
+    as_of: Micros,
     task: &Task,
     first: Micros,
     data: &HorizonData<'_>,
     lifetime: &LifetimePart,
 ) -> Result<HorizonPart, Error> {
-    let short = horizon::short_horizon_rows(histories, task, first, data.learned_days);
+    let short = horizon::short_horizon_rows(histories, as_of, task, first, data.learned_days);
     let short = short.map(|rows: Rows| learners::short_horizon_trees(&rows, task.seed ^ 5)).transpose()?;
     let returns = purchase::fit(data, &lifetime.orders, short.as_ref())?;
     let value = spend::fit(data, lifetime, &returns)?;
@@ -95,15 +98,21 @@ fn fit_horizon(
 }
 
 /// The manifest of a fit; format, version and parts are filled in by the bundle.
-fn manifest(histories: &Histories, task: &Task, metrics: serde_json::Value) -> Manifest {
+fn manifest(
+    histories: &Histories,
+    as_of: Micros,
+    task: &Task,
+    horizons: Vec<u32>,
+    metrics: serde_json::Value,
+) -> Manifest {
     Manifest {
         format: 0,
         name: task.name.clone(),
         version: String::new(),
         homing: String::new(),
-        as_of: task.as_of,
-        as_of_text: task.zone.format(task.as_of),
-        horizons: task.horizons.clone(),
+        as_of,
+        as_of_text: task.zone.format(as_of),
+        horizons,
         churn_horizon: task.churn_horizon,
         value_horizon: task.value_horizon,
         discount_rate: task.discount_rate,
@@ -112,7 +121,7 @@ fn manifest(histories: &Histories, task: &Task, metrics: serde_json::Value) -> M
         seed: task.seed,
         feature_schema: String::new(),
         features: Vec::new(),
-        data: fingerprint(histories, task.as_of, task.zone),
+        data: fingerprint(histories, as_of, task.zone),
         metrics,
         parts: BTreeMap::new(),
     }

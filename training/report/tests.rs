@@ -5,6 +5,7 @@ use homing_models::{Bundle, Error as ModelError};
 
 use super::*;
 use crate::pipeline::{Options, train};
+use crate::task::Task;
 
 /// A thousand customers of the bundled sample.
 fn sample() -> Histories {
@@ -13,11 +14,9 @@ fn sample() -> Histories {
     Histories::from_vec(some)
 }
 
-fn options() -> Options {
+fn named(name: &str) -> Options {
     Options {
-        name: "<script>alert(1)</script>".to_owned(),
-        horizons: vec![90],
-        value_horizon: 90,
+        task: Task { name: name.to_owned(), horizons: vec![90], value_horizon: 90, ..Task::default() },
         ..Options::default()
     }
 }
@@ -48,7 +47,7 @@ fn balanced(html: &str) {
 
 #[test]
 fn the_report_of_a_fit_stands_alone_in_two_languages_and_escapes_what_it_is_given() {
-    let fitted = train(&sample(), &options(), &|_| {}).unwrap();
+    let fitted = train(&sample(), &named("<script>alert(1)</script>"), &|_| {}).unwrap();
     let html = fitted.bundle.report().unwrap();
     balanced(html);
     for load in ["http:", "https:", "src=", "url(", "@import", "<script", "<link", "<img", "<iframe"] {
@@ -85,16 +84,16 @@ fn the_report_of_a_fit_stands_alone_in_two_languages_and_escapes_what_it_is_give
             assert!(html.contains(&format!("id=\"{}-{id}\"", lang.code())), "{id}");
         }
     }
-    let again = train(&sample(), &options(), &|_| {}).unwrap();
+    let again = train(&sample(), &named("<script>alert(1)</script>"), &|_| {}).unwrap();
     assert_eq!(again.bundle.report().unwrap(), html);
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let alone = one.install(|| train(&sample(), &options(), &|_| {}).unwrap());
+    let alone = one.install(|| train(&sample(), &named("<script>alert(1)</script>"), &|_| {}).unwrap());
     assert!(alone.bundle.report().unwrap() == html, "the report depends on the number of threads");
 }
 
 #[test]
 fn a_bundle_keeps_its_report_and_a_damaged_one_is_named() {
-    let options = Options { name: "shop".to_owned(), ..options() };
+    let options = named("shop");
     let fitted = train(&sample(), &options, &|_| {}).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bundle");
@@ -116,10 +115,10 @@ fn a_bundle_keeps_its_report_and_a_damaged_one_is_named() {
 fn a_model_of_earlier_data_is_what_drift_is_measured_against() {
     let sample = sample();
     let zone = homing_datasets::Zone::default();
-    let options = Options { name: "shop".to_owned(), ..options() };
+    let options = named("shop");
     let earlier = Options { as_of: Some(zone.as_of("1998-01-31").unwrap()), ..options.clone() };
     let previous = train(&sample, &earlier, &|_| {}).unwrap().bundle;
-    let named = format!("last model, {}", previous.id());
+    let against = format!("last model, {}", previous.id());
     let later = train(&sample, &Options { previous: Some(previous.into()), ..options }, &|_| {}).unwrap();
-    assert!(later.bundle.report().unwrap().contains(&named));
+    assert!(later.bundle.report().unwrap().contains(&against));
 }

@@ -9,6 +9,7 @@ use homing_models::Outcome;
 use homing_training::Error;
 use homing_training::check::Usability;
 use homing_training::pipeline::{Options, Trained, train};
+use homing_training::task::Task;
 
 /// 2011-01-01.
 const START: Micros = 14_975 * DAY;
@@ -17,9 +18,7 @@ const AS_OF: Micros = START + 400 * DAY;
 fn options() -> Options {
     Options {
         as_of: Some(AS_OF),
-        horizons: vec![30],
-        churn_horizon: 30,
-        value_horizon: 90,
+        task: Task { horizons: vec![30], churn_horizon: 30, value_horizon: 90, ..Task::default() },
         ..Options::default()
     }
 }
@@ -124,7 +123,9 @@ fn what_comes_back_is_not_spend_when_asked_for_net() {
         orders.clone().into_iter().chain(back).filter(|e| e.occurred_at < AS_OF).collect()
     }));
     let total = |net_of_returns| {
-        let fitted = fitted(&histories, &Options { net_of_returns, ..options() });
+        let mut options = options();
+        options.task.net_of_returns = net_of_returns;
+        let fitted = fitted(&histories, &options);
         assert_eq!(fitted.bundle.manifest().net_of_returns, net_of_returns);
         let each = histories.iter().filter_map(|(_, history)| match fitted.bundle.predict(history, AS_OF) {
             Outcome::Scored(prediction) => {
