@@ -3,7 +3,7 @@
 use homing_datasets::simulate::Chain;
 use homing_datasets::{DAY, Histories, Micros, Zone};
 use homing_models::clusters::Clusters;
-use homing_training::clusters::{adjusted_rand_index, of_rows};
+use homing_training::clusters::of_rows;
 use homing_training::rows::{Rows, rows};
 
 const CUSTOMERS: u64 = 10_000;
@@ -101,4 +101,36 @@ fn too_few_or_like_customers_have_no_clusters() {
         of_rows(&base.picked(&picked), &[], None, 0).unwrap().is_none(),
         "a thousand times the same customer"
     );
+}
+
+/// How far two groupings of the same customers agree beyond chance: 1 the same, 0 as by chance (Hubert & Arabie 1985).
+fn adjusted_rand_index(a: &[u32], b: &[u32]) -> f64 {
+    let dense = |labels: &[u32]| -> Vec<usize> {
+        let mut known: Vec<u32> = labels.to_vec();
+        known.sort_unstable();
+        known.dedup();
+        labels.iter().map(|label| known.partition_point(|known| known < label)).collect()
+    };
+    let (a, b) = (dense(a), dense(b));
+    let k = a.iter().chain(&b).max().map_or(1, |most| most + 1);
+    let mut table = vec![vec![0.0; k]; k];
+    a.iter().zip(&b).for_each(|(&a, &b)| table[a][b] += 1.0);
+    let pairs = |n: f64| n * (n - 1.0) / 2.0;
+    let rows: f64 = table.iter().map(|row| pairs(row.iter().sum())).sum();
+    let columns: f64 = (0..k).map(|at| pairs(table.iter().map(|row| row[at]).sum())).sum();
+    let both: f64 = table.iter().flatten().map(|&n| pairs(n)).sum();
+    let chance = rows * columns / pairs(a.len() as f64).max(1.0);
+    let most = (rows + columns) / 2.0;
+    if most - chance == 0.0 { 1.0 } else { (both - chance) / (most - chance) }
+}
+
+#[test]
+fn the_index_is_that_of_the_textbook() {
+    // Hubert & Arabie's own kind of example: two groupings of six.
+    let a = [1, 1, 1, 2, 2, 2];
+    assert_eq!(adjusted_rand_index(&a, &a), 1.0);
+    assert_eq!(adjusted_rand_index(&a, &[7, 7, 7, 3, 3, 3]), 1.0, "names do not matter");
+    // scikit-learn's adjusted_rand_score([0,0,1,2],[0,0,1,1]) is 0.5714.
+    assert!((adjusted_rand_index(&[0, 0, 1, 2], &[0, 0, 1, 1]) - 0.571_428_571).abs() < 1e-9);
+    assert!((adjusted_rand_index(&[0, 0, 1, 1], &[0, 1, 0, 1]) + 0.5).abs() < 1e-9);
 }
