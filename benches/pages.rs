@@ -17,7 +17,7 @@ use homing::service::{App, Limits};
 use homing::web;
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, Outcome, Prediction, Provenance};
-use homing_profiles::{BatchRow, Layer, Scored, Store, Tag, sqlite::SqliteStore};
+use homing_profiles::{BatchRow, Flows, Layer, Scored, Store, Tag, sqlite::SqliteStore};
 use homing_tags::Catalogue;
 use tower::ServiceExt;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, Outcome, Prediction, Provenance};
-use homing_profiles::{BatchRow, Incoming, Layer, Scored, Store, Tag};
+use homing_profiles::{BatchRow, Flows, Incoming, Layer, Scored, Store, Tag};
 use rusqlite::Connection;
 
 #[path = "../tests/support/postgres.rs"]

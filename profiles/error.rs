@@ -66,9 +66,14 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
-    /// A customer of whom events keep coming while they are merged into another.
-    #[error("events of the customer `{0}` keep coming while their profile is moved; try again in a moment")]
+    /// A customer to whom others kept writing.
+    #[error(
+        "the profile of the customer `{0}` is being written by others all the time; try again in a moment"
+    )]
     Busy(String),
+    /// A commit that ended before it had a result.
+    #[error("a write to the profile store was broken off; try again")]
+    Unfinished,
     /// Anything else that the database says.
     #[error("the profile store {store}: {detail}")]
     Database {
@@ -77,4 +82,11 @@ pub enum Error {
         /// The database's own words.
         detail: String,
     },
+}
+
+impl Error {
+    /// Whether the error comes from what was to be written, and not from the store as a whole.
+    pub(crate) fn is_of_one(&self) -> bool {
+        matches!(self, Error::Damaged { .. } | Error::Database { .. })
+    }
 }

@@ -1,29 +1,32 @@
 //! Profiles: what the business sees of a customer, kept in a [`Store`].
 //!
 //! A store is a handful of small traits: [`Profiles`], [`Feed`], [`Privacy`], [`Access`], [`Campaigns`] and [`Aggregates`].
-//! It knows no model: whoever writes brings the scores and tags along.
+//! It knows no model and calls no scorer: [`Flows`] loads states, scores them outside any transaction and commits the changes
+//! (see [`state`]).
 
 use std::sync::Arc;
 
-use homing_datasets::{Event, History, Micros, Zone};
+use homing_datasets::{Event, History, Zone};
 use homing_models::{Outcome, Provenance};
 use serde::{Deserialize, Serialize};
 
 pub mod access;
 pub mod aggregates;
-mod ahead;
 #[cfg(test)]
 mod conformance;
 pub mod contacts;
 mod error;
 pub mod feed;
+mod flows;
 mod paging;
 mod plan;
 pub mod postgres;
 pub mod privacy;
 mod profiles;
+mod queue;
 pub mod shadow;
 pub mod sqlite;
+pub mod state;
 pub mod writeback;
 
 pub use homing_tags::{Layer, Tag};
@@ -33,10 +36,9 @@ pub use aggregates::Aggregates;
 pub use contacts::Campaigns;
 pub use error::Error;
 pub use feed::Feed;
+pub use flows::{Flows, Scorer, merge};
 pub use privacy::Privacy;
 pub use profiles::{HistorySummary, Listing, Page, Profile, Profiles, Sort, StoredTag, Totals};
-
-use privacy::Consent;
 
 /// Opens the profile store at a place (`sqlite:PATH` or `postgres://...`), making it where there is none yet. `zone` is the
 /// business's: in it orders are counted by day and instants are written.
@@ -107,9 +109,6 @@ pub struct Intake {
     pub changed: Vec<Changed>,
 }
 
-/// Scores a customer with its whole history as of an instant.
-pub type Scorer<'a> = dyn Fn(&str, &History, Micros) -> Scored + Sync + 'a;
-
 /// One customer of a batch.
 #[derive(Clone, Debug)]
 pub struct BatchRow {
@@ -151,63 +150,8 @@ pub struct BatchSummary {
     pub not_scored: std::collections::BTreeMap<String, u64>,
 }
 
-/// How often a merge is tried whose customer goes on sending events.
-const MERGE_ATTEMPTS: u32 = 20;
-
 /// Where profiles live. Every method of its parts is one transaction; what it acknowledges is on disk.
 pub trait Store: Profiles + Feed + Privacy + Access + Campaigns + Aggregates {
-    /// Moves everything that is held of one customer to another who turned out to be the same person: history, event ids,
-    /// contacts, attributes (where the other has none of that name), an opt-out. The other is scored anew as of `as_of`, or of
-    /// the later instant that either was scored as of; the first is no more, and the feed says so. Done again it changes
-    /// nothing. Returns whether anything was held; nothing moves to who was erased.
-    ///
-    /// # Errors
-    /// [`Error`]; then what was moved so far stands with both, and the same call again goes on.
-    fn merge(&self, from: &str, into: &str, as_of: Micros, score: &Scorer<'_>) -> Result<bool, Error> {
-        let held = if from == into || self.is_erased(into)? { None } else { self.export(from)? };
-        let Some(held) = held else { return Ok(false) };
-        // The feed and the audit log keep what they have.
-        if held.profile.is_none()
-            && held.consent.is_none()
-            && held.attributes.is_empty()
-            && held.contacts.is_empty()
-        {
-            return Ok(false);
-        }
-        // First what must hold as soon as anything of the customer is with the other.
-        let out = self.consent(from)?.filter(|consent| consent.opted_out);
-        if let Some(out) =
-            out.filter(|_| !matches!(self.consent(into), Ok(Some(Consent { opted_out: true, .. }))))
-        {
-            self.set_consent(into, out)?;
-        }
-        if !held.attributes.is_empty() {
-            let own = self.export(into)?.map(|export| export.attributes).unwrap_or_default();
-            let mut both = held.attributes;
-            both.extend(own);
-            self.set_attributes(into, &both)?;
-        }
-        let seen = |profile: Option<&Profile>| {
-            let text = profile?.prediction.get("as_of")?.as_str()?.to_owned();
-            Zone::default().instant(&text).ok()
-        };
-        let as_of = as_of.max(seen(held.profile.as_ref()).unwrap_or(as_of));
-        let as_of = as_of.max(seen(self.profile(into)?.as_ref()).unwrap_or(as_of));
-        for _ in 0..MERGE_ATTEMPTS {
-            let history = self.history(from)?;
-            let events = history.as_ref().map_or(0, |history| history.len() as u64);
-            if let Some(history) = history {
-                let row = BatchRow { customer_id: into.to_owned(), history };
-                self.write_batch(&mut std::iter::once(row), as_of, score, &|_| ())?;
-            }
-            // An event that came for the customer in the meantime must not go down with the old profile.
-            if self.hand_over(from, into, events)? {
-                return Ok(true);
-            }
-        }
-        Err(Error::Busy(from.to_owned()))
-    }
-
     /// Whether the store can be read and written now.
     ///
     /// # Errors
@@ -219,18 +163,6 @@ pub trait Store: Profiles + Feed + Privacy + Access + Campaigns + Aggregates {
 #[cfg(feature = "testing")]
 #[macro_export]
 macro_rules! unasked {
-    (Profiles) => {
-        $crate::unasked! {
-            write_batch_within(
-                &mut (dyn Iterator<Item = $crate::BatchRow> + Send),
-                homing_datasets::Micros,
-                f64,
-                &$crate::Scorer<'_>,
-                &(dyn Fn(u64) + Sync)
-            ) -> $crate::BatchSummary;
-            hand_over(&str, &str, u64) -> bool;
-        }
-    };
     (Feed) => {
         $crate::unasked! {
             changes(Option<u64>, u32) -> $crate::feed::Changes;
@@ -245,7 +177,6 @@ macro_rules! unasked {
     };
     (Privacy) => {
         $crate::unasked! {
-            set_consent(&str, $crate::privacy::Consent) -> Option<$crate::Changed>;
             set_attributes(&str, &serde_json::Map<String, serde_json::Value>) -> ();
             export(&str) -> Option<$crate::privacy::Export>;
             erase(&str, homing_datasets::Micros) -> bool;

@@ -1,17 +1,19 @@
-//! What a write has to do for one customer: worked out before the database is touched, the same for every store.
+//! What a write has to do for one customer: a fresh score compared with the state that the store holds. Pure: no scorer is
+//! called and no store is touched.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use homing_datasets::{Event, History, Micros, Zone};
-use homing_models::{Flat, NotScored, Outcome, Provenance};
-use rayon::prelude::*;
+use homing_models::{Flat, NotScored, Outcome, Prediction, Provenance, Reason};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{
-    BatchSummary, Error, HistorySummary, Incoming, Layer, Profile, Scored, Scorer, StoredTag, Tag, TagMoves,
+use super::state::{
+    Common, Glance, Held, HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, State, StoredRow,
 };
+use super::{Error, Incoming, Layer, Profile, Scored, StoredTag, Tag};
 
 /// A score that a later look moves by no more than this share of itself, and this much, is not written again.
 const MOVED: f64 = 0.01;
@@ -20,208 +22,166 @@ const MOVED_LEAST: f64 = 0.005;
 /// A score that is older than this is written again however little it has moved.
 const STALE: Micros = 7 * homing_datasets::DAY;
 
-/// What a store holds of one customer before a write.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub as_of: Micros,
-    pub scored_at: Micros,
-    pub model: String,
-    pub prediction: String,
-    /// Churn risk, value at risk and lifetime value.
-    pub numbers: [Option<f64>; 3],
-    pub history: Vec<u8>,
-    pub tags: Vec<HeldTag>,
-}
-
-/// A tag as it lies in a store.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct HeldTag {
-    pub name: String,
-    /// JSON in the form of [`value_text`].
-    pub value: String,
-    pub layer: Layer,
-    pub confidence: Option<f64>,
-    /// How long after its `as_of` the tag ceases to hold. Relative, so that a tag whose value stays need not
-    /// be written again at every scoring.
-    pub expires_after: Option<Micros>,
-    /// Where the tag comes from, if not from the profile's present score.
-    pub origin: Option<Origin>,
-}
-
-/// The score that a kept tag comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Origin {
-    pub model: String,
-    pub as_of: Micros,
-    pub scored_at: Micros,
-}
-
 /// What is added to a customer's history.
+#[derive(Clone, Copy)]
 pub(super) enum Addition<'a> {
     /// New events.
-    Events(Vec<Event>),
+    Events(&'a [Event]),
     /// Another source's view of the same customer.
     Merge(&'a History),
 }
 
-/// The writes for one customer.
-#[derive(Debug, Default)]
-pub(super) struct Plan {
-    /// The history, if it changed.
-    pub history: Option<NewHistory>,
-    /// The score, if it or a tag changed.
-    pub score: Option<NewScore>,
-    /// Tags to set.
-    pub set: Vec<HeldTag>,
-    /// Tags to remove.
-    pub remove: Vec<String>,
-    /// The tags whose value changed; `null` for a removed one.
-    pub changed: Map<String, Value>,
-    /// The store's score is newer and stays.
-    pub newer_in_store: bool,
-    /// Why there are no scores, if there are none.
-    pub not_scored: Option<NotScored>,
-    /// What tells these scores and tags from others, where [`Planner::prints`] asks for it.
-    pub prints: Option<Prints>,
-}
-
-/// Fingerprints of what a scorer said, by which a store can tell without reading it back that nothing changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Prints {
-    /// Of scores and tags with all that belongs to them but the instant of scoring.
-    pub score: [u8; 16],
-    /// Of the names and values of the tags.
-    pub tags: [u8; 16],
-}
-
-/// A history to be written.
-#[derive(Debug)]
-pub(super) struct NewHistory {
-    pub bytes: Vec<u8>,
-    pub numbers: HistoryNumbers,
-}
-
-/// [`HistorySummary`] with instants that are not yet written out.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct HistoryNumbers {
-    pub events: u64,
-    pub purchases: u64,
-    pub orders: u64,
-    pub spend: f64,
-    pub first_purchase_at: Option<Micros>,
-    pub last_purchase_at: Option<Micros>,
-}
-
-/// A score to be written.
-#[derive(Debug)]
-pub(super) struct NewScore {
-    pub provenance: Provenance,
-    /// Churn risk, value at risk and lifetime value; `None` for a customer without scores.
-    pub numbers: Option<[f64; 3]>,
-    pub not_scored: Option<NotScored>,
-    pub prediction: String,
-}
-
-impl Plan {
-    /// Whether nothing has to be written.
-    pub fn is_idle(&self) -> bool {
-        self.history.is_none() && self.score.is_none()
-    }
+/// A history with what was added to it.
+pub(super) struct Combined<'a> {
+    pub history: Cow<'a, History>,
+    /// Its bytes, if they are not those that the store holds.
+    bytes: Option<Vec<u8>>,
 }
 
 /// Plans writes for one store.
+#[derive(Clone, Copy)]
 pub(super) struct Planner<'a> {
-    pub store: &'a str,
-    pub zone: Zone,
-    pub score: &'a Scorer<'a>,
+    pub common: &'a Common,
     /// Where no tag changes its value, scores that moved by no more than this (risk: absolute; money: by this share)
     /// stay as they are, with their `as_of`.
     pub tolerance: f64,
-    /// Whether plans carry [`Prints`].
-    pub prints: bool,
 }
 
 impl Planner<'_> {
-    /// Works out what is to be written for a customer.
-    pub fn plan(
-        &self,
-        customer_id: &str,
-        held: Option<&Held>,
-        opted_out: bool,
-        addition: Addition<'_>,
-        as_of: Micros,
-    ) -> Result<Plan, Error> {
-        let (history, bytes) = self.combine(customer_id, held, addition)?;
+    /// Works out what is to be written for a customer. `scored`: what the scorer says of the combined history; it need not be
+    /// asked where [`is_newer`] says that the store's score stays.
+    pub fn plan(&self, state: &State, combined: Combined<'_>, scored: Option<Scored>) -> Result<Plan, Error> {
         let mut plan = Plan::default();
-        if let Some(bytes) = bytes {
-            plan.history = Some(NewHistory { numbers: numbers(&history, self.zone), bytes });
+        if let Some(bytes) = combined.bytes {
+            let fingerprint = self.common.fingerprints.then(|| history_fingerprint(&bytes));
+            let counts = counts(&combined.history, self.common.zone);
+            plan.history = Some(NewHistory { bytes, counts, fingerprint });
         }
-        let newer = |than: Micros| held.is_some_and(|held| held.as_of > than);
-        if newer(as_of) {
+        let row = state.row();
+        let scored =
+            scored.filter(|scored| row.is_none_or(|row| row.origin.as_of <= scored.provenance.as_of));
+        let Some(mut scored) = scored else {
             plan.newer_in_store = true;
             return Ok(plan);
-        }
-        let mut scored = (self.score)(customer_id, &history, as_of);
-        if opted_out {
+        };
+        if state.opted_out {
             scored.outcome = Outcome::NotScored(NotScored::OptedOut);
             scored.tags.retain(|tag| tag.layer != Layer::Predictive);
         }
-        if newer(scored.provenance.as_of) {
-            plan.newer_in_store = true;
-            return Ok(plan);
-        }
-        if let Outcome::NotScored(cause) = scored.outcome {
-            plan.not_scored = Some(cause);
-        }
-        if self.prints {
-            plan.prints = Some(self.prints_of(&scored)?);
-        }
-        compare_tags(held, &scored, &mut plan);
-        if held.is_some_and(|held| self.is_near(held, &scored, &plan)) {
+        plan.not_scored = cause(&scored.outcome);
+        compare_tags(row, &scored, &mut plan);
+        if let Some(row) = row
+            && (self.is_near(row, &scored, &plan)
+                || self.stands_still(row, &scored, &plan)?
+                || self.is_same(row, &scored, &plan)?)
+        {
             plan.set.clear();
             return Ok(plan);
         }
-        let same_score = match held {
-            Some(held)
-                if held.as_of == scored.provenance.as_of && *held.model == *scored.provenance.model =>
-            {
-                self.prediction(&scored, held.scored_at)? == held.prediction
-            }
-            _ => false,
-        };
-        let same_tags = plan.set.is_empty() && plan.remove.is_empty();
-        if plan.history.is_none() && held.is_some_and(|held| self.stands_still(held, &scored, &plan)) {
-            plan.set.clear();
-            return Ok(plan);
-        }
-        if !same_score || !same_tags {
-            plan.score = Some(NewScore {
-                numbers: match &scored.outcome {
-                    Outcome::Scored(p) => Some([p.churn_risk, p.value_at_risk, p.clv]),
-                    Outcome::NotScored(_) => None,
-                },
-                not_scored: plan.not_scored,
-                prediction: self.prediction(&scored, scored.provenance.scored_at)?,
-                provenance: scored.provenance,
-            });
-        }
+        let fingerprints = self.common.fingerprints.then(|| fingerprints(&scored));
+        plan.score = Some(NewScore {
+            numbers: numbers(&scored.outcome),
+            not_scored: plan.not_scored,
+            prediction: self.prediction(&scored)?,
+            fingerprints,
+            provenance: scored.provenance,
+        });
         Ok(plan)
     }
 
+    /// What fingerprints alone tell of a customer whose history is the combined one: a plan where nothing changes, else none.
+    pub fn glance(&self, glance: &Glance, scored: &Scored) -> Option<Plan> {
+        let provenance = &scored.provenance;
+        if glance.model != *provenance.model || provenance.as_of < glance.as_of {
+            return None;
+        }
+        let [score, tags] = fingerprints(scored);
+        let same = provenance.as_of == glance.as_of && score == glance.fingerprints.score;
+        // What a tag without a value keeps may expire, which only the row itself can tell.
+        let near = || {
+            self.tolerance > 0.0
+                && tags == glance.fingerprints.tags
+                && self.is_within(glance.numbers, &scored.outcome)
+                && scored.tags.iter().all(|tag| !tag.value.is_null())
+        };
+        (same || near()).then(|| Plan { not_scored: cause(&scored.outcome), ..Plan::default() })
+    }
+
+    /// What an opt-out takes from a customer: scores and predictive tags, at once and without a look at the history.
+    pub fn withdraw(&self, row: &StoredRow, at: Micros) -> Result<Plan, Error> {
+        let not_scored = NotScored::OptedOut;
+        let provenance = Provenance {
+            model: row.origin.model.as_str().into(),
+            as_of: row.origin.as_of,
+            scored_at: at,
+            zone: self.common.zone,
+        };
+        let predictive = |tag: &&HeldTag| tag.layer == Layer::Predictive;
+        let remove: Vec<String> = row.tags.iter().filter(predictive).map(|tag| tag.name.clone()).collect();
+        let scored = Scored { outcome: Outcome::NotScored(not_scored), tags: Vec::new(), provenance };
+        Ok(Plan {
+            changed: remove.iter().map(|name| (name.clone(), Value::Null)).collect(),
+            remove,
+            score: Some(NewScore {
+                numbers: None,
+                not_scored: Some(not_scored),
+                prediction: self.prediction(&scored)?,
+                fingerprints: self.common.fingerprints.then(|| fingerprints(&scored)),
+                provenance: scored.provenance,
+            }),
+            not_scored: Some(not_scored),
+            ..Plan::default()
+        })
+    }
+
+    /// The history with the addition.
+    pub fn combine<'h>(&self, state: &State, addition: Addition<'h>) -> Result<Combined<'h>, Error> {
+        let row = state.row();
+        let stored = || {
+            row.map_or_else(|| Ok(History::default()), |row| self.decode(&state.customer_id, &row.history))
+        };
+        let history: Cow<'h, History> = match addition {
+            Addition::Events(events) => {
+                let mut history = stored()?;
+                history.extend(events.to_vec());
+                Cow::Owned(history)
+            }
+            Addition::Merge(other) => {
+                let bytes = other.to_bytes();
+                match row {
+                    None => return Ok(Combined { history: Cow::Borrowed(other), bytes: Some(bytes) }),
+                    Some(row) if row.history == bytes => {
+                        return Ok(Combined { history: Cow::Borrowed(other), bytes: None });
+                    }
+                    Some(_) => {
+                        let mut history = stored()?;
+                        history.merge(other);
+                        Cow::Owned(history)
+                    }
+                }
+            }
+        };
+        let bytes = history.to_bytes();
+        let changed = row.is_none_or(|row| row.history != bytes);
+        Ok(Combined { history, bytes: changed.then_some(bytes) })
+    }
+
+    /// Reads a stored history.
+    pub fn decode(&self, customer_id: &str, bytes: &[u8]) -> Result<History, Error> {
+        decode(&self.common.place, customer_id, bytes)
+    }
+
     /// Whether the scores may stay as they are held although they moved a little.
-    fn is_near(&self, held: &Held, scored: &Scored, plan: &Plan) -> bool {
+    fn is_near(&self, row: &StoredRow, scored: &Scored, plan: &Plan) -> bool {
         self.tolerance > 0.0
             && plan.changed.is_empty()
-            && *held.model == *scored.provenance.model
-            && self.is_within(held.numbers, &scored.outcome)
+            && row.origin.model == *scored.provenance.model
+            && self.is_within(row.numbers, &scored.outcome)
     }
 
     /// Whether every number lies within the tolerance.
-    pub fn is_within(&self, held: [Option<f64>; 3], outcome: &Outcome) -> bool {
-        let now = match outcome {
-            Outcome::Scored(p) => [p.churn_risk, p.value_at_risk, p.clv].map(Some),
-            Outcome::NotScored(_) => [None; 3],
-        };
+    fn is_within(&self, held: [Option<f64>; 3], outcome: &Outcome) -> bool {
+        let now = numbers(outcome).map_or([None; 3], |numbers| numbers.map(Some));
         held.into_iter().zip(now).enumerate().all(|(at, pair)| match pair {
             (Some(held), Some(now)) => {
                 let scale = if at == 0 { 1.0 } else { held.abs() };
@@ -232,134 +192,132 @@ impl Planner<'_> {
         })
     }
 
-    /// The fingerprints of what a scorer said.
-    pub fn prints_of(&self, scored: &Scored) -> Result<Prints, Error> {
-        let mut tags: Vec<&Tag> = scored.tags.iter().collect();
-        tags.sort_by(|a, b| a.name.cmp(&b.name));
-        let (mut values, mut whole) = (Sha256::new(), Sha256::new());
-        // Written at the instant that it looks from: when it was scored makes no difference.
-        whole.update(self.prediction(scored, scored.provenance.as_of)?);
-        for tag in tags {
-            let value = value_text(&tag.value);
-            for part in [&tag.name, &value] {
-                values.update((part.len() as u64).to_le_bytes());
-                values.update(part);
-            }
-            let confidence = tag.confidence.map_or([0xff; 8], |c| c.to_bits().to_le_bytes());
-            let expires = tag.expires_at.map_or(i64::MIN, |at| at - scored.provenance.as_of);
-            whole.update([tag.layer as u8]);
-            whole.update(confidence);
-            whole.update(expires.to_le_bytes());
+    /// Whether score and tags are to the bit those that the store holds.
+    fn is_same(&self, row: &StoredRow, scored: &Scored, plan: &Plan) -> Result<bool, Error> {
+        let provenance = &scored.provenance;
+        if !plan.set.is_empty()
+            || !plan.remove.is_empty()
+            || row.origin.as_of != provenance.as_of
+            || row.origin.model != *provenance.model
+        {
+            return Ok(false);
         }
-        let values = values.finalize();
-        whole.update(values);
-        Ok(Prints { score: first_half(&whole.finalize()), tags: first_half(&values) })
-    }
-
-    /// What an opt-out takes from a customer: scores and predictive tags, at once and without a look at the history.
-    pub fn withdraw(&self, held: &Held, at: Micros) -> Result<Plan, Error> {
-        let cause = NotScored::OptedOut;
-        let provenance = Provenance {
-            model: held.model.as_str().into(),
-            as_of: held.as_of,
-            scored_at: at,
-            zone: self.zone,
-        };
-        let predictive = |tag: &&HeldTag| tag.layer == Layer::Predictive;
-        let remove: Vec<String> = held.tags.iter().filter(predictive).map(|tag| tag.name.clone()).collect();
-        let scored = Scored { outcome: Outcome::NotScored(cause), tags: Vec::new(), provenance };
-        Ok(Plan {
-            changed: remove.iter().map(|name| (name.clone(), Value::Null)).collect(),
-            remove,
-            prints: self.prints.then(|| self.prints_of(&scored)).transpose()?,
-            score: Some(NewScore {
-                numbers: None,
-                not_scored: Some(cause),
-                prediction: self.prediction(&scored, at)?,
-                provenance: scored.provenance,
-            }),
-            not_scored: Some(cause),
-            ..Plan::default()
-        })
-    }
-
-    /// The history with the addition, and its bytes if they are not those that the store holds.
-    fn combine<'h>(
-        &self,
-        customer_id: &str,
-        held: Option<&Held>,
-        addition: Addition<'h>,
-    ) -> Result<(Cow<'h, History>, Option<Vec<u8>>), Error> {
-        let stored = || match held {
-            None => Ok(History::default()),
-            Some(held) => decode(self.store, customer_id, &held.history),
-        };
-        let history: Cow<'h, History> = match addition {
-            Addition::Events(events) => {
-                let mut history = stored()?;
-                history.extend(events);
-                Cow::Owned(history)
-            }
-            Addition::Merge(other) => {
-                let bytes = other.to_bytes();
-                match held {
-                    None => return Ok((Cow::Borrowed(other), Some(bytes))),
-                    Some(held) if held.history == bytes => return Ok((Cow::Borrowed(other), None)),
-                    Some(_) => {
-                        let mut history = stored()?;
-                        history.merge(other);
-                        Cow::Owned(history)
-                    }
-                }
-            }
-        };
-        let bytes = history.to_bytes();
-        let changed = held.is_none_or(|held| held.history != bytes);
-        Ok((history, changed.then_some(bytes)))
+        let Some(held) = HeldPrediction::read(row) else { return Ok(false) };
+        Ok(held.is_same(&scored.outcome, provenance.zone))
     }
 
     /// Whether a later look at the same history tells nothing new: no tag is another, no number has moved by more than
     /// [`MOVED`] of itself (and [`MOVED_LEAST`]), and the score that is held is not yet [`STALE`].
-    fn stands_still(&self, held: &Held, scored: &Scored, plan: &Plan) -> bool {
+    fn stands_still(&self, row: &StoredRow, scored: &Scored, plan: &Plan) -> Result<bool, Error> {
+        let (now, before) = (scored.provenance.as_of, row.origin.as_of);
+        if plan.history.is_some()
+            || !plan.remove.is_empty()
+            || row.origin.model != *scored.provenance.model
+            || now <= before
+            || now - before > STALE
+        {
+            return Ok(false);
+        }
         let near = |now: &HeldTag, before: &HeldTag| {
             let confidence = match (now.confidence, before.confidence) {
                 (Some(now), Some(before)) => is_still(now, before),
                 (now, before) => now == before,
             };
-            confidence && *now == HeldTag { confidence: now.confidence, ..before.clone() }
+            confidence
+                && (&now.value, now.layer, now.expires_after, &now.origin)
+                    == (&before.value, before.layer, before.expires_after, &before.origin)
         };
-        let twin = |tag: &HeldTag| held.tags.iter().find(|held| held.name == tag.name);
-        if !plan.remove.is_empty()
-            || !plan.set.iter().all(|tag| twin(tag).is_some_and(|twin| near(tag, twin)))
-        {
-            return false;
+        let twin = |tag: &HeldTag| row.tags.iter().find(|held| held.name == tag.name);
+        if !plan.set.iter().all(|tag| twin(tag).is_some_and(|twin| near(tag, twin))) {
+            return Ok(false);
         }
-        let (now, before) = (scored.provenance.as_of, held.as_of);
-        if *held.model != *scored.provenance.model || now <= before || now - before > STALE {
-            return false;
-        }
-        let parse = |text: &str| serde_json::from_str::<Map<String, Value>>(text).ok();
-        let fresh = self.prediction(scored, scored.provenance.scored_at).ok();
-        let (Some(fresh), Some(kept)) = (fresh.as_deref().and_then(parse), parse(&held.prediction)) else {
-            return false;
-        };
-        fresh.len() == kept.len()
-            && fresh.iter().all(|(name, value)| {
-                match (value.as_f64(), kept.get(name).and_then(Value::as_f64)) {
-                    // A place among a hundred: the neighbour is as good.
-                    (Some(a), Some(b)) if name == "churn_percentile" => (a - b).abs() <= 2.0,
-                    (Some(a), Some(b)) => is_still(a, b),
-                    (None, None) => name != "not_scored" || kept.get(name) == Some(value),
-                    _ => false,
-                }
-            })
+        Ok(HeldPrediction::read(row).is_some_and(|held| held.is_still(&scored.outcome)))
     }
 
     /// The flat object of the contract as text. The same scores make the same text, to the bit.
-    fn prediction(&self, scored: &Scored, scored_at: Micros) -> Result<String, Error> {
-        let provenance = Provenance { scored_at, ..scored.provenance.clone() };
-        serde_json::to_string(&Flat { customer_id: None, outcome: &scored.outcome, provenance: &provenance })
-            .map_err(|e| Error::Database { store: self.store.to_owned(), detail: e.to_string() })
+    fn prediction(&self, scored: &Scored) -> Result<String, Error> {
+        let flat = Flat { customer_id: None, outcome: &scored.outcome, provenance: &scored.provenance };
+        serde_json::to_string(&flat)
+            .map_err(|e| Error::Database { store: self.common.place.clone(), detail: e.to_string() })
+    }
+}
+
+/// A prediction as the store holds it.
+struct HeldPrediction(Map<String, Value>);
+
+impl HeldPrediction {
+    /// `None` where it does not read: then it is another.
+    fn read(row: &StoredRow) -> Option<Self> {
+        serde_json::from_str(&row.prediction).ok().map(HeldPrediction)
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        self.0.get(name).and_then(Value::as_f64)
+    }
+
+    /// Whether a fresh outcome agrees: the same numbers by `agree` (and no others), the same percentile by `near`.
+    fn agrees(&self, outcome: &Outcome, agree: fn(f64, f64) -> bool, percentiles: f64) -> bool {
+        let prediction = match outcome {
+            Outcome::Scored(prediction) => prediction,
+            Outcome::NotScored(cause) => {
+                return self.0.get("not_scored").and_then(Value::as_str) == Some(cause.code());
+            }
+        };
+        let numbers = prediction.numbers();
+        // Besides its numbers: percentile, next order, cluster, reasons, model, as_of, scored_at.
+        self.0.len() == numbers.len() + 7
+            && self
+                .number("churn_percentile")
+                .is_some_and(|held| (held - f64::from(prediction.churn_percentile)).abs() <= percentiles)
+            && numbers.iter().all(|(name, now)| self.number(name).is_some_and(|held| agree(*now, held)))
+    }
+
+    /// Whether a later outcome has hardly moved. Of percentiles, the neighbours are as good.
+    fn is_still(&self, outcome: &Outcome) -> bool {
+        self.agrees(outcome, is_still, 2.0)
+    }
+
+    fn is_same(&self, outcome: &Outcome, zone: Zone) -> bool {
+        self.agrees(outcome, |a, b| a.to_bits() == b.to_bits(), 0.0)
+            && match outcome {
+                Outcome::Scored(prediction) => self.has_rest(prediction, zone),
+                Outcome::NotScored(_) => true,
+            }
+    }
+
+    /// What of a prediction is no number.
+    fn has_rest(&self, prediction: &Prediction, zone: Zone) -> bool {
+        let text = |name: &str| self.0.get(name).and_then(Value::as_str);
+        let cluster = self.0.get("cluster").and_then(Value::as_u64);
+        let reasons = self.0.get("reasons").and_then(|held| Vec::<Reason>::deserialize(held).ok());
+        cluster == prediction.cluster.map(|cluster| u64::from(cluster.id))
+            && text("next_order_at") == prediction.next_order_at.map(|at| zone.format(at)).as_deref()
+            && reasons.is_some_and(|held| held == prediction.reasons)
+    }
+}
+
+/// Whether a score as of an instant is older than the one that the store holds, which then stays.
+pub(super) fn is_newer(state: &State, as_of: Micros) -> bool {
+    match &state.held {
+        Held::Nothing => false,
+        Held::Glance(glance) => glance.as_of > as_of,
+        Held::Row(row) => row.origin.as_of > as_of,
+    }
+}
+
+/// Why there are no scores, if there are none.
+fn cause(outcome: &Outcome) -> Option<NotScored> {
+    match outcome {
+        Outcome::Scored(_) => None,
+        Outcome::NotScored(cause) => Some(*cause),
+    }
+}
+
+/// Churn risk, value at risk and lifetime value.
+fn numbers(outcome: &Outcome) -> Option<[f64; 3]> {
+    match outcome {
+        Outcome::Scored(p) => Some([p.churn_risk, p.value_at_risk, p.clv]),
+        Outcome::NotScored(_) => None,
     }
 }
 
@@ -368,14 +326,58 @@ fn is_still(now: f64, before: f64) -> bool {
     (now - before).abs() <= MOVED * now.abs().max(before.abs()) + MOVED_LEAST
 }
 
-/// The plans of several customers. One alone is made where it is asked for: to wake another thread takes longer.
-pub(super) fn plans<C: Sync>(
-    customers: &[C],
-    plan: impl Fn(&C) -> Result<Plan, Error> + Sync + Send,
-) -> Result<Vec<Plan>, Error> {
-    match customers {
-        [one] => Ok(vec![plan(one)?]),
-        many => many.par_iter().map(plan).collect(),
+/// The fingerprints of what a scorer said: of scores and tags with all that belongs to them but the instant of scoring, and
+/// of the names and values of the tags alone.
+fn fingerprints(scored: &Scored) -> [[u8; 16]; 2] {
+    let mut tags: Vec<&Tag> = scored.tags.iter().collect();
+    tags.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let (mut values, mut whole) = (Sha256::new(), Sha256::new());
+    hash_outcome(scored, &mut whole);
+    for tag in tags {
+        let value = value_text(&tag.value);
+        hash_text(&mut values, &tag.name);
+        hash_text(&mut values, &value);
+        let confidence = tag.confidence.map_or([0xff; 8], |c| c.to_bits().to_le_bytes());
+        let expires = tag.expires_at.map_or(i64::MIN, |at| at - scored.provenance.as_of);
+        whole.update([tag.layer as u8]);
+        whole.update(confidence);
+        whole.update(expires.to_le_bytes());
+    }
+    let values = values.finalize();
+    whole.update(values);
+    [first_half(&whole.finalize()), first_half(&values)]
+}
+
+fn hash_text(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_le_bytes());
+    hash.update(text);
+}
+
+fn hash_outcome(scored: &Scored, hash: &mut Sha256) {
+    hash_text(hash, &scored.provenance.model);
+    hash.update(scored.provenance.as_of.to_le_bytes());
+    let prediction = match &scored.outcome {
+        Outcome::NotScored(cause) => return hash_text(hash, cause.code()),
+        Outcome::Scored(prediction) => prediction,
+    };
+    for at in &prediction.at {
+        hash.update(at.days.to_le_bytes());
+    }
+    for value in prediction.values() {
+        hash.update(value.to_bits().to_le_bytes());
+    }
+    hash.update([prediction.churn_percentile]);
+    hash.update(prediction.next_order_at.unwrap_or(Micros::MIN).to_le_bytes());
+    hash.update(prediction.cluster.map_or(u64::MAX, |cluster| u64::from(cluster.id)).to_le_bytes());
+    for Reason { code, text, value, contribution, importance, change } in &prediction.reasons {
+        hash_text(hash, code);
+        for text in std::iter::once(text).chain(change) {
+            hash_text(hash, &text.zh);
+            hash_text(hash, &text.en);
+        }
+        hash.update(value.map_or([0xff; 8], |value| value.to_bits().to_le_bytes()));
+        hash.update(contribution.to_bits().to_le_bytes());
+        hash.update([*importance as u8, u8::from(change.is_some())]);
     }
 }
 
@@ -385,12 +387,12 @@ fn first_half(hash: &[u8]) -> [u8; 16] {
 }
 
 /// The fingerprint of a history's bytes.
-pub(super) fn history_print(bytes: &[u8]) -> [u8; 16] {
+pub(super) fn history_fingerprint(bytes: &[u8]) -> [u8; 16] {
     first_half(&Sha256::digest(bytes))
 }
 
 /// The fingerprint of an event's content: customer and every field.
-pub(super) fn event_print(one: &Incoming) -> [u8; 16] {
+pub(super) fn event_fingerprint(one: &Incoming) -> [u8; 16] {
     let event = &one.event;
     let present = |text: &Option<String>| [u8::from(text.is_some())];
     let texts = [&event.order, &event.product, &event.category, &event.channel, &event.promotion];
@@ -404,44 +406,12 @@ pub(super) fn event_print(one: &Incoming) -> [u8; 16] {
     fingerprint(fixed.into_iter().chain(texts)).to_le_bytes()
 }
 
-/// Counts plans of a batch into its summary, each with whether the store held the customer before.
-pub(super) fn count<'p>(plans: impl Iterator<Item = (&'p Plan, bool)>, summary: &mut BatchSummary) {
-    // By name as it stands in the plans: a batch moves millions of tags, and has some hundred names.
-    let mut moves: HashMap<&str, TagMoves> = HashMap::new();
-    for (plan, known) in plans {
-        count_one(plan, known, summary);
-        for (name, value) in &plan.changed {
-            let moved = moves.entry(name).or_default();
-            *if value.is_null() { &mut moved.removed } else { &mut moved.set } += 1;
-        }
-    }
-    for (name, moved) in moves {
-        let sum = summary.tag_moves.entry(name.to_owned()).or_default();
-        sum.set += moved.set;
-        sum.removed += moved.removed;
-    }
-}
-
-fn count_one(plan: &Plan, known: bool, summary: &mut BatchSummary) {
-    summary.tags_changed += plan.changed.len() as u64;
-    if let Some(cause) = plan.not_scored {
-        *summary.not_scored.entry(cause.code().to_owned()).or_default() += 1;
-    }
-    let counter = match known {
-        _ if plan.newer_in_store => &mut summary.newer_in_store,
-        false => &mut summary.inserted,
-        true if plan.is_idle() => &mut summary.unchanged,
-        true => &mut summary.updated,
-    };
-    *counter += 1;
-}
-
 /// What a store holds of a profile, before instants are written out.
 pub(super) struct ProfileRow {
     pub customer_id: String,
     pub origin: Origin,
     pub prediction: String,
-    pub history: HistoryNumbers,
+    pub history: HistoryCounts,
 }
 
 impl ProfileRow {
@@ -490,12 +460,6 @@ impl ProfileRow {
 /// Layers by the number that stands for them in stores.
 pub(super) const LAYERS: [Layer; 3] = [Layer::Static, Layer::Dynamic, Layer::Predictive];
 
-/// Stands where a planner is asked for what needs no scores: by an opt-out.
-pub(super) fn no_scorer(_: &str, _: &History, as_of: Micros) -> Scored {
-    let provenance = Provenance { model: "".into(), as_of, scored_at: as_of, zone: Zone::default() };
-    Scored { outcome: Outcome::NotScored(NotScored::OptedOut), tags: Vec::new(), provenance }
-}
-
 /// Reads a stored history.
 pub(super) fn decode(store: &str, customer_id: &str, bytes: &[u8]) -> Result<History, Error> {
     History::from_bytes(bytes).map_err(|e| Error::Damaged {
@@ -506,52 +470,53 @@ pub(super) fn decode(store: &str, customer_id: &str, bytes: &[u8]) -> Result<His
 }
 
 /// Compares the fresh tags with those that the store holds.
-fn compare_tags(held: Option<&Held>, scored: &Scored, plan: &mut Plan) {
-    let fresh: BTreeMap<&str, &Tag> = scored.tags.iter().map(|tag| (tag.name.as_str(), tag)).collect();
-    let stored: BTreeMap<&str, &HeldTag> =
-        held.iter().flat_map(|held| &held.tags).map(|tag| (tag.name.as_str(), tag)).collect();
-    for (name, tag) in &fresh {
-        let before = stored.get(name).copied();
+fn compare_tags(row: Option<&StoredRow>, scored: &Scored, plan: &mut Plan) {
+    let as_of = scored.provenance.as_of;
+    let held: HashMap<&str, &HeldTag> =
+        row.iter().flat_map(|row| &row.tags).map(|tag| (tag.name.as_str(), tag)).collect();
+    let mut given: HashSet<&str> = HashSet::with_capacity(scored.tags.len());
+    for tag in &scored.tags {
+        given.insert(&tag.name);
+        let before = held.get(tag.name.as_str()).copied();
         if tag.value.is_null() {
-            if let (Some(held), Some(before)) = (held, before) {
-                keep_or_expire(held, before, scored, plan);
+            if let (Some(row), Some(before)) = (row, before) {
+                keep_or_expire(&row.origin, before, as_of, plan);
             }
             continue;
         }
-        let now = HeldTag {
-            name: tag.name.clone(),
-            value: value_text(&tag.value),
-            layer: tag.layer,
-            confidence: tag.confidence.filter(|c| c.is_finite()),
-            expires_after: tag.expires_at.map(|at| at - scored.provenance.as_of),
-            origin: None,
-        };
-        if before.is_none_or(|before| before.value != now.value) {
-            plan.changed.insert(now.name.clone(), tag.value.clone());
+        let value = value_text(&tag.value);
+        if before.is_none_or(|before| before.value != value) {
+            plan.changed.insert(tag.name.clone(), tag.value.clone());
         }
-        if before != Some(&now) {
-            plan.set.push(now);
+        let confidence = tag.confidence.filter(|c| c.is_finite());
+        let expires_after = tag.expires_at.map(|at| at - as_of);
+        let same = before.is_some_and(|before| {
+            before.value == value
+                && (before.layer, before.confidence, before.expires_after)
+                    == (tag.layer, confidence, expires_after)
+                && before.origin.is_none()
+        });
+        if !same {
+            let (name, layer) = (tag.name.clone(), tag.layer);
+            plan.set.push(HeldTag { name, value, layer, confidence, expires_after, origin: None });
         }
     }
-    for name in stored.keys().filter(|name| !fresh.contains_key(*name)) {
-        plan.changed.insert((*name).to_owned(), Value::Null);
-        plan.remove.push((*name).to_owned());
+    for name in held.into_keys().filter(|name| !given.contains(name)) {
+        plan.changed.insert(name.to_owned(), Value::Null);
+        plan.remove.push(name.to_owned());
     }
+    plan.set.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    plan.remove.sort_unstable();
 }
 
 /// A tag of which nothing new is known stays, with the provenance that it had, until it expires.
-fn keep_or_expire(held: &Held, before: &HeldTag, scored: &Scored, plan: &mut Plan) {
-    let origin = before.origin.clone().unwrap_or_else(|| Origin {
-        model: held.model.clone(),
-        as_of: held.as_of,
-        scored_at: held.scored_at,
-    });
-    let expired = before.expires_after.is_some_and(|after| origin.as_of + after <= scored.provenance.as_of);
-    if expired {
+fn keep_or_expire(score: &Origin, before: &HeldTag, as_of: Micros, plan: &mut Plan) {
+    let origin = before.origin.as_ref().unwrap_or(score);
+    if before.expires_after.is_some_and(|after| origin.as_of + after <= as_of) {
         plan.changed.insert(before.name.clone(), Value::Null);
         plan.remove.push(before.name.clone());
     } else if before.origin.is_none() {
-        plan.set.push(HeldTag { origin: Some(origin), ..before.clone() });
+        plan.set.push(HeldTag { origin: Some(origin.clone()), ..before.clone() });
     }
 }
 
@@ -566,34 +531,20 @@ pub(super) fn value_text(value: &Value) -> String {
 }
 
 /// Counts a history: everything that is known, whenever it was recorded.
-fn numbers(history: &History, zone: Zone) -> HistoryNumbers {
+fn counts(history: &History, zone: Zone) -> HistoryCounts {
     let view = history.as_of(Micros::MAX);
-    let mut numbers = HistoryNumbers { events: view.len() as u64, ..HistoryNumbers::default() };
+    let mut counts = HistoryCounts { events: view.len() as u64, ..HistoryCounts::default() };
     for order in view.orders(zone) {
-        numbers.orders += 1;
+        counts.orders += 1;
         for at in view.lines(&order) {
             let instant = view.occurred_at()[at];
-            numbers.purchases += 1;
-            numbers.spend += view.amount()[at];
-            numbers.first_purchase_at.get_or_insert(instant);
-            numbers.last_purchase_at = Some(instant);
+            counts.purchases += 1;
+            counts.spend += view.amount()[at];
+            counts.first_purchase_at.get_or_insert(instant);
+            counts.last_purchase_at = Some(instant);
         }
     }
-    numbers
-}
-
-impl HistoryNumbers {
-    /// The numbers as callers see them.
-    pub fn summary(self, zone: Zone) -> HistorySummary {
-        HistorySummary {
-            events: self.events,
-            purchases: self.purchases,
-            orders: self.orders,
-            spend: self.spend,
-            first_purchase_at: self.first_purchase_at.map(|at| zone.format(at)),
-            last_purchase_at: self.last_purchase_at.map(|at| zone.format(at)),
-        }
-    }
+    counts
 }
 
 /// A stable 128-bit fingerprint of parts, each set off by its length.

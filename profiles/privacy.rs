@@ -9,7 +9,7 @@ use super::access::AuditEntry;
 use super::contacts::ExportedContact;
 use super::feed::{Change, DeadLetter};
 
-use crate::{Changed, Error};
+use crate::Error;
 pub use homing_datasets::erasures::{Erasures, keyed_hash};
 
 /// The purpose of the secret behind the hashes of erased customers (see [`super::Store::secret`]).
@@ -154,14 +154,6 @@ impl ExportedAudit {
 
 /// What customers may ask for: an opt-out, everything that is held of them, erasure.
 pub trait Privacy: Send + Sync {
-    /// Takes down whether a customer opted out of automated decisions, known to the store or not. With an
-    /// opt-out the customer's predictive tags and scores go at once (the outcome is `not_scored: opted_out`, and the feed
-    /// says so); after an opt-in the next event or batch scores the customer again. Returns the tags that went.
-    ///
-    /// # Errors
-    /// [`Error`]; then nothing was changed.
-    fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error>;
-
     /// What the customer last said; `None` if they never did.
     ///
     /// # Errors

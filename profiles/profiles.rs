@@ -5,8 +5,9 @@ use homing_tags::Layer;
 use homing_tags::playbook::Subject;
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::aggregates::ScanPage;
-use crate::{BatchRow, BatchSummary, Error, Incoming, Intake, Scorer};
+use crate::state::{Ask, ChangeSets, Common, Loaded, Verdict};
 
 /// A customer's profile as the store holds it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -132,47 +133,23 @@ pub struct Totals {
 
 /// Customer profiles and the histories behind them. Every method is one transaction; what it acknowledges is on disk.
 pub trait Profiles: Send + Sync {
-    /// Takes events in: stores those that are new, merges them into their customers' histories, rescores these
-    /// customers and writes the tags that changed, all in one transaction.
-    ///
-    /// Each customer is scored as of the data clock: the latest instant among `not_before`, every event stored
-    /// so far, and the events of this batch (each counted when it was recorded, so that it is in sight), but
-    /// never before the `as_of` of the score that the customer has.
-    ///
-    /// # Errors
-    /// [`Error`]; then nothing was stored.
-    fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error>;
+    /// What every store has.
+    fn common(&self) -> &Common;
 
-    /// Writes the rows of a batch, sorted by customer id by the caller: merges histories, scores each merged
-    /// history as of `as_of`, and writes only what changed. A score never replaces one with a later `as_of`.
-    /// `progress` hears how many customers are done so far.
+    /// Reads the states of customers, what is stored under event ids, and the data clock, all as of one instant and
+    /// without keeping writers waiting.
     ///
     /// # Errors
-    /// [`Error`]; the rows of finished chunks stay written, and writing them again changes nothing.
-    fn write_batch(
-        &self,
-        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
-        as_of: Micros,
-        score: &Scorer<'_>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<BatchSummary, Error> {
-        self.write_batch_within(rows, as_of, 0.0, score, progress)
-    }
+    /// [`Error`] of the store; [`Error::Damaged`] for what does not read.
+    fn load(&self, ask: &Ask<'_>) -> Result<Loaded, Error>;
 
-    /// The same, but where no tag of a customer changes its value, scores that moved by no more than the tolerance
-    /// stay as they are, with the `as_of` that they have: a churn risk by `tolerance`, an amount of money by that
-    /// share of itself.
+    /// Writes each of the change sets whose customers are still in the states that it was made for and whose event ids are
+    /// all free; of the others nothing is stored. Returns a verdict for each. Calls of the same moment share a transaction;
+    /// when this returns, what was written is on disk.
     ///
     /// # Errors
-    /// As [`Profiles::write_batch`].
-    fn write_batch_within(
-        &self,
-        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
-        as_of: Micros,
-        tolerance: f64,
-        score: &Scorer<'_>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<BatchSummary, Error>;
+    /// [`Error`] of the store; then none of the sets is stored.
+    fn commit(&self, sets: ChangeSets) -> Result<Vec<Verdict>, Error>;
 
     /// One profile, or `None` for a customer that the store does not know.
     ///
@@ -206,11 +183,4 @@ pub trait Profiles: Send + Sync {
     /// # Errors
     /// [`Error::BadCursor`] for a place that the store did not give out; [`Error`] of the store.
     fn scan(&self, after: Option<&str>, limit: u32) -> Result<ScanPage, Error>;
-
-    /// The last step of [`Store::merge`](crate::Store::merge), in one transaction: if the customer still has as many events, moves event ids and
-    /// contacts and removes the rest; else does nothing and returns `false`.
-    ///
-    /// # Errors
-    /// [`Error`]; then nothing was changed.
-    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error>;
 }

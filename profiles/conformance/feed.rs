@@ -1,5 +1,6 @@
 //! The feed.
 
+use homing_datasets::{History, Micros};
 use serde_json::{Value, json};
 
 use super::{SCORED_AT, batch, buy, day, incoming, row, take};

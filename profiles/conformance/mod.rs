@@ -11,6 +11,7 @@ use super::*;
 use listing::walk;
 
 mod aggregates;
+mod commit;
 mod feed;
 mod listing;
 mod rights;
@@ -35,6 +36,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("scores that moved little stay within a tolerance", tolerance),
     ("a batch may be larger than a chunk and name a customer twice", large_batch),
     ("any text is a customer id", weird_ids),
+    ("a load says what is held, and its version", commit::states),
+    ("a set for a state that is past is not written", commit::conflicts),
+    ("a set is written whole or not at all", commit::sets),
     ("pages hold every profile once, in order", listing::pages),
     ("a listing filters by tag, range and prefix", listing::filters),
     ("a cursor fits its listing only", listing::cursors),

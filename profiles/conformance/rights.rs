@@ -1,13 +1,13 @@
 //! What customers may ask for, and who may come in.
 
-use homing_datasets::Event;
+use homing_datasets::{Event, Micros};
 use serde_json::{Map, Value, json};
 
 use super::{batch, buy, day, feed, get, incoming, row, take};
 use crate::access::{AuditEntry, Key};
 use crate::contacts::{Cap, Contact, Grant};
 use crate::feed::Letter;
-use crate::privacy::keyed_hash;
+use crate::privacy::{Consent, keyed_hash};
 use crate::shadow::{Pair, Summary};
 use crate::*;
 
@@ -213,7 +213,7 @@ pub(super) fn contacts(store: &dyn Store) {
 
 pub(super) fn merge(store: &dyn Store) {
     let scorer = super::score;
-    let merge = |from: &str, into: &str| store.merge(from, into, day(5), &scorer).unwrap();
+    let merge = |from: &str, into: &str| crate::merge(store, from, into, day(5), &scorer).unwrap();
     assert!(!merge("c", "d"), "nobody is there");
     fill(store);
     let contacts = [contact("c", "summer", day(9), false), contact("c", "spring", day(9), false)];

@@ -12,22 +12,23 @@ use super::aggregates::{DailyAggregates, ScanPage, TurnedHigh};
 use super::contacts::{Cap, Contact, Grant};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export, keyed_hash};
+use super::queue::CommitQueue;
 use super::shadow::{Pair, Summary};
+use super::state::{Ask, ChangeSets, Common, Loaded, Verdict};
 use super::{
-    Access, Aggregates, BatchRow, BatchSummary, Campaigns, Changed, Error, Feed, Incoming, Intake, Listing,
-    Page, Privacy, Profile, Profiles, Scorer, Store, Totals, plan,
+    Access, Aggregates, Campaigns, Error, Feed, Listing, Page, Privacy, Profile, Profiles, Store, Totals,
+    plan,
 };
 pub(super) use door::{Door, DoorFault};
 use session::Pool;
 
 mod access;
 mod aggregates;
-mod batch;
+mod commit;
 mod contacts;
 mod door;
 mod encryption;
 mod feed;
-mod intake;
 mod list;
 mod privacy;
 mod read;
@@ -44,8 +45,14 @@ pub struct PostgresStore {
     place: String,
     zone: Zone,
     pool: Pool,
+    commits: CommitQueue<commit::Job, Vec<Verdict>>,
+    common: Common,
     erasure_key: [u8; 32],
 }
+
+/// So often a commit is tried beside other writers; from then on it keeps them waiting: where others meet new customers all
+/// the time, somebody else would always be first.
+const PATIENT_TRIES: u32 = 2;
 
 /// What can go wrong inside: PostgreSQL's own errors get the store's name at the door.
 enum Fault {
@@ -110,11 +117,8 @@ impl PostgresStore {
         let place = without_password(url);
         let pool = Pool::new(place.clone(), config);
         let erasure_key = pool.with(async |wire| schema::prepare(wire, &place).await)?;
-        Ok(PostgresStore { place, zone, pool, erasure_key })
-    }
-
-    fn planner<'a>(&'a self, score: &'a Scorer<'a>) -> plan::Planner<'a> {
-        plan::Planner { store: &self.place, zone: self.zone, score, tolerance: 0.0, prints: true }
+        let (commits, common) = (CommitQueue::default(), Common::new(place.clone(), zone, true));
+        Ok(PostgresStore { place, zone, pool, commits, common, erasure_key })
     }
 
     fn hash(&self, customer_id: &str) -> [u8; 32] {
@@ -133,26 +137,23 @@ fn without_password(url: &str) -> String {
 }
 
 impl Profiles for PostgresStore {
-    fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
-        if events.is_empty() {
-            return Ok(Intake::default());
-        }
-        let asked = intake::Asked::of(self, events);
-        self.pool.with(async |wire| {
-            intake::take_in(wire, self, &self.planner(score), &asked, events, not_before).await
-        })
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    fn write_batch_within(
-        &self,
-        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
-        as_of: Micros,
-        tolerance: f64,
-        score: &Scorer<'_>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<BatchSummary, Error> {
-        let planner = plan::Planner { tolerance, ..self.planner(score) };
-        batch::write_batch(self, &planner, rows, as_of, progress)
+    fn load(&self, ask: &Ask<'_>) -> Result<Loaded, Error> {
+        self.pool.with(async |wire| commit::load(wire, self, ask).await)
+    }
+
+    fn commit(&self, sets: ChangeSets) -> Result<Vec<Verdict>, Error> {
+        let job = commit::Job::of(sets).map_err(|fault| self.pool.known(fault, false))?;
+        self.commits.commit(job, |jobs| {
+            let mut tries = 0;
+            self.pool.with(async |wire| {
+                tries += 1;
+                commit::commit(wire, self, jobs, tries > PATIENT_TRIES).await
+            })
+        })
     }
 
     fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
@@ -174,10 +175,6 @@ impl Profiles for PostgresStore {
 
     fn scan(&self, after: Option<&str>, limit: u32) -> Result<ScanPage, Error> {
         self.pool.with(async |wire| aggregates::scan(wire, self, after, limit).await)
-    }
-
-    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error> {
-        self.pool.with(async |wire| privacy::hand_over(wire, self, from, into, events).await)
     }
 }
 
@@ -220,12 +217,6 @@ impl Feed for PostgresStore {
 }
 
 impl Privacy for PostgresStore {
-    fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error> {
-        // An opt-out computes nothing, so the scorer is never asked.
-        let planner = self.planner(&plan::no_scorer);
-        self.pool.with(async |wire| privacy::set_consent(wire, &planner, customer_id, consent).await)
-    }
-
     fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error> {
         self.pool.with(async |wire| privacy::consent(wire, customer_id).await)
     }

@@ -3,16 +3,16 @@
 use homing_datasets::Micros;
 use serde_json::{Map, Value};
 
-use super::rows::{self, Image, json};
+use super::rows::{self, json};
 use super::session::Wire;
 use super::text::{original, stored};
 use super::{Inner, LOCKS, PostgresStore, access, contacts, feed, read};
 use crate::contacts::ExportedContact;
-use crate::plan::Planner;
+use crate::plan;
 use crate::privacy::{
     Consent, Erasures, Export, ExportedAudit, ExportedConsent, ExportedEvent, ExportedLetter,
 };
-use crate::{Changed, plan};
+use crate::state::{Origin, State};
 
 /// Begins a transaction in which nobody else writes profiles: neither of the customers that have a row, which could be
 /// locked, nor of those that have none yet.
@@ -26,34 +26,10 @@ pub(super) async fn consent(wire: &mut Wire, customer_id: &str) -> Inner<Option<
     Ok(row.map(|row| Consent { opted_out: row.get(0), at: row.get(1) }))
 }
 
-pub(super) async fn set_consent(
-    wire: &mut Wire,
-    planner: &Planner<'_>,
-    customer_id: &str,
-    consent: Consent,
-) -> Inner<Option<Changed>> {
-    begin_alone(wire).await?;
-    let id = stored(customer_id);
-    wire.execute(
-        "INSERT INTO homing.consents (customer_id, opted_out, at) VALUES ($1, $2, $3)
-         ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at",
-        &[&id, &consent.opted_out, &consent.at],
-    )
-    .await?;
-    let held = match consent.opted_out {
-        true => rows::load(wire, planner.store, &[&id]).await?.remove(customer_id),
-        false => None,
-    };
-    let Some(held) = held else {
-        wire.run("COMMIT").await?;
-        return Ok(None);
-    };
-    let plan = planner.withdraw(&held.held, consent.at)?;
-    let image = Image::of(customer_id, Some(&held), &plan)?;
-    let images: Vec<&Image> = image.iter().collect();
-    rows::write(wire, &images, None, None).await?;
-    let changed = !plan.changed.is_empty();
-    Ok(changed.then(|| Changed { customer_id: customer_id.to_owned(), tags: plan.changed }))
+pub(super) async fn set_consent(wire: &mut Wire, customer_id: &str, consent: Consent) -> Inner<()> {
+    let sql = "INSERT INTO homing.consents (customer_id, opted_out, at) VALUES ($1, $2, $3)
+         ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at";
+    wire.execute(sql, &[&stored(customer_id), &consent.opted_out, &consent.at]).await.map(drop)
 }
 
 pub(super) async fn set_attributes(
@@ -126,6 +102,7 @@ pub(super) async fn erase(
 ) -> Inner<bool> {
     let (id, hash) = (stored(customer_id), store.hash(customer_id));
     begin_alone(wire).await?;
+    rows::count_removal(wire).await?;
     let mut gone = 0;
     for table in [
         "changes",
@@ -148,44 +125,45 @@ pub(super) async fn erase(
     Ok(gone > 0)
 }
 
-pub(super) async fn hand_over(
-    wire: &mut Wire,
-    store: &PostgresStore,
-    from: &str,
-    into: &str,
-    events: u64,
-) -> Inner<bool> {
-    let (old, new) = (stored(from), stored(into));
-    begin_alone(wire).await?;
-    let held = rows::load(wire, &store.place, &[&old]).await?.remove(from);
-    let look = "SELECT (SELECT events FROM homing.profiles WHERE customer_id = $1),
-         EXISTS (SELECT 1 FROM homing.profiles WHERE customer_id = $2)";
-    let (count, other) = match wire.one(look, &[&old, &new]).await? {
-        Some(row) => (row.try_get::<_, Option<i64>>(0)?.map_or(0, i64::unsigned_abs), row.try_get(1)?),
-        None => (0, false),
-    };
-    if count != events || (held.is_some() && !other) {
-        wire.run("ROLLBACK").await?;
-        return Ok(false);
-    }
+/// Moves what is held of one customer beside their history to another, and removes the one.
+pub(super) async fn hand_over(wire: &mut Wire, store: &PostgresStore, from: &State, into: &str) -> Inner<()> {
+    let (old, new) = (stored(&from.customer_id), stored(into));
     wire.execute("UPDATE homing.event_ids SET customer_id = $2 WHERE customer_id = $1", &[&old, &new])
         .await?;
+    if let Some(mut both) = attributes(wire, store, &from.customer_id).await? {
+        both.extend(attributes(wire, store, into).await?.unwrap_or_default());
+        set_attributes(wire, into, &both).await?;
+    }
+    let consent = "INSERT INTO homing.consents AS c (customer_id, opted_out, at)
+         SELECT $2, opted_out, at FROM homing.consents WHERE customer_id = $1 AND opted_out
+         ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at WHERE NOT c.opted_out";
+    wire.execute(consent, &[&old, &new]).await?;
     let contacts = "INSERT INTO homing.contacts SELECT $2, campaign, at, action, channel, held_out
          FROM homing.contacts WHERE customer_id = $1 ON CONFLICT DO NOTHING";
     wire.execute(contacts, &[&old, &new]).await?;
-    if let Some(rows::Stored { held, .. }) = held.filter(|stored| !stored.held.tags.is_empty()) {
-        let gone: Map<String, Value> = held.tags.into_iter().map(|tag| (tag.name, Value::Null)).collect();
+    if let Some(row) = from.row().filter(|row| !row.tags.is_empty()) {
+        let gone: Map<String, Value> = row.tags.iter().map(|tag| (tag.name.clone(), Value::Null)).collect();
         wire.run(&rows::feed_lock()).await?;
         let change = "INSERT INTO homing.changes (customer_id, tags, model, as_of, scored_at, at)
              VALUES ($1, $2, $3, $4, $5, $5)";
-        let model = stored(&held.model);
-        wire.execute(change, &[&old, &json(&gone)?, &model, &held.as_of, &held.scored_at]).await?;
+        let Origin { model, as_of, scored_at } = &row.origin;
+        wire.execute(change, &[&old, &json(&gone)?, &stored(model), as_of, scored_at]).await?;
     }
+    rows::count_removal(wire).await?;
     for table in ["histories", "profiles", "consents", "attributes", "contacts"] {
         wire.execute(&format!("DELETE FROM homing.{table} WHERE customer_id = $1"), &[&old]).await?;
     }
-    wire.run("COMMIT").await?;
-    Ok(true)
+    Ok(())
+}
+
+async fn attributes(
+    wire: &mut Wire,
+    store: &PostgresStore,
+    customer_id: &str,
+) -> Inner<Option<Map<String, Value>>> {
+    let sql = "SELECT attributes FROM homing.attributes WHERE customer_id = $1";
+    let row = wire.one(sql, &[&stored(customer_id)]).await?;
+    Ok(row.map(|row| read::attributes_of(row.get(0), store, customer_id)).transpose()?)
 }
 
 pub(super) async fn erased(wire: &mut Wire, key: [u8; 32]) -> Inner<Erasures> {

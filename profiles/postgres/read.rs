@@ -6,7 +6,8 @@ use tokio_postgres::Row;
 use super::session::Wire;
 use super::text::{original, stored};
 use super::{Inner, PostgresStore, rows};
-use crate::plan::{Origin, ProfileRow};
+use crate::plan::ProfileRow;
+use crate::state::Origin;
 use crate::{Error, Profile, Totals};
 
 /// The columns of [`profile_of`], of the table `p`.
@@ -27,7 +28,7 @@ pub(super) fn profile_of(row: &Row, store: &PostgresStore) -> Inner<Profile> {
             scored_at: row.try_get(3)?,
         },
         prediction: row.try_get(4)?,
-        history: rows::numbers(row, 5)?,
+        history: rows::counts(row, 5)?,
         customer_id,
     };
     Ok(row.finish(&store.place, store.zone, tags, attributes)?)

@@ -1,5 +1,6 @@
 //! Rows as the writers read and write them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::pin::pin;
 
@@ -13,68 +14,55 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use super::session::{Parameter, Wire};
 use super::text::{original, original_value, stored, stored_value};
 use super::{Fault, Inner, LOCKS};
-use crate::plan::{Held, HeldTag, HistoryNumbers, LAYERS, Origin, Plan, Prints, history_print, value_text};
+use crate::plan::{LAYERS, value_text};
+use crate::state::{Clock, Fingerprints, HeldTag, HistoryCounts, Origin, Plan, REMOVALS, State, StoredRow};
 use crate::{Error, Layer};
 
-/// What the store holds of one customer.
-pub(super) struct Stored {
-    /// Grows with every write to the customer.
-    pub revision: i64,
-    pub held: Held,
-    not_scored: Option<String>,
-    numbers: HistoryNumbers,
-    history_print: Vec<u8>,
-    prints: [Vec<u8>; 2],
-}
-
-const STORED: &str = "SELECT p.customer_id, p.revision, p.churn_risk, p.value_at_risk, p.clv, p.not_scored, p.model,
+/// The columns of [`stored_row`]; the parameter is the list of ids in their stored form.
+pub(super) const STORED: &str = "SELECT p.customer_id, p.revision, p.churn_risk, p.value_at_risk, p.clv, p.not_scored, p.model,
      p.as_of, p.scored_at, p.events, p.purchases, p.orders, p.spend, p.first_purchase_at, p.last_purchase_at, p.prediction,
      p.tags::text, p.tag_details, p.history_print, p.score_print, p.tags_print, h.bytes
      FROM homing.profiles p LEFT JOIN homing.histories h ON h.customer_id = p.customer_id
      WHERE p.customer_id = ANY($1)";
 
-/// The statement behind [`loaded`]; its parameter is the list of ids in their stored form.
-pub(super) fn load_statement() -> &'static str {
-    STORED
-}
-
-/// Reads what the store holds of customers, by their ids in the stored form.
-pub(super) async fn load(wire: &mut Wire, place: &str, ids: &[&str]) -> Inner<BTreeMap<String, Stored>> {
-    loaded(wire.query(STORED, &[&ids]).await?, place)
-}
-
-/// Rows of [`load_statement`], by id in its original form.
-pub(super) fn loaded(rows: Vec<Row>, place: &str) -> Inner<BTreeMap<String, Stored>> {
-    rows.iter().map(|row| row_of(row, place)).collect()
-}
-
-fn row_of(row: &Row, place: &str) -> Inner<(String, Stored)> {
-    let customer_id = original(row.try_get(0)?);
-    let held = Held {
-        as_of: row.try_get(7)?,
-        scored_at: row.try_get(8)?,
-        model: original(row.try_get(6)?),
+/// A row of [`STORED`].
+pub(super) fn stored_row(row: &Row, place: &str, customer_id: &str) -> Inner<StoredRow> {
+    Ok(StoredRow {
+        origin: Origin {
+            as_of: row.try_get(7)?,
+            scored_at: row.try_get(8)?,
+            model: original(row.try_get(6)?),
+        },
         prediction: row.try_get(15)?,
         numbers: [row.try_get(2)?, row.try_get(3)?, row.try_get(4)?],
+        not_scored: row.try_get(5)?,
         // Without a row the bytes are none, and those do not read as a history: the profile is damaged.
         history: row.try_get::<_, Option<Vec<u8>>>(21)?.unwrap_or_default(),
-        tags: tags(place, &customer_id, row.try_get(16)?, row.try_get(17)?)?,
-    };
-    let stored = Stored {
-        revision: row.try_get(1)?,
-        held,
-        not_scored: row.try_get(5)?,
-        numbers: numbers(row, 9)?,
-        history_print: row.try_get(18)?,
-        prints: [row.try_get(19)?, row.try_get(20)?],
-    };
-    Ok((customer_id, stored))
+        counts: counts(row, 9)?,
+        tags: tags(place, customer_id, row.try_get(16)?, row.try_get(17)?)?,
+        fingerprints: Some(fingerprints(row, 18, place, customer_id)?),
+    })
 }
 
-/// The history in numbers, from six columns on.
-pub(super) fn numbers(row: &Row, at: usize) -> Inner<HistoryNumbers> {
+/// Fingerprints from three columns on.
+pub(super) fn fingerprints(row: &Row, at: usize, place: &str, customer_id: &str) -> Inner<Fingerprints> {
+    let fingerprint = |at: usize| -> Inner<[u8; 16]> {
+        row.try_get::<_, &[u8]>(at)?.try_into().map_err(|_| {
+            let (store, customer_id) = (place.to_owned(), customer_id.to_owned());
+            Fault::Known(Error::Damaged {
+                store,
+                customer_id,
+                detail: "a fingerprint is not of 16 bytes".to_owned(),
+            })
+        })
+    };
+    Ok(Fingerprints { history: fingerprint(at)?, score: fingerprint(at + 1)?, tags: fingerprint(at + 2)? })
+}
+
+/// The counts of a history, from six columns on.
+pub(super) fn counts(row: &Row, at: usize) -> Inner<HistoryCounts> {
     let count = |at: usize| row.try_get::<_, i64>(at).map(i64::unsigned_abs);
-    Ok(HistoryNumbers {
+    Ok(HistoryCounts {
         events: count(at)?,
         purchases: count(at + 1)?,
         orders: count(at + 2)?,
@@ -122,19 +110,18 @@ pub(super) fn tags(
 /// A whole row of `profiles` and its history, as it is to be.
 pub(super) struct Image {
     pub customer_id: String,
-    pub is_new: bool,
-    revision: i64,
+    /// What the version becomes; `None` for who is new.
+    version: Option<i64>,
     numbers: [Option<f64>; 3],
     not_scored: Option<String>,
     model: String,
     as_of: Micros,
     scored_at: Micros,
-    history: HistoryNumbers,
+    history: HistoryCounts,
     prediction: String,
     tags: String,
     details: String,
-    history_print: Vec<u8>,
-    prints: [Vec<u8>; 2],
+    fingerprints: Fingerprints,
     /// The history's bytes, where they changed.
     bytes: Option<Vec<u8>>,
     /// The change for the feed, where a tag changed.
@@ -143,68 +130,76 @@ pub(super) struct Image {
 
 impl Image {
     /// The row after a plan; `None` where nothing is to be written.
-    pub fn of(customer_id: &str, stored: Option<&Stored>, plan: &Plan) -> Inner<Option<Self>> {
-        if plan.is_idle() || (stored.is_none() && (plan.history.is_none() || plan.score.is_none())) {
+    pub fn of(state: &State, plan: &Plan) -> Inner<Option<Self>> {
+        let row = state.row();
+        if plan.is_idle() {
             return Ok(None);
         }
+        let (Some(origin), Some(counts), Some(fingerprints)) = parts(row, plan) else {
+            let detail = "a customer unseen before came without history or score".to_owned();
+            let (store, customer_id) = ("postgres".to_owned(), state.customer_id.clone());
+            return Err(Fault::Known(Error::Damaged { store, customer_id, detail }));
+        };
         let mut tags: BTreeMap<&str, &HeldTag> =
-            stored.iter().flat_map(|stored| &stored.held.tags).map(|tag| (tag.name.as_str(), tag)).collect();
+            row.iter().flat_map(|row| &row.tags).map(|tag| (tag.name.as_str(), tag)).collect();
         for name in &plan.remove {
             tags.remove(name.as_str());
         }
         tags.extend(plan.set.iter().map(|tag| (tag.name.as_str(), tag)));
         let (values, details) = columns(&tags)?;
-        let held = stored.map(|stored| &stored.held);
-        let (score, before) = (plan.score.as_ref(), stored);
-        let prints = match (score, plan.prints, stored) {
-            (Some(_), Some(Prints { score, tags }), _) => [score.to_vec(), tags.to_vec()],
-            (_, _, Some(stored)) => stored.prints.clone(),
-            _ => [Vec::new(), Vec::new()],
-        };
-        let bytes = plan.history.as_ref().map(|history| history.bytes.clone());
+        let score = plan.score.as_ref();
+        let code = |cause: NotScored| cause.code().to_owned();
         Ok(Some(Image {
-            customer_id: stored_form(customer_id),
-            is_new: stored.is_none(),
-            revision: stored.map_or(1, |stored| stored.revision + 1),
+            customer_id: stored_form(&state.customer_id),
+            version: state.version.map(|version| version + 1),
             numbers: match score {
                 Some(score) => score.numbers.map_or([None; 3], |numbers| numbers.map(Some)),
-                None => held.map_or([None; 3], |held| held.numbers),
+                None => row.map_or([None; 3], |row| row.numbers),
             },
             not_scored: match score {
-                Some(score) => score.not_scored.map(|cause| NotScored::code(cause).to_owned()),
-                None => before.and_then(|stored| stored.not_scored.clone()),
+                Some(score) => score.not_scored.map(code),
+                None => row.and_then(|row| row.not_scored.clone()),
             },
-            model: score.map_or_else(
-                || held.map(|held| stored_form(&held.model)).unwrap_or_default(),
-                |score| stored_form(&score.provenance.model),
-            ),
-            as_of: score.map(|score| score.provenance.as_of).or(held.map(|h| h.as_of)).unwrap_or_default(),
-            scored_at: score
-                .map(|score| score.provenance.scored_at)
-                .or(held.map(|held| held.scored_at))
-                .unwrap_or_default(),
-            history: match &plan.history {
-                Some(history) => history.numbers,
-                None => stored.map(|stored| stored.numbers).unwrap_or_default(),
-            },
+            model: stored_form(&origin.model),
+            as_of: origin.as_of,
+            scored_at: origin.scored_at,
+            history: counts,
             prediction: match score {
                 Some(score) => score.prediction.clone(),
-                None => held.map(|held| held.prediction.clone()).unwrap_or_default(),
+                None => row.map(|row| row.prediction.clone()).unwrap_or_default(),
             },
             tags: values,
             details,
-            history_print: match &bytes {
-                Some(bytes) => history_print(bytes).to_vec(),
-                None => stored.map(|stored| stored.history_print.clone()).unwrap_or_default(),
-            },
-            prints,
-            bytes,
+            fingerprints,
+            bytes: plan.history.as_ref().map(|history| history.bytes.clone()),
             change: match plan.changed.is_empty() || score.is_none() {
                 true => None,
                 false => Some(json(&plan.changed)?),
             },
         }))
     }
+}
+
+/// What comes from the plan where it has it, and else from the row.
+fn parts(
+    row: Option<&StoredRow>,
+    plan: &Plan,
+) -> (Option<Origin>, Option<HistoryCounts>, Option<Fingerprints>) {
+    let held = row.and_then(|row| row.fingerprints);
+    let history = plan.history.as_ref().and_then(|history| history.fingerprint);
+    let score = plan.score.as_ref().and_then(|score| score.fingerprints);
+    let fingerprints = match (history.or(held.map(|held| held.history)), score) {
+        (Some(history), Some([score, tags])) => Some(Fingerprints { history, score, tags }),
+        (Some(history), None) => held.map(|held| Fingerprints { history, ..held }),
+        (None, _) => None,
+    };
+    let origin = plan.score.as_ref().map(|score| Origin {
+        model: score.provenance.model.to_string(),
+        as_of: score.provenance.as_of,
+        scored_at: score.provenance.scored_at,
+    });
+    let counts = plan.history.as_ref().map(|history| history.counts).or(row.map(|row| row.counts));
+    (origin.or_else(|| row.map(|row| row.origin.clone())), counts, fingerprints)
 }
 
 fn stored_form(text: &str) -> String {
@@ -308,24 +303,49 @@ const REPLACE: &str = "ON CONFLICT (customer_id) DO UPDATE SET revision = exclud
 /// Images to this number are written by arrays in one statement; above it by COPY.
 const FEW: usize = 500;
 
-/// Writes images in the order of their ids, histories and changes with them, and sets the clock forward. Ends the
-/// transaction. `happened` and `known`: the latest instants among what is written.
+/// Writes images, in the order of their ids, with histories and changes, and event ids (each with fingerprint and customer), and
+/// sets the clock forward. Ends the transaction. `first`: the version of who is new.
 pub(super) async fn write(
     wire: &mut Wire,
     images: &[&Image],
-    happened: Option<Micros>,
-    known: Option<Micros>,
+    first: i64,
+    event_ids: &BTreeMap<&str, (&[u8], &str)>,
+    ticks: Clock,
 ) -> Inner<()> {
     if images.len() > FEW {
-        copy(wire, images).await?;
-        clock(wire, happened, known).await?;
+        copy(wire, images, first).await?;
+        let (ids, prints, customers) = event_columns(event_ids);
+        unless_first(wire.execute(EVENT_IDS, &[&ids, &prints, &customers]).await)?;
+        wire.execute(CLOCK, &[&ticks.happened, &ticks.known]).await?;
         return wire.run("COMMIT").await;
     }
-    few(wire, images, happened, known).await
+    few(wire, images, first, event_ids, ticks).await
 }
 
-async fn clock(wire: &mut Wire, happened: Option<Micros>, known: Option<Micros>) -> Inner<()> {
-    wire.execute(CLOCK, &[&happened, &known]).await.map(drop)
+type EventColumns<'a> = (Vec<Cow<'a, str>>, Vec<&'a [u8]>, Vec<Cow<'a, str>>);
+
+fn event_columns<'a>(event_ids: &BTreeMap<&'a str, (&'a [u8], &'a str)>) -> EventColumns<'a> {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for (id, (fingerprint, customer_id)) in event_ids {
+        columns.0.push(stored(id));
+        columns.1.push(*fingerprint);
+        columns.2.push(stored(customer_id));
+    }
+    columns
+}
+
+/// Fails where an id is taken meanwhile.
+const EVENT_IDS: &str = "INSERT INTO homing.event_ids (event_id, fingerprint, customer_id)
+     SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[])";
+
+/// Where someone else was first with a customer or an event id, the transaction begins anew, and then sees them.
+fn unless_first<T>(done: Inner<T>) -> Inner<T> {
+    match done {
+        Err(Fault::Sql(error)) if error.code().is_some_and(|code| code.code() == "23505") => {
+            Err(Fault::Again)
+        }
+        other => other,
+    }
 }
 
 const CLOCK: &str = "UPDATE homing.clocks SET happened_until = greatest(happened_until, $1),
@@ -342,30 +362,31 @@ pub(super) fn feed_lock() -> String {
 async fn few(
     wire: &mut Wire,
     images: &[&Image],
-    happened: Option<Micros>,
-    known: Option<Micros>,
+    first: i64,
+    event_ids: &BTreeMap<&str, (&[u8], &str)>,
+    ticks: Clock,
 ) -> Inner<()> {
     let ids: Vec<&str> = images.iter().map(|image| image.customer_id.as_str()).collect();
-    let revisions: Vec<i64> = images.iter().map(|image| image.revision).collect();
+    let revisions: Vec<i64> = images.iter().map(|image| image.version.unwrap_or(first)).collect();
     let number = |at: usize| images.iter().map(|image| image.numbers[at]).collect::<Vec<Option<f64>>>();
     let (churn, value, clv) = (number(0), number(1), number(2));
     let not_scored: Vec<Option<&str>> = images.iter().map(|image| image.not_scored.as_deref()).collect();
     let models: Vec<&str> = images.iter().map(|image| image.model.as_str()).collect();
     let as_of: Vec<i64> = images.iter().map(|image| image.as_of).collect();
     let scored_at: Vec<i64> = images.iter().map(|image| image.scored_at).collect();
-    let count = |pick: fn(&HistoryNumbers) -> u64| {
+    let count = |pick: fn(&HistoryCounts) -> u64| {
         images.iter().map(|image| pick(&image.history) as i64).collect::<Vec<i64>>()
     };
     let (events, purchases, orders) = (count(|n| n.events), count(|n| n.purchases), count(|n| n.orders));
     let spend: Vec<f64> = images.iter().map(|image| image.history.spend).collect();
-    let first: Vec<Option<i64>> = images.iter().map(|image| image.history.first_purchase_at).collect();
-    let last: Vec<Option<i64>> = images.iter().map(|image| image.history.last_purchase_at).collect();
+    let earliest: Vec<Option<i64>> = images.iter().map(|image| image.history.first_purchase_at).collect();
+    let latest: Vec<Option<i64>> = images.iter().map(|image| image.history.last_purchase_at).collect();
     let predictions: Vec<&str> = images.iter().map(|image| image.prediction.as_str()).collect();
     let tags: Vec<&str> = images.iter().map(|image| image.tags.as_str()).collect();
     let details: Vec<&str> = images.iter().map(|image| image.details.as_str()).collect();
-    let prints: Vec<&[u8]> = images.iter().map(|image| image.history_print.as_slice()).collect();
-    let score_prints: Vec<&[u8]> = images.iter().map(|image| image.prints[0].as_slice()).collect();
-    let tag_prints: Vec<&[u8]> = images.iter().map(|image| image.prints[1].as_slice()).collect();
+    let prints: Vec<&[u8]> = images.iter().map(|image| image.fingerprints.history.as_slice()).collect();
+    let score_prints: Vec<&[u8]> = images.iter().map(|image| image.fingerprints.score.as_slice()).collect();
+    let tag_prints: Vec<&[u8]> = images.iter().map(|image| image.fingerprints.tags.as_slice()).collect();
     let profiles = wire
         .statement(&format!(
             "INSERT INTO homing.profiles AS p ({COLUMNS})
@@ -392,8 +413,8 @@ async fn few(
         &purchases,
         &orders,
         &spend,
-        &first,
-        &last,
+        &earliest,
+        &latest,
         &predictions,
         &tags,
         &details,
@@ -430,21 +451,25 @@ async fn few(
     let change_values: [Parameter<'_>; 6] =
         [&change_ids, &change_tags, &change_causes, &change_models, &change_as_of, &change_scored];
     let clock = wire.statement(CLOCK).await?;
+    let events = wire.statement(EVENT_IDS).await?;
+    let (event_keys, event_prints, event_customers) = event_columns(event_ids);
     let client = &wire.client;
     // A customer who is new here may be new elsewhere at the same moment; then this must not be committed.
-    let all_locked = images.iter().all(|image| !image.is_new);
+    let all_locked = images.iter().all(|image| image.version.is_some());
     let ending = async {
         match all_locked {
             true => client.batch_execute("COMMIT").await,
             false => Ok(()),
         }
     };
-    let clock_values: [Parameter<'_>; 2] = [&happened, &known];
+    let clock_values: [Parameter<'_>; 2] = [&ticks.happened, &ticks.known];
+    let event_values: [Parameter<'_>; 3] = [&event_keys, &event_prints, &event_customers];
     let history_values: [Parameter<'_>; 2] = [&history_ids, &bytes];
     let done = tokio::join!(
         biased;
         client.execute(&profiles, &profile_values),
         client.execute(&histories, &history_values),
+        client.execute(&events, &event_values),
         client.query(&lock, &[]),
         client.execute(&changes, &change_values),
         client.execute(&clock, &clock_values),
@@ -452,10 +477,11 @@ async fn few(
     );
     let written = done.0?;
     done.1?;
-    done.2?;
+    unless_first(done.2.map_err(Fault::Sql))?;
     done.3?;
     done.4?;
     done.5?;
+    done.6?;
     if written != images.len() as u64 {
         return Err(Fault::Again);
     }
@@ -466,8 +492,8 @@ async fn few(
 }
 
 /// By COPY: straight into the tables where every customer is new, else by way of a temporary table.
-async fn copy(wire: &mut Wire, images: &[&Image]) -> Inner<()> {
-    let all_new = images.iter().all(|image| image.is_new);
+async fn copy(wire: &mut Wire, images: &[&Image], first: i64) -> Inner<()> {
+    let all_new = images.iter().all(|image| image.version.is_none());
     let [profiles, histories] = match all_new {
         true => ["homing.profiles", "homing.histories"],
         false => ["pg_temp.homing_profiles", "pg_temp.homing_histories"],
@@ -479,18 +505,8 @@ async fn copy(wire: &mut Wire, images: &[&Image]) -> Inner<()> {
         )
         .await?;
     }
-    let copied = copy_profiles(wire, profiles, images).await;
-    let copied = match copied {
-        Ok(()) => copy_histories(wire, histories, images).await,
-        other => other,
-    };
-    match copied {
-        // Someone else met one of these customers first.
-        Err(Fault::Sql(error)) if error.code().is_some_and(|code| code.code() == "23505") => {
-            return Err(Fault::Again);
-        }
-        other => other?,
-    }
+    unless_first(copy_profiles(wire, profiles, images, first).await)?;
+    unless_first(copy_histories(wire, histories, images).await)?;
     if !all_new {
         let written = wire
             .client
@@ -514,7 +530,7 @@ async fn copy(wire: &mut Wire, images: &[&Image]) -> Inner<()> {
     copy_changes(wire, images).await
 }
 
-async fn copy_profiles(wire: &Wire, table: &str, images: &[&Image]) -> Inner<()> {
+async fn copy_profiles(wire: &Wire, table: &str, images: &[&Image], first: i64) -> Inner<()> {
     let sink = wire.client.copy_in(&format!("COPY {table} ({COLUMNS}) FROM STDIN BINARY")).await?;
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &TYPES));
     for image in images {
@@ -523,7 +539,7 @@ async fn copy_profiles(wire: &Wire, table: &str, images: &[&Image]) -> Inner<()>
         let tags = Jsonb(&image.tags);
         let row: [Parameter<'_>; 21] = [
             &image.customer_id,
-            &image.revision,
+            &image.version.unwrap_or(first),
             &image.numbers[0],
             &image.numbers[1],
             &image.numbers[2],
@@ -540,9 +556,9 @@ async fn copy_profiles(wire: &Wire, table: &str, images: &[&Image]) -> Inner<()>
             &image.prediction,
             &tags,
             &image.details,
-            &image.history_print,
-            &image.prints[0],
-            &image.prints[1],
+            &image.fingerprints.history.as_slice(),
+            &image.fingerprints.score.as_slice(),
+            &image.fingerprints.tags.as_slice(),
         ];
         writer.as_mut().write(&row).await?;
     }
@@ -591,4 +607,11 @@ async fn copy_changes(wire: &mut Wire, images: &[&Image]) -> Inner<()> {
     }
     writer.finish().await?;
     Ok(())
+}
+
+/// Counts a profile that is removed.
+pub(super) async fn count_removal(wire: &mut Wire) -> Inner<()> {
+    let sql = "INSERT INTO homing.settings AS s (name, value) VALUES ($1, 1)
+         ON CONFLICT (name) DO UPDATE SET value = s.value + 1";
+    wire.execute(sql, &[&REMOVALS]).await.map(drop)
 }

@@ -218,7 +218,7 @@ impl Pool {
         Error::Unreachable { store: self.place.clone(), detail }
     }
 
-    fn known(&self, fault: Fault, lost: bool) -> Error {
+    pub fn known(&self, fault: Fault, lost: bool) -> Error {
         let error = match fault {
             Fault::Known(error) => return error,
             Fault::Again => return Error::Locked(self.place.clone()),

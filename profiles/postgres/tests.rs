@@ -7,7 +7,7 @@ use homing_datasets::{DAY, History, Micros, Zone};
 
 use super::PostgresStore;
 use crate::conformance::{batch, buy, conforms, incoming, row, score};
-use crate::{self as profiles, Error, Fate, Feed, Listing, Privacy, Profiles, Scored, Sort, Store};
+use crate::{self as profiles, Error, Fate, Feed, Flows, Listing, Privacy, Profiles, Scored, Sort, Store};
 use cluster::Cluster;
 
 #[path = "../../tests/support/postgres.rs"]

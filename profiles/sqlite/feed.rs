@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{Fault, Inner, SqliteStore};
 use crate::Error;
 use crate::feed::{Change, Changes, DeadLetter, FeedPosition, Letter, MAX_CHANGES, Retention};
-use crate::plan::Plan;
+use crate::state::Plan;
 
 /// Changes that one transaction prunes, so that no writer waits long.
 const SLICE: u64 = 20_000;

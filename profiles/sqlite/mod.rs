@@ -4,8 +4,7 @@
 //! log, never wait for the writer. A write is synced to disk before it is acknowledged.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
@@ -16,21 +15,21 @@ use super::aggregates::{DailyAggregates, ScanPage, TurnedHigh};
 use super::contacts::{Cap, Contact, Grant};
 use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
 use super::privacy::{Consent, Erasures, Export};
+use super::queue::CommitQueue;
 use super::shadow::{Pair, Summary};
+use super::state::{Ask, ChangeSets, Common, Loaded, Verdict};
 use super::{
-    Access, Aggregates, BatchRow, BatchSummary, Campaigns, Changed, Error, Feed, Incoming, Intake, Listing,
-    Page, Privacy, Profile, Profiles, Scorer, Store, Totals, plan,
+    Access, Aggregates, Campaigns, Error, Feed, Listing, Page, Privacy, Profile, Profiles, Store, Totals,
+    plan,
 };
-use group::Writer;
+use commit::Writer;
 use rows::TagNames;
 
 mod access;
 mod aggregates;
-mod batch;
+mod commit;
 mod contacts;
 mod feed;
-mod group;
-mod intake;
 mod list;
 mod plans;
 mod privacy;
@@ -48,8 +47,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(5);
 /// Read connections that are kept open for the next reader.
 const IDLE_READERS: usize = 8;
-/// Events that are taken in beside others, in one transaction; more have one of their own.
-const FEW: usize = 32;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 64;
 
@@ -62,10 +59,8 @@ pub struct SqliteStore {
     // Declared before the writer, so closed before it: whoever closes last empties the log into the file.
     readers: Mutex<Vec<Reader>>,
     writer: Mutex<Writer>,
-    /// Who is about to take the writer.
-    waiting: AtomicUsize,
-    /// Told when a group is committed.
-    committed: Condvar,
+    commits: CommitQueue<ChangeSets, Vec<Verdict>>,
+    common: Common,
 }
 
 /// A connection that reads, with the names of tags that it has met.
@@ -121,8 +116,8 @@ impl SqliteStore {
             }
         })?;
         let (writer, readers) = (Mutex::new(Writer::new(writer)), Mutex::default());
-        let (waiting, committed) = (AtomicUsize::new(0), Condvar::new());
-        Ok(SqliteStore { place, path: path.to_owned(), zone, patience, writer, readers, waiting, committed })
+        let (commits, common) = (CommitQueue::default(), Common::new(place.clone(), zone, false));
+        Ok(SqliteStore { place, path: path.to_owned(), zone, patience, writer, readers, commits, common })
     }
 
     fn known(&self, fault: Fault) -> Error {
@@ -158,13 +153,7 @@ impl SqliteStore {
 
     /// Runs one transaction that writes. When it returns, what it wrote is on disk; when it fails, nothing is.
     fn write<T>(&self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Result<T, Error> {
-        let mut writer = self.enter();
-        self.finish(&mut writer);
-        writer.alone(work).map_err(|fault| self.known(fault))
-    }
-
-    fn planner<'a>(&'a self, score: &'a Scorer<'a>) -> plan::Planner<'a> {
-        plan::Planner { store: &self.place, zone: self.zone, score, tolerance: 0.0, prints: false }
+        locked(&self.writer).alone(work).map_err(|fault| self.known(fault))
     }
 }
 
@@ -228,22 +217,18 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Profiles for SqliteStore {
-    fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
-        let planner = self.planner(score);
-        self.write_in_group(events.len() > FEW, |connection, names| {
-            intake::take_in(connection, names, &planner, events, not_before)
-        })
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    fn write_batch_within(
-        &self,
-        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
-        as_of: Micros,
-        tolerance: f64,
-        score: &Scorer<'_>,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<BatchSummary, Error> {
-        batch::write_batch(self, rows, as_of, tolerance, score, progress)
+    fn load(&self, ask: &Ask<'_>) -> Result<Loaded, Error> {
+        self.read(|connection, names| commit::load(connection, names, ask))
+    }
+
+    fn commit(&self, sets: ChangeSets) -> Result<Vec<Verdict>, Error> {
+        self.commits.commit(sets, |jobs| {
+            self.write(|connection, names| commit::commit(connection, names, self, jobs))
+        })
     }
 
     fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
@@ -265,10 +250,6 @@ impl Profiles for SqliteStore {
 
     fn scan(&self, after: Option<&str>, limit: u32) -> Result<ScanPage, Error> {
         aggregates::scan(self, after, limit)
-    }
-
-    fn hand_over(&self, from: &str, into: &str, events: u64) -> Result<bool, Error> {
-        self.write(|connection, names| privacy::hand_over(connection, names, from, into, events))
     }
 }
 
@@ -311,14 +292,6 @@ impl Feed for SqliteStore {
 }
 
 impl Privacy for SqliteStore {
-    fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error> {
-        // An opt-out computes nothing, so the scorer is never asked.
-        let planner = self.planner(&plan::no_scorer);
-        self.write(|connection, names| {
-            privacy::set_consent(connection, names, &planner, customer_id, consent)
-        })
-    }
-
     fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error> {
         self.read(|connection, _| privacy::consent(connection, customer_id))
     }

@@ -7,12 +7,11 @@ use serde_json::{Map, Value};
 use super::rows::{self, TagNames};
 use super::{Fault, Inner, SqliteStore, access, contacts, feed, read};
 use crate::contacts::ExportedContact;
-use crate::plan::Planner;
 use crate::privacy::{
     Consent, ERASURE, Erasures, Export, ExportedAudit, ExportedConsent, ExportedEvent, ExportedLetter,
     keyed_hash,
 };
-use crate::{Changed, Error, plan};
+use crate::{Error, plan};
 
 /// Who may not be scored or not be known. Most stores have nobody of either kind, and then nothing is looked up.
 pub(super) struct Gate {
@@ -53,27 +52,13 @@ pub(super) fn consent(connection: &Connection, customer_id: &str) -> Inner<Optio
     Ok(consent.optional()?)
 }
 
-pub(super) fn set_consent(
-    connection: &Connection,
-    names: &mut TagNames,
-    planner: &Planner<'_>,
-    customer_id: &str,
-    consent: Consent,
-) -> Inner<Option<Changed>> {
+pub(super) fn set_consent(connection: &Connection, customer_id: &str, consent: Consent) -> Inner<()> {
     connection.execute(
         "INSERT INTO consents (customer_id, opted_out, at) VALUES (?1, ?2, ?3)
          ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at",
         params![customer_id, consent.opted_out, consent.at],
     )?;
-    let stored = match consent.opted_out {
-        true => rows::load(connection, names, customer_id)?,
-        false => None,
-    };
-    let Some(stored) = stored else { return Ok(None) };
-    let plan = planner.withdraw(&stored.held, consent.at)?;
-    rows::write(connection, names, customer_id, Some((stored.profile, stored.revision)), &plan)?;
-    let changed = !plan.changed.is_empty();
-    Ok(changed.then(|| Changed { customer_id: customer_id.to_owned(), tags: plan.changed }))
+    Ok(())
 }
 
 pub(super) fn attributes(
@@ -196,48 +181,49 @@ fn erase_rows(connection: &Connection, store: &SqliteStore, customer_id: &str, a
     Ok(gone > 0)
 }
 
+/// Moves what is held of one customer beside their history to another, and removes the one.
 pub(super) fn hand_over(
     connection: &Connection,
     names: &mut TagNames,
+    store: &SqliteStore,
     from: &str,
     into: &str,
-    events: u64,
-) -> Inner<bool> {
-    let number = "SELECT profile FROM profiles WHERE customer_id = ?1";
-    let held = connection
-        .prepare_cached(
-            "SELECT profile, events, model, as_of, scored_at FROM profiles WHERE customer_id = ?1",
-        )?
-        .query_row([from], |row| {
-            let model: String = row.get(2)?;
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, i64>(1)?,
-                model,
-                row.get::<_, Micros>(3)?,
-                row.get::<_, Micros>(4)?,
-            ))
-        })
-        .optional()?;
-    if held.as_ref().map_or(0, |held| held.1.unsigned_abs()) != events {
-        return Ok(false);
-    }
-    if let Some((profile, _, model, as_of, scored_at)) = held {
-        let other: Option<i64> = connection.query_row(number, [into], |row| row.get(0)).optional()?;
-        let Some(other) = other else { return Ok(false) };
-        connection.execute("UPDATE event_ids SET profile = ?2 WHERE profile = ?1", [profile, other])?;
+) -> Inner<()> {
+    let number = |id: &str| {
+        connection
+            .query_row("SELECT profile FROM profiles WHERE customer_id = ?1", [id], |row| {
+                row.get::<_, i64>(0)
+            })
+            .optional()
+    };
+    if let Some(profile) = number(from)? {
+        connection.execute(
+            "UPDATE event_ids SET profile = ?2 WHERE profile = ?1",
+            params![profile, number(into)?],
+        )?;
         let gone: Map<String, Value> = rows::tags(connection, names, profile, from)?
             .into_iter()
             .map(|tag| (tag.name, Value::Null))
             .collect();
         if !gone.is_empty() {
             connection.execute(
-                "INSERT INTO changes (customer_id, tags, model, as_of, scored_at, at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-                params![from, feed::json(&gone)?, model, as_of, scored_at],
+                "INSERT INTO changes (customer_id, tags, model, as_of, scored_at, at)
+                 SELECT customer_id, ?2, model, as_of, scored_at, scored_at FROM profiles WHERE customer_id = ?1",
+                params![from, feed::json(&gone)?],
             )?;
         }
         rows::remove(connection, profile)?;
     }
+    if let Some(mut both) = attributes(connection, store, from)? {
+        both.extend(attributes(connection, store, into)?.unwrap_or_default());
+        set_attributes(connection, into, &both)?;
+    }
+    connection.execute(
+        "INSERT INTO consents (customer_id, opted_out, at)
+         SELECT ?2, opted_out, at FROM consents WHERE customer_id = ?1 AND opted_out = 1
+         ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at WHERE opted_out = 0",
+        [from, into],
+    )?;
     connection.execute(
         "INSERT INTO contacts SELECT ?2, campaign, at, action, channel, held_out FROM contacts WHERE customer_id = ?1
          ON CONFLICT DO NOTHING",
@@ -246,7 +232,7 @@ pub(super) fn hand_over(
     for table in ["consents", "attributes", "contacts"] {
         connection.execute(&format!("DELETE FROM {table} WHERE customer_id = ?1"), [from])?;
     }
-    Ok(true)
+    Ok(())
 }
 
 pub(super) fn readmit(connection: &Connection, customer_id: &str) -> Inner<bool> {

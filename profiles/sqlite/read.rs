@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::rows::{self, Clock, TagNames};
-use super::{Inner, SqliteStore, privacy};
-use crate::plan::{HistoryNumbers, Origin, ProfileRow};
+use super::rows::{self, TagNames};
+use super::{Inner, SqliteStore, commit, privacy};
+use crate::plan::ProfileRow;
+use crate::state::Origin;
 use crate::{Profile, Totals};
 
 /// The columns of [`Numbered`].
@@ -19,20 +20,12 @@ pub(super) struct Numbered {
 
 impl Numbered {
     pub fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let count = |at: usize| row.get::<_, i64>(at).map(i64::unsigned_abs);
         let profile = row.get(0)?;
         let row = ProfileRow {
             customer_id: row.get(1)?,
             origin: Origin { model: row.get(2)?, as_of: row.get(3)?, scored_at: row.get(4)? },
             prediction: row.get(5)?,
-            history: HistoryNumbers {
-                events: count(6)?,
-                purchases: count(7)?,
-                orders: count(8)?,
-                spend: row.get(9)?,
-                first_purchase_at: row.get(10)?,
-                last_purchase_at: row.get(11)?,
-            },
+            history: rows::counts(row, 6)?,
         };
         Ok(Numbered { profile, row })
     }
@@ -91,6 +84,6 @@ pub(super) fn totals(connection: &Connection, names: &mut TagNames) -> Inner<Tot
         scored,
         value_at_risk,
         churn_levels,
-        data_until: Clock::Happened.read(connection)?,
+        data_until: commit::clock(connection)?.happened,
     })
 }

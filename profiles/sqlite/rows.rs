@@ -2,62 +2,65 @@
 
 use std::collections::HashMap;
 
-use homing_datasets::Micros;
-use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::tagged::{self, Move};
 use super::{Fault, Inner, feed};
-use crate::plan::{Held, HeldTag, NewHistory, NewScore, Plan};
-
-/// What the store holds of one customer, and where.
-pub(super) struct Stored {
-    pub profile: i64,
-    /// Grows with every write to the customer.
-    pub revision: i64,
-    pub held: Held,
-}
+use crate::state::{HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, REMOVALS, StoredRow};
 
 // Each statement that runs once a customer reads one table only: SQLite, as it is bundled, parses a cached
 // statement with a join anew each time its parameters are bound, which costs more than the join.
 
-/// Reads what the store holds of a customer.
+/// Reads the version of a customer's profile, and all that is held of them.
 pub(super) fn load(
     connection: &Connection,
     names: &mut TagNames,
     customer_id: &str,
-) -> Inner<Option<Stored>> {
+) -> Inner<Option<(i64, StoredRow)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT profile, revision, as_of, scored_at, model, prediction, churn_risk,
-             value_at_risk, clv FROM profiles WHERE customer_id = ?1",
+        "SELECT profile, revision, as_of, scored_at, model, prediction, churn_risk, value_at_risk, clv, not_scored,
+             events, purchases, orders, spend, first_purchase_at, last_purchase_at FROM profiles WHERE customer_id = ?1",
     )?;
     let stored = statement
         .query_row([customer_id], |row| {
-            Ok(Stored {
-                profile: row.get(0)?,
-                revision: row.get(1)?,
-                held: Held {
-                    as_of: row.get(2)?,
-                    scored_at: row.get(3)?,
-                    model: row.get(4)?,
-                    prediction: row.get(5)?,
-                    numbers: [row.get(6)?, row.get(7)?, row.get(8)?],
-                    history: Vec::new(),
-                    tags: Vec::new(),
-                },
-            })
+            let (profile, version): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let held = StoredRow {
+                origin: Origin { as_of: row.get(2)?, scored_at: row.get(3)?, model: row.get(4)? },
+                prediction: row.get(5)?,
+                numbers: [row.get(6)?, row.get(7)?, row.get(8)?],
+                not_scored: row.get(9)?,
+                counts: counts(row, 10)?,
+                history: Vec::new(),
+                tags: Vec::new(),
+                fingerprints: None,
+            };
+            Ok((profile, version, held))
         })
         .optional()?;
-    let Some(mut stored) = stored else { return Ok(None) };
+    let Some((profile, version, mut held)) = stored else { return Ok(None) };
     let mut statement = connection.prepare_cached("SELECT tags, history FROM states WHERE profile = ?1")?;
     let state = statement
-        .query_row([stored.profile], |row| {
-            stored.held.history = row.get(1)?;
+        .query_row([profile], |row| {
+            held.history = row.get(1)?;
             Ok(read_tags(connection, names, customer_id, row.get_ref(0)?.as_blob()?))
         })
         .optional()?;
     // Without a row the bytes are none, and those do not read as a history: the profile is damaged.
-    stored.held.tags = state.transpose()?.unwrap_or_default();
-    Ok(Some(stored))
+    held.tags = state.transpose()?.unwrap_or_default();
+    Ok(Some((version, held)))
+}
+
+/// The counts of a history, from six columns on.
+pub(super) fn counts(row: &Row<'_>, at: usize) -> rusqlite::Result<HistoryCounts> {
+    let count = |at: usize| row.get::<_, i64>(at).map(i64::unsigned_abs);
+    Ok(HistoryCounts {
+        events: count(at)?,
+        purchases: count(at + 1)?,
+        orders: count(at + 2)?,
+        spend: row.get(at + 3)?,
+        first_purchase_at: row.get(at + 4)?,
+        last_purchase_at: row.get(at + 5)?,
+    })
 }
 
 /// The bytes of a profile's history.
@@ -148,14 +151,24 @@ impl TagNames {
     }
 }
 
-/// Writes what a plan says, and the change into the feed. `stored` is the row that the plan was made for: its number and revision.
+/// Where a profile is written.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub customer_id: &'a str,
+    /// The number of the row that the plan was made for.
+    pub number: Option<i64>,
+    /// What the version becomes.
+    pub version: i64,
+}
+
+/// Writes what a plan says, and the change into the feed; gives the number of the row.
 pub(super) fn write(
     connection: &Connection,
     names: &mut TagNames,
-    customer_id: &str,
-    stored: Option<(i64, i64)>,
+    place: Place<'_>,
     plan: &Plan,
 ) -> Inner<Option<i64>> {
+    let customer_id = place.customer_id;
     let mut moves: Vec<Move<'_>> = Vec::with_capacity(plan.set.len() + plan.remove.len());
     for tag in &plan.set {
         moves.push((names.number_or_new(connection, &tag.name)?.unsigned_abs(), Some(tag)));
@@ -164,9 +177,9 @@ pub(super) fn write(
         moves.extend(names.number(connection, name)?.map(|number| (number.unsigned_abs(), None)));
     }
     moves.sort_unstable_by_key(|(number, _)| *number);
-    let profile = match (stored, &plan.history, &plan.score) {
+    let profile = match (place.number, &plan.history, &plan.score) {
         (None, Some(history), Some(score)) => {
-            let profile = insert(connection, customer_id, history, score)?;
+            let profile = insert(connection, place, history, score)?;
             let tags = move_tags(connection, customer_id, profile, &[], &moves)?;
             connection
                 .prepare_cached("INSERT INTO states (profile, tags, history) VALUES (?1, ?2, ?3)")?
@@ -175,8 +188,8 @@ pub(super) fn write(
         }
         // A customer unseen before always comes with a history and a score.
         (None, _, _) => return Ok(None),
-        (Some((profile, revision)), history, score) => {
-            update(connection, profile, revision, history.as_ref(), score.as_ref())?;
+        (Some(profile), history, score) => {
+            update(connection, profile, place.version, history.as_ref(), score.as_ref())?;
             let tags = match moves.is_empty() {
                 true => None,
                 false => {
@@ -246,23 +259,27 @@ pub(super) fn remove(connection: &Connection, profile: i64) -> Inner<usize> {
         // Tags that cannot be read do not keep anybody from being erased: every label is looked at.
         gone += connection.execute("DELETE FROM labels WHERE profile = ?1", [profile])?;
     }
+    connection.execute(
+        "INSERT INTO settings (name, value) VALUES (?1, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
+        [REMOVALS],
+    )?;
     for table in ["states", "profiles"] {
         gone += connection.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [profile])?;
     }
     Ok(gone)
 }
 
-fn insert(connection: &Connection, customer_id: &str, history: &NewHistory, score: &NewScore) -> Inner<i64> {
+fn insert(connection: &Connection, place: Place<'_>, history: &NewHistory, score: &NewScore) -> Inner<i64> {
     let [churn_risk, value_at_risk, clv] = columns(score);
-    let n = history.numbers;
+    let n = history.counts;
     connection
         .prepare_cached(
             "INSERT INTO profiles (customer_id, revision, churn_risk, value_at_risk, clv, not_scored, model, as_of,
                  scored_at, prediction, events, purchases, orders, spend, first_purchase_at, last_purchase_at)
-             VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             VALUES (?1, ?16, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
-            customer_id,
+            place.customer_id,
             churn_risk,
             value_at_risk,
             clv,
@@ -277,6 +294,7 @@ fn insert(connection: &Connection, customer_id: &str, history: &NewHistory, scor
             n.spend,
             n.first_purchase_at,
             n.last_purchase_at,
+            place.version,
         ])?;
     Ok(connection.last_insert_rowid())
 }
@@ -295,9 +313,8 @@ fn update(
         (None, Some(_)) => UPDATE_SCORE,
         (None, None) => return Ok(()),
     })?;
-    let revision = revision + 1;
     let mut values: Vec<(&str, &dyn ToSql)> = vec![(":profile", &profile), (":revision", &revision)];
-    let n = history.map(|history| history.numbers).unwrap_or_default();
+    let n = history.map(|history| history.counts).unwrap_or_default();
     let counts = [n.events, n.purchases, n.orders].map(|count| count as i64);
     if history.is_some() {
         values.extend::<[(&str, &dyn ToSql); 6]>([
@@ -340,36 +357,4 @@ const UPDATE_BOTH: &str = "UPDATE profiles SET revision = :revision, events = :e
 
 fn columns(score: &NewScore) -> [Option<f64>; 3] {
     score.numbers.map_or([None; 3], |numbers| numbers.map(Some))
-}
-
-/// The latest instant at which something happened or (`known`) became known.
-#[derive(Clone, Copy)]
-pub(super) enum Clock {
-    Happened,
-    Known,
-}
-
-impl Clock {
-    fn name(self) -> &'static str {
-        match self {
-            Clock::Happened => "happened_until",
-            Clock::Known => "known_until",
-        }
-    }
-
-    pub fn read(self, connection: &Connection) -> Inner<Option<Micros>> {
-        let mut statement = connection.prepare_cached("SELECT value FROM settings WHERE name = ?1")?;
-        Ok(statement.query_row([self.name()], |row| row.get(0)).optional()?)
-    }
-
-    /// Sets the clock forward; never back.
-    pub fn advance(self, connection: &Connection, to: Micros) -> Inner<()> {
-        connection
-            .prepare_cached(
-                "INSERT INTO settings (name, value) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > value",
-            )?
-            .execute(params![self.name(), to])?;
-        Ok(())
-    }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 
 use super::{Fault, Inner, tagged};
-use crate::plan::{HeldTag, LAYERS, Origin};
+use crate::plan::LAYERS;
+use crate::state::{HeldTag, Origin};
 use crate::{Error, Layer};
 
 /// Marks the file as homing's (`PRAGMA application_id`): "homi" in ASCII.

@@ -14,7 +14,8 @@ use std::cmp::Ordering;
 use homing_datasets::varint;
 
 use crate::Layer;
-use crate::plan::{HeldTag, LAYERS, Origin};
+use crate::plan::LAYERS;
+use crate::state::{HeldTag, Origin};
 
 const CONFIDENCE: u8 = 4;
 const EXPIRY: u8 = 8;

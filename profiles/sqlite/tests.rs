@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::SqliteStore;
 use crate::conformance::{batch, buy, conforms, incoming, row, score};
 use crate::{
-    self as profiles, BatchRow, BatchSummary, Error, Fate, Feed, Incoming, Listing, Privacy, Profiles,
+    self as profiles, BatchRow, BatchSummary, Error, Fate, Feed, Flows, Incoming, Listing, Privacy, Profiles,
     Scored, Store,
 };
 

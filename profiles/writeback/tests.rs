@@ -10,7 +10,7 @@ use super::*;
 use crate::conformance::{batch, buy, incoming, row, score};
 use crate::postgres::tests as pg;
 use crate::privacy::Consent;
-use crate::{open, sqlite::SqliteStore};
+use crate::{Flows, open, sqlite::SqliteStore};
 
 /// A database with the CRM's table, and SQL into it.
 struct Crm {

@@ -5,7 +5,7 @@ use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
 
 use super::*;
 use homing_profiles::sqlite::SqliteStore;
-use homing_profiles::{Aggregates as _, BatchRow, Layer, Profiles, Scored, Tag};
+use homing_profiles::{Aggregates as _, BatchRow, Flows, Layer, Scored, Tag};
 
 /// 2026-06-30, the last day of a month.
 const TODAY: i32 = 20_634;

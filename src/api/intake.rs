@@ -20,7 +20,7 @@ use crate::service::metrics::{EventFate, Stage};
 use crate::service::problem::clip;
 use crate::service::shadow::Job;
 use crate::service::{App, Code, Limits, Problem};
-use homing_profiles::{Changed, Fate, Incoming};
+use homing_profiles::{Changed, Fate, Flows, Incoming};
 
 /// The code of an event that lies too far ahead of the clock.
 pub(super) const IN_THE_FUTURE: &str = "in_the_future";

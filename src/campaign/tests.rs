@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use homing_profiles::privacy::Consent;
-use homing_profiles::{BatchRow, Scored};
+use homing_profiles::{BatchRow, Flows, Scored};
 use homing_tags::Catalogue;
 
 const CHAIN: Chain = Chain { customers: 1_200, seed: 3, until_day: 20_269, days: 1_096 };

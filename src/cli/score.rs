@@ -188,7 +188,8 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
                 |id: &str, history: &homing_datasets::History, at| engine.score(id, history, at, scored_at);
             let mut merged = 0;
             for (from, into) in now.merged_since(before) {
-                merged += u64::from(night.store.merge(from, into, as_of, &scorer)?);
+                merged +=
+                    u64::from(homing_profiles::merge(night.store.as_ref(), from, into, as_of, &scorer)?);
             }
             let seconds = stage.done(&format!("{merged} profiles moved to the person that they belong to"));
             document["merged"] = merged.into();

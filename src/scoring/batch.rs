@@ -11,7 +11,7 @@ use homing_models::{Outcome, Provenance};
 use serde::Serialize;
 
 use super::Score;
-use homing_profiles::{BatchRow, BatchSummary, Error, Scored, Store};
+use homing_profiles::{BatchRow, BatchSummary, Error, Flows, Scored, Store};
 
 /// What a batch into a file did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

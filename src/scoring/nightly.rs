@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use super::Score;
 use super::batch::Source;
-use homing_profiles::{BatchRow, Store};
+use homing_profiles::{BatchRow, Flows, Store};
 
 /// Why a batch into profiles ended early.
 #[derive(Debug, thiserror::Error)]

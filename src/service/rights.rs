@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 use super::access::Caller;
 use super::app::App;
 use super::problem::{Code, Problem, clip};
-use homing_profiles::Changed;
 use homing_profiles::access::AuditEntry;
 use homing_profiles::privacy::{Consent, Export};
+use homing_profiles::{Changed, Flows};
 
 fn entry(app: &App, caller: &Caller, action: &str, id: &str, detail: &str) -> AuditEntry {
     AuditEntry {

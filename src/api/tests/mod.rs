@@ -1,6 +1,5 @@
 //! The API as a caller sees it, over a store and an engine that are stand-ins.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -9,7 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use homing_datasets::{History, Kind, Micros, Zone};
 use homing_models::prediction::Importance;
-use homing_models::{AtHorizon, Flat, NotScored, Outcome, Prediction, Provenance, Reason, Text};
+use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance, Reason, Text};
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
@@ -58,143 +57,66 @@ impl Gate {
     }
 }
 
-#[derive(Default)]
-struct Held {
-    events: HashMap<String, Incoming>,
-    histories: BTreeMap<String, History>,
-    scored: BTreeMap<String, Scored>,
-    clock: Option<Micros>,
-}
-
-/// A store in memory, as simple as may be. `failing` makes every call fail.
-#[derive(Default)]
+/// A store in a folder of its own. `failing` makes every call fail.
 struct FakeStore {
-    held: Mutex<Held>,
+    held: sqlite::SqliteStore,
     listings: Mutex<Vec<Listing>>,
     failing: Mutex<Option<fn() -> Error>>,
     gate: Gate,
+    _folder: tempfile::TempDir,
 }
 
 impl FakeStore {
+    fn new(zone: Zone) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        FakeStore {
+            held: sqlite::SqliteStore::open(folder.path().join("profiles.db"), zone).unwrap(),
+            listings: Mutex::default(),
+            failing: Mutex::default(),
+            gate: Gate::default(),
+            _folder: folder,
+        }
+    }
+
     fn enter(&self) -> Result<(), Error> {
         self.gate.pass();
         self.failing.lock().unwrap().map_or(Ok(()), |error| Err(error()))
     }
 }
 
-fn profile_of(customer_id: &str, scored: &Scored, history: &History) -> Profile {
-    let Scored { outcome, provenance, tags } = scored;
-    let tag = |tag: &Tag| StoredTag {
-        value: tag.value.clone(),
-        layer: tag.layer,
-        confidence: tag.confidence,
-        model: provenance.model.to_string(),
-        as_of: provenance.zone.format(provenance.as_of),
-        scored_at: provenance.zone.format(provenance.scored_at),
-        expires_at: tag.expires_at.map(|instant| provenance.zone.format(instant)),
-    };
-    let purchases: Vec<f64> =
-        history.events().filter(|event| event.is_purchase()).map(|event| event.amount).collect();
-    let edge = |instant: Option<Micros>| instant.map(|instant| provenance.zone.format(instant));
-    Profile {
-        customer_id: customer_id.to_owned(),
-        attributes: Map::new(),
-        tags: tags.iter().map(|one| (one.name.clone(), tag(one))).collect(),
-        prediction: serde_json::to_value(Flat { customer_id: None, outcome, provenance }).unwrap(),
-        history: HistorySummary {
-            events: history.len() as u64,
-            purchases: purchases.len() as u64,
-            orders: purchases.len() as u64,
-            spend: purchases.iter().sum(),
-            first_purchase_at: edge(history.first_instant()),
-            last_purchase_at: edge(history.last_instant()),
-        },
-    }
-}
-
 impl Profiles for FakeStore {
-    fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
-        self.enter()?;
-        let mut held = self.held.lock().unwrap();
-        let mut intake = Intake::default();
-        let mut touched = BTreeMap::new();
-        for one in events {
-            let fate = match held.events.get(&one.event_id) {
-                Some(known) if known == one => Fate::Duplicate,
-                Some(_) => Fate::Conflict,
-                None => Fate::Accepted,
-            };
-            if fate == Fate::Accepted {
-                held.events.insert(one.event_id.clone(), one.clone());
-                held.histories.entry(one.customer_id.clone()).or_default().extend(vec![one.event.clone()]);
-                held.clock = held.clock.max(Some(one.event.recorded_at));
-                touched.insert(one.customer_id.clone(), ());
-            }
-            intake.fates.push(fate);
-        }
-        let as_of = not_before.max(held.clock.unwrap_or(not_before));
-        for customer_id in touched.into_keys() {
-            let scored = score(&customer_id, &held.histories[&customer_id], as_of);
-            let tags: Map<String, Value> =
-                scored.tags.iter().map(|tag| (tag.name.clone(), tag.value.clone())).collect();
-            held.scored.insert(customer_id.clone(), scored);
-            intake.changed.push(Changed { customer_id, tags });
-        }
-        Ok(intake)
+    fn common(&self) -> &state::Common {
+        self.held.common()
     }
 
-    fn write_batch(
-        &self,
-        _: &mut (dyn Iterator<Item = BatchRow> + Send),
-        _: Micros,
-        _: &Scorer<'_>,
-        _: &(dyn Fn(u64) + Sync),
-    ) -> Result<BatchSummary, Error> {
-        unreachable!("the API writes no batches")
+    fn load(&self, ask: &state::Ask<'_>) -> Result<state::Loaded, Error> {
+        self.enter().and_then(|()| self.held.load(ask))
+    }
+
+    fn commit(&self, sets: state::ChangeSets) -> Result<Vec<state::Verdict>, Error> {
+        self.enter().and_then(|()| self.held.commit(sets))
     }
 
     fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
-        self.enter()?;
-        let held = self.held.lock().unwrap();
-        Ok(held
-            .scored
-            .get(customer_id)
-            .map(|scored| profile_of(customer_id, scored, &held.histories[customer_id])))
+        self.enter().and_then(|()| self.held.profile(customer_id))
     }
 
     fn history(&self, customer_id: &str) -> Result<Option<History>, Error> {
-        self.enter()?;
-        Ok(self.held.lock().unwrap().histories.get(customer_id).cloned())
+        self.enter().and_then(|()| self.held.history(customer_id))
     }
 
     fn list(&self, listing: &Listing) -> Result<Page, Error> {
-        self.enter()?;
         self.listings.lock().unwrap().push(listing.clone());
-        let held = self.held.lock().unwrap();
-        let after = listing.cursor.clone().unwrap_or_default();
-        if !after.is_empty() && !held.scored.contains_key(&after) {
-            return Err(Error::BadCursor);
-        }
-        let rest: Vec<Profile> = held
-            .scored
-            .iter()
-            .filter(|(id, _)| **id > after)
-            .map(|(id, scored)| profile_of(id, scored, &held.histories[id]))
-            .collect();
-        let profiles: Vec<Profile> = rest.iter().take(listing.limit as usize).cloned().collect();
-        let next = (rest.len() > profiles.len()).then(|| profiles.last().unwrap().customer_id.clone());
-        Ok(Page { profiles, next })
+        self.enter().and_then(|()| self.held.list(listing))
     }
 
     fn totals(&self) -> Result<Totals, Error> {
-        unreachable!("the API asks for no totals")
+        self.enter().and_then(|()| self.held.totals())
     }
 
     fn scan(&self, _: Option<&str>, _: u32) -> Result<aggregates::ScanPage, Error> {
         unreachable!("the API scans nobody")
     }
-
-    homing_profiles::unasked!(Profiles);
 }
 
 impl Feed for FakeStore {
@@ -352,7 +274,7 @@ impl Service {
     }
 
     fn with(limits: Limits, zone: &str) -> Self {
-        let store = Arc::new(FakeStore::default());
+        let store = Arc::new(FakeStore::new(zone.parse().unwrap()));
         let clock = Arc::new(AtomicU64::new(Zone::default().instant(NOW).unwrap() as u64));
         let told = clock.clone();
         let app = Arc::new(App::new(
@@ -376,7 +298,8 @@ impl Service {
         let now = Zone::default().instant(NOW).unwrap();
         let engine = Some(Arc::new(FakeEngine::new("UTC")) as Arc<dyn Score>);
         let app = Arc::new(App::new(store, engine, Arc::new(move || now), limits));
-        let (store, clock) = (Arc::default(), Arc::new(AtomicU64::new(now as u64)));
+        let store = Arc::new(FakeStore::new(Zone::default()));
+        let clock = Arc::new(AtomicU64::new(now as u64));
         (Service { store, app: app.clone(), clock, router: router(app) }, folder)
     }
 

@@ -56,20 +56,6 @@ fn number(profile: &Profile, name: &str) -> Option<f64> {
 }
 
 impl Profiles for FakeStore {
-    fn take_in(&self, _: &[Incoming], _: Micros, _: &Scorer<'_>) -> Result<Intake, Error> {
-        unreachable!("the pages take nothing in")
-    }
-
-    fn write_batch(
-        &self,
-        _: &mut (dyn Iterator<Item = BatchRow> + Send),
-        _: Micros,
-        _: &Scorer<'_>,
-        _: &(dyn Fn(u64) + Sync),
-    ) -> Result<BatchSummary, Error> {
-        unreachable!("the pages write nothing")
-    }
-
     fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
         self.enter()?;
         Ok(self.held.get(customer_id).map(|(profile, _)| profile.clone()))
@@ -139,7 +125,17 @@ impl Profiles for FakeStore {
         Ok(aggregates::ScanPage { customers: self.held.iter().map(scanned).collect(), next: None })
     }
 
-    homing_profiles::unasked!(Profiles);
+    fn common(&self) -> &state::Common {
+        unreachable!("the pages write nothing")
+    }
+
+    fn load(&self, _: &state::Ask<'_>) -> Result<state::Loaded, Error> {
+        unreachable!("the pages write nothing")
+    }
+
+    fn commit(&self, _: state::ChangeSets) -> Result<Vec<state::Verdict>, Error> {
+        unreachable!("the pages write nothing")
+    }
 }
 
 impl Feed for FakeStore {

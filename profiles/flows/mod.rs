@@ -1,0 +1,141 @@
+//! Scoring into a store: load states, score them outside any transaction, commit what changed; where somebody wrote in
+//! between, load and score again. The same for every store, and no store can have a say in it.
+
+use homing_datasets::{History, Micros};
+use rayon::prelude::*;
+
+use super::plan::{Addition, Planner, is_newer};
+use super::privacy::Consent;
+use super::state::{Also, Ask, Change, ChangeSet, Plan, State, Verdict};
+use super::{BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Profiles, Scored};
+
+mod batch;
+mod intake;
+mod merge;
+
+pub use merge::merge;
+
+/// Scores a customer with their whole history as of an instant.
+pub type Scorer<'a> = dyn Fn(&str, &History, Micros) -> Scored + Sync + 'a;
+
+/// How often a change set is made anew for which somebody else was always first.
+const ATTEMPTS: u32 = 20;
+
+/// What is done with profiles and a scorer.
+pub trait Flows: Profiles {
+    /// Takes events in: stores those that are new, merges them into their customers' histories, rescores these
+    /// customers and writes the tags that changed, all or nothing.
+    ///
+    /// Each customer is scored as of the data clock: the latest instant among `not_before`, every event stored
+    /// so far, and the events of this request (each counted when it was recorded, so that it is in sight), but
+    /// never before the `as_of` of the score that the customer has.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was stored. [`Error::Busy`]: others kept writing to the same customers.
+    fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
+        intake::take_in(self, events, not_before, score)
+    }
+
+    /// Writes the rows of a batch, sorted by customer id by the caller: merges histories, scores each merged
+    /// history as of `as_of`, and writes only what changed. A score never replaces one with a later `as_of`.
+    /// `progress` is called with the number of customers done so far.
+    ///
+    /// # Errors
+    /// [`Error`]; the rows of finished chunks stay written, and writing them again changes nothing.
+    fn write_batch(
+        &self,
+        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
+        as_of: Micros,
+        score: &Scorer<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error> {
+        self.write_batch_within(rows, as_of, 0.0, score, progress)
+    }
+
+    /// The same, but where no tag of a customer changes its value, scores that moved by no more than the tolerance
+    /// stay as they are, with the `as_of` that they have: a churn risk by `tolerance`, an amount of money by that
+    /// share of itself.
+    ///
+    /// # Errors
+    /// As [`Flows::write_batch`].
+    fn write_batch_within(
+        &self,
+        rows: &mut (dyn Iterator<Item = BatchRow> + Send),
+        as_of: Micros,
+        tolerance: f64,
+        score: &Scorer<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<BatchSummary, Error> {
+        batch::write_batch(self, rows, (as_of, tolerance), score, progress)
+    }
+
+    /// Stores whether a customer opted out of automated decisions, known to the store or not. With an
+    /// opt-out the customer's predictive tags and scores go at once (the outcome is `not_scored: opted_out`, and the feed
+    /// says so); after an opt-in the next event or batch scores the customer again. Returns the tags that went.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed.
+    fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error> {
+        set_consent(self, customer_id, consent)
+    }
+}
+
+impl<P: Profiles + ?Sized> Flows for P {}
+
+fn set_consent<P: Profiles + ?Sized>(
+    store: &P,
+    customer_id: &str,
+    consent: Consent,
+) -> Result<Option<Changed>, Error> {
+    let planner = Planner { common: store.common(), tolerance: 0.0 };
+    let _turn = planner.common.turns.take(std::iter::once(customer_id))?;
+    for _ in 0..ATTEMPTS {
+        let mut set =
+            ChangeSet { also: Also::Consent(customer_id.to_owned(), consent), ..ChangeSet::default() };
+        if consent.opted_out {
+            let loaded = store.load(&Ask { customers: &[customer_id], ..Ask::default() })?;
+            for state in loaded.states {
+                if let Some(row) = state.row() {
+                    let plan = planner.withdraw(row, consent.at)?;
+                    set.changes.push(Change { state, plan });
+                }
+            }
+        }
+        if let Some(mut changed) = commit_one(store, set)? {
+            return Ok(changed.pop());
+        }
+    }
+    Err(Error::Busy(customer_id.to_owned()))
+}
+
+/// Commits one set; the tags that changed, or `None` where somebody wrote in between.
+fn commit_one<P: Profiles + ?Sized>(store: &P, set: ChangeSet) -> Result<Option<Vec<Changed>>, Error> {
+    let changed = |change: &Change| Changed {
+        customer_id: change.state.customer_id.clone(),
+        tags: change.plan.changed.clone(),
+    };
+    let moved = set.changes.iter().filter(|change| !change.plan.changed.is_empty()).map(changed).collect();
+    let verdicts = store.commit([set].into())?;
+    Ok((verdicts.first() == Some(&Verdict::Committed)).then_some(moved))
+}
+
+/// Scores a customer with what is added to their history, and plans what is to be written.
+fn draft(
+    planner: &Planner<'_>,
+    state: &State,
+    addition: Addition<'_>,
+    as_of: Micros,
+    score: &Scorer<'_>,
+) -> Result<Plan, Error> {
+    let combined = planner.combine(state, addition)?;
+    let scored = (!is_newer(state, as_of)).then(|| score(&state.customer_id, &combined.history, as_of));
+    planner.plan(state, combined, scored)
+}
+
+/// Works on each; one alone where it is asked for: to wake another thread takes longer.
+fn each<C: Send, T: Send>(customers: Vec<C>, work: impl Fn(C) -> T + Sync + Send) -> Vec<T> {
+    match customers.len() {
+        0 | 1 => customers.into_iter().map(work).collect(),
+        _ => customers.into_par_iter().map(work).collect(),
+    }
+}
