@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::postgres::Cluster;
 use crate::support::{
     AS_OF, CDNOW, Server, as_of, cdnow, client, events, homing, post, registry, run, scratch, write,
 };
@@ -159,11 +160,23 @@ fn holds(server: &Server, batches: std::ops::Range<u64>) {
 #[test]
 fn twenty_kills_lose_no_acknowledged_event_and_double_none() {
     let folder = scratch();
+    kill_twenty_times(&|| Server::start(folder.path()));
+}
+
+#[test]
+fn twenty_kills_on_postgresql_lose_no_acknowledged_event_and_double_none() {
+    let cluster = Cluster::start(false);
+    let (folder, url) = (scratch(), cluster.database("killed"));
+    kill_twenty_times(&|| Server::start_on(folder.path(), &url));
+}
+
+/// Kills a server that takes events in, at moments that are spread, and holds what it acknowledged against what it stored.
+fn kill_twenty_times(start: &dyn Fn() -> Server) {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = 0;
     let mut twice = 0;
     for round in 0..=ROUNDS {
-        let mut server = Server::start(folder.path());
+        let mut server = start();
         if round > 0 {
             // The batch that was under way: as a whole in the store, or not at all; and again it makes it whole.
             let answer = server.post("/v1/events", &json!({ "events": batch(next) })).ok();
@@ -196,7 +209,7 @@ fn twenty_kills_lose_no_acknowledged_event_and_double_none() {
     );
     assert!(next > 5 * ROUNDS, "only {next} batches: the kills did not hit a busy server");
 
-    let server = Server::start(folder.path());
+    let server = start();
     holds(&server, 0..next);
     let all: Vec<Value> = (0..next).flat_map(batch).collect();
     for events in all.chunks(1000) {

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::Value;
 
+use crate::postgres::Cluster;
 use crate::support::{CDNOW, Told, bundle, cdnow, fit, homing, registry, run, scratch, write};
 
 /// `homing score` into `profiles.db`, in little memory, so that the run has several ranges.
@@ -66,19 +67,15 @@ fn wait_for_a_range(folder: &Path, child: &mut Child) {
     }
 }
 
-#[test]
-fn killed_twenty_times_it_ends_as_if_never_killed() {
-    let expected = undisturbed();
-    let folder = scratch();
-    let began = Instant::now();
-    let trial = scratch();
-    whole(trial.path(), &[]);
+/// Starts a batch again and again and kills it twenty times at moments that are spread over its usual time, then lets it
+/// finish. `journal` is the folder of its journal.
+fn kill_twenty_times(start: &dyn Fn() -> Command, journal: &Path, usual: Duration) {
     // At most what keeps twenty rounds short on a busy machine.
-    let usual = (began.elapsed().as_micros() as u64).min(8_000_000);
+    let usual = (usual.as_micros() as u64).min(8_000_000);
     let mut state = 42u64;
-    let (mut killed, mut rounds, mut upto) = (0, 0, 0);
+    let (mut killed, mut rounds, mut finished) = (0, 0, 0);
     while killed < 20 {
-        let mut child = spawn(batch(folder.path(), registry(), &[]));
+        let mut child = spawn(start());
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         std::thread::sleep(Duration::from_micros((state >> 33) % usual.max(1)));
         if child.try_wait().unwrap().is_none() {
@@ -86,17 +83,71 @@ fn killed_twenty_times_it_ends_as_if_never_killed() {
         }
         let _ = child.kill();
         child.wait().unwrap();
-        let journal = std::fs::read_to_string(folder.path().join("profiles.db.batch/journal"));
-        let ranges = journal.map_or(0, |text| text.lines().count());
-        if ranges > 0 && upto > 0 {
-            assert!(ranges >= 2, "a range that was done is not forgotten");
+        let lines = std::fs::read_to_string(journal.join("journal")).map_or(0, |text| text.lines().count());
+        if lines > 0 && finished > 0 {
+            assert!(lines >= 2, "a range that was finished is not forgotten");
         }
-        upto = ranges.saturating_sub(1);
+        finished = lines.saturating_sub(1);
         rounds += 1;
         assert!(rounds < 200, "{killed} of 20 kills came in time");
     }
-    assert_eq!(whole(folder.path(), &[])["profiles"]["customers"], cdnow().len() as u64);
+    let mut last = start();
+    let done = last.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let done: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(done["profiles"]["customers"], cdnow().len() as u64, "{done:#}");
+}
+
+#[test]
+fn killed_twenty_times_it_ends_as_if_never_killed() {
+    let expected = undisturbed();
+    let (folder, trial) = (scratch(), scratch());
+    let began = Instant::now();
+    whole(trial.path(), &[]);
+    let usual = began.elapsed();
+    let start = || batch(folder.path(), registry(), &[]);
+    kill_twenty_times(&start, &folder.path().join("profiles.db.batch"), usual);
     assert!(dump(folder.path()) == expected, "the store differs from that of an undisturbed run");
+}
+
+/// Every row of a PostgreSQL store, a line each, without what depends on the connection (which stripe of the clock), on retries
+/// (the numbers of changes) and on chance (secrets).
+fn dump_postgres(cluster: &Cluster, database: &str) -> Vec<String> {
+    let tables = cluster.sql(
+        database,
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'homing'
+         AND tablename NOT IN ('clocks', 'secrets', 'schema_version') ORDER BY tablename",
+    );
+    let mut rows = Vec::new();
+    for table in tables.lines() {
+        rows.push(format!("table {table}"));
+        let sql = format!("SELECT to_jsonb(t) - 'cursor' FROM homing.\"{table}\" t ORDER BY 1");
+        rows.extend(cluster.sql(database, &sql).lines().map(str::to_owned));
+    }
+    rows.push(cluster.sql(database, "SELECT max(happened_until), max(known_until) FROM homing.clocks"));
+    rows
+}
+
+#[test]
+fn killed_twenty_times_on_postgresql_it_ends_as_if_never_killed() {
+    let cluster = Cluster::start(false);
+    let folder = scratch();
+    let start = |url: &str, journal: &str| {
+        let mut command = homing();
+        command.args(["score", "--purchases", CDNOW, "--memory", "16M", "--scored-at", "2026-01-01"]);
+        command.args(["--profiles", url, "--journal", journal, "--json", "--registry"]).arg(registry());
+        command.current_dir(folder.path());
+        command
+    };
+    let (calm, disturbed) = (cluster.database("calm"), cluster.database("disturbed"));
+    let began = Instant::now();
+    let done = start(&calm, "calm").output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let usual = began.elapsed();
+    kill_twenty_times(&|| start(&disturbed, "disturbed"), &folder.path().join("disturbed"), usual);
+    let (calm, disturbed) = (dump_postgres(&cluster, "calm"), dump_postgres(&cluster, "disturbed"));
+    assert!(calm.len() > cdnow().len(), "the store is empty");
+    assert!(calm == disturbed, "the store differs from that of an undisturbed run");
 }
 
 #[test]
