@@ -1,16 +1,20 @@
 //! The profile stores beside what lies beneath them, in one run.
 //!
-//! `cargo bench --bench stores -- intake` takes events in, one request after the other, into SQLite and into a fresh
-//! PostgreSQL (its own, with fsync), and beside each request commits one row by the bare database: requests a second of
-//! both, and their ratio. `cargo bench --bench stores -- bulk` writes profiles with 12 tags each into PostgreSQL (1,000,000, or
-//! as many as HOMING_BENCH_PROFILES says), copies the same rows by bare COPY into empty tables with the same indexes,
-//! and writes them again with 3 % changed.
+//! `cargo bench --bench stores -- intake` trains on the bundled CDNOW, fills SQLite and a fresh PostgreSQL (its own, with fsync)
+//! with 10,000 of its customers, and takes events in as the service does, with the shipped catalogue of tags: one caller,
+//! beside whose requests one row is committed by the bare database, then 16 callers at once. The scores of the same customers
+//! without a store stand beside them. `cargo bench --bench stores -- bulk` writes profiles with 12 tags each into PostgreSQL
+//! (1,000,000, or as many as HOMING_BENCH_PROFILES says), copies the same rows by bare COPY into empty tables with the same
+//! indexes, and writes them again with 3 % changed.
 
 use std::time::{Duration, Instant};
 
+use homing::scoring::{Engine, Score as _};
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, Outcome, Prediction, Provenance};
-use homing_profiles::{BatchRow, Flows, Incoming, Layer, Scored, Store, Tag};
+use homing_profiles::{BatchRow, Fate, Flows, Incoming, Layer, Scored, Store, Tag};
+use homing_tags::Catalogue;
+use homing_training::pipeline::{Options, train};
 use rusqlite::Connection;
 
 #[path = "../tests/support/postgres.rs"]
@@ -98,14 +102,64 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A request of so many events of as many customers, all of them known.
-fn request(round: usize, size: usize) -> Vec<Incoming> {
-    let event = |n: usize| Incoming {
-        event_id: format!("{size}.{round}.{n}"),
-        customer_id: format!("c{:05}", (round * size + n) * 7 % 10_000),
-        event: buy(399, 1.0 + n as f64),
-    };
-    (0..size).map(event).collect()
+/// What intake is measured with: a model of CDNOW, and some of its customers.
+struct Shop {
+    engine: Engine,
+    known: Vec<(String, History)>,
+}
+
+impl Shop {
+    fn open() -> Result<Shop, Failure> {
+        let histories = homing_datasets::cdnow()?;
+        let trained = train(&histories, &Options::default(), &|_| ())?;
+        let engine = Engine::new(trained.bundle, &Catalogue::shipped()?);
+        Ok(Shop { engine, known: histories.into_iter().take(10_000).collect() })
+    }
+
+    fn until(&self) -> Micros {
+        self.engine.model().as_of_micros
+    }
+
+    fn score(&self, id: &str, history: &History, as_of: Micros) -> Scored {
+        self.engine.score(id, history, as_of, self.until() + DAY)
+    }
+
+    fn fill(&self, store: &dyn Store) -> Result<(), Failure> {
+        let mut rows = self
+            .known
+            .iter()
+            .map(|(id, history)| BatchRow { customer_id: id.clone(), history: history.clone() });
+        store.write_batch(
+            &mut rows,
+            self.until(),
+            &|id, history, as_of| self.score(id, history, as_of),
+            &|_| (),
+        )?;
+        Ok(())
+    }
+
+    /// A request of so many events of as many customers, all of them known, each a few seconds after the one before.
+    fn request(&self, round: usize, size: usize) -> Vec<Incoming> {
+        let event = |n: usize| {
+            let at = self.until() + (round * size + n) as i64 * 2_000_000;
+            let (customer_id, _) = &self.known[(round * size + n) * 7 % self.known.len()];
+            Incoming {
+                event_id: format!("{size}.{round}.{n}"),
+                customer_id: customer_id.clone(),
+                event: Event::new(Kind::Purchase, at, 1.0 + (n * 13 % 400) as f64 / 4.0),
+            }
+        };
+        (0..size).map(event).collect()
+    }
+
+    fn take_in(&self, store: &dyn Store, round: usize, size: usize) -> Result<(), Failure> {
+        let score = |id: &str, history: &History, as_of: Micros| self.score(id, history, as_of);
+        let intake = store.take_in(&self.request(round, size), self.until(), &score)?;
+        match intake.fates.iter().all(|fate| *fate == Fate::Accepted) {
+            true => Ok(()),
+            false => Err("an event was not accepted".into()),
+        }
+    }
 }
 
 /// Times requests and bare commits in turn, and prints their rates.
@@ -131,49 +185,74 @@ fn in_turn(
     };
     let (a, b) = (median(&mut a), median(&mut b));
     println!(
-        "{name:<11} {size:>4} events a request: {:>8.0} requests/s, {:>8.0} events/s; bare commit of the same rows \
-         {:>8.0}/s; ratio {:.2}",
-        1.0 / a,
+        "{name:<11} {size:>4} events a request, 1 caller:   {:>8.0} events/s; bare commit of as many rows {:>8.0} rows/s; \
+         ratio {:.2}",
         size as f64 / a,
-        1.0 / b,
+        size as f64 / b,
         b / a
     );
     Ok(())
 }
 
-fn known() -> impl Iterator<Item = BatchRow> + Send {
-    (0..10_000).map(|n| {
-        let events = (0..20).map(|k| buy(k * 15, 1.0 + n as f64 % 97.0)).collect();
-        BatchRow { customer_id: format!("c{n:05}"), history: History::from_events(events) }
-    })
+const CALLERS: usize = 16;
+
+/// Events a second of callers that work at the same time.
+fn at_once(
+    name: &str,
+    size: usize,
+    rounds: usize,
+    work: impl Fn(usize) -> Result<(), Failure> + Sync,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let work = &work;
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|caller| {
+                scope.spawn(move || (0..rounds).try_for_each(|round| work(caller + CALLERS * round)))
+            })
+            .collect();
+        callers.into_iter().try_for_each(|caller| caller.join().map_err(|_| "a caller panicked")?)
+    })?;
+    let events = (CALLERS * rounds * size) as f64;
+    println!(
+        "{name:<11} {size:>4} events a request, {CALLERS} callers: {:>8.0} events/s",
+        events / started.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+/// A text of the size of a row of ours.
+fn text() -> String {
+    "x".repeat(6_000)
 }
 
 fn intake() -> Result<(), Failure> {
-    println!("median of requests in turn; 10,000 customers with 20 purchases, 12 tags");
+    let shop = Shop::open()?;
+    at_once("no store", 1, 250, |round| {
+        let (id, history) = &shop.known[round * 7 % shop.known.len()];
+        std::hint::black_box(shop.score(id, history, shop.until()));
+        Ok(())
+    })?;
     let folder = tempfile::tempdir()?;
     let store =
         homing_profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())?;
-    store.write_batch(&mut known(), AS_OF, &score, &|_| ())?;
+    shop.fill(store.as_ref())?;
     let bare = Connection::open(folder.path().join("bare.db"))?;
     bare.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE rows (id TEXT PRIMARY KEY, text TEXT)",
     )?;
-    for (size, rounds) in [(1, 400), (100, 60)] {
-        let ours = |round| Ok(store.take_in(&request(round, size), 0, &score).map(drop)?);
-        let bare = |round: usize| -> Result<(), Failure> {
-            bare.execute_batch("BEGIN IMMEDIATE")?;
-            for one in request(round, size) {
-                bare.prepare_cached("INSERT INTO rows VALUES (?1, ?2)")?
-                    .execute([&one.event_id, &"x".repeat(2_000)])?;
-            }
-            Ok(bare.execute_batch("COMMIT")?)
-        };
-        in_turn("SQLite", size, rounds, ours, bare)?;
-    }
+    let bare = |round: usize, size: usize| -> Result<(), Failure> {
+        bare.execute_batch("BEGIN IMMEDIATE")?;
+        for one in shop.request(round, size) {
+            bare.prepare_cached("INSERT INTO rows VALUES (?1, ?2)")?.execute([&one.event_id, &text()])?;
+        }
+        Ok(bare.execute_batch("COMMIT")?)
+    };
+    all(&shop, "SQLite", store.as_ref(), bare)?;
 
     let cluster = postgres::Cluster::start(true);
     let store = homing_profiles::open(&cluster.database("intake"), Zone::default())?;
-    store.write_batch(&mut known(), AS_OF, &score, &|_| ())?;
+    shop.fill(store.as_ref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let url = cluster.database("bare");
     let client = runtime.block_on(async {
@@ -182,66 +261,27 @@ fn intake() -> Result<(), Failure> {
         client.batch_execute("CREATE TABLE rows (id text PRIMARY KEY, text text)").await?;
         Ok::<_, tokio_postgres::Error>(client)
     })?;
-    let sql = "INSERT INTO rows SELECT * FROM unnest($1::text[], $2::text[])";
-    let insert = runtime.block_on(client.prepare(sql))?;
-    for (size, rounds) in [(1, 400), (100, 60)] {
-        let ours = |round| Ok(store.take_in(&request(round, size), 0, &score).map(drop)?);
-        let bare = |round: usize| -> Result<(), Failure> {
-            let (ids, texts): (Vec<_>, Vec<_>) =
-                request(round, size).into_iter().map(|one| (one.event_id, "x".repeat(2_000))).unzip();
-            Ok(runtime.block_on(client.execute(&insert, &[&ids, &texts])).map(drop)?)
-        };
-        in_turn("PostgreSQL", size, rounds, ours, bare)?;
-    }
-    // Several callers at once: both commit for all of them together. The bare commits have a connection each.
-    let lite =
-        homing_profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())?;
-    for (name, store) in [("SQLite", &lite), ("PostgreSQL", &store)] {
-        let ours = rate(&|caller| {
-            move |round| {
-                let events = request(10_000 + caller * 1_000 + round, 1);
-                Ok(store.take_in(&events, 0, &score).map(drop)?)
-            }
-        })?;
-        println!("{name:<11}    1 event a request, {CALLERS} callers: {ours:>8.0} requests/s");
-    }
-    let bare = rate(&|caller| {
-        let url = url.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let mut open = None;
-        move |round| {
-            let runtime = runtime.as_ref().map_err(ToString::to_string)?;
-            runtime.block_on(async {
-                if open.is_none() {
-                    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
-                    tokio::spawn(connection);
-                    let insert = client.prepare(sql).await?;
-                    open = Some((client, insert));
-                }
-                let Some((client, insert)) = &open else { return Ok(()) };
-                let (id, text) = (format!("{caller}.{round}"), "x".repeat(2_000));
-                Ok(client.execute(insert, &[&vec![id], &vec![text]]).await.map(drop)?)
-            })
-        }
-    })?;
-    println!("PostgreSQL     bare commit, {CALLERS} callers: {bare:>8.0}/s");
-    Ok(())
+    let insert =
+        runtime.block_on(client.prepare("INSERT INTO rows SELECT * FROM unnest($1::text[], $2::text[])"))?;
+    let bare = |round: usize, size: usize| -> Result<(), Failure> {
+        let (ids, texts): (Vec<_>, Vec<_>) =
+            shop.request(round, size).into_iter().map(|one| (one.event_id, text())).unzip();
+        Ok(runtime.block_on(client.execute(&insert, &[&ids, &texts])).map(drop)?)
+    };
+    all(&shop, "PostgreSQL", store.as_ref(), bare)
 }
 
-const CALLERS: usize = 8;
-
-/// Rounds a second of callers that work at the same time.
-fn rate<Work: FnMut(usize) -> Result<(), Failure>>(
-    caller: &(dyn Fn(usize) -> Work + Sync),
-) -> Result<f64, Failure> {
-    const ROUNDS: usize = 150;
-    let started = Instant::now();
-    std::thread::scope(|scope| {
-        let callers: Vec<_> =
-            (0..CALLERS).map(|at| scope.spawn(move || (0..ROUNDS).try_for_each(caller(at)))).collect();
-        callers.into_iter().try_for_each(|caller| caller.join().map_err(|_| "a caller panicked")?)
-    })?;
-    Ok((CALLERS * ROUNDS) as f64 / started.elapsed().as_secs_f64())
+fn all(
+    shop: &Shop,
+    name: &str,
+    store: &dyn Store,
+    bare: impl Fn(usize, usize) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for (size, rounds, each) in [(1, 400, 150), (100, 30, 10)] {
+        in_turn(name, size, rounds, |round| shop.take_in(store, round, size), |round| bare(round, size))?;
+        at_once(name, size, each, |round| shop.take_in(store, rounds + round, size))?;
+    }
+    Ok(())
 }
 
 fn bulk() -> Result<(), Failure> {
