@@ -120,3 +120,39 @@ pub(super) fn sets(store: &dyn Store) {
     assert_eq!(store.commit([].into()).unwrap(), []);
     assert_eq!(commit(store, ChangeSet::default()), Committed);
 }
+
+/// Two servers of one store that write to one customer at the same instant, over and over: nothing is lost and nothing
+/// doubled.
+pub(crate) fn race(servers: [&dyn Store; 2]) {
+    const ROUNDS: i64 = 1_000;
+    let start = std::sync::Barrier::new(2);
+    let accepted = std::thread::scope(|scope| {
+        let of = |at: usize| {
+            let start = &start;
+            move || {
+                let mut accepted = 0;
+                for n in 0..ROUNDS {
+                    let own = incoming(&format!("{at}.{n}"), "c", buy(day(n % 300), 1.0));
+                    let same = incoming(&format!("both.{n}"), "c", buy(day(n % 300), 0.5));
+                    start.wait();
+                    let fates = take(servers[at], &[own, same]).fates;
+                    assert_eq!(fates[0], Fate::Accepted);
+                    accepted += usize::from(fates[1] == Fate::Accepted);
+                }
+                accepted
+            }
+        };
+        [0, 1].map(|at| scope.spawn(of(at))).map(|server| server.join().unwrap())
+    });
+    assert_eq!(accepted.iter().sum::<usize>(), ROUNDS as usize, "each shared event counts once");
+    let held = servers[0].export("c").unwrap().unwrap();
+    assert_eq!((held.events.len(), held.event_ids.len()), (3 * ROUNDS as usize, 3 * ROUNDS as usize));
+    let profile = get(servers[1], "c");
+    assert_eq!((profile.history.spend, &profile.prediction["clv"]), (2_500.0, &2_500.0.into()));
+    // The feed, applied in its order, gives the tags.
+    let mut tags = serde_json::Map::new();
+    for change in super::feed::all(servers[0]) {
+        tags.extend(change.tags);
+    }
+    assert!(profile.tags.iter().all(|(name, tag)| tags[name] == tag.value));
+}

@@ -11,7 +11,7 @@ use super::*;
 use listing::walk;
 
 mod aggregates;
-mod commit;
+pub(super) mod commit;
 mod feed;
 mod listing;
 mod rights;

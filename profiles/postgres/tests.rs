@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use homing_datasets::{DAY, History, Micros, Zone};
 
 use super::PostgresStore;
+use crate::conformance::commit::race;
 use crate::conformance::{batch, buy, conforms, incoming, row, score};
 use crate::{self as profiles, Error, Fate, Feed, Flows, Listing, Privacy, Profiles, Scored, Sort, Store};
 use cluster::Cluster;
@@ -130,6 +131,12 @@ fn what_two_servers_take_in_ends_as_if_one_had() {
             assert_eq!(tags[&(id.clone(), name)], tag.value);
         }
     }
+}
+
+#[test]
+fn two_servers_that_write_to_a_customer_at_one_instant_lose_and_double_nothing() {
+    let (url, _) = database();
+    race([&open(&url), &open(&url)]);
 }
 
 #[test]

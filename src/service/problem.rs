@@ -106,6 +106,8 @@ catalogue! {
     NoModel "no_model" SERVICE_UNAVAILABLE "No model is loaded",
     /// Another process holds the profile store.
     StoreLocked "store_locked" SERVICE_UNAVAILABLE "The profile store is locked",
+    /// Others keep writing to the same customers.
+    StoreBusy "store_busy" SERVICE_UNAVAILABLE "Others keep writing to the same customers",
     /// The profile store cannot be written.
     StoreReadOnly "store_read_only" SERVICE_UNAVAILABLE "The profile store is read-only",
     /// The database of the profiles does not answer.
@@ -132,6 +134,7 @@ impl Code {
                 | Code::Timeout
                 | Code::NoModel
                 | Code::StoreLocked
+                | Code::StoreBusy
                 | Code::StoreUnreachable
         )
     }
@@ -197,6 +200,10 @@ impl From<homing_profiles::Error> for Problem {
             homing_profiles::Error::Locked(_) => (
                 Code::StoreLocked,
                 "another process holds the profile store; nothing was written, try again later",
+            ),
+            homing_profiles::Error::Busy(_) | homing_profiles::Error::Unfinished => (
+                Code::StoreBusy,
+                "others keep writing to the same customers; nothing was written, try again in a moment",
             ),
             homing_profiles::Error::ReadOnly(_) => {
                 (Code::StoreReadOnly, "homing may not write the profile store; nothing was written")

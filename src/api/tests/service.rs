@@ -54,9 +54,11 @@ async fn operators_see_health_readiness_models_and_metrics() {
 async fn each_failure_of_the_store_has_its_problem_and_keeps_its_words_in_the_log() {
     let service = Service::new();
     type Failure = fn() -> Error;
-    let cases: [(Failure, &str); 6] = [
+    let cases: [(Failure, &str); 8] = [
         (|| Error::Locked("/secret".into()), "store_locked"),
         (|| Error::ReadOnly("/secret".into()), "store_read_only"),
+        (|| Error::Busy("secret".into()), "store_busy"),
+        (|| Error::Unfinished, "store_busy"),
         (|| Error::TooNew { store: "/secret".into(), found: 9, known: 1 }, "store_failed"),
         (|| Error::Unreachable { store: "/secret".into(), detail: "refused".into() }, "store_unreachable"),
         (|| Error::Database { store: "/secret".into(), detail: "disk I/O error".into() }, "store_failed"),
@@ -72,7 +74,7 @@ async fn each_failure_of_the_store_has_its_problem_and_keeps_its_words_in_the_lo
             service.get("/v1/profiles/a").await,
             service.get("/v1/profiles").await,
         ];
-        let passes = ["store_locked", "store_unreachable"].contains(&code);
+        let passes = ["store_locked", "store_unreachable", "store_busy"].contains(&code);
         for reply in replies {
             assert_eq!(reply.problem(code)["status"], 503);
             assert!(!reply.text.contains("secret"), "{}", reply.text);
