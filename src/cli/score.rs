@@ -10,15 +10,16 @@ use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
 use homing_datasets::identity::People;
 use homing_datasets::out;
 use homing_datasets::table::Format;
-use homing_datasets::{Erasures, Shard, Stream, StreamOptions, calendar};
+use homing_datasets::{Erasures, History, Micros, Shard, Stream, StreamOptions, Zone, calendar};
 use serde_json::{Value, json};
 
 use super::progress::Stage;
 use super::{CatalogueArgs, DoneInPart, ModelArgs, WrongUse};
-use crate::scoring::batch::{self, Source};
+use crate::scoring::batch::{self, ScoresFile, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
 use crate::scoring::{Engine, Score as _};
 use homing_profiles::Store;
+use homing_profiles::writeback::WriteBack;
 
 /// Scores every customer of the files.
 #[derive(Args)]
@@ -75,141 +76,72 @@ struct Night {
     store: Arc<dyn Store>,
     journal: Journal,
     identity: Identity,
+    /// The business's own table, which is kept up to date too.
+    back: Option<WriteBack>,
+}
+
+/// What a run scores with.
+struct Run<'a> {
+    args: &'a Score,
+    engine: Engine,
+    people: Option<Arc<People>>,
+    night: Option<Night>,
+    /// What an unfinished run of the same kind scored with.
+    resumed: Option<Terms>,
 }
 
 pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| WrongUse(error.to_string()))?;
     }
-    let catalogue = args.catalogue.load()?;
-    let registry = args.model.open()?;
-    let load = |model: Option<&str>| Engine::load(&registry, model, &catalogue);
-    let mut engine = load(args.model.model.as_deref())?;
-    let mut zone = engine.model().timezone;
+    let mut run = Run::prepare(args)?;
+    let zone = run.zone();
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
     let scored_at = args.scored_at.as_ref().map(|text| zone.instant(text)).transpose()?;
-    let people = args.people.as_ref().map(|path| People::read(path)).transpose()?.map(Arc::new);
     let before = args.people_before.as_ref().map(|path| People::read(path)).transpose()?;
-    let stream_of = |zone| -> anyhow::Result<StreamOptions> {
-        let mut options = StreamOptions { shard: args.shard, ..args.purchases.stream(zone)? };
-        options.read.people = people.clone();
-        Ok(options)
-    };
-    let mut options = stream_of(zone)?;
-
-    let mut night = args.profiles.as_ref().map(|place| prepare(args, place, &options, zone)).transpose()?;
-    // Before the work, so that a table that does not fit is told before it and not after.
-    let back = match (&night, &args.profiles) {
-        (Some(night), Some(place)) => super::write_back(&night.store, place, &catalogue)?,
-        _ => None,
-    };
-    let mut terms = None;
-    if let Some(night) = &mut night
-        && let Some(found) = night.journal.terms(&night.identity)
-    {
-        let found = found.clone();
-        if found.model != *engine.model().id
-            && let Ok(before) = load(Some(args.model.model.as_deref().unwrap_or(&found.model)))
-            && *before.model().id == *found.model
-        {
-            // The champion has changed since: the run that began with its predecessor ends with it.
-            engine = before;
-            zone = engine.model().timezone;
-            options = stream_of(zone)?;
-        }
-        terms = Some(found).filter(|found| found.model == *engine.model().id);
-    }
-    if let Some(night) = &mut night {
-        match &terms {
-            Some(_) => eprintln!("going on with the run that did not end"),
-            None => night.journal.forget(),
-        }
-        // The file needs everyone; the profiles need those who are not yet done.
-        let skip = args.out.is_none() && args.snapshot.is_none();
-        options.after = night.journal.upto().filter(|_| skip).map(str::to_owned);
-    }
 
     let stage = Stage::begin("read");
-    let stream = Stream::open(&args.purchases.purchases, &options)?;
+    let stream = Stream::open(&args.purchases.purchases, &run.options()?)?;
     let mut summary = stream.summary().clone();
     let rejected: u64 = summary.rejected.values().sum();
     let read_s = stage.done(&format!(
         "{} events ({} lines without a customer, {rejected} rejected)",
         summary.events, summary.without_customer
     ));
-    let erased = night.as_ref().map(|night| night.store.erased()).transpose()?;
-    let snapshot = args
-        .snapshot
-        .as_ref()
-        .map(|folder| keep(folder, &stream, erased.as_ref(), zone, args.shard))
-        .transpose()?;
+    let snapshot = run.snapshot(&stream)?;
     let last = match &snapshot {
         Some(kept) => kept.folder.held().and_then(|held| held.last),
         None => summary.last_instant,
     };
     let source = snapshot.as_ref().map_or(Source::Lines(&stream), |kept| Source::Snapshot(&kept.folder));
-    let as_of = terms.as_ref().map(|terms| terms.as_of).or(as_of).or(last);
-    let Some(as_of) = as_of else {
+    let Some(terms) = run.terms(as_of, scored_at, last) else {
         return Err(WrongUse("there is no event to score from".to_owned()).into());
     };
-    let scored_at = terms.as_ref().map(|terms| terms.scored_at).or(scored_at).unwrap_or_else(calendar::now);
-    let model = engine.model();
     let mut document = json!({
-        "model": model.id.to_string(),
-        "as_of": zone.format(as_of),
+        "model": terms.model,
+        "as_of": zone.format(terms.as_of),
         "seconds": { "read": read_s },
         "temporary_bytes": stream.on_disk(),
     });
     if let Some(kept) = &snapshot {
-        document["snapshot"] = json!({ "today": kept.updated, "held": kept.folder.held() });
-        if let Some(held) = document["snapshot"]["held"].as_object_mut() {
-            held.remove("files");
-        }
-        document["seconds"]["snapshot"] = kept.seconds.into();
+        kept.describe(&mut document);
     }
     if let Some(shard) = args.shard {
         document["shard"] = shard.to_string().into();
     }
-    if let Some(out) = &args.out {
-        let stage = Stage::begin("score");
-        let done = batch::to_file(source, &engine, as_of, scored_at, out)?;
-        let seconds =
-            stage.done(&format!("{} of {} customers into {}", done.scored, done.customers, out.display()));
-        summary.customers = done.customers as usize;
-        document["file"] = serde_json::to_value(&done)?;
-        document["seconds"]["score_and_write_file"] = seconds.into();
-    }
     let mut left = None;
-    if let Some(night) = night {
-        let terms = Terms { model: model.id.to_string(), as_of, scored_at };
-        if let (Some(before), Some(now)) = (&before, &people) {
-            let stage = Stage::begin("merge");
-            let scorer =
-                |id: &str, history: &homing_datasets::History, at| engine.score(id, history, at, scored_at);
-            let mut merged = 0;
-            for (from, into) in now.merged_since(before) {
-                merged +=
-                    u64::from(homing_profiles::merge(night.store.as_ref(), from, into, as_of, &scorer)?);
+    match run.night.take() {
+        Some(night) => {
+            if let (Some(before), Some(now)) = (&before, &run.people) {
+                merge(&night, &run.engine, &now.merged_since(before), &terms, &mut document)?;
             }
-            let seconds = stage.done(&format!("{merged} profiles moved to the person that they belong to"));
-            document["merged"] = merged.into();
-            document["seconds"]["merge"] = seconds.into();
+            left = write(night, source, &run, &terms, &mut document)?;
+            summary.customers = document["profiles"]["customers"].as_u64().unwrap_or(0) as usize;
         }
-        let stopped = write(night, source, &engine, &terms, &mut document)?;
-        summary.customers = document["profiles"]["customers"].as_u64().unwrap_or(0) as usize;
-        left = stopped;
-        if let Some(back) = back.as_ref().filter(|_| left.is_none()) {
-            let stage = Stage::begin("write back");
-            let done = back.sweep(scored_at)?;
-            let seconds = stage.done(&format!(
-                "{} rows written, {} as they were, {} members missing, {} refused",
-                done.written,
-                done.unchanged,
-                done.missing,
-                done.refused.len()
-            ));
-            document["writeback"] = serde_json::to_value(&done)?;
-            document["seconds"]["write_back"] = seconds.into();
+        None => {
+            if let Some(out) = &args.out {
+                summary.customers = write_file(source, &run.engine, &terms, out, &mut document)? as usize;
+            }
         }
     }
     document["read"] = serde_json::to_value(&summary)?;
@@ -219,6 +151,107 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     left.map_or(Ok(()), |left| Err(DoneInPart(left).into()))
 }
 
+impl<'a> Run<'a> {
+    /// Loads model and tags; with profiles, opens the store and takes up an unfinished run.
+    fn prepare(args: &'a Score) -> anyhow::Result<Self> {
+        let catalogue = args.catalogue.load()?;
+        let registry = args.model.open()?;
+        let load = |model: Option<&str>| Engine::load(&registry, model, &catalogue);
+        let engine = load(args.model.model.as_deref())?;
+        let people = args.people.as_ref().map(|path| People::read(path)).transpose()?.map(Arc::new);
+        let mut run = Run { args, engine, people, night: None, resumed: None };
+        let Some(place) = &args.profiles else { return Ok(run) };
+        let mut night = prepare(args, place, &run.options()?, run.zone())?;
+        // Before the work, so that a table that does not fit is told before it and not after.
+        night.back = super::write_back(&night.store, place, &catalogue)?;
+        if let Some(found) = night.journal.terms(&night.identity).cloned() {
+            if found.model != *run.engine.model().id
+                && let Ok(before) = load(Some(args.model.model.as_deref().unwrap_or(&found.model)))
+                && *before.model().id == *found.model
+            {
+                // The champion has changed since: the run that began with its predecessor ends with it.
+                run.engine = before;
+            }
+            run.resumed = Some(found).filter(|found| found.model == *run.engine.model().id);
+        }
+        match &run.resumed {
+            Some(_) => eprintln!("resuming the interrupted run"),
+            None => night.journal.forget(),
+        }
+        run.night = Some(night);
+        Ok(run)
+    }
+
+    fn zone(&self) -> Zone {
+        self.engine.model().timezone
+    }
+
+    fn options(&self) -> anyhow::Result<StreamOptions> {
+        let mut options =
+            StreamOptions { shard: self.args.shard, ..self.args.purchases.stream(self.zone())? };
+        options.read.people = self.people.clone();
+        // The file needs everyone; the profiles need those who are not yet done.
+        let skip = self.args.out.is_none() && self.args.snapshot.is_none();
+        let upto = self.night.as_ref().and_then(|night| night.journal.upto());
+        options.after = upto.filter(|_| skip).map(str::to_owned);
+        Ok(options)
+    }
+
+    fn snapshot(&self, today: &Stream) -> anyhow::Result<Option<Kept>> {
+        let Some(folder) = &self.args.snapshot else { return Ok(None) };
+        let erased = self.night.as_ref().map(|night| night.store.erased()).transpose()?;
+        keep(folder, today, erased.as_ref(), self.zone(), self.args.shard).map(Some)
+    }
+
+    /// What is scored with: what an unfinished run began with, else what was asked for, else the data's last instant and now.
+    fn terms(&self, as_of: Option<Micros>, scored_at: Option<Micros>, last: Option<Micros>) -> Option<Terms> {
+        if let Some(resumed) = &self.resumed {
+            return Some(resumed.clone());
+        }
+        let model = self.engine.model().id.to_string();
+        let scored_at = scored_at.unwrap_or_else(calendar::now);
+        Some(Terms { model, as_of: as_of.or(last)?, scored_at })
+    }
+}
+
+/// Scores into a file alone; says how many customers.
+fn write_file(
+    source: Source<'_>,
+    engine: &Engine,
+    terms: &Terms,
+    out: &Path,
+    document: &mut Value,
+) -> anyhow::Result<u64> {
+    let stage = Stage::begin("score");
+    let file = ScoresFile::create(out, engine.model())?;
+    let done = batch::to_file(source, engine, terms.as_of, terms.scored_at, file)?;
+    let seconds =
+        stage.done(&format!("{} of {} customers into {}", done.scored, done.customers, out.display()));
+    document["file"] = serde_json::to_value(&done)?;
+    document["seconds"]["score_and_write_file"] = seconds.into();
+    Ok(done.customers)
+}
+
+/// Moves the profiles of customers who turned out to be one person with another.
+fn merge(
+    night: &Night,
+    engine: &Engine,
+    pairs: &[(&str, &str)],
+    terms: &Terms,
+    document: &mut Value,
+) -> anyhow::Result<()> {
+    let stage = Stage::begin("merge");
+    let scorer = |id: &str, history: &History, at| engine.score(id, history, at, terms.scored_at);
+    let mut merged = 0;
+    for (from, into) in pairs {
+        merged += u64::from(homing_profiles::merge(night.store.as_ref(), from, into, terms.as_of, &scorer)?);
+    }
+    let seconds = stage.done(&format!("{merged} profiles moved to the person that they belong to"));
+    document["merged"] = merged.into();
+    document["seconds"]["merge"] = seconds.into();
+    Ok(())
+}
+
 /// A snapshot with today's lines in it.
 struct Kept {
     folder: SnapshotFolder,
@@ -226,11 +259,21 @@ struct Kept {
     seconds: f64,
 }
 
+impl Kept {
+    fn describe(&self, document: &mut Value) {
+        document["snapshot"] = json!({ "today": self.updated, "held": self.folder.held() });
+        if let Some(held) = document["snapshot"]["held"].as_object_mut() {
+            held.remove("files");
+        }
+        document["seconds"]["snapshot"] = self.seconds.into();
+    }
+}
+
 fn keep(
     folder: &Path,
     today: &Stream,
     erased: Option<&Erasures>,
-    zone: calendar::Zone,
+    zone: Zone,
     shard: Option<Shard>,
 ) -> anyhow::Result<Kept> {
     let stage = Stage::begin("snapshot");
@@ -245,12 +288,7 @@ fn keep(
 }
 
 /// Opens the store and the journal, and keeps other batches out.
-fn prepare(
-    args: &Score,
-    place: &str,
-    options: &StreamOptions,
-    zone: calendar::Zone,
-) -> anyhow::Result<Night> {
+fn prepare(args: &Score, place: &str, options: &StreamOptions, zone: Zone) -> anyhow::Result<Night> {
     let store = homing_profiles::open(place, zone)?;
     let folder = match (&args.journal, place.strip_prefix("sqlite:")) {
         (Some(folder), _) => folder.clone(),
@@ -259,28 +297,19 @@ fn prepare(
         (None, None) => Path::new("homing-batch").join(format!("{:08x}", fnv(place))),
     };
     let journal = Journal::open(&folder, args.shard)?;
-    let tags = match &args.catalogue.tags {
-        Some(path) => fnv(&std::fs::read_to_string(path)?),
-        None => 0,
+    let of_file = |path: Option<&Path>| -> std::io::Result<u32> {
+        path.map_or(Ok(0), |path| Ok(fnv(&std::fs::read_to_string(path)?)))
     };
-    let playbook = match &args.catalogue.playbook {
-        Some(path) => fnv(&std::fs::read_to_string(path)?),
-        None => 0,
-    };
-    let people = match &args.people {
-        Some(path) => fnv(&std::fs::read_to_string(path).unwrap_or_default()),
-        None => 0,
-    };
-    let wish = json!({
-        "people": people,
+    let settings = json!({
+        "people": of_file(args.people.as_deref().map(Path::new))?,
         "place": format!("{:08x}", fnv(place)),
         "columns": args.purchases.columns,
         "since": args.purchases.since,
         "max_rejects": args.purchases.max_rejects,
         "registry": args.model.registry,
         "model": args.model.model,
-        "tags": tags,
-        "playbook": playbook,
+        "tags": of_file(args.catalogue.tags.as_deref())?,
+        "playbook": of_file(args.catalogue.playbook.as_deref())?,
         "as_of": args.as_of,
         "scored_at": args.scored_at,
         "shard": args.shard.map(|shard| shard.to_string()),
@@ -288,7 +317,8 @@ fn prepare(
     });
     let input = fingerprint(&args.purchases.purchases, &options.read)?;
     let homing = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(Night { store, journal, identity: Identity { input, wish: wish.to_string(), homing } })
+    let identity = Identity { input, wish: settings.to_string(), homing };
+    Ok(Night { store, journal, identity, back: None })
 }
 
 fn fnv(text: &str) -> u32 {
@@ -296,45 +326,65 @@ fn fnv(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// Writes the profiles and tells of it in the document; says what is left where the run was asked to stop.
+/// Writes the profiles, and beside them the file and the business's own table where asked for; says what is left where the run
+/// was asked to stop.
 fn write(
     night: Night,
     source: Source<'_>,
-    engine: &Engine,
+    run: &Run<'_>,
     terms: &Terms,
     document: &mut Value,
 ) -> anyhow::Result<Option<String>> {
-    let Night { store, mut journal, identity } = night;
+    let Night { store, mut journal, identity, back } = night;
     let stop = Arc::new(AtomicBool::new(false));
     on_signal(&stop);
-    let levels = |store: &dyn Store| -> Result<Value, homing_profiles::Error> {
-        Ok(serde_json::to_value(store.totals()?.churn_levels).unwrap_or_default())
+    let levels = |store: &dyn Store| -> anyhow::Result<Value> {
+        Ok(serde_json::to_value(store.totals()?.churn_levels)?)
     };
     let before = levels(store.as_ref())?;
     let stage = Stage::begin("profiles");
     let tell = |count: u64| stage.at(&format!("{count} customers"));
     let job = (&mut journal, &identity, terms);
-    let done = nightly::to_profiles(source, engine, store.as_ref(), job, &stop, &tell)?;
+    let file = run.args.out.as_ref().map(|out| ScoresFile::create(out, run.engine.model())).transpose()?;
+    let done = nightly::to_profiles(source, &run.engine, store.as_ref(), job, file, &stop, &tell)?;
     let number = |name: &str| done.done[name].as_u64().unwrap_or(0);
     let seconds = stage.done(&format!(
-        "{} new, {} changed, {} as they were, {} newer in the store; {} tags changed",
+        "{} new, {} changed, {} unchanged, {} skipped (store has a newer score); {} tags changed",
         number("inserted"),
         number("updated"),
         number("unchanged"),
         number("newer_in_store"),
         number("tags_changed")
     ));
+    if let (Some(file), Some(out)) = (&done.file, &run.args.out) {
+        eprintln!("          file: {} of {} customers into {}", file.scored, file.customers, out.display());
+        document["file"] = serde_json::to_value(file)?;
+    }
     document["profiles"] = done.done.clone();
     document["resumed_after"] = done.resumed_after.clone().into();
     document["churn_levels"] = json!({ "before": before, "after": levels(store.as_ref())? });
     document["seconds"]["score_and_write_profiles"] = seconds.into();
     document["seconds"]["of_which_scoring_summed_over_threads"] = done.scoring_s.into();
-    Ok(done.stopped.then(|| {
-        format!(
-            "stopped when asked to: {} customers are done; the same command again goes on from there",
-            number("customers")
-        )
-    }))
+    if done.stopped {
+        let customers = number("customers");
+        return Ok(Some(format!(
+            "stopped when asked to: {customers} customers are done; the same command again goes on from there"
+        )));
+    }
+    if let Some(back) = back {
+        let stage = Stage::begin("write back");
+        let done = back.sweep(terms.scored_at)?;
+        let seconds = stage.done(&format!(
+            "{} rows written, {} unchanged, {} members missing, {} refused",
+            done.written,
+            done.unchanged,
+            done.missing,
+            done.refused.len()
+        ));
+        document["writeback"] = serde_json::to_value(&done)?;
+        document["seconds"]["write_back"] = seconds.into();
+    }
+    Ok(None)
 }
 
 /// Sets `stop` when the process is asked to end (SIGTERM, ctrl-c); asked a second time it ends at once.

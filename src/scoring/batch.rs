@@ -5,12 +5,12 @@ use std::path::Path;
 
 use homing_datasets::engine::{Customers, SnapshotFolder};
 use homing_datasets::table::{Column, Table, TableWriter, WriteError};
-use homing_datasets::{Histories, Micros, Stream};
+use homing_datasets::{Histories, History, Micros, Stream};
 use homing_models::table::with_predictions;
 use homing_models::{Outcome, Provenance};
 use serde::Serialize;
 
-use super::Score;
+use super::{ModelInfo, Score, Spent};
 use homing_profiles::{BatchRow, BatchSummary, Error, Flows, Scored, Store};
 
 /// What a batch into a file did.
@@ -62,72 +62,118 @@ pub enum FileError {
     Write(#[from] WriteError),
 }
 
-/// A row on its way into a file.
-struct Row {
+/// A row of a file of scores.
+pub(super) struct Row {
     customer_id: String,
     outcome: Outcome,
     provenance: Provenance,
 }
 
+impl Row {
+    pub(super) fn of(customer_id: &str, scored: &Scored) -> Self {
+        let Scored { outcome, provenance, .. } = scored;
+        Row { customer_id: customer_id.to_owned(), outcome: outcome.clone(), provenance: provenance.clone() }
+    }
+
+    /// Scores for the file alone: a file holds no tags.
+    pub(super) fn score(
+        engine: &dyn Score,
+        customer_id: &str,
+        history: &History,
+        (as_of, scored_at): (Micros, Micros),
+    ) -> Self {
+        let scored = engine.run(customer_id, history, as_of, scored_at, false, &Spent::default());
+        Row { customer_id: customer_id.to_owned(), outcome: scored.outcome, provenance: scored.provenance }
+    }
+}
+
 /// Customers that are scored at once, and rows that are written at once: however the customers came, the file is the
 /// same to the byte.
-const ROWS: usize = 8192;
+pub(super) const ROWS: usize = 8192;
 
-/// Scores every customer as of an instant and writes one row each, sorted by customer id, in the format that
-/// the file's ending tells.
+/// A file of scores, one row a customer, in the format that its ending tells. Nothing at its path changes before
+/// [`ScoresFile::finish`].
+pub struct ScoresFile {
+    writer: TableWriter,
+    horizons: Vec<u32>,
+    rows: Vec<Row>,
+    summary: FileSummary,
+}
+
+impl ScoresFile {
+    /// Begins a file for the scores of a model.
+    ///
+    /// # Errors
+    /// [`WriteError`]: an ending that is none of the formats', or a folder that cannot be written.
+    pub fn create(path: &Path, model: &ModelInfo) -> Result<Self, WriteError> {
+        Ok(ScoresFile {
+            writer: TableWriter::create(path, model.timezone)?,
+            horizons: model.horizons.clone(),
+            rows: Vec::with_capacity(2 * ROWS),
+            summary: FileSummary::default(),
+        })
+    }
+
+    /// Adds rows, which are to come by ascending customer id.
+    pub(super) fn add(&mut self, rows: Vec<Row>) -> Result<(), WriteError> {
+        self.rows.extend(rows);
+        while self.rows.len() >= ROWS {
+            let rest = self.rows.split_off(ROWS);
+            let full = std::mem::replace(&mut self.rows, rest);
+            self.write(&full)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, rows: &[Row]) -> Result<(), WriteError> {
+        self.summary.customers += rows.len() as u64;
+        for row in rows {
+            match &row.outcome {
+                Outcome::Scored(_) => self.summary.scored += 1,
+                Outcome::NotScored(cause) => {
+                    *self.summary.not_scored.entry(cause.code().to_owned()).or_default() += 1;
+                }
+            }
+        }
+        let customers = rows.iter().map(|row| Some(row.customer_id.clone()));
+        let table = Table::default().with("customer_id", Column::Text(customers.collect()));
+        let scores = rows.iter().map(|row| (&row.outcome, &row.provenance));
+        self.writer.write(&with_predictions(table, &self.horizons, scores))
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// [`WriteError`]; then nothing at its path has changed.
+    pub fn finish(mut self) -> Result<FileSummary, WriteError> {
+        // An empty table still has its columns.
+        let last = std::mem::take(&mut self.rows);
+        self.write(&last)?;
+        self.writer.finish()?;
+        Ok(self.summary)
+    }
+}
+
+/// Scores every customer as of an instant into a file, sorted by customer id. No tag is evaluated.
 ///
 /// # Errors
-/// [`FileError`]; then nothing at `out` has changed.
+/// [`FileError`]; then nothing at the file's path has changed.
 pub fn to_file(
     source: Source<'_>,
     engine: &dyn Score,
     as_of: Micros,
     scored_at: Micros,
-    out: &Path,
+    mut file: ScoresFile,
 ) -> Result<FileSummary, FileError> {
-    let mut writer = TableWriter::create(out, engine.model().timezone)?;
-    let mut summary = FileSummary::default();
-    let mut rows: Vec<Row> = Vec::with_capacity(2 * ROWS);
     source.for_each_range(None, |range| {
         for from in (0..range.len()).step_by(ROWS) {
-            rows.extend(range.map(from..(from + ROWS).min(range.len()), |id, history| {
-                let Scored { outcome, provenance, .. } = engine.score(id, history, as_of, scored_at);
-                Row { customer_id: id.to_owned(), outcome, provenance }
-            }));
-            if rows.len() >= ROWS {
-                let rest = rows.split_off(ROWS);
-                write_rows(&mut writer, engine, &std::mem::replace(&mut rows, rest), &mut summary)?;
-            }
+            file.add(range.map(from..(from + ROWS).min(range.len()), |id, history| {
+                Row::score(engine, id, history, (as_of, scored_at))
+            }))?;
         }
         Ok::<(), FileError>(())
     })?;
-    // An empty table still has its columns.
-    write_rows(&mut writer, engine, &rows, &mut summary)?;
-    writer.finish()?;
-    Ok(summary)
-}
-
-fn write_rows(
-    writer: &mut TableWriter,
-    engine: &dyn Score,
-    rows: &[Row],
-    summary: &mut FileSummary,
-) -> Result<(), WriteError> {
-    summary.customers += rows.len() as u64;
-    for row in rows {
-        match &row.outcome {
-            Outcome::Scored(_) => summary.scored += 1,
-            Outcome::NotScored(cause) => *summary.not_scored.entry(cause.code().to_owned()).or_default() += 1,
-        }
-    }
-    writer.write(&table(engine, rows))
-}
-
-fn table(engine: &dyn Score, scored: &[Row]) -> Table {
-    let customers = scored.iter().map(|one| Some(one.customer_id.clone()));
-    let table = Table::default().with("customer_id", Column::Text(customers.collect()));
-    let rows = scored.iter().map(|one| (&one.outcome, &one.provenance));
-    with_predictions(table, &engine.model().horizons, rows)
+    Ok(file.finish()?)
 }
 
 /// Scores every customer as of an instant and writes the profiles that changed. Histories are merged with what

@@ -3,6 +3,8 @@
 pub mod batch;
 mod engine;
 pub mod nightly;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -11,20 +11,24 @@
 //! store that holds it already has nothing to change, so the end is the same as if nothing had happened. The same
 //! holds for what the run scores with: a run that goes on keeps its model, `as_of` and `scored_at`.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use homing_datasets::Micros;
 use homing_datasets::engine::{Customers, Shard};
+use homing_datasets::table::WriteError;
+use homing_datasets::{Erasures, History, Micros};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Score;
-use super::batch::Source;
-use homing_profiles::{BatchRow, Flows, Store};
+use super::batch::{FileSummary, ROWS, Row, ScoresFile, Source};
+use homing_profiles::{BatchRow, Flows, Scored, Store};
 
 /// Why a batch into profiles ended early.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,9 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Store(#[from] homing_profiles::Error),
+    /// The file.
+    #[error(transparent)]
+    File(#[from] WriteError),
 }
 
 /// What a run is, as far as the command line and the files tell: a journal of another run is no use.
@@ -227,6 +234,8 @@ impl Journal {
 pub struct Night {
     /// The sums of what the store said, as JSON.
     pub done: Value,
+    /// What was written into the file, once it is whole.
+    pub file: Option<FileSummary>,
     /// Whether an earlier run was gone on with, and from which customer.
     pub resumed_after: Option<String>,
     /// Whether it was asked to stop; `done` then says how far it came.
@@ -235,8 +244,11 @@ pub struct Night {
     pub scoring_s: f64,
 }
 
-/// Scores every customer of the source and writes the profiles that changed. `stop` is looked at between ranges.
-/// `tell` hears how many customers are done.
+/// Scores every customer of the source once and writes the profiles that changed, and with a file a row each. `stop` is
+/// looked at between ranges. `tell` is called with the number of customers that are done.
+///
+/// The file has the scores of the profiles, and of those whom the store needs no score of (it holds a newer one, or has
+/// them from a run that was cut off) scores from the histories of the source. Who was erased is in neither.
 ///
 /// # Errors
 /// [`Error`]; what was written stays, and the same run again completes it.
@@ -245,53 +257,131 @@ pub fn to_profiles(
     engine: &dyn Score,
     store: &dyn Store,
     (journal, identity, terms): (&mut Journal, &Identity, &Terms),
+    file: Option<ScoresFile>,
     stop: &AtomicBool,
     tell: &(dyn Fn(u64) + Sync),
 ) -> Result<Night, Error> {
     let resumed_after = journal.upto().map(str::to_owned);
     let mut done = journal.done();
     journal.begin(identity, terms)?;
-    let nanos = AtomicU64::new(0);
+    let pass = Pass {
+        engine,
+        terms,
+        recorded: Mutex::default(),
+        recording: file.is_some(),
+        nanos: AtomicU64::new(0),
+    };
+    let mut beside = file.map(|file| Ok::<_, Error>(Beside { file, erased: store.erased()? })).transpose()?;
     let mut stopped = false;
     let mut before = done["customers"].as_u64().unwrap_or(0);
-    source.for_each_range(resumed_after.as_deref(), |range: &Customers| {
+    // The file needs everyone; the profiles need those who are not yet done.
+    let skipped = resumed_after.as_deref().filter(|_| beside.is_none());
+    source.for_each_range(skipped, |range: &Customers| {
         stopped = stopped || stop.load(Ordering::Relaxed);
         if stopped {
             return Ok(());
         }
-        let mut upto = None;
-        let mut rows = range
-            .owned()
-            .filter(|(id, _)| resumed_after.as_ref().is_none_or(|after| id > after))
-            .map(|(customer_id, history)| {
-                upto = Some(customer_id.clone());
-                BatchRow { customer_id, history }
+        let is_new = |id: &str| resumed_after.as_deref().is_none_or(|after| id > after);
+        let mut rows =
+            range.owned().map(|(customer_id, history)| BatchRow { customer_id, history }).peekable();
+        let at_once = if beside.is_some() { ROWS } else { usize::MAX };
+        let mut from = 0;
+        while rows.peek().is_some() {
+            let (mut ids, mut upto) = (Vec::new(), None);
+            let mut piece = rows.by_ref().take(at_once).filter(|row| {
+                if pass.recording {
+                    ids.push(row.customer_id.clone());
+                }
+                let new = is_new(&row.customer_id);
+                if new {
+                    upto = Some(row.customer_id.clone());
+                }
+                new
             });
-        let summary = store.write_batch(
-            &mut rows,
-            terms.as_of,
-            &|id, history, at| {
-                let began = Instant::now();
-                let scored = engine.score(id, history, at, terms.scored_at);
-                nanos.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
-                scored
-            },
-            &|count| tell(before + count),
-        )?;
-        drop(rows);
-        if let Some(upto) = upto {
-            let summary = serde_json::to_value(&summary)
-                .map_err(|cause| Error::Journal { path: journal.path(), cause: cause.into() })?;
-            add(&mut done, &summary);
-            before = done["customers"].as_u64().unwrap_or(0);
-            journal.note(&upto, &done)?;
+            let summary = store.write_batch(
+                &mut piece,
+                terms.as_of,
+                &|id, history, at| pass.score(id, history, at),
+                &|count| tell(before + count),
+            )?;
+            drop(piece);
+            if let Some(beside) = &mut beside {
+                let to = from + ids.len();
+                beside.add(&pass, range, from..to, &ids)?;
+                from = to;
+            }
+            if let Some(upto) = upto {
+                let summary = serde_json::to_value(&summary)
+                    .map_err(|cause| Error::Journal { path: journal.path(), cause: cause.into() })?;
+                add(&mut done, &summary);
+                before = done["customers"].as_u64().unwrap_or(0);
+                journal.note(&upto, &done)?;
+            }
         }
         Ok::<(), Error>(())
     })?;
+    let mut written = None;
     if !stopped {
+        written = beside.map(|beside| beside.file.finish()).transpose()?;
         journal.finish(&done)?;
     }
-    Ok(Night { done, resumed_after, stopped, scoring_s: nanos.into_inner() as f64 / 1e9 })
+    let scoring_s = pass.nanos.into_inner() as f64 / 1e9;
+    Ok(Night { done, file: written, resumed_after, stopped, scoring_s })
+}
+
+/// One pass over the customers: scores them for the profiles, and remembers the scores where a file needs them too.
+struct Pass<'a> {
+    engine: &'a dyn Score,
+    terms: &'a Terms,
+    recorded: Mutex<HashMap<String, Row>>,
+    recording: bool,
+    nanos: AtomicU64,
+}
+
+impl Pass<'_> {
+    fn score(&self, id: &str, history: &History, at: Micros) -> Scored {
+        let began = Instant::now();
+        let scored = self.engine.score(id, history, at, self.terms.scored_at);
+        self.nanos.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        // A profile may have a later `as_of` than this run, as nobody's row of the file has.
+        if self.recording && at == self.terms.as_of {
+            self.rows().insert(id.to_owned(), Row::of(id, &scored));
+        }
+        scored
+    }
+
+    fn rows(&self) -> MutexGuard<'_, HashMap<String, Row>> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The file beside the profiles.
+struct Beside {
+    file: ScoresFile,
+    erased: Erasures,
+}
+
+impl Beside {
+    /// Adds the rows of the customers at these positions of a range.
+    fn add(
+        &mut self,
+        pass: &Pass<'_>,
+        range: &Customers,
+        positions: Range<usize>,
+        ids: &[String],
+    ) -> Result<(), Error> {
+        let mut recorded = std::mem::take(&mut *pass.rows());
+        let left = |id: &str| !recorded.contains_key(id) && !self.erased.contains(id);
+        if ids.iter().any(|id| left(id)) {
+            let terms = (pass.terms.as_of, pass.terms.scored_at);
+            let scored = range.map(positions, |id, history| {
+                left(id).then(|| (id.to_owned(), Row::score(pass.engine, id, history, terms)))
+            });
+            recorded.extend(scored.into_iter().flatten());
+        }
+        let rows = ids.iter().filter_map(|id| recorded.remove(id)).collect();
+        Ok(self.file.add(rows)?)
+    }
 }
 
 /// Adds the numbers of one document to those of another, name by name.
