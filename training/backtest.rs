@@ -41,7 +41,7 @@ pub struct Report {
     /// Of those who then lapsed, how many were named in time; only where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<Warning>,
-    /// How first purchases by category were foreseen; only where it was asked for and the data know categories.
+    /// How well first purchases by category were predicted; only where it was asked for and the data know categories.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expansion: Option<Judged>,
     /// The rules of the challengers' decision tree, where challengers were asked for.

@@ -301,14 +301,14 @@ impl<'a> Baselines<'a> {
         [1.0 - (1.0 - p).powf(scale), p_short, orders * scale, spend * scale]
     }
 
-    /// Bounds between groups at these quantiles of the past. Between equal ones lies a group of nobody.
+    /// Bounds between groups at these quantiles of the past. Between equal ones the group is empty.
     fn edges(&self, value: impl Fn(&Summary) -> f64, quantiles: &[f64]) -> Vec<f64> {
         let mut values: Vec<f64> = self.past.iter().map(|(summary, _)| value(summary)).collect();
         values.sort_by(f64::total_cmp);
         quantiles.iter().map(|&q| quantile(&values, q)).collect()
     }
 
-    /// Means of what past customers did, by cell, each shrunk to the overall mean by so many customers.
+    /// Means of what past customers did, by cell, each shrunk to the overall mean; `shrinkage` is in customers.
     fn table<F: Fn(&Summary) -> usize>(&self, cell: F, shrinkage: f64) -> Table<F> {
         let mut cells: HashMap<usize, ([f64; 4], f64)> = HashMap::new();
         let mut total = [0.0; 4];

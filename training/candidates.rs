@@ -1,4 +1,4 @@
-//! Candidates: whoever is judged on a holdout window, homing and its rivals alike.
+//! Candidates: the models judged on a holdout window, homing and its rivals.
 
 use homing_datasets::{Histories, History, Micros, Zone};
 use homing_models::lifetimes::{BgNbd, Cohort, LifetimeModel};

@@ -18,7 +18,7 @@ const MIN_DAYS: i64 = 56;
 /// Fewest days of history that show a season twice.
 pub const SEASON_DAYS: i64 = 365 + 90;
 
-/// So many days that a few customers are ahead of all others look like mistyped dates.
+/// A few customers this many days ahead of all others look like mistyped dates.
 const FAR_DAYS: i64 = 28;
 
 /// What a history can carry for one horizon.
@@ -204,7 +204,7 @@ impl Usability {
         if self.lacks.is_empty() { Ok(()) } else { Err(Error::Refused { lacks: self.lacks.clone() }) }
     }
 
-    /// Whether the last window of so many days can be held out.
+    /// Whether the last window of `days` can be held out.
     #[must_use]
     pub fn backtest_possible(&self, days: u32) -> bool {
         self.span_days - i64::from(days) >= MIN_DAYS

@@ -170,7 +170,7 @@ fn examples(
         .collect()
 }
 
-/// How the first purchases of a window were foreseen.
+/// How well the first purchases of a window were predicted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Judged {
     /// Categories.

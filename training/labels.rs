@@ -28,7 +28,7 @@ pub fn short_horizon(horizon_days: u32) -> u32 {
     if horizon_days >= 60 { 30 } else { ((horizon_days + 1) / 3).max(1) }
 }
 
-/// The instant so many days of 24 hours after another.
+/// The instant `days` times 24 hours after another.
 #[must_use]
 pub fn days_after(instant: Micros, days: u32) -> Micros {
     instant.saturating_add(i64::from(days).saturating_mul(DAY))

@@ -10,7 +10,7 @@
 //! | [`labels`], [`snapshots`], [`rows`] | what customers did after a cutoff; which cutoffs; training rows |
 //! | [`check`] | what the data can carry |
 //! | [`metrics`] | how good scores are |
-//! | [`baselines`], [`candidates`] | simple rules; whoever is judged beside homing |
+//! | [`baselines`], [`candidates`] | simple rules; the models judged on a holdout window |
 //! | [`fit`] | the predictive model: lifetime models, base learners, stacking, base rate, spend |
 //! | [`clusters`], [`expansion`], [`warning`], [`challengers`] | steps beside the fit |
 //! | [`backtest`] | a fit at a past cutoff, judged by what happened next |

@@ -66,7 +66,7 @@ impl Task {
         }
     }
 
-    /// The same task for a window of so many days, which is churn and value horizon too; also for a shorter horizon
+    /// The same task for a window of `days`, which is churn and value horizon too; also for a shorter horizon
     /// where one is given.
     #[must_use]
     pub fn window(&self, days: u32, shorter: Option<u32>) -> Self {

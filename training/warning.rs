@@ -23,7 +23,7 @@ pub const SHARES: [f64; 3] = [0.1, 0.2, 0.3];
 /// How many of those who lapsed one way of flagging named in time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Flagging {
-    /// What it goes by.
+    /// The score that customers are flagged by.
     pub name: &'static str,
     /// Of those who lapsed, the share that was flagged, with each of [`SHARES`] of the base flagged.
     pub named: [f64; 3],
@@ -167,7 +167,7 @@ mod tests {
         // An order in time moves it.
         assert_eq!(after(&[100, 170], 150, 90), None, "now 280 days, four times the only gap");
         assert_eq!(after(&[100, 170], 150, 400), Some(170 + 281 - 150));
-        // Whoever comes back after the lapse has lapsed.
+        // An order after the lapse does not undo it.
         assert_eq!(after(&[100, 191], 150, 90), Some(41));
         assert_eq!(after(&[100, 190], 150, 90), None);
         // Gaps of 30 and 50: twice the longest, four times the median.

@@ -33,7 +33,7 @@ const MAX_ROWS: usize = 8_000;
 /// Fewest rows, and fewest of each outcome.
 const MIN_ROWS: usize = 500;
 const MIN_OUTCOMES: usize = 50;
-/// One row in so many is held back for calibration.
+/// One row in `HELD_BACK` is held back for calibration.
 const HELD_BACK: usize = 5;
 /// Trees of a forest.
 const TREES: usize = 30;
@@ -127,8 +127,8 @@ impl Sample {
 
     fn dataset(&self) -> DatasetBase<Array2<f64>, Array1<usize>> {
         let targets: Array1<usize> = self.outcomes().into_iter().map(usize::from).collect();
-        // In a tied leaf linfa-trees takes the class that a hash map names first, and prunes by it: a hair of weight
-        // on one class leaves no ties, so that the same rows give the same tree.
+        // In a tied leaf linfa-trees takes the class that a hash map names first, and prunes by it: a little more
+        // weight on one class leaves no ties, so that the same rows give the same tree.
         let weights = targets.map(|&bought| if bought == 1 { 1.0 + 1.0 / 1024.0 } else { 1.0f32 });
         DatasetBase::new(self.x.select(Axis(0), &self.fitted), targets).with_weights(weights)
     }

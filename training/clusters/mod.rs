@@ -1,6 +1,6 @@
 //! Clusters of like customers: found, counted, numbered as before, and put into words.
 //!
-//! How many there are is not asked of anybody: k is the largest up to eight whose **prediction strength** (Tibshirani & Walther
+//! The number of clusters is found from the data: k is the largest up to eight whose **prediction strength** (Tibshirani & Walther
 //! 2005, "Cluster Validation by Prediction Strength") is .8 or more, so that what is found on one half of the customers is
 //! found on the other half too. Where none is that strong the strongest k is taken. k-means goes before a Gaussian mixture
 //! of the same k.

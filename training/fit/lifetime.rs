@@ -53,7 +53,7 @@ pub fn spends(base: &Rows) -> Vec<Spend> {
         .collect()
 }
 
-/// Log-odds of a purchase within so many days, customer by customer.
+/// Log-odds of a purchase within `days`, customer by customer.
 #[must_use]
 pub fn log_odds(customers: &[Recency], model: &Lifetime, days: u32) -> Vec<f64> {
     customers.par_iter().with_min_len(256).map(|&one| lifetime_log_odds(model, one, days)).collect()

@@ -3,13 +3,13 @@
 use homing_models::boosting::sigmoid;
 use homing_models::calibration::platt;
 
-/// How strongly the weights are held to [`PRIOR_WEIGHTS`]: as if by so many customers.
+/// How strongly the weights are held to [`PRIOR_WEIGHTS`], in customers.
 const WEIGHT_PRIOR: f64 = 300.0;
 
 /// Weights of trees, linear and lifetime model before any data.
 const PRIOR_WEIGHTS: [f64; 3] = [0.45, 0.35, 0.2];
 
-/// How strongly the slope is held to 1: as if by so many customers.
+/// How strongly the slope is held to 1, in customers.
 const SLOPE_PRIOR: f64 = 100.0;
 
 /// How base learners combine: log-odds = slope × Σ weight × the learner's log-odds.

@@ -125,7 +125,7 @@ impl Series {
     }
 }
 
-/// The shares of customers who bought within so many days, over past windows.
+/// The shares of customers who bought within `days`, over past windows.
 fn past(histories: &Histories, as_of: Micros, days: u32, zone: Zone) -> Vec<(f64, f64)> {
     let Some(first) = first_purchase(histories) else { return Vec::new() };
     let step = i64::from(days).clamp(7, 30);
