@@ -140,6 +140,65 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
     }
 }
 
+/// Paths that are read, with an address of each kind of reply.
+const GETS: [(&str, &str); 29] = [
+    ("/v1/profiles/{id}", "/v1/profiles/a"),
+    ("/v1/profiles/{id}", "/v1/profiles/b"),
+    ("/v1/profiles/{id}", "/v1/profiles/nobody"),
+    ("/v1/profiles/{id}/explanation", "/v1/profiles/a/explanation"),
+    ("/v1/profiles/{id}/next", "/v1/profiles/a/next"),
+    ("/v1/profiles/{id}/explanation", "/v1/profiles/b/explanation"),
+    ("/v1/profiles", "/v1/profiles?limit=1"),
+    ("/v1/profiles", "/v1/profiles"),
+    ("/v1/profiles", "/v1/profiles?cursor=invented"),
+    ("/v1/profiles", "/v1/profiles?limit=x"),
+    ("/v1/profiles/{id}/export", "/v1/profiles/a/export"),
+    ("/v1/profiles/{id}/export", "/v1/profiles/b/export"),
+    ("/v1/profiles/{id}/export", "/v1/profiles/nobody/export"),
+    ("/v1/changes", "/v1/changes"),
+    ("/v1/changes", "/v1/changes?cursor=x"),
+    ("/v1/dead-letters", "/v1/dead-letters"),
+    ("/v1/models/shadow", "/v1/models/shadow"),
+    ("/v1/models", "/v1/models"),
+    ("/healthz", "/healthz"),
+    ("/readyz", "/readyz"),
+    ("/metrics", "/metrics"),
+    ("/openapi.json", "/openapi.json"),
+    ("/docs", "/docs"),
+    ("/v2", "/v2"),
+    ("/v2/health/live", "/v2/health/live"),
+    ("/v2/health/ready", "/v2/health/ready"),
+    ("/v2/models/{model}", "/v2/models/shop"),
+    ("/v2/models/{model}", "/v2/models/other"),
+    ("/v2/models/{model}/ready", "/v2/models/shop/ready"),
+];
+
+/// Requests that change something or carry a body: method, path, address, body.
+fn writes() -> Vec<(&'static str, &'static str, &'static str, Value)> {
+    vec![
+        ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!({"opted_out": true})),
+        ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!([])),
+        (
+            "PUT",
+            "/v1/profiles/{id}/attributes",
+            "/v1/profiles/a/attributes",
+            json!({"name": "王", "vip": true}),
+        ),
+        ("PUT", "/v1/profiles/{id}/attributes", "/v1/profiles/a/attributes", json!({"name": []})),
+        ("POST", "/v1/models/{version}/promote", "/v1/models/1/promote", json!(null)),
+        ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", super::inference::tensors(&[3.0, 4.0])),
+        ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", json!({"inputs": []})),
+        (
+            "POST",
+            "/invocations",
+            "/invocations",
+            json!({"dataframe_records": [super::inference::record(2.0)]}),
+        ),
+        ("POST", "/invocations", "/invocations", json!({})),
+        ("POST", "/v1/models/rollback", "/v1/models/rollback", json!(null)),
+    ]
+}
+
 #[tokio::test]
 async fn real_replies_of_every_route_are_as_documented() {
     let (service, _folder) = Service::sqlite();
@@ -165,37 +224,7 @@ async fn real_replies_of_every_route_are_as_documented() {
         holds(&document, path, "post", &service.post(path, body).await);
         tried.insert((path.to_owned(), "post".to_owned()));
     }
-    for (path, uri) in [
-        ("/v1/profiles/{id}", "/v1/profiles/a"),
-        ("/v1/profiles/{id}", "/v1/profiles/b"),
-        ("/v1/profiles/{id}", "/v1/profiles/nobody"),
-        ("/v1/profiles/{id}/explanation", "/v1/profiles/a/explanation"),
-        ("/v1/profiles/{id}/next", "/v1/profiles/a/next"),
-        ("/v1/profiles/{id}/explanation", "/v1/profiles/b/explanation"),
-        ("/v1/profiles", "/v1/profiles?limit=1"),
-        ("/v1/profiles", "/v1/profiles"),
-        ("/v1/profiles", "/v1/profiles?cursor=invented"),
-        ("/v1/profiles", "/v1/profiles?limit=x"),
-        ("/v1/profiles/{id}/export", "/v1/profiles/a/export"),
-        ("/v1/profiles/{id}/export", "/v1/profiles/b/export"),
-        ("/v1/profiles/{id}/export", "/v1/profiles/nobody/export"),
-        ("/v1/changes", "/v1/changes"),
-        ("/v1/changes", "/v1/changes?cursor=x"),
-        ("/v1/dead-letters", "/v1/dead-letters"),
-        ("/v1/models/shadow", "/v1/models/shadow"),
-        ("/v1/models", "/v1/models"),
-        ("/healthz", "/healthz"),
-        ("/readyz", "/readyz"),
-        ("/metrics", "/metrics"),
-        ("/openapi.json", "/openapi.json"),
-        ("/docs", "/docs"),
-        ("/v2", "/v2"),
-        ("/v2/health/live", "/v2/health/live"),
-        ("/v2/health/ready", "/v2/health/ready"),
-        ("/v2/models/{model}", "/v2/models/shop"),
-        ("/v2/models/{model}", "/v2/models/other"),
-        ("/v2/models/{model}/ready", "/v2/models/shop/ready"),
-    ] {
+    for (path, uri) in GETS {
         holds(&document, path, "get", &service.get(uri).await);
         tried.insert((path.to_owned(), "get".to_owned()));
     }
@@ -203,28 +232,7 @@ async fn real_replies_of_every_route_are_as_documented() {
         let request = Request::builder().method(method).uri(uri).header("content-type", "application/json");
         service.send(request.body(Body::from(body.to_string())).unwrap()).await
     };
-    for (method, path, uri, body) in [
-        ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!({"opted_out": true})),
-        ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!([])),
-        (
-            "PUT",
-            "/v1/profiles/{id}/attributes",
-            "/v1/profiles/a/attributes",
-            json!({"name": "王", "vip": true}),
-        ),
-        ("PUT", "/v1/profiles/{id}/attributes", "/v1/profiles/a/attributes", json!({"name": []})),
-        ("POST", "/v1/models/{version}/promote", "/v1/models/1/promote", json!(null)),
-        ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", super::inference::tensors(&[3.0, 4.0])),
-        ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", json!({"inputs": []})),
-        (
-            "POST",
-            "/invocations",
-            "/invocations",
-            json!({"dataframe_records": [super::inference::record(2.0)]}),
-        ),
-        ("POST", "/invocations", "/invocations", json!({})),
-        ("POST", "/v1/models/rollback", "/v1/models/rollback", json!(null)),
-    ] {
+    for (method, path, uri, body) in writes() {
         holds(&document, path, &method.to_lowercase(), &sent(method, uri, body).await);
         tried.insert((path.to_owned(), method.to_lowercase()));
     }

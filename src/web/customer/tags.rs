@@ -1,0 +1,123 @@
+//! The tags of a customer, and what to do next.
+
+use crate::web::asked::Asked;
+use crate::web::format::{Dates, percent};
+use crate::web::labels::Labels;
+use crate::web::state::Web;
+use crate::web::words::{Words, fill};
+use homing_profiles::{Layer, Profile, StoredTag};
+use homing_tags::names::{FADING_CAUSE, NEXT_ACTION, TOP_CATEGORY};
+
+/// Tags that say what to do, in this order; further ones are known by how their names begin.
+const STEPS: [&str; 9] = [
+    "warning.early",
+    "care.priority",
+    "care.urgency",
+    FADING_CAUSE,
+    "next_order.due",
+    TOP_CATEGORY,
+    "preference.channel",
+    "preference.hour",
+    "return.second_order",
+];
+
+const STEP_KINDS: [&str; 5] = ["action.", "next_best.", "next_category", "expansion.", "playbook."];
+
+pub(super) struct TagRow {
+    pub name: String,
+    pub meaning: Option<String>,
+    pub value: String,
+    pub notes: Vec<String>,
+}
+
+pub(super) struct TagGroup {
+    pub name: &'static str,
+    pub tags: Vec<TagRow>,
+}
+
+/// What the playbook says.
+pub(super) struct Advised {
+    pub title: String,
+    pub text: String,
+    pub how: Vec<String>,
+}
+
+pub(super) fn advice(web: &Web, asked: &Asked, profile: &Profile) -> Option<Advised> {
+    let w = asked.lang.words();
+    let playbook = web.catalogue.playbook().filter(|playbook| !playbook.left_alone(profile))?;
+    let advice = playbook.advise(profile)?;
+    let channel = advice.channel.map(|channel| fill(w.advice_at, &channel));
+    let hour = advice.hour.map(|hour| fill(w.advice_hour, &hour.to_string()));
+    Some(Advised {
+        title: asked.lang.of(&advice.title).to_owned(),
+        text: asked.lang.of(&advice.text).to_owned(),
+        how: channel.into_iter().chain(hour).chain([asked.lang.of(&advice.reason).to_owned()]).collect(),
+    })
+}
+
+/// Tags that say what to do next.
+pub(super) fn steps(w: &Words, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<TagRow> {
+    let others = profile.tags.keys().map(String::as_str).filter(|name| {
+        STEP_KINDS.iter().any(|kind| name.starts_with(kind))
+            && !STEPS.contains(name)
+            // The playbook's word stands above.
+            && *name != NEXT_ACTION
+    });
+    let names = others.chain(STEPS);
+    names.filter_map(|name| Some(tag_row(w, dates, labels, name, profile.tags.get(name)?))).collect()
+}
+
+/// The warning signals that hold, each with its strength and the day since when.
+pub(super) fn signals(w: &Words, labels: Labels<'_>, profile: &Profile) -> Vec<TagRow> {
+    let holds = |(name, tag): &(&String, &StoredTag)| {
+        name.starts_with("signal.")
+            && !name.ends_with("_since")
+            && name.as_str() != "signal.count"
+            && tag.value != false
+    };
+    let row = |(name, tag): (&String, &StoredTag)| {
+        let strength = tag.confidence.map(|strength| fill(w.strength, &percent(strength)));
+        let since = profile.tags.get(&format!("{name}_since"));
+        let since = since.and_then(|since| since.value.as_str()).map(|day| fill(w.since, day));
+        TagRow {
+            name: labels.name(name),
+            meaning: labels.meaning(name),
+            value: if tag.value == true { String::new() } else { labels.value(name, &tag.value) },
+            notes: strength.into_iter().chain(since).collect(),
+        }
+    };
+    profile.tags.iter().filter(holds).map(row).collect()
+}
+
+/// A tag with its words.
+fn tag_row(w: &Words, dates: Dates, labels: Labels<'_>, name: &str, tag: &StoredTag) -> TagRow {
+    let sure = tag.confidence.map(|confidence| fill(w.confidence, &percent(confidence)));
+    let expires = tag.expires_at.as_deref().map(|at| fill(w.expires, &dates.day(at)));
+    TagRow {
+        name: labels.name(name),
+        meaning: labels.meaning(name),
+        value: labels.value(name, &tag.value),
+        notes: sure.into_iter().chain(expires).collect(),
+    }
+}
+
+pub(super) fn groups(
+    w: &'static Words,
+    dates: Dates,
+    labels: Labels<'_>,
+    profile: &Profile,
+) -> Vec<TagGroup> {
+    let row = |(name, tag): (&String, &StoredTag)| tag_row(w, dates, labels, name, tag);
+    let group = |(layer, title): (Layer, &'static str)| {
+        let mut tags: Vec<(&String, &StoredTag)> =
+            profile.tags.iter().filter(|(_, tag)| tag.layer == layer).collect();
+        tags.sort_by_key(|(name, _)| labels.place(name));
+        TagGroup { name: title, tags: tags.into_iter().map(row).collect() }
+    };
+    let layers = [
+        (Layer::Predictive, w.predictive_layer),
+        (Layer::Dynamic, w.dynamic_layer),
+        (Layer::Static, w.static_layer),
+    ];
+    layers.map(group).into()
+}
