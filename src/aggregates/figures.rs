@@ -119,10 +119,21 @@ pub fn month_of(day: i32) -> i32 {
     date.year() * 12 + date.month0() as i32
 }
 
-/// The first day of a month.
-fn first_day(month: i32) -> i32 {
-    let first = chrono::NaiveDate::from_ymd_opt(month.div_euclid(12), month.rem_euclid(12) as u32 + 1, 1);
-    first.map_or(0, calendar::days_of)
+/// The first day of the month of a day.
+fn first_day(day: i32) -> i32 {
+    day - calendar::date_of(day).day0() as i32
+}
+
+/// The first days of the months up to that of a day, and of the one after them.
+fn month_starts(day: i32) -> Vec<i32> {
+    let mut start = first_day(first_day(day) + 31);
+    let mut starts = vec![start];
+    for _ in 0..MONTHS {
+        start = first_day(start - 1);
+        starts.push(start);
+    }
+    starts.reverse();
+    starts
 }
 
 /// What counts the figures of one customer after the other.
@@ -151,7 +162,7 @@ impl Counter {
             high_value,
             first_month,
             last_whole: if whole { present } else { present - 1 },
-            starts: (first_month..=present + 1).map(first_day).collect(),
+            starts: month_starts(today),
         }
     }
 

@@ -61,8 +61,7 @@ fn query(uri: &Uri) -> Result<Query, Problem> {
 }
 
 async fn read(app: &Arc<App>, after: Option<u64>, limit: u32) -> Result<Changes, Problem> {
-    let store = app.store().clone();
-    Ok(app.blocking(move || store.changes(after, limit)).await??)
+    app.work(move |app| Ok(app.store().changes(after, limit)?)).await
 }
 
 /// Answers `GET /v1/changes`; as a stream where the caller accepts `text/event-stream`.

@@ -32,8 +32,7 @@ struct Shown {
 
 /// Answers `GET /v1/dead-letters`: what could not be delivered, the newest first.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let store = app.store().clone();
-    let held = app.blocking(move || store.dead_letters(None, LETTERS)).await??;
+    let held = app.work(|app| Ok(app.store().dead_letters(None, LETTERS)?)).await?;
     let zone = homing_datasets::Zone::default();
     let shown = held.into_iter().map(|held| Shown {
         number: held.number,
@@ -55,8 +54,8 @@ pub(super) async fn drop(
         Problem::new(Code::BadParameter, "the number in the path is no number").with("parameter", "number")
     };
     let Path(number) = number.map_err(bad)?;
-    let store = app.store().clone();
-    let known = number <= i64::MAX as u64 && app.blocking(move || store.drop_dead_letter(number)).await??;
+    let known =
+        number <= i64::MAX as u64 && app.work(move |app| Ok(app.store().drop_dead_letter(number)?)).await?;
     if known {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

@@ -34,7 +34,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 /// A JSON value as preformatted text, with a link at each reference.
 fn pre(value: &Value) -> String {
-    let json = escaped(&serde_json::to_string_pretty(value).unwrap_or_default());
+    let json = escaped(&format!("{value:#}"));
     let mut out = String::with_capacity(json.len());
     let mut rest = json.as_str();
     while let Some((before, after)) = rest.split_once("#/components/schemas/") {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use homing_models::features::{COUNT, SPECS};
+use homing_models::features::{COUNT, F, SPECS};
 use homing_models::prediction::number_names;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ use crate::service::problem::clip;
 use crate::service::{App, Code, Problem};
 
 /// The features without which there is no customer: orders, days since the first and since the last purchase.
-pub(super) const NEEDED: [&str; 3] = ["orders", "tenure_days", "recency_days"];
+const NEEDED: [F; 3] = [F::orders, F::tenure_days, F::recency_days];
 
 /// The kinds of tensors that are taken.
 const DATATYPES: [&str; 11] =
@@ -75,12 +75,11 @@ impl Rows {
 
     /// The outputs: names, and a row of numbers a customer.
     fn scored(&self, engine: &dyn Score) -> Result<(Vec<String>, Vec<Vec<f64>>), Problem> {
-        let needed = NEEDED.map(|name| SPECS.iter().position(|spec| spec.name == name).unwrap_or_default());
         let mut names = number_names(&engine.model().horizons);
         names.push(PERCENTILE.to_owned());
         let mut outputs = Vec::with_capacity(self.0.len());
         for (row, features) in self.0.iter().enumerate() {
-            let [orders, tenure, recency] = needed.map(|place| features[place]);
+            let [orders, tenure, recency] = NEEDED.map(|feature| features[feature as usize]);
             let sound = (1.0..=1e6).contains(&orders) && recency >= 0.0 && tenure >= recency;
             if !sound {
                 return Err(invalid(format!(
@@ -184,12 +183,11 @@ pub(super) async fn infer(
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let engine = chosen(&app, model)?;
-    let worker = app.clone();
-    app.blocking(move || {
+    app.work(move |app| {
         let request: Infer = plain(&body)?;
-        json(&inferred(&worker, engine.as_ref(), &request)?)
+        json(&inferred(app, engine.as_ref(), &request)?)
     })
-    .await?
+    .await
 }
 
 fn inferred(app: &App, engine: &dyn Score, request: &Infer) -> Result<Value, Problem> {
@@ -274,13 +272,12 @@ pub(super) async fn invocations(
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let engine = app.engine()?;
-    let worker = app.clone();
-    app.blocking(move || {
+    app.work(move |app| {
         let request: Invocation = plain(&body)?;
         let rows = match (&request.dataframe_split, &request.dataframe_records) {
-            (Some(split), None) => split_rows(split, &worker)?,
+            (Some(split), None) => split_rows(split, app)?,
             (None, Some(records)) => {
-                let mut rows = Rows::new(records.len(), &worker)?;
+                let mut rows = Rows::new(records.len(), app)?;
                 for (row, record) in records.iter().enumerate() {
                     for (name, value) in record {
                         rows.set(row, place_of(name)?, value)?;
@@ -297,7 +294,7 @@ pub(super) async fn invocations(
         let predictions: Vec<_> = scored.into_iter().map(record).collect();
         json(&json!({ "predictions": predictions }))
     })
-    .await?
+    .await
 }
 
 fn split_rows(split: &Split, app: &App) -> Result<Rows, Problem> {

@@ -137,8 +137,8 @@ pub(super) async fn take_in(
     Extension(caller): Extension<Caller>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    let (engine, now, worker) = (app.engine()?, app.now(), app.clone());
-    app.blocking(move || answer(&worker, &caller, engine.as_ref(), now, &body)).await?
+    let (engine, now) = (app.engine()?, app.now());
+    app.work(move |app| answer(app, &caller, engine.as_ref(), now, &body)).await
 }
 
 fn answer(

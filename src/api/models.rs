@@ -29,11 +29,10 @@ struct Model {
 
 /// Answers `GET /v1/models`: every model of the registry that can be read, and the one in use.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let worker = app.clone();
-    app.blocking(move || {
-        let at_work = worker.engine().ok().map(|engine| engine.model().clone());
+    app.work(move |app| {
+        let at_work = app.engine().ok().map(|engine| engine.model().clone());
         let mut models = Vec::new();
-        for entry in worker.registry().into_iter().flat_map(homing_models::Registry::list) {
+        for entry in app.registry().into_iter().flat_map(homing_models::Registry::list) {
             match entry {
                 Ok(entry) => {
                     let info = ModelInfo::of(&entry.manifest);
@@ -48,7 +47,7 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Proble
         }
         json(&Listed { models })
     })
-    .await?
+    .await
 }
 
 #[derive(Serialize)]
@@ -66,12 +65,11 @@ pub(super) async fn promote(
     let Path(version) = version.map_err(|_| {
         Problem::new(Code::BadParameter, "the version in the path is not UTF-8").with("parameter", "version")
     })?;
-    let worker = app.clone();
-    app.blocking(move || {
-        let (model, before) = worker.promote_model(&caller, &version)?;
+    app.work(move |app| {
+        let (model, before) = app.promote_model(&caller, &version)?;
         json(&Put { model: &model, before })
     })
-    .await?
+    .await
 }
 
 /// Answers `POST /v1/models/rollback`: the champion before this one answers again.
@@ -79,12 +77,11 @@ pub(super) async fn rollback(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
-    let worker = app.clone();
-    app.blocking(move || {
-        let (model, before) = worker.rollback_model(&caller)?;
+    app.work(move |app| {
+        let (model, before) = app.rollback_model(&caller)?;
         json(&Put { model: &model, before })
     })
-    .await?
+    .await
 }
 
 #[derive(Serialize)]
@@ -94,7 +91,5 @@ struct Compared {
 
 /// Answers `GET /v1/models/shadow`: how the challengers' scores lay beside the champions'.
 pub(super) async fn shadow(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let store = app.store().clone();
-    let shadow = app.blocking(move || store.shadow_summary()).await??;
-    json(&Compared { shadow })
+    app.work(|app| json(&Compared { shadow: app.store().shadow_summary()? })).await
 }

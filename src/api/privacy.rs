@@ -41,12 +41,11 @@ pub(super) async fn consent(
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
     let wish: Wish = plain(&body)?;
-    let worker = app.clone();
-    let work = move || -> Result<Response, Problem> {
-        let changed = worker.take_consent(&caller, &id, wish.opted_out)?;
+    app.work(move |app| {
+        let changed = app.take_consent(&caller, &id, wish.opted_out)?;
         json(&Said { customer_id: &id, opted_out: wish.opted_out, changed: changed.into_iter().collect() })
-    };
-    app.blocking(work).await?
+    })
+    .await
 }
 
 #[derive(Serialize)]
@@ -94,12 +93,11 @@ pub(super) async fn attributes(
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
     let attributes = attributes_of(&body)?;
-    let worker = app.clone();
-    let work = move || -> Result<Response, Problem> {
-        worker.set_attributes(&caller, &id, &attributes)?;
+    app.work(move |app| {
+        app.set_attributes(&caller, &id, &attributes)?;
         json(&Kept { customer_id: &id, attributes: &attributes })
-    };
-    app.blocking(work).await?
+    })
+    .await
 }
 
 /// Answers `GET /v1/profiles/{id}/export`.
@@ -109,8 +107,7 @@ pub(super) async fn export(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
-    let worker = app.clone();
-    app.blocking(move || json(&worker.export_customer(&caller, &id)?)).await?
+    app.work(move |app| json(&app.export_customer(&caller, &id)?)).await
 }
 
 /// Answers `DELETE /v1/profiles/{id}`.
@@ -120,14 +117,13 @@ pub(super) async fn erase(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
-    let worker = app.clone();
-    let work = move || -> Result<Response, Problem> {
-        if worker.erase_customer(&caller, &id)? {
+    app.work(move |app| {
+        if app.erase_customer(&caller, &id)? {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         let detail =
             format!("nothing was held of the customer `{}`; the id is refused from now on", clip(&id));
         Err(Problem::new(Code::UnknownCustomer, detail))
-    };
-    app.blocking(work).await?
+    })
+    .await
 }

@@ -78,7 +78,8 @@ pub(super) async fn next(
     let profile = fetch(&app, Route::Next, &id).await?;
     let asked = id.clone();
     let history = read(&app, Route::Next, move |store| store.history(&asked)).await?.unwrap_or_default();
-    let as_of = history.last_instant().unwrap_or_default().max(engine.model().as_of_micros);
+    let learned = engine.model().as_of_micros;
+    let as_of = history.last_instant().map_or(learned, |last| last.max(learned));
     let not_scored = profile.prediction.get("not_scored").cloned().unwrap_or_default();
     let next = match not_scored {
         Value::Null => engine.next(&history, as_of),
@@ -132,14 +133,13 @@ async fn read<T: Send + 'static>(
     route: Route,
     ask: impl FnOnce(&dyn Store) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
-    let worker = app.clone();
-    let answer = app.blocking(move || {
+    app.work(move |app| {
         let started = Instant::now();
-        let answer = ask(worker.store().as_ref());
-        worker.metrics().stage(route.path(), Stage::Read, started.elapsed());
-        answer
-    });
-    Ok(answer.await??)
+        let answer = ask(app.store().as_ref());
+        app.metrics().stage(route.path(), Stage::Read, started.elapsed());
+        Ok(answer?)
+    })
+    .await
 }
 
 /// Why a customer has the scores that they have. The scores are those of the stored profile.

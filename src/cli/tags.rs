@@ -245,13 +245,11 @@ fn try_out(args: &Try) -> anyhow::Result<()> {
     let mut sorted: Vec<_> = values.into_iter().collect();
     sorted.sort_by(|a, b| b.1.0.cmp(&a.1.0).then(a.0.cmp(&b.0)));
     if args.json {
-        let values: Vec<_> = sorted
-            .iter()
-            .map(|(value, (count, examples))| {
-                let value: serde_json::Value = serde_json::from_str(value).unwrap_or_default();
-                serde_json::json!({ "value": value, "customers": count, "examples": examples })
-            })
-            .collect();
+        let told = |(value, (count, examples)): &(String, (usize, Vec<&str>))| {
+            let value: serde_json::Value = serde_json::from_str(value)?;
+            Ok(serde_json::json!({ "value": value, "customers": count, "examples": examples }))
+        };
+        let values: Vec<_> = sorted.iter().map(told).collect::<Result<_, serde_json::Error>>()?;
         let document = serde_json::json!({
             "customers": tags.len(), "with_value": with, "failures": failures, "values": values,
         });

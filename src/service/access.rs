@@ -172,8 +172,10 @@ impl Access {
                 "show a key: `Authorization: Bearer homing_...`; `homing keys create` makes one",
             );
         };
-        let secret = *self.secret.read().unwrap_or_else(PoisonError::into_inner);
-        let hash = keyed_hash(&secret.unwrap_or_default(), text.as_bytes());
+        let Some(secret) = *self.secret.read().unwrap_or_else(PoisonError::into_inner) else {
+            return Err(Problem::internal(&"there are keys, and no secret behind their hashes"));
+        };
+        let hash = keyed_hash(&secret, text.as_bytes());
         let Some(known) = keys.by_hash.get(&hash) else {
             return unauthorized("the key is not known; `homing keys create` makes one");
         };

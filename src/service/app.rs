@@ -271,6 +271,18 @@ impl App {
         });
         done.await.map_err(|error| Problem::internal(&error))
     }
+
+    /// [`App::blocking`] for work on the service itself.
+    ///
+    /// # Errors
+    /// [`Problem`] of the work, or of [`App::blocking`].
+    pub(crate) async fn work<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let app = self.clone();
+        self.blocking(move || work(&app)).await?
+    }
 }
 
 /// How long the end of the service waits for the last spans.

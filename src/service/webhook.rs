@@ -67,13 +67,13 @@ impl Webhook {
     }
 
     /// HMAC-SHA256 over `TIMESTAMP.BODY`, in hexadecimal digits.
-    fn signature(&self, timestamp: i64, body: &[u8]) -> String {
-        // HMAC takes keys of any length.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.secret) else { return String::new() };
+    fn signature(&self, timestamp: i64, body: &[u8]) -> Result<String, Refusal> {
+        let refused = |error: hmac::digest::InvalidLength| Refusal::Never(error.to_string());
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(refused)?;
         mac.update(timestamp.to_string().as_bytes());
         mac.update(b".");
         mac.update(body);
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        Ok(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
@@ -271,7 +271,7 @@ impl Pusher {
             .post(&self.hook.url)
             .content_type("application/json")
             .header("homing-timestamp", timestamp.to_string())
-            .header("homing-signature", format!("v1={}", self.hook.signature(timestamp, &body)))
+            .header("homing-signature", format!("v1={}", self.hook.signature(timestamp, &body)?))
             .send(&body[..]);
         match sent {
             Ok(answer) => {

@@ -124,7 +124,7 @@ impl<'a> Labels<'a> {
         let values = aggregates.values(tag).into_iter();
         let own = values.filter(|(value, _)| choices.iter().all(|choice| choice.value.to_string() != *value));
         let own = own.map(|(value, customers)| {
-            let parsed: Value = serde_json::from_str(value).unwrap_or_default();
+            let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
             (key(&parsed), self.value(tag, &parsed), customers)
         });
         known.chain(own).collect()

@@ -50,13 +50,7 @@ impl Web {
         &self,
         ask: impl FnOnce(&dyn Store) -> Result<T, homing_profiles::Error> + Send + 'static,
     ) -> Result<T, Code> {
-        let store = self.app.store().clone();
-        let code = |problem: Problem| problem.code;
-        self.app
-            .blocking(move || ask(store.as_ref()))
-            .await
-            .map_err(code)?
-            .map_err(|error| Problem::from(error).code)
+        self.work(move |app| Ok(ask(app.store().as_ref())?)).await
     }
 
     /// Does what blocks its thread and answers with a problem.
@@ -64,9 +58,7 @@ impl Web {
         &self,
         work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Code> {
-        let app = self.app.clone();
-        let done = self.app.blocking(move || work(&app)).await.and_then(|done| done);
-        done.map_err(|problem| problem.code)
+        self.app.work(work).await.map_err(|problem| problem.code)
     }
 
     /// The newest aggregates, if there are any.
