@@ -202,6 +202,9 @@ impl Planner<'_> {
         {
             return Ok(false);
         }
+        if !has_numbers(row, &scored.outcome, |now, held| now.to_bits() == held.to_bits()) {
+            return Ok(false);
+        }
         let Some(held) = HeldPrediction::read(row) else { return Ok(false) };
         Ok(held.is_same(&scored.outcome, provenance.zone))
     }
@@ -215,6 +218,7 @@ impl Planner<'_> {
             || row.origin.model != *scored.provenance.model
             || now <= before
             || now - before > STALE
+            || !has_numbers(row, &scored.outcome, is_still)
         {
             return Ok(false);
         }
@@ -318,6 +322,16 @@ fn numbers(outcome: &Outcome) -> Option<[f64; 3]> {
     match outcome {
         Outcome::Scored(p) => Some([p.churn_risk, p.value_at_risk, p.clv]),
         Outcome::NotScored(_) => None,
+    }
+}
+
+/// Whether the numbers that stand in columns of their own agree: most that moved are told by these.
+fn has_numbers(row: &StoredRow, outcome: &Outcome, agree: fn(f64, f64) -> bool) -> bool {
+    match numbers(outcome) {
+        None => row.numbers == [None; 3],
+        Some(now) => {
+            now.into_iter().zip(row.numbers).all(|(now, held)| held.is_some_and(|held| agree(now, held)))
+        }
     }
 }
 

@@ -1,21 +1,28 @@
 //! Loading states, and committing change sets: one trip to the server to lock and look, one to write and commit.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tokio_postgres::Row;
 
 use super::privacy;
 use super::rows::{self, Image};
 use super::session::{Parameter, Wire};
 use super::text::{original, stored};
-use super::{Inner, LOCKS, PostgresStore};
+use super::{Fault, Inner, LOCKS, PostgresStore};
 use crate::state::{
     Also, Ask, ChangeSet, ChangeSets, Clock, Glance, Held, Loaded, Now, REMOVALS, State, Verdict,
     first_version, judge,
 };
 
-const OPTED_OUT: &str = "SELECT customer_id FROM homing.consents WHERE customer_id = ANY($1) AND opted_out";
-const ERASED: &str = "SELECT hash FROM homing.erased WHERE hash = ANY($1)";
-const EVENTS: &str = "SELECT event_id, fingerprint FROM homing.event_ids WHERE event_id = ANY($1)";
-const CLOCK: &str = "SELECT max(happened_until), max(known_until) FROM homing.clocks";
+/// What is asked beside profiles, by customer ids, their hashes and event ids: one statement, since each costs its own.
+const FACTS: &str = "SELECT
+     ARRAY(SELECT customer_id FROM homing.consents WHERE customer_id = ANY($1) AND opted_out),
+     ARRAY(SELECT hash FROM homing.erased WHERE hash = ANY($2)),
+     ARRAY(SELECT event_id FROM homing.event_ids WHERE event_id = ANY($3) ORDER BY event_id),
+     ARRAY(SELECT fingerprint FROM homing.event_ids WHERE event_id = ANY($3) ORDER BY event_id),
+     (SELECT max(happened_until) FROM homing.clocks), (SELECT max(known_until) FROM homing.clocks),
+     (SELECT value FROM homing.settings WHERE name = $4)";
 const GLANCE: &str =
     "SELECT customer_id, revision, as_of, model, churn_risk, value_at_risk, clv, history_print,
      score_print, tags_print FROM homing.profiles WHERE customer_id = ANY($1)";
@@ -23,34 +30,75 @@ const GLANCE: &str =
 const LOCK: &str = "SELECT customer_id, revision FROM homing.profiles WHERE customer_id = ANY($1)
      ORDER BY customer_id FOR UPDATE";
 
+/// The parameters of [`FACTS`].
+struct Questions<'a> {
+    customers: Vec<Cow<'a, str>>,
+    hashes: Vec<[u8; 32]>,
+    event_ids: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Questions<'a> {
+    fn new(
+        store: &PostgresStore,
+        customers: impl Iterator<Item = &'a str> + Clone,
+        event_ids: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        Questions {
+            hashes: customers.clone().map(|id| store.hash(id)).collect(),
+            customers: customers.map(stored).collect(),
+            event_ids: event_ids.map(stored).collect(),
+        }
+    }
+}
+
+/// The answer to [`FACTS`].
+struct Facts {
+    opted_out: HashSet<String>,
+    erased: HashSet<Vec<u8>>,
+    events: HashMap<String, Vec<u8>>,
+    clock: Clock,
+    /// The version of a profile that is new.
+    first: i64,
+}
+
+impl Facts {
+    fn of(rows: &[Row]) -> Inner<Self> {
+        let Some(row) = rows.first() else { return Err(Fault::Again) };
+        let texts = |at: usize| -> Inner<Vec<String>> {
+            Ok(row.try_get::<_, Vec<String>>(at)?.into_iter().map(original).collect())
+        };
+        let fingerprints: Vec<Vec<u8>> = row.try_get(3)?;
+        Ok(Facts {
+            opted_out: texts(0)?.into_iter().collect(),
+            erased: row.try_get::<_, Vec<Vec<u8>>>(1)?.into_iter().collect(),
+            events: texts(2)?.into_iter().zip(fingerprints).collect(),
+            clock: Clock { happened: row.try_get(4)?, known: row.try_get(5)? },
+            first: first_version(row.try_get::<_, Option<i64>>(6)?.unwrap_or_default()),
+        })
+    }
+}
+
 /// Reads states as of one instant.
 pub(super) async fn load(wire: &mut Wire, store: &PostgresStore, ask: &Ask<'_>) -> Inner<Loaded> {
-    let ids: Vec<_> = ask.customers.iter().map(|id| stored(id)).collect();
-    let event_ids: Vec<_> = ask.event_ids.iter().map(|id| stored(id)).collect();
-    let hashes: Vec<[u8; 32]> = ask.customers.iter().map(|id| store.hash(id)).collect();
-    let keys: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
+    let asked = Questions::new(store, ask.customers.iter().copied(), ask.event_ids.iter().copied());
+    let keys: Vec<&[u8]> = asked.hashes.iter().map(<[u8; 32]>::as_slice).collect();
     let held = wire.statement(if ask.fingerprints { GLANCE } else { rows::STORED }).await?;
-    let events = wire.statement(EVENTS).await?;
-    let erased = wire.statement(ERASED).await?;
-    let opted_out = wire.statement(OPTED_OUT).await?;
-    let clock = wire.statement(CLOCK).await?;
+    let facts = wire.statement(FACTS).await?;
     let client = &wire.client;
-    let (ids, event_ids, keys): ([Parameter<'_>; 1], [Parameter<'_>; 1], [Parameter<'_>; 1]) =
-        ([&ids], [&event_ids], [&keys]);
+    let ids: [Parameter<'_>; 1] = [&asked.customers];
+    let questions: [Parameter<'_>; 4] = [&asked.customers, &keys, &asked.event_ids, &REMOVALS];
     let answers = tokio::join!(
         biased;
         client.batch_execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"),
         client.query(&held, &ids),
-        client.query(&events, &event_ids),
-        client.query(&erased, &keys),
-        client.query(&opted_out, &ids),
-        client.query(&clock, &[]),
+        client.query(&facts, &questions),
         client.batch_execute("COMMIT"),
     );
     answers.0?;
-    answers.6?;
-    let mut held: HashMap<String, (i64, Held)> = HashMap::with_capacity(ask.customers.len());
-    for row in answers.1? {
+    let (rows, facts) = (answers.1?, Facts::of(&answers.2?)?);
+    answers.3?;
+    let mut held: HashMap<String, (i64, Held)> = HashMap::with_capacity(rows.len());
+    for row in rows {
         let id = original(row.try_get(0)?);
         let of_row = match ask.fingerprints {
             true => Held::Glance(Glance {
@@ -63,28 +111,20 @@ pub(super) async fn load(wire: &mut Wire, store: &PostgresStore, ask: &Ask<'_>) 
         };
         held.insert(id, (row.try_get(1)?, of_row));
     }
-    let known: HashMap<String, Vec<u8>> =
-        answers.2?.iter().map(|row| (original(row.get(0)), row.get(1))).collect();
-    let erased: HashSet<Vec<u8>> = answers.3?.iter().map(|row| row.get(0)).collect();
-    let opted_out: HashSet<String> = answers.4?.iter().map(|row| original(row.get(0))).collect();
-    let clock = match answers.5?.first() {
-        Some(row) => Clock { happened: row.try_get(0)?, known: row.try_get(1)? },
-        None => Clock::default(),
-    };
-    let states = ask.customers.iter().zip(&hashes).map(|(&id, hash)| {
+    let states = ask.customers.iter().zip(&asked.hashes).map(|(&id, hash)| {
         let (version, held) =
             held.remove(id).map_or((None, Held::Nothing), |(version, held)| (Some(version), held));
         State {
             customer_id: id.to_owned(),
             version,
-            erased: erased.contains(hash.as_slice()),
-            opted_out: opted_out.contains(id),
+            erased: facts.erased.contains(hash.as_slice()),
+            opted_out: facts.opted_out.contains(id),
             held,
         }
     });
-    let events =
-        ask.event_ids.iter().map(|id| known.get(*id).and_then(|print| print.as_slice().try_into().ok()));
-    Ok(Loaded { states: states.collect(), events: events.collect(), clock })
+    let fingerprint = |id: &&str| facts.events.get(*id).and_then(|bytes| bytes.as_slice().try_into().ok());
+    let events = ask.event_ids.iter().map(fingerprint).collect();
+    Ok(Loaded { states: states.collect(), events, clock: facts.clock })
 }
 
 /// Change sets of a caller with the rows as they are to be.
@@ -149,52 +189,40 @@ async fn look(
     sets: &[&ChangeSet],
     alone: bool,
 ) -> Inner<(Vec<Verdict>, i64)> {
-    let states = || sets.iter().flat_map(|set| set.states());
-    let mut ids: Vec<_> = states().map(|state| stored(&state.customer_id)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let event_ids: Vec<_> =
-        sets.iter().flat_map(|set| &set.event_ids).map(|one| stored(&one.event_id)).collect();
-    let hashes: HashMap<&str, [u8; 32]> =
-        states().map(|state| (state.customer_id.as_str(), store.hash(&state.customer_id))).collect();
-    let keys: Vec<&[u8]> = hashes.values().map(<[u8; 32]>::as_slice).collect();
+    let customers: BTreeSet<&str> =
+        sets.iter().flat_map(|set| set.states()).map(|state| state.customer_id.as_str()).collect();
+    let event_ids = sets.iter().flat_map(|set| &set.event_ids).map(|one| one.event_id.as_str());
+    let asked = Questions::new(store, customers.iter().copied(), event_ids);
+    let keys: Vec<&[u8]> = asked.hashes.iter().map(<[u8; 32]>::as_slice).collect();
     let writers = wire.statement(&writers_lock(alone)).await?;
     let lock = wire.statement(LOCK).await?;
-    let events = wire.statement(EVENTS).await?;
-    let erased = wire.statement(ERASED).await?;
-    let opted_out = wire.statement(OPTED_OUT).await?;
-    let removals = wire.statement("SELECT value FROM homing.settings WHERE name = $1").await?;
+    let facts = wire.statement(FACTS).await?;
     let client = &wire.client;
-    let (ids, event_ids, keys): ([Parameter<'_>; 1], [Parameter<'_>; 1], [Parameter<'_>; 1]) =
-        ([&ids], [&event_ids], [&keys]);
+    let ids: [Parameter<'_>; 1] = [&asked.customers];
+    let questions: [Parameter<'_>; 4] = [&asked.customers, &keys, &asked.event_ids, &REMOVALS];
     // Each statement sees what was committed before it ran: after the locks nobody changes these customers.
     let answers = tokio::join!(
         biased;
         client.batch_execute("BEGIN"),
         client.query(&writers, &[]),
         client.query(&lock, &ids),
-        client.query(&events, &event_ids),
-        client.query(&erased, &keys),
-        client.query(&opted_out, &ids),
-        client.query(&removals, &[&REMOVALS]),
+        client.query(&facts, &questions),
     );
     answers.0?;
     answers.1?;
-    let removals: i64 = answers.6?.first().map(|row| row.get(0)).unwrap_or_default();
     let versions: HashMap<String, i64> =
         answers.2?.iter().map(|row| (original(row.get(0)), row.get(1))).collect();
-    let taken: HashSet<String> = answers.3?.iter().map(|row| original(row.get(0))).collect();
-    let erased: HashSet<Vec<u8>> = answers.4?.iter().map(|row| row.get(0)).collect();
-    let opted_out: HashSet<String> = answers.5?.iter().map(|row| original(row.get(0))).collect();
+    let facts = Facts::of(&answers.3?)?;
+    let hashes: HashMap<&str, &[u8]> = customers.into_iter().zip(keys.iter().copied()).collect();
     let now = |id: &str| -> Inner<Now> {
         Ok(Now {
             version: versions.get(id).copied(),
-            erased: hashes.get(id).is_some_and(|hash| erased.contains(hash.as_slice())),
-            opted_out: opted_out.contains(id),
+            erased: hashes.get(id).is_some_and(|hash| facts.erased.contains(*hash)),
+            opted_out: facts.opted_out.contains(id),
         })
     };
-    let verdicts = judge(sets.iter().copied(), now, |id| Ok(taken.contains(id)))?;
-    Ok((verdicts, first_version(removals)))
+    let verdicts = judge(sets.iter().copied(), now, |id| Ok(facts.events.contains_key(id)))?;
+    Ok((verdicts, facts.first))
 }
 
 /// Shared by all who write profiles; alone by who changes what holds for customers without a row, too. Whoever takes it holds
