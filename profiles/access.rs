@@ -3,6 +3,8 @@
 use homing_datasets::Micros;
 
 use crate::Error;
+use crate::privacy::random_bits;
+use crate::sql::{Engine, Fault, Row, Statements, Unreadable, Value, params};
 
 /// A key of the API. The key itself is not kept, only its keyed hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,4 +83,117 @@ pub trait Access: Send + Sync {
     /// # Errors
     /// [`Error`] of the store.
     fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error>;
+}
+
+const KEY: &str = "id, name, role, hash, created_at, expires_at, revoked_at";
+
+/// A row of [`KEY`].
+fn key(mut row: Row) -> Result<Key, Unreadable> {
+    Ok(Key {
+        id: row.take()?,
+        name: row.take()?,
+        role: row.take()?,
+        hash: row.take()?,
+        created_at: row.take()?,
+        expires_at: row.take()?,
+        revoked_at: row.take()?,
+    })
+}
+
+/// The secret for a purpose; makes it where there is none.
+pub(super) fn secret_or_new<E>(
+    sql: Statements<'_, E>,
+    place: &str,
+    purpose: &str,
+) -> Result<[u8; 32], Fault<E>> {
+    const KNOWN: &str = "SELECT secret FROM secrets WHERE purpose = $1";
+    if let Some(mut row) = sql.one(KNOWN, params![purpose])? {
+        return Ok(row.take()?);
+    }
+    let fresh = random_bits().map_err(|detail| Error::Database { store: place.to_owned(), detail })?;
+    sql.execute(
+        "INSERT INTO secrets (purpose, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        params![purpose, &fresh],
+    )?;
+    // Another server may have been first.
+    let mut row = sql.one(KNOWN, params![purpose])?.ok_or(Fault::Again)?;
+    Ok(row.take()?)
+}
+
+/// What the audit log has on a customer, or on the erased customer with this hash.
+pub(super) fn audit_of<E>(
+    sql: Statements<'_, E>,
+    customer_id: &str,
+    hash: &[u8; 32],
+) -> Result<Vec<AuditEntry>, Fault<E>> {
+    // Each half has an index.
+    let rows = sql.query(
+        "SELECT at, key_id, action, customer_id, detail, entry FROM audit WHERE customer_id = $1
+         UNION ALL
+         SELECT at, key_id, action, customer_id, detail, entry FROM audit WHERE erased_hash = $2
+         ORDER BY at, entry",
+        params![customer_id, hash],
+    )?;
+    let entry = |mut row: Row| {
+        Ok(AuditEntry {
+            at: row.take()?,
+            key_id: row.take()?,
+            action: row.take()?,
+            customer_id: row.take()?,
+            detail: row.take()?,
+        })
+    };
+    rows.into_iter().map(entry).collect()
+}
+
+impl<E: Engine> Access for E {
+    fn secret(&self, purpose: &str) -> Result<[u8; 32], Error> {
+        self.write(|sql| secret_or_new(sql, self.place(), purpose))
+    }
+
+    fn insert_key(&self, key: &Key) -> Result<(), Error> {
+        let Key { id, name, role, hash, created_at, expires_at, revoked_at } = key;
+        self.write(|sql| {
+            let added = sql.execute(
+                &format!(
+                    "INSERT INTO keys ({KEY}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
+                ),
+                params![id, name, role, hash, *created_at, *expires_at, *revoked_at],
+            )?;
+            if added == 0 { Err(Error::KeyExists(id.clone()).into()) } else { Ok(()) }
+        })
+    }
+
+    fn keys(&self) -> Result<Vec<Key>, Error> {
+        self.read(|sql| {
+            let rows = sql.query(&format!("SELECT {KEY} FROM keys ORDER BY created_at, id"), &[])?;
+            Ok(rows.into_iter().map(key).collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn revoke_key(&self, id: &str, at: Micros) -> Result<bool, Error> {
+        let revoke = "UPDATE keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1";
+        self.write(|sql| Ok(sql.execute(revoke, params![id, at])? > 0))
+    }
+
+    fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, Error> {
+        self.read(|sql| {
+            let row = sql.one(&format!("SELECT {KEY} FROM keys WHERE hash = $1"), params![hash])?;
+            Ok(row.map(key).transpose()?)
+        })
+    }
+
+    fn audit(&self, entries: &[AuditEntry]) -> Result<(), Error> {
+        let rows: Vec<Vec<Value<'_>>> = entries
+            .iter()
+            .map(|AuditEntry { at, key_id, action, customer_id, detail }| {
+                params![*at, key_id.as_ref(), action, customer_id.as_ref(), detail].to_vec()
+            })
+            .collect();
+        self.write(|sql| sql.insert("INSERT INTO audit (at, key_id, action, customer_id, detail)", &rows))
+    }
+
+    fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error> {
+        self.read(|sql| audit_of(sql, customer_id, &self.hash(customer_id)))
+    }
 }

@@ -1,10 +1,11 @@
 //! The feed: changed tags in the order in which they changed, for whoever follows them.
 
-use homing_datasets::Micros;
+use homing_datasets::{Micros, Zone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Error;
+use crate::sql::{Engine, Fault, Row, Statements, Unreadable, json, params};
 
 /// Most changes a call.
 pub const MAX_CHANGES: u32 = 10_000;
@@ -141,4 +142,200 @@ pub trait Feed: Send + Sync {
     /// # Errors
     /// [`Error`] of the store.
     fn drop_dead_letter(&self, number: u64) -> Result<bool, Error>;
+}
+
+/// Changes that one transaction prunes, so that no writer waits long.
+const SLICE: u64 = 20_000;
+/// The setting that holds the last cursor that was pruned.
+const PRUNED_UNTIL: &str = "pruned_until";
+
+const CHANGE: &str = "SELECT cursor, customer_id, tags, not_scored, model, as_of, scored_at, at FROM changes";
+
+/// A row of [`CHANGE`].
+fn change(mut row: Row, zone: Zone) -> Result<Change, Unreadable> {
+    Ok(Change {
+        cursor: row.take()?,
+        customer_id: row.take()?,
+        tags: row.json()?,
+        not_scored: row.take()?,
+        model: row.take()?,
+        as_of: zone.format(row.take()?),
+        scored_at: zone.format(row.take()?),
+        at: zone.format(row.take()?),
+    })
+}
+
+/// Every change of one customer that is still held.
+pub(super) fn changes_of<E>(
+    sql: Statements<'_, E>,
+    zone: Zone,
+    customer_id: &str,
+) -> Result<Vec<Change>, Fault<E>> {
+    let rows =
+        sql.query(&format!("{CHANGE} WHERE customer_id = $1 ORDER BY cursor"), params![customer_id])?;
+    Ok(rows.into_iter().map(|row| change(row, zone)).collect::<Result<_, _>>()?)
+}
+
+const LETTER: &str = "SELECT letter, feed, change, reason, attempts, at FROM dead_letters";
+
+/// A row of [`LETTER`].
+fn letter(mut row: Row) -> Result<DeadLetter, Unreadable> {
+    Ok(DeadLetter {
+        number: row.take()?,
+        letter: Letter {
+            feed: row.take()?,
+            change: row.json()?,
+            reason: row.take()?,
+            attempts: row.take()?,
+            at: row.take()?,
+        },
+    })
+}
+
+/// Every dead letter about one customer.
+pub(super) fn letters_of<E>(sql: Statements<'_, E>, customer_id: &str) -> Result<Vec<DeadLetter>, Fault<E>> {
+    let rows =
+        sql.query(&format!("{LETTER} WHERE customer_id = $1 ORDER BY letter"), params![customer_id])?;
+    Ok(rows.into_iter().map(letter).collect::<Result<_, _>>()?)
+}
+
+/// The newest change that the retention does not keep; 0 when it keeps all.
+fn last_to_go<E>(sql: Statements<'_, E>, retention: &Retention) -> Result<u64, Fault<E>> {
+    let settled = sql.cursors()?.settled;
+    let mut until = 0;
+    if let Some(not_before) = retention.not_before {
+        let first_to_stay = sql.one(
+            "SELECT cursor FROM changes WHERE at >= $1 AND cursor <= $2 ORDER BY cursor LIMIT 1",
+            params![not_before, settled],
+        )?;
+        until = match first_to_stay {
+            Some(mut row) => row.take::<u64>()?.saturating_sub(1),
+            None => settled,
+        };
+    }
+    if let Some(kept) = retention.newest {
+        let last = sql.one(
+            "SELECT cursor FROM changes WHERE cursor <= $2 ORDER BY cursor DESC LIMIT 1 OFFSET $1",
+            params![kept, settled],
+        )?;
+        if let Some(mut row) = last {
+            until = until.max(row.take()?);
+        }
+    }
+    Ok(until)
+}
+
+impl<E: Engine> Feed for E {
+    fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error> {
+        self.read(|sql| {
+            let cursors = sql.cursors()?;
+            let oldest = sql.one("SELECT value FROM settings WHERE name = $1", params![PRUNED_UNTIL])?;
+            let oldest = oldest.map_or(Ok(0), |mut row| row.take())?;
+            let from = after.unwrap_or(oldest);
+            if from < oldest {
+                return Err(Error::CursorExpired { cursor: from, oldest }.into());
+            }
+            if from > cursors.given {
+                return Err(Error::BadCursor.into());
+            }
+            let rows = sql.query(
+                &format!("{CHANGE} WHERE cursor > $1 AND cursor <= $2 ORDER BY cursor LIMIT $3"),
+                params![from, cursors.settled, limit.clamp(1, MAX_CHANGES)],
+            )?;
+            let changes: Vec<Change> =
+                rows.into_iter().map(|row| change(row, self.zone())).collect::<Result<_, _>>()?;
+            let next = changes.last().map_or(from, |change| change.cursor);
+            Ok(Changes { changes, next })
+        })
+    }
+
+    fn newest_change(&self) -> Result<u64, Error> {
+        self.read(|sql| Ok(sql.cursors()?.settled))
+    }
+
+    fn prune_changes(&self, retention: &Retention) -> Result<u64, Error> {
+        let until = self.read(|sql| last_to_go(sql, retention))?;
+        let mut pruned = 0;
+        loop {
+            let gone = self.write(|sql| {
+                let gone = sql.execute(
+                    "DELETE FROM changes WHERE cursor IN
+                         (SELECT cursor FROM changes WHERE cursor <= $1 ORDER BY cursor LIMIT $2)",
+                    params![until, SLICE],
+                )?;
+                // From the first slice on a follower of any of these cursors must hear that it is too late.
+                if gone > 0 {
+                    sql.execute(
+                        "INSERT INTO settings AS s (name, value) VALUES ($1, $2)
+                         ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE s.value < excluded.value",
+                        params![PRUNED_UNTIL, until],
+                    )?;
+                }
+                Ok(gone)
+            })?;
+            pruned += gone;
+            if gone < SLICE {
+                return Ok(pruned);
+            }
+        }
+    }
+
+    fn feed_position(&self, feed: &str) -> Result<Option<FeedPosition>, Error> {
+        self.read(|sql| {
+            let row = sql.one("SELECT cursor, at FROM feeds WHERE feed = $1", params![feed])?;
+            let position = |mut row: Row| Ok(FeedPosition { cursor: row.take()?, at: row.take()? });
+            row.map(position).transpose()
+        })
+    }
+
+    fn set_feed_position(&self, feed: &str, position: FeedPosition) -> Result<(), Error> {
+        self.write(|sql| {
+            sql.execute(
+                "INSERT INTO feeds (feed, cursor, at) VALUES ($1, $2, $3)
+                 ON CONFLICT (feed) DO UPDATE SET cursor = excluded.cursor, at = excluded.at",
+                params![feed, position.cursor, position.at],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn lease(&self, work: &str, holder: &str, now: Micros, until: Micros) -> Result<bool, Error> {
+        self.write(|sql| {
+            let taken = sql.execute(
+                "INSERT INTO leases AS l (work, holder, until) VALUES ($1, $2, $4)
+                 ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, until = excluded.until
+                 WHERE l.holder = excluded.holder OR l.until <= $3",
+                params![work, holder, now, until],
+            )?;
+            Ok(taken > 0)
+        })
+    }
+
+    fn dead_letter(&self, letter: &Letter) -> Result<(), Error> {
+        let Letter { feed, reason, attempts, at, .. } = letter;
+        self.write(|sql| {
+            sql.execute(
+                "INSERT INTO dead_letters (feed, customer_id, change, reason, attempts, at)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                params![feed, &letter.change.customer_id, json(&letter.change)?, reason, *attempts, *at],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn dead_letters(&self, feed: Option<&str>, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+        self.read(|sql| {
+            let rows = sql.query(
+                &format!(
+                    "{LETTER} WHERE CAST($1 AS text) IS NULL OR feed = $1 ORDER BY letter DESC LIMIT $2"
+                ),
+                params![feed, limit],
+            )?;
+            Ok(rows.into_iter().map(letter).collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn drop_dead_letter(&self, number: u64) -> Result<bool, Error> {
+        self.write(|sql| Ok(sql.execute("DELETE FROM dead_letters WHERE letter = $1", params![number])? > 0))
+    }
 }

@@ -1,13 +1,15 @@
 //! What a customer may ask of a store: to opt out, to see everything, to be erased.
 
-use homing_datasets::{Event, Micros, Zone};
+use homing_datasets::{Event, History, Micros, Zone};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::Profile;
-use super::access::AuditEntry;
-use super::contacts::ExportedContact;
-use super::feed::{Change, DeadLetter};
+use super::access::{self, AuditEntry};
+use super::contacts::{self, ExportedContact};
+use super::feed::{self, Change, DeadLetter};
+use super::state::{Also, REMOVALS, State};
+use super::{Profile, plan};
+use crate::sql::{Engine, Fault, Held, Statements, json, params};
 
 use crate::Error;
 pub use homing_datasets::erasures::{Erasures, keyed_hash};
@@ -201,6 +203,189 @@ pub trait Privacy: Send + Sync {
     /// # Errors
     /// [`Error`] of the store.
     fn erased(&self) -> Result<Erasures, Error>;
+}
+
+const CONSENT: &str = "SELECT opted_out, at FROM consents WHERE customer_id = $1";
+
+/// What a customer last said.
+pub(super) fn consent<E>(sql: Statements<'_, E>, customer_id: &str) -> Result<Option<Consent>, Fault<E>> {
+    let row = sql.one(CONSENT, params![customer_id])?;
+    row.map(|mut row| Ok(Consent { opted_out: row.take()?, at: row.take()? })).transpose()
+}
+
+/// Attributes as they are stored.
+pub(super) fn attributes_of(text: &str, store: &str, customer_id: &str) -> Result<Map<String, Value>, Error> {
+    serde_json::from_str(text).map_err(|error| Error::Damaged {
+        store: store.to_owned(),
+        customer_id: customer_id.to_owned(),
+        detail: format!("attributes: {error}"),
+    })
+}
+
+/// Attributes that the business keeps of a customer.
+fn attributes<E>(sql: Statements<'_, E>, customer_id: &str) -> Result<Option<Map<String, Value>>, Fault<E>> {
+    let row = sql.one("SELECT attributes FROM attributes WHERE customer_id = $1", params![customer_id])?;
+    Ok(row.map(|mut row| row.json()).transpose()?)
+}
+
+fn set_attributes<E>(
+    sql: Statements<'_, E>,
+    customer_id: &str,
+    attributes: &Map<String, Value>,
+) -> Result<(), Fault<E>> {
+    sql.execute(
+        "INSERT INTO attributes (customer_id, attributes) VALUES ($1, $2)
+         ON CONFLICT (customer_id) DO UPDATE SET attributes = excluded.attributes",
+        params![customer_id, json(attributes)?],
+    )?;
+    Ok(())
+}
+
+/// Does what a change set does beyond profiles, after those are written.
+pub(super) fn carry_out<E>(sql: Statements<'_, E>, also: &Also) -> Result<(), Fault<E>> {
+    match also {
+        Also::Nothing => Ok(()),
+        Also::Consent(customer_id, consent) => {
+            sql.execute(
+                "INSERT INTO consents (customer_id, opted_out, at) VALUES ($1, $2, $3)
+                 ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at",
+                params![customer_id, consent.opted_out, consent.at],
+            )?;
+            Ok(())
+        }
+        Also::Merge(from, into) => hand_over(sql, from, into),
+    }
+}
+
+/// Moves what is held of one customer beside their history to another, and removes the one.
+fn hand_over<E>(sql: Statements<'_, E>, state: &State, into: &str) -> Result<(), Fault<E>> {
+    let from = state.customer_id.as_str();
+    sql.move_event_ids(from, into)?;
+    if let Some(row) = state.row().filter(|row| !row.tags.is_empty()) {
+        let gone: Map<String, Value> = row.tags.iter().map(|tag| (tag.name.clone(), Value::Null)).collect();
+        sql.announce()?;
+        sql.execute(
+            "INSERT INTO changes (customer_id, tags, model, as_of, scored_at, at) VALUES ($1, $2, $3, $4, $5, $5)",
+            params![from, json(&gone)?, &row.origin.model, row.origin.as_of, row.origin.scored_at],
+        )?;
+    }
+    if let Some(mut both) = attributes(sql, from)? {
+        both.extend(attributes(sql, into)?.unwrap_or_default());
+        set_attributes(sql, into, &both)?;
+    }
+    sql.execute(
+        "INSERT INTO consents AS c (customer_id, opted_out, at)
+         SELECT CAST($2 AS text), opted_out, at FROM consents WHERE customer_id = $1 AND opted_out
+         ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at WHERE NOT c.opted_out",
+        params![from, into],
+    )?;
+    sql.execute(
+        "INSERT INTO contacts SELECT CAST($2 AS text), campaign, at, action, channel, held_out FROM contacts
+         WHERE customer_id = $1 ON CONFLICT DO NOTHING",
+        params![from, into],
+    )?;
+    for table in ["consents", "attributes", "contacts"] {
+        sql.execute(&format!("DELETE FROM {table} WHERE customer_id = $1"), params![from])?;
+    }
+    remove_profile(sql, from).map(drop)
+}
+
+/// Removes a customer's profile and counts that; how many rows went.
+fn remove_profile<E>(sql: Statements<'_, E>, customer_id: &str) -> Result<u64, Fault<E>> {
+    sql.execute(
+        "INSERT INTO settings AS s (name, value) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET value = s.value + 1",
+        params![REMOVALS],
+    )?;
+    sql.remove_profile(customer_id)
+}
+
+/// Everything of a customer that lies in a table by their id, and that an erasure removes.
+const TABLES: [&str; 5] = ["changes", "dead_letters", "consents", "attributes", "contacts"];
+
+impl<E: Engine> Privacy for E {
+    fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error> {
+        self.read(|sql| consent(sql, customer_id))
+    }
+
+    fn set_attributes(&self, customer_id: &str, attributes: &Map<String, Value>) -> Result<(), Error> {
+        self.write(|sql| set_attributes(sql, customer_id, attributes))
+    }
+
+    fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {
+        let (zone, hash) = (self.zone(), self.hash(customer_id));
+        self.snapshot(|sql| {
+            let Held { profile, history, event_ids } = sql.held(customer_id)?;
+            let attributes = attributes(sql, customer_id)?;
+            let consent = consent(sql, customer_id)?;
+            let changes = feed::changes_of(sql, zone, customer_id)?;
+            let letters = feed::letters_of(sql, customer_id)?;
+            let audit = access::audit_of(sql, customer_id, &hash)?;
+            let contacts = contacts::contacts_of(sql, customer_id)?;
+            let nothing = profile.is_none()
+                && attributes.is_none()
+                && consent.is_none()
+                && contacts.is_empty()
+                && changes.is_empty()
+                && letters.is_empty()
+                && audit.is_empty();
+            if nothing {
+                return Ok(None);
+            }
+            let history = history.map(|bytes| plan::decode(self.place(), customer_id, &bytes)).transpose()?;
+            let events = history.iter().flat_map(History::events);
+            Ok(Some(Export {
+                customer_id: customer_id.to_owned(),
+                consent: consent.map(|c| ExportedConsent { opted_out: c.opted_out, at: zone.format(c.at) }),
+                attributes: attributes.unwrap_or_default(),
+                profile,
+                events: events.map(|event| ExportedEvent::of(event, zone)).collect(),
+                event_ids,
+                contacts: contacts.into_iter().map(|contact| ExportedContact::of(contact, zone)).collect(),
+                changes,
+                dead_letters: letters.into_iter().map(|letter| ExportedLetter::of(letter, zone)).collect(),
+                audit: audit.into_iter().map(|entry| ExportedAudit::of(entry, zone)).collect(),
+            }))
+        })
+    }
+
+    fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error> {
+        let hash = self.hash(customer_id);
+        self.erase_with(|sql| {
+            sql.alone()?;
+            let mut gone = remove_profile(sql, customer_id)?;
+            for table in TABLES {
+                let delete = format!("DELETE FROM {table} WHERE customer_id = $1");
+                gone += sql.execute(&delete, params![customer_id])?;
+            }
+            gone += sql.execute(
+                "UPDATE audit SET customer_id = NULL, erased_hash = $2, detail = '' WHERE customer_id = $1",
+                params![customer_id, &hash],
+            )?;
+            sql.execute(
+                "INSERT INTO erased (hash, at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                params![&hash, at],
+            )?;
+            Ok(gone > 0)
+        })
+    }
+
+    fn readmit(&self, customer_id: &str) -> Result<bool, Error> {
+        let hash = self.hash(customer_id);
+        self.write(|sql| Ok(sql.execute("DELETE FROM erased WHERE hash = $1", params![&hash])? > 0))
+    }
+
+    fn is_erased(&self, customer_id: &str) -> Result<bool, Error> {
+        let hash = self.hash(customer_id);
+        self.read(|sql| Ok(sql.one("SELECT 1 FROM erased WHERE hash = $1", params![&hash])?.is_some()))
+    }
+
+    fn erased(&self) -> Result<Erasures, Error> {
+        let hashes = self.read(|sql| {
+            let rows = sql.query("SELECT hash FROM erased", &[])?;
+            Ok(rows.into_iter().map(|mut row| row.take()).collect::<Result<_, _>>()?)
+        })?;
+        Ok(Erasures { key: *self.erasure_key(), hashes })
+    }
 }
 
 #[cfg(test)]

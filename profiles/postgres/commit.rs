@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tokio_postgres::Row;
 
-use super::privacy;
 use super::rows::{self, Image};
-use super::session::{Parameter, Wire};
+use super::session::{Parameter, Session, Wire};
+use super::sql::Runner;
 use super::text::{original, stored};
 use super::{Fault, Inner, LOCKS, PostgresStore};
+use crate::privacy;
+use crate::sql::Engine;
 use crate::state::{
     Also, Ask, ChangeSet, ChangeSets, Clock, Glance, Held, Loaded, Now, REMOVALS, State, Verdict,
     first_version, judge,
@@ -145,23 +147,20 @@ impl Job {
 
 /// Commits the change sets of callers in one transaction; verdicts come caller by caller, in order. `alone`: while nobody
 /// else writes profiles.
-pub(super) async fn commit(
-    wire: &mut Wire,
+pub(super) fn commit(
+    session: &mut Session,
     store: &PostgresStore,
     jobs: &[Job],
     alone: bool,
 ) -> Inner<Vec<Vec<Verdict>>> {
     let sets = || jobs.iter().flat_map(|job| job.sets.iter());
-    let beyond = sets().any(|set| !matches!(set.also, Also::Nothing));
-    let (verdicts, first) = look(wire, store, &sets().collect::<Vec<_>>(), alone || beyond).await?;
+    let alone = alone || sets().any(|set| !matches!(set.also, Also::Nothing));
+    let all: Vec<&ChangeSet> = sets().collect();
+    let (verdicts, first) = session.step(async |wire| look(wire, store, &all, alone).await)?;
     let written =
         || sets().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Committed).map(|(set, _)| set);
     for set in written() {
-        match &set.also {
-            Also::Nothing => {}
-            Also::Consent(customer_id, consent) => privacy::set_consent(wire, customer_id, *consent).await?,
-            Also::Merge(from, into) => privacy::hand_over(wire, store, from, into).await?,
-        }
+        privacy::carry_out(&mut Runner { session: &mut *session, store }, &set.also)?;
     }
     let images = jobs.iter().flat_map(|job| &job.images);
     let images = images.zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Committed);
@@ -176,7 +175,7 @@ pub(super) async fn commit(
     let event_ids: BTreeMap<&str, (&[u8], &str)> =
         event_ids.map(|(one, id)| (one.event_id.as_str(), (one.fingerprint.as_slice(), id))).collect();
     let clock = written().fold(Clock::default(), |clock, set| clock.max(set.clock));
-    rows::write(wire, &images, first, &event_ids, clock).await?;
+    session.step(async |wire| rows::write(wire, &images, first, &event_ids, clock).await)?;
     let mut at = verdicts.into_iter();
     Ok(jobs.iter().map(|job| at.by_ref().take(job.sets.len()).collect()).collect())
 }

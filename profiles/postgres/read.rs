@@ -1,14 +1,14 @@
 //! Reading profiles, histories and totals.
 
-use serde_json::{Map, Value};
 use tokio_postgres::Row;
 
 use super::session::Wire;
 use super::text::{original, stored};
 use super::{Inner, PostgresStore, rows};
 use crate::plan::ProfileRow;
+use crate::privacy::attributes_of;
 use crate::state::Origin;
-use crate::{Error, Profile, Totals};
+use crate::{Profile, Totals};
 
 /// The columns of [`profile_of`], of the table `p`.
 pub(super) const COLUMNS: &str = "p.customer_id, p.model, p.as_of, p.scored_at, p.prediction, p.events, p.purchases, \
@@ -20,7 +20,7 @@ pub(super) fn profile_of(row: &Row, store: &PostgresStore) -> Inner<Profile> {
     let customer_id = original(row.try_get(0)?);
     let tags = rows::tags(&store.place, &customer_id, row.try_get(11)?, row.try_get(12)?)?;
     let attributes: Option<&str> = row.try_get(13)?;
-    let attributes = attributes.map(|text| attributes_of(text, store, &customer_id)).transpose()?;
+    let attributes = attributes.map(|text| attributes_of(text, &store.place, &customer_id)).transpose()?;
     let row = ProfileRow {
         origin: Origin {
             model: original(row.try_get(1)?),
@@ -32,18 +32,6 @@ pub(super) fn profile_of(row: &Row, store: &PostgresStore) -> Inner<Profile> {
         customer_id,
     };
     Ok(row.finish(&store.place, store.zone, tags, attributes)?)
-}
-
-pub(super) fn attributes_of(
-    text: &str,
-    store: &PostgresStore,
-    customer_id: &str,
-) -> Result<Map<String, Value>, Error> {
-    serde_json::from_str(text).map_err(|error| Error::Damaged {
-        store: store.place.clone(),
-        customer_id: customer_id.to_owned(),
-        detail: format!("attributes: {error}"),
-    })
 }
 
 pub(super) async fn profile(

@@ -15,7 +15,7 @@ use super::session::{Parameter, Wire};
 use super::text::{original, original_value, stored, stored_value};
 use super::{Fault, Inner, LOCKS};
 use crate::plan::{LAYERS, value_text};
-use crate::state::{Clock, Fingerprints, HeldTag, HistoryCounts, Origin, Plan, REMOVALS, State, StoredRow};
+use crate::state::{Clock, Fingerprints, HeldTag, HistoryCounts, Origin, Plan, State, StoredRow};
 use crate::{Error, Layer};
 
 /// The columns of [`stored_row`]; the parameter is the list of ids in their stored form.
@@ -607,11 +607,4 @@ async fn copy_changes(wire: &mut Wire, images: &[&Image]) -> Inner<()> {
     }
     writer.finish().await?;
     Ok(())
-}
-
-/// Counts a profile that is removed.
-pub(super) async fn count_removal(wire: &mut Wire) -> Inner<()> {
-    let sql = "INSERT INTO homing.settings AS s (name, value) VALUES ($1, 1)
-         ON CONFLICT (name) DO UPDATE SET value = s.value + 1";
-    wire.execute(sql, &[&REMOVALS]).await.map(drop)
 }

@@ -20,6 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a transaction is tried again that lost against another.
 const ATTEMPTS: u32 = 10;
 
+/// What each connection is told first. What is acknowledged must be on disk, whatever the server's default is.
+const PREPARE: &str = "SELECT set_config('synchronous_commit', 'on', false)
+     WHERE current_setting('synchronous_commit') = 'off';
+     SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10min';
+     SET client_min_messages = 'warning'; SET extra_float_digits = 1;";
+/// What the connections of a store are told then: its tables need no prefix.
+const OF_STORE: &str = "SET search_path = homing";
+
 /// A parameter of a statement.
 pub(super) type Parameter<'a> = &'a (dyn ToSql + Sync);
 
@@ -60,28 +68,33 @@ impl Wire {
 }
 
 /// A connection and the runtime that drives it.
-struct Session {
+pub(super) struct Session {
     wire: Wire,
     runtime: Option<Runtime>,
 }
 
 impl Session {
-    fn open(config: &Config) -> Result<Self, String> {
+    fn open(config: &Config, prepare: &str) -> Result<Self, String> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
         let client = runtime.block_on(async {
             let client = match encryption::connector(config)? {
                 Some(tls) => connect(config, tls).await?,
                 None => connect(config, NoTls).await?,
             };
-            // What is acknowledged must be on disk, whatever the server's default is.
-            let prepare = "SELECT set_config('synchronous_commit', 'on', false)
-                 WHERE current_setting('synchronous_commit') = 'off';
-                 SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10min';
-                 SET client_min_messages = 'warning'; SET extra_float_digits = 1";
             client.batch_execute(prepare).await.map_err(|error| words(&error))?;
             Ok::<_, String>(client)
         })?;
         Ok(Session { wire: Wire { client, statements: HashMap::new() }, runtime: Some(runtime) })
+    }
+}
+
+impl Session {
+    /// One step.
+    pub fn step<T>(&mut self, work: impl AsyncFnOnce(&mut Wire) -> Inner<T>) -> Inner<T> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work(&mut self.wire)),
+            None => Err(Fault::Again),
+        }
     }
 }
 
@@ -126,6 +139,7 @@ pub(super) fn words(error: &tokio_postgres::Error) -> String {
 pub(super) struct Pool {
     place: String,
     config: Config,
+    prepare: String,
     idle: Mutex<Vec<Session>>,
     open: Mutex<usize>,
     freed: Condvar,
@@ -143,7 +157,13 @@ impl Drop for Seat<'_> {
 
 impl Pool {
     pub fn new(place: String, config: Config) -> Self {
-        Pool { place, config, idle: Mutex::default(), open: Mutex::default(), freed: Condvar::new() }
+        let (prepare, idle, open) = (PREPARE.to_owned(), Mutex::default(), Mutex::default());
+        Pool { place, config, prepare, idle, open, freed: Condvar::new() }
+    }
+
+    /// Of a database in which homing's own tables are asked for.
+    pub fn of_store(place: String, config: Config) -> Self {
+        Pool { prepare: format!("{PREPARE}{OF_STORE}"), ..Pool::new(place, config) }
     }
 
     fn seat(&self) -> Result<Seat<'_>, Error> {
@@ -164,9 +184,14 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Works with a connection, as [`Pool::run`].
+    pub fn with<T>(&self, mut work: impl AsyncFnMut(&mut Wire) -> Inner<T>) -> Result<T, Error> {
+        self.run(|session| session.step(&mut work))
+    }
+
     /// Works with a connection. What fails leaves no transaction open. Work that met a connection which had died
     /// in idleness, or lost against another transaction, is done again from its start.
-    pub fn with<T>(&self, mut work: impl AsyncFnMut(&mut Wire) -> Inner<T>) -> Result<T, Error> {
+    pub fn run<T>(&self, mut work: impl FnMut(&mut Session) -> Inner<T>) -> Result<T, Error> {
         let _seat = self.seat()?;
         let mut attempt = 0;
         loop {
@@ -175,18 +200,18 @@ impl Pool {
             let was_kept = kept.is_some();
             let mut session = match kept {
                 Some(session) => session,
-                None => Session::open(&self.config).map_err(|detail| self.unreachable(detail))?,
+                None => {
+                    Session::open(&self.config, &self.prepare).map_err(|detail| self.unreachable(detail))?
+                }
             };
-            let Session { wire, runtime } = &mut session;
-            let Some(runtime) = runtime else { continue };
-            let fault = match runtime.block_on(work(wire)) {
+            let fault = match work(&mut session) {
                 Ok(done) => {
                     self.idle().push(session);
                     return Ok(done);
                 }
                 Err(fault) => fault,
             };
-            let lost = wire.client.is_closed() || matches!(&fault, Fault::Sql(error) if died(error));
+            let lost = session.wire.client.is_closed() || matches!(&fault, Fault::Sql(error) if died(error));
             if lost {
                 drop(session);
                 // Its neighbours died with it.
@@ -195,8 +220,7 @@ impl Pool {
                     continue;
                 }
             } else {
-                let clean = runtime.block_on(wire.client.batch_execute("ROLLBACK")).is_ok();
-                if clean {
+                if session.step(async |wire| wire.run("ROLLBACK").await).is_ok() {
                     self.idle().push(session);
                 }
                 if fault.is_worth_another_try() && attempt < ATTEMPTS {
@@ -210,7 +234,8 @@ impl Pool {
     /// Takes a connection for work that has steps of its own in between.
     pub fn hold(&self) -> Result<Held<'_>, Error> {
         let seat = self.seat()?;
-        let session = Session::open(&self.config).map_err(|detail| self.unreachable(detail))?;
+        let session =
+            Session::open(&self.config, &self.prepare).map_err(|detail| self.unreachable(detail))?;
         Ok(Held { session, seat })
     }
 
@@ -219,10 +244,9 @@ impl Pool {
     }
 
     pub fn known(&self, fault: Fault, lost: bool) -> Error {
-        let error = match fault {
-            Fault::Known(error) => return error,
-            Fault::Again => return Error::Locked(self.place.clone()),
-            Fault::Sql(error) => error,
+        let error = match fault.known(&self.place) {
+            Ok(error) => return error,
+            Err(error) => error,
         };
         if lost {
             return self.unreachable(words(&error));
@@ -253,11 +277,7 @@ pub(super) struct Held<'a> {
 impl Held<'_> {
     /// One step.
     pub fn step<T>(&mut self, work: impl AsyncFnOnce(&mut Wire) -> Inner<T>) -> Inner<T> {
-        let Session { wire, runtime } = &mut self.session;
-        match runtime {
-            Some(runtime) => runtime.block_on(work(wire)),
-            None => Err(Fault::Again),
-        }
+        self.session.step(work)
     }
 
     /// Whether the connection ended with this error.

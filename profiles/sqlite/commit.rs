@@ -5,12 +5,13 @@ use std::ops::{Deref, DerefMut};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::privacy::{self, Gate};
+use super::gate::Gate;
 use super::rows::{self, Place, TagNames};
+use super::sql::Runner;
 use super::{Inner, SqliteStore};
+use crate::privacy;
 use crate::state::{
-    Also, Ask, ChangeSet, ChangeSets, Clock, Held, Loaded, Now, REMOVALS, State, Verdict, first_version,
-    judge,
+    Ask, ChangeSet, ChangeSets, Clock, Held, Loaded, Now, REMOVALS, State, Verdict, first_version, judge,
 };
 
 /// The connection that writes.
@@ -135,11 +136,7 @@ fn write(
             .prepare_cached("INSERT INTO event_ids (event_id, fingerprint, profile) VALUES (?1, ?2, ?3)")?
             .execute(params![one.event_id, one.fingerprint, written.get(one.change).copied().flatten()])?;
     }
-    match &set.also {
-        Also::Nothing => Ok(()),
-        Also::Consent(customer_id, consent) => privacy::set_consent(connection, customer_id, *consent),
-        Also::Merge(from, into) => privacy::hand_over(connection, names, store, &from.customer_id, into),
-    }
+    privacy::carry_out(&mut Runner { connection, names, store }, &set.also)
 }
 
 /// Names of settings: the latest instant at which something happened, or became known.

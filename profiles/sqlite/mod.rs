@@ -7,35 +7,26 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use homing_datasets::{History, Micros, Zone};
+use homing_datasets::{History, Zone};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::access::{AuditEntry, Key};
-use super::aggregates::{DailyAggregates, ScanPage, TurnedHigh};
-use super::contacts::{Cap, Contact, Grant};
-use super::feed::{Changes, DeadLetter, FeedPosition, Letter, Retention};
-use super::privacy::{Consent, Erasures, Export};
+use super::aggregates::ScanPage;
 use super::queue::CommitQueue;
-use super::shadow::{Pair, Summary};
 use super::state::{Ask, ChangeSets, Common, Loaded, Verdict};
-use super::{
-    Access, Aggregates, Campaigns, Error, Feed, Listing, Page, Privacy, Profile, Profiles, Store, Totals,
-    plan,
-};
+use super::{Error, Listing, Page, Profile, Profiles, Store, Totals, plan};
 use commit::Writer;
 use rows::TagNames;
 
-mod access;
-mod aggregates;
 mod commit;
-mod contacts;
 mod feed;
+mod gate;
 mod list;
 mod plans;
-mod privacy;
 mod read;
 mod rows;
+mod scan;
 mod schema;
+mod sql;
 
 mod tagged;
 #[cfg(test)]
@@ -56,6 +47,7 @@ pub struct SqliteStore {
     path: PathBuf,
     zone: Zone,
     patience: Duration,
+    erasure_key: [u8; 32],
     // Declared before the writer, so closed before it: whoever closes last empties the log into the file.
     readers: Mutex<Vec<Reader>>,
     writer: Mutex<Writer>,
@@ -69,13 +61,7 @@ struct Reader {
     names: TagNames,
 }
 
-/// What can go wrong inside: SQLite's own errors get the store's name at the door.
-enum Fault {
-    Sql(rusqlite::Error),
-    Known(Error),
-    /// A profile whose bytes do not read: the customer, and what is wrong.
-    Damaged(String, &'static str),
-}
+type Fault = crate::sql::Fault<rusqlite::Error>;
 
 impl Fault {
     fn tags(customer_id: &str, _: &tagged::Damage) -> Self {
@@ -86,12 +72,6 @@ impl Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Fault::Sql(error)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Fault::Known(error)
     }
 }
 
@@ -108,26 +88,25 @@ impl SqliteStore {
 
     fn open_with(path: &Path, zone: Zone, patience: Duration) -> Result<Self, Error> {
         let place = format!("sqlite:{}", path.display());
-        let writer = open_writer(path, &place, patience).map_err(|fault| match fault {
-            Fault::Known(error) => error,
-            Fault::Sql(error) => schema::translate(&error, path, &place),
-            Fault::Damaged(customer_id, detail) => {
-                Error::Damaged { store: place.clone(), customer_id, detail: detail.to_owned() }
-            }
-        })?;
+        let opened = open_writer(path, &place, patience);
+        let (writer, erasure_key) = opened.map_err(|fault| known(fault, path, &place))?;
         let (writer, readers) = (Mutex::new(Writer::new(writer)), Mutex::default());
         let (commits, common) = (CommitQueue::default(), Common::new(place.clone(), zone, false));
-        Ok(SqliteStore { place, path: path.to_owned(), zone, patience, writer, readers, commits, common })
+        Ok(SqliteStore {
+            place,
+            path: path.to_owned(),
+            zone,
+            patience,
+            erasure_key,
+            writer,
+            readers,
+            commits,
+            common,
+        })
     }
 
     fn known(&self, fault: Fault) -> Error {
-        match fault {
-            Fault::Known(error) => error,
-            Fault::Sql(error) => schema::translate(&error, &self.path, &self.place),
-            Fault::Damaged(customer_id, detail) => {
-                Error::Damaged { store: self.place.clone(), customer_id, detail: detail.to_owned() }
-            }
-        }
+        known(fault, &self.path, &self.place)
     }
 
     /// Runs reads that see one state of the store.
@@ -157,7 +136,12 @@ impl SqliteStore {
     }
 }
 
-fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<Connection> {
+/// The store's error for what went wrong inside.
+fn known(fault: Fault, path: &Path, place: &str) -> Error {
+    fault.known(place).unwrap_or_else(|error| schema::translate(&error, path, place))
+}
+
+fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<(Connection, [u8; 32])> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
@@ -170,12 +154,13 @@ fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<Connection
     // and intake two fifths slower. A file that exists keeps its own.
     connection.pragma_update(None, "page_size", 4_096)?;
     let deadline = Instant::now() + patience;
-    while let Err(fault) = schema::prepare(&mut connection, place).and_then(|()| log_ahead(&connection)) {
-        if !is_busy(&fault) || Instant::now() >= deadline {
-            return Err(fault);
+    let erasure_key = loop {
+        match schema::prepare(&mut connection, place).and_then(|key| log_ahead(&connection).map(|()| key)) {
+            Ok(key) => break key,
+            Err(fault) if !is_busy(&fault) || Instant::now() >= deadline => return Err(fault),
+            Err(_) => std::thread::sleep(RETRY),
         }
-        std::thread::sleep(RETRY);
-    }
+    };
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -65_536)?;
     // What a savepoint keeps goes into memory, not into a file.
@@ -183,7 +168,7 @@ fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<Connection
     connection.pragma_update(None, "wal_autocheckpoint", 8_192)?;
     connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
+    Ok((connection, erasure_key))
 }
 
 /// Turns the write-ahead log on, or finds it on. While others open the same new file SQLite refuses this at once,
@@ -249,157 +234,7 @@ impl Profiles for SqliteStore {
     }
 
     fn scan(&self, after: Option<&str>, limit: u32) -> Result<ScanPage, Error> {
-        aggregates::scan(self, after, limit)
-    }
-}
-
-impl Feed for SqliteStore {
-    fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error> {
-        self.read(|connection, _| feed::changes(connection, self.zone, after, limit))
-    }
-
-    fn newest_change(&self) -> Result<u64, Error> {
-        self.read(|connection, _| feed::newest(connection))
-    }
-
-    fn prune_changes(&self, retention: &Retention) -> Result<u64, Error> {
-        feed::prune(self, retention)
-    }
-
-    fn feed_position(&self, feed: &str) -> Result<Option<FeedPosition>, Error> {
-        self.read(|connection, _| feed::position(connection, feed))
-    }
-
-    fn set_feed_position(&self, feed: &str, position: FeedPosition) -> Result<(), Error> {
-        self.write(|connection, _| feed::set_position(connection, feed, position))
-    }
-
-    fn lease(&self, work: &str, holder: &str, now: Micros, until: Micros) -> Result<bool, Error> {
-        self.write(|connection, _| feed::lease(connection, work, holder, now, until))
-    }
-
-    fn dead_letter(&self, letter: &Letter) -> Result<(), Error> {
-        self.write(|connection, _| feed::bury(connection, letter))
-    }
-
-    fn dead_letters(&self, feed: Option<&str>, limit: u32) -> Result<Vec<DeadLetter>, Error> {
-        self.read(|connection, _| feed::letters(connection, feed, limit))
-    }
-
-    fn drop_dead_letter(&self, number: u64) -> Result<bool, Error> {
-        self.write(|connection, _| feed::drop_letter(connection, number))
-    }
-}
-
-impl Privacy for SqliteStore {
-    fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error> {
-        self.read(|connection, _| privacy::consent(connection, customer_id))
-    }
-
-    fn set_attributes(
-        &self,
-        customer_id: &str,
-        attributes: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<(), Error> {
-        self.write(|connection, _| privacy::set_attributes(connection, customer_id, attributes))
-    }
-
-    fn export(&self, customer_id: &str) -> Result<Option<Export>, Error> {
-        self.read(|connection, names| privacy::export(connection, names, self, customer_id))
-    }
-
-    fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error> {
-        privacy::erase(self, customer_id, at)
-    }
-
-    fn readmit(&self, customer_id: &str) -> Result<bool, Error> {
-        self.write(|connection, _| privacy::readmit(connection, customer_id))
-    }
-
-    fn is_erased(&self, customer_id: &str) -> Result<bool, Error> {
-        self.read(|connection, _| privacy::Gate::load(connection)?.erased(connection, customer_id))
-    }
-
-    fn erased(&self) -> Result<Erasures, Error> {
-        self.read(|connection, _| privacy::erased(connection))
-    }
-}
-
-impl Access for SqliteStore {
-    fn secret(&self, purpose: &str) -> Result<[u8; 32], Error> {
-        match self.read(|connection, _| access::known_secret(connection, purpose))? {
-            Some(secret) => Ok(secret),
-            None => self.write(|connection, _| access::secret(connection, self, purpose)),
-        }
-    }
-
-    fn insert_key(&self, key: &Key) -> Result<(), Error> {
-        self.write(|connection, _| access::insert_key(connection, key))
-    }
-
-    fn keys(&self) -> Result<Vec<Key>, Error> {
-        self.read(|connection, _| access::keys(connection))
-    }
-
-    fn revoke_key(&self, id: &str, at: Micros) -> Result<bool, Error> {
-        self.write(|connection, _| access::revoke_key(connection, id, at))
-    }
-
-    fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, Error> {
-        self.read(|connection, _| access::key_by_hash(connection, hash))
-    }
-
-    fn audit(&self, entries: &[AuditEntry]) -> Result<(), Error> {
-        self.write(|connection, _| access::audit(connection, entries))
-    }
-
-    fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error> {
-        self.read(|connection, _| access::audit_of(connection, customer_id))
-    }
-}
-
-impl Campaigns for SqliteStore {
-    fn reserve_contacts(&self, wanted: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error> {
-        match record {
-            true => self.write(|connection, _| contacts::reserve(connection, wanted, cap, true)),
-            false => self.read(|connection, _| contacts::reserve(connection, wanted, cap, false)),
-        }
-    }
-
-    fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error> {
-        self.read(|connection, _| contacts::of_customer(connection, customer_id))
-    }
-
-    fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error> {
-        self.read(|connection, _| contacts::of_campaign(connection, campaign))
-    }
-}
-
-impl Aggregates for SqliteStore {
-    fn record_shadow(
-        &self,
-        champion: &str,
-        challenger: &str,
-        pairs: &[Pair],
-        at: Micros,
-    ) -> Result<(), Error> {
-        self.write(|connection, _| access::record_shadow(connection, champion, challenger, pairs, at))
-    }
-
-    fn shadow_summary(&self) -> Result<Vec<Summary>, Error> {
-        self.read(|connection, _| access::shadow_summary(connection))
-    }
-
-    fn keep_aggregates(&self, aggregates: &DailyAggregates, newest: u32) -> Result<(), Error> {
-        self.write(|connection, _| aggregates::keep(connection, aggregates, newest))
-    }
-
-    fn aggregates(&self, until: Option<i32>) -> Result<Option<DailyAggregates>, Error> {
-        self.read(|connection, _| aggregates::kept(connection, until))
-    }
-
-    fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<TurnedHigh, Error> {
-        self.read(|connection, _| aggregates::turned_high(connection, since, among, limit))
+        scan::scan(self, after, limit)
     }
 }
 

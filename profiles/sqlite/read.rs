@@ -1,10 +1,12 @@
 //! Reading profiles, histories and totals.
 
 use rusqlite::{Connection, OptionalExtension, Row};
+use serde_json::{Map, Value};
 
 use super::rows::{self, TagNames};
-use super::{Inner, SqliteStore, commit, privacy};
+use super::{Inner, SqliteStore, commit};
 use crate::plan::ProfileRow;
+use crate::privacy::attributes_of;
 use crate::state::Origin;
 use crate::{Profile, Totals};
 
@@ -38,7 +40,7 @@ impl Numbered {
         store: &SqliteStore,
     ) -> Inner<Profile> {
         let tags = rows::tags(connection, names, self.profile, &self.row.customer_id)?;
-        let attributes = privacy::attributes(connection, store, &self.row.customer_id)?;
+        let attributes = attributes(connection, store, &self.row.customer_id)?;
         Ok(self.row.finish(&store.place, store.zone, tags, attributes)?)
     }
 }
@@ -86,4 +88,16 @@ pub(super) fn totals(connection: &Connection, names: &mut TagNames) -> Inner<Tot
         churn_levels,
         data_until: commit::clock(connection)?.happened,
     })
+}
+
+/// Attributes that the business keeps of a customer.
+fn attributes(
+    connection: &Connection,
+    store: &SqliteStore,
+    customer_id: &str,
+) -> Inner<Option<Map<String, Value>>> {
+    let mut statement =
+        connection.prepare_cached("SELECT attributes FROM attributes WHERE customer_id = ?1")?;
+    let text: Option<String> = statement.query_row([customer_id], |row| row.get(0)).optional()?;
+    Ok(text.map(|text| attributes_of(&text, &store.place, customer_id)).transpose()?)
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::tagged::{self, Move};
 use super::{Fault, Inner, feed};
-use crate::state::{HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, REMOVALS, StoredRow};
+use crate::state::{HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, StoredRow};
 
 // Each statement that runs once a customer reads one table only: SQLite, as it is bundled, parses a cached
 // statement with a join anew each time its parameters are bound, which costs more than the join.
@@ -259,10 +259,6 @@ pub(super) fn remove(connection: &Connection, profile: i64) -> Inner<usize> {
         // Tags that cannot be read do not keep anybody from being erased: every label is looked at.
         gone += connection.execute("DELETE FROM labels WHERE profile = ?1", [profile])?;
     }
-    connection.execute(
-        "INSERT INTO settings (name, value) VALUES (?1, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
-        [REMOVALS],
-    )?;
     for table in ["states", "profiles"] {
         gone += connection.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [profile])?;
     }

@@ -146,13 +146,6 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-/// The bytes of the tags, given in the order of their numbers.
-pub(super) fn encode<'t>(tags: impl Iterator<Item = (u64, &'t HeldTag)>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    tags.for_each(|(number, tag)| put(&mut bytes, number, tag));
-    bytes
-}
-
 /// What becomes of a tag: set, or (`None`) removed.
 pub(super) type Move<'t> = (u64, Option<&'t HeldTag>);
 
@@ -212,6 +205,13 @@ mod tests {
             expires_after: rich.then_some(86_400_000_000),
             origin: rich.then_some(origin),
         }
+    }
+
+    /// The bytes of the tags, given in the order of their numbers.
+    fn encode<'t>(tags: impl Iterator<Item = (u64, &'t HeldTag)>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        tags.for_each(|(number, tag)| put(&mut bytes, number, tag));
+        bytes
     }
 
     fn read(bytes: &[u8]) -> Vec<(u64, HeldTag)> {

@@ -12,8 +12,8 @@ use super::SqliteStore;
 use crate::conformance::commit::race;
 use crate::conformance::{batch, buy, conforms, incoming, row, score};
 use crate::{
-    self as profiles, BatchRow, BatchSummary, Error, Fate, Feed, Flows, Incoming, Listing, Privacy, Profiles,
-    Scored, Store,
+    self as profiles, BatchRow, BatchSummary, Error, Fate, Feed, Flows, Listing, Privacy, Profiles, Scored,
+    Store,
 };
 
 fn open(folder: &TempDir) -> SqliteStore {
@@ -311,95 +311,6 @@ fn erased_is_gone_from_the_file() {
     assert_eq!(store.totals().unwrap().profiles, 1);
 }
 
-#[test]
-fn a_file_of_the_first_version_becomes_a_present_one() {
-    let folder = folder();
-    let path = folder.path().join("profiles.db");
-    drop(super::schema::earlier_version(&path, 1));
-    let store = open(&folder);
-    let events = [incoming("e1", "c", buy(DAY, 4.0))];
-    assert_eq!(store.take_in(&events, 0, &score).unwrap().fates, [Fate::Accepted]);
-    assert_eq!(store.changes(None, 10).unwrap().changes.len(), 1);
-    assert!(store.erase("c", DAY).unwrap());
-    let version: i64 =
-        super::locked(&store.writer).pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 6);
-}
-
-/// The fifth version had a row for each tag.
-#[test]
-fn tags_and_histories_of_the_fifth_version_are_carried_over() {
-    let folder = folder();
-    let path = folder.path().join("profiles.db");
-    let model = folder.path().join("model.db");
-    // The rows of a present store, written as the fifth version had them.
-    let store = SqliteStore::open(&model, Zone::default()).unwrap();
-    let rows: Vec<BatchRow> =
-        (0..40).map(|n| row(&format!("c{n:02}"), vec![buy(n * DAY, n as f64)])).collect();
-    batch(&store, rows, 50 * DAY);
-    let later: Vec<Incoming> = (0..40)
-        .step_by(3)
-        .map(|n| incoming(&format!("e{n}"), &format!("c{n:02}"), buy(60 * DAY, 9.0)))
-        .collect();
-    store.take_in(&later, 0, &score).unwrap();
-    let old = super::schema::earlier_version(&path, 5);
-    old.execute("ATTACH DATABASE ?1 AS new", [model.display().to_string()]).unwrap();
-    for table in ["profiles", "tag_names", "event_ids", "settings", "changes"] {
-        old.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM new.{table}")).unwrap();
-    }
-    old.execute_batch("INSERT INTO main.histories SELECT profile, history FROM new.states").unwrap();
-    let states: Vec<(i64, Vec<u8>)> = old
-        .prepare("SELECT profile, tags FROM new.states")
-        .unwrap()
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
-    for (profile, bytes) in &states {
-        for entry in super::tagged::entries(bytes) {
-            let (number, tag) =
-                entry.map(|entry| (entry.number as i64, entry.tag(String::new()).unwrap())).unwrap();
-            let origin = tag.origin.as_ref();
-            old.execute(
-                "INSERT INTO main.tags VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                rusqlite::params![
-                    profile,
-                    number,
-                    tag.value,
-                    tag.layer as i64,
-                    tag.confidence,
-                    tag.expires_after,
-                    origin.map(|o| &o.model),
-                    origin.map(|o| o.as_of),
-                    origin.map(|o| o.scored_at),
-                ],
-            )
-            .unwrap();
-        }
-    }
-    drop(old);
-    let carried = SqliteStore::open(&path, Zone::default()).unwrap();
-    for n in 0..40 {
-        let id = format!("c{n:02}");
-        assert_eq!(carried.profile(&id).unwrap(), store.profile(&id).unwrap());
-        assert_eq!(carried.history(&id).unwrap(), store.history(&id).unwrap());
-    }
-    assert_eq!(carried.totals().unwrap(), store.totals().unwrap());
-    let labels = |store: &SqliteStore| -> i64 {
-        super::locked(&store.writer)
-            .query_row("SELECT total(tag * profile + length(value)) FROM labels", [], |row| {
-                row.get::<_, f64>(0)
-            })
-            .unwrap() as i64
-    };
-    assert_eq!(labels(&carried), labels(&store));
-    assert!(labels(&store) > 0);
-    // It goes on as any other.
-    let again = [incoming("x", "c01", buy(61 * DAY, 2.0))];
-    assert_eq!(carried.take_in(&again, 0, &score).unwrap().fates, [Fate::Accepted]);
-}
-
-/// Every label in the index is one of a profile's, and the other way round, whatever was written.
 #[test]
 fn labels_are_those_of_the_tags() {
     let folder = folder();

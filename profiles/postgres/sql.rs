@@ -1,0 +1,162 @@
+//! The SQL that both engines run, in PostgreSQL.
+
+use bytes::BytesMut;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+
+use super::session::{Parameter, Session};
+use super::text::{original, stored};
+use super::{Inner, LOCKS, PostgresStore, feed, read, rows};
+use crate::Error;
+use crate::sql::{Cursors, Engine, Held, Row, Sql, Statements, Value, params};
+
+type Refusal = Box<dyn std::error::Error + Sync + Send>;
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Refusal> {
+        match self {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Truth(truth) => truth.to_sql(of, out),
+            Value::Integer(number) if *of == Type::INT4 => i32::try_from(*number)?.to_sql(of, out),
+            Value::Integer(number) => number.to_sql(of, out),
+            Value::Real(number) => number.to_sql(of, out),
+            Value::Text(text) => stored(text).to_sql(of, out),
+            Value::Bytes(bytes) => bytes.to_sql(of, out),
+        }
+    }
+
+    fn accepts(of: &Type) -> bool {
+        is_known(of)
+    }
+
+    to_sql_checked!();
+}
+
+impl FromSql<'_> for Value<'static> {
+    fn from_sql(of: &Type, raw: &[u8]) -> Result<Self, Refusal> {
+        Ok(match *of {
+            Type::BOOL => Value::Truth(bool::from_sql(of, raw)?),
+            Type::INT4 => Value::Integer(i32::from_sql(of, raw)?.into()),
+            Type::INT8 => Value::Integer(i64::from_sql(of, raw)?),
+            Type::FLOAT8 => Value::Real(f64::from_sql(of, raw)?),
+            Type::TEXT => Value::Text(original(String::from_sql(of, raw)?).into()),
+            _ => Value::Bytes(Vec::from_sql(of, raw)?.into()),
+        })
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Refusal> {
+        Ok(Value::Null)
+    }
+
+    fn accepts(of: &Type) -> bool {
+        is_known(of)
+    }
+}
+
+fn is_known(of: &Type) -> bool {
+    [Type::BOOL, Type::INT4, Type::INT8, Type::FLOAT8, Type::TEXT, Type::BYTEA].contains(of)
+}
+
+/// Runs statements on a connection.
+pub(super) struct Runner<'a> {
+    pub session: &'a mut Session,
+    pub store: &'a PostgresStore,
+}
+
+fn parameters<'a>(values: &'a [Value<'a>]) -> Vec<Parameter<'a>> {
+    values.iter().map(|value| value as Parameter<'a>).collect()
+}
+
+impl Sql for Runner<'_> {
+    type Error = tokio_postgres::Error;
+
+    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Inner<Vec<Row>> {
+        let rows = self.session.step(async |wire| wire.query(sql, &parameters(values)).await)?;
+        let row = |row: tokio_postgres::Row| {
+            let values = (0..row.len()).map(|at| row.try_get(at));
+            Ok(Row::new(values.collect::<Result<_, _>>()?))
+        };
+        rows.into_iter().map(row).collect()
+    }
+
+    fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Inner<u64> {
+        self.session.step(async |wire| wire.execute(sql, &parameters(values)).await)
+    }
+
+    fn alone(&mut self) -> Inner<()> {
+        let lock = format!("SELECT pg_advisory_xact_lock({})", LOCKS.writers);
+        self.session.step(async |wire| wire.run(&lock).await)
+    }
+
+    fn cursors(&mut self) -> Inner<Cursors> {
+        self.session.step(async |wire| {
+            let settled = feed::settled(wire).await?;
+            Ok(Cursors { settled, given: feed::given(wire).await? })
+        })
+    }
+
+    fn held(&mut self, customer_id: &str) -> Inner<Held> {
+        let store = self.store;
+        self.session.step(async |wire| {
+            let ids = "SELECT event_id FROM homing.event_ids WHERE customer_id = $1 ORDER BY event_id";
+            let ids = wire.query(ids, &[&stored(customer_id)]).await?;
+            Ok(Held {
+                profile: read::profile(wire, store, customer_id).await?,
+                history: read::history(wire, customer_id).await?,
+                event_ids: ids.iter().map(|row| Ok(original(row.try_get(0)?))).collect::<Inner<_>>()?,
+            })
+        })
+    }
+
+    fn move_event_ids(&mut self, from: &str, into: &str) -> Inner<()> {
+        self.execute("UPDATE event_ids SET customer_id = $2 WHERE customer_id = $1", params![from, into])?;
+        Ok(())
+    }
+
+    fn announce(&mut self) -> Inner<()> {
+        self.session.step(async |wire| wire.run(&rows::feed_lock()).await)
+    }
+
+    fn remove_profile(&mut self, customer_id: &str) -> Inner<u64> {
+        let mut gone = 0;
+        for table in ["event_ids", "histories", "profiles"] {
+            gone +=
+                self.execute(&format!("DELETE FROM {table} WHERE customer_id = $1"), params![customer_id])?;
+        }
+        Ok(gone)
+    }
+}
+
+impl PostgresStore {
+    fn run<T>(
+        &self,
+        begin: &str,
+        mut work: impl FnMut(Statements<'_, tokio_postgres::Error>) -> Inner<T>,
+    ) -> Result<T, Error> {
+        self.pool.run(|session| {
+            session.step(async |wire| wire.run(begin).await)?;
+            let done = work(&mut Runner { session: &mut *session, store: self })?;
+            session.step(async |wire| wire.run("COMMIT").await)?;
+            Ok(done)
+        })
+    }
+}
+
+impl Engine for PostgresStore {
+    type Error = tokio_postgres::Error;
+
+    fn erasure_key(&self) -> &[u8; 32] {
+        &self.erasure_key
+    }
+
+    fn read<T>(&self, mut work: impl FnMut(Statements<'_, Self::Error>) -> Inner<T>) -> Result<T, Error> {
+        self.pool.run(|session| work(&mut Runner { session, store: self }))
+    }
+
+    fn snapshot<T>(&self, work: impl FnMut(Statements<'_, Self::Error>) -> Inner<T>) -> Result<T, Error> {
+        self.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", work)
+    }
+
+    fn write<T>(&self, work: impl FnMut(Statements<'_, Self::Error>) -> Inner<T>) -> Result<T, Error> {
+        self.run("BEGIN", work)
+    }
+}

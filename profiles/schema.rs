@@ -1,0 +1,217 @@
+//! The tables that SQLite and PostgreSQL have in common, and the version that both schemas bear.
+//!
+//! Instants and spans are microseconds. Consent and attributes go by customer id: they may come before the first event.
+
+use crate::Error;
+
+/// The version of the schema.
+pub(crate) const VERSION: i64 = 7;
+
+/// Tables in the words of [`Dialect`]. Kept with them: what finds a tag that became `high` (see [`HIGH`]).
+const TABLES: &str = r#"
+    CREATE TABLE settings (
+        name {text} PRIMARY KEY,
+        value {integer} NOT NULL
+    ) {by_key};
+
+    -- A cursor must never be given twice, even after all changes were pruned.
+    CREATE TABLE changes (
+        cursor {cursor},
+        customer_id {id} NOT NULL,
+        tags {text} NOT NULL,
+        not_scored {text},
+        model {text} NOT NULL,
+        as_of {integer} NOT NULL,
+        scored_at {integer} NOT NULL,
+        at {integer} NOT NULL,
+        {to_high}
+    ) {by_row};
+    CREATE INDEX changes_by_customer ON changes (customer_id);
+
+    CREATE TABLE feeds (
+        feed {text} PRIMARY KEY,
+        cursor {integer} NOT NULL,
+        at {integer} NOT NULL
+    ) {by_key};
+
+    CREATE TABLE dead_letters (
+        letter {serial},
+        feed {text} NOT NULL,
+        customer_id {id} NOT NULL,
+        change {text} NOT NULL,
+        reason {text} NOT NULL,
+        attempts {integer} NOT NULL,
+        at {integer} NOT NULL
+    ) {by_row};
+    CREATE INDEX dead_letters_by_customer ON dead_letters (customer_id);
+
+    CREATE TABLE leases (
+        work {text} PRIMARY KEY,
+        holder {text} NOT NULL,
+        until {integer} NOT NULL
+    ) {by_key};
+
+    CREATE TABLE consents (
+        customer_id {id} PRIMARY KEY,
+        opted_out {truth} NOT NULL,
+        at {integer} NOT NULL
+    ) {by_key};
+
+    CREATE TABLE attributes (
+        customer_id {id} PRIMARY KEY,
+        attributes {text} NOT NULL
+    ) {by_key};
+
+    CREATE TABLE erased (
+        hash {bytes} PRIMARY KEY,
+        at {integer} NOT NULL
+    ) {by_key};
+
+    CREATE TABLE secrets (
+        purpose {text} PRIMARY KEY,
+        secret {bytes} NOT NULL
+    ) {by_key};
+
+    CREATE TABLE keys (
+        id {id} PRIMARY KEY,
+        name {text} NOT NULL,
+        role {text} NOT NULL,
+        hash {bytes} NOT NULL UNIQUE,
+        created_at {integer} NOT NULL,
+        expires_at {integer},
+        revoked_at {integer}
+    ) {by_key};
+
+    CREATE TABLE audit (
+        entry {entry},
+        at {integer} NOT NULL,
+        key_id {text},
+        action {text} NOT NULL,
+        customer_id {id},
+        erased_hash {bytes},
+        detail {text} NOT NULL
+    ) {by_row};
+    CREATE INDEX audit_by_customer ON audit (customer_id) WHERE customer_id IS NOT NULL;
+    CREATE INDEX audit_by_erased ON audit (erased_hash) WHERE erased_hash IS NOT NULL;
+
+    CREATE TABLE shadows (
+        champion {id} NOT NULL,
+        challenger {id} NOT NULL,
+        compared {integer} NOT NULL,
+        tags_differ {integer} NOT NULL,
+        difference {real} NOT NULL,
+        distance {real} NOT NULL,
+        max_distance {real} NOT NULL,
+        clv_champion {real} NOT NULL,
+        clv_challenger {real} NOT NULL,
+        first_at {integer} NOT NULL,
+        last_at {integer} NOT NULL,
+        PRIMARY KEY (champion, challenger)
+    ) {by_key};
+
+    CREATE TABLE contacts (
+        customer_id {id} NOT NULL,
+        campaign {id} NOT NULL,
+        at {integer} NOT NULL,
+        action {text} NOT NULL,
+        channel {text},
+        held_out {truth} NOT NULL,
+        PRIMARY KEY (customer_id, campaign)
+    ) {by_key};
+    CREATE INDEX contacts_by_campaign ON contacts (campaign, customer_id);
+
+    CREATE TABLE daily_aggregates (
+        day {day} PRIMARY KEY,
+        document {text} NOT NULL
+    ) {by_row};
+"#;
+
+/// A change by which a customer turned to high risk.
+const HIGH: &str =
+    r#"to_high {truth} GENERATED ALWAYS AS ({find}(tags, '"churn.level":"high"') > 0) {computed}"#;
+
+/// Who turned to high risk when.
+const HIGH_INDEXES: &str = "
+    CREATE INDEX changes_to_high ON changes (customer_id, as_of) WHERE to_high;
+    CREATE INDEX changes_to_high_by_time ON changes (as_of) WHERE to_high;";
+
+/// How an engine writes what the tables are made of.
+pub(crate) struct Dialect {
+    /// A text that is searched by equality only.
+    pub text: &'static str,
+    /// A text in the order of code points.
+    pub id: &'static str,
+    pub integer: &'static str,
+    pub real: &'static str,
+    pub truth: &'static str,
+    pub bytes: &'static str,
+    /// Days since 1970-01-01.
+    pub day: &'static str,
+    /// A number that grows by itself.
+    pub serial: &'static str,
+    /// The same where rows are never deleted, so that no number can be given twice.
+    pub entry: &'static str,
+    /// The feed's cursor.
+    pub cursor: &'static str,
+    /// The end of a table that is read by its key.
+    pub by_key: &'static str,
+    /// The end of a table with numbered rows.
+    pub by_row: &'static str,
+    /// The place of a text within another.
+    pub find: &'static str,
+    /// When a generated column is computed.
+    pub computed: &'static str,
+}
+
+impl Dialect {
+    fn write(&self, words: &str) -> String {
+        let mut sql = words.replace("{to_high}", HIGH);
+        for (word, meaning) in [
+            ("{text}", self.text),
+            ("{id}", self.id),
+            ("{integer}", self.integer),
+            ("{real}", self.real),
+            ("{truth}", self.truth),
+            ("{bytes}", self.bytes),
+            ("{day}", self.day),
+            ("{serial}", self.serial),
+            ("{entry}", self.entry),
+            ("{cursor}", self.cursor),
+            ("{by_key}", self.by_key),
+            ("{by_row}", self.by_row),
+            ("{find}", self.find),
+            ("{computed}", self.computed),
+        ] {
+            sql = sql.replace(word, meaning);
+        }
+        sql
+    }
+
+    /// The statements that make the tables.
+    pub fn tables(&self) -> String {
+        self.write(&format!("{TABLES}{HIGH_INDEXES}"))
+    }
+
+    /// The statements that bring the tables of homing 0.1 (version 6 in SQLite, 4 in PostgreSQL) to this version.
+    pub fn upgrade(&self) -> String {
+        self.write(&format!(
+            "ALTER TABLE surveys RENAME TO daily_aggregates;
+             DROP INDEX changes_to_high;
+             DROP INDEX changes_to_high_by_time;
+             ALTER TABLE changes ADD COLUMN {{to_high}};
+             {HIGH_INDEXES}"
+        ))
+    }
+}
+
+/// The error for a store whose schema this homing cannot use. `first` is the oldest version that it can.
+pub(crate) fn wrong_version(store: &str, found: i64, first: i64) -> Error {
+    let store = store.to_owned();
+    if found > VERSION {
+        return Error::TooNew { store, found, known: VERSION };
+    }
+    let detail = format!(
+        "its schema has version {found}, made before homing 0.1, whose version is {first}; score the purchases again into a new store"
+    );
+    Error::Database { store, detail }
+}
