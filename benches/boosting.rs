@@ -155,6 +155,10 @@ fn peer(arguments: &[&str]) -> Outcome<Option<Value>> {
     Ok(Some(serde_json::from_str(text.lines().last().ok_or("the peer said nothing")?)?))
 }
 
+fn margins(booster: &Booster, x: &Array2<f32>) -> Vec<f64> {
+    booster.margins(x.as_slice().unwrap_or_default(), x.ncols())
+}
+
 fn line(name: &str, ours: f64, peer: Option<&Value>, key: &str) {
     match peer.and_then(|peer| peer.get(key)).and_then(Value::as_f64) {
         Some(theirs) => {
@@ -176,7 +180,7 @@ fn compare_fits(folder: &Path, rows: usize, test: &(Array2<f32>, Vec<f32>)) -> O
         let theirs = peer(&["fit", &place, &r, &t, &f, &n])?;
         let theirs = theirs.as_ref();
         println!("fit {rows} x {FEATURES}, 300 trees x 31 leaves, {threads} thread(s): ours, LightGBM");
-        let margins = ours.booster.margins(test.0.view());
+        let margins = margins(&ours.booster, &test.0);
         line("CPU s", ours.cpu_s, theirs, "cpu_s");
         line("wall s", ours.wall_s, theirs, "wall_s");
         line("memory added at most, MB", ours.peak_mb, theirs, "peak_mb");
@@ -208,7 +212,7 @@ fn compare_predictions(folder: &Path, test: &(Array2<f32>, Vec<f32>)) -> Outcome
     let theirs = peer(&["predict", &place, &t, &f])?;
     let theirs = theirs.as_ref();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-    let batch = pool.install(|| timed(|| drop(std::hint::black_box(booster.margins(test.0.view())))))?
+    let batch = pool.install(|| timed(|| drop(std::hint::black_box(margins(&booster, &test.0)))))?
         / TEST_ROWS as f64
         * 1e6;
     let rows: Vec<Vec<f32>> = test.0.outer_iter().take(1000).map(|row| row.to_vec()).collect();

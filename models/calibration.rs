@@ -76,15 +76,10 @@ pub fn percentiles(mut values: Vec<f64>) -> Vec<f64> {
     (1..100).filter_map(|i| values.get((n * i / 100).min(n.saturating_sub(1))).copied()).collect()
 }
 
-/// The class of a value, 1 to 100, by thresholds of [`percentiles`].
-#[must_use]
-pub fn percentile(thresholds: &[f64], value: f64) -> u8 {
-    (thresholds.partition_point(|&threshold| threshold <= value) + 1).min(100) as u8
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::churn::percentile;
 
     #[test]
     fn the_level_meets_the_target() {

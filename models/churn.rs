@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::percentile;
-
 /// The base that a customer's risk is placed in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChurnBase {
@@ -26,4 +24,10 @@ impl ChurnBase {
 #[must_use]
 pub fn value_at_risk(churn_risk: f64, clv: f64) -> f64 {
     churn_risk * clv
+}
+
+/// The class of a value, 1 to 100, by ascending thresholds of the 1st to 99th percentile.
+#[must_use]
+pub fn percentile(thresholds: &[f64], value: f64) -> u8 {
+    (thresholds.partition_point(|&threshold| threshold <= value) + 1).min(100) as u8
 }

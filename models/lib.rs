@@ -1,14 +1,18 @@
 //! Predicting: features of a history, estimators, and the bundle that is shipped.
 //!
 //! ```text
-//! History ─▶ features as of an instant ─▶ members vote, the level is set ─▶ Prediction
+//! History ─▶ features as of an instant ─▶ base learners, stacked and calibrated ─▶ Prediction
 //! ```
 //!
 //! [`Bundle::predict`] is the one way from a history to a prediction: training, backtest, nightly batch and
 //! service all take it. Nothing here knows HTTP, SQL or Arrow.
+//!
+//! Fitting (optimiser, linear algebra, growing of trees) is behind the feature `fit`; without it the crate holds what a
+//! serving process needs.
 
 pub mod boosting;
 pub mod bundle;
+#[cfg(feature = "fit")]
 pub mod calibration;
 pub mod churn;
 pub mod clusters;

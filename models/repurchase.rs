@@ -56,19 +56,25 @@ impl Members {
 }
 
 impl ReturnModel {
-    /// The log-odds of a purchase within the horizon, before the calibration offset ([`ReturnModel::level`]): the stacked
-    /// log-odds of the base learners, which learned [`ReturnModel::learned_days`], carried on to the horizon by the
-    /// lifetime model. This is the one place that composes them; fits, backtests and serving all come through here.
+    /// The log-odds of a purchase within the horizon, before the calibration offset ([`ReturnModel::level`]): those within
+    /// the horizon that was learned, carried on to the horizon by the lifetime model. Fits, backtests and serving all come
+    /// through here.
     #[must_use]
     pub fn log_odds(&self, row: Row<'_>, lifetime: &Lifetime) -> f64 {
-        let learned = lifetime_log_odds(lifetime, row.recency, self.learned_days);
-        let stacked = self.members.as_ref().map_or(learned, |members| members.vote(row.x, learned));
         let bridge = if self.days == self.learned_days {
             0.0
         } else {
-            lifetime_log_odds(lifetime, row.recency, self.days) - learned
+            lifetime_log_odds(lifetime, row.recency, self.days)
+                - lifetime_log_odds(lifetime, row.recency, self.learned_days)
         };
-        self.slope * stacked + bridge
+        self.learned_log_odds(row, lifetime) + bridge
+    }
+
+    /// The stacked log-odds of the base learners within [`ReturnModel::learned_days`], times the slope.
+    #[must_use]
+    pub fn learned_log_odds(&self, row: Row<'_>, lifetime: &Lifetime) -> f64 {
+        let learned = lifetime_log_odds(lifetime, row.recency, self.learned_days);
+        self.slope * self.members.as_ref().map_or(learned, |members| members.vote(row.x, learned))
     }
 
     /// The probability of a purchase within the horizon.

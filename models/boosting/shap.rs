@@ -217,7 +217,7 @@ fn unwound_sum(path: &[Step], gone: usize) -> f64 {
     total
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fit"))]
 mod tests {
     use super::super::{Booster, Node, Objective, Tree, fit};
     use super::Explainer;

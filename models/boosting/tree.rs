@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bins::code_of;
+/// The code of a category: a whole number from 0 to 2²⁴; anything else is no category.
+#[inline]
+pub(super) fn code_of(x: f32) -> Option<u32> {
+    ((0.0..=16_777_216.0).contains(&x) && x.fract() == 0.0).then_some(x as u32)
+}
 
 /// A node: a split, or a leaf where `left == 0` (the root is never a child).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +38,7 @@ pub struct Node {
 }
 
 impl Node {
+    #[cfg(feature = "fit")]
     pub(super) fn leaf(value: f64, cover: f32) -> Self {
         Node {
             feature: 0,

@@ -87,6 +87,7 @@ pub enum Error {
     Linfa(String),
 }
 
+#[cfg(feature = "fit")]
 impl From<linfa::Error> for Error {
     fn from(error: linfa::Error) -> Self {
         Self::Linfa(error.to_string())

@@ -7,6 +7,7 @@ use linfa::{DatasetBase, ParamGuard};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::beta_geometric::{MAX_REGULARITY, REGULARITIES};
 
 /// How to fit. The defaults give the maximum likelihood of the papers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,9 +44,6 @@ impl Default for Options {
     }
 }
 
-/// The largest `k` of the Erlang gaps, as in Platzer & Reutterer (2016).
-pub const MAX_REGULARITY: u32 = 12;
-
 impl Options {
     /// # Errors
     /// [`Error::Hyperparameter`] with the first value out of range.
@@ -63,7 +61,7 @@ impl Options {
             return bad("max_iterations", 0.0, "has to be 1 or more");
         }
         if !(1..=MAX_REGULARITY).contains(&self.regularity) {
-            return bad("regularity", f64::from(self.regularity), "has to be 1 to 12");
+            return bad("regularity", f64::from(self.regularity), REGULARITIES);
         }
         Ok(())
     }

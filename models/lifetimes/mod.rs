@@ -10,41 +10,52 @@
 //!
 //! | [`WithCovariates`] of the first four | the same, scaled by covariates | the same, scaled | Fader & Hardie (2007), a note |
 //!
-//! A [`Cohort`] counts customers by unique `(x, t_x, T)`; [`BgNbd::fit`] and its like find the maximum of the
-//! likelihood over log parameters by L-BFGS with analytic gradients, say in a [`Summary`] how that ended, and
-//! answer through [`LifetimeModel`].
+//! Fitted models answer through [`LifetimeModel`]. Fitting is behind the feature `fit`: a `Cohort` counts customers by
+//! unique `(x, t_x, T)`; `BgNbd::fit` and its like find the maximum of the likelihood over log parameters by L-BFGS with
+//! analytic gradients, and say in a [`Summary`] how that ended.
 //!
 //! ```
+//! # #[cfg(feature = "fit")] {
 //! use homing_models::lifetimes::{BgNbd, Cohort, LifetimeModel, Options, Recency};
 //!
 //! let weeks = [Recency::new(2, 30.43, 38.86), Recency::new(1, 1.71, 38.86), Recency::new(0, 0.0, 38.86)];
 //! let model = BgNbd::fit(&Cohort::from_customers(&weeks)?, &Options { prior_weight: 1.0, ..Options::default() })?;
 //! assert!(model.probability_of_purchase(weeks[0], 26.0) < model.probability_alive(weeks[0]));
+//! # }
 //! # Ok::<(), homing_models::lifetimes::Error>(())
 //! ```
 
 mod beta_geometric;
+#[cfg(feature = "fit")]
 mod cohort;
 mod covariates;
 mod error;
 mod gamma_gamma;
+#[cfg(feature = "fit")]
 mod hyperparams;
+#[cfg(feature = "fit")]
 mod optimize;
 mod pareto;
+mod recency;
 pub mod special;
 mod summary;
 
 use serde::{Deserialize, Serialize};
 
-pub use beta_geometric::{BetaGeometric, BgNbd, MbgNbd};
-pub use cohort::{Cohort, Recency};
-pub use covariates::{
-    Coefficient, Coefficients, Covariate, CovariateCohort, Effect, Scalable, WithCovariates,
-};
+pub use beta_geometric::{BetaGeometric, BgNbd, MAX_REGULARITY, MbgNbd};
+#[cfg(feature = "fit")]
+pub use cohort::Cohort;
+pub use covariates::{Coefficient, Coefficients, Covariate, Effect, Scalable, WithCovariates};
+#[cfg(feature = "fit")]
+pub use covariates::{CovariateCohort, ScalableFit};
 pub use error::Error;
-pub use gamma_gamma::{GammaGamma, Spend, SpendSample};
-pub use hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, MAX_REGULARITY, Options};
+#[cfg(feature = "fit")]
+pub use gamma_gamma::SpendSample;
+pub use gamma_gamma::{GammaGamma, Spend};
+#[cfg(feature = "fit")]
+pub use hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, Options};
 pub use pareto::ParetoNbd;
+pub use recency::Recency;
 pub use summary::{Status, Summary};
 
 /// What every fitted model of purchases and dropout answers about one customer.
@@ -67,7 +78,7 @@ pub trait LifetimeModel: std::fmt::Debug + Send + Sync {
     ///
     /// The difference of two expectations: exact to about 1e-15 of the larger.
     fn expected_orders_between(&self, customer: Recency, from: f64, to: f64) -> f64 {
-        if cohort::time(to) <= cohort::time(from) {
+        if recency::time(to) <= recency::time(from) {
             return 0.0;
         }
         (self.expected_orders(customer, to) - self.expected_orders(customer, from)).max(0.0)
@@ -82,7 +93,7 @@ pub trait LifetimeModel: std::fmt::Debug + Send + Sync {
         let mut repeats: Vec<f64> = repeats.iter().filter(|t| t.is_finite()).map(|t| t.max(0.0)).collect();
         repeats.sort_by(f64::total_cmp);
         let alive = |&instant: &f64| {
-            let now = cohort::time(instant);
+            let now = recency::time(instant);
             let x = repeats.partition_point(|&t| t <= now);
             let last = x.checked_sub(1).map_or(0.0, |last| repeats[last]);
             self.probability_alive(Recency::new(u32::try_from(x).unwrap_or(u32::MAX), last, now))

@@ -3,6 +3,7 @@
 //! They learn to rank: each snapshot's own base rate is given to them as an offset, so that none of it is learned.
 
 use homing_models::boosting::{Binned, Bins, Booster, Objective, Training, logit};
+use homing_models::features::COUNT;
 use homing_models::linear::Linear;
 use homing_models::sampling::mix;
 use linfa::ParamGuard;
@@ -58,7 +59,7 @@ impl BaseLearners {
     /// # Errors
     /// [`Error::NoTrees`] where there is nothing to mix.
     pub fn mix_in(&mut self, short_horizon: &Booster, rows: &Rows) -> Result<(), Error> {
-        let said = short_horizon.margins(rows.matrix());
+        let said = short_horizon.margins(rows.features.as_flattened(), COUNT);
         self.tree_log_odds
             .iter_mut()
             .zip(said)

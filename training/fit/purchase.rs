@@ -60,13 +60,15 @@ pub fn fit(
         level: 0.0,
         level_sd: 0.0,
     };
+    let learned = log_odds(&data.base.recency, lifetime, data.learned_days);
+    let asked = log_odds(&data.base.recency, lifetime, data.days);
+    // What `ReturnModel::log_odds` says, summed in the order of the first version: fits stay equal to the bit.
     let base_ranking: Vec<f64> = (0..data.base.len())
         .into_par_iter()
         .with_min_len(256)
-        .map(|i| model.log_odds(data.base.row(i), lifetime))
+        .map(|i| model.learned_log_odds(data.base.row(i), lifetime) + asked[i] - learned[i])
         .collect();
-    let expected = mean_probability(&log_odds(&data.base.recency, lifetime, data.days));
-    model.level = level(&base_ranking, expected) + forecast(&series);
+    model.level = level(&base_ranking, mean_probability(&asked)) + forecast(&series);
     model.level_sd = uncertainty(&series, data.learned_days, data.days);
     Ok(model)
 }

@@ -4,8 +4,9 @@ use rayon::prelude::*;
 
 use super::super::cohort::sum_rows;
 use super::super::optimize::Likelihood;
+use super::super::special::{digamma_difference, ln_rising};
 use super::super::{Cohort, Recency};
-use super::{coins, rising_with_slope};
+use super::coins;
 
 /// A cohort laid out for evaluation: what depends on x alone or on one time alone is computed once for each of
 /// their values, and what is linear in it is summed by weight beforehand, so that a row costs one exponential and
@@ -200,6 +201,11 @@ impl Phases {
         phases.by_alpha /= phases.sum;
         phases
     }
+}
+
+/// The pieces of the likelihood that depend on x alone, with their derivatives.
+fn rising_with_slope(z: f64, n: f64) -> (f64, f64) {
+    (ln_rising(z, n), digamma_difference(z, n))
 }
 
 #[cfg(test)]

@@ -8,19 +8,20 @@
 //!
 //! The second term is (s/(r+s+x)) A₀ of the note, left as the integral it comes from: see [`integral`].
 
+#[cfg(feature = "fit")]
+mod algorithm;
 mod integral;
+#[cfg(feature = "fit")]
 mod likelihood;
 
-use linfa::ParamGuard;
 use serde::{Deserialize, Serialize};
 
 use self::integral::Integrand;
+#[cfg(feature = "fit")]
 pub(super) use self::likelihood::ParetoLikelihood;
-use super::cohort::time;
-use super::hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, Options};
-use super::optimize::maximize;
+use super::recency::time;
 use super::special::{ln_add, ln_rising};
-use super::{Cohort, Error, LifetimeModel, Recency, Summary};
+use super::{Error, LifetimeModel, Recency, Summary};
 
 /// A fitted Pareto/NBD.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,20 +36,6 @@ pub struct ParetoNbd {
 impl ParetoNbd {
     /// Name as in the paper.
     pub const NAME: &'static str = "Pareto/NBD";
-
-    /// Hyperparameters to be set, checked and fitted as of any linfa estimator.
-    pub fn params() -> LifetimeParams<Self> {
-        LifetimeParams::default()
-    }
-
-    /// Fits by maximum likelihood.
-    ///
-    /// # Errors
-    /// [`Error::Hyperparameter`] for options out of range, [`Error::FitFailed`] if no start was usable. A fit
-    /// that stalled is not an error: see [`Summary::status`].
-    pub fn fit(cohort: &Cohort, options: &Options) -> Result<Self, Error> {
-        Self::estimate(cohort, LifetimeParams::new(options.clone()).check_ref()?)
-    }
 
     /// The model with given parameters, e.g. published ones; `alpha` and `beta` in the unit of time of the
     /// customers to be asked about.
@@ -158,31 +145,5 @@ impl LifetimeModel for ParetoNbd {
 
     fn summary(&self) -> &Summary {
         &self.summary
-    }
-}
-
-impl Estimate for ParetoNbd {
-    type Sample = Cohort;
-
-    fn estimate(cohort: &Cohort, params: &LifetimeValidParams<Self>) -> Result<Self, Error> {
-        let options = params.options();
-        let scale = cohort.time_scale();
-        let exposure: f64 =
-            cohort.rows().iter().zip(cohort.weights()).map(|(row, w)| w * row.age / scale).sum();
-        let rate = ((cohort.repeats() + 0.5) / (exposure + 1.0)).clamp(1e-4, 1e4);
-        let starts = [
-            [0.5, 0.4 / rate, 0.6, 0.5],
-            [1.5, 1.0 / rate, 0.2, 1.0],
-            [0.2, 0.1 / rate, 2.0, 4.0],
-            [5.0, 4.0 / rate, 0.5, 0.05],
-        ];
-        let pilot = cohort.pilot();
-        let pilot = pilot.as_ref().map(|pilot| ParetoLikelihood::new(pilot, scale));
-        let end = maximize(&ParetoLikelihood::new(cohort, scale), pilot.as_ref(), &starts, options)
-            .ok_or(Error::FitFailed { model: Self::NAME })?;
-        let [r, alpha, s, beta] = end.parameters;
-        let log_likelihood = end.log_likelihood - cohort.repeats() * scale.ln();
-        let summary = end.summary(cohort, log_likelihood, [1.0, scale, 1.0, scale]);
-        Ok(Self { r, alpha: alpha * scale, s, beta: beta * scale, summary })
     }
 }

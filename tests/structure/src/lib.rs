@@ -98,6 +98,9 @@ fn manifest(path: &Path) -> Result<Table> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::process::Command;
+
     use super::*;
 
     fn workspace() -> Vec<Member> {
@@ -124,6 +127,24 @@ mod tests {
         let drawn = fs::read_to_string(path).unwrap_or_default();
         let hint = "run `cargo run -p homing-structure -- docs/images/structure.svg`";
         assert!(drawn == svg(&workspace()), "docs/images/structure.svg is stale; {hint}");
+    }
+
+    #[test]
+    fn a_serving_build_carries_no_fitting() {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--offline", "-p", "homing", "--no-default-features", "-e", "normal"])
+            .args(["--prefix", "none", "--format", "{p}"])
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+            .output()
+            .unwrap();
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let tree = String::from_utf8(tree.stdout).unwrap();
+        let crates: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(crates.contains("homing-models"), "{tree}");
+        let fitting = ["argmin", "linfa", "ndarray", "smartcore", "homing-training"];
+        let found: Vec<_> =
+            crates.iter().filter(|name| fitting.iter().any(|f| name.starts_with(f))).collect();
+        assert!(found.is_empty(), "a serving build depends on {found:?}; put them behind the feature `fit`");
     }
 
     #[test]

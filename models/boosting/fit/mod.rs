@@ -1,32 +1,27 @@
-//! The booster: fitting and predicting.
+//! Fitting boosters, as a linfa estimator.
+
+mod algorithm;
+mod bins;
+mod error;
+mod grow;
+mod histogram;
+mod hyperparams;
+mod loss;
+mod split;
 
 use linfa::dataset::{AsTargets, DatasetBase, Records};
 use linfa::traits::{Fit, PredictInplace};
 use linfa::{Dataset, ParamGuard};
-use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix1, Ix2};
-use serde::{Deserialize, Serialize};
+use ndarray::{Array1, Array2, ArrayBase, Data, Ix1, Ix2};
 
-use super::compiled::Ready;
-use super::hyperparams::BoosterValidParams;
-use super::{Bins, BoosterParams, Error, Objective, Training, Tree};
+pub use algorithm::{Fitted, Training, Validation};
+pub use bins::{Binned, Bins};
+pub use error::Error;
+pub use hyperparams::{BoosterParams, BoosterValidParams};
 
-/// A fitted booster: `margin = intercept + offset + Σ trees`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Booster {
-    objective: Objective,
-    features: usize,
-    intercept: f64,
-    trees: Vec<Tree>,
-    /// The trees made ready to be walked fast; not written, made anew when first used.
-    #[serde(skip)]
-    ready: Ready,
-}
+use super::{Booster, Objective};
 
 impl Booster {
-    pub(super) fn new(objective: Objective, features: usize, intercept: f64, trees: Vec<Tree>) -> Self {
-        Booster { objective, features, intercept, trees, ready: Ready::default() }
-    }
-
     /// Hyperparameters to fit a booster with.
     #[must_use]
     pub fn params(objective: Objective) -> BoosterParams {
@@ -39,72 +34,14 @@ impl Booster {
     pub fn together(parts: &[(f64, &Booster)]) -> Option<Booster> {
         let (_, first) = parts.first()?;
         let scaled = |(weight, part): &(f64, &Booster)| {
-            let mut trees = part.trees.clone();
+            let mut trees = part.trees().to_vec();
             trees.iter_mut().flat_map(|tree| &mut tree.nodes).for_each(|node| node.value *= weight);
             trees
         };
-        let intercept = parts.iter().map(|(weight, part)| weight * part.intercept).sum();
+        let intercept = parts.iter().map(|(weight, part)| weight * part.intercept()).sum();
         let trees = parts.iter().flat_map(scaled).collect();
-        let features = parts.iter().map(|part| part.1.features).max()?;
-        Some(Booster::new(first.objective, features, intercept, trees))
-    }
-
-    /// The objective it was fitted to.
-    #[must_use]
-    pub fn objective(&self) -> Objective {
-        self.objective
-    }
-
-    /// Its trees.
-    #[must_use]
-    pub fn trees(&self) -> &[Tree] {
-        &self.trees
-    }
-
-    /// The margin before any tree.
-    #[must_use]
-    pub fn intercept(&self) -> f64 {
-        self.intercept
-    }
-
-    /// Number of features of a row.
-    #[must_use]
-    pub fn features(&self) -> usize {
-        self.features
-    }
-
-    /// The margin of a row of features (length [`Booster::features`]), without its offset. NaN where the row is
-    /// too short, or the booster was loaded and is not sound.
-    #[must_use]
-    pub fn margin(&self, row: &[f32]) -> f64 {
-        match self.ready.of(self) {
-            Some(compiled) => compiled.margin(row),
-            None => self.plain_margin(row),
-        }
-    }
-
-    /// The margins of a matrix (rows × features): to the bit those of [`Booster::margin`].
-    #[must_use]
-    pub fn margins(&self, x: ArrayView2<'_, f32>) -> Vec<f64> {
-        let x = x.as_standard_layout();
-        match self.ready.of(self) {
-            Some(compiled) => compiled.margins(x.view()),
-            None => x.outer_iter().map(|row| self.plain_margin(&row.to_vec())).collect(),
-        }
-    }
-
-    /// The margin of a row by walking the trees as they are.
-    pub(super) fn plain_margin(&self, row: &[f32]) -> f64 {
-        if row.len() < self.features {
-            return f64::NAN;
-        }
-        self.trees.iter().fold(self.intercept, |margin, tree| margin + tree.value(row))
-    }
-
-    /// Whether every tree can be walked; asked when a bundle is loaded.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.intercept.is_finite() && self.trees.iter().all(|tree| tree.is_sound(self.features))
+        let features = parts.iter().map(|part| part.1.features()).max()?;
+        Some(Booster::new(first.objective(), features, intercept, trees))
     }
 }
 
@@ -133,8 +70,9 @@ impl<D: Data<Elem = f32>, T: AsTargets<Elem = f64, Ix = Ix1>> Fit<ArrayBase<D, I
 impl<D: Data<Elem = f32>> PredictInplace<ArrayBase<D, Ix2>, Array1<f64>> for Booster {
     /// Writes the mean of each row.
     fn predict_inplace(&self, x: &ArrayBase<D, Ix2>, y: &mut Array1<f64>) {
-        for (mean, margin) in y.iter_mut().zip(self.margins(x.view())) {
-            *mean = self.objective.mean(margin);
+        let rows: Vec<f32> = x.iter().copied().collect();
+        for (mean, margin) in y.iter_mut().zip(self.margins(&rows, x.ncols())) {
+            *mean = self.objective().mean(margin);
         }
     }
 
@@ -182,10 +120,10 @@ mod tests {
         let (one, other) = (fit(few(1), x.clone(), y.clone()).unwrap(), fit(few(2), x.clone(), y).unwrap());
         let both = Booster::together(&[(0.6, &one), (0.4, &other)]).unwrap();
         assert!(both.is_sound() && both.trees().len() == 40);
-        for ((both, a), b) in
-            both.margins(x.view()).iter().zip(one.margins(x.view())).zip(other.margins(x.view()))
-        {
-            assert!((both - 0.6 * a - 0.4 * b).abs() < 1e-9);
+        for row in x.rows() {
+            let row = row.to_vec();
+            let apart = 0.6 * one.margin(&row) + 0.4 * other.margin(&row);
+            assert!((both.margin(&row) - apart).abs() < 1e-9);
         }
         assert!(Booster::together(&[]).is_none());
     }

@@ -2,9 +2,9 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::ranks::Ruler;
+use crate::boosting::ranks::Ruler;
+use crate::boosting::tree::code_of;
 
 /// The bin of a missing value, and of a category that has no bin of its own.
 pub const MISSING: u8 = 255;
@@ -16,14 +16,14 @@ pub const BLOCK: usize = 8;
 const TILE: usize = 64;
 
 /// How each feature's values are sorted into bins.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Bins {
     scales: Vec<Scale>,
     /// The feature in each lane of the blocks. Constant features have no lane: nothing can be learned of them.
     places: Vec<usize>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scale {
     /// Upper edges, ascending: a value `x` lies in the first bin with `x <= edge`; the last bin has no edge.
     Ordered(Vec<f32>),
@@ -155,12 +155,6 @@ impl<'a> Sorter<'a> {
             }),
         }
     }
-}
-
-/// The code of a category: a whole number from 0 to 2²⁴; anything else is no category.
-#[inline]
-pub(super) fn code_of(x: f32) -> Option<u32> {
-    ((0.0..=16_777_216.0).contains(&x) && x.fract() == 0.0).then_some(x as u32)
 }
 
 /// The 254 most frequent codes of a column (of equally frequent ones the smaller), ascending.

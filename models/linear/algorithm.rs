@@ -1,51 +1,11 @@
-//! A linear model of the return within a horizon: linfa-logistic over evened-out features.
+//! Fitting with linfa-logistic.
 
 use linfa::Dataset;
 use linfa::traits::Fit;
 use linfa_logistic::LogisticRegression;
 use ndarray::{Array1, Array2, ArrayView2};
-use serde::{Deserialize, Serialize};
 
-/// Logarithm with sign, centred and scaled: how a feature enters the linear model.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Evened {
-    mean: f64,
-    scale: f64,
-}
-
-/// A fitted linear model: `margin = intercept + Σ coefficient × evened feature`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Linear {
-    evened: Vec<Evened>,
-    coefficients: Vec<f64>,
-    intercept: f64,
-}
-
-/// Why there is no linear model.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// linfa-logistic gave up.
-    #[error("the linear model was not fitted: {0}")]
-    Logistic(#[from] linfa_logistic::error::Error),
-    /// All customers of the sample did the same.
-    #[error("the linear model was not fitted: all {0} rows have the same outcome")]
-    OneClass(usize),
-}
-
-/// The scale of a constant.
-const SILENT: f64 = 1e12;
-
-fn log(x: f32) -> f64 {
-    let x = f64::from(x);
-    x.signum() * x.abs().ln_1p()
-}
-
-impl Evened {
-    /// A missing value stands for the mean.
-    fn of(self, x: f32) -> f64 {
-        if x.is_nan() { 0.0 } else { ((log(x) - self.mean) / self.scale).clamp(-5.0, 5.0) }
-    }
-}
+use super::{Error, Evened, Linear, SILENT, log};
 
 impl Linear {
     /// Fits a matrix (rows × features) to outcomes, with an L2 penalty as if each coefficient had been seen
@@ -96,20 +56,6 @@ impl Linear {
             coefficients[feature] = c * sign;
         }
         Ok(Linear { evened, coefficients, intercept: fitted.intercept() * sign })
-    }
-
-    /// The log-odds of a row of features.
-    #[must_use]
-    pub fn margin(&self, row: &[f32]) -> f64 {
-        let parts = self.evened.iter().zip(&self.coefficients).zip(row);
-        self.intercept + parts.map(|((evened, c), &x)| c * evened.of(x)).sum::<f64>()
-    }
-
-    /// Adds what each feature contributes to the log-odds, against its mean, times `weight`.
-    pub fn explain(&self, row: &[f32], weight: f64, out: &mut [f64]) {
-        for (((evened, c), &x), out) in self.evened.iter().zip(&self.coefficients).zip(row).zip(out) {
-            *out += weight * c * evened.of(x);
-        }
     }
 }
 

@@ -3,10 +3,12 @@
 use rayon::prelude::*;
 
 use super::bins::{Binned, Bins};
-use super::grow::{Field, Grown, Soil, grow};
+use super::grow::{Context, Grown, Leaf, Workspace, grow};
 use super::histogram::{MOST_ROWS, Units};
 use super::hyperparams::BoosterValidParams;
-use super::{Booster, Error, Objective, split};
+use super::loss::quantile;
+use super::{Error, split};
+use crate::boosting::{Booster, Objective};
 use crate::sampling::{Picker, mix};
 
 /// Rows that are worked on together; sums over chunks are added in order, so threads change nothing.
@@ -56,11 +58,7 @@ pub struct Fitted {
 }
 
 /// Checks the columns of a matrix.
-pub(super) fn check(
-    rows: usize,
-    features: usize,
-    columns: &[(&'static str, Option<&[f64]>)],
-) -> Result<(), Error> {
+fn check(rows: usize, features: usize, columns: &[(&'static str, Option<&[f64]>)]) -> Result<(), Error> {
     if rows == 0 || features == 0 {
         return Err(Error::Empty { rows, features });
     }
@@ -122,17 +120,19 @@ impl BoosterValidParams {
         let mut watch = validation.map(|v| Watch::of(v, self.objective, intercept));
         let mut trees = Vec::with_capacity(self.trees.min(4096));
         let mut sampler = Sampler::new(self, training.data);
-        let mut raw = vec![[(0.0, 0.0)]; rows];
+        let mut raw = vec![(0.0, 0.0); rows];
         for round in 0..self.trees as u64 {
             let sums = self.gradients(training, &margins, &mut raw);
-            sampler.pick(round, &Units::of(rows, &[sums]), &raw);
+            sampler.pick(round, &Units::of(rows, sums), &raw);
             let (mut grown, leaves) = sampler.grow(training.bins);
             for leaf in &leaves {
                 grown.tree.nodes[leaf.node].value = self.leaf_value(leaf, &sampler, y, weights, &margins);
             }
             let values: Vec<(f64, &[u32])> = leaves
                 .iter()
-                .map(|leaf| (grown.tree.nodes[leaf.node].value, &sampler.field.rows[leaf.start..leaf.end]))
+                .map(|leaf| {
+                    (grown.tree.nodes[leaf.node].value, &sampler.workspace.rows[leaf.start..leaf.end])
+                })
                 .collect();
             move_margins(&mut margins, &values, |row| {
                 sampler.is_out(row).then(|| grown.tree.nodes[grown.reach(training.data, row)].value)
@@ -164,7 +164,7 @@ impl BoosterValidParams {
     }
 
     /// Writes the gradients of all rows and returns the sums of their absolute gradients and hessians.
-    fn gradients(&self, training: &Training<'_>, margins: &[f64], raw: &mut [[(f32, f32); 1]]) -> (f64, f64) {
+    fn gradients(&self, training: &Training<'_>, margins: &[f64], raw: &mut [(f32, f32)]) -> (f64, f64) {
         let sums: Vec<(f64, f64)> = raw
             .par_chunks_mut(CHUNK)
             .enumerate()
@@ -174,12 +174,11 @@ impl BoosterValidParams {
                 let (y, margins) = (&training.targets[range.clone()], &margins[range.clone()]);
                 self.objective.gradients(y, margins, raw);
                 if let Some(weights) = training.weights {
-                    for ([(g, h)], &w) in raw.iter_mut().zip(&weights[range]) {
+                    for ((g, h), &w) in raw.iter_mut().zip(&weights[range]) {
                         (*g, *h) = ((f64::from(*g) * w) as f32, (f64::from(*h) * w) as f32);
                     }
                 }
-                raw.iter()
-                    .fold((0.0, 0.0), |sum, [(g, h)]| (sum.0 + f64::from(g.abs()), sum.1 + f64::from(*h)))
+                raw.iter().fold((0.0, 0.0), |sum, (g, h)| (sum.0 + f64::from(g.abs()), sum.1 + f64::from(*h)))
             })
             .collect();
         sums.iter().fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
@@ -187,22 +186,22 @@ impl BoosterValidParams {
 
     fn leaf_value(
         &self,
-        leaf: &super::grow::Leaf<1>,
-        sampler: &Sampler<'_, 1>,
+        leaf: &Leaf,
+        sampler: &Sampler<'_>,
         y: &[f64],
         weights: Option<&[f64]>,
         margins: &[f64],
     ) -> f64 {
         let value = if let Objective::Quantile(q) = self.objective {
-            let rows = &sampler.field.rows[leaf.start..leaf.end];
+            let rows = &sampler.workspace.rows[leaf.start..leaf.end];
             let residuals = rows
                 .iter()
                 .map(|&row| row as usize)
                 .map(|row| (y[row] - margins[row], weights.map_or(1.0, |weights| weights[row])))
                 .collect();
-            super::objective::quantile(residuals, q).clamp(leaf.bounds.0, leaf.bounds.1)
+            quantile(residuals, q).clamp(leaf.bounds.0, leaf.bounds.1)
         } else {
-            let (g, h) = sampler.units.unpack(&leaf.sum, 0);
+            let (g, h) = sampler.units.unpack(leaf.sum);
             split::value(g, h, self.l2, leaf.bounds)
         };
         value * self.learning_rate
@@ -211,11 +210,7 @@ impl BoosterValidParams {
 
 /// Adds its leaf's value to each row's margin: `leaves` hold the value and the rows of each leaf, ascending,
 /// `other` the value for rows in none of them.
-pub(super) fn move_margins<V: Copy + Send + Sync, M: Send + AddValue<V>>(
-    margins: &mut [M],
-    leaves: &[(V, &[u32])],
-    other: impl Fn(usize) -> Option<V> + Sync,
-) {
+fn move_margins(margins: &mut [f64], leaves: &[(f64, &[u32])], other: impl Fn(usize) -> Option<f64> + Sync) {
     margins.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, margins)| {
         let (start, end) = (chunk * CHUNK, chunk * CHUNK + margins.len());
         let mut seen = 0;
@@ -223,70 +218,51 @@ pub(super) fn move_margins<V: Copy + Send + Sync, M: Send + AddValue<V>>(
             let from = rows.partition_point(|&row| (row as usize) < start);
             let to = from + rows[from..].partition_point(|&row| (row as usize) < end);
             for &row in &rows[from..to] {
-                margins[row as usize - start].add(*value);
+                margins[row as usize - start] += value;
             }
             seen += to - from;
         }
         if seen < margins.len() {
             for (at, margin) in margins.iter_mut().enumerate() {
                 if let Some(value) = other(start + at) {
-                    margin.add(value);
+                    *margin += value;
                 }
             }
         }
     });
 }
 
-/// A margin that a leaf's value can be added to.
-pub(super) trait AddValue<V> {
-    fn add(&mut self, value: V);
-}
-
-impl AddValue<f64> for f64 {
-    fn add(&mut self, value: f64) {
-        *self += value;
-    }
-}
-
-impl<const K: usize> AddValue<[f64; K]> for [f64; K] {
-    fn add(&mut self, value: [f64; K]) {
-        for (own, value) in self.iter_mut().zip(value) {
-            *own += value;
-        }
-    }
-}
-
 /// Draws each tree's rows and features and grows it.
-pub(super) struct Sampler<'a, const K: usize> {
+struct Sampler<'a> {
     params: &'a BoosterValidParams,
     data: &'a Binned,
-    pub field: Field<K>,
-    pub units: Units<K>,
+    pub workspace: Workspace,
+    pub units: Units,
     blocks: Vec<usize>,
     seed: u64,
     bar: u64,
 }
 
-impl<'a, const K: usize> Sampler<'a, K> {
+impl<'a> Sampler<'a> {
     pub fn new(params: &'a BoosterValidParams, data: &'a Binned) -> Self {
         let bar = (params.row_share * u64::MAX as f64) as u64;
-        let units = Units::of(1, &[(0.0, 0.0); K]);
-        Sampler { params, data, field: Field::default(), units, blocks: Vec::new(), seed: 0, bar }
+        let units = Units::of(1, (0.0, 0.0));
+        Sampler { params, data, workspace: Workspace::default(), units, blocks: Vec::new(), seed: 0, bar }
     }
 
     /// Picks the rows of a round.
-    pub fn pick(&mut self, round: u64, units: &Units<K>, raw: &[[(f32, f32); K]]) {
+    pub fn pick(&mut self, round: u64, units: &Units, raw: &[(f32, f32)]) {
         self.units = *units;
         self.seed = mix(self.params.seed ^ mix(round));
         self.blocks = Picker::new(self.seed ^ 1).choose(self.data.blocks().max(1), self.params.feature_share);
-        let Field { rows, sums, .. } = &mut self.field;
+        let Workspace { rows, sums, .. } = &mut self.workspace;
         if self.bar == u64::MAX {
             rows.resize(raw.len(), 0);
-            sums.resize(raw.len(), [0; K]);
+            sums.resize(raw.len(), 0);
             let chunks =
                 rows.par_chunks_mut(CHUNK).zip(sums.par_chunks_mut(CHUNK)).zip(raw.par_chunks(CHUNK));
             chunks.enumerate().for_each(|(chunk, ((rows, sums), raw))| {
-                for (at, ((row, sum), raw)) in rows.iter_mut().zip(sums).zip(raw).enumerate() {
+                for (at, ((row, sum), &raw)) in rows.iter_mut().zip(sums).zip(raw).enumerate() {
                     *row = (chunk * CHUNK + at) as u32;
                     *sum = units.pack(raw);
                 }
@@ -295,7 +271,7 @@ impl<'a, const K: usize> Sampler<'a, K> {
         }
         rows.clear();
         sums.clear();
-        for (row, raw) in (0..).zip(raw) {
+        for (row, &raw) in (0..).zip(raw) {
             if mix(self.seed ^ u64::from(row)) <= self.bar {
                 rows.push(row);
                 sums.push(units.pack(raw));
@@ -309,10 +285,10 @@ impl<'a, const K: usize> Sampler<'a, K> {
     }
 
     /// Grows a tree over the rows picked.
-    pub fn grow(&mut self, bins: &Bins) -> (Grown<K>, Vec<super::grow::Leaf<K>>) {
-        let soil =
-            Soil { data: self.data, bins, params: self.params, units: &self.units, blocks: &self.blocks };
-        let mut grown = grow(&soil, &mut self.field);
+    pub fn grow(&mut self, bins: &Bins) -> (Grown, Vec<Leaf>) {
+        let context =
+            Context { data: self.data, bins, params: self.params, units: &self.units, blocks: &self.blocks };
+        let mut grown = grow(&context, &mut self.workspace);
         let leaves = std::mem::take(&mut grown.leaves);
         (grown, leaves)
     }
@@ -337,7 +313,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Takes in a tree; whether it is time to stop.
-    fn follow(&mut self, grown: &Grown<1>) -> bool {
+    fn follow(&mut self, grown: &Grown) -> bool {
         let v = self.rows;
         let parts: Vec<(f64, f64)> = self
             .margins

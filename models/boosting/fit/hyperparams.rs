@@ -2,9 +2,10 @@
 
 use linfa::ParamGuard;
 
-use super::{Error, Objective};
+use super::Error;
+use crate::boosting::Objective;
 
-/// Checked hyperparameters of a [`super::Booster`]; only these can be fitted.
+/// Checked hyperparameters of a [`crate::boosting::Booster`]; only these can be fitted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoosterValidParams {
     pub(super) objective: Objective,

@@ -1,7 +1,7 @@
 //! The best split of a node by one feature.
 
 use super::bins::{MISSING, Scale};
-use super::histogram::{Sum, Units, minus, plus};
+use super::histogram::{Sum, Units};
 use super::hyperparams::BoosterValidParams;
 
 /// Which bins go left.
@@ -27,20 +27,20 @@ impl Cut {
 
 /// A split and what it gains.
 #[derive(Clone, Copy, Debug)]
-pub struct Split<const K: usize> {
+pub struct Split {
     pub gain: f64,
     /// Block and lane of the feature.
     pub place: (usize, usize),
     pub cut: Cut,
     /// Sums of the rows that go left.
-    pub left: Sum<K>,
+    pub left: Sum,
 }
 
 /// A node that looks for its split.
 #[derive(Clone, Copy, Debug)]
-pub struct Node<const K: usize> {
+pub struct Node {
     /// Sums of all its rows.
-    pub total: Sum<K>,
+    pub total: Sum,
     /// Its rows.
     pub rows: usize,
     /// Values that its leaves may take, by monotone constraints above it.
@@ -48,9 +48,9 @@ pub struct Node<const K: usize> {
 }
 
 /// What a split is sought with.
-pub struct Search<'a, const K: usize> {
+pub struct Search<'a> {
     pub params: &'a BoosterValidParams,
-    pub units: &'a Units<K>,
+    pub units: &'a Units,
 }
 
 /// `-G / (H + λ)` within bounds.
@@ -58,15 +58,15 @@ pub fn value(g: f64, h: f64, l2: f64, bounds: (f64, f64)) -> f64 {
     (-g / (h + l2).max(1e-12)).clamp(bounds.0, bounds.1)
 }
 
-impl<const K: usize> Search<'_, K> {
+impl Search<'_> {
     /// The best split of a node by the feature with these sums, if any gains.
     pub fn best(
         &self,
-        node: &Node<K>,
-        sums: &[Sum<K>; 256],
+        node: &Node,
+        sums: &[Sum; 256],
         (feature, scale): (usize, &Scale),
         place: (usize, usize),
-    ) -> Option<Split<K>> {
+    ) -> Option<Split> {
         let gains = self.gains(node);
         match scale {
             Scale::Ordered(edges) => {
@@ -77,41 +77,39 @@ impl<const K: usize> Search<'_, K> {
         }
     }
 
-    fn gains(&self, node: &Node<K>) -> Gains<K> {
+    fn gains(&self, node: &Node) -> Gains {
         let l2 = self.params.l2;
-        let total: [(f64, f64); K] = std::array::from_fn(|k| self.units.unpack(&node.total, k));
-        let hessian: f64 = total.iter().map(|t| t.1).sum();
+        let (g, h) = self.units.unpack(node.total);
         // Rows are counted through the hessian, as the histogram holds no counts.
-        let min_h = (self.params.min_leaf_rows * hessian / node.rows as f64)
+        let min_h = (self.params.min_leaf_rows * h / node.rows as f64)
             .max(self.params.min_leaf_hessian)
             .min(f64::MAX);
         let free = self.params.monotone.iter().all(|&sign| sign == 0);
         let base = if free {
-            total.iter().map(|&(g, h)| g * g / (h + l2).max(1e-12)).sum()
+            g * g / (h + l2).max(1e-12)
         } else {
-            let (g, h) = total[0];
-            worth(g, h + l2, value(g, h, l2, node.bounds))
+            loss_taken_off(g, h + l2, value(g, h, l2, node.bounds))
         };
-        Gains { total, l2, min_h, base: base + 1e-9, free, bounds: node.bounds }
+        Gains { total: (g, h), l2, min_h, base: base + 1e-9, free, bounds: node.bounds }
     }
 
     fn ordered(
         &self,
-        node: &Node<K>,
-        gains: &Gains<K>,
-        sums: &[Sum<K>; 256],
+        node: &Node,
+        gains: &Gains,
+        sums: &[Sum; 256],
         bins: usize,
         sign: i8,
         place: (usize, usize),
-    ) -> Option<Split<K>> {
+    ) -> Option<Split> {
         let missing = sums[usize::from(MISSING)];
-        let some_missing = missing != [0; K];
+        let some_missing = missing != 0;
         // The sums up to each bin; the last bin only parts the known from the missing.
         let cuts = if some_missing { bins } else { bins.saturating_sub(1) };
-        let mut left = [[0; K]; 256];
-        let mut known = [0; K];
+        let mut left = [0; 256];
+        let mut known = 0;
         for (left, sum) in left[..cuts].iter_mut().zip(sums) {
-            known = plus(&known, sum);
+            known += sum;
             *left = known;
         }
         let mut best: Option<(f64, usize, bool)> = None;
@@ -128,13 +126,13 @@ impl<const K: usize> Search<'_, K> {
                 break;
             }
             if !missing_left {
-                left[..cuts].iter_mut().for_each(|left| *left = plus(left, &missing));
+                left[..cuts].iter_mut().for_each(|left| *left += missing);
             }
         }
         let (gain, bin, missing_left) = best?;
         let mut sum = left[bin];
         if some_missing && !missing_left {
-            sum = minus(&sum, &missing);
+            sum -= missing;
         }
         let cut = Cut::UpTo { bin: bin as u8, missing: missing_left };
         debug_assert!(node.rows > 1);
@@ -145,35 +143,30 @@ impl<const K: usize> Search<'_, K> {
     /// end (Fisher 1958, "On Grouping for Maximum Homogeneity"); as in LightGBM, at most 32 of them go left.
     fn categories(
         &self,
-        node: &Node<K>,
-        gains: &Gains<K>,
-        sums: &[Sum<K>; 256],
+        node: &Node,
+        gains: &Gains,
+        sums: &[Sum; 256],
         bins: usize,
         place: (usize, usize),
-    ) -> Option<Split<K>> {
+    ) -> Option<Split> {
         const MOST_LEFT: usize = 32;
         let smooth = self.params.category_smoothing;
         let mut order: Vec<(f64, u8)> = (0..bins)
-            .filter(|&bin| sums[bin] != [0; K])
+            .filter(|&bin| sums[bin] != 0)
             .map(|bin| {
-                let (mut g, mut h) = (0.0, 0.0);
-                for k in 0..K {
-                    let (gk, hk) = self.units.unpack(&sums[bin], k);
-                    g += gk;
-                    h += hk;
-                }
+                let (g, h) = self.units.unpack(sums[bin]);
                 (g / (h + smooth), bin as u8)
             })
             .collect();
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let mut best: Option<Split<K>> = None;
+        let mut best: Option<Split> = None;
         // Regularised by as much again, as the order was chosen after looking.
         let gains = &Gains { l2: gains.l2 + smooth, ..*gains };
         for from_end in [false, true] {
-            let (mut left, mut set) = ([0; K], [0u64; 4]);
+            let (mut left, mut set) = (0, [0u64; 4]);
             for at in 0..order.len().min(MOST_LEFT) {
                 let (_, bin) = if from_end { order[order.len() - 1 - at] } else { order[at] };
-                left = plus(&left, &sums[usize::from(bin)]);
+                left += sums[usize::from(bin)];
                 set[usize::from(bin >> 6)] |= 1 << (bin & 63);
                 let mut gain = [0.0];
                 gains.fill(self.units, &[left], 0, &mut gain);
@@ -188,8 +181,8 @@ impl<const K: usize> Search<'_, K> {
 
 /// What splits of one node gain.
 #[derive(Clone, Copy)]
-struct Gains<const K: usize> {
-    total: [(f64, f64); K],
+struct Gains {
+    total: (f64, f64),
     l2: f64,
     min_h: f64,
     base: f64,
@@ -199,41 +192,36 @@ struct Gains<const K: usize> {
 }
 
 /// What a leaf with this value takes off twice the loss.
-fn worth(g: f64, h: f64, value: f64) -> f64 {
+fn loss_taken_off(g: f64, h: f64, value: f64) -> f64 {
     -(2.0 * g * value + h * value * value)
 }
 
-impl<const K: usize> Gains<K> {
+impl Gains {
     /// The gain of each split with these sums on the left; below 0 where it is not allowed.
-    fn fill(&self, units: &Units<K>, left: &[Sum<K>], sign: i8, out: &mut [f64]) {
+    fn fill(&self, units: &Units, left: &[Sum], sign: i8, out: &mut [f64]) {
         if !self.free {
             return self.fill_bounded(units, left, sign, out);
         }
-        for (out, left) in out.iter_mut().zip(left) {
-            let (mut gain, mut hl_all, mut hr_all) = (-self.base, 0.0, 0.0);
-            for k in 0..K {
-                let (gl, hl) = units.unpack(left, k);
-                let (gr, hr) = (self.total[k].0 - gl, self.total[k].1 - hl);
-                hl_all += hl;
-                hr_all += hr;
-                // Both halves over one denominator: a division costs more than all the rest. Empty halves are
-                // held off 0 by the smallest step that a sum can take.
-                let (dl, dr) = ((hl + self.l2).max(1e-12), (hr + self.l2).max(1e-12));
-                gain += (gl * gl * dr + gr * gr * dl) / (dl * dr);
-            }
-            let allowed = (hl_all >= self.min_h) & (hr_all >= self.min_h);
+        for (out, &left) in out.iter_mut().zip(left) {
+            let (gl, hl) = units.unpack(left);
+            let (gr, hr) = (self.total.0 - gl, self.total.1 - hl);
+            // Both halves over one denominator: a division costs more than all the rest. Empty halves are held off 0
+            // by the smallest step that a sum can take.
+            let (dl, dr) = ((hl + self.l2).max(1e-12), (hr + self.l2).max(1e-12));
+            let gain = (gl * gl * dr + gr * gr * dl) / (dl * dr) - self.base;
+            let allowed = (hl >= self.min_h) & (hr >= self.min_h);
             *out = if allowed { gain } else { -1.0 };
         }
     }
 
-    fn fill_bounded(&self, units: &Units<K>, left: &[Sum<K>], sign: i8, out: &mut [f64]) {
-        for (out, left) in out.iter_mut().zip(left) {
-            let (gl, hl) = units.unpack(left, 0);
-            let (gr, hr) = (self.total[0].0 - gl, self.total[0].1 - hl);
+    fn fill_bounded(&self, units: &Units, left: &[Sum], sign: i8, out: &mut [f64]) {
+        for (out, &left) in out.iter_mut().zip(left) {
+            let (gl, hl) = units.unpack(left);
+            let (gr, hr) = (self.total.0 - gl, self.total.1 - hl);
             let (l, r) = (value(gl, hl, self.l2, self.bounds), value(gr, hr, self.l2, self.bounds));
             let ordered = f64::from(sign) * (r - l) >= 0.0;
             *out = if ordered && hl >= self.min_h && hr >= self.min_h {
-                worth(gl, hl + self.l2, l) + worth(gr, hr + self.l2, r) - self.base
+                loss_taken_off(gl, hl + self.l2, l) + loss_taken_off(gr, hr + self.l2, r) - self.base
             } else {
                 -1.0
             };
