@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use clap::{Args, Command};
 
-use crate::Erasures;
-use crate::calendar::{NoInstant, Zone};
+use crate::calendar::{self, NoInstant, Zone};
 use crate::engine::{LEAST_MEMORY, StreamOptions};
+use crate::guards::{Accept, outputs};
 use crate::readers::ReadOptions;
+use crate::{Erasures, Error, Warnings};
 
 /// Where purchase history comes from and how it is read.
 #[derive(Args, Clone, Debug)]
@@ -52,9 +53,38 @@ pub struct Purchases {
     #[arg(long, env = "HOMING_ERASED", value_parser = Erasures::load, value_name = "FILE")]
     pub erased: Option<Arc<Erasures>>,
 
+    /// Takes in deliberately what looks wrong: dates ahead of the clock or far from all others, or lines that several files
+    /// have alike.
+    #[arg(long, env = "HOMING_ACCEPT", value_enum, value_delimiter = ',', value_name = "WHAT")]
+    pub accept: Vec<Accept>,
+
+    /// Refuses data that are warned of (exit code 3).
+    #[arg(long, env = "HOMING_STRICT")]
+    pub strict: bool,
+
+    /// The present: later dates are set aside. Default: the machine's clock.
+    #[arg(long, env = "HOMING_NOW", value_name = "TIME")]
+    pub now: Option<String>,
+
     /// The business's time zone (IANA name): days are counted in it, and times without an offset are in it.
     #[arg(long, env = "HOMING_TIMEZONE", default_value = "UTC", value_name = "ZONE")]
     pub timezone: Zone,
+}
+
+/// Prints warnings on standard error, one a line.
+pub fn show_warnings(warnings: &Warnings) {
+    warnings.list().iter().for_each(|warning| eprintln!("warning: {warning}"));
+}
+
+/// Refuses data where there is a warning, if `strict`.
+///
+/// # Errors
+/// [`Error::Strict`] with the codes.
+pub fn refuse_warnings(warnings: &Warnings, strict: bool) -> Result<(), Error> {
+    if !strict || warnings.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Strict { codes: warnings.list().iter().map(|warning| warning.code.name()).collect() })
 }
 
 /// Reads `known=own`.
@@ -96,8 +126,32 @@ impl Purchases {
     pub fn stream(&self, zone: Zone) -> Result<StreamOptions, NoInstant> {
         let since = self.since.as_ref().map(|text| zone.instant(text)).transpose()?;
         let scratch = self.scratch.clone().unwrap_or_else(std::env::temp_dir);
-        let read = ReadOptions { zone, since, ..self.options() };
+        let now = self.now.as_ref().map(|text| zone.instant(text)).transpose()?.unwrap_or_else(calendar::now);
+        let read = ReadOptions { zone, since, now: Some(now), ..self.options() };
         Ok(StreamOptions { read, memory: self.memory, scratch, ..StreamOptions::default() })
+    }
+
+    /// Refuses outputs that are read, or would be by the next run: files or folders by the flags that name them. `others` are
+    /// inputs beside the purchases.
+    ///
+    /// # Errors
+    /// [`Error::OutputIsInput`], [`Error::OneOutput`].
+    pub fn keep_inputs(
+        &self,
+        others: &[&str],
+        outputs: &[(&'static str, Option<&Path>)],
+    ) -> Result<(), Error> {
+        let inputs: Vec<String> =
+            self.purchases.iter().cloned().chain(others.iter().map(|&other| other.to_owned())).collect();
+        outputs::check(&inputs, &[&[("rejects", Some(&*self.rejects))], outputs].concat())
+    }
+
+    /// Refuses the data where there is a warning and `--strict` is set.
+    ///
+    /// # Errors
+    /// [`Error::Strict`].
+    pub fn refuse_warnings(&self, warnings: &Warnings) -> Result<(), Error> {
+        refuse_warnings(warnings, self.strict)
     }
 
     fn options(&self) -> ReadOptions {
@@ -109,7 +163,9 @@ impl Purchases {
             since: None,
             people: None,
             erased: self.erased.clone(),
+            accept: self.accept.clone(),
             progress: std::io::stderr().is_terminal(),
+            ..ReadOptions::default()
         }
     }
 }

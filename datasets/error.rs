@@ -230,6 +230,51 @@ pub enum Error {
         /// The file that lists them, if one was asked for.
         rejects_file: Option<PathBuf>,
     },
+    /// More lines have far-off dates than typing errors explain.
+    #[error(
+        "{far} of {lines} lines with a customer ({share:.2} %) have dates {beyond}, over the limit of {limit:.2} %; check \
+         the date column and the machine's clock, or take them in with --accept far_dates",
+        share = 100.0 * *far as f64 / *lines as f64,
+        limit = 100.0 * limit
+    )]
+    FarDates {
+        /// Lines with such dates.
+        far: u64,
+        /// Lines of data that are not without a customer.
+        lines: u64,
+        /// The limit, as a share in 0..=1.
+        limit: f64,
+        /// Beyond which dates, in words.
+        beyond: String,
+    },
+    /// Data that are warned of, where no warning is allowed.
+    #[error("--strict: refused because of {}; see the warnings above, or leave out --strict", codes.join(", "))]
+    Strict {
+        /// The codes of the warnings.
+        codes: Vec<&'static str>,
+    },
+    /// An output that is an input, or that the next run would read.
+    #[error("`--{flag} {path}` {how} (`{input}`); name another place", path = path.display())]
+    OutputIsInput {
+        /// The flag of the output.
+        flag: &'static str,
+        /// The output.
+        path: PathBuf,
+        /// The input as given.
+        input: String,
+        /// How they meet.
+        how: &'static str,
+    },
+    /// Two outputs that are one file.
+    #[error("`--{flag}` and `--{other}` both name `{}`; give each a file of its own", path.display())]
+    OneOutput {
+        /// The flag.
+        flag: &'static str,
+        /// The flag before it.
+        other: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A limit of rejects that is no share.
     #[error("the greatest share of rejects is {0}; give a share from 0 to 1, e.g. 0.01")]
     BadRejectShare(f64),
@@ -317,6 +362,27 @@ pub enum Error {
         /// What is wrong with the bytes.
         reason: &'static str,
     },
+}
+
+impl Error {
+    /// Whether the data are refused as they are: exit code 3 of the programs.
+    #[must_use]
+    pub fn refuses_data(&self) -> bool {
+        matches!(
+            self,
+            Error::FarDates { .. }
+                | Error::Strict { .. }
+                | Error::TooManyRejects { .. }
+                | Error::NoUsableLine { .. }
+                | Error::NoLines { .. }
+        )
+    }
+
+    /// Whether the command line is at fault: exit code 2 of the programs.
+    #[must_use]
+    pub fn wrong_use(&self) -> bool {
+        matches!(self, Error::OutputIsInput { .. } | Error::OneOutput { .. } | Error::BadRejectShare(_))
+    }
 }
 
 /// The endings that are read, for messages.

@@ -37,6 +37,38 @@ pub enum Code {
     RefundColumn,
     /// Dates that stand for "none", such as `0000-00-00`, in a column that may be empty.
     PlaceholderDate,
+    /// Lines dated ahead of the clock, or far from all others.
+    FarDates,
+    /// Lines that several files have alike: an export made twice, months that overlap.
+    RepeatedLines,
+    /// One customer with an implausible share of the lines.
+    GiantCustomer,
+    /// Amounts that are many times larger or smaller from some day or file on.
+    ScaleJump,
+    /// Amounts over a thousand times those of the dearest hundredth.
+    OutlierAmount,
+    /// Lines of one order that all carry the same amount: the order's total.
+    RepeatedTotal,
+    /// Purchases with a negative quantity and a positive amount.
+    NegativeQuantity,
+    /// More product returns than a shop has: perhaps margins, not amounts.
+    ManyReturns,
+    /// A week or more without any purchase, where many were to be expected.
+    MissingDays,
+    /// A last week with far fewer purchases than usual.
+    ShortLastWeek,
+    /// Ten times as many purchases a week as before, or a tenth.
+    VolumeJump,
+    /// The last purchase is weeks old.
+    OldData,
+    /// Amounts far from those that the model has learned from.
+    AmountsOutOfRange,
+    /// Scores as of an instant that the model has learned beyond.
+    AsOfBeforeModel,
+    /// A column that the command needs and no line has.
+    MissingColumn,
+    /// Keys that so many member records share that they are nobody's.
+    SharedKey,
 }
 
 impl Code {
@@ -55,6 +87,22 @@ impl Code {
             Code::TestOrder => "test_order",
             Code::RefundColumn => "refund_column",
             Code::PlaceholderDate => "placeholder_date",
+            Code::FarDates => "far_dates",
+            Code::RepeatedLines => "repeated_lines",
+            Code::GiantCustomer => "giant_customer",
+            Code::ScaleJump => "scale_jump",
+            Code::OutlierAmount => "outlier_amount",
+            Code::RepeatedTotal => "repeated_total",
+            Code::NegativeQuantity => "negative_quantity",
+            Code::ManyReturns => "many_negative_amounts",
+            Code::MissingDays => "missing_days",
+            Code::ShortLastWeek => "short_last_week",
+            Code::VolumeJump => "volume_jump",
+            Code::OldData => "old_data",
+            Code::AmountsOutOfRange => "amounts_out_of_range",
+            Code::AsOfBeforeModel => "as_of_before_model",
+            Code::MissingColumn => "missing_column",
+            Code::SharedKey => "shared_key",
         }
     }
 
@@ -77,6 +125,42 @@ impl Code {
             Code::TestOrder => "these lines were left out",
             Code::RefundColumn => "check that no other file holds the same refunds as lines of their own",
             Code::PlaceholderDate => "leave the cell empty where there is no date",
+            Code::FarDates => {
+                "correct the dates; the lines were set aside, and --accept far_dates takes them in"
+            }
+            Code::RepeatedLines => {
+                "leave one of the files out; the lines were counted once, and --accept repeated_lines counts them in each file"
+            }
+            Code::GiantCustomer => {
+                "leave the customer empty where the number stands for people who are not known"
+            }
+            Code::ScaleJump => "bring all amounts to one unit (not cents beside whole amounts)",
+            Code::OutlierAmount => "correct the amount if it is mistyped or a placeholder",
+            Code::RepeatedTotal => "give each line its own amount, or keep one line an order",
+            Code::NegativeQuantity => {
+                "if these are product returns, make their amount negative or give them the kind `return`"
+            }
+            Code::ManyReturns => {
+                "negative amounts are read as product returns; map the column of what was paid, not of the margin"
+            }
+            Code::MissingDays => {
+                "check that no file is missing; if the shop was closed, nothing is to be done"
+            }
+            Code::ShortLastWeek => {
+                "if the export was cut short, read up to the last complete day with --as-of"
+            }
+            Code::VolumeJump => "check that no shop or channel is missing before or after",
+            Code::OldData => {
+                "check that the export still runs; everything is scored as of the last event unless --as-of says otherwise"
+            }
+            Code::AmountsOutOfRange => "check currency and unit of the amounts, or fit a model on these data",
+            Code::AsOfBeforeModel => {
+                "the model knows what came after; use these scores for no judgement of it"
+            }
+            Code::MissingColumn => "name the column with --columns, e.g. --columns product_id=sku",
+            Code::SharedKey => {
+                "clear the placeholder in the source; it joins nobody, and --conflicts lists the records"
+            }
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Block {
     checksum: u32,
     /// Lines in it.
     pub(super) rows: u32,
+    /// Which of the files that repeat each other the lines come from; 0 for all others.
+    pub(super) side: u32,
 }
 
 enum Place {
@@ -60,17 +62,17 @@ impl Arena {
     ///
     /// # Errors
     /// [`Error::Scratch`] when the folder takes no more.
-    pub(super) fn put(&self, bytes: &[u8], rows: u32) -> Result<Block, Error> {
+    pub(super) fn put(&self, bytes: &[u8], rows: u32, side: u32) -> Result<Block, Error> {
         let checksum = crc32fast::hash(bytes);
         let (len, size) = (bytes.len() as u32, bytes.len() as u64);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.held + size <= self.room {
             inner.held += size;
-            return Ok(Block { place: Place::Memory(bytes.into()), len, checksum, rows });
+            return Ok(Block { place: Place::Memory(bytes.into()), len, checksum, rows, side });
         }
         let at = inner.written;
         inner.write(&self.folder, bytes).map_err(|reason| self.refused(reason))?;
-        Ok(Block { place: Place::File(at), len, checksum, rows })
+        Ok(Block { place: Place::File(at), len, checksum, rows, side })
     }
 
     /// The bytes of a block; `buffer` is used where they lie on the disk.
@@ -133,7 +135,7 @@ mod tests {
     fn blocks_come_back_from_memory_and_disk_and_leave_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let arena = Arena::new(folder.path(), 250);
-        let blocks: Vec<Block> = (0..10u8).map(|nth| arena.put(&[nth; 100], 1).unwrap()).collect();
+        let blocks: Vec<Block> = (0..10u8).map(|nth| arena.put(&[nth; 100], 1, 0).unwrap()).collect();
         let mut buffer = Vec::new();
         for (nth, block) in blocks.iter().enumerate() {
             assert_eq!(arena.get(block, &mut buffer).unwrap(), [nth as u8; 100]);
@@ -141,7 +143,7 @@ mod tests {
         assert_eq!(arena.on_disk(), 800);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
         arena.release(&blocks[0]);
-        arena.put(&[7; 100], 1).unwrap();
+        arena.put(&[7; 100], 1, 0).unwrap();
         assert_eq!(arena.on_disk(), 800, "the room of a released block is used again");
     }
 
@@ -149,14 +151,14 @@ mod tests {
     fn a_changed_byte_is_noticed_and_a_missing_folder_named() {
         let folder = tempfile::tempdir().unwrap();
         let arena = Arena::new(folder.path(), 0);
-        let block = arena.put(b"some bytes", 1).unwrap();
+        let block = arena.put(b"some bytes", 1, 0).unwrap();
         let mut file = arena.inner.lock().unwrap();
         file.written = 3;
         file.write(folder.path(), b"x").unwrap();
         drop(file);
         assert!(matches!(arena.get(&block, &mut Vec::new()), Err(Error::DamagedScratch)));
         let nowhere = Arena::new(&folder.path().join("nowhere"), 0);
-        let refused = nowhere.put(b"x", 1).err().unwrap().to_string();
+        let refused = nowhere.put(b"x", 1, 0).err().unwrap().to_string();
         assert!(refused.contains("nowhere") && refused.contains("--scratch"), "{refused}");
     }
 }

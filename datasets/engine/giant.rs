@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::{Error, History};
 
 /// The history of a customer to whom all lines of the blocks belong.
-pub(super) fn history(blocks: &[Block], arena: &Arena) -> Result<(String, History), Error> {
+pub(super) fn history(blocks: &[&Block], arena: &Arena) -> Result<(String, History), Error> {
     let rows = blocks.iter().map(|block| block.rows as usize).sum();
     // Places in a history are numbered with 32 bits.
     u32::try_from(rows).map_err(|_| Error::TooManyTexts)?;

@@ -19,7 +19,7 @@ mod record;
 mod snapshot;
 mod spill;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -27,18 +27,23 @@ use std::str::FromStr;
 use rayon::prelude::*;
 
 use crate::builder::Grouped;
+use crate::event::{Kind, Micros};
+use crate::guards::{Accept, DailyLines, Guards, Window};
 use crate::readers::{self, Input, Progress};
-use crate::{Error, Histories, HistoriesBuilder, History, ReadOptions, ReadSummary};
+use crate::{Error, Histories, HistoriesBuilder, History, ReadOptions, ReadSummary, Zone, warnings};
 use arena::{Arena, Block};
 use ranges::Ranges;
 pub use snapshot::{Rewrite, Snapshot, SnapshotFolder, Updated};
-use spill::{Spill, spill};
+use spill::{Spill, Spilled, spill};
 
 /// Bytes that a stream may hold in memory unless told otherwise.
 pub const DEFAULT_MEMORY: u64 = 1 << 30;
 
 /// The least that makes sense.
 pub const LEAST_MEMORY: u64 = 16 << 20;
+
+/// Memory that holds all lines of anybody.
+const UNBOUNDED: u64 = 1 << 50;
 
 /// How a stream is read.
 #[derive(Clone, Debug)]
@@ -55,6 +60,8 @@ pub struct StreamOptions {
     pub shard: Option<Shard>,
     /// Only customers whose id sorts after this one.
     pub after: Option<String>,
+    /// Lines of each day that are known already, from the runs before: what lies far from all others is judged by them too.
+    pub held: Option<DailyLines>,
 }
 
 impl Default for StreamOptions {
@@ -65,6 +72,7 @@ impl Default for StreamOptions {
             scratch: std::env::temp_dir(),
             shard: None,
             after: None,
+            held: None,
         }
     }
 }
@@ -117,7 +125,55 @@ pub struct Stream {
     arena: Arena,
     leaves: Vec<Leaf>,
     summary: ReadSummary,
+    zone: Zone,
+    /// Lines of each day, over all shards.
+    days: DailyLines,
     progress: bool,
+}
+
+/// What was read, with what the guards have to say; `read` is what the tally knows.
+fn summary(
+    spilled: &Spilled,
+    read: ReadSummary,
+    names: &[String],
+    clock: Option<Micros>,
+    zone: Zone,
+) -> ReadSummary {
+    let (facts, totals) = (&spilled.facts, spilled.guards.totals());
+    let mut summary = ReadSummary {
+        events: facts.events,
+        first_instant: facts.first,
+        last_instant: facts.last,
+        spend: totals.spend,
+        returned: totals.returned,
+        amounts: totals.amounts,
+        ..read
+    };
+    spilled.guards.judge(names, clock, zone, &mut summary.warnings);
+    summary
+}
+
+/// The time that the lines cover together with those that are known already; all time where far-off dates are accepted.
+fn covered(guards: &Guards, options: &StreamOptions) -> Window {
+    if options.read.accepts(Accept::FarDates) {
+        return Window::until(None);
+    }
+    let mut days = guards.days.clone();
+    options.held.iter().for_each(|held| days.absorb(held));
+    Window::of(&days, options.read.now)
+}
+
+/// Of each file which of those that repeat each other it is, from 1; 0 for all others. Empty where none do.
+fn sides(guards: &Guards, options: &StreamOptions, files: usize) -> Vec<u32> {
+    let groups = if options.read.accepts(Accept::RepeatedLines) { Vec::new() } else { guards.repeated() };
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let mut sides = vec![0; files];
+    for file in groups.into_iter().flatten() {
+        sides[file as usize] = file + 1;
+    }
+    sides
 }
 
 /// A range of customers that is loaded at once.
@@ -181,6 +237,26 @@ pub fn fingerprint(paths: &[String], options: &ReadOptions) -> Result<String, Er
     Ok(format!("{} files {:016x}{:08x}", files.len(), hash(&all), crc32fast::hash(all.as_bytes())))
 }
 
+/// Reads files, globs and folders of purchases and other events into histories.
+///
+/// A path is a file, a glob such as `data/2011-*.csv`, the address of a file, folder or glob in an object store (`s3://`,
+/// `gs://`, `az://`; who asks is told by the environment, as for the stores' own tools) or of a file on a web server, or a folder, which is searched with its folders for files
+/// of the known endings, leaving out names that begin with `.` or `_`. The ending tells the format: `.parquet`,
+/// `.pq`; `.csv`, `.tsv`, `.ndjson`, `.jsonl`, `.json`, each also with `.gz` or `.zst` behind it. A file that
+/// is reached twice is read once.
+///
+/// The histories depend on the lines alone, not on their order, the files' order or the number of threads.
+/// Uses all threads of the current rayon pool.
+///
+/// # Errors
+/// [`Error`] when nothing matches, a file cannot be read or lacks a needed column, no line can be used, or
+/// more lines are rejected than [`ReadOptions::max_reject_share`] admits (the rejects file is written then too).
+pub fn read(paths: &[String], options: &ReadOptions) -> Result<(Histories, ReadSummary), Error> {
+    let options = StreamOptions { read: options.clone(), memory: UNBOUNDED, ..StreamOptions::default() };
+    let (histories, summary, _) = Stream::open(paths, &options)?.collect(u64::MAX, 0)?;
+    Ok((histories, summary))
+}
+
 impl Stream {
     /// Reads files, globs and folders (see [`crate::read`]) up to the point where histories can come out. Uses all
     /// threads of the current rayon pool.
@@ -198,18 +274,86 @@ impl Stream {
             1 => Ranges::default(),
             count => Ranges::of_sample(input.sample(), count as usize),
         };
-        let arena = Arena::new(&options.scratch, shares.room);
         let block = shares.block(ranges.len(), threads);
-        let (buckets, facts, tally) = spill(&input, &ranges, &arena, options, block)?;
+        let clock = if options.read.accepts(Accept::FarDates) { None } else { options.read.now };
+        let mut options = StreamOptions { read: options.read.clone(), ..options.clone() };
+        options.read.window = options.read.window.within(Window::until(clock));
+        let mut arena = Arena::new(&options.scratch, shares.room);
+        let (mut spilled, mut tally) = spill(&input, &ranges, &arena, &options, (block, &[]))?;
+        let window = options.read.window.within(covered(&spilled.guards, &options));
+        let sides = sides(&spilled.guards, &options, input.files.len());
+        if window != options.read.window && spilled.guards.days.any_beyond(window) || !sides.is_empty() {
+            // Rare, and then every line is judged by what is known of all of them: they are read once more.
+            options.read.window = window;
+            arena = Arena::new(&options.scratch, shares.room);
+            (spilled, tally) = spill(&input, &ranges, &arena, &options, (block, &sides))?;
+        }
         input.check(&tally, &options.read)?;
-        let summary = ReadSummary {
-            events: facts.events,
-            first_instant: facts.first,
-            last_instant: facts.last,
-            ..readers::summary(&tally, input.files.len(), input.bytes)
+        let names: Vec<String> = input.files.iter().map(|file| file.shown.clone()).collect();
+        let summary = summary(
+            &spilled,
+            readers::summary(&tally, names.len(), input.bytes),
+            &names,
+            clock,
+            options.read.zone,
+        );
+        let Spilled { buckets, guards, .. } = spilled;
+        let leaves = level(buckets, &arena, &options, &shares)?;
+        let mut stream = Stream {
+            arena,
+            leaves,
+            summary,
+            zone: options.read.zone,
+            days: guards.days,
+            progress: options.read.progress,
         };
-        let leaves = level(buckets, &arena, options, &shares)?;
-        Ok(Stream { arena, leaves, summary, progress: options.read.progress })
+        if !sides.is_empty() {
+            stream.count_once(&names, &sides)?;
+        }
+        Ok(stream)
+    }
+
+    /// Lines of each day, over all shards.
+    #[must_use]
+    pub fn days(&self) -> &DailyLines {
+        &self.days
+    }
+
+    /// Takes lines that several files have alike out of the counts, and warns of them.
+    fn count_once(&mut self, names: &[String], sides: &[u32]) -> Result<(), Error> {
+        let sums = self.fold(
+            "comparing",
+            || (0, 0, 0.0, 0.0),
+            |sums, _, history| {
+                let (events, purchases, spend, returned): &mut (u64, u64, f64, f64) = sums;
+                *events += history.len() as u64;
+                for event in history.events() {
+                    match event.kind {
+                        Kind::Purchase => {
+                            *purchases += 1;
+                            *spend += event.amount;
+                        }
+                        Kind::Return => *returned -= event.amount,
+                        _ => {}
+                    }
+                }
+                Ok(())
+            },
+        )?;
+        let once =
+            self.leaves.iter().map(Leaf::rows).sum::<u64>() - sums.iter().map(|sums| sums.0).sum::<u64>();
+        self.summary.events -= once;
+        self.summary.spend = sums.iter().map(|sums| sums.2).sum();
+        self.summary.returned = sums.iter().map(|sums| sums.3).sum();
+        let files: Vec<&str> = names
+            .iter()
+            .zip(sides)
+            .filter(|(_, side)| **side > 0)
+            .map(|(name, _)| name.as_str())
+            .take(3)
+            .collect();
+        self.summary.warnings.add(warnings::Code::RepeatedLines, once, || files.join(" and "));
+        Ok(())
     }
 
     /// What was read. `customers` is not known yet and stands at 0.
@@ -290,34 +434,88 @@ impl Stream {
         let share = if needed <= memory { 1.0 } else { memory as f64 / needed as f64 };
         let bar = (share * f64::from(u32::MAX)) as u32;
         let kept = |id: &str| share >= 1.0 || hash(&format!("{seed} {id}")) as u32 <= bar;
-        let ranges = self.fold("gathering", Default::default, |(seen, held), id, history| {
+        let ranges = self.fold("gathering", Default::default, |(seen, orders, held), id, history| {
             *seen += 1;
+            *orders += purchase_days(history, self.zone);
             let held: &mut Vec<(Box<str>, History)> = held;
             if kept(id) {
                 held.push((id.into(), history.clone()));
             }
             Ok(())
         })?;
-        let seen: u64 = ranges.iter().map(|(seen, _): &(u64, _)| seen).sum();
-        let held: Vec<(Box<str>, History)> = ranges.into_iter().flat_map(|(_, held)| held).collect();
+        let seen: u64 = ranges.iter().map(|(seen, ..): &(u64, u64, _)| seen).sum();
+        let orders = ranges.iter().map(|(_, orders, _)| orders).sum();
+        let held: Vec<(Box<str>, History)> = ranges.into_iter().flat_map(|(.., held)| held).collect();
         let sampled = Sampled { customers: seen, kept: held.len() as u64 };
-        let summary = ReadSummary { customers: seen as usize, ..self.summary.clone() };
+        let summary = ReadSummary { customers: seen as usize, orders, ..self.summary.clone() };
         Ok((Histories::from_sorted(held), summary, sampled))
     }
 
     fn load(&self, leaf: &Leaf) -> Result<Customers, Error> {
+        if leaf.blocks.iter().any(|block| block.side > 0) {
+            return self.load_sides(leaf);
+        }
+        let blocks: Vec<&Block> = leaf.blocks.iter().collect();
         if leaf.giant {
-            let (id, history) = giant::history(&leaf.blocks, &self.arena)?;
+            let (id, history) = giant::history(&blocks, &self.arena)?;
             return Ok(Customers(Loaded::One(id, Box::new(history))));
         }
+        Ok(Customers(Loaded::Many(Box::new(self.group(&blocks)?))))
+    }
+
+    fn group(&self, blocks: &[&Block]) -> Result<Grouped, Error> {
         let mut builder = HistoriesBuilder::default();
         let mut buffer = Vec::new();
-        for block in &leaf.blocks {
+        for block in blocks {
             let bytes = self.arena.get(block, &mut buffer)?;
             record::read(bytes, |customer, same, line| builder.push_checked(customer, same, line))?;
         }
-        Ok(Customers(Loaded::Many(Box::new(builder.group()))))
+        Ok(builder.group())
     }
+
+    /// Of lines that files which repeat each other have alike, as many are kept as the file that has most of them;
+    /// those of the other files are added.
+    fn load_sides(&self, leaf: &Leaf) -> Result<Customers, Error> {
+        let mut sides: BTreeMap<u32, Vec<&Block>> = BTreeMap::new();
+        for block in &leaf.blocks {
+            sides.entry(block.side).or_default().push(block);
+        }
+        let mut all: BTreeMap<Box<str>, [History; 2]> = BTreeMap::new();
+        for (side, blocks) in sides {
+            let mut add = |id: &str, history: &History| {
+                let [others, merged] = all.entry(id.into()).or_default();
+                let held = if side == 0 { others } else { merged };
+                held.merge(history);
+            };
+            if leaf.giant {
+                let (id, history) = giant::history(&blocks, &self.arena)?;
+                add(&id, &history);
+            } else {
+                self.group(&blocks)?.each(|id, history| {
+                    add(id, history);
+                    Ok::<(), Error>(())
+                })?;
+            }
+        }
+        let kept = all.into_iter().map(|(id, [others, merged])| {
+            let history = match (others.is_empty(), merged.is_empty()) {
+                (true, _) => merged,
+                (_, true) => others,
+                _ => History::from_events(others.events().chain(merged.events()).collect()),
+            };
+            (id, history)
+        });
+        Ok(Customers(Loaded::Kept(kept.collect())))
+    }
+}
+
+/// Days with a purchase.
+fn purchase_days(history: &History, zone: Zone) -> u64 {
+    let bought = (0..history.len())
+        .filter(|&at| history.kind[at] == Kind::Purchase && history.amount[at] > 0.0)
+        .map(|at| zone.day(history.occurred_at[at]));
+    let mut last = None;
+    bought.filter(|&day| last.replace(day) != Some(day)).count() as u64
 }
 
 /// How many of the customers were taken, where there were too many.
@@ -390,13 +588,13 @@ fn level(
         let block = shares.block(ranges.len(), 1);
         let mut parts = Spill::new(&ranges, arena, options, block);
         for whole in &leaf.blocks {
+            parts.begin(whole.side)?;
             record::read(arena.get(whole, &mut buffer)?, |customer, _, line| {
                 parts.put(ranges.find(customer), customer, line)
             })?;
             arena.release(whole);
         }
-        let (parts, _) = parts.finish()?;
-        for blocks in parts.into_iter().rev() {
+        for blocks in parts.finish()?.buckets.into_iter().rev() {
             waiting.push_front(Leaf { blocks, giant: false });
         }
     }

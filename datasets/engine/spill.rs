@@ -11,6 +11,7 @@ use super::arena::{Arena, Block};
 use super::ranges::Ranges;
 use super::record::Writer;
 use crate::event::Micros;
+use crate::guards::Guards;
 use crate::readers::{Gather, Input, LISTED_REJECTS, Progress, Sink, Tally};
 use crate::{Error, Line};
 
@@ -23,6 +24,9 @@ pub(super) struct Spill<'a> {
     writers: Vec<Writer>,
     pub(super) buckets: Vec<Vec<Block>>,
     pub(super) facts: Facts,
+    guards: Guards,
+    /// Which of the files that repeat each other the lines at hand come from.
+    side: u32,
     /// The last customer, whether their lines are wanted, and in which bucket.
     last: Option<(String, Option<usize>)>,
 }
@@ -55,7 +59,17 @@ impl<'a> Spill<'a> {
         let writers = (0..ranges.len()).map(|_| Writer::default()).collect();
         let buckets = (0..ranges.len()).map(|_| Vec::new()).collect();
         let facts = Facts::default();
-        Spill { ranges, arena, options, block, writers, buckets, facts, last: None }
+        let guards = Guards::default();
+        Spill { ranges, arena, options, block, writers, buckets, facts, guards, side: 0, last: None }
+    }
+
+    /// Lines of another side come next.
+    pub(super) fn begin(&mut self, side: u32) -> Result<(), Error> {
+        if side != self.side {
+            self.empty()?;
+            self.side = side;
+        }
+        Ok(())
     }
 
     /// Lays down a line of a customer whose bucket is known.
@@ -63,25 +77,32 @@ impl<'a> Spill<'a> {
         let writer = &mut self.writers[bucket];
         writer.push(customer, line);
         if writer.bytes.len() >= self.block {
-            self.buckets[bucket].push(self.arena.put(&writer.bytes, writer.rows)?);
+            self.buckets[bucket].push(self.arena.put(&writer.bytes, writer.rows, self.side)?);
             writer.clear();
         }
         Ok(())
     }
 
     /// Lays down what is left.
-    pub(super) fn finish(mut self) -> Result<(Vec<Vec<Block>>, Facts), Error> {
-        for (writer, bucket) in self.writers.iter().zip(&mut self.buckets) {
+    pub(super) fn finish(mut self) -> Result<Spilled, Error> {
+        self.empty()?;
+        Ok(Spilled { buckets: self.buckets, facts: self.facts, guards: self.guards })
+    }
+
+    fn empty(&mut self) -> Result<(), Error> {
+        for (writer, bucket) in self.writers.iter_mut().zip(&mut self.buckets) {
             if writer.rows > 0 {
-                bucket.push(self.arena.put(&writer.bytes, writer.rows)?);
+                bucket.push(self.arena.put(&writer.bytes, writer.rows, self.side)?);
+                writer.clear();
             }
         }
-        Ok((self.buckets, self.facts))
+        Ok(())
     }
 }
 
 impl Sink for Spill<'_> {
     fn push(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error> {
+        self.guards.see(customer, line);
         let at = line.occurred_at;
         self.facts.first = Some(self.facts.first.map_or(at, |first| first.min(at)));
         self.facts.last = Some(self.facts.last.map_or(at, |last| last.max(at)));
@@ -106,21 +127,33 @@ impl Sink for Spill<'_> {
     }
 }
 
-/// Reads all files into buckets, with all threads of the current rayon pool.
+/// What was read into buckets.
+#[derive(Default)]
+pub(super) struct Spilled {
+    pub(super) buckets: Vec<Vec<Block>>,
+    pub(super) facts: Facts,
+    pub(super) guards: Guards,
+}
+
+/// Reads all files into buckets, with all threads of the current rayon pool. `sides` tells of each file which of those
+/// that repeat each other it is; the blocks keep them apart.
 pub(super) fn spill(
     input: &Input,
     ranges: &Ranges,
     arena: &Arena,
     options: &StreamOptions,
-    block: usize,
-) -> Result<(Vec<Vec<Block>>, Facts, Tally), Error> {
+    (block, sides): (usize, &[u32]),
+) -> Result<(Spilled, Tally), Error> {
     let parts = input.parts();
     let next = AtomicUsize::new(0);
     let tallies = Mutex::new(Tallies::new(options.read.rejects.is_some()));
     let progress = Progress::new(options.read.progress, "reading", input.bytes);
     let work = |_| {
         let mut spill = Spill::new(ranges, arena, options, block);
+        spill.guards = Guards::new(input.files.len());
         while let Some(&part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            spill.guards.begin(part.0);
+            spill.begin(sides.get(part.0).copied().unwrap_or(0))?;
             let mut gather = Gather::new(&mut spill, &options.read);
             let read = input.read(part, &mut gather, &progress);
             if read.is_err() {
@@ -136,14 +169,15 @@ pub(super) fn spill(
     let threads = rayon::current_num_threads().min(parts.len());
     let spilled =
         (0..threads).into_par_iter().with_max_len(1).map(work).collect::<Result<Vec<_>, Error>>()?;
-    let mut buckets: Vec<Vec<Block>> = (0..ranges.len()).map(|_| Vec::new()).collect();
-    let mut facts = Facts::default();
-    for (from, more) in spilled {
-        facts.absorb(more);
-        buckets.iter_mut().zip(from).for_each(|(bucket, more)| bucket.extend(more));
+    let mut whole = Spilled::default();
+    whole.buckets.resize_with(ranges.len(), Vec::new);
+    for from in spilled {
+        whole.facts.absorb(from.facts);
+        whole.guards.absorb(from.guards);
+        whole.buckets.iter_mut().zip(from.buckets).for_each(|(bucket, more)| bucket.extend(more));
     }
     let tallies = tallies.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok((buckets, facts, tallies.whole()))
+    Ok((whole, tallies.whole()))
 }
 
 /// The tallies of the parts, joined in the order of the files whatever order they come in.

@@ -52,16 +52,13 @@ fn small(paths: &[String], options: &StreamOptions, shares: &Shares, count: usiz
     let input = Input::open(paths, &options.read).unwrap();
     let ranges = Ranges::of_sample(input.sample(), count);
     let arena = Arena::new(&options.scratch, shares.room);
-    let (buckets, facts, tally) = spill(&input, &ranges, &arena, options, 700).unwrap();
+    let (spilled, tally) = spill(&input, &ranges, &arena, options, (700, &[])).unwrap();
     input.check(&tally, &options.read).unwrap();
-    let summary = ReadSummary {
-        events: facts.events,
-        first_instant: facts.first,
-        last_instant: facts.last,
-        ..readers::summary(&tally, input.files.len(), input.bytes)
-    };
+    let read = readers::summary(&tally, input.files.len(), input.bytes);
+    let summary = summary(&spilled, read, &[], None, Zone::default());
+    let Spilled { buckets, guards, .. } = spilled;
     let leaves = level(buckets, &arena, options, shares).unwrap();
-    Stream { arena, leaves, summary, progress: false }
+    Stream { arena, leaves, summary, zone: Zone::default(), days: guards.days, progress: false }
 }
 
 #[test]
@@ -122,7 +119,7 @@ fn the_usual_way_in_gives_the_same() {
     let options = StreamOptions { memory: LEAST_MEMORY, ..options(folder.path()) };
     let (histories, summary) = read(&paths, &options.read).unwrap();
     let stream = Stream::open(&paths, &options).unwrap();
-    assert_eq!(stream.summary(), &ReadSummary { customers: 0, ..summary });
+    assert_eq!(stream.summary(), &ReadSummary { customers: 0, orders: 0, ..summary });
     assert!(stream.leaves.len() > 1);
     assert_eq!(stream.collect(u64::MAX, 0).unwrap().0, histories);
 }
@@ -194,7 +191,8 @@ fn a_file_that_is_gone_when_its_turn_comes_is_named() {
         let text = fs::read(&gone).unwrap();
         fs::remove_file(&gone).unwrap();
         let arena = Arena::new(folder.path(), 1 << 20);
-        let refused = spill(&input, &Ranges::default(), &arena, &options, 700).err().unwrap().to_string();
+        let refused =
+            spill(&input, &Ranges::default(), &arena, &options, (700, &[])).err().unwrap().to_string();
         assert!(refused.contains(&format!("{nth}.csv")), "{refused}");
         fs::write(&gone, text).unwrap();
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::columns::{COLUMNS, Column};
 use super::rejects::{Cause, Place, Raw, Rejects};
 use crate::event::{Kind, Micros};
+use crate::guards::Window;
 use crate::identity::People;
+use crate::warnings::Code;
 use crate::{Erasures, Error, HistoriesBuilder, Line, ReadOptions, Warnings, Zone};
 
 /// Bytes of an id or name at most.
@@ -121,6 +123,8 @@ pub(crate) struct Gather<S> {
     zone: Zone,
     /// Earlier lines are left out.
     since: Micros,
+    /// Lines beyond are set aside.
+    window: Window,
     people: Option<Arc<People>>,
     /// Who was erased, and what is known of the last customer asked for.
     erased: Option<(Arc<Erasures>, String, bool)>,
@@ -135,6 +139,7 @@ impl<S: Sink> Gather<S> {
             tally: Tally::new(options.rejects.is_some()),
             zone: options.zone,
             since: options.since.unwrap_or(Micros::MIN),
+            window: options.window,
             people: options.people.clone(),
             erased: options.erased.clone().map(|erased| (erased, String::new(), false)),
             numbers: Default::default(),
@@ -145,6 +150,14 @@ impl<S: Sink> Gather<S> {
     pub(crate) fn take(&mut self, place: Place, cells: &Cells<'_>) -> Result<(), Error> {
         self.tally.lines += 1;
         let cause = match read(cells, self.zone, &mut self.numbers) {
+            Ok(Some((_, line)))
+                if !self.window.has(line.occurred_at) || line.recorded_at > self.window.to =>
+            {
+                let (customer, far) =
+                    (&cells[Column::CustomerId as usize], Zone::default().format(line.occurred_at));
+                self.tally.warnings.note(Code::FarDates, || format!("{far} of `{customer}`"));
+                Cause::FarDate
+            }
             Ok(Some((customer, line))) if line.occurred_at >= self.since => {
                 let person = self.people.as_ref().and_then(|people| people.person_of(customer));
                 let customer = person.unwrap_or(customer);

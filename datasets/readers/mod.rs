@@ -1,4 +1,4 @@
-//! Reading files of purchases and other events into [`Histories`].
+//! Reading files of purchases and other events, line by line.
 //!
 //! ```text
 //! files.rs    paths, globs, folders ─▶ files; remote.rs: the same in object stores and on web servers
@@ -27,9 +27,9 @@ use std::sync::Arc;
 
 pub use batches::{BatchReader, Found, KNOWN_COLUMNS, Listed, list};
 use bytes::Bytes;
-use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 
+use crate::guards::{self, Accept, AmountRange, Window};
 use crate::identity::People;
 use crate::{Erasures, Error, Histories, HistoriesBuilder, Micros, Warnings, Zone};
 use columns::{Column, Mapping};
@@ -37,6 +37,7 @@ pub(crate) use files::expand;
 use files::{DataFile, Format};
 pub(crate) use lines::{Gather, Sink, Tally};
 pub(crate) use progress::Progress;
+use rejects::Cause;
 pub(crate) use rejects::LISTED_REJECTS;
 
 /// How files are read.
@@ -59,8 +60,22 @@ pub struct ReadOptions {
     pub people: Option<Arc<People>>,
     /// Customers who were erased: lines of theirs are left out.
     pub erased: Option<Arc<Erasures>>,
+    /// What the clock says: later lines are set aside. `None` where it has no say.
+    pub now: Option<Micros>,
+    /// What is taken in deliberately though it looks wrong.
+    pub accept: Vec<Accept>,
+    /// Lines outside of it are set aside as `far_date`. Reading narrows it where a few lines lie far from all others.
+    pub window: Window,
     /// Whether a progress bar is shown on stderr.
     pub progress: bool,
+}
+
+impl ReadOptions {
+    /// Whether this is taken in deliberately.
+    #[must_use]
+    pub fn accepts(&self, what: Accept) -> bool {
+        self.accept.contains(&what)
+    }
 }
 
 impl Default for ReadOptions {
@@ -73,13 +88,16 @@ impl Default for ReadOptions {
             since: None,
             people: None,
             erased: None,
+            now: None,
+            accept: Vec::new(),
+            window: Window::until(None),
             progress: false,
         }
     }
 }
 
 /// What was read, what was left out, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReadSummary {
     /// Number of files.
     pub files: usize,
@@ -91,6 +109,12 @@ pub struct ReadSummary {
     pub events: u64,
     /// Customers with at least one event.
     pub customers: usize,
+    /// Purchase days, summed over customers; not known before the histories are, and 0 until then.
+    pub orders: u64,
+    /// Sum of all purchases.
+    pub spend: f64,
+    /// Sum of all product returns, as a positive number.
+    pub returned: f64,
     /// Lines whose customer is empty: left out, and no rejects.
     pub without_customer: u64,
     /// Lines from before [`ReadOptions::since`]: left out, and no rejects.
@@ -105,6 +129,9 @@ pub struct ReadSummary {
     /// Instant of the last event; as JSON an RFC 3339 text in UTC.
     #[serde(serialize_with = "as_text")]
     pub last_instant: Option<Micros>,
+    /// The amounts of purchases in short.
+    #[serde(skip)]
+    pub amounts: Option<AmountRange>,
     /// What was odd and read all the same. Not part of the JSON: programs carry warnings of their own beside these.
     #[serde(skip)]
     pub warnings: Warnings,
@@ -112,43 +139,6 @@ pub struct ReadSummary {
 
 fn as_text<S: Serializer>(instant: &Option<Micros>, serializer: S) -> Result<S::Ok, S::Error> {
     instant.map(|instant| Zone::default().format(instant)).serialize(serializer)
-}
-
-/// Reads files, globs and folders of purchases and other events into histories.
-///
-/// A path is a file, a glob such as `data/2011-*.csv`, the address of a file, folder or glob in an object store (`s3://`,
-/// `gs://`, `az://`; who asks is told by the environment, as for the stores' own tools) or of a file on a web server, or a folder, which is searched with its folders for files
-/// of the known endings, leaving out names that begin with `.` or `_`. The ending tells the format: `.parquet`,
-/// `.pq`; `.csv`, `.tsv`, `.ndjson`, `.jsonl`, `.json`, each also with `.gz` or `.zst` behind it. A file that
-/// is reached twice is read once.
-///
-/// The histories depend on the lines alone, not on their order, the files' order or the number of threads.
-/// Uses all threads of the current rayon pool.
-///
-/// # Errors
-/// [`Error`] when nothing matches, a file cannot be read or lacks a needed column, no line can be used, or
-/// more lines are rejected than [`ReadOptions::max_reject_share`] admits (the rejects file is written then too).
-pub fn read(paths: &[String], options: &ReadOptions) -> Result<(Histories, ReadSummary), Error> {
-    let input = Input::open(paths, options)?;
-    let (builder, tally) = {
-        let progress = Progress::new(options.progress, "reading", input.bytes);
-        let new = || Gather::new(HistoriesBuilder::default(), options);
-        let gathered = input
-            .parts()
-            .par_iter()
-            .try_fold(new, |mut gather, &part| {
-                input.read(part, &mut gather, &progress)?;
-                Ok::<_, Error>(gather)
-            })
-            .try_reduce(new, |mut first, then| {
-                first.sink.absorb(then.sink)?;
-                first.tally.absorb(then.tally);
-                Ok(first)
-            })?;
-        (gathered.sink, gathered.tally)
-    };
-    input.check(&tally, options)?;
-    finish(builder, &tally, input.files.len(), input.bytes)
 }
 
 /// Reads a Parquet file that lies in memory, all of whose lines must be good.
@@ -161,7 +151,7 @@ pub(crate) fn read_parquet_bytes(input: Bytes, name: &str) -> Result<Histories, 
         plan.read(input.clone(), 0, group, &mut gather, &progress)?;
     }
     check(&gather.tally, &[], &options)?;
-    finish(gather.sink, &gather.tally, 0, input.len() as u64).map(|(histories, _)| histories)
+    Ok(gather.sink.finish())
 }
 
 /// Files whose columns are found and whose lines wait to be read.
@@ -310,6 +300,7 @@ fn check_json_columns(files: &[DataFile], mapping: &Mapping, tally: &Tally) -> R
 /// Writes the rejects and holds their share against the limit.
 fn check(tally: &Tally, files: &[DataFile], options: &ReadOptions) -> Result<(), Error> {
     let Tally { rejects, lines, without_customer, before_since, erased, .. } = tally;
+    let far = rejects.of(Cause::FarDate);
     let (lines, without_customer) = (*lines, *without_customer);
     if let Some(path) = &options.rejects {
         let names: Vec<String> = files.iter().map(|file| file.shown.clone()).collect();
@@ -318,7 +309,15 @@ fn check(tally: &Tally, files: &[DataFile], options: &ReadOptions) -> Result<(),
     if lines == 0 {
         return Err(Error::NoLines { files: files.len() });
     }
-    let (rejected, with_customer) = (rejects.total(), lines - without_customer);
+    let (rejected, with_customer) = (rejects.total() - far, lines - without_customer);
+    if guards::too_many_far(far, with_customer, options.max_reject_share) {
+        return Err(Error::FarDates {
+            far,
+            lines: with_customer,
+            limit: options.max_reject_share,
+            beyond: options.window.beyond(),
+        });
+    }
     if let Some((cause, most)) = rejects.commonest()
         && rejected as f64 / with_customer as f64 > options.max_reject_share
     {
@@ -347,29 +346,16 @@ pub(crate) fn summary(tally: &Tally, files: usize, bytes: u64) -> ReadSummary {
         lines: tally.lines,
         events: 0,
         customers: 0,
+        orders: 0,
+        spend: 0.0,
+        returned: 0.0,
         without_customer: tally.without_customer,
         before_since: tally.before_since,
         erased: tally.erased,
         rejected: tally.rejects.by_code(),
         first_instant: None,
         last_instant: None,
+        amounts: None,
         warnings: tally.warnings.clone(),
     }
-}
-
-fn finish(
-    builder: HistoriesBuilder,
-    tally: &Tally,
-    files: usize,
-    bytes: u64,
-) -> Result<(Histories, ReadSummary), Error> {
-    let histories = builder.finish();
-    let summary = ReadSummary {
-        events: histories.events(),
-        customers: histories.len(),
-        first_instant: histories.first_instant(),
-        last_instant: histories.last_instant(),
-        ..summary(tally, files, bytes)
-    };
-    Ok((histories, summary))
 }

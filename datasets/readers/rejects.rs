@@ -52,6 +52,10 @@ pub(crate) enum Cause {
     BadText,
     #[error("an id or name is longer than 1000 bytes; shorten it, or check the quotes around it")]
     TextTooLong,
+    #[error(
+        "the date lies ahead of the clock or far from all others; correct it, or take it in with --accept far_dates"
+    )]
+    FarDate,
     #[error("{0}")]
     Invalid(Invalid),
 }
@@ -73,6 +77,7 @@ impl Cause {
             Cause::UnknownKind => "unknown_kind",
             Cause::BadText => "bad_text",
             Cause::TextTooLong => "text_too_long",
+            Cause::FarDate => "far_date",
             Cause::Invalid(invalid) => invalid.code(),
         }
     }
@@ -149,9 +154,15 @@ impl Rejects {
         self.counts.values().sum()
     }
 
-    /// The commonest cause and its count; of equals the first.
+    /// Lines rejected for this cause.
+    pub(crate) fn of(&self, cause: Cause) -> u64 {
+        self.counts.get(&cause).copied().unwrap_or(0)
+    }
+
+    /// The commonest cause and its count, far-off dates left aside; of equals the first.
     pub(crate) fn commonest(&self) -> Option<(Cause, u64)> {
-        self.counts.iter().rev().map(|(&cause, &count)| (cause, count)).max_by_key(|&(_, count)| count)
+        let counts = self.counts.iter().rev().map(|(&cause, &count)| (cause, count));
+        counts.filter(|&(cause, _)| cause != Cause::FarDate).max_by_key(|&(_, count)| count)
     }
 
     /// Lines by the code of their cause.

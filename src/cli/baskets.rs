@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use homing_datasets::baskets::{Baskets as Orders, Item, Limits, Rule};
-use homing_datasets::cli::Purchases;
+use homing_datasets::cli::{Purchases, show_warnings};
 use homing_datasets::out;
 use homing_datasets::table::{Column, Format, Table};
+use homing_datasets::warnings::Code;
 use homing_datasets::{Error, read};
 
 use super::WrongUse;
@@ -56,8 +57,9 @@ pub(super) fn run(args: &Baskets) -> anyhow::Result<()> {
         max_items: usize::from(args.max_items),
         ..Limits::default()
     };
+    args.purchases.keep_inputs(&[], &[("out", args.out.as_deref())])?;
     let stage = Stage::begin("read");
-    let (histories, _) =
+    let (histories, mut read) =
         read(&args.purchases.purchases, &args.purchases.stream(args.purchases.timezone)?.read)?;
     let item = match args.by {
         By::Product => Item::Product,
@@ -65,6 +67,15 @@ pub(super) fn run(args: &Baskets) -> anyhow::Result<()> {
     };
     let baskets = Orders::of(&histories, item);
     stage.done(&format!("{} orders of {} different items", baskets.len(), baskets.different()));
+    if baskets.different() == 0 {
+        let column = match args.by {
+            By::Product => "product_id",
+            By::Category => "category",
+        };
+        read.warnings.note(Code::MissingColumn, || format!("`{column}`: without it no rule can be found"));
+    }
+    show_warnings(&read.warnings);
+    args.purchases.refuse_warnings(&read.warnings)?;
     let stage = Stage::begin("rules");
     let began = Instant::now();
     let rules = baskets.rules(&limits).map_err(|error| match error {
@@ -79,7 +90,7 @@ pub(super) fn run(args: &Baskets) -> anyhow::Result<()> {
     if args.json {
         let summary = serde_json::json!({
             "orders": baskets.len(), "items": baskets.different(), "rules": rules.len(),
-            "seconds": { "rules": seconds },
+            "seconds": { "rules": seconds }, "read": read, "warnings": read.warnings.list(),
         });
         out!("{}", serde_json::to_string_pretty(&summary)?);
     } else if args.out.is_none() {

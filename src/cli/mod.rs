@@ -237,6 +237,11 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     if error.is::<DoneInPart>() {
         return ExitCode::from(4);
     }
+    match error.downcast_ref::<homing_datasets::Error>() {
+        Some(error) if error.refuses_data() => return ExitCode::from(3),
+        Some(error) if error.wrong_use() => return ExitCode::from(2),
+        _ => {}
+    }
     let wrong_use = error.is::<WrongUse>()
         || error.is::<ConfigError>()
         || error.is::<NoInstant>()

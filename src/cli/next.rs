@@ -41,6 +41,7 @@ pub(super) fn run(args: &Next) -> anyhow::Result<()> {
     let engine = Engine::load(&args.model.open()?, args.model.model.as_deref(), &Catalogue::shipped()?)?;
     let zone = engine.model().timezone;
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
+    args.purchases.keep_inputs(&[], &[("out", Some(&args.out))])?;
     let stage = Stage::begin("read");
     let stream = Stream::open(&args.purchases.purchases, &args.purchases.stream(zone)?)?;
     stage.done(&format!("{} events", stream.summary().events));

@@ -71,7 +71,10 @@ pub(super) fn run(args: &Backtest) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| Error::InvalidArgument(error.to_string()))?;
     }
-    let Loaded { histories, sampled, .. } = args.common.load(args.seed)?;
+    let outputs = [("out", args.out.as_deref()), ("report", args.report.as_deref())];
+    args.common.purchases.keep_inputs(&[], &outputs)?;
+    let Loaded { histories, summary, sampled } = args.common.load(args.seed)?;
+    args.common.purchases.refuse_warnings(&summary.warnings)?;
     let steps = Steps::new();
     let mut reports = Vec::new();
     for (&cutoff, name) in cutoffs.iter().zip(&args.cutoffs) {

@@ -28,6 +28,7 @@ pub(super) struct Check {
 
 pub(super) fn run(args: &Check) -> anyhow::Result<()> {
     let as_of = args.common.instant(args.as_of.as_ref())?;
+    args.common.purchases.keep_inputs(&[], &[])?;
     let Loaded { histories, summary, sampled } = args.common.load(0)?;
     let Some(as_of) = as_of.or(histories.last_instant()) else {
         return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }.into());
@@ -35,10 +36,16 @@ pub(super) fn run(args: &Check) -> anyhow::Result<()> {
     let usability = Usability::of(&histories, as_of, &args.horizons, args.common.purchases.timezone)
         .sampled(Some(sampled));
     if args.common.json {
-        let document = serde_json::json!({ "read": summary, "sampled": sampled, "usability": usability });
+        let document = serde_json::json!({
+            "read": summary,
+            "sampled": sampled,
+            "usability": usability,
+            "warnings": summary.warnings.list(),
+        });
         out!("{}", serde_json::to_string_pretty(&document)?);
     } else {
         out!("{}", show::usability(&usability).trim_end_matches('\n'));
     }
-    Ok(usability.refuse()?)
+    usability.refuse()?;
+    Ok(args.common.purchases.refuse_warnings(&summary.warnings)?)
 }

@@ -1,10 +1,10 @@
 //! `homing-train fit`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use homing_datasets::out;
+use homing_datasets::{objects, out};
 use homing_models::{Alias, Registry};
 use homing_training::Error;
 use homing_training::pipeline::{Options, train};
@@ -96,7 +96,11 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         ..Task::default()
     };
     task.all_horizons()?;
-    let Loaded { histories, sampled, .. } = args.common.load(args.seed)?;
+    let folder = (!objects::is_address(&args.registry)).then(|| Path::new(&args.registry));
+    let outputs = [("registry", folder), ("report", args.report.as_deref())];
+    args.common.purchases.keep_inputs(&[], &outputs)?;
+    let Loaded { histories, summary, sampled } = args.common.load(args.seed)?;
+    args.common.purchases.refuse_warnings(&summary.warnings)?;
     let steps = Steps::new();
     let registry = Registry::open(&args.registry, args.registry_cache.as_deref())?;
     let until = as_of.or(histories.last_instant());
@@ -117,7 +121,10 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     }
     let seconds = steps.done();
     if args.common.json {
-        out!("{}", serde_json::to_string_pretty(&trained.summary())?);
+        let mut document = serde_json::to_value(trained.summary())?;
+        document["read"] = serde_json::to_value(&summary)?;
+        document["warnings"] = serde_json::to_value(summary.warnings.list())?;
+        out!("{}", serde_json::to_string_pretty(&document)?);
     } else {
         out!("{}", show::usability(&trained.usability).trim_end_matches('\n'));
         if let Some(report) = &trained.backtest {

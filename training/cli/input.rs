@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use homing_datasets::cli::{Purchases, size};
+use homing_datasets::cli::{Purchases, show_warnings, size};
 use homing_datasets::engine::Sampled;
 use homing_datasets::{Histories, Micros, ReadSummary, Stream};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -37,6 +37,7 @@ impl Common {
         let stream = Stream::open(&purchases.purchases, &purchases.stream(purchases.timezone)?)?;
         let (histories, summary, sampled) = stream.collect(self.histories, seed)?;
         eprintln!("{}", show::read(&summary, purchases));
+        show_warnings(&summary.warnings);
         if sampled.kept < sampled.customers {
             eprintln!("{}", show::sampled(sampled));
         }

@@ -72,6 +72,11 @@ struct DoneInPart(String);
 /// Exit codes: 1 failed, 2 wrong use, 3 refused for the data's sake, 4 done in part.
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("homing-train: {error:#}");
+    match error.downcast_ref::<homing_datasets::Error>() {
+        Some(error) if error.refuses_data() => return ExitCode::from(3),
+        Some(error) if error.wrong_use() => return ExitCode::from(2),
+        _ => {}
+    }
     match error.downcast_ref::<Error>() {
         Some(Error::Refused { .. }) => ExitCode::from(3),
         Some(Error::InvalidArgument(_)) => ExitCode::from(2),
