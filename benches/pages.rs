@@ -68,24 +68,8 @@ fn history(n: u64) -> History {
     History::from_events((0..orders).map(event).collect())
 }
 
-/// A prediction of the usual size and thirty tags: those that the pages filter and count by, and others.
-fn scored(id: &str, history: &History, as_of: Micros) -> Scored {
-    let n = number(id);
-    let provenance = Provenance { model: "bench@1".into(), as_of, scored_at: as_of, zone: Zone::default() };
-    let spend: f64 = history.events().map(|event| event.amount).sum();
-    let silent = history.last_instant().map_or(400, |last| (AS_OF - last) / DAY) as f64;
-    // Three in a hundred turn to high risk on the last day.
-    let late = as_of == AS_OF && mixed(n ^ 9) % 100 < 3;
-    let risk = if late { 0.97 } else { (silent / (silent + 60.0)).min(0.99) };
-    let clv = spend * (1.0 - risk);
-    let at = |days: u32, share: f64| AtHorizon {
-        days,
-        p_return: (1.0 - risk) * share,
-        expected_orders: share * 2.0,
-        expected_spend: clv * share,
-        expected_spend_low: 0.0,
-        expected_spend_high: clv * share * 2.0,
-    };
+/// Thirty tags: those that the pages filter and count by, and others.
+fn tags(n: u64, risk: f64, silent: f64) -> Vec<Tag> {
     let pick = |words: &[&str], salt: u64| words[(mixed(n ^ salt) % words.len() as u64) as usize].to_owned();
     let tag = |name: &str, layer, value: serde_json::Value| Tag {
         name: name.into(),
@@ -141,6 +125,28 @@ fn scored(id: &str, history: &History, as_of: Micros) -> Scored {
         ));
     }
     tags.extend((0..17).map(|k| tag(&format!("bench.tag_{k:02}"), Dynamic, (mixed(n * 40 + k) % 5).into())));
+    tags
+}
+
+/// A prediction of the usual size, with tags.
+fn scored(id: &str, history: &History, as_of: Micros) -> Scored {
+    let n = number(id);
+    let provenance = Provenance { model: "bench@1".into(), as_of, scored_at: as_of, zone: Zone::default() };
+    let spend: f64 = history.events().map(|event| event.amount).sum();
+    let silent = history.last_instant().map_or(400, |last| (AS_OF - last) / DAY) as f64;
+    // Three in a hundred turn to high risk on the last day.
+    let late = as_of == AS_OF && mixed(n ^ 9) % 100 < 3;
+    let risk = if late { 0.97 } else { (silent / (silent + 60.0)).min(0.99) };
+    let clv = spend * (1.0 - risk);
+    let at = |days: u32, share: f64| AtHorizon {
+        days,
+        p_return: (1.0 - risk) * share,
+        expected_orders: share * 2.0,
+        expected_spend: clv * share,
+        expected_spend_low: 0.0,
+        expected_spend_high: clv * share * 2.0,
+    };
+    let tags = tags(n, risk, silent);
     let prediction = Prediction {
         at: vec![at(30, 0.4), at(90, 1.0), at(365, 1.0)],
         churn_risk: risk,

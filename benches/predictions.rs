@@ -226,43 +226,8 @@ fn peer() -> Result<Option<(Peer, Target)>, Failure> {
     Ok(Some((peer, target)))
 }
 
-fn main() -> Result<(), Failure> {
-    let folder = tempfile::tempdir()?;
-    let trained = train(&homing_datasets::cdnow()?, &Options::default(), &|_| {})?;
-    let catalogue = Catalogue::shipped()?;
-    let engine = Arc::new(Engine::new(trained.bundle, &catalogue));
-    let place = format!("sqlite:{}", folder.path().join("profiles.db").display());
-    let store = homing_profiles::open(&place, homing_datasets::Zone::default())?;
-    let app = Arc::new(App::new(store, Some(engine), Arc::new(calendar::now), Limits::default()));
-    let runtime = tokio::runtime::Builder::new_multi_thread().thread_name(SERVERS).enable_all().build()?;
-    let body = body();
-    let bind = || runtime.block_on(TcpListener::bind("127.0.0.1:0"));
-    let (ours, echo) = (bind()?, bind()?);
-    let (at, echo_at) = (ours.local_addr()?, echo.local_addr()?);
-    runtime.spawn(api::serve(ours, api::router(app), std::future::pending()));
-    let bare =
-        axum::Router::new().route("/", post(|Json(value): Json<serde_json::Value>| async { Json(value) }));
-    runtime.spawn(axum::serve(echo.tap_io(|stream| drop(stream.set_nodelay(true))), bare).into_future());
-
-    let events: Vec<String> = (0..30)
-        .map(|i| {
-            let day = calendar::date_of(9900 + 11 * i);
-            format!(
-                r#"{{"event_id":"e{i}","customer_id":"c1","occurred_at":"{day}T10:30:00Z","amount":{i}.5}}"#
-            )
-        })
-        .collect();
-    let filled = format!(r#"{{"events":[{}]}}"#, events.join(","));
-    Client::connect(&Target::new("", at, "POST /v1/events", &filled))?.ask()?;
-    let mut targets = vec![
-        Target::new("bare axum JSON echo", echo_at, "POST /", &body),
-        Target::new("POST /v1/predictions", at, "POST /v1/predictions", &body),
-        Target::new("GET /v1/profiles/{id}", at, "GET /v1/profiles/c1", ""),
-    ];
-    let peer = peer()?;
-    targets.extend(peer.as_ref().map(|(_, target)| target.clone()));
-
-    println!("one customer with 30 purchases, {} bytes; {CONNECTIONS} connections", body.len());
+/// Asks all targets in turn, each as fast as it answers; their replies a second.
+fn closed_loop(targets: &[Target]) -> Result<Vec<f64>, Failure> {
     let mut rounds: Vec<Vec<(f64, f64)>> = vec![Vec::new(); targets.len()];
     for round in 0..=ROUNDS {
         for (target, seen) in targets.iter().zip(&mut rounds) {
@@ -302,6 +267,47 @@ fn main() -> Result<(), Failure> {
             cost / costs[0]
         );
     }
+    Ok(peaks)
+}
+
+fn main() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let trained = train(&homing_datasets::cdnow()?, &Options::default(), &|_| {})?;
+    let catalogue = Catalogue::shipped()?;
+    let engine = Arc::new(Engine::new(trained.bundle, &catalogue));
+    let place = format!("sqlite:{}", folder.path().join("profiles.db").display());
+    let store = homing_profiles::open(&place, homing_datasets::Zone::default())?;
+    let app = Arc::new(App::new(store, Some(engine), Arc::new(calendar::now), Limits::default()));
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_name(SERVERS).enable_all().build()?;
+    let body = body();
+    let bind = || runtime.block_on(TcpListener::bind("127.0.0.1:0"));
+    let (ours, echo) = (bind()?, bind()?);
+    let (at, echo_at) = (ours.local_addr()?, echo.local_addr()?);
+    runtime.spawn(api::serve(ours, api::router(app), std::future::pending()));
+    let bare =
+        axum::Router::new().route("/", post(|Json(value): Json<serde_json::Value>| async { Json(value) }));
+    runtime.spawn(axum::serve(echo.tap_io(|stream| drop(stream.set_nodelay(true))), bare).into_future());
+
+    let events: Vec<String> = (0..30)
+        .map(|i| {
+            let day = calendar::date_of(9900 + 11 * i);
+            format!(
+                r#"{{"event_id":"e{i}","customer_id":"c1","occurred_at":"{day}T10:30:00Z","amount":{i}.5}}"#
+            )
+        })
+        .collect();
+    let filled = format!(r#"{{"events":[{}]}}"#, events.join(","));
+    Client::connect(&Target::new("", at, "POST /v1/events", &filled))?.ask()?;
+    let mut targets = vec![
+        Target::new("bare axum JSON echo", echo_at, "POST /", &body),
+        Target::new("POST /v1/predictions", at, "POST /v1/predictions", &body),
+        Target::new("GET /v1/profiles/{id}", at, "GET /v1/profiles/c1", ""),
+    ];
+    let peer = peer()?;
+    targets.extend(peer.as_ref().map(|(_, target)| target.clone()));
+
+    println!("one customer with 30 purchases, {} bytes; {CONNECTIONS} connections", body.len());
+    let peaks = closed_loop(&targets)?;
     if std::env::args().any(|argument| argument == "closed") {
         return Ok(());
     }

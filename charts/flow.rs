@@ -55,26 +55,65 @@ pub fn flow(flow: &Flow<'_>) -> Svg {
         At(TOP + HEIGHT + 4.0),
         Escaped(flow.label)
     ));
-    let sizes = sizes(flow);
-    let whole = sizes.iter().map(|column| column.iter().sum::<f64>()).fold(0.0, f64::max);
-    let gaps = GAP * flow.nodes.len().saturating_sub(1) as f64;
-    let scale = if whole > 0.0 { (HEIGHT - gaps) / whole } else { 0.0 };
-    let tops: Vec<Vec<f64>> = sizes.iter().map(|column| tops(column, scale)).collect();
-    let steps = flow.columns.len().saturating_sub(1).max(1) as f64;
-    let left = |column: usize| column as f64 / steps * (100.0 - WIDTH);
+    let layout = Layout::of(flow);
     // Bands live in a box of their own that is stretched along x only.
     pen.draw(format_args!(
         r#"<svg y="{TOP}" width="100%" height="{HEIGHT}" viewBox="0 0 1000 {HEIGHT}" preserveAspectRatio="none">"#
     ));
     for (at, bands) in flow.bands.iter().enumerate() {
-        let (Some(from_tops), Some(to_tops)) = (tops.get(at), tops.get(at + 1)) else { continue };
+        layout.bands(&mut pen, flow, at, bands);
+    }
+    pen.draw(format_args!("</svg>"));
+    for (column, name) in flow.columns.iter().enumerate() {
+        let (side, x) = match column {
+            0 => ("start", 0.0),
+            _ if column == layout.last => ("end", 100.0),
+            _ => ("on-x", layout.left(column) + WIDTH / 2.0),
+        };
+        pen.draw(format_args!(r#"<text class="{side}" x="{}%" y="12">{}</text>"#, At(x), Escaped(name)));
+        for (at, node) in flow.nodes.iter().enumerate() {
+            layout.node(&mut pen, column, at, node);
+        }
+    }
+    pen.done()
+}
+
+/// Where states and bands lie.
+struct Layout {
+    /// The last column.
+    last: usize,
+    /// Customers to pixels.
+    scale: f64,
+    /// Of each column, of each state.
+    sizes: Vec<Vec<f64>>,
+    tops: Vec<Vec<f64>>,
+}
+
+impl Layout {
+    fn of(flow: &Flow<'_>) -> Self {
+        let sizes = sizes(flow);
+        let whole = sizes.iter().map(|column| column.iter().sum::<f64>()).fold(0.0, f64::max);
+        let gaps = GAP * flow.nodes.len().saturating_sub(1) as f64;
+        let scale = if whole > 0.0 { (HEIGHT - gaps) / whole } else { 0.0 };
+        let tops = sizes.iter().map(|column| tops(column, scale)).collect();
+        Layout { last: flow.columns.len().saturating_sub(1), scale, sizes, tops }
+    }
+
+    /// The left edge of a column, in percent.
+    fn left(&self, column: usize) -> f64 {
+        column as f64 / self.last.max(1) as f64 * (100.0 - WIDTH)
+    }
+
+    /// The bands from a column to the next.
+    fn bands(&self, pen: &mut Pen, flow: &Flow<'_>, at: usize, bands: &[Band]) {
+        let (Some(from_tops), Some(to_tops)) = (self.tops.get(at), self.tops.get(at + 1)) else { return };
         let (mut out, mut into) = (from_tops.clone(), to_tops.clone());
         let mut sorted: Vec<&Band> = bands.iter().filter(|band| band.size > 0.0).collect();
         sorted.sort_by_key(|band| (band.from, band.to));
         for band in sorted {
             let (Some(y0), Some(y1)) = (out.get_mut(band.from), into.get_mut(band.to)) else { continue };
-            let height = band.size * scale;
-            let (x0, x1) = ((left(at) + WIDTH) * 10.0, left(at + 1) * 10.0);
+            let height = band.size * self.scale;
+            let (x0, x1) = ((self.left(at) + WIDTH) * 10.0, self.left(at + 1) * 10.0);
             let middle = (x0 + x1) / 2.0;
             let hue = flow.nodes.get(band.from).map_or(0, |node| node.hue % 8);
             pen.draw(format_args!(
@@ -92,52 +131,36 @@ pub fn flow(flow: &Flow<'_>) -> Svg {
             *y1 += height;
         }
     }
-    pen.draw(format_args!("</svg>"));
-    let last = flow.columns.len().saturating_sub(1);
-    for (column, name) in flow.columns.iter().enumerate() {
-        let side = if column == 0 {
-            "start"
-        } else if column == last {
-            "end"
-        } else {
-            "on-x"
-        };
-        let x = if column == 0 {
-            0.0
-        } else if column == last {
-            100.0
-        } else {
-            left(column) + WIDTH / 2.0
-        };
-        pen.draw(format_args!(r#"<text class="{side}" x="{}%" y="12">{}</text>"#, At(x), Escaped(name)));
-        for (at, node) in flow.nodes.iter().enumerate() {
-            let (size, top) = (sizes[column][at] * scale, TOP + tops[column][at]);
-            if size <= 0.0 {
-                continue;
-            }
-            pen.draw(format_args!(
-                r#"<g class="hue-{}"><title>{}</title><rect class="node" x="{}%" width="{WIDTH}%" y="{}" height="{}"/></g>"#,
-                node.hue % 8,
-                Escaped(&node.title),
-                At(left(column)),
-                At(top),
-                At(size.max(1.0))
-            ));
-            // A state that is too low for its name is named by the legend only.
-            if size < 11.0 || (column != 0 && column != last) {
-                continue;
-            }
-            let (side, x, shift) =
-                if column == 0 { ("start", left(column) + WIDTH, 6) } else { ("end", left(column), -6) };
-            pen.draw(format_args!(
-                r#"<text class="of-node {side}" x="{}%" dx="{shift}" y="{}">{}</text>"#,
-                At(x),
-                At(top + size / 2.0 + 4.0),
-                Escaped(&node.name)
-            ));
+
+    /// A state of a column.
+    fn node(&self, pen: &mut Pen, column: usize, at: usize, node: &Node) {
+        let (size, top) = (self.sizes[column][at] * self.scale, TOP + self.tops[column][at]);
+        if size <= 0.0 {
+            return;
         }
+        pen.draw(format_args!(
+            r#"<g class="hue-{}"><title>{}</title><rect class="node" x="{}%" width="{WIDTH}%" y="{}" height="{}"/></g>"#,
+            node.hue % 8,
+            Escaped(&node.title),
+            At(self.left(column)),
+            At(top),
+            At(size.max(1.0))
+        ));
+        // A state that is too low for its name is named by the legend only.
+        if size < 11.0 || (column != 0 && column != self.last) {
+            return;
+        }
+        let (side, x, shift) = match column {
+            0 => ("start", self.left(column) + WIDTH, 6),
+            _ => ("end", self.left(column), -6),
+        };
+        pen.draw(format_args!(
+            r#"<text class="of-node {side}" x="{}%" dx="{shift}" y="{}">{}</text>"#,
+            At(x),
+            At(top + size / 2.0 + 4.0),
+            Escaped(&node.name)
+        ));
     }
-    pen.done()
 }
 
 /// The sizes of the states at each time.

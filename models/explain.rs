@@ -158,6 +158,7 @@ mod tests {
     type Case<'a> = (&'a [(F, f64)], (F, f64), &'a str, &'a str, &'a str, &'a str, &'a str);
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of texts")]
     fn words_follow_the_feature_that_leads_its_cause() {
         let cases: [Case<'_>; 15] = [
             (

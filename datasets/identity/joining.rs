@@ -82,29 +82,8 @@ impl Joiner {
         }
         let alone: BTreeSet<u32> = rulings.alone.iter().filter_map(|id| self.rank_of(id, &order)).collect();
         let mut report = self.report(rulings, &order);
-        let mut keys = std::mem::take(&mut self.keys);
-        keys.par_iter_mut().for_each(|all| {
-            for (_, record) in all.iter_mut() {
-                *record = rank[*record as usize];
-            }
-            if !alone.is_empty() {
-                all.retain(|(_, record)| !alone.contains(record));
-            }
-            all.par_sort_unstable();
-            all.dedup();
-        });
-        let mut card = vec![0; count];
-        for &(number, record) in keys[0].iter().rev() {
-            card[record as usize] = number;
-        }
-        let mut phone = vec![0; count];
-        for &(number, record) in keys[2].iter().rev() {
-            phone[record as usize] = number;
-        }
-        let mut chat = vec![0; count];
-        for &(number, record) in keys[1].iter().rev() {
-            chat[record as usize] = number;
-        }
+        let keys = self.ranked_keys(&rank, &alone);
+        let [card, chat, phone] = [0, 1, 2].map(|key: usize| first_numbers(&keys[key], count));
         let mut sets = Sets {
             parent: (0..count as u32).collect(),
             size: vec![1; count],
@@ -116,27 +95,7 @@ impl Joiner {
         let mut found = Found::default();
         let id = |record: u32| self.ids.get(order[record as usize]);
         for key in [Key::MemberId, Key::OpenId] {
-            for group in groups(&keys[key as usize]) {
-                if group.len() > MOST {
-                    found.add(Trouble::MadeUp, key, group, &id);
-                    continue;
-                }
-                let (_, first) = group[0];
-                let mut contradicted = false;
-                for &(_, record) in &group[1..] {
-                    let (a, b) = (names[first as usize], names[record as usize]);
-                    let phones = (phone[first as usize], phone[record as usize]);
-                    let differ = a.full != 0 && b.full != 0 && a.full != b.full;
-                    if differ && phones.0 != 0 && phones.1 != 0 && phones.0 != phones.1 {
-                        contradicted = true;
-                    } else if sets.join(first, record) {
-                        found.add(Trouble::SeveralCards, key, group, &id);
-                    }
-                }
-                if contradicted {
-                    found.add(Trouble::Contradiction, key, group, &id);
-                }
-            }
+            own_key(key, &groups(&keys[key as usize]), (&names, &phone), &mut sets, &mut found, &id);
         }
         // What one shared key joins may settle what another left open, so both are gone through until nothing moves.
         let shared: Vec<(Key, Vec<Group<'_>>)> =
@@ -176,6 +135,22 @@ impl Joiner {
         report.conflicts = found.counts.iter().map(|(trouble, count)| (trouble.code(), *count)).collect();
         report.listed = found.listed;
         (people, report)
+    }
+
+    /// The keys with records by rank, without records that are to stay alone.
+    fn ranked_keys(&mut self, rank: &[u32], alone: &BTreeSet<u32>) -> [Vec<(u64, u32)>; 4] {
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.par_iter_mut().for_each(|all| {
+            for (_, record) in all.iter_mut() {
+                *record = rank[*record as usize];
+            }
+            if !alone.is_empty() {
+                all.retain(|(_, record)| !alone.contains(record));
+            }
+            all.par_sort_unstable();
+            all.dedup();
+        });
+        keys
     }
 
     fn rank_of(&self, id: &str, order: &[u32]) -> Option<u32> {
@@ -219,6 +194,47 @@ fn groups(keys: &[(u64, u32)]) -> Vec<Group<'_>> {
         keys.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1).collect();
     groups.sort_by_key(|group| (group[0].1, group[1].1));
     groups
+}
+
+/// Joins records by a key that belongs to one person. Records of one key with other names and other phones contradict it.
+fn own_key<'a>(
+    key: Key,
+    groups: &[Group<'_>],
+    (names, phone): (&[Name], &[u64]),
+    sets: &mut Sets,
+    found: &mut Found,
+    id: &impl Fn(u32) -> &'a str,
+) {
+    for group in groups {
+        if group.len() > MOST {
+            found.add(Trouble::MadeUp, key, group, id);
+            continue;
+        }
+        let (_, first) = group[0];
+        let mut contradicted = false;
+        for &(_, record) in &group[1..] {
+            let (a, b) = (names[first as usize], names[record as usize]);
+            let phones = (phone[first as usize], phone[record as usize]);
+            let differ = a.full != 0 && b.full != 0 && a.full != b.full;
+            if differ && phones.0 != 0 && phones.1 != 0 && phones.0 != phones.1 {
+                contradicted = true;
+            } else if sets.join(first, record) {
+                found.add(Trouble::SeveralCards, key, group, id);
+            }
+        }
+        if contradicted {
+            found.add(Trouble::Contradiction, key, group, id);
+        }
+    }
+}
+
+/// Of each record its least number of a key; 0 where it has none.
+fn first_numbers(key: &[(u64, u32)], count: usize) -> Vec<u64> {
+    let mut first = vec![0; count];
+    for &(number, record) in key.iter().rev() {
+        first[record as usize] = number;
+    }
+    first
 }
 
 /// Joins those who share a phone or an address as far as their names allow; whether anything was joined.

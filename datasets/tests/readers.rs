@@ -51,6 +51,7 @@ fn the_same_data_make_the_same_histories_in_every_text_format() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of columns in each type")]
 fn the_same_data_make_the_same_histories_in_parquet_of_any_column_type() {
     let folder = Folder::new();
     let zone = Zone::default();

@@ -42,6 +42,7 @@ fn days(n: f64) -> String {
 }
 
 /// The ways to tell of a cause that raises (`worse`) or lowers the risk, but for [`plain`].
+#[expect(clippy::too_many_lines, reason = "a table of texts")]
 pub(super) fn ways(cause: Cause, worse: bool) -> &'static [Way] {
     match (cause, worse) {
         (Cause::Rhythm, true) => &[(&[F::products_due, F::product_rebuy_days], |f| {
@@ -375,6 +376,7 @@ pub(super) fn ways(cause: Cause, worse: bool) -> &'static [Way] {
 }
 
 /// What is true of every customer of whom the data tell of the cause.
+#[expect(clippy::too_many_lines, reason = "a table of texts")]
 pub(super) fn plain(cause: Cause, worse: bool, f: &Facts<'_, '_>) -> Said {
     let silent = f.get(F::recency_days);
     let orders = f.get(F::orders);

@@ -358,6 +358,117 @@ pub(super) fn feed_lock() -> String {
     format!("SELECT pg_advisory_xact_lock_shared({} + last_value) FROM homing.change_cursor", LOCKS.feed)
 }
 
+/// The columns of profiles, in the order of [`COLUMNS`].
+struct Columns<'a> {
+    ids: Vec<&'a str>,
+    revisions: Vec<i64>,
+    churn: Vec<Option<f64>>,
+    value: Vec<Option<f64>>,
+    clv: Vec<Option<f64>>,
+    not_scored: Vec<Option<&'a str>>,
+    models: Vec<&'a str>,
+    as_of: Vec<i64>,
+    scored_at: Vec<i64>,
+    events: Vec<i64>,
+    purchases: Vec<i64>,
+    orders: Vec<i64>,
+    spend: Vec<f64>,
+    earliest: Vec<Option<i64>>,
+    latest: Vec<Option<i64>>,
+    predictions: Vec<&'a str>,
+    tags: Vec<&'a str>,
+    details: Vec<&'a str>,
+    prints: Vec<&'a [u8]>,
+    score_prints: Vec<&'a [u8]>,
+    tag_prints: Vec<&'a [u8]>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(images: &[&'a Image], first: i64) -> Self {
+        let number = |at: usize| images.iter().map(|image| image.numbers[at]).collect();
+        let count = |pick: fn(&HistoryCounts) -> u64| {
+            images.iter().map(|image| pick(&image.history) as i64).collect()
+        };
+        Columns {
+            ids: images.iter().map(|image| image.customer_id.as_str()).collect(),
+            revisions: images.iter().map(|image| image.version.unwrap_or(first)).collect(),
+            churn: number(0),
+            value: number(1),
+            clv: number(2),
+            not_scored: images.iter().map(|image| image.not_scored.as_deref()).collect(),
+            models: images.iter().map(|image| image.model.as_str()).collect(),
+            as_of: images.iter().map(|image| image.as_of).collect(),
+            scored_at: images.iter().map(|image| image.scored_at).collect(),
+            events: count(|n| n.events),
+            purchases: count(|n| n.purchases),
+            orders: count(|n| n.orders),
+            spend: images.iter().map(|image| image.history.spend).collect(),
+            earliest: images.iter().map(|image| image.history.first_purchase_at).collect(),
+            latest: images.iter().map(|image| image.history.last_purchase_at).collect(),
+            predictions: images.iter().map(|image| image.prediction.as_str()).collect(),
+            tags: images.iter().map(|image| image.tags.as_str()).collect(),
+            details: images.iter().map(|image| image.details.as_str()).collect(),
+            prints: images.iter().map(|image| image.fingerprints.history.as_slice()).collect(),
+            score_prints: images.iter().map(|image| image.fingerprints.score.as_slice()).collect(),
+            tag_prints: images.iter().map(|image| image.fingerprints.tags.as_slice()).collect(),
+        }
+    }
+
+    fn values(&self) -> [Parameter<'_>; 21] {
+        [
+            &self.ids,
+            &self.revisions,
+            &self.churn,
+            &self.value,
+            &self.clv,
+            &self.not_scored,
+            &self.models,
+            &self.as_of,
+            &self.scored_at,
+            &self.events,
+            &self.purchases,
+            &self.orders,
+            &self.spend,
+            &self.earliest,
+            &self.latest,
+            &self.predictions,
+            &self.tags,
+            &self.details,
+            &self.prints,
+            &self.score_prints,
+            &self.tag_prints,
+        ]
+    }
+}
+
+/// The columns of changes.
+struct Moves<'a> {
+    ids: Vec<&'a str>,
+    tags: Vec<Option<&'a str>>,
+    causes: Vec<Option<&'a str>>,
+    models: Vec<&'a str>,
+    as_of: Vec<i64>,
+    scored_at: Vec<i64>,
+}
+
+impl<'a> Moves<'a> {
+    fn of(changed: &[&'a Image]) -> Self {
+        let changed = || changed.iter();
+        Moves {
+            ids: changed().map(|image| image.customer_id.as_str()).collect(),
+            tags: changed().map(|image| image.change.as_deref()).collect(),
+            causes: changed().map(|image| image.not_scored.as_deref()).collect(),
+            models: changed().map(|image| image.model.as_str()).collect(),
+            as_of: changed().map(|image| image.as_of).collect(),
+            scored_at: changed().map(|image| image.scored_at).collect(),
+        }
+    }
+
+    fn values(&self) -> [Parameter<'_>; 6] {
+        [&self.ids, &self.tags, &self.causes, &self.models, &self.as_of, &self.scored_at]
+    }
+}
+
 /// By arrays, all in one trip to the server.
 async fn few(
     wire: &mut Wire,
@@ -366,27 +477,7 @@ async fn few(
     event_ids: &BTreeMap<&str, (&[u8], &str)>,
     ticks: Clock,
 ) -> Inner<()> {
-    let ids: Vec<&str> = images.iter().map(|image| image.customer_id.as_str()).collect();
-    let revisions: Vec<i64> = images.iter().map(|image| image.version.unwrap_or(first)).collect();
-    let number = |at: usize| images.iter().map(|image| image.numbers[at]).collect::<Vec<Option<f64>>>();
-    let (churn, value, clv) = (number(0), number(1), number(2));
-    let not_scored: Vec<Option<&str>> = images.iter().map(|image| image.not_scored.as_deref()).collect();
-    let models: Vec<&str> = images.iter().map(|image| image.model.as_str()).collect();
-    let as_of: Vec<i64> = images.iter().map(|image| image.as_of).collect();
-    let scored_at: Vec<i64> = images.iter().map(|image| image.scored_at).collect();
-    let count = |pick: fn(&HistoryCounts) -> u64| {
-        images.iter().map(|image| pick(&image.history) as i64).collect::<Vec<i64>>()
-    };
-    let (events, purchases, orders) = (count(|n| n.events), count(|n| n.purchases), count(|n| n.orders));
-    let spend: Vec<f64> = images.iter().map(|image| image.history.spend).collect();
-    let earliest: Vec<Option<i64>> = images.iter().map(|image| image.history.first_purchase_at).collect();
-    let latest: Vec<Option<i64>> = images.iter().map(|image| image.history.last_purchase_at).collect();
-    let predictions: Vec<&str> = images.iter().map(|image| image.prediction.as_str()).collect();
-    let tags: Vec<&str> = images.iter().map(|image| image.tags.as_str()).collect();
-    let details: Vec<&str> = images.iter().map(|image| image.details.as_str()).collect();
-    let prints: Vec<&[u8]> = images.iter().map(|image| image.fingerprints.history.as_slice()).collect();
-    let score_prints: Vec<&[u8]> = images.iter().map(|image| image.fingerprints.score.as_slice()).collect();
-    let tag_prints: Vec<&[u8]> = images.iter().map(|image| image.fingerprints.tags.as_slice()).collect();
+    let columns = Columns::of(images, first);
     let profiles = wire
         .statement(&format!(
             "INSERT INTO homing.profiles AS p ({COLUMNS})
@@ -399,29 +490,7 @@ async fn few(
              {REPLACE}"
         ))
         .await?;
-    let profile_values: [Parameter<'_>; 21] = [
-        &ids,
-        &revisions,
-        &churn,
-        &value,
-        &clv,
-        &not_scored,
-        &models,
-        &as_of,
-        &scored_at,
-        &events,
-        &purchases,
-        &orders,
-        &spend,
-        &earliest,
-        &latest,
-        &predictions,
-        &tags,
-        &details,
-        &prints,
-        &score_prints,
-        &tag_prints,
-    ];
+    let profile_values = columns.values();
     let with_history: Vec<(&str, &[u8])> = images
         .iter()
         .filter_map(|image| Some((image.customer_id.as_str(), image.bytes.as_deref()?)))
@@ -442,14 +511,8 @@ async fn few(
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) AS x(a, b, c, d, e, f)",
         )
         .await?;
-    let change_ids: Vec<&str> = changed.iter().map(|image| image.customer_id.as_str()).collect();
-    let change_tags: Vec<Option<&str>> = changed.iter().map(|image| image.change.as_deref()).collect();
-    let change_causes: Vec<Option<&str>> = changed.iter().map(|image| image.not_scored.as_deref()).collect();
-    let change_models: Vec<&str> = changed.iter().map(|image| image.model.as_str()).collect();
-    let change_as_of: Vec<i64> = changed.iter().map(|image| image.as_of).collect();
-    let change_scored: Vec<i64> = changed.iter().map(|image| image.scored_at).collect();
-    let change_values: [Parameter<'_>; 6] =
-        [&change_ids, &change_tags, &change_causes, &change_models, &change_as_of, &change_scored];
+    let moves = Moves::of(&changed);
+    let change_values = moves.values();
     let clock = wire.statement(CLOCK).await?;
     let events = wire.statement(EVENT_IDS).await?;
     let (event_keys, event_prints, event_customers) = event_columns(event_ids);

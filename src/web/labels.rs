@@ -117,12 +117,13 @@ impl<'a> Labels<'a> {
     /// key and its words.
     pub fn counted(self, aggregates: &Aggregates, tag: &str) -> Vec<(String, String, Count)> {
         let choices = self.choices(tag);
-        let known = choices.iter().map(|choice| {
-            let customers = aggregates.count(tag, &choice.value.to_string());
-            (choice.key.clone(), choice.label.clone(), customers)
-        });
+        let texts: Vec<String> = choices.iter().map(|choice| choice.value.to_string()).collect();
+        let known = choices
+            .iter()
+            .zip(&texts)
+            .map(|(choice, text)| (choice.key.clone(), choice.label.clone(), aggregates.count(tag, text)));
         let values = aggregates.values(tag).into_iter();
-        let own = values.filter(|(value, _)| choices.iter().all(|choice| choice.value.to_string() != *value));
+        let own = values.filter(|(value, _)| texts.iter().all(|text| text != value));
         let own = own.map(|(value, customers)| {
             let parsed = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
             (key(&parsed), self.value(tag, &parsed), customers)

@@ -114,7 +114,7 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
     let document = service.get("/openapi.json").await.ok();
     assert_eq!(document["openapi"], "3.1.0");
     let served: BTreeSet<_> = Route::ALL
-        .into_iter()
+        .iter()
         .map(|route| (route.path().to_owned(), route.method().as_str().to_lowercase()))
         .collect();
     assert_eq!(operations(&document), served);
