@@ -21,7 +21,7 @@ use homing_profiles::Changed;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+struct ConsentRequest {
     opted_out: bool,
 }
 
@@ -40,10 +40,10 @@ pub(super) async fn consent(
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
-    let wish: Wish = plain(&body)?;
+    let request: ConsentRequest = plain(&body)?;
     app.work(move |app| {
-        let changed = app.take_consent(&caller, &id, wish.opted_out)?;
-        json(&Said { customer_id: &id, opted_out: wish.opted_out, changed: changed.into_iter().collect() })
+        let changed = app.take_consent(&caller, &id, request.opted_out)?;
+        json(&Said { customer_id: &id, opted_out: request.opted_out, changed: changed.into_iter().collect() })
     })
     .await
 }

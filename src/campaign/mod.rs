@@ -32,7 +32,7 @@ const PAGE: u32 = 1_000;
 
 /// Whom to contact.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wish {
+pub struct Plan {
     /// The campaign's name; a customer is in a campaign once.
     pub name: String,
     /// Tags, ranges and prefix that a customer must match. Order, limit and cursor are the campaign's own.
@@ -113,17 +113,17 @@ pub struct Campaign {
 /// Why there is no list.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A wish that makes no sense.
+    /// An invalid argument.
     #[error("{0}")]
-    Wish(String),
+    InvalidArgument(String),
     /// The store.
     #[error(transparent)]
     Store(#[from] homing_profiles::Error),
 }
 
-impl Wish {
+impl Plan {
     fn check(&self, playbook: &Playbook) -> Result<(), Error> {
-        let wrong = |text: String| Err(Error::Wish(text));
+        let wrong = |text: String| Err(Error::InvalidArgument(text));
         if self.name.trim().is_empty() || self.name.chars().count() > 200 {
             return wrong("a campaign needs a name of 1 to 200 characters".to_owned());
         }
@@ -179,30 +179,30 @@ impl HoldOut {
 /// Makes the list of a campaign.
 ///
 /// # Errors
-/// [`Error::Wish`] for a wish that makes no sense; [`Error::Store`] of the store: what was recorded until then stays, and
-/// the same wish again completes the list.
-pub fn run(store: &dyn Store, playbook: &Playbook, wish: &Wish, now: Micros) -> Result<Campaign, Error> {
-    wish.check(playbook)?;
+/// [`Error::InvalidArgument`] for a plan that cannot be carried out; [`Error::Store`] of the store: what was recorded until then stays, and
+/// the same plan again completes the list.
+pub fn run(store: &dyn Store, playbook: &Playbook, plan: &Plan, now: Micros) -> Result<Campaign, Error> {
+    plan.check(playbook)?;
     let cap = Cap { most: playbook.contacts.per_week, since: now - CAP_DAYS * DAY };
-    let hold_out = HoldOut::new(&wish.name, wish.seed, wish.hold_out);
+    let hold_out = HoldOut::new(&plan.name, plan.seed, plan.hold_out);
     let mut campaign = Campaign {
         contacts: Vec::new(),
         held_out: Vec::new(),
-        summary: Summary { campaign: wish.name.clone(), recorded: wish.record, ..Summary::default() },
+        summary: Summary { campaign: plan.name.clone(), recorded: plan.record, ..Summary::default() },
     };
-    let mut listing = Listing { sort: Sort::ValueAtRisk, limit: PAGE, cursor: None, ..wish.who.clone() };
+    let mut listing = Listing { sort: Sort::ValueAtRisk, limit: PAGE, cursor: None, ..plan.who.clone() };
     loop {
         let page = store.list(&listing)?;
         let mut candidates = Vec::with_capacity(page.profiles.len());
         for profile in page.profiles {
             campaign.summary.matched += 1;
-            match candidate(playbook, wish, &hold_out, profile) {
+            match candidate(playbook, plan, &hold_out, profile) {
                 Ok(member) => candidates.push(member),
                 Err(cause) => *campaign.summary.left_out.entry(cause).or_default() += 1,
             }
         }
         while !candidates.is_empty() {
-            let missing = wish
+            let missing = plan
                 .most
                 .map_or(u64::MAX, |most| most - campaign.summary.contacts - campaign.summary.held_out);
             if missing == 0 {
@@ -211,8 +211,8 @@ pub fn run(store: &dyn Store, playbook: &Playbook, wish: &Wish, now: Micros) -> 
             let rest =
                 candidates.split_off(candidates.len().min(usize::try_from(missing).unwrap_or(usize::MAX)));
             let members = std::mem::replace(&mut candidates, rest);
-            let wanted: Vec<Contact> = members.iter().map(|member| member.contact(wish, now)).collect();
-            let grants = store.reserve_contacts(&wanted, &cap, wish.record)?;
+            let wanted: Vec<Contact> = members.iter().map(|member| member.contact(plan, now)).collect();
+            let grants = store.reserve_contacts(&wanted, &cap, plan.record)?;
             members.into_iter().zip(grants).for_each(|(member, grant)| campaign.take(member, grant));
         }
         match page.next {
@@ -224,7 +224,7 @@ pub fn run(store: &dyn Store, playbook: &Playbook, wish: &Wish, now: Micros) -> 
 
 fn candidate(
     playbook: &Playbook,
-    wish: &Wish,
+    plan: &Plan,
     hold_out: &HoldOut,
     profile: Profile,
 ) -> Result<Member, &'static str> {
@@ -232,7 +232,7 @@ fn candidate(
         return Err("opted_out");
     }
     let advice = playbook.advise(&profile).ok_or("not_scored")?;
-    if let Some(cause) = wish.refuses(&advice) {
+    if let Some(cause) = plan.refuses(&advice) {
         return Err(cause);
     }
     Ok(Member {
@@ -250,10 +250,10 @@ fn candidate(
 }
 
 impl Member {
-    fn contact(&self, wish: &Wish, at: Micros) -> Contact {
+    fn contact(&self, plan: &Plan, at: Micros) -> Contact {
         Contact {
             customer_id: self.customer_id.clone(),
-            campaign: wish.name.clone(),
+            campaign: plan.name.clone(),
             at,
             action: self.action.clone(),
             channel: self.channel.clone(),

@@ -64,8 +64,8 @@ fn filled(place: &str) -> (Arc<dyn Store>, Catalogue) {
     (store, catalogue)
 }
 
-fn wish(name: &str) -> Wish {
-    Wish {
+fn plan(name: &str) -> Plan {
+    Plan {
         name: name.to_owned(),
         who: Listing::default(),
         actions: Vec::new(),
@@ -85,9 +85,9 @@ fn the_same_campaign_makes_the_same_list_and_others_keep_the_cap() {
     let folder = tempfile::tempdir().unwrap();
     let (store, catalogue) = filled(&format!("sqlite:{}", folder.path().join("p.db").display()));
     let book = catalogue.playbook().unwrap();
-    let dry = run(store.as_ref(), book, &Wish { record: false, ..wish("spring") }, NOW).unwrap();
+    let dry = run(store.as_ref(), book, &Plan { record: false, ..plan("spring") }, NOW).unwrap();
     assert_eq!(store.campaign("spring").unwrap(), [], "a dry run takes nothing down");
-    let first = run(store.as_ref(), book, &wish("spring"), NOW).unwrap();
+    let first = run(store.as_ref(), book, &plan("spring"), NOW).unwrap();
     assert_eq!((&first.contacts, &first.held_out), (&dry.contacts, &dry.held_out));
     let all = first.contacts.len() + first.held_out.len();
     assert!(all > 300, "{all}");
@@ -103,17 +103,17 @@ fn the_same_campaign_makes_the_same_list_and_others_keep_the_cap() {
     assert_eq!(store.campaign("spring").unwrap().len(), all);
 
     // Again, an hour later and with another seed: the groups of then stand.
-    let again = run(store.as_ref(), book, &Wish { seed: 8, ..wish("spring") }, NOW + DAY / 24).unwrap();
+    let again = run(store.as_ref(), book, &Plan { seed: 8, ..plan("spring") }, NOW + DAY / 24).unwrap();
     assert_eq!((&again.contacts, &again.held_out), (&first.contacts, &first.held_out));
     assert_eq!(again.summary.before, all as u64);
 
     // Another campaign three days later: whoever was contacted is left out, whoever was held out is not.
-    let second = run(store.as_ref(), book, &wish("summer"), NOW + 3 * DAY).unwrap();
+    let second = run(store.as_ref(), book, &plan("summer"), NOW + 3 * DAY).unwrap();
     assert_eq!(second.summary.left_out["contacted_lately"], first.contacts.len() as u64);
     let (before, now) = (ids(&first.held_out), ids(&second.contacts));
     assert!(now.is_subset(&before) && !now.is_empty());
     // After a week they may be contacted again, but not those of the second campaign.
-    let third = run(store.as_ref(), book, &wish("autumn"), NOW + 8 * DAY).unwrap();
+    let third = run(store.as_ref(), book, &plan("autumn"), NOW + 8 * DAY).unwrap();
     assert_eq!(third.summary.left_out["contacted_lately"], second.contacts.len() as u64);
     assert_eq!(store.contacts_of(&first.contacts[0].customer_id).unwrap()[0].campaign, "spring");
 }
@@ -125,18 +125,18 @@ fn filters_limits_and_opt_outs_are_respected() {
     let book = catalogue.playbook().unwrap();
     let who = Listing { tags: vec![("lifecycle.stage".to_owned(), json!("lost"))], ..Listing::default() };
     let lost =
-        run(store.as_ref(), book, &Wish { who: who.clone(), record: false, ..wish("lost") }, NOW).unwrap();
+        run(store.as_ref(), book, &Plan { who: who.clone(), record: false, ..plan("lost") }, NOW).unwrap();
     assert!(lost.contacts.len() > 20 && lost.contacts.iter().all(|member| member.because[0] == "lost"));
-    let few = Wish { who: who.clone(), most: Some(10), hold_out: 0.0, record: false, ..wish("lost") };
+    let few = Plan { who: who.clone(), most: Some(10), hold_out: 0.0, record: false, ..plan("lost") };
     let few = run(store.as_ref(), book, &few, NOW).unwrap();
     let all = run(
         store.as_ref(),
         book,
-        &Wish { who: who.clone(), hold_out: 0.0, record: false, ..wish("lost") },
+        &Plan { who: who.clone(), hold_out: 0.0, record: false, ..plan("lost") },
         NOW,
     );
     assert_eq!(few.contacts, all.unwrap().contacts[..10]);
-    let action = Wish { actions: vec!["farewell".to_owned()], record: false, ..wish("x") };
+    let action = Plan { actions: vec!["farewell".to_owned()], record: false, ..plan("x") };
     let farewell = run(store.as_ref(), book, &action, NOW).unwrap();
     assert!(
         !farewell.contacts.is_empty() && farewell.contacts.iter().all(|member| member.action == "farewell")
@@ -147,12 +147,12 @@ fn filters_limits_and_opt_outs_are_respected() {
     store.set_consent(out, Consent { opted_out: true, at: NOW }).unwrap();
     let attributes = json!({"no_contact": true, "phone": "1"});
     store.set_attributes(alone, attributes.as_object().unwrap()).unwrap();
-    let campaign = run(store.as_ref(), book, &Wish { hold_out: 0.0, ..wish("y") }, NOW).unwrap();
+    let campaign = run(store.as_ref(), book, &Plan { hold_out: 0.0, ..plan("y") }, NOW).unwrap();
     let ids = ids(&campaign.contacts);
     assert!(!ids.contains(out.as_str()) && !ids.contains(alone.as_str()));
     assert_eq!(campaign.summary.left_out["opted_out"], 2);
     // An opt-out between reading and recording holds too.
-    let contact = campaign.contacts[0].contact(&wish("z"), NOW);
+    let contact = campaign.contacts[0].contact(&plan("z"), NOW);
     let late = Contact { customer_id: out.clone(), ..contact };
     let cap = Cap { most: 9, since: 0 };
     assert_eq!(store.reserve_contacts(&[late], &cap, true).unwrap(), [Grant::Withheld]);
@@ -163,7 +163,7 @@ fn a_list_is_harmless_in_a_spreadsheet_and_says_all_that_is_needed() {
     let folder = tempfile::tempdir().unwrap();
     let (store, catalogue) = filled(&format!("sqlite:{}", folder.path().join("p.db").display()));
     let book = catalogue.playbook().unwrap();
-    let one = Wish { most: Some(1), hold_out: 0.0, ..wish("=1+1") };
+    let one = Plan { most: Some(1), hold_out: 0.0, ..plan("=1+1") };
     let id = run(store.as_ref(), book, &one, NOW).unwrap().contacts.remove(0).customer_id;
     let attributes = json!({"name": "=HYPERLINK(\"http://x\")", "phone": 13800138000_u64});
     store.set_attributes(&id, attributes.as_object().unwrap()).unwrap();
@@ -196,12 +196,12 @@ fn wishes_that_make_no_sense_are_refused() {
             .unwrap();
     let catalogue = catalogue();
     let book = catalogue.playbook().unwrap();
-    let refused = |wish: Wish| run(store.as_ref(), book, &wish, NOW).unwrap_err().to_string();
-    assert!(refused(wish(" ")).contains("needs a name"));
-    assert!(refused(Wish { hold_out: 1.0, ..wish("a") }).contains("cannot be held out"));
-    assert!(refused(Wish { hold_out: f64::NAN, ..wish("a") }).contains("cannot be held out"));
-    assert!(refused(Wish { actions: vec!["sing".to_owned()], ..wish("a") }).contains("no action `sing`"));
-    let nobody = run(store.as_ref(), book, &wish("a"), NOW).unwrap();
+    let refused = |plan: Plan| run(store.as_ref(), book, &plan, NOW).unwrap_err().to_string();
+    assert!(refused(plan(" ")).contains("needs a name"));
+    assert!(refused(Plan { hold_out: 1.0, ..plan("a") }).contains("cannot be held out"));
+    assert!(refused(Plan { hold_out: f64::NAN, ..plan("a") }).contains("cannot be held out"));
+    assert!(refused(Plan { actions: vec!["sing".to_owned()], ..plan("a") }).contains("no action `sing`"));
+    let nobody = run(store.as_ref(), book, &plan("a"), NOW).unwrap();
     assert_eq!((nobody.summary.matched, nobody.contacts.len()), (0, 0));
 }
 

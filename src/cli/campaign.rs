@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::progress::Stage;
 use super::{CatalogueArgs, WrongUse};
-use crate::campaign::{self, Wish, table};
+use crate::campaign::{self, Plan, table};
 use homing_profiles::Listing;
 
 /// Writes the list of a campaign: whom to contact, how, when and why, with a hold-out group beside it.
@@ -114,7 +114,7 @@ pub(super) fn run(args: &Campaign) -> anyhow::Result<()> {
     }
     let zone = Zone::default();
     let now = args.at.as_ref().map(|text| zone.as_of(text)).transpose()?.unwrap_or_else(calendar::now);
-    let wish = Wish {
+    let plan = Plan {
         name: args.campaign.clone(),
         who: Listing {
             tags: args.with.clone(),
@@ -130,15 +130,15 @@ pub(super) fn run(args: &Campaign) -> anyhow::Result<()> {
     };
     let store = homing_profiles::open(&args.profiles, zone)?;
     let stage = Stage::begin("campaign");
-    let done = campaign::run(store.as_ref(), playbook, &wish, now).map_err(|error| match error {
-        campaign::Error::Wish(text) => WrongUse(text).into(),
+    let done = campaign::run(store.as_ref(), playbook, &plan, now).map_err(|error| match error {
+        campaign::Error::InvalidArgument(text) => WrongUse(text).into(),
         campaign::Error::Store(error) => anyhow::Error::from(error),
     })?;
     if let (Some(list), Some(beside)) = (&args.out, &beside) {
         let lang = args.lang.pick();
-        table(&done.contacts, playbook, &wish.name, &args.attributes, lang).write(list, zone)?;
-        if wish.hold_out > 0.0 {
-            table(&done.held_out, playbook, &wish.name, &args.attributes, lang).write(beside, zone)?;
+        table(&done.contacts, playbook, &plan.name, &args.attributes, lang).write(list, zone)?;
+        if plan.hold_out > 0.0 {
+            table(&done.held_out, playbook, &plan.name, &args.attributes, lang).write(beside, zone)?;
         }
     }
     let summary = &done.summary;

@@ -174,7 +174,7 @@ fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
     Ok(Catalogue::parse(&text, &path.display().to_string())?)
 }
 
-/// A wish that makes no sense: exit code 2.
+/// An invalid argument: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct WrongUse(String);

@@ -317,7 +317,7 @@ fn prepare(args: &Score, place: &str, options: &StreamOptions, zone: Zone) -> an
     });
     let input = fingerprint(&args.purchases.purchases, &options.read)?;
     let homing = env!("CARGO_PKG_VERSION").to_owned();
-    let identity = Identity { input, wish: settings.to_string(), homing };
+    let identity = Identity { input, settings: settings.to_string(), homing };
     Ok(Night { store, journal, identity, back: None })
 }
 

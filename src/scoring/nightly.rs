@@ -63,7 +63,7 @@ pub struct Identity {
     /// The files and what tells them from others.
     pub input: String,
     /// Everything else that the command line says.
-    pub wish: String,
+    pub settings: String,
     /// The homing that runs.
     pub homing: String,
 }
@@ -409,7 +409,7 @@ mod tests {
     use serde_json::json;
 
     fn identity(input: &str) -> Identity {
-        Identity { input: input.into(), wish: String::new(), homing: String::new() }
+        Identity { input: input.into(), settings: String::new(), homing: String::new() }
     }
 
     fn terms() -> Terms {

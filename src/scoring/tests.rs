@@ -91,7 +91,7 @@ fn terms() -> Terms {
 }
 
 fn identity() -> Identity {
-    Identity { input: String::new(), wish: String::new(), homing: String::new() }
+    Identity { input: String::new(), settings: String::new(), homing: String::new() }
 }
 
 fn night(folder: &Path, stream: &Stream, engine: &Noting, store: &dyn Store) -> Night {

@@ -71,7 +71,7 @@ pub(super) async fn export(
 const DOWNLOAD: HeaderValue = HeaderValue::from_static("attachment");
 
 #[derive(Deserialize)]
-pub(super) struct Wish {
+pub(super) struct ConsentForm {
     #[serde(flatten)]
     token: Token,
     #[serde(default)]
@@ -85,14 +85,14 @@ pub(super) async fn consent(
     id: Id,
     uri: Uri,
     headers: HeaderMap,
-    form: Sent<Wish>,
+    form: Sent<ConsentForm>,
 ) -> Response {
     let asked = Asked::of(&uri, &headers);
     let run = async {
         let id = customer(&asked, &uri, id)?;
-        let wish = sent(&asked, form)?;
-        web.admit(&asked, &headers, &caller, (Role::Operator, &wish.token.token)).await?;
-        let opted_out = match wish.opted_out.as_str() {
+        let form = sent(&asked, form)?;
+        web.admit(&asked, &headers, &caller, (Role::Operator, &form.token.token)).await?;
+        let opted_out = match form.opted_out.as_str() {
             "true" => true,
             "false" => false,
             _ => return Err(Box::new(message::stale_form(&asked))),
@@ -106,7 +106,7 @@ pub(super) async fn consent(
 }
 
 #[derive(Deserialize)]
-pub(super) struct Farewell {
+pub(super) struct EraseForm {
     #[serde(flatten)]
     token: Token,
     #[serde(default)]
@@ -120,14 +120,14 @@ pub(super) async fn erase(
     id: Id,
     uri: Uri,
     headers: HeaderMap,
-    form: Sent<Farewell>,
+    form: Sent<EraseForm>,
 ) -> Response {
     let asked = Asked::of(&uri, &headers);
     let run = async {
         let id = customer(&asked, &uri, id)?;
-        let farewell = sent(&asked, form)?;
-        web.admit(&asked, &headers, &caller, (Role::Admin, &farewell.token.token)).await?;
-        if farewell.confirm.trim() != id.trim() {
+        let form = sent(&asked, form)?;
+        web.admit(&asked, &headers, &caller, (Role::Admin, &form.token.token)).await?;
+        if form.confirm.trim() != id.trim() {
             return Err(Box::new(message::wrong_id(&asked, &id)));
         }
         let done = web.work(move |app| app.erase_customer(&caller, &id).map(drop));

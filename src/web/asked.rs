@@ -28,12 +28,12 @@ impl Asked {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_or_else(|_| Vec::new(), |Query(pairs)| pairs);
         let named = pairs.iter().filter(|(name, _)| name == LANG).find_map(|(_, code)| Lang::from_code(code));
-        let wished = || {
-            let wishes = headers.get_all(header::ACCEPT_LANGUAGE);
-            wishes.iter().filter_map(|wish| wish.to_str().ok()).find_map(preferred)
+        let accepted = || {
+            let accepted = headers.get_all(header::ACCEPT_LANGUAGE);
+            accepted.iter().filter_map(|value| value.to_str().ok()).find_map(preferred)
         };
         Asked {
-            lang: named.or_else(wished).unwrap_or(Lang::En),
+            lang: named.or_else(accepted).unwrap_or(Lang::En),
             named: named.is_some(),
             path: uri.path().to_owned(),
             pairs: pairs.into_iter().filter(|(name, value)| name != LANG && !value.is_empty()).collect(),
@@ -84,9 +84,9 @@ impl Asked {
 }
 
 /// The language that an `Accept-Language` header prefers among ours.
-fn preferred(wish: &str) -> Option<Lang> {
+fn preferred(accepted: &str) -> Option<Lang> {
     let mut best: Option<(f32, Lang)> = None;
-    for part in wish.split(',') {
+    for part in accepted.split(',') {
         let mut fields = part.split(';');
         let tag = fields.next().unwrap_or_default().trim();
         let Some(lang) = Lang::from_code(tag.split('-').next().unwrap_or_default()) else { continue };
@@ -142,14 +142,14 @@ pub(super) fn encoded(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn asked(uri: &str, wish: Option<&str>) -> Asked {
-        let headers = wish.map(|wish| (header::ACCEPT_LANGUAGE, wish.parse().unwrap()));
+    fn asked(uri: &str, accepted: Option<&str>) -> Asked {
+        let headers = accepted.map(|accepted| (header::ACCEPT_LANGUAGE, accepted.parse().unwrap()));
         Asked::of(&uri.parse().unwrap(), &HeaderMap::from_iter(headers))
     }
 
     #[test]
     fn the_address_goes_before_the_header_and_english_comes_last() {
-        for (uri, wish, lang) in [
+        for (uri, accepted, lang) in [
             ("/", None, Lang::En),
             ("/", Some("zh-CN,zh;q=0.9,en;q=0.8"), Lang::Zh),
             ("/", Some("de, en;q=0.5, zh;q=0.7"), Lang::Zh),
@@ -160,7 +160,7 @@ mod tests {
             ("/?lang=zh", None, Lang::Zh),
             ("/?lang=fr", Some("zh"), Lang::Zh),
         ] {
-            assert_eq!(asked(uri, wish).lang, lang, "{uri} {wish:?}");
+            assert_eq!(asked(uri, accepted).lang, lang, "{uri} {accepted:?}");
         }
     }
 

@@ -18,7 +18,7 @@ use super::forms::Token;
 use super::message;
 use super::state::Web;
 use super::words::Lang;
-use crate::campaign::{self, Campaign, Member, Wish};
+use crate::campaign::{self, Campaign, Member, Plan};
 use crate::service::access::Caller;
 use crate::service::{App, Code, Problem, Role};
 use homing_profiles::Listing;
@@ -29,7 +29,7 @@ use homing_tags::playbook::Playbook;
 pub(super) const MOST: u64 = 50_000;
 
 #[derive(Deserialize)]
-pub(super) struct Order {
+pub(super) struct ListForm {
     #[serde(flatten)]
     token: Token,
     #[serde(default)]
@@ -40,13 +40,13 @@ pub(super) struct Order {
     record: Option<String>,
 }
 
-impl Order {
+impl ListForm {
     /// What is asked for, if it makes a campaign.
-    fn wish(&self, who: Listing) -> Option<Wish> {
+    fn plan(&self, who: Listing) -> Option<Plan> {
         let name = self.campaign.trim();
         let percent: f64 = self.holdout.trim().parse().ok()?;
         let fits = (1..=80).contains(&name.chars().count()) && (0.0..=50.0).contains(&percent);
-        fits.then(|| Wish {
+        fits.then(|| Plan {
             name: name.to_owned(),
             who,
             actions: Vec::new(),
@@ -64,28 +64,28 @@ pub(super) async fn download(
     Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
-    form: Result<Form<Order>, FormRejection>,
+    form: Result<Form<ListForm>, FormRejection>,
 ) -> Response {
     let asked = Asked::of(&uri, &headers);
     let run = async {
-        let Form(order) = form.map_err(|_| Box::new(message::stale_form(&asked)))?;
-        web.admit(&asked, &headers, &caller, (Role::Operator, &order.token.token)).await?;
+        let Form(form) = form.map_err(|_| Box::new(message::stale_form(&asked)))?;
+        web.admit(&asked, &headers, &caller, (Role::Operator, &form.token.token)).await?;
         let listing = Listing { cursor: None, ..listing(&web, &asked) };
-        let wish = order.wish(listing).ok_or_else(|| Box::new(message::no_campaign(&asked)))?;
+        let plan = form.plan(listing).ok_or_else(|| Box::new(message::no_campaign(&asked)))?;
         let Some(playbook) = web.catalogue.playbook().cloned() else {
             return Err(Box::new(message::no_campaign(&asked)));
         };
-        let (name, lang) = (wish.name.clone(), asked.lang);
+        let (name, lang) = (plan.name.clone(), asked.lang);
         let made = web.work(move |app| {
             let list =
-                campaign::run(app.store().as_ref(), &playbook, &wish, app.now()).map_err(
+                campaign::run(app.store().as_ref(), &playbook, &plan, app.now()).map_err(
                     |error| match error {
-                        campaign::Error::Wish(text) => Problem::new(Code::BadParameter, text),
+                        campaign::Error::InvalidArgument(text) => Problem::new(Code::BadParameter, text),
                         campaign::Error::Store(error) => error.into(),
                     },
                 )?;
-            audit(app, &caller, &wish.name, &list)?;
-            sheet(&list, &playbook, &wish.name, lang)
+            audit(app, &caller, &plan.name, &list)?;
+            sheet(&list, &playbook, &plan.name, lang)
         });
         let bytes = made.await.map_err(|code| Box::new(message::problem(&web, &asked, code)))?;
         let disposition = format!("attachment; filename*=UTF-8''{}.csv", encoded(&name));
@@ -223,15 +223,15 @@ mod tests {
 
     #[test]
     fn an_order_needs_a_name_and_a_share_that_can_be_held_out() {
-        let order = |campaign: &str, holdout: &str| Order {
+        let order = |campaign: &str, holdout: &str| ListForm {
             token: Token { token: String::new() },
             campaign: campaign.to_owned(),
             holdout: holdout.to_owned(),
             record: None,
         };
-        let wish = order(" Spring ", " 12.5 ").wish(Listing::default()).unwrap();
+        let plan = order(" Spring ", " 12.5 ").plan(Listing::default()).unwrap();
         assert_eq!(
-            (wish.name.as_str(), wish.hold_out, wish.record, wish.most),
+            (plan.name.as_str(), plan.hold_out, plan.record, plan.most),
             ("Spring", 0.125, false, Some(MOST))
         );
         for (name, share) in [
@@ -243,7 +243,7 @@ mod tests {
             ("x", "NaN"),
             ("x", ""),
         ] {
-            assert_eq!(order(name, share).wish(Listing::default()), None, "{name} {share}");
+            assert_eq!(order(name, share).plan(Listing::default()), None, "{name} {share}");
         }
     }
 }

@@ -149,7 +149,7 @@ impl Sample {
         tag("rfm.recency", Layer::Dynamic, 3.into(), None, None);
         tag("signal.rhythm_broken", Layer::Dynamic, true.into(), None, None);
         tag("first_purchase.month", Layer::Static, "2010-03".into(), None, None);
-        tag("own.wish", Layer::Static, "<b>bold</b>".into(), None, None);
+        tag("own.text", Layer::Static, "<b>bold</b>".into(), None, None);
         let profile = Profile {
             customer_id: self.id.clone(),
             attributes: Map::new(),
