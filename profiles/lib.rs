@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub mod access;
 pub mod aggregates;
 #[cfg(test)]
+mod compat;
+#[cfg(test)]
 mod conformance;
 pub mod contacts;
 mod error;

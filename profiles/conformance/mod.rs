@@ -14,6 +14,7 @@ mod aggregates;
 pub(super) mod commit;
 mod feed;
 mod listing;
+pub(super) mod model;
 mod rights;
 
 /// One expectation, tried on an empty store.

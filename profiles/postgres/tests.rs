@@ -7,7 +7,7 @@ use homing_datasets::{DAY, History, Micros, Zone};
 
 use super::PostgresStore;
 use crate::conformance::commit::race;
-use crate::conformance::{batch, buy, conforms, incoming, row, score};
+use crate::conformance::{batch, buy, conforms, incoming, model, row, score};
 use crate::{self as profiles, Error, Fate, Feed, Flows, Listing, Privacy, Profiles, Scored, Sort, Store};
 use cluster::Cluster;
 
@@ -33,6 +33,21 @@ fn open(url: &str) -> PostgresStore {
 #[test]
 fn it_conforms() {
     conforms(|| Arc::new(open(&database().0)));
+}
+
+#[test]
+fn random_operations_end_as_in_a_model() {
+    for seed in 1..=4 {
+        model::alone(seed, &open(&database().0), 120);
+    }
+    for seed in 1..=2 {
+        let servers = || -> Vec<Arc<dyn Store>> {
+            let (url, _) = database();
+            vec![Arc::new(open(&url)), Arc::new(open(&url))]
+        };
+        model::beside(seed, &servers(), 40);
+        model::together(seed, &servers(), 40);
+    }
 }
 
 #[test]

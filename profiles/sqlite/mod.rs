@@ -61,6 +61,9 @@ struct Reader {
     names: TagNames,
 }
 
+#[cfg(test)]
+pub(super) use schema::DIALECT;
+
 type Fault = crate::sql::Fault<rusqlite::Error>;
 
 impl Fault {

@@ -15,7 +15,7 @@ const APPLICATION: i64 = 0x686f_6d69;
 /// The version that homing 0.1 made.
 const FIRST: i64 = 6;
 
-const DIALECT: Dialect = Dialect {
+pub(crate) const DIALECT: Dialect = Dialect {
     text: "TEXT",
     id: "TEXT",
     integer: "INTEGER",

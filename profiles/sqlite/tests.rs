@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::conformance::commit::race;
-use crate::conformance::{batch, buy, conforms, incoming, row, score};
+use crate::conformance::{batch, buy, conforms, incoming, model, row, score};
 use crate::{
     self as profiles, BatchRow, BatchSummary, Error, Fate, Feed, Flows, Listing, Privacy, Profiles, Scored,
     Store,
@@ -35,6 +35,27 @@ fn it_conforms() {
         folders.push(folder());
         Arc::new(open(&folders[folders.len() - 1]))
     });
+}
+
+#[test]
+fn random_operations_end_as_in_a_model() {
+    for seed in 1..=8 {
+        let folder = folder();
+        let place = || {
+            profiles::open(
+                &format!("sqlite:{}", folder.path().join("profiles.db").display()),
+                Zone::default(),
+            )
+        };
+        model::alone(seed, place().unwrap().as_ref(), 120);
+    }
+    for seed in 1..=3 {
+        let servers = |folder: &TempDir| -> Vec<Arc<dyn Store>> {
+            vec![Arc::new(open(folder)), Arc::new(open(folder))]
+        };
+        model::beside(seed, &servers(&folder()), 40);
+        model::together(seed, &servers(&folder()), 40);
+    }
 }
 
 #[test]
