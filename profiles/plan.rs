@@ -359,7 +359,7 @@ fn fingerprints(scored: &Scored) -> [[u8; 16]; 2] {
     }
     let values = values.finalize();
     whole.update(values);
-    [first_half(&whole.finalize()), first_half(&values)]
+    [first_half(whole.finalize()), first_half(values)]
 }
 
 fn hash_text(hash: &mut Sha256, text: &str) {
@@ -396,13 +396,14 @@ fn hash_outcome(scored: &Scored, hash: &mut Sha256) {
 }
 
 /// The first 128 bits of a SHA-256.
-fn first_half(hash: &[u8]) -> [u8; 16] {
-    std::array::from_fn(|at| hash.get(at).copied().unwrap_or_default())
+fn first_half(hash: impl Into<[u8; 32]>) -> [u8; 16] {
+    let hash = hash.into();
+    std::array::from_fn(|at| hash[at])
 }
 
 /// The fingerprint of a history's bytes.
 pub(super) fn history_fingerprint(bytes: &[u8]) -> [u8; 16] {
-    first_half(&Sha256::digest(bytes))
+    first_half(Sha256::digest(bytes))
 }
 
 /// The fingerprint of an event's content: customer and every field.

@@ -36,13 +36,17 @@ pub(crate) struct Door {
 pub(crate) struct Line(Row);
 
 impl Line {
-    pub fn text(&self, at: usize) -> String {
-        self.0.try_get(at).unwrap_or_default()
+    pub fn text(&self, at: usize) -> Result<String, DoorFault> {
+        self.0.try_get(at).map_err(unreadable)
     }
 
-    pub fn truth(&self, at: usize) -> bool {
-        self.0.try_get(at).unwrap_or_default()
+    pub fn truth(&self, at: usize) -> Result<bool, DoorFault> {
+        self.0.try_get(at).map_err(unreadable)
     }
+}
+
+fn unreadable(error: tokio_postgres::Error) -> DoorFault {
+    DoorFault::Sql { code: "22000".to_owned(), detail: words(&error) }
 }
 
 /// A list of texts a column.

@@ -7,7 +7,6 @@ use super::session::{Parameter, Wire};
 use super::text::{original, stored, stored_value};
 use super::{Fault, Inner, PostgresStore};
 use crate::paging::{Stretch, Within, after_prefix, column, ranges, read_cursor, stretches, write_cursor};
-use crate::plan::value_text;
 use crate::{Error, Listing, Page, Profile, Sort};
 
 /// Up to so many profiles with a tag, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
@@ -162,8 +161,7 @@ fn prefix(listing: &Listing) -> Option<&str> {
 fn has_tags(query: &mut Query, listing: &Listing) {
     let mut asked: Vec<serde_json::Map<String, serde_json::Value>> = Vec::new();
     for (name, value) in &listing.tags {
-        let canonical = serde_json::from_str(&value_text(value)).unwrap_or_default();
-        let (name, value) = (stored(name).into_owned(), stored_value(&canonical));
+        let (name, value) = (stored(name).into_owned(), stored_value(value));
         match asked.iter_mut().find(|pairs| !pairs.contains_key(&name)) {
             Some(pairs) => drop(pairs.insert(name, value)),
             None => asked.push([(name, value)].into_iter().collect()),

@@ -12,7 +12,7 @@ use super::privacy::ERASURE;
 use super::queue::CommitQueue;
 use super::state::{Ask, ChangeSets, Common, Loaded, Verdict};
 use super::{Access, Error, Listing, Page, Profile, Profiles, Store, Totals, plan};
-pub(super) use door::{Door, DoorFault};
+pub(super) use door::{Door, DoorFault, Line};
 use session::Pool;
 
 mod commit;

@@ -14,9 +14,10 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use super::session::{Parameter, Wire};
 use super::text::{original, original_value, stored, stored_value};
 use super::{Fault, Inner, LOCKS};
+use crate::Error;
 use crate::plan::{LAYERS, value_text};
+use crate::sql::{Unreadable, json};
 use crate::state::{Clock, Fingerprints, HeldTag, HistoryCounts, Origin, Plan, State, StoredRow};
-use crate::{Error, Layer};
 
 /// The columns of [`stored_row`]; the parameter is the list of ids in their stored form.
 pub(super) const STORED: &str = "SELECT p.customer_id, p.revision, p.churn_risk, p.value_at_risk, p.clv, p.not_scored, p.model,
@@ -75,12 +76,12 @@ pub(super) fn counts(row: &Row, at: usize) -> Inner<HistoryCounts> {
 /// The rest of a tag beside its value: layer, confidence, expiry, and where it comes from if not from the present score.
 type Detail = (u8, Option<f64>, Option<Micros>, Option<(String, Micros, Micros)>);
 
-/// Tags from their two columns.
+/// Tags from their two columns; without details whoever asks wants names and values alone.
 pub(super) fn tags(
     place: &str,
     customer_id: &str,
     values: &str,
-    details: &str,
+    details: Option<&str>,
 ) -> Result<Vec<HeldTag>, Error> {
     let damaged = |detail: String| Error::Damaged {
         store: place.to_owned(),
@@ -89,22 +90,28 @@ pub(super) fn tags(
     };
     let values: Map<String, Value> =
         serde_json::from_str(values).map_err(|error| damaged(format!("tags: {error}")))?;
-    let mut details: BTreeMap<String, Detail> =
-        serde_json::from_str(details).map_err(|error| damaged(format!("tag details: {error}")))?;
+    let mut details: Option<BTreeMap<String, Detail>> = details
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(|error| damaged(format!("tag details: {error}")))?;
     let tag = |(name, value): (String, Value)| {
         let name = original(name);
+        let detail = details.as_mut().map_or(Some((1, None, None, None)), |details| details.remove(&name));
+        let known = |(layer, confidence, expires_after, origin): Detail| {
+            Some((LAYERS.get(usize::from(layer)).copied()?, confidence, expires_after, origin))
+        };
         let (layer, confidence, expires_after, origin) =
-            details.remove(&name).unwrap_or((1, None, None, None));
-        HeldTag {
+            detail.and_then(known).ok_or_else(|| damaged(format!("the tag `{name}` has no layer")))?;
+        Ok(HeldTag {
             value: value_text(&original_value(value)),
-            layer: LAYERS.get(usize::from(layer)).copied().unwrap_or(Layer::Dynamic),
+            layer,
             confidence,
             expires_after,
             origin: origin.map(|(model, as_of, scored_at)| Origin { model, as_of, scored_at }),
             name,
-        }
+        })
     };
-    Ok(values.into_iter().map(tag).collect())
+    values.into_iter().map(tag).collect()
 }
 
 /// A whole row of `profiles` and its history, as it is to be.
@@ -166,7 +173,10 @@ impl Image {
             history: counts,
             prediction: match score {
                 Some(score) => score.prediction.clone(),
-                None => row.map(|row| row.prediction.clone()).unwrap_or_default(),
+                None => {
+                    let held = row.map(|row| row.prediction.clone());
+                    held.ok_or_else(|| Unreadable("a new profile has no score".to_owned()))?
+                }
             },
             tags: values,
             details,
@@ -207,12 +217,6 @@ fn stored_form(text: &str) -> String {
 }
 
 /// JSON text.
-pub(super) fn json(value: &impl serde::Serialize) -> Inner<String> {
-    serde_json::to_string(value).map_err(|error| {
-        Fault::Known(Error::Database { store: "postgres".to_owned(), detail: error.to_string() })
-    })
-}
-
 /// The two columns of tags.
 fn columns(tags: &BTreeMap<&str, &HeldTag>) -> Inner<(String, String)> {
     let mut values = String::with_capacity(tags.len() * 32);
@@ -227,7 +231,9 @@ fn columns(tags: &BTreeMap<&str, &HeldTag>) -> Inner<(String, String)> {
         // Only a text can hold what a JSON column cannot.
         match tag.value.contains("\\u000") {
             true => {
-                let value: Value = serde_json::from_str(&tag.value).unwrap_or(Value::Null);
+                let value: Value = serde_json::from_str(&tag.value).map_err(|error| {
+                    Unreadable(format!("the value of the tag `{name}` is no JSON: {error}"))
+                })?;
                 values.push_str(&stored_value(&value).to_string());
             }
             false => values.push_str(&tag.value),

@@ -61,7 +61,7 @@ pub(super) fn profile(
 pub(super) fn history(connection: &Connection, customer_id: &str) -> Inner<Option<Vec<u8>>> {
     let mut statement = connection.prepare_cached("SELECT profile FROM profiles WHERE customer_id = ?1")?;
     let profile: Option<i64> = statement.query_row([customer_id], |row| row.get(0)).optional()?;
-    profile.map(|profile| rows::history(connection, profile)).transpose()
+    profile.map(|profile| rows::history(connection, profile, customer_id)).transpose()
 }
 
 pub(super) fn totals(connection: &Connection, names: &mut TagNames) -> Inner<Totals> {

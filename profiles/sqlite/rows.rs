@@ -45,8 +45,7 @@ pub(super) fn load(
             Ok(read_tags(connection, names, customer_id, row.get_ref(0)?.as_blob()?))
         })
         .optional()?;
-    // Without a row the bytes are none, and those do not read as a history: the profile is damaged.
-    held.tags = state.transpose()?.unwrap_or_default();
+    held.tags = state.ok_or_else(|| stateless(customer_id))??;
     Ok(Some((version, held)))
 }
 
@@ -63,10 +62,15 @@ pub(super) fn counts(row: &Row<'_>, at: usize) -> rusqlite::Result<HistoryCounts
     })
 }
 
+fn stateless(customer_id: &str) -> Fault {
+    Fault::Damaged(customer_id.to_owned(), "the row with tags and history is missing")
+}
+
 /// The bytes of a profile's history.
-pub(super) fn history(connection: &Connection, profile: i64) -> Inner<Vec<u8>> {
+pub(super) fn history(connection: &Connection, profile: i64, customer_id: &str) -> Inner<Vec<u8>> {
     let mut statement = connection.prepare_cached("SELECT history FROM states WHERE profile = ?1")?;
-    Ok(statement.query_row([profile], |row| row.get(0)).optional()?.unwrap_or_default())
+    let history = statement.query_row([profile], |row| row.get(0)).optional()?;
+    history.ok_or_else(|| stateless(customer_id))
 }
 
 /// The tags of a profile.
@@ -76,13 +80,13 @@ pub(super) fn tags(
     profile: i64,
     customer_id: &str,
 ) -> Inner<Vec<HeldTag>> {
-    let bytes = tag_bytes(connection, profile)?;
+    let bytes = tag_bytes(connection, profile)?.ok_or_else(|| stateless(customer_id))?;
     read_tags(connection, names, customer_id, &bytes)
 }
 
-fn tag_bytes(connection: &Connection, profile: i64) -> Inner<Vec<u8>> {
+fn tag_bytes(connection: &Connection, profile: i64) -> Inner<Option<Vec<u8>>> {
     let mut statement = connection.prepare_cached("SELECT tags FROM states WHERE profile = ?1")?;
-    Ok(statement.query_row([profile], |row| row.get(0)).optional()?.unwrap_or_default())
+    Ok(statement.query_row([profile], |row| row.get(0)).optional()?)
 }
 
 fn read_tags(
@@ -193,7 +197,7 @@ pub(super) fn write(
             let tags = match moves.is_empty() {
                 true => None,
                 false => {
-                    let before = tag_bytes(connection, profile)?;
+                    let before = tag_bytes(connection, profile)?.ok_or_else(|| stateless(customer_id))?;
                     Some(move_tags(connection, customer_id, profile, &before, &moves)?)
                 }
             };
@@ -243,10 +247,10 @@ fn move_tags(
 pub(super) fn remove(connection: &Connection, profile: i64) -> Inner<usize> {
     let bytes = tag_bytes(connection, profile)?;
     let mut gone = 0;
-    let mut whole = true;
+    let mut whole = bytes.is_some();
     let mut delete =
         connection.prepare_cached("DELETE FROM labels WHERE tag = ?1 AND value = ?2 AND profile = ?3")?;
-    for entry in tagged::entries(&bytes) {
+    for entry in tagged::entries(bytes.as_deref().unwrap_or_default()) {
         match entry {
             Ok(entry) if tagged::is_label(entry.value) => {
                 gone += delete.execute(params![entry.number.cast_signed(), entry.value, profile])?;

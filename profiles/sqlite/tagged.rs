@@ -13,7 +13,6 @@ use std::cmp::Ordering;
 
 use homing_datasets::varint;
 
-use crate::Layer;
 use crate::plan::LAYERS;
 use crate::state::{HeldTag, Origin};
 
@@ -117,7 +116,7 @@ impl Entry<'_> {
             }),
             false => None,
         };
-        let layer = LAYERS.get(usize::from(self.flags & 3)).copied().unwrap_or(Layer::Dynamic);
+        let layer = LAYERS.get(usize::from(self.flags & 3)).copied()?;
         Some(HeldTag { name, value: self.value.to_owned(), layer, confidence, expires_after, origin })
     }
 }
@@ -194,6 +193,7 @@ pub(super) fn merge<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Layer;
 
     fn tag(value: &str, rich: bool) -> HeldTag {
         let origin = Origin { model: "m@1".to_owned(), as_of: -5, scored_at: 7 };

@@ -1,10 +1,11 @@
 //! The CRM's table in PostgreSQL.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::{Fault, NAMED, Read, Report, Row, Settings, Target, quoted, text_of};
 use crate::Error;
-use crate::postgres::{Door, DoorFault};
+use crate::postgres::{Door, DoorFault, Line};
 
 /// Types that a column may have, by their names in `pg_type`.
 const NUMBERS: [&str; 3] = ["float4", "float8", "numeric"];
@@ -110,11 +111,18 @@ impl Target for Table {
         if found.is_empty() {
             return Err(self.wrong(format!("there is no such table in {}", self.door.place())));
         }
+        let attribute = |row: &Line| {
+            Ok((row.text(0)?, (row.text(1)?, row.text(2)?, [row.truth(3)?, row.truth(4)?, row.truth(5)?])))
+        };
+        let found: BTreeMap<String, (String, String, [bool; 3])> = found
+            .iter()
+            .map(attribute)
+            .collect::<Result<_, DoorFault>>()
+            .map_err(|error| self.fault(error))?;
         let column = |name: &str, score: Option<bool>| -> Result<Column, Fault> {
-            let Some(row) = found.iter().find(|row| row.text(0) == name) else {
+            let Some((kind, full, [may_update, may_select, is_unique])) = found.get(name) else {
                 return Err(self.wrong(format!("there is no column `{name}`")));
             };
-            let (kind, full) = (row.text(1), row.text(2));
             let fits = match score {
                 Some(true) => NUMBERS.contains(&kind.as_str()),
                 Some(false) => NUMBERS.contains(&kind.as_str()) || OTHERS.contains(&kind.as_str()),
@@ -128,19 +136,19 @@ impl Target for Table {
                 };
                 return Err(self.wrong(format!("the column `{name}` is {full} and {wanted}")));
             }
-            if !row.truth(4) || (score.is_some() && !row.truth(3)) {
+            if !may_select || (score.is_some() && !may_update) {
                 return Err(
                     self.wrong(format!("homing has no right to read or to update the column `{name}`"))
                 );
             }
-            if score.is_none() && !row.truth(5) {
+            if score.is_none() && !is_unique {
                 return Err(self.wrong(format!(
                     "the key `{name}` is not unique; make it a primary key or give it a unique index"
                 )));
             }
             // A text is compared whole, so that one that is too long is refused and not cut.
             let is_text = matches!(kind.as_str(), "text" | "varchar" | "bpchar");
-            Ok(Column { name: name.to_owned(), cast: if is_text { "text".to_owned() } else { full } })
+            Ok(Column { name: name.to_owned(), cast: if is_text { "text".to_owned() } else { full.clone() } })
         };
         let key = column(&self.key, None)?;
         let columns = self
@@ -178,7 +186,9 @@ impl Target for Table {
                 let ids: Vec<Option<String>> =
                     fitting.iter().map(|row| Some(row.customer_id.clone())).collect();
                 let mut missing: Vec<String> = others.iter().map(|row| row.customer_id.clone()).collect();
-                missing.extend(hand.query_lists(&find, &[ids])?.iter().map(|row| row.text(0)));
+                for line in hand.query_lists(&find, &[ids])? {
+                    missing.push(line.text(0)?);
+                }
                 report.missing = missing.len() as u64;
                 let there: Vec<&Row> =
                     fitting.into_iter().filter(|row| !missing.contains(&row.customer_id)).collect();
