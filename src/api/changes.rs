@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::query::parameters;
 use super::reply::json;
-use crate::service::problem::clip;
 use crate::service::{App, Code, Problem};
 use homing_profiles::feed::{Change, Changes};
 
@@ -31,30 +31,15 @@ struct Query {
 }
 
 fn query(uri: &Uri) -> Result<Query, Problem> {
-    let axum::extract::Query(pairs) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|error| Problem::new(Code::BadParameter, error.to_string()))?;
     let mut query = Query { cursor: None, limit: DEFAULT_LIMIT };
-    let mut seen = Vec::new();
-    for (name, value) in &pairs {
-        let bad = |what: &str| {
-            let detail = format!("`{}` is `{}`; {what}", clip(name), clip(value));
-            Problem::new(Code::BadParameter, detail).with("parameter", clip(name))
-        };
-        if seen.contains(&name) {
-            return Err(bad("give it once"));
-        }
-        seen.push(name);
-        match name.as_str() {
+    for parameter in parameters(uri, None)? {
+        match parameter.name.as_str() {
             "cursor" => {
-                let cursor = value.parse().ok().filter(|cursor| *cursor <= i64::MAX as u64);
-                query.cursor = Some(cursor.ok_or_else(|| bad("write `next` of the page before"))?);
+                let cursor = parameter.value.parse().ok().filter(|cursor| *cursor <= i64::MAX as u64);
+                query.cursor = Some(cursor.ok_or_else(|| parameter.bad("write `next` of the page before"))?);
             }
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-                query.limit =
-                    limit.ok_or_else(|| bad(&format!("write a whole number from 1 to {MAX_LIMIT}")))?;
-            }
-            _ => return Err(bad("there is no such parameter; there are cursor, limit")),
+            "limit" => query.limit = parameter.limit(MAX_LIMIT)?,
+            _ => return Err(parameter.bad("there is no such parameter; there are cursor, limit")),
         }
     }
     Ok(query)

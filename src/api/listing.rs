@@ -1,11 +1,10 @@
 //! The query of `GET /v1/profiles`.
 
-use axum::extract::Query;
 use axum::http::Uri;
 use serde_json::Value;
 
-use crate::service::problem::clip;
-use crate::service::{Code, Problem};
+use super::query::parameters;
+use crate::service::Problem;
 use homing_profiles::{Listing, Sort};
 
 /// Rows a page when the query does not say.
@@ -41,50 +40,35 @@ pub(super) const PARAMETERS: [(&str, &str); 9] = [
 /// Reads the query.
 ///
 /// # Errors
-/// [`Code::BadParameter`] with the name of the parameter.
+/// [`crate::service::Code::BadParameter`] with the name of the parameter.
 pub(super) fn read(uri: &Uri) -> Result<Listing, Problem> {
-    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|error| Problem::new(Code::BadParameter, error.to_string()))?;
     let mut listing = Listing { limit: DEFAULT_LIMIT, ..Listing::default() };
-    let mut seen = Vec::new();
-    for (name, value) in &pairs {
-        let bad = |what: &str| {
-            let detail = format!("`{}` is `{}`; {what}", clip(name), clip(value));
-            Problem::new(Code::BadParameter, detail).with("parameter", clip(name))
-        };
-        if name != "tag" {
-            if seen.contains(&name) {
-                return Err(bad("give it once"));
-            }
-            seen.push(name);
-        }
+    for parameter in parameters(uri, Some("tag"))? {
+        let value = &parameter.value;
         let number = || {
             let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
-            number.map(Some).ok_or_else(|| bad("write a number, such as 0.5"))
+            number.map(Some).ok_or_else(|| parameter.bad("write a number, such as 0.5"))
         };
-        match name.as_str() {
+        let text = || Some(value.clone()).filter(|text| !text.is_empty());
+        match parameter.name.as_str() {
             "tag" => listing
                 .tags
-                .push(tag(value).ok_or_else(|| bad("write name:value, such as churn.level:high"))?),
+                .push(tag(value).ok_or_else(|| parameter.bad("write name:value, such as churn.level:high"))?),
             "min_churn_risk" => listing.churn_risk.0 = number()?,
             "max_churn_risk" => listing.churn_risk.1 = number()?,
             "min_value_at_risk" => listing.value_at_risk.0 = number()?,
             "max_value_at_risk" => listing.value_at_risk.1 = number()?,
-            "id_prefix" => listing.id_prefix = Some(value.clone()).filter(|prefix| !prefix.is_empty()),
+            "id_prefix" => listing.id_prefix = text(),
             "sort" => {
                 let sort = SORTS.into_iter().find(|(name, _)| name == value);
                 let names = SORTS.map(|(name, _)| name).join(", ");
-                listing.sort = sort.ok_or_else(|| bad(&format!("write one of {names}")))?.1;
+                listing.sort = sort.ok_or_else(|| parameter.bad(&format!("write one of {names}")))?.1;
             }
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-                listing.limit =
-                    limit.ok_or_else(|| bad(&format!("write a whole number from 1 to {MAX_LIMIT}")))?;
-            }
-            "cursor" => listing.cursor = Some(value.clone()).filter(|cursor| !cursor.is_empty()),
+            "limit" => listing.limit = parameter.limit(MAX_LIMIT)?,
+            "cursor" => listing.cursor = text(),
             _ => {
                 let names = PARAMETERS.map(|(name, _)| name).join(", ");
-                return Err(bad(&format!("there is no such parameter; there are {names}")));
+                return Err(parameter.bad(&format!("there is no such parameter; there are {names}")));
             }
         }
     }
@@ -104,6 +88,7 @@ fn tag(text: &str) -> Option<(String, Value)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::Code;
 
     fn read(query: &str) -> Result<Listing, Problem> {
         super::read(&format!("/v1/profiles?{query}").parse().unwrap())

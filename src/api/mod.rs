@@ -9,7 +9,7 @@
 //! router  server                             the routes with their handlers; connections
 //! guard   changes  dead_letters  docs  inference  intake  models  operations  predictions  privacy  profiles
 //! openapi                                    made from the route table and the fields below
-//! events  listing  reader  reply             requests and replies
+//! events  listing  query  reader  reply      requests and replies
 //! route                                      the table of routes
 //! ```
 
@@ -27,6 +27,7 @@ mod operations;
 mod predictions;
 mod privacy;
 mod profiles;
+mod query;
 mod reader;
 mod reply;
 mod route;

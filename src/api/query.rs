@@ -1,0 +1,46 @@
+//! The parameters of an address.
+
+use axum::extract::Query;
+use axum::http::Uri;
+
+use crate::service::problem::clip;
+use crate::service::{Code, Problem};
+
+/// A parameter as it stands in the address.
+pub(super) struct Parameter {
+    pub name: String,
+    pub value: String,
+}
+
+/// The parameters of an address; all but `repeated` may be given once.
+///
+/// # Errors
+/// [`Code::BadParameter`] with the name of the parameter.
+pub(super) fn parameters(uri: &Uri, repeated: Option<&str>) -> Result<Vec<Parameter>, Problem> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|error| Problem::new(Code::BadParameter, error.to_string()))?;
+    let mut read: Vec<Parameter> = Vec::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        let parameter = Parameter { name, value };
+        let again = read.iter().any(|known| known.name == parameter.name);
+        if again && repeated != Some(parameter.name.as_str()) {
+            return Err(parameter.bad("give it once"));
+        }
+        read.push(parameter);
+    }
+    Ok(read)
+}
+
+impl Parameter {
+    /// The problem with it; `what` says what to do.
+    pub fn bad(&self, what: &str) -> Problem {
+        let detail = format!("`{}` is `{}`; {what}", clip(&self.name), clip(&self.value));
+        Problem::new(Code::BadParameter, detail).with("parameter", clip(&self.name))
+    }
+
+    /// Rows a page, 1 to `most`.
+    pub fn limit(&self, most: u32) -> Result<u32, Problem> {
+        let limit = self.value.parse().ok().filter(|limit| (1..=most).contains(limit));
+        limit.ok_or_else(|| self.bad(&format!("write a whole number from 1 to {most}")))
+    }
+}
