@@ -54,16 +54,22 @@ impl Task {
     /// # Errors
     /// [`Error::InvalidArgument`] for a horizon of zero days or over ten years.
     pub fn all_horizons(&self) -> Result<Vec<u32>, Error> {
-        let mut all = self.horizons.clone();
-        all.extend([self.churn_horizon, self.value_horizon]);
+        let given = self
+            .horizons
+            .iter()
+            .map(|&days| ("--horizons", days))
+            .chain([("--churn-horizon", self.churn_horizon), ("--value-horizon", self.value_horizon)]);
+        let mut all = Vec::with_capacity(self.horizons.len() + 2);
+        for (flag, days) in given {
+            if days == 0 || days > MAX_HORIZON {
+                let text = format!("{flag} {days}: give 1 to {MAX_HORIZON} days");
+                return Err(Error::InvalidArgument(text));
+            }
+            all.push(days);
+        }
         all.sort_unstable();
         all.dedup();
-        match all.iter().find(|&&days| days == 0 || days > MAX_HORIZON) {
-            Some(days) => {
-                Err(Error::InvalidArgument(format!("horizon of {days} days: give 1 to {MAX_HORIZON} days")))
-            }
-            None => Ok(all),
-        }
+        Ok(all)
     }
 
     /// The same task for a window of `days`, which is churn and value horizon too; also for a shorter horizon
@@ -84,8 +90,9 @@ mod tests {
         let task = Task { horizons: vec![90, 30, 90], ..Task::default() };
         assert_eq!(task.all_horizons().unwrap(), [30, 90, 365]);
         for days in [0, 3651] {
-            let task = Task { horizons: vec![days], ..Task::default() };
-            assert!(matches!(task.all_horizons(), Err(Error::InvalidArgument(_))), "{days}");
+            let task = Task { churn_horizon: days, ..Task::default() };
+            let error = task.all_horizons().unwrap_err().to_string();
+            assert_eq!(error, format!("--churn-horizon {days}: give 1 to 3650 days"));
         }
     }
 }

@@ -61,8 +61,8 @@ fn too_few_customers_are_refused_with_what_is_missing() {
     let folder = scratch();
     let few = write(folder.path(), "few.csv", FEW);
     let lacks = [
-        "2 customers with a purchase; 50 are the least",
-        "1 customers with a second order; 10 are the least",
+        "2 customers with a purchase; at least 50 are needed",
+        "1 customers with a second order; at least 10 are needed",
     ];
     let told = run(homing_train(), folder.path(), ["fit", "--purchases", few, "--registry", "models"]);
     told.says(3, &lacks);
