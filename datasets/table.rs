@@ -49,6 +49,14 @@ pub enum WriteError {
         /// What was said.
         cause: String,
     },
+    /// A column that cannot be written as JSON.
+    #[error("the column `{column}` cannot be written as JSON: {cause}")]
+    Json {
+        /// The column.
+        column: &'static str,
+        /// What was said.
+        cause: String,
+    },
 }
 
 /// The formats of [`Table::write`].

@@ -13,6 +13,14 @@ pub enum Error {
         /// The system's words.
         cause: String,
     },
+    /// A part of a bundle that cannot be written as JSON.
+    #[error("the model cannot be saved: {part}: {cause}")]
+    Unwritable {
+        /// The part's file name.
+        part: &'static str,
+        /// What cannot be JSON.
+        cause: serde_json::Error,
+    },
     /// A part whose bytes are not those that were written.
     #[error("the model bundle {} is damaged: {part} {detail}; restore it or train again with `homing-train fit`", path.display())]
     Damaged {
@@ -29,7 +37,7 @@ pub enum Error {
         /// The bundle.
         path: PathBuf,
         /// Its format version.
-        found: u32,
+        found: u64,
         /// The newest that is known.
         known: u32,
     },

@@ -1,7 +1,7 @@
 //! The registry: a folder of bundles, `NAME/VERSION/`, with aliases that are replaced in one step.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ impl Registry {
         self.mirror.is_some()
     }
 
-    fn mirrored(&self, work: impl FnOnce(&Mirror) -> std::io::Result<()>) -> Result<(), Error> {
+    fn mirrored(&self, work: impl FnOnce(&Mirror) -> io::Result<()>) -> Result<(), Error> {
         let Some(mirror) = &self.mirror else { return Ok(()) };
         work(mirror)
             .map_err(|cause| Error::Mirror { address: mirror.address.clone(), cause: cause.to_string() })
@@ -135,10 +135,12 @@ impl Registry {
         self.folder(name).map_or_else(|_| Vec::new(), |folder| folders(&folder))
     }
 
-    /// The champion before the present one, to which [`Registry::rollback`] would go back.
-    #[must_use]
-    pub fn before_champion(&self, name: &str) -> Option<String> {
-        self.past(name).pop()
+    /// The champion before the present one, to which [`Registry::rollback`] would go back; `None` when there was none.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], or [`Error::Io`] when the list of champions cannot be read.
+    pub fn before_champion(&self, name: &str) -> Result<Option<String>, Error> {
+        Ok(self.past(name)?.pop())
     }
 
     /// Makes the champion before the present one the champion again, and returns it; `None` when there was none.
@@ -147,7 +149,7 @@ impl Registry {
     /// # Errors
     /// [`Error::BadName`], or [`Error::Io`] when the file system refuses; the alias then points where it did.
     pub fn rollback(&self, name: &str) -> Result<Option<String>, Error> {
-        let mut past = self.past(name);
+        let mut past = self.past(name)?;
         let Some(version) = past.pop() else { return Ok(None) };
         self.write(name, Alias::Champion.name(), &version)?;
         self.write(name, PAST, &past.join("\n"))?;
@@ -155,10 +157,15 @@ impl Registry {
     }
 
     /// The champions before the present one, the oldest first; those whose bundles are gone are left out.
-    fn past(&self, name: &str) -> Vec<String> {
-        let text = fs::read_to_string(self.root.join(name).join(PAST)).unwrap_or_default();
+    fn past(&self, name: &str) -> Result<Vec<String>, Error> {
+        let path = self.folder(name)?.join(PAST);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(cause) => return Err(Error::Io { path, cause }),
+        };
         let there = self.versions(name);
-        text.lines().map(str::to_owned).filter(|version| there.contains(version)).collect()
+        Ok(text.lines().map(str::to_owned).filter(|version| there.contains(version)).collect())
     }
 
     /// Points an alias of a name at a version. The champion that goes is remembered for [`Registry::rollback`].
@@ -168,7 +175,7 @@ impl Registry {
     pub fn point(&self, name: &str, alias: Alias, version: &str) -> Result<(), Error> {
         let before = self.version(name, alias).filter(|before| before != version);
         if let (Alias::Champion, Some(before)) = (alias, before) {
-            let mut past = self.past(name);
+            let mut past = self.past(name)?;
             past.push(before);
             let first = past.len().saturating_sub(REMEMBERED);
             self.write(name, PAST, &past[first..].join("\n"))?;
@@ -183,7 +190,7 @@ impl Registry {
         self.mirrored(|mirror| mirror.put(name, file, &format!("{text}\n")))?;
         let path = folder.join(file);
         let draft = folder.join(format!(".{file}-{}.tmp", std::process::id()));
-        let write = || -> std::io::Result<()> {
+        let write = || -> io::Result<()> {
             let mut file = File::create(&draft)?;
             writeln!(file, "{text}")?;
             file.sync_all()?;

@@ -1,17 +1,19 @@
 //! Predictions as the columns of a table: the same in files, on a cluster and in a Spark worker.
 
-use homing_datasets::table::{Column, Table};
+use homing_datasets::table::{Column, Table, WriteError};
 
 use crate::prediction::{Outcome, Prediction, Provenance, number_names};
 
 /// Adds the columns of the contract to a table: `not_scored`, the numbers of [`number_names`], `churn_percentile`,
 /// `next_order_at`, `cluster`, `reasons` (JSON), `model`, `as_of`, `scored_at`. One row an outcome, in order.
-#[must_use]
+///
+/// # Errors
+/// [`WriteError::Json`] where reasons cannot be written as JSON.
 pub fn with_predictions<'a>(
     mut table: Table,
     horizons: &[u32],
     scored: impl Iterator<Item = (&'a Outcome, &'a Provenance)> + Clone,
-) -> Table {
+) -> Result<Table, WriteError> {
     let predictions = || {
         scored.clone().map(|(outcome, _)| match outcome {
             Outcome::Scored(prediction) => Some(&**prediction),
@@ -37,13 +39,16 @@ pub fn with_predictions<'a>(
     let provenance = || scored.clone().map(|(_, provenance)| provenance);
     let percentiles = predictions().map(|p| Some(i64::from(p?.churn_percentile)));
     let clusters = predictions().map(|p| Some(i64::from(p?.cluster?.id)));
-    let reasons = predictions().map(|p| serde_json::to_value(&p?.reasons).ok());
-    table
+    let reasons: Result<Vec<_>, _> =
+        predictions().map(|p| p.map(|p| serde_json::to_value(&p.reasons)).transpose()).collect();
+    let reasons =
+        reasons.map_err(|cause| WriteError::Json { column: "reasons", cause: cause.to_string() })?;
+    Ok(table
         .with("churn_percentile", Column::Whole(percentiles.collect()))
         .with("next_order_at", Column::Instant(predictions().map(|p| p?.next_order_at).collect()))
         .with("cluster", Column::Whole(clusters.collect()))
-        .with("reasons", Column::Json(reasons.collect()))
+        .with("reasons", Column::Json(reasons))
         .with("model", Column::Text(provenance().map(|from| Some(from.model.to_string())).collect()))
         .with("as_of", Column::Instant(provenance().map(|from| Some(from.as_of)).collect()))
-        .with("scored_at", Column::Instant(provenance().map(|from| Some(from.scored_at)).collect()))
+        .with("scored_at", Column::Instant(provenance().map(|from| Some(from.scored_at)).collect())))
 }

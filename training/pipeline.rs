@@ -137,11 +137,11 @@ pub fn train(
     let mut bundle = fit::fit(histories, as_of, task, metrics, step)?;
     let before = options.previous.as_ref().and_then(|bundle| bundle.clusters());
     if let Some(Some(clusters)) = beside.run("clusters", || clusters::of_bundle(&bundle, histories, before)) {
-        bundle = bundle.with_clusters(clusters);
+        bundle = bundle.with_clusters(clusters)?;
     }
     let first_purchases = || expansion::fit(histories, as_of, task.churn_horizon, task.zone, task.seed);
     if let Some(Some(expansion)) = beside.run("first purchases", first_purchases) {
-        bundle = bundle.with_expansion(expansion);
+        bundle = bundle.with_expansion(expansion)?;
     }
     let page = || {
         of_fit(&Subject {
@@ -154,7 +154,7 @@ pub fn train(
         })
     };
     if let Some((html, judged)) = beside.run("report", page) {
-        bundle = bundle.with_report(&html).with_judged(judged);
+        bundle = bundle.with_report(&html)?.with_judged(judged)?;
     }
     Ok(Trained { bundle, usability, backtest: report, failures: beside.failures })
 }

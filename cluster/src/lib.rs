@@ -5,10 +5,10 @@
 //! ```
 //!
 //! The functions call the same code as one machine does: the readers' rules for a line, [`History`] and
-//! [`Bundle::score`]. Ballista only carries lines and histories between machines.
+//! [`Bundle::predict`]. Ballista only carries lines and histories between machines.
 //!
 //! [`History`]: homing_datasets::History
-//! [`Bundle::score`]: homing_models::Bundle::score
+//! [`Bundle::predict`]: homing_models::Bundle::score
 
 pub mod cli;
 pub mod error;

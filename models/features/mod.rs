@@ -13,4 +13,4 @@ mod orders;
 mod spec;
 
 pub use compute::{Scratch, compute};
-pub use spec::{COUNT, Cause, F, SPECS, Spec, Unit, index_of, schema_hash};
+pub use spec::{COUNT, Cause, F, SPECS, Spec, Unit, index_of, is_known_schema, schema_hash};

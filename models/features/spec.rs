@@ -25,6 +25,22 @@ pub enum Unit {
     Score,
 }
 
+impl Unit {
+    /// Its name in fingerprints; never changed.
+    fn code(self) -> &'static str {
+        match self {
+            Unit::Days => "days",
+            Unit::Count => "count",
+            Unit::Money => "money",
+            Unit::Ratio => "ratio",
+            Unit::LogRatio => "log_ratio",
+            Unit::Hours => "hours",
+            Unit::Flag => "flag",
+            Unit::Score => "score",
+        }
+    }
+}
+
 /// The cause that a feature speaks of, when a score is explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,10 +84,22 @@ pub struct Spec {
     pub cause: Cause,
     /// What it means.
     pub meaning: &'static str,
+    /// Version of its definition, 1 at first: raised when the same events give another value.
+    pub version: u32,
+}
+
+/// The version of a definition, 1 where none is given.
+macro_rules! version {
+    () => {
+        1
+    };
+    ($version:literal) => {
+        $version
+    };
 }
 
 macro_rules! features {
-    ($($name:ident $unit:ident $cause:ident $meaning:literal)*) => {
+    ($($name:ident $unit:ident $cause:ident $(v $version:literal)? $meaning:literal)*) => {
         /// The position of each feature in the vector that [`super::compute`] fills.
         #[expect(non_camel_case_types, reason = "the variants are the features' names")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +108,11 @@ macro_rules! features {
 
         /// Every feature, in the order of the vector.
         pub const SPECS: &[Spec] = &[$(Spec {
-            name: stringify!($name), unit: Unit::$unit, cause: Cause::$cause, meaning: $meaning,
+            name: stringify!($name),
+            unit: Unit::$unit,
+            cause: Cause::$cause,
+            meaning: $meaning,
+            version: version!($($version)?),
         }),*];
     };
 }
@@ -197,17 +229,29 @@ pub fn index_of(name: &str) -> Option<usize> {
     SPECS.iter().position(|spec| spec.name == name)
 }
 
-/// A fingerprint of the catalogue: names and meanings in their order. A bundle made with another one is refused.
+/// A fingerprint of names, units and versions of definitions, in their order. A bundle made with another one is refused.
+/// Words about a feature are no part of it, so that they can be improved.
 #[must_use]
 pub fn schema_hash() -> String {
+    hash_of(SPECS)
+}
+
+fn hash_of(specs: &[Spec]) -> String {
     let mut hash = Sha256::new();
-    for spec in SPECS {
-        hash.update(spec.name);
-        hash.update([0]);
-        hash.update(spec.meaning);
-        hash.update([0]);
+    for Spec { name, unit, version, .. } in specs {
+        hash.update(format!("{name} {} {version}\n", unit.code()));
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The fingerprint of bundles of homing 0.1.0, which covered the meanings, and what it is today for the same definitions.
+const FIRST: [&str; 2] = ["ba6306e2ba1a7d14", "4843b4a27f0158b2"];
+
+/// Whether the features of a bundle with this fingerprint are those of today.
+#[must_use]
+pub fn is_known_schema(found: &str) -> bool {
+    let today = schema_hash();
+    found == today || (found == FIRST[0] && today == FIRST[1])
 }
 
 #[cfg(test)]
@@ -221,5 +265,18 @@ mod tests {
         }
         assert_eq!(F::nps_last as usize, COUNT - 1);
         assert_eq!(COUNT, 100);
+    }
+
+    #[test]
+    fn words_are_no_part_of_the_fingerprint_and_definitions_are() {
+        assert!(is_known_schema(&schema_hash()) && !is_known_schema("0123456789abcdef"));
+        let mut other = SPECS.to_vec();
+        other[3].meaning = "In better words.";
+        assert_eq!(hash_of(&other), schema_hash());
+        other[3].version = 2;
+        assert_ne!(hash_of(&other), schema_hash());
+        let mut other = SPECS.to_vec();
+        other[0].unit = Unit::Hours;
+        assert_ne!(hash_of(&other), schema_hash());
     }
 }

@@ -138,7 +138,7 @@ impl ScoresFile {
         let customers = rows.iter().map(|row| Some(row.customer_id.clone()));
         let table = Table::default().with("customer_id", Column::Text(customers.collect()));
         let scores = rows.iter().map(|row| (&row.outcome, &row.provenance));
-        self.writer.write(&with_predictions(table, &self.horizons, scores))
+        self.writer.write(&with_predictions(table, &self.horizons, scores)?)
     }
 
     /// Puts the file in its place.

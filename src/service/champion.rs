@@ -87,7 +87,11 @@ impl App {
     /// Makes the champion before this one the champion again, and puts it to work. Returns the model, and the one before.
     pub(crate) fn rollback_model(&self, caller: &Caller) -> Result<(ModelInfo, Option<String>), Problem> {
         let (models, name) = followed(self)?;
-        let Some(version) = models.registry.before_champion(&name) else {
+        let before = models.registry.before_champion(&name).map_err(|error| {
+            tracing::error!(%error, "the earlier champions cannot be read");
+            Problem::new(Code::ModelUnusable, "the earlier champions cannot be read; the log has the cause")
+        })?;
+        let Some(version) = before else {
             let detail = format!("`{name}` has had no other champion before this one");
             return Err(Problem::new(Code::NoEarlierModel, detail));
         };

@@ -144,8 +144,12 @@ fn view(
         .or(models.first());
     let help = |name: &str, help: &str| Head::number(name).help(help);
     let changes = token.is_some() && followed.is_some();
-    let back =
-        followed.as_ref().zip(web.app.registry()).and_then(|(name, registry)| registry.before_champion(name));
+    let back = followed.as_ref().zip(web.app.registry()).and_then(|(name, registry)| {
+        registry.before_champion(name).unwrap_or_else(|error| {
+            tracing::error!(%error, "the earlier champions cannot be read");
+            None
+        })
+    });
     let refusal = match (&token, nothing) {
         (_, Some(_)) => None,
         (None, _) => Some(fill(w.needs_role, Role::Scientist.name())),

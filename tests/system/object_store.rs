@@ -200,7 +200,7 @@ fn purchases_in_a_bucket_score_as_those_on_the_disk() {
 /// Two versions of a model in the bucket, the first of which is the champion.
 fn models(folder: &Path) -> (Files, [String; 2]) {
     let first = Bundle::load(&bundle(registry())).unwrap();
-    let second = first.clone().with_report("<p>second</p>");
+    let second = first.clone().with_report("<p>second</p>").unwrap();
     let here = Registry::at(folder.join("here"));
     here.register(&second, Alias::Challenger).unwrap();
     here.register(&first, Alias::Champion).unwrap();

@@ -36,8 +36,11 @@ fn champions_that_were_are_gone_back_to_one_by_one() {
     let folder = scratch();
     let models = Registry::at(folder.path());
     let first = Bundle::load(&bundle(registry())).unwrap();
-    let bundles =
-        [first.clone(), first.clone().with_report("<p>second</p>"), first.with_report("<p>third</p>")];
+    let bundles = [
+        first.clone(),
+        first.clone().with_report("<p>second</p>").unwrap(),
+        first.with_report("<p>third</p>").unwrap(),
+    ];
     let name = bundles[0].manifest().name.clone();
     for one in &bundles {
         models.register(one, Alias::Champion).unwrap();

@@ -23,7 +23,7 @@ fn purchase(id: &str, customer: &str, day: usize) -> Value {
 fn two_versions(folder: &Path) -> (Registry, String, [String; 2]) {
     let models = Registry::at(folder);
     let first = Bundle::load(&bundle(registry())).unwrap();
-    let second = first.clone().with_report("<p>second</p>");
+    let second = first.clone().with_report("<p>second</p>").unwrap();
     let name = first.manifest().name.clone();
     let versions = [&first, &second].map(|one| one.manifest().version.clone());
     models.register(&second, Alias::Challenger).unwrap();

@@ -79,7 +79,7 @@ pub fn fit(
         });
     }
     let base = base::describe(&base, &lifetime, &parts, task.churn_horizon);
-    Ok(Bundle::new(manifest(histories, as_of, task, horizons, metrics), lifetime, parts, base))
+    Ok(Bundle::new(manifest(histories, as_of, task, horizons, metrics), lifetime, parts, base)?)
 }
 
 fn fit_horizon(

@@ -172,7 +172,7 @@ fn scores(bundle: &Bundle, ids: &[&str], scored: &[(Outcome, Provenance)]) -> Py
     let ids = ids.iter().map(|id| Some((*id).to_owned())).collect();
     let table = Table::default().with("customer_id", Column::Text(ids));
     let rows = scored.iter().map(|(outcome, provenance)| (outcome, provenance));
-    with_predictions(table, &bundle.manifest().horizons, rows).batch().map_err(refused)
+    with_predictions(table, &bundle.manifest().horizons, rows).map_err(refused)?.batch().map_err(refused)
 }
 
 /// The module `homing_spark.homing_spark_native`.

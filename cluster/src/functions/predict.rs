@@ -93,6 +93,7 @@ impl ScalarUDFImpl for HomingPredict {
 /// The columns of `homing score --out` but for the customer.
 fn columns(bundle: &Bundle, scored: &[(Outcome, Provenance)]) -> Result<StructArray> {
     let rows = scored.iter().map(|(outcome, provenance)| (outcome, provenance));
-    let table = with_predictions(Table::default(), &bundle.manifest().horizons, rows);
+    let table = with_predictions(Table::default(), &bundle.manifest().horizons, rows)
+        .map_err(|cause| DataFusionError::External(Box::new(cause)))?;
     Ok(StructArray::from(table.batch()?))
 }

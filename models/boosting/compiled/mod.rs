@@ -135,7 +135,7 @@ impl Compiled {
         };
         if sound {
             for tree in booster.trees() {
-                own.lay(tree, &mut columns);
+                own.lay(tree, &mut columns)?;
             }
         }
         own.by_depth = (0..own.trees.len() as u32).collect();
@@ -145,8 +145,8 @@ impl Compiled {
         (own.columns <= usize::from(u16::MAX) && spread <= SPREAD).then_some(own)
     }
 
-    /// Lays out one tree, its left subtrees first.
-    fn lay(&mut self, tree: &Tree, columns: &mut Columns) {
+    /// Lays out one tree, its left subtrees first; `None` where it asks for more than the columns hold.
+    fn lay(&mut self, tree: &Tree, columns: &mut Columns) -> Option<()> {
         let root = self.steps.len() as u32;
         let leaves = tree.nodes.iter().filter(|node| node.is_leaf()).count() as u32;
         let mut span = Span {
@@ -178,7 +178,7 @@ impl Compiled {
             let next = self.steps.len() as u32;
             self.steps.extend([LEAF; 2]);
             self.ends.extend([0.0; 2]);
-            self.steps[place as usize] = self.step(node, columns, (next - place) as u16);
+            self.steps[place as usize] = self.step(node, columns, (next - place) as u16)?;
             let (left, right) = (usize::from(node.left), usize::from(node.right));
             if leaves as usize <= ASKED {
                 // No byte is above the highest threshold: such a split moves nobody.
@@ -190,15 +190,16 @@ impl Compiled {
         }
         span.asks.1 = self.asks.len() as u32;
         self.trees.push(span);
+        Some(())
     }
 
     /// The step of a split.
-    fn step(&self, node: &Node, columns: &Columns, ahead: u16) -> Step {
+    fn step(&self, node: &Node, columns: &Columns, ahead: u16) -> Option<Step> {
         let (threshold, column) = match &node.categories {
             Some(codes) => {
                 let feature = usize::from(node.feature);
                 let set = columns.memberships.iter().position(|s| s.feature == feature && s.codes == *codes);
-                (0, 2 * self.features + set.unwrap_or_default())
+                (0, 2 * self.features + set?)
             }
             // Above the highest finite value are only the missing that go right.
             None => {
@@ -206,8 +207,7 @@ impl Compiled {
                 (key(node.threshold.min(f32::MAX)), right + usize::from(node.feature))
             }
         };
-        // A layout with more columns is not made.
-        Step { threshold, ahead, column: column as u16 }
+        Some(Step { threshold, ahead, column: u16::try_from(column).ok()? })
     }
 
     /// Spreads a row over columns: each feature with its missing below everything, then each with its missing above

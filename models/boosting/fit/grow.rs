@@ -124,10 +124,9 @@ pub fn grow(context: &Context<'_>, workspace: &mut Workspace) -> Grown {
 
 /// Writes a split into its node, in terms of values.
 fn describe(context: &Context<'_>, split: &Split, node: &mut Node, (left, right): (usize, usize)) {
-    let feature = context.bins.feature(split.place.0, split.place.1).unwrap_or(0);
-    node.feature = feature as u16;
+    node.feature = split.feature as u16;
     (node.left, node.right) = (left as u16, right as u16);
-    match (split.cut, context.bins.scale(feature)) {
+    match (split.cut, context.bins.scale(split.feature)) {
         (Cut::UpTo { bin, missing }, Scale::Ordered(edges)) => {
             // All known values lie below the largest number.
             node.threshold = edges.get(usize::from(bin)).copied().unwrap_or(f32::MAX);
@@ -196,8 +195,7 @@ fn children(
 /// its two values.
 fn bounds(context: &Context<'_>, parent: &Open, split: &Split) -> ((f64, f64), (f64, f64)) {
     let (low, high) = parent.stats.bounds;
-    let feature = context.bins.feature(split.place.0, split.place.1).unwrap_or(0);
-    let sign = context.params.monotone.get(feature).copied().unwrap_or(0);
+    let sign = context.params.monotone.get(split.feature).copied().unwrap_or(0);
     if sign == 0 {
         return ((low, high), (low, high));
     }

@@ -29,6 +29,7 @@ impl Cut {
 #[derive(Clone, Copy, Debug)]
 pub struct Split {
     pub gain: f64,
+    pub feature: usize,
     /// Block and lane of the feature.
     pub place: (usize, usize),
     pub cut: Cut,
@@ -68,13 +69,14 @@ impl Search<'_> {
         place: (usize, usize),
     ) -> Option<Split> {
         let gains = self.gains(node);
-        match scale {
+        let (gain, cut, left) = match scale {
             Scale::Ordered(edges) => {
                 let sign = self.params.monotone.get(feature).copied().unwrap_or(0);
-                self.ordered(node, &gains, sums, edges.len() + 1, sign, place)
+                self.ordered(node, &gains, sums, edges.len() + 1, sign)?
             }
-            Scale::Categories(codes) => self.categories(node, &gains, sums, codes.len(), place),
-        }
+            Scale::Categories(codes) => self.categories(node, &gains, sums, codes.len())?,
+        };
+        Some(Split { gain, feature, place, cut, left })
     }
 
     fn gains(&self, node: &Node) -> Gains {
@@ -100,8 +102,7 @@ impl Search<'_> {
         sums: &[Sum; 256],
         bins: usize,
         sign: i8,
-        place: (usize, usize),
-    ) -> Option<Split> {
+    ) -> Option<(f64, Cut, Sum)> {
         let missing = sums[usize::from(MISSING)];
         let some_missing = missing != 0;
         // The sums up to each bin; the last bin only parts the known from the missing.
@@ -136,7 +137,7 @@ impl Search<'_> {
         }
         let cut = Cut::UpTo { bin: bin as u8, missing: missing_left };
         debug_assert!(node.rows > 1);
-        Some(Split { gain, place, cut, left: sum })
+        Some((gain, cut, sum))
     }
 
     /// Categories in the order of their smoothed mean gradients, in which the best subset is a run from either
@@ -147,8 +148,7 @@ impl Search<'_> {
         gains: &Gains,
         sums: &[Sum; 256],
         bins: usize,
-        place: (usize, usize),
-    ) -> Option<Split> {
+    ) -> Option<(f64, Cut, Sum)> {
         const MOST_LEFT: usize = 32;
         let smooth = self.params.category_smoothing;
         let mut order: Vec<(f64, u8)> = (0..bins)
@@ -159,7 +159,7 @@ impl Search<'_> {
             })
             .collect();
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let mut best: Option<Split> = None;
+        let mut best: Option<(f64, Cut, Sum)> = None;
         // Regularised by as much again, as the order was chosen after looking.
         let gains = &Gains { l2: gains.l2 + smooth, ..*gains };
         for from_end in [false, true] {
@@ -170,8 +170,8 @@ impl Search<'_> {
                 set[usize::from(bin >> 6)] |= 1 << (bin & 63);
                 let mut gain = [0.0];
                 gains.fill(self.units, &[left], 0, &mut gain);
-                if gain[0] > best.map_or(0.0, |best| best.gain) && left != node.total {
-                    best = Some(Split { gain: gain[0], place, cut: Cut::Of(set), left });
+                if gain[0] > best.map_or(0.0, |best| best.0) && left != node.total {
+                    best = Some((gain[0], Cut::Of(set), left));
                 }
             }
         }

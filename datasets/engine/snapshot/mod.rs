@@ -1,0 +1,337 @@
+//! A snapshot of histories: a folder from which tomorrow's run goes on, so that it need not read all purchases again.
+//!
+//! ```text
+//! DIR/snapshot.json        what it holds, and its files in the order of their customers
+//! DIR/GENERATION-NNNNN.histories
+//!     "HSNP" version=1 | parts: length (4) crc32 (4) bytes
+//!     part: customers: length of the id (varint), id, length of the history (varint), history
+//! ```
+//!
+//! A history is kept in the bytes in which the profile store keeps it. A snapshot is replaced in one step, by renaming
+//! `snapshot.json`; files that it does not name are what a killed run left, and the next writer removes them.
+//!
+//! Today's lines meet the snapshot as histories meet everywhere (`docs/decisions/0005-histories-merge-as-multisets.md`):
+//! of each distinct event as many are kept as the side that has more of them. So a file that is given twice, or a
+//! week's export given every night, changes nothing the second time.
+
+mod pairs;
+mod piece;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use self::pairs::Pairs;
+use self::piece::{Piece, PieceReader, PieceWriter, Written};
+use super::{Customers, Loaded, Shard, Stream};
+use crate::event::Micros;
+use crate::{Erasures, Error, History, Zone};
+
+const FORMAT: u32 = 1;
+
+/// What a snapshot says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    format: u32,
+    generation: u64,
+    /// The zone in which dates without an offset were read.
+    pub zone: String,
+    /// The shard whose customers it holds, if not all.
+    pub shard: Option<String>,
+    /// Customers.
+    pub customers: u64,
+    /// Events.
+    pub events: u64,
+    /// Instant of the first event.
+    pub first: Option<Micros>,
+    /// Instant of the last event.
+    pub last: Option<Micros>,
+    files: Vec<Piece>,
+}
+
+impl Snapshot {
+    /// Whether a run with this zone and shard can go on from it; if not, why.
+    fn check(&self, zone: Zone, shard: Option<Shard>) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!("its format {} is not known to this homing", self.format));
+        }
+        let (zone, shard) = (zone.to_string(), shard.map(|shard| shard.to_string()));
+        if self.zone != zone || self.shard != shard {
+            let of = |shard: &Option<String>| shard.clone().unwrap_or_else(|| "all customers".to_owned());
+            let (theirs, ours) = (of(&self.shard), of(&shard));
+            return Err(format!(
+                "it is of {theirs} in the zone {}, and asked for is {ours} in {zone}",
+                self.zone
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What an update did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Updated {
+    /// Customers that are new.
+    pub added: u64,
+    /// Customers whose history has grown.
+    pub changed: u64,
+    /// Customers with lines today that told nothing new.
+    pub unchanged: u64,
+    /// Customers who were erased since: their histories are gone from the snapshot.
+    pub erased: u64,
+}
+
+/// A folder with a snapshot, held by one writer at a time.
+pub struct SnapshotFolder {
+    folder: PathBuf,
+    _lock: File,
+    held: Option<Snapshot>,
+}
+
+fn unusable(path: &Path, reason: impl ToString) -> Error {
+    Error::Snapshot { path: path.to_owned(), reason: reason.to_string() }
+}
+
+impl SnapshotFolder {
+    /// Opens a folder, which is made where there is none, and keeps other writers out.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] when another process writes it, it was made for other wishes, or it cannot be read.
+    pub fn open(folder: &Path, zone: Zone, shard: Option<Shard>) -> Result<Self, Error> {
+        let failed = |cause: io::Error| unusable(folder, cause);
+        fs::create_dir_all(folder).map_err(failed)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"));
+        let lock = lock.map_err(failed)?;
+        lock.try_lock().map_err(|_| Error::Unreadable {
+            path: folder.display().to_string(),
+            reason: io::Error::other("another run is using it"),
+        })?;
+        let path = folder.join("snapshot.json");
+        let held: Option<Snapshot> = match fs::read(&path) {
+            Ok(bytes) => Some(serde_json::from_slice(&bytes).map_err(|cause| unusable(&path, cause))?),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+            Err(cause) => return Err(unusable(&path, cause)),
+        };
+        if let Some(held) = &held {
+            held.check(zone, shard).map_err(|reason| unusable(&path, reason))?;
+        }
+        let folder = Self { folder: folder.to_owned(), _lock: lock, held };
+        folder.sweep()?;
+        Ok(folder)
+    }
+
+    /// What the folder holds.
+    #[must_use]
+    pub fn held(&self) -> Option<&Snapshot> {
+        self.held.as_ref()
+    }
+
+    /// Removes files that the snapshot does not name.
+    fn sweep(&self) -> Result<(), Error> {
+        let failed = |cause: io::Error| unusable(&self.folder, cause);
+        for entry in fs::read_dir(&self.folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let named = self.held.iter().flat_map(|held| &held.files).any(|piece| piece.name == name);
+            if !named && (name.ends_with(".histories") || name == "snapshot.json.new") {
+                fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in today's lines and lets go of customers who were erased. The snapshot stays as it is until all of the new
+    /// one is on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`], and those of the stream; then the folder holds what it held.
+    pub fn update(
+        &mut self,
+        today: &Stream,
+        erased: Option<&Erasures>,
+        zone: Zone,
+        shard: Option<Shard>,
+    ) -> Result<Updated, Error> {
+        let generation = self.held.as_ref().map_or(1, |held| held.generation + 1);
+        let erased = erased.filter(|erased| !erased.hashes.is_empty());
+        let mut old = Pairs::of(&self.folder, self.pieces(), erased);
+        let mut new = PieceWriter::new(&self.folder, generation);
+        let mut updated = Updated::default();
+        today.for_each_range("snapshot", |range| {
+            range.each(|id, history| {
+                if erased.is_some_and(|erased| erased.contains(id)) {
+                    return Ok(());
+                }
+                while let Some(kept) = old.next_if(|kept| *kept < *id)? {
+                    new.put(&kept.id, kept.bytes, kept.events()?)?;
+                }
+                let Some(kept) = old.next_if(|kept| *kept == *id)? else {
+                    updated.added += 1;
+                    return new.add(id, history);
+                };
+                let mut known = History::from_bytes(kept.bytes)?;
+                let before = known.len();
+                known.merge(history);
+                if known.len() == before {
+                    updated.unchanged += 1;
+                    return new.put(id, kept.bytes, before as u64);
+                }
+                updated.changed += 1;
+                new.add(id, &known)
+            })
+        })?;
+        let nothing_new = updated.added == 0 && updated.changed == 0 && self.held.is_some();
+        if nothing_new && erased.is_none() {
+            return Ok(updated);
+        }
+        while let Some(kept) = old.next_if(|_| true)? {
+            new.put(&kept.id, kept.bytes, kept.events()?)?;
+        }
+        updated.erased = old.left_out();
+        if nothing_new && updated.erased == 0 {
+            // What was written is nowhere named; the next writer sweeps it away.
+            drop(new);
+            self.sweep()?;
+            return Ok(updated);
+        }
+        let files = new.finish()?;
+        let facts = today.summary();
+        let before = self.held.as_ref();
+        let first = [before.and_then(|held| held.first), facts.first_instant].into_iter().flatten().min();
+        let last = [before.and_then(|held| held.last), facts.last_instant].into_iter().flatten().max();
+        self.publish(generation, files, (first, last), zone, shard)?;
+        Ok(updated)
+    }
+
+    /// Begins to write all histories anew, whatever the folder holds, from those that [`Rewrite::add`] is given.
+    pub fn rewrite(&mut self) -> Rewrite<'_> {
+        let new = PieceWriter::new(&self.folder, self.held.as_ref().map_or(1, |held| held.generation + 1));
+        Rewrite { folder: self, new, last: None, span: None }
+    }
+
+    /// Names the files of a new snapshot in one step, and lets go of the old ones.
+    fn publish(
+        &mut self,
+        generation: u64,
+        files: Vec<Written>,
+        (first, last): (Option<Micros>, Option<Micros>),
+        zone: Zone,
+        shard: Option<Shard>,
+    ) -> Result<(), Error> {
+        let snapshot = Snapshot {
+            format: FORMAT,
+            generation,
+            zone: zone.to_string(),
+            shard: shard.map(|shard| shard.to_string()),
+            customers: files.iter().map(|(_, counts)| counts.0).sum(),
+            events: files.iter().map(|(_, counts)| counts.1).sum(),
+            first,
+            last,
+            files: files.into_iter().map(|(piece, _)| piece).collect(),
+        };
+        let draft = self.folder.join("snapshot.json.new");
+        let publish = || -> io::Result<()> {
+            let mut file = File::create(&draft)?;
+            serde_json::to_writer_pretty(&mut file, &snapshot)?;
+            file.sync_all()?;
+            fs::rename(&draft, self.folder.join("snapshot.json"))?;
+            File::open(&self.folder)?.sync_all()
+        };
+        publish().map_err(|cause| unusable(&self.folder, cause))?;
+        self.held = Some(snapshot);
+        self.sweep()
+    }
+
+    fn pieces(&self) -> std::slice::Iter<'_, Piece> {
+        self.held.as_ref().map_or(&[][..], |held| &held.files).iter()
+    }
+
+    /// A text that tells what it holds from anything else that it could hold.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let pieces: Vec<String> = self.pieces().map(|p| format!("{:08x}", p.checksum)).collect();
+        pieces.concat()
+    }
+
+    /// Hands out the customers file by file, by id ascending, and says how many there were; those whose id does not
+    /// sort after `after` are passed over where whole files of them are. While one file is worked on the next is loaded.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] for a file that is missing or damaged, and what `each` returns.
+    pub fn for_each_range<E: From<Error> + Send>(
+        &self,
+        after: Option<&str>,
+        mut each: impl FnMut(&Customers) -> Result<(), E> + Send,
+    ) -> Result<u64, E> {
+        let wanted = |piece: &&Piece| after.is_none_or(|after| *piece.to > *after);
+        let mut pieces = self.pieces().filter(wanted);
+        let mut customers = 0;
+        let mut next = pieces.next().map(|piece| self.load(piece));
+        while let Some(loaded) = next {
+            let loaded = loaded?;
+            let ahead = pieces.next();
+            let (done, loaded_ahead) = rayon::join(|| each(&loaded), || ahead.map(|piece| self.load(piece)));
+            done?;
+            customers += loaded.len() as u64;
+            next = loaded_ahead;
+        }
+        Ok(customers)
+    }
+
+    fn load(&self, piece: &Piece) -> Result<Customers, Error> {
+        let mut all = Vec::new();
+        let mut reader = PieceReader::open(&self.folder, piece)?;
+        while let Some(kept) = reader.next()? {
+            let history = History::from_bytes(reader.bytes(&kept))?;
+            all.push((kept.id, history));
+        }
+        Ok(Customers(Loaded::Kept(all)))
+    }
+}
+
+/// A snapshot that is written anew. What is not finished changes nothing; the next writer sweeps it away.
+pub struct Rewrite<'a> {
+    folder: &'a mut SnapshotFolder,
+    new: PieceWriter,
+    last: Option<String>,
+    /// First and last instant so far.
+    span: Option<(Micros, Micros)>,
+}
+
+impl Rewrite<'_> {
+    /// Adds a customer with the bytes of their history (see [`History::to_bytes`]). Ids come ascending, each once.
+    ///
+    /// # Errors
+    /// [`Error::DamagedHistory`]; [`Error::Snapshot`] when an id does not sort after the one before, or the system refuses.
+    pub fn add(&mut self, id: &str, history: &[u8]) -> Result<(), Error> {
+        if let Some(last) = self.last.as_deref().filter(|last| *last >= id) {
+            return Err(unusable(
+                &self.folder.folder,
+                format!("`{id}` came after `{last}`, and ids come ascending"),
+            ));
+        }
+        let known = History::from_bytes(history)?;
+        for at in [known.first_instant(), known.last_instant()].into_iter().flatten() {
+            let (first, last) = self.span.unwrap_or((at, at));
+            self.span = Some((first.min(at), last.max(at)));
+        }
+        self.new.put(id, history, known.len() as u64)?;
+        id.clone_into(self.last.get_or_insert_default());
+        Ok(())
+    }
+
+    /// Puts the new snapshot in the place of the old one.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`]; then the folder holds what it held.
+    pub fn finish(self, zone: Zone, shard: Option<Shard>) -> Result<(), Error> {
+        let Rewrite { folder, new, span, .. } = self;
+        let generation = new.generation();
+        let files = new.finish()?;
+        folder.publish(generation, files, span.unzip(), zone, shard)
+    }
+}

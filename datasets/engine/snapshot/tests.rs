@@ -1,0 +1,167 @@
+use super::*;
+use crate::engine::StreamOptions;
+use crate::testing::{Dice, some_events};
+use crate::{Histories, ReadOptions};
+
+/// Writes the events as a file of Parquet-less, plain lines and opens a stream of it.
+fn stream(folder: &Path, name: &str, events: &[(String, crate::Event)]) -> Stream {
+    let zone = Zone::default();
+    let mut text = "customer_id,occurred_at,recorded_at,amount,kind,quantity,product_id\n".to_owned();
+    for (id, e) in events {
+        let product = e.product.clone().unwrap_or_default();
+        let (at, recorded) = (zone.format(e.occurred_at), zone.format(e.recorded_at));
+        text += &format!("{id},{at},{recorded},{},{},{},{product}\n", e.amount, e.kind.name(), e.quantity);
+    }
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    let options = StreamOptions { read: ReadOptions::default(), ..StreamOptions::default() };
+    Stream::open(&[path.display().to_string()], &options).unwrap()
+}
+
+fn histories(folder: &SnapshotFolder) -> Histories {
+    let mut all = Vec::new();
+    folder
+        .for_each_range(None, |range| {
+            all.extend(range.owned());
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+    assert!(all.is_sorted_by(|a, b| a.0 < b.0));
+    Histories::from_vec(all)
+}
+
+fn some(dice: &mut Dice, count: usize, customers: u64) -> Vec<(String, crate::Event)> {
+    let events = some_events(dice, count).into_iter();
+    events.map(|event| (format!("c{:04}", dice.below(customers)), event)).collect()
+}
+
+#[test]
+fn yesterdays_snapshot_and_todays_lines_make_what_all_lines_make() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("snapshot");
+    let mut dice = Dice(4);
+    let zone = Zone::default();
+    let mut expected = Histories::default();
+    for night in 0..4 {
+        let lines = some(&mut dice, if night == 0 { 5000 } else { 300 }, 400);
+        let today = stream(place.path(), &format!("{night}.csv"), &lines);
+        let mut folder = SnapshotFolder::open(&root, zone, None).unwrap();
+        let updated = folder.update(&today, None, zone, None).unwrap();
+        let (todays, ..) = today.collect(u64::MAX, 0).unwrap();
+        let merged = todays.iter().map(|(id, history)| {
+            (id.to_owned(), expected.get(id).map_or_else(|| history.clone(), |known| known.merged(history)))
+        });
+        let mut all: Vec<(String, History)> = merged.collect();
+        all.extend(
+            expected
+                .iter()
+                .filter(|(id, _)| todays.get(id).is_none())
+                .map(|(id, h)| (id.to_owned(), h.clone())),
+        );
+        assert_eq!(updated.added as usize, all.len() - expected.len());
+        expected = Histories::from_vec(all);
+        assert_eq!(histories(&folder), expected, "night {night}");
+        let held = folder.held().unwrap();
+        assert_eq!((held.customers, held.events), (expected.len() as u64, expected.events()));
+        assert_eq!((held.first, held.last), (expected.first_instant(), expected.last_instant()));
+        // The same file again changes nothing, not even the snapshot's name.
+        let before = held.clone();
+        let again = folder.update(&today, None, zone, None).unwrap();
+        assert_eq!((again.added, again.changed), (0, 0));
+        assert_eq!(folder.held(), Some(&before));
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_written_anew_is_that_of_the_lines() {
+    let place = tempfile::tempdir().unwrap();
+    let (zone, root) = (Zone::default(), |name: &str| place.path().join(name));
+    let today = stream(place.path(), "a.csv", &some(&mut Dice(9), 3000, 200));
+    let mut lines = SnapshotFolder::open(&root("lines"), zone, None).unwrap();
+    lines.update(&today, None, zone, None).unwrap();
+    let mut anew = SnapshotFolder::open(&root("anew"), zone, None).unwrap();
+    let mut rewrite = anew.rewrite();
+    for (id, history) in histories(&lines).iter() {
+        rewrite.add(id, &history.to_bytes()).unwrap();
+    }
+    assert!(rewrite.add("c0001", &History::default().to_bytes()).is_err(), "ids come ascending");
+    assert!(rewrite.add("d", &[1, 2, 3]).is_err());
+    rewrite.finish(zone, None).unwrap();
+    assert_eq!(anew.held(), lines.held());
+    for piece in lines.pieces() {
+        let bytes = |root: PathBuf| fs::read(root.join(&piece.name)).unwrap();
+        assert!(bytes(root("lines")) == bytes(root("anew")));
+    }
+    // One that is given up changes nothing.
+    let mut given_up = anew.rewrite();
+    given_up.add("x", &History::default().to_bytes()).unwrap();
+    drop(given_up);
+    drop(anew);
+    let anew = SnapshotFolder::open(&root("anew"), zone, None).unwrap();
+    assert_eq!(anew.held(), lines.held());
+}
+
+#[test]
+fn who_was_erased_goes_from_the_snapshot_and_does_not_come_back() {
+    let place = tempfile::tempdir().unwrap();
+    let zone = Zone::default();
+    let lines = some(&mut Dice(6), 2000, 50);
+    let today = stream(place.path(), "a.csv", &lines);
+    let mut folder = SnapshotFolder::open(&place.path().join("snapshot"), zone, None).unwrap();
+    folder.update(&today, None, zone, None).unwrap();
+    let mut expected = histories(&folder);
+    let key = [3; 32];
+    let hash = crate::erasures::keyed_hash(&key, b"c0007");
+    let erased = Erasures { key, hashes: [hash].into() };
+    for (night, gone) in [(1, 1), (2, 0)] {
+        // The file of the day still has the customer's lines.
+        let updated = folder.update(&today, Some(&erased), zone, None).unwrap();
+        assert_eq!((updated.added, updated.changed, updated.erased), (0, 0, gone), "night {night}");
+        let all = expected.iter().filter(|(id, _)| *id != "c0007");
+        expected = Histories::from_vec(all.map(|(id, h)| (id.to_owned(), h.clone())).collect());
+        assert_eq!(histories(&folder), expected);
+        assert_eq!(folder.held().unwrap().customers, expected.len() as u64);
+        let files = fs::read_dir(&folder.folder).unwrap().count();
+        assert_eq!(files, folder.pieces().len() + 2, "nothing is left over");
+    }
+    assert_eq!(expected.len(), 49);
+}
+
+#[test]
+fn damage_and_other_wishes_are_refused_and_leftovers_go() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("snapshot");
+    let zone = Zone::default();
+    let today = stream(place.path(), "a.csv", &some(&mut Dice(4), 2000, 100));
+    let mut folder = SnapshotFolder::open(&root, zone, None).unwrap();
+    folder.update(&today, None, zone, None).unwrap();
+    let twice = SnapshotFolder::open(&root, zone, None).err().unwrap().to_string();
+    assert!(twice.contains("another run"), "{twice}");
+    drop(folder);
+    for (zone, shard) in [("Asia/Shanghai", None), ("UTC", "1/2".parse().ok())] {
+        let refused = SnapshotFolder::open(&root, zone.parse().unwrap(), shard).err().unwrap();
+        assert!(matches!(refused, Error::Snapshot { .. }), "{refused}");
+    }
+    fs::write(root.join("000009-00000.histories"), "left by a killed run").unwrap();
+    let folder = SnapshotFolder::open(&root, zone, None).unwrap();
+    let pieces: Vec<String> = folder.pieces().map(|piece| piece.name.clone()).collect();
+    assert_eq!(pieces.len(), 1);
+    assert!(!root.join("000009-00000.histories").exists());
+    let path = root.join(&pieces[0]);
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(whole.len() / 60) {
+        let mut changed = whole.clone();
+        changed[at] ^= 0x10;
+        fs::write(&path, &changed).unwrap();
+        let read = folder.for_each_range(None, |_| Ok::<(), Error>(()));
+        assert!(read.is_err(), "byte {at}");
+        fs::write(&path, &whole[..at]).unwrap();
+        assert!(folder.for_each_range(None, |_| Ok::<(), Error>(())).is_err(), "cut at {at}");
+    }
+    fs::remove_file(&path).unwrap();
+    let gone = folder.for_each_range(None, |_| Ok::<(), Error>(())).unwrap_err().to_string();
+    assert!(gone.contains(&pieces[0]) && gone.contains("build it again"), "{gone}");
+    fs::write(root.join("snapshot.json"), "{}").unwrap();
+    drop(folder);
+    assert!(SnapshotFolder::open(&root, zone, None).is_err());
+}
