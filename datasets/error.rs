@@ -8,6 +8,9 @@ use crate::event::Invalid;
 /// Why data cannot be taken in. Each message says what was wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The secret of keyed hashes cannot be used.
+    #[error("the secret of the hashes cannot be used: {0}")]
+    HashKey(String),
     /// A path or glob that matches nothing, or a folder without a file of a known ending.
     #[error("`{path}` matches no file; check the path, or name files that end in {endings}", endings = ENDINGS)]
     NoFile {

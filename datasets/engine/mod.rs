@@ -436,7 +436,7 @@ impl Stream {
         let kept = |id: &str| share >= 1.0 || hash(&format!("{seed} {id}")) as u32 <= bar;
         let ranges = self.fold("gathering", Default::default, |(seen, orders, held), id, history| {
             *seen += 1;
-            *orders += purchase_days(history, self.zone);
+            *orders += history.as_of(Micros::MAX).orders(self.zone).count() as u64;
             let held: &mut Vec<(Box<str>, History)> = held;
             if kept(id) {
                 held.push((id.into(), history.clone()));
@@ -507,15 +507,6 @@ impl Stream {
         });
         Ok(Customers(Loaded::Kept(kept.collect())))
     }
-}
-
-/// Days with a purchase.
-fn purchase_days(history: &History, zone: Zone) -> u64 {
-    let bought = (0..history.len())
-        .filter(|&at| history.kind[at] == Kind::Purchase && history.amount[at] > 0.0)
-        .map(|at| zone.day(history.occurred_at[at]));
-    let mut last = None;
-    bought.filter(|&day| last.replace(day) != Some(day)).count() as u64
 }
 
 /// How many of the customers were taken, where there were too many.

@@ -259,74 +259,85 @@ fn shared_key<'a>(
     if roots.len() < 2 {
         return false;
     }
-    // One class a full name; then family names join the one class that they fit; then those without a name.
-    let mut classes: Vec<(Name, u32)> = Vec::with_capacity(2);
-    let mut cards = false;
-    let mut joined = false;
-    let mut ambiguous = false;
     let named: Vec<(u32, Name)> = roots.iter().map(|&root| (root, sets.name[root as usize])).collect();
-    for &(root, name) in named.iter().filter(|(_, name)| name.full != 0) {
-        match classes.iter().find(|(other, _)| other.full == name.full) {
-            Some(&(_, class)) => {
-                cards |= sets.join(class, root);
-                joined = true;
-            }
-            None => classes.push((name, root)),
-        }
-    }
-    for &(root, name) in named.iter().filter(|(_, name)| name.full == 0 && name.family != 0) {
-        let fitting: Vec<u32> = classes
-            .iter()
-            .filter(|(other, _)| other.family == name.family)
-            .map(|&(_, class)| class)
-            .collect();
-        match fitting[..] {
-            [] => classes.push((name, root)),
-            [class] => {
-                cards |= sets.join(class, root);
-                joined = true;
-            }
-            _ => ambiguous = true,
-        }
-    }
-    let nameless: Vec<u32> =
-        named.iter().filter(|(_, name)| name.family == 0).map(|&(root, _)| root).collect();
-    match (classes.len(), nameless[..].split_first()) {
-        (_, None) => {}
-        (0, Some((&first, rest))) => {
-            for &root in rest {
-                // Two cards and no name: nothing says that it is one person.
-                if sets.apart(first, root) {
-                    ambiguous = true;
-                } else {
-                    sets.join(first, root);
-                    joined = true;
-                }
-            }
-        }
-        (1, Some(_)) => {
-            for &root in &nameless {
-                let class = classes[0].1;
-                if sets.apart(class, root) {
-                    ambiguous = true;
-                } else {
-                    sets.join(class, root);
-                    joined = true;
-                }
-            }
-        }
-        _ => ambiguous = true,
-    }
-    if cards {
+    let mut people = ByName::default();
+    people.full_names(&named, sets);
+    people.family_names(&named, sets);
+    people.nameless(&named, sets);
+    if people.cards {
         found.add(Trouble::SeveralCards, key, group, id);
     }
-    if classes.len() > 1 {
+    if people.classes.len() > 1 {
         found.add(Trouble::SeveralPeople, key, group, id);
     }
-    if ambiguous {
+    if people.ambiguous {
         found.add(Trouble::Ambiguous, key, group, id);
     }
-    joined
+    people.joined
+}
+
+/// Those who share a key, by name: one class a full name; then family names join the one class that they fit; then those
+/// without a name.
+#[derive(Default)]
+struct ByName {
+    /// A name and the records that go by it.
+    classes: Vec<(Name, u32)>,
+    /// Whether several cards were joined.
+    cards: bool,
+    joined: bool,
+    ambiguous: bool,
+}
+
+impl ByName {
+    fn full_names(&mut self, named: &[(u32, Name)], sets: &mut Sets) {
+        for &(root, name) in named.iter().filter(|(_, name)| name.full != 0) {
+            match self.classes.iter().find(|(other, _)| other.full == name.full) {
+                Some(&(_, class)) => {
+                    self.cards |= sets.join(class, root);
+                    self.joined = true;
+                }
+                None => self.classes.push((name, root)),
+            }
+        }
+    }
+
+    fn family_names(&mut self, named: &[(u32, Name)], sets: &mut Sets) {
+        for &(root, name) in named.iter().filter(|(_, name)| name.full == 0 && name.family != 0) {
+            let same = self.classes.iter().filter(|(other, _)| other.family == name.family);
+            let fitting: Vec<u32> = same.map(|&(_, class)| class).collect();
+            match fitting[..] {
+                [] => self.classes.push((name, root)),
+                [class] => {
+                    self.cards |= sets.join(class, root);
+                    self.joined = true;
+                }
+                _ => self.ambiguous = true,
+            }
+        }
+    }
+
+    fn nameless(&mut self, named: &[(u32, Name)], sets: &mut Sets) {
+        let nameless: Vec<u32> =
+            named.iter().filter(|(_, name)| name.family == 0).map(|&(root, _)| root).collect();
+        let (person, others) = match (&self.classes[..], &nameless[..]) {
+            (_, []) => return,
+            ([], [first, rest @ ..]) => (*first, rest),
+            ([(_, class)], all) => (*class, all),
+            _ => {
+                self.ambiguous = true;
+                return;
+            }
+        };
+        for &root in others {
+            // Two cards and no name: nothing says that it is one person.
+            if sets.apart(person, root) {
+                self.ambiguous = true;
+            } else {
+                sets.join(person, root);
+                self.joined = true;
+            }
+        }
+    }
 }
 
 impl Found {

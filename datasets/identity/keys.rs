@@ -3,6 +3,8 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
+use crate::Error;
+
 /// What joins records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -112,10 +114,12 @@ impl Hashing {
     }
 
     /// HMAC-SHA-256 with a secret (RFC 2104): without the secret nothing can be tried out.
-    #[must_use]
-    pub fn keyed(secret: &[u8]) -> Self {
-        // HMAC takes keys of any length; the error cannot occur.
-        Hashing { keyed: Hmac::new_from_slice(secret).ok(), tokens: false }
+    ///
+    /// # Errors
+    /// [`Error::HashKey`] where HMAC does not take the secret. It takes secrets of any length.
+    pub fn keyed(secret: &[u8]) -> Result<Self, Error> {
+        let keyed = Hmac::new_from_slice(secret).map_err(|cause| Error::HashKey(cause.to_string()))?;
+        Ok(Hashing { keyed: Some(keyed), tokens: false })
     }
 
     /// For keys that come as tokens from elsewhere: equal or not, nothing is normalised.
@@ -189,14 +193,15 @@ mod tests {
 
     #[test]
     fn a_secret_changes_every_token() {
-        let (one, two) = (Hashing::keyed(b"one"), Hashing::keyed(b"two"));
+        let (one, two) = (Hashing::keyed(b"one").unwrap(), Hashing::keyed(b"two").unwrap());
         let token = |hashing: &Hashing| hashing.token(Key::Phone, "139 1234 5678").unwrap();
         assert_eq!(token(&one), one.token(Key::Phone, "+8613912345678").unwrap());
         assert_ne!(token(&one), token(&two));
         assert_ne!(token(&one), token(&Hashing::plain()));
         assert!(!format!("{one:?}").contains("one"));
         // RFC 4231, test case 2: the first eight bytes of HMAC-SHA-256 with the key "Jefe".
-        let known = Hashing::keyed(b"Jefe").of_tokens().token(Key::OpenId, "what do ya want for nothing?");
+        let known =
+            Hashing::keyed(b"Jefe").unwrap().of_tokens().token(Key::OpenId, "what do ya want for nothing?");
         assert_eq!(known.as_deref(), Some("5bdcc146bf60754e"));
     }
 

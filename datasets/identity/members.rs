@@ -110,92 +110,115 @@ fn each_row(
     check: impl Fn(&[bool]) -> Result<(), &'static str>,
     mut row: impl FnMut(&[Option<&str>]) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let bad = |reason: String| file.unreadable(std::io::Error::other(reason));
-    let checked = |header: &[&str]| -> Result<Vec<Option<usize>>, Error> {
+    let wanted = Wanted { file, own, known, check: &check };
+    match file.format {
+        Format::Parquet => wanted.parquet(&mut row),
+        Format::Csv(delimiter) => wanted.csv(delimiter.unwrap_or(b','), &mut row),
+        Format::Ndjson => wanted.ndjson(&mut row),
+    }
+}
+
+/// Takes the values of the wanted columns of a row.
+type TakeRow<'a> = dyn FnMut(&[Option<&str>]) -> Result<(), Error> + 'a;
+
+/// The columns that are wanted of a file: their names in it, and the names that homing knows them by.
+struct Wanted<'a> {
+    file: &'a DataFile,
+    own: &'a [&'a str],
+    known: &'a [&'static str],
+    /// Says which column is missing, of those that were found.
+    check: &'a dyn Fn(&[bool]) -> Result<(), &'static str>,
+}
+
+impl Wanted<'_> {
+    fn bad(&self, reason: impl ToString) -> Error {
+        self.file.unreadable(std::io::Error::other(reason.to_string()))
+    }
+
+    /// Where the columns stand in a header.
+    fn places(&self, header: &[&str]) -> Result<Vec<Option<usize>>, Error> {
         let places: Vec<Option<usize>> =
-            own.iter().map(|name| header.iter().position(|column| column == name)).collect();
+            self.own.iter().map(|name| header.iter().position(|column| column == name)).collect();
         let found: Vec<bool> = places.iter().map(Option::is_some).collect();
-        check(&found).map_err(|column| Error::MissingColumn {
-            path: file.shown.clone(),
-            column: known.iter().find(|known| **known == column).copied().unwrap_or(column),
+        (self.check)(&found).map_err(|column| Error::MissingColumn {
+            path: self.file.shown.clone(),
+            column,
             found: header.join(", "),
         })?;
         Ok(places)
-    };
-    match file.format {
-        Format::Parquet => {
-            let reader =
-                ParquetRecordBatchReaderBuilder::try_new(file.open()?).map_err(|e| bad(e.to_string()))?;
-            let header: Vec<String> =
-                reader.schema().fields().iter().map(|field| field.name().clone()).collect();
-            let header: Vec<&str> = header.iter().map(String::as_str).collect();
-            let places = checked(&header)?;
-            let wanted: Vec<usize> = places.iter().flatten().copied().collect();
-            let mask = ProjectionMask::roots(reader.parquet_schema(), wanted);
-            let batches = reader.with_projection(mask).build().map_err(|e| bad(e.to_string()))?;
-            for batch in batches {
-                let batch = batch.map_err(|e| bad(e.to_string()))?;
-                let columns = own
-                    .iter()
-                    .map(|name| {
-                        let column = batch.column_by_name(name)?;
-                        Some(arrow_cast::cast(column, &DataType::Utf8).map_err(|e| bad(e.to_string())))
-                    })
-                    .map(Option::transpose)
-                    .collect::<Result<Vec<_>, Error>>()?;
-                let texts: Vec<Option<&StringArray>> =
-                    columns.iter().map(|column| column.as_ref().map(|c| c.as_string())).collect();
-                let mut values = vec![None; own.len()];
-                for at in 0..batch.num_rows() {
-                    for (value, text) in values.iter_mut().zip(&texts) {
-                        *value = text.filter(|text| text.is_valid(at)).map(|text| text.value(at));
-                    }
-                    row(&values)?;
-                }
-            }
-        }
-        Format::Csv(delimiter) => {
-            let mut reader = csv::ReaderBuilder::new()
-                .delimiter(delimiter.unwrap_or(b','))
-                .flexible(true)
-                .from_reader(file.text(None)?);
-            let header = reader.headers().map_err(|e| bad(e.to_string()))?.clone();
-            let places = checked(&header.iter().map(str::trim).collect::<Vec<_>>())?;
-            for record in reader.into_records() {
-                let record = record.map_err(|e| bad(e.to_string()))?;
-                let values: Vec<Option<&str>> =
-                    places.iter().map(|place| place.and_then(|at| record.get(at))).collect();
-                row(&values)?;
-            }
-        }
-        Format::Ndjson => {
-            let mut first = true;
-            for (at, line) in file.text(None)?.lines().enumerate() {
-                let line = line.map_err(|reason| file.unreadable(reason))?;
-                if line.trim().is_empty() {
-                    continue;
-                }
-                let object: serde_json::Map<String, serde_json::Value> =
-                    serde_json::from_str(&line).map_err(|e| bad(format!("line {}: {e}", at + 1)))?;
-                if std::mem::take(&mut first) {
-                    // A key that is null everywhere may be left out of a line, so only the record's id is asked for.
-                    let header: Vec<&str> = object.keys().map(String::as_str).collect();
-                    if !header.contains(&own[known.iter().position(|k| *k == "record_id").unwrap_or(0)]) {
-                        checked(&header)?;
-                    }
-                }
-                let texts: Vec<Option<String>> = own
-                    .iter()
-                    .map(|name| match object.get(*name) {
-                        Some(serde_json::Value::String(text)) => Some(text.clone()),
-                        Some(serde_json::Value::Number(number)) => Some(number.to_string()),
-                        _ => None,
-                    })
-                    .collect();
-                let values: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
-                row(&values)?;
-            }
-        }
     }
-    Ok(())
+
+    fn parquet(&self, row: &mut TakeRow<'_>) -> Result<(), Error> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(self.file.open()?).map_err(|e| self.bad(e))?;
+        let header: Vec<String> = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        let wanted: Vec<usize> = self.places(&header)?.into_iter().flatten().collect();
+        let mask = ProjectionMask::roots(reader.parquet_schema(), wanted);
+        for batch in reader.with_projection(mask).build().map_err(|e| self.bad(e))? {
+            let batch = batch.map_err(|e| self.bad(e))?;
+            let columns = self
+                .own
+                .iter()
+                .map(|name| {
+                    let column = batch.column_by_name(name)?;
+                    Some(arrow_cast::cast(column, &DataType::Utf8).map_err(|e| self.bad(e)))
+                })
+                .map(Option::transpose)
+                .collect::<Result<Vec<_>, Error>>()?;
+            let texts: Vec<Option<&StringArray>> =
+                columns.iter().map(|column| column.as_ref().map(|c| c.as_string())).collect();
+            let mut values = vec![None; self.own.len()];
+            for at in 0..batch.num_rows() {
+                for (value, text) in values.iter_mut().zip(&texts) {
+                    *value = text.filter(|text| text.is_valid(at)).map(|text| text.value(at));
+                }
+                row(&values)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn csv(&self, delimiter: u8, row: &mut TakeRow<'_>) -> Result<(), Error> {
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(self.file.text(None)?);
+        let header = reader.headers().map_err(|e| self.bad(e))?.clone();
+        let places = self.places(&header.iter().map(str::trim).collect::<Vec<_>>())?;
+        for record in reader.into_records() {
+            let record = record.map_err(|e| self.bad(e))?;
+            let values: Vec<Option<&str>> =
+                places.iter().map(|place| place.and_then(|at| record.get(at))).collect();
+            row(&values)?;
+        }
+        Ok(())
+    }
+
+    fn ndjson(&self, row: &mut TakeRow<'_>) -> Result<(), Error> {
+        let id =
+            self.known.iter().zip(self.own).find(|(known, _)| **known == "record_id").map(|(_, own)| *own);
+        let mut first = true;
+        for (at, line) in self.file.text(None)?.lines().enumerate() {
+            let line = line.map_err(|reason| self.file.unreadable(reason))?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let object: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(&line).map_err(|e| self.bad(format!("line {}: {e}", at + 1)))?;
+            // A key that is null everywhere may be left out of a line, so only the record's id is asked for.
+            if std::mem::take(&mut first) && !id.is_some_and(|id| object.contains_key(id)) {
+                self.places(&object.keys().map(String::as_str).collect::<Vec<_>>())?;
+            }
+            let texts: Vec<Option<String>> = self
+                .own
+                .iter()
+                .map(|name| match object.get(*name) {
+                    Some(serde_json::Value::String(text)) => Some(text.clone()),
+                    Some(serde_json::Value::Number(number)) => Some(number.to_string()),
+                    _ => None,
+                })
+                .collect();
+            let values: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
+            row(&values)?;
+        }
+        Ok(())
+    }
 }

@@ -143,7 +143,7 @@ fn hashing(args: &Identity) -> anyhow::Result<Hashing> {
                     format!("{}: the secret is shorter than 16 bytes; make a longer one", path.display());
                 return Err(WrongUse(text).into());
             }
-            Hashing::keyed(secret)
+            Hashing::keyed(secret)?
         }
     };
     Ok(if args.hashed { hashing.of_tokens() } else { hashing })
