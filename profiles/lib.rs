@@ -19,6 +19,7 @@ mod conformance;
 pub mod contacts;
 mod error;
 pub mod feed;
+mod fingerprint;
 mod flows;
 mod paging;
 mod plan;

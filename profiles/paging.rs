@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::plan::{fingerprint, value_text};
+use super::fingerprint::fingerprint;
+use super::plan::value_text;
 use super::{Listing, Sort};
 
 /// Where a page ended.

@@ -6,7 +6,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use homing_datasets::Micros;
 
 use super::{ATTEMPTS, Scorer, draft, each};
-use crate::plan::{Addition, Planner, history_fingerprint, is_newer};
+use crate::fingerprint::history_fingerprint;
+use crate::plan::{Addition, Planner, is_newer};
 use crate::state::{Ask, Change, ChangeSet, ChangeSets, Clock, Glance, Held, Plan, State, Verdict};
 use crate::{BatchRow, BatchSummary, Error, Profiles, Scored, TagMoves};
 

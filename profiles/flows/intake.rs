@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use homing_datasets::{Event, Micros};
 
 use super::{ATTEMPTS, Scorer, commit_one, draft, each};
-use crate::plan::{Addition, Planner, event_fingerprint};
+use crate::fingerprint::event_fingerprint;
+use crate::plan::{Addition, Planner};
 use crate::state::{Ask, Change, ChangeSet, Clock, EventId, Loaded, State};
 use crate::{Error, Fate, Incoming, Intake, Profiles};
 
