@@ -9,7 +9,9 @@ use super::rows::{self, Image};
 use super::session::{Parameter, Session, Wire};
 use super::sql::Runner;
 use super::text::{original, stored};
+use super::write::{self, Writes};
 use super::{Fault, Inner, LOCKS, PostgresStore};
+use crate::Error;
 use crate::privacy;
 use crate::sql::Engine;
 use crate::state::{
@@ -166,16 +168,20 @@ pub(super) fn commit(
     let images = images.zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Committed);
     let mut images: Vec<&Image> = images.flat_map(|(images, _)| images.iter().flatten()).collect();
     images.sort_unstable_by(|a, b| a.customer_id.cmp(&b.customer_id));
-    let event_ids = written().flat_map(|set| {
-        set.event_ids
-            .iter()
-            .filter_map(|one| Some((one, set.changes.get(one.change)?.state.customer_id.as_str())))
-    });
-    // In one order everywhere, so that no two transactions wait in a circle.
-    let event_ids: BTreeMap<&str, (&[u8], &str)> =
-        event_ids.map(|(one, id)| (one.event_id.as_str(), (one.fingerprint.as_slice(), id))).collect();
+    let mut event_ids = BTreeMap::new();
+    for set in written() {
+        for one in &set.event_ids {
+            let Some(change) = set.changes.get(one.change) else {
+                let (store, detail) =
+                    (store.common.place.clone(), "an event came without its customer".to_owned());
+                return Err(Fault::Known(Error::Database { store, detail }));
+            };
+            event_ids.insert(&*one.event_id, (one.fingerprint.as_slice(), &*change.state.customer_id));
+        }
+    }
     let clock = written().fold(Clock::default(), |clock, set| clock.max(set.clock));
-    session.step(async |wire| rows::write(wire, &images, first, &event_ids, clock).await)?;
+    let writes = Writes { images, first, event_ids, clock };
+    session.step(async |wire| write::write(wire, &writes).await)?;
     let mut at = verdicts.into_iter();
     Ok(jobs.iter().map(|job| at.by_ref().take(job.sets.len()).collect()).collect())
 }

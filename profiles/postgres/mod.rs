@@ -30,11 +30,10 @@ mod sql;
 #[cfg(test)]
 pub(super) mod tests;
 mod text;
+mod write;
 
 /// A profile store in the schema `homing` of a PostgreSQL database.
 pub struct PostgresStore {
-    place: String,
-    zone: Zone,
     pool: Pool,
     commits: CommitQueue<commit::Job, Vec<Verdict>>,
     common: Common,
@@ -96,8 +95,8 @@ impl PostgresStore {
         let place = without_password(url);
         let pool = Pool::of_store(place.clone(), config);
         pool.with(async |wire| schema::prepare(wire, &place).await)?;
-        let (commits, common) = (CommitQueue::default(), Common::new(place.clone(), zone, true));
-        let mut store = PostgresStore { place, zone, pool, commits, common, erasure_key: [0; 32] };
+        let (commits, common) = (CommitQueue::default(), Common::new(place, zone, true));
+        let mut store = PostgresStore { pool, commits, common, erasure_key: [0; 32] };
         store.erasure_key = store.secret(ERASURE)?;
         Ok(store)
     }
@@ -139,7 +138,7 @@ impl Profiles for PostgresStore {
 
     fn history(&self, customer_id: &str) -> Result<Option<History>, Error> {
         let bytes = self.pool.with(async |wire| read::history(wire, customer_id).await)?;
-        bytes.map(|bytes| plan::decode(&self.place, customer_id, &bytes)).transpose()
+        bytes.map(|bytes| plan::decode(&self.common.place, customer_id, &bytes)).transpose()
     }
 
     fn list(&self, listing: &Listing) -> Result<Page, Error> {

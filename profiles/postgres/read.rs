@@ -18,9 +18,10 @@ pub(super) const COLUMNS: &str = "p.customer_id, p.model, p.as_of, p.scored_at, 
 /// A row of [`COLUMNS`].
 pub(super) fn profile_of(row: &Row, store: &PostgresStore) -> Inner<Profile> {
     let customer_id = original(row.try_get(0)?);
-    let tags = rows::tags(&store.place, &customer_id, row.try_get(11)?, row.try_get(12)?)?;
+    let tags = rows::tags(&store.common.place, &customer_id, row.try_get(11)?, row.try_get(12)?)?;
     let attributes: Option<&str> = row.try_get(13)?;
-    let attributes = attributes.map(|text| attributes_of(text, &store.place, &customer_id)).transpose()?;
+    let attributes =
+        attributes.map(|text| attributes_of(text, &store.common.place, &customer_id)).transpose()?;
     let row = ProfileRow {
         origin: Origin {
             model: original(row.try_get(1)?),
@@ -31,7 +32,7 @@ pub(super) fn profile_of(row: &Row, store: &PostgresStore) -> Inner<Profile> {
         history: rows::counts(row, 5)?,
         customer_id,
     };
-    Ok(row.finish(&store.place, store.zone, tags, attributes)?)
+    Ok(row.finish(&store.common.place, store.common.zone, tags, attributes)?)
 }
 
 pub(super) async fn profile(

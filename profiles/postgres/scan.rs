@@ -30,7 +30,7 @@ pub(super) async fn scan(
     let mut customers = Vec::with_capacity(found.len());
     for row in &found {
         let customer_id = original(row.try_get(0)?);
-        let tags = rows::tags(&store.place, &customer_id, row.try_get(4)?, None)?;
+        let tags = rows::tags(&store.common.place, &customer_id, row.try_get(4)?, None)?;
         let tags = tags.into_iter().map(|tag| {
             let name = names.get(tag.name.as_str()).cloned().unwrap_or_else(|| {
                 let name: Arc<str> = tag.name.as_str().into();
@@ -43,7 +43,7 @@ pub(super) async fn scan(
         let bytes: Option<&[u8]> = row.try_get(5)?;
         customers.push(Scanned {
             numbers: [row.try_get(1)?, row.try_get(2)?, row.try_get(3)?],
-            history: plan::decode(&store.place, &customer_id, bytes.unwrap_or_default())?,
+            history: plan::decode(&store.common.place, &customer_id, bytes.unwrap_or_default())?,
             tags,
             customer_id,
         });

@@ -5,7 +5,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::session::{Parameter, Session};
 use super::text::{original, stored};
-use super::{Inner, LOCKS, PostgresStore, feed, read, rows};
+use super::{Inner, LOCKS, PostgresStore, feed, read, write};
 use crate::Error;
 use crate::sql::{Cursors, Engine, Held, Row, Sql, Statements, Value, params};
 
@@ -113,7 +113,7 @@ impl Sql for Runner<'_> {
     }
 
     fn announce(&mut self) -> Inner<()> {
-        self.session.step(async |wire| wire.run(&rows::feed_lock()).await)
+        self.session.step(async |wire| wire.run(&write::feed_lock()).await)
     }
 
     fn remove_profile(&mut self, customer_id: &str) -> Inner<u64> {

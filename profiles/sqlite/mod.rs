@@ -43,9 +43,7 @@ const STATEMENTS: usize = 64;
 
 /// A profile store in a SQLite file.
 pub struct SqliteStore {
-    place: String,
     path: PathBuf,
-    zone: Zone,
     patience: Duration,
     erasure_key: [u8; 32],
     // Declared before the writer, so closed before it: whoever closes last empties the log into the file.
@@ -94,22 +92,12 @@ impl SqliteStore {
         let opened = open_writer(path, &place, patience);
         let (writer, erasure_key) = opened.map_err(|fault| known(fault, path, &place))?;
         let (writer, readers) = (Mutex::new(Writer::new(writer)), Mutex::default());
-        let (commits, common) = (CommitQueue::default(), Common::new(place.clone(), zone, false));
-        Ok(SqliteStore {
-            place,
-            path: path.to_owned(),
-            zone,
-            patience,
-            erasure_key,
-            writer,
-            readers,
-            commits,
-            common,
-        })
+        let (commits, common) = (CommitQueue::default(), Common::new(place, zone, false));
+        Ok(SqliteStore { path: path.to_owned(), patience, erasure_key, writer, readers, commits, common })
     }
 
     fn known(&self, fault: Fault) -> Error {
-        known(fault, &self.path, &self.place)
+        known(fault, &self.path, &self.common.place)
     }
 
     /// Runs reads that see one state of the store.
@@ -225,7 +213,7 @@ impl Profiles for SqliteStore {
 
     fn history(&self, customer_id: &str) -> Result<Option<History>, Error> {
         let bytes = self.read(|connection, _| read::history(connection, customer_id))?;
-        bytes.map(|bytes| plan::decode(&self.place, customer_id, &bytes)).transpose()
+        bytes.map(|bytes| plan::decode(&self.common.place, customer_id, &bytes)).transpose()
     }
 
     fn list(&self, listing: &Listing) -> Result<Page, Error> {
@@ -245,7 +233,7 @@ impl Store for SqliteStore {
     fn ready(&self) -> Result<(), Error> {
         if !self.path.exists() {
             let detail = "the file is gone".to_owned();
-            return Err(Error::Database { store: self.place.clone(), detail });
+            return Err(Error::Database { store: self.common.place.clone(), detail });
         }
         self.read(
             |connection, _| Ok(connection.query_row("SELECT count(*) FROM settings", [], |_| Ok(()))?),

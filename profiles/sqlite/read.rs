@@ -41,7 +41,7 @@ impl Numbered {
     ) -> Inner<Profile> {
         let tags = rows::tags(connection, names, self.profile, &self.row.customer_id)?;
         let attributes = attributes(connection, store, &self.row.customer_id)?;
-        Ok(self.row.finish(&store.place, store.zone, tags, attributes)?)
+        Ok(self.row.finish(&store.common.place, store.common.zone, tags, attributes)?)
     }
 }
 
@@ -99,5 +99,5 @@ fn attributes(
     let mut statement =
         connection.prepare_cached("SELECT attributes FROM attributes WHERE customer_id = ?1")?;
     let text: Option<String> = statement.query_row([customer_id], |row| row.get(0)).optional()?;
-    Ok(text.map(|text| attributes_of(&text, &store.place, customer_id)).transpose()?)
+    Ok(text.map(|text| attributes_of(&text, &store.common.place, customer_id)).transpose()?)
 }

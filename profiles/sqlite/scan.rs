@@ -28,7 +28,7 @@ pub(super) fn scan(store: &SqliteStore, after: Option<&str>, limit: u32) -> Resu
     let packed = store.read(|connection, _| page(connection, from, limit))?;
     let next = packed.last().filter(|_| packed.len() == limit as usize).map(|last| last.profile.to_string());
     let unpack = |one: Packed| {
-        let history = plan::decode(&store.place, &one.customer_id, &one.bytes)?;
+        let history = plan::decode(&store.common.place, &one.customer_id, &one.bytes)?;
         Ok(Scanned { customer_id: one.customer_id, numbers: one.numbers, tags: one.tags, history })
     };
     Ok(ScanPage { customers: packed.into_iter().map(unpack).collect::<Result<_, Error>>()?, next })
