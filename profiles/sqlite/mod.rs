@@ -154,7 +154,7 @@ fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<(Connectio
     };
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -65_536)?;
-    // What a savepoint keeps goes into memory, not into a file.
+    // What a statement may have to take back, and what a query sorts, goes into memory, not into a file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "wal_autocheckpoint", 8_192)?;
     connection.pragma_update(None, "journal_size_limit", 67_108_864)?;

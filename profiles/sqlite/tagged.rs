@@ -148,7 +148,7 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 /// What becomes of a tag: set, or (`None`) removed.
 pub(super) type Move<'t> = (u64, Option<&'t HeldTag>);
 
-/// The tags after moves, which come in the order of their numbers. `told` hears of every move of a value: the number, the value
+/// The tags after moves, which come in the order of their numbers. `told` is called with every move of a value: the number, the value
 /// before and the value now.
 pub(super) fn merge<'a>(
     before: &'a [u8],
