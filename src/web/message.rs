@@ -171,7 +171,7 @@ pub(super) fn problem(web: &Web, asked: &Asked, code: Code) -> Response {
             (w.store_failed, w.store_failed_do)
         }
         Code::Timeout => (w.timeout, w.timeout_do),
-        Code::Overloaded | Code::TooManyRequests => (w.overloaded, w.timeout_do),
+        Code::Overloaded | Code::TooManyRequests | Code::StoreBusy => (w.overloaded, w.timeout_do),
         Code::ModelPinned | Code::UnknownModel | Code::ModelUnusable => (w.model_stays, w.model_stays_do),
         Code::NoEarlierModel => (w.no_earlier, w.no_earlier_do),
         _ => (w.internal, w.internal_do),
