@@ -39,6 +39,8 @@ pub enum Code {
     PlaceholderDate,
     /// Lines dated ahead of the clock, or far from all others.
     FarDates,
+    /// Events taken in that lie weeks ahead of all other data.
+    AheadOfData,
     /// Lines that several files have alike: an export made twice, months that overlap.
     RepeatedLines,
     /// One customer with an implausible share of the lines.
@@ -88,6 +90,7 @@ impl Code {
             Code::RefundColumn => "refund_column",
             Code::PlaceholderDate => "placeholder_date",
             Code::FarDates => "far_dates",
+            Code::AheadOfData => "ahead_of_data",
             Code::RepeatedLines => "repeated_lines",
             Code::GiantCustomer => "giant_customer",
             Code::ScaleJump => "scale_jump",
@@ -127,6 +130,9 @@ impl Code {
             Code::PlaceholderDate => "leave the cell empty where there is no date",
             Code::FarDates => {
                 "correct the dates; the lines were set aside, and --accept far_dates takes them in"
+            }
+            Code::AheadOfData => {
+                "they were taken and move their own customers' scores alone; the next batch moves the present for all"
             }
             Code::RepeatedLines => {
                 "leave one of the files out; the lines were counted once, and --accept repeated_lines counts them in each file"

@@ -82,6 +82,19 @@ pub trait Aggregates: Send + Sync {
     /// [`Error`] of the store.
     fn shadow_summary(&self) -> Result<Vec<Summary>, Error>;
 
+    /// The latest instant from which a customer is scored.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn latest_score(&self) -> Result<Option<Micros>, Error>;
+
+    /// Sets the data clock back, and every score with it, where they lie beyond `latest`: they then stand at `to`, and the
+    /// next batch replaces them. Returns how many scores that were.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn set_clock_back(&self, latest: Micros, to: Micros) -> Result<u64, Error>;
+
     /// Keeps what was counted over all customers, one document a day: it takes the place of the one before of the
     /// same day. Only the `newest` days stay.
     ///
@@ -125,6 +138,21 @@ pub(super) const NEWEST: &str =
     "SELECT day, document FROM daily_aggregates WHERE day <= $1 ORDER BY day DESC LIMIT 1";
 
 impl<E: Engine> Aggregates for E {
+    fn latest_score(&self) -> Result<Option<Micros>, Error> {
+        self.read(|sql| match sql.one("SELECT max(as_of) FROM profiles", &[])? {
+            Some(mut row) => Ok(row.take()?),
+            None => Ok(None),
+        })
+    }
+
+    fn set_clock_back(&self, latest: Micros, to: Micros) -> Result<u64, Error> {
+        self.write(|sql| {
+            sql.alone()?;
+            sql.set_clock_back(latest, to)?;
+            sql.execute("UPDATE profiles SET as_of = $2 WHERE as_of > $1", params![latest, to])
+        })
+    }
+
     fn record_shadow(
         &self,
         champion: &str,

@@ -42,6 +42,7 @@ pub use contacts::Campaigns;
 pub use error::Error;
 pub use feed::Feed;
 pub use flows::{Flows, Scorer, merge};
+pub use plan::Bounds;
 pub use privacy::Privacy;
 pub use profiles::{HistorySummary, Listing, Page, Profile, Profiles, Sort, StoredTag, Totals};
 
@@ -112,6 +113,8 @@ pub struct Intake {
     pub fates: Vec<Fate>,
     /// The tags that changed, by customer id.
     pub changed: Vec<Changed>,
+    /// Accepted events so far ahead of the data clock that they did not set it forward.
+    pub far_ahead: usize,
 }
 
 /// One customer of a batch.
@@ -210,6 +213,8 @@ macro_rules! unasked {
     };
     (Aggregates) => {
         $crate::unasked! {
+            latest_score() -> Option<homing_datasets::Micros>;
+            set_clock_back(homing_datasets::Micros, homing_datasets::Micros) -> u64;
             shadow_summary() -> Vec<$crate::shadow::Summary>;
             keep_aggregates(&$crate::aggregates::DailyAggregates, u32) -> ();
             aggregates(Option<i32>) -> Option<$crate::aggregates::DailyAggregates>;

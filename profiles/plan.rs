@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use homing_datasets::guards::Window;
 use homing_datasets::{Event, History, Micros, Zone};
 use homing_models::{Flat, NotScored, Outcome, Prediction, Provenance, Reason};
 use serde::Deserialize;
@@ -38,13 +39,28 @@ pub(super) struct Combined<'a> {
     bytes: Option<Vec<u8>>,
 }
 
+/// Within which bounds a batch leaves what the store holds as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Where no tag changes its value, scores that moved by no more than this (risk: absolute; money: by this share)
+    /// stay as they are, with their `as_of`.
+    pub tolerance: f64,
+    /// What the clock admits: stored events beyond it are taken out of the histories of customers that are written.
+    pub clock: Window,
+}
+
+impl Default for Bounds {
+    /// Every score that moved is written, and every event is believed.
+    fn default() -> Self {
+        Bounds { tolerance: 0.0, clock: Window::until(None) }
+    }
+}
+
 /// Plans writes for one store.
 #[derive(Clone, Copy)]
 pub(super) struct Planner<'a> {
     pub common: &'a Common,
-    /// Where no tag changes its value, scores that moved by no more than this (risk: absolute; money: by this share)
-    /// stay as they are, with their `as_of`.
-    pub tolerance: f64,
+    pub bounds: Bounds,
 }
 
 impl Planner<'_> {
@@ -99,7 +115,7 @@ impl Planner<'_> {
         let same = provenance.as_of == glance.as_of && score == glance.fingerprints.score;
         // What a tag without a value keeps may expire, which only the row itself can tell.
         let near = || {
-            self.tolerance > 0.0
+            self.bounds.tolerance > 0.0
                 && tags == glance.fingerprints.tags
                 && self.is_within(glance.numbers, &scored.outcome)
                 && scored.tags.iter().all(|tag| !tag.value.is_null())
@@ -155,6 +171,10 @@ impl Planner<'_> {
                     }
                     Some(_) => {
                         let mut history = stored()?;
+                        if history.last_instant().is_some_and(|last| last > self.bounds.clock.to) {
+                            let believed = |event: &Event| self.bounds.clock.has(event.occurred_at);
+                            history = History::from_events(history.events().filter(believed).collect());
+                        }
                         history.merge(other);
                         Cow::Owned(history)
                     }
@@ -173,7 +193,7 @@ impl Planner<'_> {
 
     /// Whether the scores may stay as they are held although they moved a little.
     fn is_near(&self, row: &StoredRow, scored: &Scored, plan: &Plan) -> bool {
-        self.tolerance > 0.0
+        self.bounds.tolerance > 0.0
             && plan.changed.is_empty()
             && row.origin.model == *scored.provenance.model
             && self.is_within(row.numbers, &scored.outcome)
@@ -185,7 +205,7 @@ impl Planner<'_> {
         held.into_iter().zip(now).enumerate().all(|(at, pair)| match pair {
             (Some(held), Some(now)) => {
                 let scale = if at == 0 { 1.0 } else { held.abs() };
-                (now - held).abs() <= self.tolerance * scale
+                (now - held).abs() <= self.bounds.tolerance * scale
             }
             (None, None) => true,
             _ => false,

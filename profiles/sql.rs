@@ -218,6 +218,9 @@ pub trait Sql {
     /// Must come before a change is added to the feed.
     fn announce(&mut self) -> Result<(), Fault<Self::Error>>;
 
+    /// Sets the data clock back to an instant where it stands beyond the latest one that can be.
+    fn set_clock_back(&mut self, latest: i64, to: i64) -> Result<(), Fault<Self::Error>>;
+
     /// Removes a customer from the tables of profiles; how many rows that were.
     fn remove_profile(&mut self, customer_id: &str) -> Result<u64, Fault<Self::Error>>;
 

@@ -126,8 +126,8 @@ pub struct Stream {
     leaves: Vec<Leaf>,
     summary: ReadSummary,
     zone: Zone,
-    /// Lines of each day, over all shards.
-    days: DailyLines,
+    window: Window,
+    clock: Window,
     progress: bool,
 }
 
@@ -297,14 +297,15 @@ impl Stream {
             clock,
             options.read.zone,
         );
-        let Spilled { buckets, guards, .. } = spilled;
+        let Spilled { buckets, .. } = spilled;
         let leaves = level(buckets, &arena, &options, &shares)?;
         let mut stream = Stream {
             arena,
             leaves,
             summary,
             zone: options.read.zone,
-            days: guards.days,
+            window,
+            clock: Window::until(clock),
             progress: options.read.progress,
         };
         if !sides.is_empty() {
@@ -313,10 +314,16 @@ impl Stream {
         Ok(stream)
     }
 
-    /// Lines of each day, over all shards.
+    /// What the clock admits: later dates cannot have happened.
     #[must_use]
-    pub fn days(&self) -> &DailyLines {
-        &self.days
+    pub fn clock(&self) -> Window {
+        self.clock
+    }
+
+    /// The time that the lines cover together with those that were known; dates beyond it are far off.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        self.window
     }
 
     /// Takes lines that several files have alike out of the counts, and warns of them.

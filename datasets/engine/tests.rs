@@ -56,9 +56,17 @@ fn small(paths: &[String], options: &StreamOptions, shares: &Shares, count: usiz
     input.check(&tally, &options.read).unwrap();
     let read = readers::summary(&tally, input.files.len(), input.bytes);
     let summary = summary(&spilled, read, &[], None, Zone::default());
-    let Spilled { buckets, guards, .. } = spilled;
+    let Spilled { buckets, .. } = spilled;
     let leaves = level(buckets, &arena, options, shares).unwrap();
-    Stream { arena, leaves, summary, zone: Zone::default(), days: guards.days, progress: false }
+    Stream {
+        arena,
+        leaves,
+        summary,
+        zone: Zone::default(),
+        window: Window::until(None),
+        clock: Window::until(None),
+        progress: false,
+    }
 }
 
 #[test]

@@ -12,7 +12,6 @@ pub struct DailyLines {
 
 impl DailyLines {
     /// The counts as pairs of day and lines, in the order of the days.
-    #[cfg(test)]
     pub(crate) fn of(pairs: impl IntoIterator<Item = (i64, u64)>) -> Self {
         let mut days = DailyLines::default();
         for (day, lines) in pairs {
@@ -27,7 +26,6 @@ impl DailyLines {
         *self.entry(at.div_euclid(DAY)) += 1;
     }
 
-    #[cfg(test)]
     /// Takes back a line that was counted.
     pub(crate) fn forget(&mut self, at: Micros) {
         let lines = self.entry(at.div_euclid(DAY));

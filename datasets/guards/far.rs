@@ -62,6 +62,12 @@ impl Window {
         Window { from: Micros::MIN, to }
     }
 
+    /// What the clock says, where this is a window of [`Window::until`] with a clock.
+    #[must_use]
+    pub fn now(self) -> Option<Micros> {
+        (self.to < Micros::MAX).then(|| self.to - CLOCK_SLACK)
+    }
+
     /// What both believe.
     #[must_use]
     pub fn within(self, other: Window) -> Window {

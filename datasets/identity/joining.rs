@@ -10,6 +10,9 @@ use super::{Conflict, Joiner, LISTED, People, Report, Rulings, Trouble};
 /// A key that more records than this share joins nobody: a family is smaller, and so is a person's number of records.
 const MOST: usize = 30;
 
+/// So many records without a name are no one person either.
+const MOST_NAMELESS: usize = 12;
+
 /// Disjoint sets with path halving (Tarjan & van Leeuwen 1984); each root knows what is known of its person.
 struct Sets {
     parent: Vec<u32>,
@@ -82,7 +85,7 @@ impl Joiner {
         }
         let alone: BTreeSet<u32> = rulings.alone.iter().filter_map(|id| self.rank_of(id, &order)).collect();
         let mut report = self.report(rulings, &order);
-        let keys = self.ranked_keys(&rank, &alone);
+        let keys = ranked(std::mem::take(&mut self.keys), &rank, &alone);
         let [card, chat, phone] = [0, 1, 2].map(|key: usize| first_numbers(&keys[key], count));
         let mut sets = Sets {
             parent: (0..count as u32).collect(),
@@ -93,7 +96,11 @@ impl Joiner {
         };
         let names = sets.name.clone();
         let mut found = Found::default();
+        let placeholders = ranked(std::mem::take(&mut self.placeholders), &rank, &alone);
         let id = |record: u32| self.ids.get(order[record as usize]);
+        for (key, all) in Key::ALL.into_iter().zip(&placeholders) {
+            groups(all).into_iter().for_each(|group| found.add(Trouble::MadeUp, key, group, &id));
+        }
         for key in [Key::MemberId, Key::OpenId] {
             own_key(key, &groups(&keys[key as usize]), (&names, &phone), &mut sets, &mut found, &id);
         }
@@ -137,22 +144,6 @@ impl Joiner {
         (people, report)
     }
 
-    /// The keys with records by rank, without records that are to stay alone.
-    fn ranked_keys(&mut self, rank: &[u32], alone: &BTreeSet<u32>) -> [Vec<(u64, u32)>; 4] {
-        let mut keys = std::mem::take(&mut self.keys);
-        keys.par_iter_mut().for_each(|all| {
-            for (_, record) in all.iter_mut() {
-                *record = rank[*record as usize];
-            }
-            if !alone.is_empty() {
-                all.retain(|(_, record)| !alone.contains(record));
-            }
-            all.par_sort_unstable();
-            all.dedup();
-        });
-        keys
-    }
-
     fn rank_of(&self, id: &str, order: &[u32]) -> Option<u32> {
         order.binary_search_by(|&record| self.ids.get(record).cmp(id)).ok().map(|at| at as u32)
     }
@@ -183,6 +174,21 @@ impl Joiner {
         report.rulings_without_record = named.filter(|id| self.rank_of(id, order).is_none()).count();
         report
     }
+}
+
+/// The keys with records by rank, without records that are to stay alone.
+fn ranked(mut keys: [Vec<(u64, u32)>; 4], rank: &[u32], alone: &BTreeSet<u32>) -> [Vec<(u64, u32)>; 4] {
+    keys.par_iter_mut().for_each(|all| {
+        for (_, record) in all.iter_mut() {
+            *record = rank[*record as usize];
+        }
+        if !alone.is_empty() {
+            all.retain(|(_, record)| !alone.contains(record));
+        }
+        all.par_sort_unstable();
+        all.dedup();
+    });
+    keys
 }
 
 /// Records that share one key: the key's number, and the record.
@@ -260,6 +266,10 @@ fn shared_key<'a>(
         return false;
     }
     let named: Vec<(u32, Name)> = roots.iter().map(|&root| (root, sets.name[root as usize])).collect();
+    if named.iter().filter(|(_, name)| name.family == 0).count() > MOST_NAMELESS {
+        found.add(Trouble::MadeUp, key, group, id);
+        return false;
+    }
     let mut people = ByName::default();
     people.full_names(&named, sets);
     people.family_names(&named, sets);

@@ -58,6 +58,110 @@ impl Key {
     }
 }
 
+impl Key {
+    /// Whether a text fills the field and names nobody: a word for "none", a masked number, one typed along the keyboard.
+    #[must_use]
+    pub fn is_placeholder(self, text: &str) -> bool {
+        let text: String = plain(text).filter(|c| !c.is_whitespace()).collect();
+        let text = text.to_lowercase();
+        let masked = text.contains(['*', '×', '•']);
+        match self {
+            Key::MemberId | Key::OpenId => {
+                let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+                masked
+                    || NOBODY.contains(&&*text)
+                    || (digits && text.len() >= 6 && one_digit(text.as_bytes()))
+            }
+            Key::Phone => {
+                let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).collect();
+                masked || text.contains("xx") || NOBODY.contains(&&*text) || typed_along(&digits)
+            }
+            Key::Email => {
+                let Some((user, host)) = text.rsplit_once('@') else { return NOBODY.contains(&&*text) };
+                let word = user.trim_end_matches(|c: char| c.is_ascii_digit());
+                let domain = host.split('.').next().unwrap_or_default();
+                masked || NOBODY.contains(&word) || (user == domain && !user.is_empty())
+            }
+        }
+    }
+}
+
+/// Words that stand for nobody, also as the name of a mailbox.
+const NOBODY: [&str; 46] = [
+    "-",
+    "--",
+    "0",
+    "n/a",
+    "na",
+    "nan",
+    "none",
+    "null",
+    "nil",
+    "\\n",
+    "no",
+    "unknown",
+    "undefined",
+    "anonymous",
+    "anon",
+    "guest",
+    "test",
+    "tester",
+    "testing",
+    "demo",
+    "dummy",
+    "fake",
+    "example",
+    "sample",
+    "nobody",
+    "noemail",
+    "no-email",
+    "no_email",
+    "nomail",
+    "no-mail",
+    "noreply",
+    "no-reply",
+    "donotreply",
+    "noone",
+    "notprovided",
+    "xxx",
+    "abc",
+    "asdf",
+    "散客",
+    "游客",
+    "无",
+    "未知",
+    "非会员",
+    "匿名",
+    "测试",
+    "没有",
+];
+
+/// The number that China Mobile answers itself, which many forms show as an example.
+const EXAMPLE_PHONE: &[u8] = b"13800138000";
+
+fn one_digit(digits: &[u8]) -> bool {
+    digits.iter().all(|digit| Some(digit) == digits.first())
+}
+
+/// Whether a number was typed along the keyboard: one digit seven times or more at the end and nothing but a prefix before
+/// it, or digits that go up or down by one.
+fn typed_along(digits: &[u8]) -> bool {
+    let tail = digits.iter().rev().take_while(|digit| Some(digit) == digits.last().as_ref()).count();
+    let steps = |by: i16| {
+        digits.windows(2).all(|pair| {
+            let (a, b) = (i16::from(pair[0] - b'0'), i16::from(pair[1] - b'0'));
+            (a + by).rem_euclid(10) == b
+        })
+    };
+    let whole = digits.len() >= 7;
+    whole
+        && (tail >= 8
+            || (tail >= 7 && digits.last() == Some(&b'0'))
+            || steps(1)
+            || steps(-1)
+            || digits.ends_with(EXAMPLE_PHONE))
+}
+
 /// Full-width letters and digits, as Chinese keyboards write them, made plain.
 fn plain(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().map(|c| match c {
@@ -139,6 +243,11 @@ impl Hashing {
         Some(self.number(&text))
     }
 
+    /// The number of a placeholder, by which its records are listed; `None` where it is none. Tokens tell nothing of it.
+    pub(super) fn placeholder(&self, key: Key, text: &str) -> Option<u64> {
+        (!self.tokens && key.is_placeholder(text)).then(|| self.number(&text.trim().to_lowercase()))
+    }
+
     pub(super) fn name(&self, text: &str) -> Name {
         let whole: String = plain(text).filter(|c| !c.is_whitespace()).collect();
         let whole = whole.to_lowercase();
@@ -181,6 +290,37 @@ mod tests {
         ] {
             assert_eq!(phone(text).as_deref(), Some("13912345678"), "{text}");
         }
+        for made_up in [
+            "13800000000",
+            "12345678901",
+            "138****8000",
+            "13800138000",
+            "987654321",
+            "1388xxx1234",
+            "88888888",
+            "+86 138 0000 0000",
+        ] {
+            assert!(Key::Phone.is_placeholder(made_up), "{made_up}");
+        }
+        for own in ["13912345678", "+1 (555) 010-0199", "030/901820", "13912340000", "4930901820"] {
+            assert!(!Key::Phone.is_placeholder(own), "{own}");
+        }
+        for made_up in [
+            "unknown@unknown.com",
+            "test@test.com",
+            "guest@shop.com",
+            "a@a.de",
+            "Test1@Shop.cn",
+            "n/a",
+            "none",
+        ] {
+            assert!(Key::Email.is_placeholder(made_up), "{made_up}");
+        }
+        for own in ["Ana@Example.com", "li@example.cn", "testarossa@x.it", "nora@x.com"] {
+            assert!(!Key::Email.is_placeholder(own), "{own}");
+        }
+        assert!(Key::MemberId.is_placeholder("999999") && Key::OpenId.is_placeholder(" NULL "));
+        assert!(!Key::MemberId.is_placeholder("M00123") && !Key::MemberId.is_placeholder("11112"));
         for nobody in ["", "-", "00000000000", "12345", "call me", "1234567890123456"] {
             assert_eq!(phone(nobody), None, "{nobody}");
         }

@@ -191,6 +191,8 @@ pub struct Joiner {
     names: Vec<Name>,
     /// Of each kind of key: its number and the record that has it.
     keys: [Vec<(u64, u32)>; 4],
+    /// The same for texts that fill the field and name nobody: they join nobody, and are listed.
+    placeholders: [Vec<(u64, u32)>; 4],
 }
 
 impl Joiner {
@@ -204,6 +206,7 @@ impl Joiner {
             source: Vec::new(),
             names: Vec::new(),
             keys: Default::default(),
+            placeholders: Default::default(),
         }
     }
 
@@ -230,9 +233,13 @@ impl Joiner {
             Some(_) if name.full != 0 => self.names[record as usize] = name,
             Some(_) => {}
         }
-        for (key, all) in Key::ALL.into_iter().zip(&mut self.keys) {
-            if let Some(number) = member.key(key).and_then(|text| self.hashing.key(key, text)) {
-                all.push((number, record));
+        let lists = self.keys.iter_mut().zip(&mut self.placeholders);
+        for (key, (own, placeholders)) in Key::ALL.into_iter().zip(lists) {
+            let Some(text) = member.key(key) else { continue };
+            if let Some(number) = self.hashing.placeholder(key, text) {
+                placeholders.push((number, record));
+            } else if let Some(number) = self.hashing.key(key, text) {
+                own.push((number, record));
             }
         }
         Ok(())

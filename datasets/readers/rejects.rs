@@ -44,9 +44,11 @@ pub(crate) enum Cause {
         "`amount` is no number; write 1234.50, with a point and without currency or thousands separators"
     )]
     BadAmount,
-    #[error("`quantity` is no number; write 3 or 0.25")]
+    #[error("`quantity` is no number; write 3 or 0.25, or leave the column out with --columns quantity=")]
     BadQuantity,
-    #[error("`kind` is not known; write purchase, return, visit, ... or leave it empty")]
+    #[error(
+        "`kind` is not known; write purchase, return, visit, ... or leave the column out with --columns kind="
+    )]
     UnknownKind,
     #[error("a column of text holds a list, an object, or true/false; write text or a number")]
     BadText,

@@ -12,7 +12,7 @@ const OUT: Consent = Consent { opted_out: true, at: 7 };
 
 /// A change set that takes one event in, made for what the store holds now.
 fn prepared(store: &dyn Store, event_id: &str, customer_id: &str, at: Micros) -> ChangeSet {
-    let planner = Planner { common: store.common(), tolerance: 0.0 };
+    let planner = Planner { common: store.common(), bounds: Bounds::default() };
     let mut loaded = store.load(&Ask { customers: &[customer_id], ..Ask::default() }).unwrap();
     let state = loaded.states.pop().unwrap();
     let events = [buy(at, 1.0)];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use homing_datasets::guards::Window;
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
 use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("only tags that changed are reported", changed_tags),
     ("a kept tag keeps its provenance until it expires", kept_tags),
     ("the data clock only goes forward", data_clock),
+    ("an event far ahead of all data moves its own customer alone", far_ahead),
+    ("a clock beyond what can be is set back, and the next batch heals", set_back),
     ("a late event is scored as of the newest score", late_event),
     ("a batch written again changes nothing", batch_again),
     ("a batch merges with what came in online", batch_merges),
@@ -218,7 +221,7 @@ fn event_ids(store: &dyn Store) {
 
     let again = take(store, &[first, other, others, product, new]);
     let fates = [Fate::Duplicate, Fate::Conflict, Fate::Conflict, Fate::Conflict, Fate::Duplicate];
-    assert_eq!(again, Intake { fates: fates.to_vec(), changed: Vec::new() });
+    assert_eq!(again, Intake { fates: fates.to_vec(), ..Intake::default() });
     assert_eq!(get(store, "c"), before);
     assert_eq!(before.history.events, 2);
     assert_eq!(store.profile("d").unwrap(), None);
@@ -385,7 +388,7 @@ fn newer_score_stays(store: &dyn Store) {
     // A scorer that looks from an earlier instant than it was asked to cannot turn back the clock either.
     let stale = |id: &str, history: &History, _: Micros| score(id, history, day(3));
     let intake = store.take_in(&[incoming("e1", "c", buy(day(3), 5.0))], Micros::MIN, &stale).unwrap();
-    assert_eq!(intake, Intake { fates: vec![Fate::Accepted], changed: Vec::new() });
+    assert_eq!(intake, Intake { fates: vec![Fate::Accepted], ..Intake::default() });
     assert_eq!(get(store, "c").prediction, before.prediction);
     assert_eq!(get(store, "c").history.purchases, 3);
 }
@@ -471,12 +474,53 @@ fn panic_rolls_back(store: &dyn Store) {
     assert_eq!(take(store, &events).fates, [Fate::Accepted]);
 }
 
+fn far_ahead(store: &dyn Store) {
+    batch(store, vec![row("a", vec![buy(day(1), 5.0)]), row("b", vec![buy(day(2), 5.0)])], day(3));
+    let intake = take(store, &[incoming("e1", "a", buy(day(1000), 5.0))]);
+    assert_eq!((intake.far_ahead, intake.fates), (1, vec![Fate::Accepted]));
+    assert_eq!(get(store, "a").prediction["as_of"], Zone::default().format(day(1000)));
+    // The other customer's next event is scored as of the data, not as of that event.
+    let intake = take(store, &[incoming("e2", "b", buy(day(5), 5.0))]);
+    assert_eq!(intake.far_ahead, 0);
+    assert_eq!(get(store, "b").prediction["as_of"], Zone::default().format(day(5)));
+    assert_eq!(store.totals().unwrap().data_until, Some(day(5)));
+}
+
+fn set_back(store: &dyn Store) {
+    let rows = |far: &[Event]| {
+        let one = [vec![buy(day(1), 5.0)], far.to_vec()].concat();
+        vec![row("a", one), row("b", vec![buy(day(2), 5.0)])]
+    };
+    batch(store, rows(&[buy(day(40_000), 5.0)]), day(40_000));
+    assert_eq!(batch(store, rows(&[]), day(4)).newer_in_store, 2, "the poison holds");
+    assert_eq!(store.latest_score().unwrap(), Some(day(40_000)));
+    assert_eq!(store.set_clock_back(day(50), day(4)).unwrap(), 2);
+    assert_eq!(
+        (store.latest_score().unwrap(), store.totals().unwrap().data_until),
+        (Some(day(4)), Some(day(4)))
+    );
+    let bounds = Bounds { clock: Window::until(Some(day(20_500))), ..Bounds::default() };
+    let summary =
+        store.write_batch_within(&mut rows(&[]).into_iter(), day(4), bounds, &score, &|_| ()).unwrap();
+    assert_eq!((summary.newer_in_store, summary.updated), (0, 2));
+    assert_eq!(get(store, "a").history.events, 1, "the event that cannot have happened is gone");
+    assert_eq!(get(store, "b").prediction["as_of"], Zone::default().format(day(4)));
+}
+
 fn tolerance(store: &dyn Store) {
     let rows = || vec![row("c", vec![buy(day(1), 100.0)]), row("d", vec![buy(day(10), 100.0)])];
     batch(store, rows(), day(11));
     let before = (get(store, "c"), get(store, "d"));
     let within = |tolerance: f64, as_of: Micros| {
-        store.write_batch_within(&mut rows().into_iter(), as_of, tolerance, &score, &|_| ()).unwrap()
+        store
+            .write_batch_within(
+                &mut rows().into_iter(),
+                as_of,
+                Bounds { tolerance, ..Bounds::default() },
+                &score,
+                &|_| (),
+            )
+            .unwrap()
     };
     // From 10 to 11 days c's risk moves from .25 to .268, d's from .032 to .0625: money by 7 % and by 94 %.
     let first = within(0.1, day(12));
@@ -492,7 +536,15 @@ fn tolerance(store: &dyn Store) {
     assert_eq!(moved, [("churn.level", 2, 0)]);
     // What happened is written all the same.
     let bought = vec![row("d", vec![buy(day(44), 0.01)])];
-    let summary = store.write_batch_within(&mut bought.into_iter(), day(45), 10.0, &score, &|_| ()).unwrap();
+    let summary = store
+        .write_batch_within(
+            &mut bought.into_iter(),
+            day(45),
+            Bounds { tolerance: 10.0, ..Bounds::default() },
+            &score,
+            &|_| (),
+        )
+        .unwrap();
     assert_eq!(summary.updated, 1);
     assert_eq!(get(store, "d").history.events, 2);
 }

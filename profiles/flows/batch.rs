@@ -7,7 +7,7 @@ use homing_datasets::Micros;
 
 use super::{ATTEMPTS, Scorer, draft, each};
 use crate::fingerprint::history_fingerprint;
-use crate::plan::{Addition, Planner, is_newer};
+use crate::plan::{Addition, Bounds, Planner, is_newer};
 use crate::state::{Ask, Change, ChangeSet, ChangeSets, Clock, Glance, Held, Plan, State, Verdict};
 use crate::{BatchRow, BatchSummary, Error, Profiles, Scored, TagMoves};
 
@@ -25,11 +25,11 @@ struct Terms<'a> {
 pub(super) fn write_batch<P: Profiles + ?Sized>(
     store: &P,
     rows: &mut (dyn Iterator<Item = BatchRow> + Send),
-    (as_of, tolerance): (Micros, f64),
+    (as_of, bounds): (Micros, Bounds),
     score: &Scorer<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<BatchSummary, Error> {
-    let terms = Terms { planner: Planner { common: store.common(), tolerance }, as_of, score };
+    let terms = Terms { planner: Planner { common: store.common(), bounds }, as_of, score };
     let (sender, receiver) = sync_channel::<Prepared>(1);
     std::thread::scope(|scope| {
         let writer = scope.spawn(move || {

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use homing_datasets::{Event, Micros};
+use homing_datasets::{DAY, Event, Micros};
 
 use super::{ATTEMPTS, Scorer, commit_one, draft, each};
 use crate::fingerprint::event_fingerprint;
-use crate::plan::{Addition, Planner};
+use crate::plan::{Addition, Bounds, Planner};
 use crate::state::{Ask, Change, ChangeSet, Clock, EventId, Loaded, State};
 use crate::{Error, Fate, Incoming, Intake, Profiles};
+
+/// Events so far ahead of the data clock do not set it forward.
+const FAR_AHEAD: Micros = 28 * DAY;
 
 pub(super) fn take_in<P: Profiles + ?Sized>(
     store: &P,
@@ -19,7 +22,7 @@ pub(super) fn take_in<P: Profiles + ?Sized>(
     if events.is_empty() {
         return Ok(Intake::default());
     }
-    let planner = Planner { common: store.common(), tolerance: 0.0 };
+    let planner = Planner { common: store.common(), bounds: Bounds::default() };
     let fingerprints: Vec<[u8; 16]> = events.iter().map(event_fingerprint).collect();
     let event_ids: Vec<&str> = events.iter().map(|one| one.event_id.as_str()).collect();
     let mut customers: Vec<&str> = events.iter().map(|one| one.customer_id.as_str()).collect();
@@ -31,11 +34,16 @@ pub(super) fn take_in<P: Profiles + ?Sized>(
         let loaded = store.load(&ask)?;
         let fates = fates(events, &fingerprints, &loaded);
         if !fates.contains(&Fate::Accepted) {
-            return Ok(Intake { fates, changed: Vec::new() });
+            return Ok(Intake { fates, ..Intake::default() });
         }
-        let set = change_set(&planner, (events, &fingerprints), &fates, loaded, not_before, score)?;
+        let latest =
+            loaded.clock.known.map_or(Micros::MAX, |known| known.max(not_before).saturating_add(FAR_AHEAD));
+        let is_far =
+            |(one, fate): &(&Incoming, &Fate)| **fate == Fate::Accepted && one.event.recorded_at > latest;
+        let far_ahead = events.iter().zip(&fates).filter(is_far).count();
+        let set = change_set(&planner, (events, &fingerprints), &fates, loaded, (not_before, latest), score)?;
         if let Some(changed) = commit_one(store, set)? {
-            return Ok(Intake { fates, changed });
+            return Ok(Intake { fates, changed, far_ahead });
         }
     }
     Err(Error::Busy(customers.first().map(|id| (*id).to_owned()).unwrap_or_default()))
@@ -73,17 +81,21 @@ fn change_set(
     (incoming, fingerprints): (&[Incoming], &[[u8; 16]]),
     fates: &[Fate],
     loaded: Loaded,
-    not_before: Micros,
+    (not_before, latest): (Micros, Micros),
     score: &Scorer<'_>,
 ) -> Result<ChangeSet, Error> {
     let mut by_customer: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, one) in incoming.iter().enumerate().filter(|(at, _)| fates[*at] == Fate::Accepted) {
         by_customer.entry(&one.customer_id).or_default().push(at);
     }
-    let accepted = || by_customer.values().flatten().map(|&at| &incoming[at].event);
+    // A date far ahead of all data moves the score of its own customer alone: the next batch knows whether time has passed.
+    let near = || {
+        let accepted = by_customer.values().flatten().map(|&at| &incoming[at].event);
+        accepted.filter(|event| event.recorded_at <= latest)
+    };
     let clock = Clock {
-        happened: accepted().map(|event| event.occurred_at).max(),
-        known: accepted().map(|event| event.recorded_at).max(),
+        happened: near().map(|event| event.occurred_at).max(),
+        known: near().map(|event| event.recorded_at).max(),
     };
     let as_of = loaded.clock.known.max(clock.known).map_or(not_before, |known| known.max(not_before));
     let mut event_ids = Vec::with_capacity(incoming.len());
@@ -98,6 +110,8 @@ fn change_set(
         touched.push((state, positions.iter().map(|&at| incoming[at].event.clone()).collect()));
     }
     let changes = each(touched, |(state, events)| {
+        let own = events.iter().map(|event| event.recorded_at).max();
+        let as_of = own.map_or(as_of, |own| own.max(as_of));
         let as_of = state.row().map_or(as_of, |row| row.origin.as_of.max(as_of));
         let plan = draft(planner, &state, Addition::Events(&events), as_of, score)?;
         Ok(Change { state, plan })

@@ -3,7 +3,7 @@
 use homing_datasets::Micros;
 
 use super::{ATTEMPTS, Scorer, commit_one, draft};
-use crate::plan::{Addition, Planner};
+use crate::plan::{Addition, Bounds, Planner};
 use crate::state::{Also, Ask, Change, ChangeSet};
 use crate::{Error, Store};
 
@@ -24,7 +24,7 @@ pub fn merge<S: Store + ?Sized>(
     if from == into {
         return Ok(false);
     }
-    let planner = Planner { common: store.common(), tolerance: 0.0 };
+    let planner = Planner { common: store.common(), bounds: Bounds::default() };
     let mut both = [from, into];
     both.sort_unstable();
     let _turn = planner.common.turns.take(both.into_iter())?;

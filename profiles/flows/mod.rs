@@ -4,7 +4,7 @@
 use homing_datasets::{History, Micros};
 use rayon::prelude::*;
 
-use super::plan::{Addition, Planner, is_newer};
+use super::plan::{Addition, Bounds, Planner, is_newer};
 use super::privacy::Consent;
 use super::state::{Also, Ask, Change, ChangeSet, Plan, State, Verdict};
 use super::{BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Profiles, Scored};
@@ -49,12 +49,10 @@ pub trait Flows: Profiles {
         score: &Scorer<'_>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<BatchSummary, Error> {
-        self.write_batch_within(rows, as_of, 0.0, score, progress)
+        self.write_batch_within(rows, as_of, Bounds::default(), score, progress)
     }
 
-    /// The same, but where no tag of a customer changes its value, scores that moved by no more than the tolerance
-    /// stay as they are, with the `as_of` that they have: a churn risk by `tolerance`, an amount of money by that
-    /// share of itself.
+    /// The same, but scores that moved by little and stored events that cannot have happened are as the bounds say.
     ///
     /// # Errors
     /// As [`Flows::write_batch`].
@@ -62,11 +60,11 @@ pub trait Flows: Profiles {
         &self,
         rows: &mut (dyn Iterator<Item = BatchRow> + Send),
         as_of: Micros,
-        tolerance: f64,
+        bounds: Bounds,
         score: &Scorer<'_>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<BatchSummary, Error> {
-        batch::write_batch(self, rows, (as_of, tolerance), score, progress)
+        batch::write_batch(self, rows, (as_of, bounds), score, progress)
     }
 
     /// Stores whether a customer opted out of automated decisions, known to the store or not. With an
@@ -87,7 +85,7 @@ fn set_consent<P: Profiles + ?Sized>(
     customer_id: &str,
     consent: Consent,
 ) -> Result<Option<Changed>, Error> {
-    let planner = Planner { common: store.common(), tolerance: 0.0 };
+    let planner = Planner { common: store.common(), bounds: Bounds::default() };
     let _turn = planner.common.turns.take(std::iter::once(customer_id))?;
     for _ in 0..ATTEMPTS {
         let mut set =

@@ -116,6 +116,14 @@ impl Sql for Runner<'_> {
         self.session.step(async |wire| wire.run(&write::feed_lock()).await)
     }
 
+    fn set_clock_back(&mut self, latest: i64, to: i64) -> Inner<()> {
+        for column in ["happened_until", "known_until"] {
+            let back = format!("UPDATE clocks SET {column} = $2 WHERE {column} > $1");
+            self.execute(&back, params![latest, to])?;
+        }
+        Ok(())
+    }
+
     fn remove_profile(&mut self, customer_id: &str) -> Inner<u64> {
         let mut gone = 0;
         for table in ["event_ids", "histories", "profiles"] {

@@ -116,6 +116,13 @@ impl Sql for Runner<'_> {
         Ok(())
     }
 
+    fn set_clock_back(&mut self, latest: i64, to: i64) -> Inner<()> {
+        let back =
+            "UPDATE settings SET value = $2 WHERE name IN ('happened_until', 'known_until') AND value > $1";
+        self.execute(back, params![latest, to])?;
+        Ok(())
+    }
+
     fn remove_profile(&mut self, customer_id: &str) -> Inner<u64> {
         let number = "SELECT profile FROM profiles WHERE customer_id = ?1";
         let number: Option<i64> =

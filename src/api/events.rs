@@ -183,7 +183,7 @@ impl<'a> EventText<'a> {
             return Err(fault.clone());
         }
         let name = field.name();
-        let Some(id) = self.text(field)? else {
+        let Some(id) = self.text_or_number(field)? else {
             return Err(Fault::new("missing_field", field, format!("`{name}` is missing")));
         };
         match id_fault(name, &id) {
@@ -197,9 +197,15 @@ impl<'a> EventText<'a> {
         text(raw).map_err(|detail| Fault::new("wrong_type", field, format!("`{}` {detail}", field.name())))
     }
 
+    fn text_or_number(&self, field: Field) -> Result<Option<Cow<'a, str>>, Fault> {
+        let Some(raw) = self.values[field as usize] else { return Ok(None) };
+        text_or_number(raw)
+            .map_err(|detail| Fault::new("wrong_type", field, format!("`{}` {detail}", field.name())))
+    }
+
     /// A text that says nothing when it is empty.
     fn word(&self, field: Field) -> Result<Option<String>, Fault> {
-        let Some(word) = self.text(field)?.filter(|word| !word.is_empty()) else { return Ok(None) };
+        let Some(word) = self.text_or_number(field)?.filter(|word| !word.is_empty()) else { return Ok(None) };
         if word.len() > MAX_TEXT_BYTES || word.contains('\0') {
             let detail =
                 format!("`{}` must be a text of at most {MAX_TEXT_BYTES} bytes without NUL", field.name());
@@ -221,17 +227,28 @@ impl<'a> EventText<'a> {
         zone.instant(&text).map(Some).map_err(|_| bad())
     }
 
-    /// A number. What is too large for one (`1e999`) reads as infinite, which the check of the event refuses.
+    /// A number, or a text that holds one, as files have it. What is too large for one (`1e999`) reads as infinite, which the
+    /// check of the event refuses.
     fn number(&self, field: Field) -> Result<Option<f64>, Fault> {
         let Some(raw) = self.values[field as usize] else { return Ok(None) };
-        match raw.get() {
-            "null" => Ok(None),
+        if !raw.get().starts_with('"') {
+            return match raw.get() {
+                "null" => Ok(None),
+                number => number.parse().map(Some).map_err(|_| {
+                    let detail = format!("`{}` must be a number, not {}", field.name(), type_of(raw));
+                    Fault::new("wrong_type", field, detail)
+                }),
+            };
+        }
+        let text = self.text(field)?.unwrap_or_default();
+        match text.trim() {
+            "" => Ok(None),
             number => number.parse().map(Some).map_err(|_| {
-                Fault::new(
-                    "wrong_type",
-                    field,
-                    format!("`{}` must be a number, not {}", field.name(), type_of(raw)),
-                )
+                let (name, text) = (field.name(), clip(&text));
+                let detail = format!(
+                    "`{name}` is `{text}`, which is no number; write 1234.50, without currency or thousands separators"
+                );
+                Fault::new("wrong_type", field, detail)
             }),
         }
     }
@@ -261,6 +278,36 @@ pub(super) fn text(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
     let unescaped =
         serde_json::from_str(json).map_err(|_| "holds an escape that stands for no character".to_owned())?;
     Ok(Some(Cow::Owned(unescaped)))
+}
+
+/// Whole numbers up to here are exact as floats.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A JSON text without the blanks around it, or a number as the text that it would be in a file; `None` for `null`.
+///
+/// # Errors
+/// What the value must be, to stand behind the name of its field.
+pub(super) fn text_or_number(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
+    let json = raw.get();
+    if !json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
+        let trimmed = |text| match text {
+            Cow::Borrowed(text) => Cow::Borrowed(str::trim(text)),
+            Cow::Owned(text) => Cow::Owned(str::trim(&text).to_owned()),
+        };
+        return text(raw)
+            .map(|text| text.map(trimmed))
+            .map_err(|detail| detail.replace("a text in quotes", "a text in quotes or a whole number"));
+    }
+    if json.parse::<i64>().is_ok() || json.parse::<u64>().is_ok() {
+        return Ok(Some(Cow::Borrowed(if json == "-0" { "0" } else { json })));
+    }
+    match json.parse::<f64>() {
+        // Programs that know no whole numbers write 12345.0.
+        Ok(number) if number.fract() == 0.0 && number.abs() < EXACT => {
+            Ok(Some((number as i64).to_string().into()))
+        }
+        _ => Err(format!("is the number {}; write it as a text in quotes, or as a whole number", clip(json))),
+    }
 }
 
 fn type_of(raw: &RawValue) -> &'static str {
@@ -415,6 +462,42 @@ mod tests {
     }
 
     #[test]
+    fn numbers_and_ids_are_taken_as_files_have_them() {
+        let event = |json: &str| {
+            serde_json::from_str::<EventText<'_>>(json).unwrap().event(&Field::ALL, Zone::default())
+        };
+        let read = event(
+            r#"{"event_id": 7, "customer_id": 12345, "occurred_at": "2011-08-01", "amount": " 29.90 ", "quantity": "2",
+                "order_id": 1001, "product_id": 55.0, "channel": " web "}"#,
+        )
+        .unwrap();
+        assert_eq!((read.amount, read.quantity, read.order.as_deref()), (29.9, 2.0, Some("1001")));
+        assert_eq!((read.product.as_deref(), read.channel.as_deref()), (Some("55"), Some("web")));
+        let id = |json: &str| {
+            serde_json::from_str::<EventText<'_>>(&format!(r#"{{"customer_id": {json}}}"#))
+                .unwrap()
+                .id(Field::CustomerId)
+        };
+        for (json, expected) in [
+            ("12345", "12345"),
+            ("12345.0", "12345"),
+            ("\" ana \"", "ana"),
+            ("18446744073709551615", "18446744073709551615"),
+        ] {
+            assert_eq!(id(json).as_deref(), Ok(expected), "{json}");
+        }
+        for json in ["true", "1.5", "1e300", "[1]"] {
+            let fault = id(json).unwrap_err();
+            assert!(
+                fault.code == "wrong_type" && fault.detail.contains("whole number"),
+                "{json}: {}",
+                fault.detail
+            );
+        }
+        assert_eq!(id("\"  \"").unwrap_err().code, "bad_id");
+    }
+
+    #[test]
     fn without_a_kind_the_sign_of_the_amount_decides() {
         let kind = |json: &str| read(json).map(|event| (event.kind, event.amount));
         assert_eq!(kind(r#"{"occurred_at": "2011-08-01", "amount": -3}"#), Ok((Kind::Return, -3.0)));
@@ -451,7 +534,10 @@ mod tests {
         assert_eq!(with(r#""kind": "nps""#), field("missing_amount", "amount"));
         assert_eq!(with(r#""kind": "sale", "amount": 1"#), field("unknown_kind", "kind"));
         assert_eq!(with(r#""kind": "purchase", "amount": -1"#), field("negative_purchase", "amount"));
-        assert_eq!(with(r#""amount": "12""#), field("wrong_type", "amount"));
+        assert_eq!(with(r#""amount": "12 EUR""#), field("wrong_type", "amount"));
+        assert_eq!(with(r#""amount": "NaN""#), field("not_finite", "amount"));
+        assert_eq!(with(r#""amount": 1, "order_id": true"#), field("wrong_type", "order_id"));
+        assert_eq!(with(r#""amount": 1, "order_id": 0.5"#), field("wrong_type", "order_id"));
         assert_eq!(with(r#""amount": true"#), field("wrong_type", "amount"));
         assert_eq!(with(r#""amount": 1e999"#), field("not_finite", "amount"));
         assert_eq!(with(r#""amount": -1e999"#), field("not_finite", "amount"));

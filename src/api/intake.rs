@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use homing_datasets::{History, Micros, Zone};
+use homing_datasets::{History, Micros, Warning, Warnings, Zone, warnings};
 use serde::Serialize;
 use serde::de::{MapAccess, SeqAccess};
 
@@ -199,6 +199,13 @@ fn answer(
             }
         }
         reply.changed = intake.changed;
+        if intake.far_ahead > 0 {
+            let latest = events.iter().map(|one| one.event.recorded_at).max().unwrap_or(now);
+            let mut warnings = Warnings::default();
+            let example = || format!("{}, far ahead of all other data", Zone::default().format(latest));
+            warnings.add(warnings::Code::AheadOfData, intake.far_ahead as u64, example);
+            reply.warnings = warnings.list();
+        }
     }
     metrics.events(EventFate::Rejected, sent_wrong + erased);
     metrics.events(EventFate::Accepted, reply.accepted);
@@ -231,4 +238,7 @@ struct Reply {
     duplicates: usize,
     rejected: Vec<Rejected>,
     changed: Vec<Changed>,
+    /// What is odd about events that were taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
 }

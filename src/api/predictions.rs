@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::{MapAccess, SeqAccess};
 use serde_json::value::RawValue;
 
-use super::events::{EventText, Field, UNKNOWN_FIELD, id_fault, text};
+use super::events::{EventText, Field, UNKNOWN_FIELD, id_fault, text, text_or_number};
 use super::reader::{Fields, Items, JsonBody, List, Object, Place, Reader};
 use super::reply::json;
 use super::route::Route;
@@ -161,7 +161,7 @@ impl<'de> Fields<'de> for CustomerText {
         if name == "events" {
             return map.next_value_seed(List { reader, place, items: &mut self.events });
         }
-        let id = text(map.next_value::<&RawValue>()?).map(Option::unwrap_or_default);
+        let id = text_or_number(map.next_value::<&RawValue>()?).map(Option::unwrap_or_default);
         let id = id.map_err(|detail| format!("`{name}` {detail}"));
         match id.and_then(|id| id_fault(name, &id).map_or(Ok(id), Err)) {
             Ok(id) => self.id = id.into_owned(),

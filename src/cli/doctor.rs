@@ -97,12 +97,14 @@ fn store(place: &str, now: Micros) -> Told {
         let store = homing_profiles::open(place, Zone::default())?;
         store.ready()?;
         let totals = store.totals()?;
-        Ok((totals.profiles, totals.data_until))
+        Ok((totals.profiles, totals.data_until.max(store.latest_score()?)))
     };
     match look() {
         Ok((_, Some(until))) if until > now + DAY => Err((
-            format!("{place} holds events up to {}, which is to come", Zone::default().format(until)),
-            "set the clock right, or erase the customers whose events have wrong dates".to_owned(),
+            format!("{place} holds events or scores of {}, which is in the future", Zone::default().format(until)),
+            "set the machine's clock right if it is slow; else run the nightly batch, which sets such dates aside, or \
+             `homing clock --set DATE`"
+                .to_owned(),
         )),
         Ok((profiles, _)) => Ok(format!("{place}: {profiles} profiles, can be read and written")),
         Err(error) => {

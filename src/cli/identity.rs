@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use homing_datasets::Zone;
-use homing_datasets::identity::{Conflict, Hashing, Joiner, People, Rulings, read_members};
-use homing_datasets::out;
+use homing_datasets::cli::{refuse_warnings, show_warnings};
+use homing_datasets::guards::outputs;
+use homing_datasets::identity::{Conflict, Hashing, Joiner, People, Report, Rulings, Trouble, read_members};
 use homing_datasets::table::{Column, Format, Table};
+use homing_datasets::warnings::Code;
+use homing_datasets::{Warnings, Zone, out};
 
 use super::WrongUse;
 use super::progress::Stage;
@@ -47,6 +49,9 @@ pub(super) struct Identity {
     /// The truth, where there is one (record_id and customer_id or person_id): prints precision and recall over pairs.
     #[arg(long, env = "HOMING_TRUTH", value_name = "PATH")]
     truth: Option<String>,
+    /// Refuses data that are warned of (exit code 3).
+    #[arg(long, env = "HOMING_STRICT")]
+    strict: bool,
     /// Prints a JSON summary on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
@@ -63,6 +68,7 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
         };
         columns.insert(known.trim().to_owned(), own.trim().to_owned());
     }
+    keep_inputs(args)?;
     let hashing = hashing(args)?;
     let rulings = match &args.rulings {
         Some(path) => Rulings::parse(&text(path)?, &path.display().to_string())?,
@@ -96,8 +102,11 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
             report.rulings_without_record
         );
     }
+    let warnings = warnings(&report);
+    show_warnings(&warnings);
+    refuse_warnings(&warnings, args.strict)?;
     let mut document = serde_json::json!({
-        "read": read, "report": report, "seconds": { "read": read_s, "join": join_s },
+        "warnings": warnings.list(), "read": read, "report": report, "seconds": { "read": read_s, "join": join_s },
     });
     if let Some(moved) = &moved {
         eprintln!("          {:>9} records moved to another person", moved.len());
@@ -129,6 +138,32 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
         out!("{}", serde_json::to_string_pretty(&document)?);
     }
     Ok(())
+}
+
+/// Refuses outputs that are read.
+fn keep_inputs(args: &Identity) -> Result<(), homing_datasets::Error> {
+    let texts = [&args.previous, &args.truth].into_iter().flatten().cloned();
+    let files =
+        [&args.rulings, &args.hash_key_file].into_iter().flatten().map(|file| file.display().to_string());
+    let inputs: Vec<String> = args.members.iter().cloned().chain(texts).chain(files).collect();
+    let outputs = [
+        ("out", args.out.as_deref()),
+        ("moves", args.moves.as_deref()),
+        ("conflicts", args.conflicts.as_deref()),
+    ];
+    outputs::check(&inputs, &outputs)
+}
+
+/// Keys that are nobody's, though records have them.
+fn warnings(report: &Report) -> Warnings {
+    let mut warnings = Warnings::default();
+    for shared in report.listed.iter().filter(|conflict| conflict.trouble == Trouble::MadeUp) {
+        warnings.add(Code::SharedKey, shared.count as u64, || {
+            let records: Vec<&str> = shared.records.iter().take(3).map(String::as_str).collect();
+            format!("one {} on {} records, such as {}", shared.key.name(), shared.count, records.join(", "))
+        });
+    }
+    warnings
 }
 
 fn hashing(args: &Identity) -> anyhow::Result<Hashing> {

@@ -2,6 +2,7 @@
 
 mod baskets;
 mod campaign;
+mod clock;
 #[cfg(feature = "training")]
 mod demo;
 mod doctor;
@@ -62,6 +63,8 @@ enum Command {
     Baskets(baskets::Baskets),
     /// Writes the list of a campaign: whom to contact, how, when and why.
     Campaign(campaign::Campaign),
+    /// Shows the data clock of the profiles, or sets it back where wrong dates have moved it.
+    Clock(clock::Clock),
     /// Writes who was erased, for those who read purchases.
     Erased(erased::Erased),
     /// Lists and checks the playbook, and says what to do next with a customer.
@@ -223,6 +226,7 @@ pub fn main() -> ExitCode {
         Command::Identity(args) => identity::run(&args),
         Command::Baskets(args) => baskets::run(&args),
         Command::Campaign(args) => campaign::run(&args),
+        Command::Clock(args) => clock::run(&args),
         Command::Erased(args) => erased::run(&args),
         Command::Playbook { command } => playbook::run(&command),
         Command::Next(args) => next::run(&args),

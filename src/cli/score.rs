@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use homing_datasets::cli::Purchases;
+use homing_datasets::cli::{Purchases, show_warnings};
 use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
 use homing_datasets::identity::People;
 use homing_datasets::out;
 use homing_datasets::table::Format;
-use homing_datasets::{Erasures, History, Micros, Shard, Stream, StreamOptions, Zone, calendar};
+use homing_datasets::warnings::Code;
+use homing_datasets::{History, Micros, Shard, Stream, StreamOptions, Zone, calendar};
 use serde_json::{Value, json};
 
 use super::progress::Stage;
@@ -94,6 +95,7 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| WrongUse(error.to_string()))?;
     }
+    keep_inputs(args)?;
     let mut run = Run::prepare(args)?;
     let zone = run.zone();
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
@@ -101,14 +103,25 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     let before = args.people_before.as_ref().map(|path| People::read(path)).transpose()?;
 
     let stage = Stage::begin("read");
-    let stream = Stream::open(&args.purchases.purchases, &run.options()?)?;
+    let folder =
+        args.snapshot.as_ref().map(|folder| SnapshotFolder::open(folder, zone, args.shard)).transpose()?;
+    let held = folder.as_ref().map(SnapshotFolder::days).transpose()?;
+    let stream = Stream::open(&args.purchases.purchases, &StreamOptions { held, ..run.options()? })?;
     let mut summary = stream.summary().clone();
     let rejected: u64 = summary.rejected.values().sum();
     let read_s = stage.done(&format!(
         "{} events ({} lines without a customer, {rejected} rejected)",
         summary.events, summary.without_customer
     ));
-    let snapshot = run.snapshot(&stream)?;
+    let learned = run.engine.model().as_of_micros;
+    if let Some(as_of) = as_of.filter(|&as_of| as_of < learned) {
+        let example =
+            || format!("{}; the model has learned up to {}", zone.format(as_of), zone.format(learned));
+        summary.warnings.note(Code::AsOfBeforeModel, example);
+    }
+    show_warnings(&summary.warnings);
+    args.purchases.refuse_warnings(&summary.warnings)?;
+    let snapshot = folder.map(|folder| run.snapshot(folder, &stream)).transpose()?;
     let last = match &snapshot {
         Some(kept) => kept.folder.held().and_then(|held| held.last),
         None => summary.last_instant,
@@ -145,6 +158,7 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
         }
     }
     document["read"] = serde_json::to_value(&summary)?;
+    document["warnings"] = serde_json::to_value(summary.warnings.list())?;
     if args.json {
         out!("{}", serde_json::to_string_pretty(&document)?);
     }
@@ -197,10 +211,23 @@ impl<'a> Run<'a> {
         Ok(options)
     }
 
-    fn snapshot(&self, today: &Stream) -> anyhow::Result<Option<Kept>> {
-        let Some(folder) = &self.args.snapshot else { return Ok(None) };
+    /// Puts today's lines into the snapshot.
+    fn snapshot(&self, mut folder: SnapshotFolder, today: &Stream) -> anyhow::Result<Kept> {
         let erased = self.night.as_ref().map(|night| night.store.erased()).transpose()?;
-        keep(folder, today, erased.as_ref(), self.zone(), self.args.shard).map(Some)
+        let stage = Stage::begin("snapshot");
+        let updated = folder.update(today, erased.as_ref(), self.zone(), self.args.shard)?;
+        let held = folder.held().map_or(0, |held| held.customers);
+        let seconds = stage.done(&format!(
+            "{} new customers, {} with something new, {held} in all",
+            updated.added, updated.changed
+        ));
+        if updated.set_aside > 0 {
+            eprintln!(
+                "          {:>9} events with far-off dates taken out of the snapshot",
+                updated.set_aside
+            );
+        }
+        Ok(Kept { folder, updated, seconds })
     }
 
     /// What is scored with: what an unfinished run began with, else what was asked for, else the data's last instant and now.
@@ -269,22 +296,19 @@ impl Kept {
     }
 }
 
-fn keep(
-    folder: &Path,
-    today: &Stream,
-    erased: Option<&Erasures>,
-    zone: Zone,
-    shard: Option<Shard>,
-) -> anyhow::Result<Kept> {
-    let stage = Stage::begin("snapshot");
-    let mut folder = SnapshotFolder::open(folder, zone, shard)?;
-    let updated = folder.update(today, erased, zone, shard)?;
-    let held = folder.held().map_or(0, |held| held.customers);
-    let seconds = stage.done(&format!(
-        "{} new customers, {} with something new, {held} in all",
-        updated.added, updated.changed
-    ));
-    Ok(Kept { folder, updated, seconds })
+/// Refuses outputs that are read, or would be by the next run.
+fn keep_inputs(args: &Score) -> Result<(), homing_datasets::Error> {
+    let others: Vec<&str> =
+        [&args.people, &args.people_before].into_iter().flatten().map(String::as_str).collect();
+    let store = args.profiles.as_deref().and_then(|place| place.strip_prefix("sqlite:"));
+    let store = store.map(|path| Path::new(path.strip_prefix("//").unwrap_or(path)));
+    let outputs = [
+        ("out", args.out.as_deref()),
+        ("profiles", store),
+        ("snapshot", args.snapshot.as_deref()),
+        ("journal", args.journal.as_deref()),
+    ];
+    args.purchases.keep_inputs(&others, &outputs)
 }
 
 /// Opens the store and the journal, and keeps other batches out.
@@ -306,6 +330,7 @@ fn prepare(args: &Score, place: &str, options: &StreamOptions, zone: Zone) -> an
         "columns": args.purchases.columns,
         "since": args.purchases.since,
         "max_rejects": args.purchases.max_rejects,
+        "accept": args.purchases.accept.iter().map(|what| format!("{what:?}")).collect::<Vec<_>>(),
         "registry": args.model.registry,
         "model": args.model.model,
         "tags": of_file(args.catalogue.tags.as_deref())?,

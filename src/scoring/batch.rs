@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use homing_datasets::engine::{Customers, SnapshotFolder};
+use homing_datasets::guards::Window;
 use homing_datasets::table::{Column, Table, TableWriter, WriteError};
 use homing_datasets::{Histories, History, Micros, Stream};
 use homing_models::table::with_predictions;
@@ -34,6 +35,15 @@ pub enum Source<'a> {
 }
 
 impl Source<'_> {
+    /// The time that the lines cover, and what the clock admits.
+    #[must_use]
+    pub fn windows(self) -> (Window, Window) {
+        match self {
+            Source::Lines(stream) => (stream.window(), stream.clock()),
+            Source::Snapshot(folder) => folder.windows(),
+        }
+    }
+
     /// Hands out the customers range by range and says how many there were. Ranges whose customers all sort up to
     /// `after` may be left out.
     ///

@@ -21,14 +21,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use homing_datasets::engine::{Customers, Shard};
+use homing_datasets::guards::Window;
 use homing_datasets::table::WriteError;
-use homing_datasets::{Erasures, History, Micros};
+use homing_datasets::{DAY, Erasures, History, Micros};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Score;
 use super::batch::{FileSummary, ROWS, Row, ScoresFile, Source};
-use homing_profiles::{BatchRow, Flows, Scored, Store};
+use homing_profiles::{BatchRow, Bounds, Flows, Scored, Store};
 
 /// Why a batch into profiles ended early.
 #[derive(Debug, thiserror::Error)]
@@ -272,6 +273,9 @@ pub fn to_profiles(
         nanos: AtomicU64::new(0),
     };
     let mut beside = file.map(|file| Ok::<_, Error>(Beside { file, erased: store.erased()? })).transpose()?;
+    let (window, clock) = source.windows();
+    heal(store, terms.as_of, window, clock)?;
+    let bounds = Bounds { clock, ..Bounds::default() };
     let mut stopped = false;
     let mut before = done["customers"].as_u64().unwrap_or(0);
     // The file needs everyone; the profiles need those who are not yet done.
@@ -298,9 +302,10 @@ pub fn to_profiles(
                 }
                 new
             });
-            let summary = store.write_batch(
+            let summary = store.write_batch_within(
                 &mut piece,
                 terms.as_of,
+                bounds,
                 &|id, history, at| pass.score(id, history, at),
                 &|count| tell(before + count),
             )?;
@@ -382,6 +387,20 @@ impl Beside {
         let rows = ids.iter().filter_map(|id| recorded.remove(id)).collect();
         Ok(self.file.add(rows)?)
     }
+}
+
+/// Sets the data clock of the store back, and the instants of its scores with it, where an earlier run took in dates that
+/// cannot be: else its scores would count as newer than tonight's, for a night or for ever. Dates that lie far from tonight's data alone get
+/// four weeks of grace, for events may have come in since the files were written.
+fn heal(store: &dyn Store, as_of: Micros, window: Window, clock: Window) -> Result<(), Error> {
+    let now = clock.now().unwrap_or(Micros::MAX);
+    let latest =
+        if window.to < clock.to { window.to.saturating_add(28 * DAY).min(now) } else { now }.max(as_of);
+    let until = store.latest_score()?.max(store.totals()?.data_until);
+    if until.is_some_and(|until| until > latest) {
+        store.set_clock_back(latest, as_of)?;
+    }
+    Ok(())
 }
 
 /// Adds the numbers of one document to those of another, name by name.

@@ -14,6 +14,7 @@
 //! of each distinct event as many are kept as the side that has more of them. So a file that is given twice, or a
 //! week's export given every night, changes nothing the second time.
 
+mod ledger;
 mod pairs;
 mod piece;
 #[cfg(test)]
@@ -25,10 +26,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use self::ledger::Ledger;
 use self::pairs::Pairs;
 use self::piece::{Piece, PieceReader, PieceWriter, Written};
 use super::{Customers, Loaded, Shard, Stream};
 use crate::event::Micros;
+use crate::guards::{DailyLines, Window};
 use crate::{Erasures, Error, History, Zone};
 
 const FORMAT: u32 = 1;
@@ -50,6 +53,9 @@ pub struct Snapshot {
     pub first: Option<Micros>,
     /// Instant of the last event.
     pub last: Option<Micros>,
+    /// Events of each day: days since 1970-01-01 with their number. A snapshot of before homing counted them has none.
+    #[serde(default)]
+    days: Vec<(i64, u64)>,
     files: Vec<Piece>,
 }
 
@@ -83,6 +89,8 @@ pub struct Updated {
     pub unchanged: u64,
     /// Customers who were erased since: their histories are gone from the snapshot.
     pub erased: u64,
+    /// Events with far-off dates that an earlier run had taken in: they are gone from the snapshot.
+    pub set_aside: u64,
 }
 
 /// A folder with a snapshot, held by one writer at a time.
@@ -90,6 +98,8 @@ pub struct SnapshotFolder {
     folder: PathBuf,
     _lock: File,
     held: Option<Snapshot>,
+    /// What today's lines cover, and what the clock admits.
+    windows: (Window, Window),
 }
 
 fn unusable(path: &Path, reason: impl ToString) -> Error {
@@ -119,7 +129,12 @@ impl SnapshotFolder {
         if let Some(held) = &held {
             held.check(zone, shard).map_err(|reason| unusable(&path, reason))?;
         }
-        let folder = Self { folder: folder.to_owned(), _lock: lock, held };
+        let folder = Self {
+            folder: folder.to_owned(),
+            _lock: lock,
+            held,
+            windows: (Window::until(None), Window::until(None)),
+        };
         folder.sweep()?;
         Ok(folder)
     }
@@ -128,6 +143,30 @@ impl SnapshotFolder {
     #[must_use]
     pub fn held(&self) -> Option<&Snapshot> {
         self.held.as_ref()
+    }
+
+    /// The time that the lines of the last update cover, and what the clock admitted then.
+    #[must_use]
+    pub fn windows(&self) -> (Window, Window) {
+        self.windows
+    }
+
+    /// How many events each day has. Read from the histories where the snapshot does not say.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] for a file that is missing or damaged.
+    pub fn days(&self) -> Result<DailyLines, Error> {
+        let counted = self.held.iter().flat_map(|held| held.days.iter().copied());
+        let mut days = DailyLines::of(counted);
+        if self.held.as_ref().is_some_and(|held| held.days.is_empty() && held.events > 0) {
+            for piece in self.pieces() {
+                self.load(piece)?.each(|_, history| {
+                    history.occurred_at.iter().for_each(|&at| days.see(at));
+                    Ok::<(), Error>(())
+                })?;
+            }
+        }
+        Ok(days)
     }
 
     /// Removes files that the snapshot does not name.
@@ -156,61 +195,71 @@ impl SnapshotFolder {
         zone: Zone,
         shard: Option<Shard>,
     ) -> Result<Updated, Error> {
+        self.windows = (today.window(), today.clock());
         let generation = self.held.as_ref().map_or(1, |held| held.generation + 1);
         let erased = erased.filter(|erased| !erased.hashes.is_empty());
         let mut old = Pairs::of(&self.folder, self.pieces(), erased);
         let mut new = PieceWriter::new(&self.folder, generation);
         let mut updated = Updated::default();
+        let mut ledger = Ledger::new(self.days()?, today.window());
         today.for_each_range("snapshot", |range| {
             range.each(|id, history| {
                 if erased.is_some_and(|erased| erased.contains(id)) {
                     return Ok(());
                 }
                 while let Some(kept) = old.next_if(|kept| *kept < *id)? {
-                    new.put(&kept.id, kept.bytes, kept.events()?)?;
+                    ledger.keep(&mut new, &kept)?;
                 }
                 let Some(kept) = old.next_if(|kept| *kept == *id)? else {
                     updated.added += 1;
+                    ledger.add(history);
                     return new.add(id, history);
                 };
-                let mut known = History::from_bytes(kept.bytes)?;
+                let mut known = ledger.cured(kept.bytes)?;
                 let before = known.len();
+                ledger.forget(&known);
                 known.merge(history);
+                ledger.add(&known);
                 if known.len() == before {
                     updated.unchanged += 1;
-                    return new.put(id, kept.bytes, before as u64);
+                    let cured = ledger.heals();
+                    return if cured { new.add(id, &known) } else { new.put(id, kept.bytes, before as u64) };
                 }
                 updated.changed += 1;
                 new.add(id, &known)
             })
         })?;
         let nothing_new = updated.added == 0 && updated.changed == 0 && self.held.is_some();
-        if nothing_new && erased.is_none() {
+        if nothing_new && erased.is_none() && !ledger.heals() {
             return Ok(updated);
         }
         while let Some(kept) = old.next_if(|_| true)? {
-            new.put(&kept.id, kept.bytes, kept.events()?)?;
+            ledger.keep(&mut new, &kept)?;
         }
-        updated.erased = old.left_out();
-        if nothing_new && updated.erased == 0 {
+        updated.erased = old.left_out().len() as u64;
+        updated.set_aside = ledger.set_aside();
+        if nothing_new && updated.erased == 0 && updated.set_aside == 0 {
             // What was written is nowhere named; the next writer sweeps it away.
             drop(new);
             self.sweep()?;
             return Ok(updated);
         }
         let files = new.finish()?;
+        old.left_out().iter().for_each(|history| ledger.forget(history));
+        let (days, span) = ledger.finish();
         let facts = today.summary();
         let before = self.held.as_ref();
         let first = [before.and_then(|held| held.first), facts.first_instant].into_iter().flatten().min();
         let last = [before.and_then(|held| held.last), facts.last_instant].into_iter().flatten().max();
-        self.publish(generation, files, (first, last), zone, shard)?;
+        let (first, last) = span.map_or((first, last), |(first, last)| (Some(first), Some(last)));
+        self.publish(generation, files, (first, last), &days, (zone, shard))?;
         Ok(updated)
     }
 
     /// Begins to write all histories anew, whatever the folder holds, from those that [`Rewrite::add`] is given.
     pub fn rewrite(&mut self) -> Rewrite<'_> {
         let new = PieceWriter::new(&self.folder, self.held.as_ref().map_or(1, |held| held.generation + 1));
-        Rewrite { folder: self, new, last: None, span: None }
+        Rewrite { folder: self, new, last: None, span: None, days: DailyLines::default() }
     }
 
     /// Names the files of a new snapshot in one step, and lets go of the old ones.
@@ -219,8 +268,8 @@ impl SnapshotFolder {
         generation: u64,
         files: Vec<Written>,
         (first, last): (Option<Micros>, Option<Micros>),
-        zone: Zone,
-        shard: Option<Shard>,
+        days: &DailyLines,
+        (zone, shard): (Zone, Option<Shard>),
     ) -> Result<(), Error> {
         let snapshot = Snapshot {
             format: FORMAT,
@@ -231,6 +280,7 @@ impl SnapshotFolder {
             events: files.iter().map(|(_, counts)| counts.1).sum(),
             first,
             last,
+            days: days.pairs().collect(),
             files: files.into_iter().map(|(piece, _)| piece).collect(),
         };
         let draft = self.folder.join("snapshot.json.new");
@@ -300,6 +350,7 @@ pub struct Rewrite<'a> {
     last: Option<String>,
     /// First and last instant so far.
     span: Option<(Micros, Micros)>,
+    days: DailyLines,
 }
 
 impl Rewrite<'_> {
@@ -319,6 +370,7 @@ impl Rewrite<'_> {
             let (first, last) = self.span.unwrap_or((at, at));
             self.span = Some((first.min(at), last.max(at)));
         }
+        known.occurred_at.iter().for_each(|&at| self.days.see(at));
         self.new.put(id, history, known.len() as u64)?;
         id.clone_into(self.last.get_or_insert_default());
         Ok(())
@@ -329,9 +381,9 @@ impl Rewrite<'_> {
     /// # Errors
     /// [`Error::Snapshot`]; then the folder holds what it held.
     pub fn finish(self, zone: Zone, shard: Option<Shard>) -> Result<(), Error> {
-        let Rewrite { folder, new, span, .. } = self;
+        let Rewrite { folder, new, span, days, .. } = self;
         let generation = new.generation();
         let files = new.finish()?;
-        folder.publish(generation, files, span.unzip(), zone, shard)
+        folder.publish(generation, files, span.unzip(), &days, (zone, shard))
     }
 }

@@ -26,17 +26,17 @@ pub(super) struct Pairs<'a> {
     reader: Option<PieceReader<'a>>,
     peeked: Option<Place>,
     erased: Option<&'a Erasures>,
-    left_out: u64,
+    left_out: Vec<History>,
 }
 
 impl<'a> Pairs<'a> {
     pub fn of(folder: &'a Path, pieces: slice::Iter<'a, Piece>, erased: Option<&'a Erasures>) -> Self {
-        Pairs { folder, pieces, reader: None, peeked: None, erased, left_out: 0 }
+        Pairs { folder, pieces, reader: None, peeked: None, erased, left_out: Vec::new() }
     }
 
-    /// How many were passed over because they were erased.
-    pub fn left_out(&self) -> u64 {
-        self.left_out
+    /// The histories of those who were passed over because they were erased.
+    pub fn left_out(&self) -> &[History] {
+        &self.left_out
     }
 
     /// The next customer, if their id is wanted.
@@ -46,7 +46,7 @@ impl<'a> Pairs<'a> {
                 && let Some(place) = reader.next()?
             {
                 if self.erased.is_some_and(|erased| erased.contains(&place.id)) {
-                    self.left_out += 1;
+                    self.left_out.push(History::from_bytes(reader.bytes(&place))?);
                 } else {
                     self.peeked = Some(place);
                 }

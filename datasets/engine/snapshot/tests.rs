@@ -165,3 +165,47 @@ fn damage_and_other_wishes_are_refused_and_leftovers_go() {
     drop(folder);
     assert!(SnapshotFolder::open(&root, zone, None).is_err());
 }
+
+#[test]
+fn far_off_dates_of_an_earlier_run_are_taken_out_by_the_next_good_one() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, clean) = (place.path().join("snapshot"), place.path().join("clean"));
+    let zone = Zone::default();
+    let buy = |id: &str, at: &str| {
+        (id.to_owned(), crate::Event::new(crate::Kind::Purchase, zone.instant(at).unwrap(), 9.0))
+    };
+    let days: Vec<_> =
+        (1..29).map(|day| buy(&format!("c{:02}", day % 5), &format!("2025-02-{day:02}"))).collect();
+    let poison = [buy("c01", "2098-01-01"), buy("only-far", "2098-01-02")];
+    let now = Some(zone.instant("2025-03-02").unwrap());
+    let tonight = [buy("c02", "2025-03-01")];
+    let poisoned = stream(place.path(), "bad.csv", &[&days[..], &poison].concat());
+    SnapshotFolder::open(&root, zone, None).unwrap().update(&poisoned, None, zone, None).unwrap();
+    let good = stream(place.path(), "good.csv", &days);
+    SnapshotFolder::open(&clean, zone, None).unwrap().update(&good, None, zone, None).unwrap();
+
+    let night = |folder: &Path| {
+        let mut folder = SnapshotFolder::open(folder, zone, None).unwrap();
+        stream(place.path(), "tonight.csv", &tonight);
+        let path = place.path().join("tonight.csv").display().to_string();
+        let options = StreamOptions {
+            read: ReadOptions { now, ..ReadOptions::default() },
+            held: Some(folder.days().unwrap()),
+            ..StreamOptions::default()
+        };
+        let today = Stream::open(&[path], &options).unwrap();
+        let updated = folder.update(&today, None, zone, None).unwrap();
+        (
+            updated.set_aside,
+            histories(&folder),
+            folder.held().and_then(|held| held.last),
+            folder.days().unwrap(),
+        )
+    };
+    let (set_aside, healed, last, counted) = night(&root);
+    assert_eq!(set_aside, 2);
+    let (none, expected, expected_last, expected_days) = night(&clean);
+    assert_eq!((none, &healed, last), (0, &expected, expected_last));
+    assert_eq!(counted.pairs().collect::<Vec<_>>(), expected_days.pairs().collect::<Vec<_>>());
+    assert_eq!(night(&root).0, 0, "healed once");
+}

@@ -3,9 +3,7 @@
 use homing_datasets::Kind;
 use serde_json::{Map, Value, json};
 
-use super::build::{
-    count, instant, list, not_scored_cause, nullable, number, object, reference, strict, string,
-};
+use super::build::{count, instant, list, not_scored_cause, nullable, object, reference, strict, string};
 use crate::api::events::{FAULT_CODES, Field};
 use crate::api::intake::{CUSTOMER_ERASED, EVENT_ID_CONFLICT, IN_THE_FUTURE};
 use crate::service::Code;
@@ -60,10 +58,14 @@ fn event(fields: &[Field], required: &[&str]) -> Value {
     }))
 }
 
+/// Texts that hold a number.
+const NUMBER: &str = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$";
+
 fn event_field(field: Field) -> Value {
-    let id = |help: &str| json!({"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES, "description": help});
-    let word =
-        |help: &str| json!({"type": ["string", "null"], "maxLength": MAX_TEXT_BYTES, "description": help});
+    let id = |help: &str| json!({"type": ["string", "integer"], "minLength": 1, "maxLength": MAX_ID_BYTES, "description": help});
+    let word = |help: &str| json!({"type": ["string", "integer", "null"], "maxLength": MAX_TEXT_BYTES, "description": help});
+    let amount =
+        |help: &str| json!({"type": ["number", "string", "null"], "pattern": NUMBER, "description": help});
     match field {
         Field::EventId => {
             id("The sender's own id of the event; an event with an id that was taken before counts once.")
@@ -82,11 +84,11 @@ fn event_field(field: Field) -> Value {
                 "What happened. Left out, an amount below zero makes it a return, any other a purchase.";
             json!({"type": ["string", "null"], "enum": kinds, "description": help})
         }
-        Field::Amount => nullable(number(
+        Field::Amount => amount(
             "Money in the business's own currency, at most 1e12. A purchase needs one, zero or above; that of a return is \
-             read as paid back whatever its sign. For `nps` the answer, 0 to 10.",
-        )),
-        Field::Quantity => nullable(number("Pieces; 1 if left out.")),
+             read as paid back whatever its sign. For `nps` the answer, 0 to 10. A text may hold the number.",
+        ),
+        Field::Quantity => amount("Pieces; 1 if left out. A text may hold the number."),
         Field::OrderId => word("The order (till receipt) that the line belongs to."),
         Field::ProductId => word("The product."),
         Field::Category => word("The product's category."),
@@ -103,8 +105,18 @@ fn events_reply() -> Value {
             "duplicates": count("Events that had been stored before."),
             "rejected": list(reference("Rejected")),
             "changed": list(changed()),
+            "warnings": list(object(
+                "What is odd about events that were taken.",
+                json!({
+                    "code": string("What was noticed."),
+                    "count": count("How often."),
+                    "example": string("The first case."),
+                    "remedy": string("What to do about it."),
+                }),
+                &[],
+            )),
         }),
-        &[],
+        &["warnings"],
     )
 }
 

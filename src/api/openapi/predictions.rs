@@ -33,7 +33,7 @@ fn prediction_request(limits: &Limits) -> Value {
     let customer = strict(object(
         "A customer with the history to score.",
         json!({
-            "customer_id": {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES},
+            "customer_id": {"type": ["string", "integer"], "minLength": 1, "maxLength": MAX_ID_BYTES},
             "events": {"type": "array", "items": reference("HistoryEvent"), "maxItems": limits.history_events},
         }),
         &[],

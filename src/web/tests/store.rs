@@ -133,6 +133,11 @@ impl Campaigns for FakeStore {
 }
 
 impl Aggregates for FakeStore {
+    homing_profiles::unasked! {
+        latest_score() -> Option<Micros>;
+        set_clock_back(Micros, Micros) -> u64;
+    }
+
     homing_profiles::unasked! { record_shadow(&str, &str, &[shadow::Pair], Micros) -> (); }
 
     fn shadow_summary(&self) -> Result<Vec<shadow::Summary>, Error> {
