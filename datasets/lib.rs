@@ -22,6 +22,7 @@ pub mod guards;
 pub mod histories;
 pub mod history;
 pub mod identity;
+pub mod members;
 mod names;
 pub mod objects;
 pub mod orders;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::F;
-use crate::prediction::Text;
+use crate::text::Text;
 
 /// How a feature is straightened before it is scaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

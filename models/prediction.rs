@@ -7,6 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::clusters::Assigned;
+use crate::text::Text;
 
 /// What is expected within one horizon: so many days after `as_of`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,15 +36,6 @@ pub enum Importance {
     Medium,
     /// The rest.
     Low,
-}
-
-/// A text in the languages that homing speaks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Text {
-    /// Chinese.
-    pub zh: String,
-    /// English.
-    pub en: String,
 }
 
 /// One factor behind a churn risk.

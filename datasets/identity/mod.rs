@@ -20,7 +20,6 @@
 
 mod joining;
 mod keys;
-mod members;
 mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +30,6 @@ use crate::Error;
 use crate::names::Names;
 use keys::Name;
 pub use keys::{Hashing, Key};
-pub use members::{MemberSummary, read_members};
 pub use people::{Moved, People};
 
 /// What one source knows of one customer; absent texts are `None`.

@@ -288,7 +288,7 @@ impl Files {
             return Err(Error::Remote { path: address.to_owned() });
         }
         let failed = |cause: io::Error| Error::Store { path: address.to_owned(), reason: cause.to_string() };
-        for found in remote::find(address).map_err(failed)? {
+        for found in remote::find(address, |path| format_of(path).is_some()).map_err(failed)? {
             self.met += 1;
             if !self.known.insert(PathBuf::from(&found.shown)) {
                 continue;

@@ -6,7 +6,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::path::Path as FilePath;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -14,7 +15,8 @@ use object_store::path::Path;
 use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
-use tokio::runtime::Runtime;
+
+use crate::objects::store::{open, runtime, said};
 
 /// Bytes asked for at once.
 const WINDOW: u64 = 2 << 20;
@@ -68,27 +70,9 @@ impl Remote {
     }
 }
 
-pub(crate) fn said(error: object_store::Error) -> io::Error {
-    match error {
-        object_store::Error::Precondition { .. } => {
-            io::Error::other("it was replaced while it was being read; run again")
-        }
-        other => io::Error::other(other.to_string()),
-    }
-}
-
-/// The threads that talk to the stores.
-pub(crate) fn runtime() -> io::Result<&'static Runtime> {
-    static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
-    let made = RUNTIME.get_or_init(|| {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(2).thread_name("objects").enable_all().build().map_err(|e| e.to_string())
-    });
-    made.as_ref().map_err(|cause| io::Error::other(cause.clone()))
-}
-
 /// The files at an address: one file, those below a prefix, or those that a glob names; sorted by name.
-pub(super) fn find(address: &str) -> io::Result<Vec<Found>> {
+/// `is_data` says whether a file's ending is one of those that are read.
+pub(super) fn find(address: &str, is_data: fn(&FilePath) -> bool) -> io::Result<Vec<Found>> {
     // A wildcard ends what can be asked of the store: the rest is compared here.
     let wild = address.find(['*', '?', '[']).filter(|_| !address.starts_with("http"));
     let asked = match wild {
@@ -98,16 +82,7 @@ pub(super) fn find(address: &str) -> io::Result<Vec<Found>> {
     let (store, path) = open(asked)?;
     let root = asked.strip_suffix(path.as_ref()).or_else(|| asked.strip_suffix(&format!("{path}/")));
     let root = root.unwrap_or(asked).trim_end_matches('/').to_owned();
-    find_in(store, &path, &root, wild.map(|_| address))
-}
-
-/// Opens the store of an address; credentials and endpoints come from the environment.
-pub(crate) fn open(address: &str) -> io::Result<(Arc<dyn ObjectStore>, Path)> {
-    let malformed = |cause: url::ParseError| io::Error::new(io::ErrorKind::InvalidInput, cause.to_string());
-    let url = url::Url::parse(address).map_err(malformed)?;
-    let settings = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
-    let (store, path) = object_store::parse_url_opts(&url, settings).map_err(said)?;
-    Ok((store.into(), path))
+    find_in(store, &path, &root, wild.map(|_| address), is_data)
 }
 
 /// The same in a store that is open; `root` stands before the names of its files.
@@ -116,10 +91,11 @@ fn find_in(
     path: &Path,
     root: &str,
     glob: Option<&str>,
+    is_data: fn(&FilePath) -> bool,
 ) -> io::Result<Vec<Found>> {
     let pattern = glob.map(glob::Pattern::new).transpose();
     let pattern = pattern.map_err(|cause| io::Error::new(io::ErrorKind::InvalidInput, cause.msg))?;
-    let named = super::files::format_of(std::path::Path::new(path.as_ref())).is_some() && pattern.is_none();
+    let named = is_data(FilePath::new(path.as_ref())) && pattern.is_none();
     let mut metas: Vec<ObjectMeta> = runtime()?
         .block_on(async {
             if named {
@@ -134,8 +110,7 @@ fn find_in(
     metas.sort_by(|a, b| a.location.cmp(&b.location));
     let below = |meta: &ObjectMeta| {
         let inner = meta.location.as_ref().strip_prefix(path.as_ref()).unwrap_or_default().to_owned();
-        !inner.split('/').any(|part| part.starts_with(['.', '_']))
-            && super::files::format_of(std::path::Path::new(&inner)).is_some()
+        !inner.split('/').any(|part| part.starts_with(['.', '_'])) && is_data(FilePath::new(&inner))
     };
     let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
     let found = metas.into_iter().filter(|meta| named || below(meta)).map(|meta| Found {
@@ -252,12 +227,16 @@ mod tests {
         Arc::new(store)
     }
 
+    fn is_data(path: &FilePath) -> bool {
+        path.extension().is_some_and(|ending| ending == "parquet" || ending == "csv")
+    }
+
     #[test]
     fn files_are_found_by_name_prefix_and_glob() {
         let names = ["d/b.csv", "d/a/1.parquet", "d/_tmp/x.csv", "d/.x.csv", "d/README.md", "e/c.csv"];
         let store = store(&names.map(|name| (name, &b"x"[..])));
         let find = |path: &str, glob: Option<&str>| -> Vec<String> {
-            let found = find_in(store.clone(), &Path::from(path), "s3://shop", glob).unwrap();
+            let found = find_in(store.clone(), &Path::from(path), "s3://shop", glob, is_data).unwrap();
             found.into_iter().map(|found| found.shown).collect()
         };
         assert_eq!(find("d", None), ["s3://shop/d/a/1.parquet", "s3://shop/d/b.csv"]);
@@ -270,7 +249,7 @@ mod tests {
     fn windows_give_the_bytes_of_the_file_and_a_replaced_file_is_an_error() {
         let bytes: Vec<u8> = (0..5 * WINDOW + 77).map(|at| (at % 251) as u8).collect();
         let store = store(&[("f.parquet", &bytes)]);
-        let found = find_in(store.clone(), &Path::from("f.parquet"), "s3://shop", None).unwrap();
+        let found = find_in(store.clone(), &Path::from("f.parquet"), "s3://shop", None, is_data).unwrap();
         let mut reader = RemoteReader::new(found[0].remote.clone());
         let mut all = Vec::new();
         reader.read_to_end(&mut all).unwrap();

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use homing_datasets::identity::{Hashing, Joiner, Member, People, Report, Rulings, Trouble, read_members};
+use homing_datasets::identity::{Hashing, Joiner, Member, People, Report, Rulings, Trouble};
+use homing_datasets::members::read_members;
 use homing_datasets::simulate::Chain;
 use homing_datasets::{Event, Histories, History, Kind};
 

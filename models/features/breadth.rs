@@ -4,16 +4,8 @@ use std::collections::hash_map::Entry;
 
 use homing_datasets::View;
 
-use super::compute::{Row, Scratch};
+use super::row::{Rebuy, Row, Scratch};
 use super::spec::F;
-
-/// When a product was bought, and how long it took to buy it again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rebuy {
-    last: i32,
-    gaps: u32,
-    sum: f64,
-}
 
 /// Counts how often each code occurs, without forgetting which were seen.
 struct Tally<'a> {

@@ -1,23 +1,12 @@
 //! From a view to the feature vector.
 
-use std::collections::HashMap;
+use homing_datasets::{Days, Kind, View, Zone};
 
-use homing_datasets::{Days, Kind, Order, View, Zone};
-
-use super::breadth::{Rebuy, breadth};
+use super::breadth::breadth;
 use super::interactions::Interactions;
 use super::orders::{recency_and_gaps, values_and_days, windows};
+use super::row::{Row, Scratch};
 use super::spec::{COUNT, F};
-
-/// Buffers that are kept from one customer to the next.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    pub(super) orders: Vec<Order>,
-    pub(super) gaps: Vec<f64>,
-    pub(super) values: Vec<f64>,
-    pub(super) seen: Vec<i32>,
-    pub(super) products: HashMap<u32, Rebuy>,
-}
 
 /// Fills `out` (length [`COUNT`], order of [`super::SPECS`]) with the features of a customer as of the view's
 /// instant. Returns whether the customer has a purchase in sight; without one, `out` is all NaN.
@@ -36,28 +25,6 @@ pub fn compute(view: &View<'_>, zone: Zone, scratch: &mut Scratch, out: &mut [f6
     windows(scratch, &mut row);
     values_and_days(scratch, &mut row);
     true
-}
-
-/// The vector that is being filled.
-pub(super) struct Row<'a> {
-    out: &'a mut [f64],
-    pub today: i32,
-}
-
-impl Row<'_> {
-    pub fn set(&mut self, feature: F, value: f64) {
-        self.out[feature as usize] = value;
-    }
-
-    /// Days between a local day and today, 0 for today.
-    pub fn ago(&self, day: i32) -> i32 {
-        self.today - day
-    }
-}
-
-/// log((a + c) / (b + c)).
-pub(super) fn log_ratio(a: f64, b: f64, c: f64) -> f64 {
-    ((a + c) / (b + c)).ln()
 }
 
 /// One pass over the events: everything that needs single lines.

@@ -2,7 +2,7 @@
 
 use homing_datasets::Kind;
 
-use super::compute::{Row, log_ratio};
+use super::row::{Row, log_ratio};
 use super::spec::F;
 
 /// Counts of everything that is no purchase.

@@ -10,7 +10,9 @@ mod breadth;
 mod compute;
 mod interactions;
 mod orders;
+mod row;
 mod spec;
 
-pub use compute::{Scratch, compute};
+pub use compute::compute;
+pub use row::Scratch;
 pub use spec::{COUNT, Cause, F, SPECS, Spec, Unit, index_of, is_known_schema, schema_hash};

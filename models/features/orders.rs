@@ -2,7 +2,7 @@
 
 use homing_datasets::calendar::weekday_and_yearday;
 
-use super::compute::{Row, Scratch, log_ratio};
+use super::row::{Row, Scratch, log_ratio};
 use super::spec::F;
 
 /// Half-lives to rates: weight after `days`.

@@ -6,8 +6,7 @@ use linfa::traits::Fit;
 use linfa::{DatasetBase, ParamGuard};
 use serde::{Deserialize, Serialize};
 
-use super::Error;
-use super::beta_geometric::{MAX_REGULARITY, REGULARITIES};
+use super::{Error, MAX_REGULARITY, REGULARITIES};
 
 /// How to fit. The defaults give the maximum likelihood of the papers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -42,7 +42,7 @@ mod summary;
 
 use serde::{Deserialize, Serialize};
 
-pub use beta_geometric::{BetaGeometric, BgNbd, MAX_REGULARITY, MbgNbd};
+pub use beta_geometric::{BetaGeometric, BgNbd, MbgNbd};
 #[cfg(feature = "fit")]
 pub use cohort::Cohort;
 pub use covariates::{Coefficient, Coefficients, Covariate, Effect, Scalable, WithCovariates};
@@ -57,6 +57,12 @@ pub use hyperparams::{Estimate, LifetimeParams, LifetimeValidParams, Options};
 pub use pareto::ParetoNbd;
 pub use recency::Recency;
 pub use summary::{Status, Summary};
+
+/// The largest `k` of the Erlang gaps, as in Platzer & Reutterer (2016).
+pub const MAX_REGULARITY: u32 = 12;
+
+/// [`MAX_REGULARITY`] in words.
+const REGULARITIES: &str = "has to be 1 to 12";
 
 /// What every fitted model of purchases and dropout answers about one customer.
 ///

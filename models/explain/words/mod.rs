@@ -10,7 +10,7 @@ mod timing;
 
 use super::Facts;
 use crate::features::{Cause, F};
-use crate::prediction::Text;
+use crate::text::Text;
 
 /// What is said of one cause.
 pub(super) struct Said {

@@ -24,13 +24,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::likelihood::BetaGeometricLikelihood;
 use super::recency::time;
 use super::special::ln_rising;
-use super::{Error, LifetimeModel, Recency, Summary};
-
-/// The largest `k` of the Erlang gaps, as in Platzer & Reutterer (2016).
-pub const MAX_REGULARITY: u32 = 12;
-
-/// [`MAX_REGULARITY`] in words.
-pub(super) const REGULARITIES: &str = "has to be 1 to 12";
+use super::{Error, LifetimeModel, MAX_REGULARITY, REGULARITIES, Recency, Summary};
 
 /// BG/NBD: a customer can leave after a *repeat* purchase, so that one without a repeat is surely alive.
 pub type BgNbd = BetaGeometric<false>;

@@ -1,4 +1,4 @@
-//! Records from files.
+//! Records of members from files, for [`crate::identity`] to join.
 
 use std::collections::BTreeMap;
 use std::io::BufRead as _;
@@ -10,8 +10,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
-use super::{Joiner, Key, Member, People};
 use crate::Error;
+use crate::identity::{Joiner, Key, Member, People};
 use crate::readers::files::{DataFile, Format, expand};
 
 /// What was read.

@@ -1,5 +1,8 @@
 //! Small files at an address of an object store: listed, fetched, put.
 
+#[cfg(feature = "objects")]
+pub(crate) mod store;
+
 use std::io;
 
 /// A place in an object store: a bucket, and the beginning of the names in it.
@@ -38,8 +41,8 @@ mod imp {
     use object_store::path::Path;
     use object_store::{ObjectStoreExt, PutPayload};
 
+    use super::store::{open, runtime, said};
     use super::{Object, Objects, io};
-    use crate::readers::remote::{open, runtime, said};
 
     impl Objects {
         /// Opens a place; credentials and endpoints come from the environment, as the vendors' own programs read them.
