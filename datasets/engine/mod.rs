@@ -4,7 +4,7 @@
 //! sample        a look at some lines ─▶ ranges.rs: cut the customers into ranges of ids
 //! spill.rs      lines ─▶ record.rs: blocks ─▶ arena.rs: memory, then a file without a name
 //! snapshot.rs   histories on the disk, from which tomorrow's run goes on
-//! level         ranges that turned out too heavy are cut again; giant.rs: one customer as heavy as a range
+//! leaves.rs     ranges that turned out too heavy are cut again; giant.rs: one customer as heavy as a range
 //! mod.rs        one range after the other ─▶ histories sorted by id ─▶ whoever asked
 //! ```
 //!
@@ -13,16 +13,19 @@
 //! [`crate::read`], bit for bit, however the lines are spread over files, threads and ranges.
 
 mod arena;
+mod customers;
 mod giant;
+mod leaves;
 mod ranges;
 mod record;
+mod shard;
 mod snapshot;
 mod spill;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use rayon::prelude::*;
 
@@ -32,9 +35,14 @@ use crate::guards::{Accept, DailyLines, Guards, Window};
 use crate::readers::{self, Input, Progress};
 use crate::{Error, Histories, HistoriesBuilder, History, ReadOptions, ReadSummary, Zone, warnings};
 use arena::{Arena, Block};
+pub use customers::Customers;
+use customers::Loaded;
+use leaves::{Leaf, Shares, level};
 use ranges::Ranges;
+pub use shard::Shard;
+use shard::hash;
 pub use snapshot::{Rewrite, Snapshot, SnapshotFolder, Updated};
-use spill::{Spill, Spilled, spill};
+use spill::{Spilled, spill};
 
 /// Bytes that a stream may hold in memory unless told otherwise.
 pub const DEFAULT_MEMORY: u64 = 1 << 30;
@@ -75,49 +83,6 @@ impl Default for StreamOptions {
             held: None,
         }
     }
-}
-
-/// One of several parts of the customers, by a hash of their ids: `3/16` is the third of sixteen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    nth: u32,
-    of: u32,
-}
-
-impl Shard {
-    /// Whether a customer belongs to it.
-    #[must_use]
-    pub fn has(self, customer: &str) -> bool {
-        // The upper half: the lower one decides who is sampled.
-        (hash(customer) >> 32) % u64::from(self.of) == u64::from(self.nth - 1)
-    }
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('/').and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)));
-        match parts {
-            Some((nth, of)) if nth >= 1 && nth <= of => Ok(Shard { nth, of }),
-            _ => Err(format!("`{text}` is no shard; write 3/16 for the third of sixteen")),
-        }
-    }
-}
-
-impl std::fmt::Display for Shard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.nth, self.of)
-    }
-}
-
-/// A number that scatters ids: FNV-1a (Fowler, Noll & Vo), stirred once more.
-fn hash(text: &str) -> u64 {
-    let fnv = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let mixed = (fnv ^ (fnv >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    mixed ^ (mixed >> 32)
 }
 
 /// Lines of many customers, ready to come out as histories.
@@ -174,49 +139,6 @@ fn sides(guards: &Guards, options: &StreamOptions, files: usize) -> Vec<u32> {
         sides[file as usize] = file + 1;
     }
     sides
-}
-
-/// A range of customers that is loaded at once.
-struct Leaf {
-    blocks: Vec<Block>,
-    /// All lines belong to one customer, too many for the common way.
-    giant: bool,
-}
-
-impl Leaf {
-    fn bytes(&self) -> u64 {
-        self.blocks.iter().map(Block::len).sum()
-    }
-
-    fn rows(&self) -> u64 {
-        self.blocks.iter().map(|block| u64::from(block.rows)).sum()
-    }
-}
-
-/// How a budget of memory is spent: a quarter holds blocks, an eighth those that are being filled, half is for
-/// ranges at work.
-struct Shares {
-    room: u64,
-    filling: u64,
-    /// Bytes of a range, as blocks. Loaded, a line takes up to six times as much.
-    leaf: u64,
-}
-
-impl Shares {
-    fn of(memory: u64) -> Self {
-        let memory = memory.max(LEAST_MEMORY);
-        let threads = rayon::current_num_threads() as u64;
-        Shares {
-            room: memory / 4,
-            filling: memory / 8,
-            leaf: (memory / 2 / (threads * 6)).clamp(64 << 10, 24 << 20),
-        }
-    }
-
-    /// Bytes of a block, where so many ranges are filled at once by so many threads.
-    fn block(&self, ranges: usize, threads: usize) -> usize {
-        (self.filling as usize / (ranges * threads).max(1)).clamp(4 << 10, 64 << 10)
-    }
 }
 
 /// Ranges at most: each thread has one block a range in hand.
@@ -532,138 +454,3 @@ impl Sampled {
         if self.kept == 0 { 1.0 } else { self.customers as f64 / self.kept as f64 }
     }
 }
-
-/// Cuts ranges that are too heavy until each is light enough or holds one customer alone.
-fn level(
-    buckets: Vec<Vec<Block>>,
-    arena: &Arena,
-    options: &StreamOptions,
-    shares: &Shares,
-) -> Result<Vec<Leaf>, Error> {
-    let mut waiting: VecDeque<Leaf> =
-        buckets.into_iter().map(|blocks| Leaf { blocks, giant: false }).collect();
-    let mut leaves = Vec::with_capacity(waiting.len());
-    let mut buffer = Vec::new();
-    while let Some(mut leaf) = waiting.pop_front() {
-        if leaf.blocks.is_empty() {
-            continue;
-        }
-        if leaf.bytes() <= 2 * shares.leaf {
-            leaves.push(leaf);
-            continue;
-        }
-        let step = (leaf.rows() / 20_000).max(1);
-        let (mut rows, mut sample, mut ends) = (0, Vec::new(), None::<(Box<str>, Box<str>)>);
-        for block in &leaf.blocks {
-            record::read(arena.get(block, &mut buffer)?, |customer, same, _| {
-                if rows % step == 0 {
-                    sample.push(Box::from(customer));
-                }
-                rows += 1;
-                if !same {
-                    let (least, greatest) = ends.get_or_insert_with(|| (customer.into(), customer.into()));
-                    if customer < &**least {
-                        *least = customer.into();
-                    }
-                    if customer > &**greatest {
-                        *greatest = customer.into();
-                    }
-                }
-                Ok(())
-            })?;
-        }
-        let Some((least, greatest)) = ends else { continue };
-        if least == greatest {
-            leaf.giant = true;
-            leaves.push(leaf);
-            continue;
-        }
-        let mut ranges = Ranges::of_sample(sample, leaf.bytes().div_ceil(shares.leaf) as usize + 1);
-        if ranges.find(&least) == ranges.find(&greatest) {
-            // The sample saw one customer alone: the ends are apart in any case.
-            ranges = Ranges::new(vec![format!("{least}\0").into(), greatest]);
-        }
-        let block = shares.block(ranges.len(), 1);
-        let mut parts = Spill::new(&ranges, arena, options, block);
-        for whole in &leaf.blocks {
-            parts.begin(whole.side)?;
-            record::read(arena.get(whole, &mut buffer)?, |customer, _, line| {
-                parts.put(ranges.find(customer), customer, line)
-            })?;
-            arena.release(whole);
-        }
-        for blocks in parts.finish()?.buckets.into_iter().rev() {
-            waiting.push_front(Leaf { blocks, giant: false });
-        }
-    }
-    Ok(leaves)
-}
-
-/// The customers of one range, by id ascending.
-pub struct Customers(Loaded);
-
-enum Loaded {
-    Many(Box<Grouped>),
-    One(String, Box<History>),
-    Kept(Vec<(Box<str>, History)>),
-}
-
-impl Customers {
-    /// Number of customers.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match &self.0 {
-            Loaded::Many(grouped) => grouped.len(),
-            Loaded::One(..) => 1,
-            Loaded::Kept(all) => all.len(),
-        }
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// What `each` makes of the customers at these positions, in their order. Uses all threads of the current rayon
-    /// pool; one history a thread is in memory at a time.
-    pub fn map<R: Send>(&self, positions: Range<usize>, each: impl Fn(&str, &History) -> R + Sync) -> Vec<R> {
-        match &self.0 {
-            Loaded::Many(grouped) => grouped.map(positions, |id, history| each(id, history)),
-            Loaded::One(id, history) => positions.map(|_| each(id, history)).collect(),
-            Loaded::Kept(all) => all[positions].par_iter().map(|(id, history)| each(id, history)).collect(),
-        }
-    }
-
-    /// Hands out one customer after the other.
-    ///
-    /// # Errors
-    /// What `each` returns.
-    pub fn each<E>(&self, mut each: impl FnMut(&str, &History) -> Result<(), E>) -> Result<(), E> {
-        match &self.0 {
-            Loaded::Many(grouped) => grouped.each(each),
-            Loaded::One(id, history) => each(id, history),
-            Loaded::Kept(all) => all.iter().try_for_each(|(id, history)| each(id, history)),
-        }
-    }
-
-    /// The customers as owned pairs, made some thousands at a time.
-    pub fn owned(&self) -> impl Iterator<Item = (String, History)> + Send + '_ {
-        const AT_ONCE: usize = 2048;
-        (0..self.len()).step_by(AT_ONCE).flat_map(move |from| {
-            let to = (from + AT_ONCE).min(self.len());
-            match &self.0 {
-                Loaded::Many(grouped) => {
-                    grouped.map(from..to, |id, history| (id.to_owned(), std::mem::take(history)))
-                }
-                Loaded::One(id, history) => vec![(id.clone(), History::clone(history))],
-                Loaded::Kept(all) => {
-                    all[from..to].iter().map(|(id, history)| (id.to_string(), history.clone())).collect()
-                }
-            }
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests;
