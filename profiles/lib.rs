@@ -32,6 +32,8 @@ pub mod shadow;
 mod sql;
 pub mod sqlite;
 pub mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod writeback;
 
 pub use homing_tags::{Layer, Tag};
@@ -165,65 +167,4 @@ pub trait Store: Profiles + Feed + Privacy + Access + Campaigns + Aggregates {
     /// # Errors
     /// [`Error`] that says why not.
     fn ready(&self) -> Result<(), Error>;
-}
-
-/// Methods of a part of [`Store`] for a stand-in of which none of them is asked.
-#[cfg(feature = "testing")]
-#[macro_export]
-macro_rules! unasked {
-    (Feed) => {
-        $crate::unasked! {
-            changes(Option<u64>, u32) -> $crate::feed::Changes;
-            prune_changes(&$crate::feed::Retention) -> u64;
-            feed_position(&str) -> Option<$crate::feed::FeedPosition>;
-            set_feed_position(&str, $crate::feed::FeedPosition) -> ();
-            lease(&str, &str, homing_datasets::Micros, homing_datasets::Micros) -> bool;
-            dead_letter(&$crate::feed::Letter) -> ();
-            dead_letters(Option<&str>, u32) -> Vec<$crate::feed::DeadLetter>;
-            drop_dead_letter(u64) -> bool;
-        }
-    };
-    (Privacy) => {
-        $crate::unasked! {
-            set_attributes(&str, &serde_json::Map<String, serde_json::Value>) -> ();
-            export(&str) -> Option<$crate::privacy::Export>;
-            erase(&str, homing_datasets::Micros) -> bool;
-            readmit(&str) -> bool;
-            is_erased(&str) -> bool;
-            erased() -> $crate::privacy::Erasures;
-        }
-    };
-    (Access) => {
-        $crate::unasked! {
-            insert_key(&$crate::access::Key) -> ();
-            keys() -> Vec<$crate::access::Key>;
-            revoke_key(&str, homing_datasets::Micros) -> bool;
-            key_by_hash(&[u8; 32]) -> Option<$crate::access::Key>;
-            audit(&[$crate::access::AuditEntry]) -> ();
-            audit_of(&str) -> Vec<$crate::access::AuditEntry>;
-        }
-    };
-    (Campaigns) => {
-        $crate::unasked! {
-            reserve_contacts(&[$crate::contacts::Contact], &$crate::contacts::Cap, bool)
-                -> Vec<$crate::contacts::Grant>;
-            contacts_of(&str) -> Vec<$crate::contacts::Contact>;
-            campaign(&str) -> Vec<$crate::contacts::Contact>;
-        }
-    };
-    (Aggregates) => {
-        $crate::unasked! {
-            latest_score() -> Option<homing_datasets::Micros>;
-            set_clock_back(homing_datasets::Micros, homing_datasets::Micros) -> u64;
-            shadow_summary() -> Vec<$crate::shadow::Summary>;
-            keep_aggregates(&$crate::aggregates::DailyAggregates, u32) -> ();
-            aggregates(Option<i32>) -> Option<$crate::aggregates::DailyAggregates>;
-            turned_high(homing_datasets::Micros, u32, u32) -> $crate::aggregates::TurnedHigh;
-        }
-    };
-    ($($name:ident($($type:ty),*) -> $done:ty;)*) => {
-        $(fn $name(&self $(, _: $type)*) -> Result<$done, $crate::Error> {
-            unreachable!(concat!("nobody asks for ", stringify!($name)))
-        })*
-    };
 }

@@ -176,7 +176,7 @@ async fn a_request_of_the_wrong_form_is_refused_whole() {
     service.post(PATH, json!({"events": [event("1", "a", 5.0), event("2", "a", 5.0)]})).await.ok();
     service.app.set_engine(None);
     service.post(PATH, json!({"events": [event("3", "a", 5.0)]})).await.problem("no_model");
-    assert_eq!(service.store.held.history("a").unwrap().unwrap().len(), 2);
+    assert_eq!(service.store.history("a").unwrap().unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The API as a caller sees it, over a store and an engine that are stand-ins.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,7 +15,9 @@ use tower::ServiceExt;
 use super::router;
 use crate::scoring::{ModelInfo, Score, Spent};
 use crate::service::{App, Limits};
+use homing_profiles::testing::Watched;
 use homing_profiles::*;
+use tempfile::TempDir;
 
 mod access;
 mod contract;
@@ -31,126 +33,6 @@ mod webhook;
 
 /// The instant of the clock: 2011-09-20T12:00:00Z.
 const NOW: &str = "2011-09-20T12:00:00Z";
-
-/// A gate that the store passes on every call; while it is closed, calls wait.
-#[derive(Default)]
-struct Gate {
-    closed: Mutex<bool>,
-    opened: Condvar,
-    waiting: AtomicUsize,
-}
-
-impl Gate {
-    fn close(&self) {
-        *self.closed.lock().unwrap() = true;
-    }
-
-    fn open(&self) {
-        *self.closed.lock().unwrap() = false;
-        self.opened.notify_all();
-    }
-
-    fn pass(&self) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        drop(self.opened.wait_while(self.closed.lock().unwrap(), |closed| *closed).unwrap());
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// A store in a folder of its own. `failing` makes every call fail.
-struct FakeStore {
-    held: sqlite::SqliteStore,
-    listings: Mutex<Vec<Listing>>,
-    failing: Mutex<Option<fn() -> Error>>,
-    gate: Gate,
-    _folder: tempfile::TempDir,
-}
-
-impl FakeStore {
-    fn new(zone: Zone) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        FakeStore {
-            held: sqlite::SqliteStore::open(folder.path().join("profiles.db"), zone).unwrap(),
-            listings: Mutex::default(),
-            failing: Mutex::default(),
-            gate: Gate::default(),
-            _folder: folder,
-        }
-    }
-
-    fn enter(&self) -> Result<(), Error> {
-        self.gate.pass();
-        self.failing.lock().unwrap().map_or(Ok(()), |error| Err(error()))
-    }
-}
-
-impl Profiles for FakeStore {
-    fn common(&self) -> &state::Common {
-        self.held.common()
-    }
-
-    fn load(&self, ask: &state::Ask<'_>) -> Result<state::Loaded, Error> {
-        self.enter().and_then(|()| self.held.load(ask))
-    }
-
-    fn commit(&self, sets: state::ChangeSets) -> Result<Vec<state::Verdict>, Error> {
-        self.enter().and_then(|()| self.held.commit(sets))
-    }
-
-    fn profile(&self, customer_id: &str) -> Result<Option<Profile>, Error> {
-        self.enter().and_then(|()| self.held.profile(customer_id))
-    }
-
-    fn history(&self, customer_id: &str) -> Result<Option<History>, Error> {
-        self.enter().and_then(|()| self.held.history(customer_id))
-    }
-
-    fn list(&self, listing: &Listing) -> Result<Page, Error> {
-        self.listings.lock().unwrap().push(listing.clone());
-        self.enter().and_then(|()| self.held.list(listing))
-    }
-
-    fn totals(&self) -> Result<Totals, Error> {
-        self.enter().and_then(|()| self.held.totals())
-    }
-
-    fn scan(&self, _: Option<&str>, _: u32) -> Result<aggregates::ScanPage, Error> {
-        unreachable!("the API scans nobody")
-    }
-}
-
-impl Feed for FakeStore {
-    homing_profiles::unasked!(Feed);
-    homing_profiles::unasked! { newest_change() -> u64; }
-}
-
-impl Privacy for FakeStore {
-    fn consent(&self, _: &str) -> Result<Option<homing_profiles::privacy::Consent>, Error> {
-        self.enter().map(|()| None)
-    }
-
-    homing_profiles::unasked!(Privacy);
-}
-
-impl Access for FakeStore {
-    homing_profiles::unasked!(Access);
-    homing_profiles::unasked! { secret(&str) -> [u8; 32]; }
-}
-
-impl Campaigns for FakeStore {
-    homing_profiles::unasked!(Campaigns);
-}
-
-impl Aggregates for FakeStore {
-    homing_profiles::unasked!(Aggregates);
-    homing_profiles::unasked! { record_shadow(&str, &str, &[homing_profiles::shadow::Pair], Micros) -> (); }
-}
-
-impl Store for FakeStore {
-    fn ready(&self) -> Result<(), Error> {
-        self.enter()
-    }
-}
 
 /// A model by which the risk falls with each purchase in sight. The customer `nan` gets a score that is no
 /// number, the customer `panic` none at all.
@@ -262,7 +144,7 @@ impl Score for FakeEngine {
 
 /// A service to try things on.
 struct Service {
-    store: Arc<FakeStore>,
+    store: Arc<Watched<TempDir>>,
     app: Arc<App>,
     clock: Arc<AtomicU64>,
     router: Router,
@@ -274,7 +156,7 @@ impl Service {
     }
 
     fn with(limits: Limits, zone: &str) -> Self {
-        let store = Arc::new(FakeStore::new(zone.parse().unwrap()));
+        let store = Arc::new(Watched::open(tempfile::tempdir().unwrap(), zone.parse().unwrap()).unwrap());
         let clock = Arc::new(AtomicU64::new(Zone::default().instant(NOW).unwrap() as u64));
         let told = clock.clone();
         let app = Arc::new(App::new(
@@ -298,7 +180,7 @@ impl Service {
         let now = Zone::default().instant(NOW).unwrap();
         let engine = Some(Arc::new(FakeEngine::new("UTC")) as Arc<dyn Score>);
         let app = Arc::new(App::new(store, engine, Arc::new(move || now), limits));
-        let store = Arc::new(FakeStore::new(Zone::default()));
+        let store = Arc::new(Watched::open(tempfile::tempdir().unwrap(), Zone::default()).unwrap());
         let clock = Arc::new(AtomicU64::new(now as u64));
         (Service { store, app: app.clone(), clock, router: router(app) }, folder)
     }

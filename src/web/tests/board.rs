@@ -22,13 +22,13 @@ async fn segments_are_told_and_lead_to_their_customers() {
 
 #[tokio::test]
 async fn the_grid_leads_to_the_customers_of_a_cell() {
-    let mut store = sample_store();
-    for (profile, _) in store.held.values_mut() {
-        if let Some(tag) = profile.tags.get("rfm.recency").cloned() {
-            profile.tags.insert("rfm.frequency".into(), StoredTag { value: 5.into(), ..tag });
+    let mut base = sample_base();
+    for (scored, _) in base.0.values_mut() {
+        if let Some(tag) = scored.tags.iter().find(|tag| tag.name == "rfm.recency").cloned() {
+            scored.tags.push(Tag { name: "rfm.frequency".into(), value: 5.into(), ..tag });
         }
     }
-    let page = Site::with(store, Some(engine())).get("/segments?lang=en").await.ok();
+    let page = Site::with(base, Some(engine())).get("/segments?lang=en").await.ok();
     has(
         &page,
         &[

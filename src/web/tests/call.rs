@@ -120,7 +120,7 @@ async fn a_customer_without_scores_stands_in_the_list_with_the_cause() {
 
 #[tokio::test]
 async fn an_empty_store_says_what_to_do_next() {
-    let empty = || FakeStore::default();
+    let empty = || Base::default();
     let nothing = Site::with(empty(), None).get("/call").await.ok();
     has(
         &nothing,
@@ -138,7 +138,7 @@ async fn an_empty_store_says_what_to_do_next() {
 
 #[tokio::test]
 async fn without_a_model_the_stored_scores_are_shown_with_a_note() {
-    let page = Site::with(sample_store(), None).get("/call").await.ok();
+    let page = Site::with(sample_base(), None).get("/call").await.ok();
     has(
         &page,
         &["No model is loaded", "Buys in 30\u{a0}d", "Buys in 90\u{a0}d", "17,400", "76 days of silence"],
@@ -174,23 +174,17 @@ async fn any_tag_is_a_filter_and_one_without_a_field_can_be_taken_off() {
 
 #[tokio::test]
 async fn the_categories_that_the_base_has_are_a_field() {
-    let mut store = sample_store();
-    for (profile, _) in store.held.values_mut() {
-        let tag = StoredTag {
+    let mut base = sample_base();
+    for (scored, _) in base.0.values_mut() {
+        scored.tags.push(Tag {
+            name: "preference.category".into(),
+            layer: Layer::Dynamic,
             value: "<b>tea</b>".into(),
-            ..profile.tags.get("lifecycle.stage").cloned().unwrap_or(StoredTag {
-                value: Value::Null,
-                layer: Layer::Dynamic,
-                confidence: None,
-                model: String::new(),
-                as_of: String::new(),
-                scored_at: String::new(),
-                expires_at: None,
-            })
-        };
-        profile.tags.insert("preference.category".into(), tag);
+            confidence: None,
+            expires_at: None,
+        });
     }
-    let site = Site::with(store, Some(engine()));
+    let site = Site::with(base, Some(engine()));
     let page = site.get("/call?lang=en&preference.category=%3Cb%3Etea%3C%2Fb%3E").await.ok();
     has(
         &page,

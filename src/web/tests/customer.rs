@@ -94,9 +94,8 @@ async fn a_customer_without_purchases_has_a_page_without_drawings() {
 #[tokio::test]
 async fn many_order_days_are_drawn_as_fewer_stems() {
     let sample = Sample { id: "daily".into(), risk: 0.1, clv: 9000.0, orders: 1500, gap_days: 1 };
-    let store =
-        FakeStore { held: BTreeMap::from([("daily".into(), sample.profile())]), ..FakeStore::default() };
-    let page = Site::with(store, Some(engine())).get("/customers/daily").await.ok();
+    let base = Base(BTreeMap::from([("daily".into(), sample.scored())]));
+    let page = Site::with(base, Some(engine())).get("/customers/daily").await.ok();
     let stems = page.split("class=\"stems").nth(1).unwrap().split("</svg>").next().unwrap();
     let stems = stems.matches("<g><title>").count();
     assert!((100..=401).contains(&stems), "{stems}");

@@ -1,20 +1,21 @@
-//! The pages as a browser sees them, over a store that is a stand-in.
+//! The pages as a browser sees them, over a real store.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use homing_datasets::{DAY, Event, History, Kind, Micros, Zone};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tower::ServiceExt;
 
 use super::router;
 use crate::api;
 use crate::scoring::{ModelInfo, Score, Spent};
 use crate::service::{App, Limits};
-use homing_models::{Outcome, Prediction, Provenance};
+use homing_models::prediction::Importance;
+use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance, Reason, Text};
 use homing_profiles::*;
 use homing_tags::Catalogue;
 
@@ -26,7 +27,9 @@ mod service;
 mod store;
 mod today;
 
-use store::FakeStore;
+use homing_profiles::testing::Watched;
+use store::Base;
+use tempfile::TempDir;
 
 const ZONE: &str = "Asia/Shanghai";
 
@@ -97,6 +100,15 @@ fn engine() -> Arc<dyn Score> {
     }))
 }
 
+fn provenance() -> Provenance {
+    Provenance {
+        model: "shop@1a2b3c4d5e6f".into(),
+        as_of: as_of(),
+        scored_at: as_of() + DAY / 3,
+        zone: zone(),
+    }
+}
+
 /// What the sample says of one customer.
 struct Sample {
     id: String,
@@ -107,11 +119,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn profile(&self) -> (Profile, History) {
-        let history = self.history();
-        let first = history.first_instant().map(|at| zone().format(at));
-        let last = history.last_instant().map(|at| zone().format(at));
-        let spend: f64 = history.events().filter(Event::is_purchase).map(|event| event.amount).sum();
+    fn scored(&self) -> (Scored, History) {
         let level = if self.risk > 0.6 {
             "high"
         } else if self.risk > 0.4 {
@@ -127,18 +135,10 @@ impl Sample {
         } else {
             "regular"
         };
-        let mut tags = BTreeMap::new();
+        let mut tags = Vec::new();
         let mut tag = |name: &str, layer, value: Value, confidence: Option<f64>, days: Option<i64>| {
-            let tag = StoredTag {
-                value,
-                layer,
-                confidence,
-                model: "shop@1a2b3c4d5e6f".into(),
-                as_of: zone().format(as_of()),
-                scored_at: zone().format(as_of() + DAY / 3),
-                expires_at: days.map(|days| zone().format(as_of() + days * DAY)),
-            };
-            tags.insert(name.to_owned(), tag);
+            let expires_at = days.map(|days| as_of() + days * DAY);
+            tags.push(Tag { name: name.to_owned(), layer, value, confidence, expires_at });
         };
         tag("churn.level", Layer::Predictive, level.into(), Some(self.risk.max(1.0 - self.risk)), Some(30));
         tag("next_order.due", Layer::Predictive, "this_quarter".into(), None, Some(14));
@@ -150,46 +150,80 @@ impl Sample {
         tag("signal.rhythm_broken", Layer::Dynamic, true.into(), None, None);
         tag("first_purchase.month", Layer::Static, "2010-03".into(), None, None);
         tag("own.text", Layer::Static, "<b>bold</b>".into(), None, None);
-        let profile = Profile {
-            customer_id: self.id.clone(),
-            attributes: Map::new(),
-            tags,
-            prediction: self.prediction(),
-            history: HistorySummary {
-                events: history.len() as u64,
-                purchases: u64::from(self.orders),
-                orders: u64::from(self.orders),
-                spend,
-                first_purchase_at: first,
-                last_purchase_at: last,
-            },
-        };
-        (profile, history)
+        let outcome = Outcome::Scored(Box::new(self.prediction()));
+        (Scored { outcome, tags, provenance: provenance() }, self.history())
     }
 
-    fn prediction(&self) -> Value {
-        let reason = |code: &str, en: &str, zh: &str, contribution: f64, importance: &str| json!({"code": code, "text": {"zh": zh, "en": en}, "value": 3.0, "contribution": contribution, "importance": importance, "change": (code == "rhythm_broken").then(|| json!({"zh": "现在购买一次", "en": "a purchase now"}))});
+    fn prediction(&self) -> Prediction {
+        let reason = |code: &str, en: &str, zh: &str, contribution, importance| Reason {
+            code: code.to_owned().into(),
+            text: Text { zh: zh.into(), en: en.into() },
+            value: Some(3.0),
+            contribution,
+            importance,
+            change: (code == "rhythm_broken")
+                .then(|| Text { zh: "现在购买一次".into(), en: "a purchase now".into() }),
+        };
         let (p, clv) = (1.0 - self.risk, self.clv);
-        json!({
-            "churn_risk": self.risk,
-            "p_return_30d": p * 0.45, "expected_orders_30d": p * 0.5, "expected_spend_30d": clv * 0.09,
-            "expected_spend_30d_low": 0.0, "expected_spend_30d_high": clv * 0.3,
-            "p_return_90d": p, "expected_orders_90d": p * 1.6, "expected_spend_90d": clv * 0.25,
-            "expected_spend_90d_low": clv * 0.05, "expected_spend_90d_high": clv * 0.6,
-            "p_return_365d": p + (1.0 - p) * 0.6, "expected_orders_365d": 4.2, "expected_spend_365d": clv,
-            "expected_spend_365d_low": clv * 0.4, "expected_spend_365d_high": clv * 1.9,
-            "p_alive": 0.2 + 0.8 * p, "clv": clv, "value_at_risk": clv * self.risk,
-            "churn_percentile": (self.risk * 100.0).ceil() as u64,
-            "next_order_at": (self.risk < 0.9).then(|| zone().format(as_of() + (self.risk * 120.0) as i64 * DAY)),
-            "reasons": [
-                reason("rhythm_broken", "76 days of silence; usually buys about every 25 days", "已 76 天未购买，而平时约每 25 天购买一次", 1.42, "high"),
-                reason("buys_often", "buys often: 22 orders in all", "购买频繁：累计 22 次", -0.85, "high"),
-                reason("basket_small", "order value speaks against: 88.00 last time, 164.20 on average", "客单价不利：上次订单 88.00，平均 164.20", 0.41, "medium"),
-                reason("tenure_for", "customer for 538 days: such customers tend to stay", "成为顾客 538 天：这类顾客较稳定", -0.22, "medium"),
-                reason("off_season", "the usual hours, weekdays or season of this customer speak against a purchase soon", "购买时间习惯（时段、星期、季节）不利于近期回购", 0.07, "low"),
+        let at = |days, p_return, expected_orders, spend: [f64; 3]| AtHorizon {
+            days,
+            p_return,
+            expected_orders,
+            expected_spend: clv * spend[0],
+            expected_spend_low: clv * spend[1],
+            expected_spend_high: clv * spend[2],
+        };
+        Prediction {
+            at: vec![
+                at(30, p * 0.45, p * 0.5, [0.09, 0.0, 0.3]),
+                at(90, p, p * 1.6, [0.25, 0.05, 0.6]),
+                at(365, p + (1.0 - p) * 0.6, 4.2, [1.0, 0.4, 1.9]),
             ],
-            "model": "shop@1a2b3c4d5e6f", "as_of": zone().format(as_of()), "scored_at": zone().format(as_of() + DAY / 3),
-        })
+            churn_risk: self.risk,
+            churn_percentile: (self.risk * 100.0).ceil() as u8,
+            p_alive: 0.2 + 0.8 * p,
+            next_order_at: (self.risk < 0.9).then(|| as_of() + (self.risk * 120.0) as i64 * DAY),
+            clv,
+            value_at_risk: clv * self.risk,
+            cluster: None,
+            reasons: vec![
+                reason(
+                    "rhythm_broken",
+                    "76 days of silence; usually buys about every 25 days",
+                    "已 76 天未购买，而平时约每 25 天购买一次",
+                    1.42,
+                    Importance::High,
+                ),
+                reason(
+                    "buys_often",
+                    "buys often: 22 orders in all",
+                    "购买频繁：累计 22 次",
+                    -0.85,
+                    Importance::High,
+                ),
+                reason(
+                    "basket_small",
+                    "order value speaks against: 88.00 last time, 164.20 on average",
+                    "客单价不利：上次订单 88.00，平均 164.20",
+                    0.41,
+                    Importance::Medium,
+                ),
+                reason(
+                    "tenure_for",
+                    "customer for 538 days: such customers tend to stay",
+                    "成为顾客 538 天：这类顾客较稳定",
+                    -0.22,
+                    Importance::Medium,
+                ),
+                reason(
+                    "off_season",
+                    "the usual hours, weekdays or season of this customer speak against a purchase soon",
+                    "购买时间习惯（时段、星期、季节）不利于近期回购",
+                    0.07,
+                    Importance::Low,
+                ),
+            ],
+        }
     }
 
     /// Orders at a wavering rhythm, the last one `gap_days` times the risk ago, and things in between.
@@ -218,7 +252,7 @@ impl Sample {
 }
 
 /// A hundred and twenty customers, two of them odd: one whose id is markup, one without a purchase.
-fn sample_store() -> FakeStore {
+fn sample_base() -> Base {
     let mut held = BTreeMap::new();
     for n in 0..118u32 {
         let share = f64::from(n) / 118.0;
@@ -229,20 +263,15 @@ fn sample_store() -> FakeStore {
             orders: 1 + n % 40,
             gap_days: 9 + i64::from(n % 31),
         };
-        held.insert(sample.id.clone(), sample.profile());
+        held.insert(sample.id.clone(), sample.scored());
     }
     let evil = Sample { id: EVIL.into(), risk: 0.87, clv: 20_000.0, orders: 14, gap_days: 30 };
-    held.insert(EVIL.into(), evil.profile());
-    let idle = Profile {
-        customer_id: "idle".into(),
-        attributes: Map::new(),
-        tags: BTreeMap::new(),
-        prediction: json!({"not_scored": "no_purchase", "model": "shop@1a2b3c4d5e6f", "as_of": zone().format(as_of())}),
-        history: HistorySummary { events: 1, ..HistorySummary::default() },
-    };
+    held.insert(EVIL.into(), evil.scored());
+    let outcome = Outcome::NotScored(NotScored::NoPurchase);
+    let idle = Scored { outcome, tags: Vec::new(), provenance: provenance() };
     let visit = History::from_events(vec![Event::new(Kind::Visit, as_of() - DAY, 0.0)]);
     held.insert("idle".into(), (idle, visit));
-    FakeStore { held, ..FakeStore::default() }
+    Base(held)
 }
 
 /// An id that does harm where it is not escaped.
@@ -252,25 +281,25 @@ const EVIL_IN_LINK: &str = "%3Cscript%3Ealert%28%221%2F2%22%29%3C%2Fscript%3E";
 
 /// The pages and the API on one router, as in service.
 struct Site {
-    store: Arc<FakeStore>,
+    store: Arc<Watched<TempDir>>,
     app: Arc<App>,
     router: Router,
 }
 
 impl Site {
     fn new() -> Self {
-        Site::with(sample_store(), Some(engine()))
+        Site::with(sample_base(), Some(engine()))
     }
 
-    fn with(store: FakeStore, engine: Option<Arc<dyn Score>>) -> Self {
-        let catalogue = catalogue();
-        crate::aggregates::compute(&store, &catalogue, zone(), as_of() + DAY / 2).unwrap();
-        Site::uncounted(store, engine)
+    fn with(base: Base, engine: Option<Arc<dyn Score>>) -> Self {
+        let site = Site::uncounted(base, engine);
+        crate::aggregates::compute(site.store.as_ref(), &catalogue(), zone(), as_of() + DAY / 2).unwrap();
+        site
     }
 
-    /// The same before the first survey.
-    fn uncounted(store: FakeStore, engine: Option<Arc<dyn Score>>) -> Self {
-        let store = Arc::new(store);
+    /// The same before anything is counted.
+    fn uncounted(base: Base, engine: Option<Arc<dyn Score>>) -> Self {
+        let store = Arc::new(base.store());
         let app = Arc::new(App::new(store.clone(), engine, Arc::new(as_of), Limits::default()));
         let catalogue = Arc::new(catalogue());
         let router = api::router(app.clone()).merge(router(app.clone(), catalogue));

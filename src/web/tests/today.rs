@@ -44,16 +44,16 @@ async fn links_of_the_list_that_stood_here_lead_to_it() {
 #[tokio::test]
 async fn before_anything_is_counted_each_page_says_so() {
     for uri in ["/", "/segments", "/kpi"] {
-        let page = Site::uncounted(sample_store(), Some(engine())).get(uri).await.ok();
+        let page = Site::uncounted(sample_base(), Some(engine())).get(uri).await.ok();
         has(&page, &["The customers are being counted"]);
         assert_eq!(href(&page, "Load again"), uri);
-        let page = Site::uncounted(sample_store(), None).get(&format!("{uri}?lang=zh")).await.ok();
+        let page = Site::uncounted(sample_base(), None).get(&format!("{uri}?lang=zh")).await.ok();
         has(&page, &["正在统计"]);
-        let page = Site::uncounted(FakeStore::default(), None).get(uri).await.ok();
+        let page = Site::uncounted(Base::default(), None).get(uri).await.ok();
         has(&page, &["There are no customers yet", "homing-train fit"]);
     }
     // The list needs no counting.
-    has(&Site::uncounted(sample_store(), None).get("/call").await.ok(), &["50 customers on this page"]);
+    has(&Site::uncounted(sample_base(), None).get("/call").await.ok(), &["50 customers on this page"]);
 }
 
 #[tokio::test]
