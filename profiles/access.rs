@@ -100,24 +100,9 @@ fn key(mut row: Row) -> Result<Key, Unreadable> {
     })
 }
 
-/// The secret for a purpose; makes it where there is none.
-pub(super) fn secret_or_new<E>(
-    sql: Statements<'_, E>,
-    place: &str,
-    purpose: &str,
-) -> Result<[u8; 32], Fault<E>> {
-    const KNOWN: &str = "SELECT secret FROM secrets WHERE purpose = $1";
-    if let Some(mut row) = sql.one(KNOWN, params![purpose])? {
-        return Ok(row.take()?);
-    }
-    let fresh = random_bits().map_err(|detail| Error::Database { store: place.to_owned(), detail })?;
-    sql.execute(
-        "INSERT INTO secrets (purpose, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        params![purpose, &fresh],
-    )?;
-    // Another server may have been first.
-    let mut row = sql.one(KNOWN, params![purpose])?.ok_or(Fault::Again)?;
-    Ok(row.take()?)
+fn known_secret<E>(sql: Statements<'_, E>, purpose: &str) -> Result<Option<[u8; 32]>, Fault<E>> {
+    let row = sql.one("SELECT secret FROM secrets WHERE purpose = $1", params![purpose])?;
+    Ok(row.map(|mut row| row.take()).transpose()?)
 }
 
 /// What the audit log has on a customer, or on the erased customer with this hash.
@@ -148,7 +133,19 @@ pub(super) fn audit_of<E>(
 
 impl<E: Engine> Access for E {
     fn secret(&self, purpose: &str) -> Result<[u8; 32], Error> {
-        self.write(|sql| secret_or_new(sql, self.place(), purpose))
+        if let Some(secret) = self.read(|sql| known_secret(sql, purpose))? {
+            return Ok(secret);
+        }
+        let fresh =
+            random_bits().map_err(|detail| Error::Database { store: self.place().to_owned(), detail })?;
+        self.write(|sql| {
+            sql.execute(
+                "INSERT INTO secrets (purpose, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                params![purpose, &fresh],
+            )?;
+            // Another server may have been first.
+            known_secret(sql, purpose)?.ok_or(Fault::Again)
+        })
     }
 
     fn insert_key(&self, key: &Key) -> Result<(), Error> {
