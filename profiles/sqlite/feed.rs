@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Fault, Inner};
+use super::Inner;
+use crate::sql::json;
 use crate::state::Plan;
 
 /// Writes what a plan changes into the feed.
@@ -23,11 +24,6 @@ pub(super) fn record(connection: &Connection, customer_id: &str, plan: &Plan) ->
             provenance.scored_at,
         ])?;
     Ok(())
-}
-
-pub(super) fn json(value: &impl serde::Serialize) -> Inner<String> {
-    serde_json::to_string(value)
-        .map_err(|error| Fault::Sql(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))
 }
 
 pub(super) fn newest(connection: &Connection) -> Inner<u64> {
