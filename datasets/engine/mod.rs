@@ -112,6 +112,7 @@ fn summary(
         spend: totals.spend,
         returned: totals.returned,
         amounts: totals.amounts,
+        named: totals.named,
         ..read
     };
     spilled.guards.judge(names, clock, zone, &mut summary.warnings);

@@ -61,6 +61,8 @@ pub(crate) struct Guards {
     purchases: DailyLines,
     money: Money,
     crowd: Crowd,
+    /// Lines with a product, and with a category.
+    named: [u64; 2],
     /// Of each file the lines with the smallest hashes; only where there are several files.
     repeats: Option<Repeats>,
 }
@@ -83,6 +85,8 @@ impl Guards {
     #[inline]
     pub(crate) fn see(&mut self, customer: &str, line: &Line<'_>) {
         self.days.see(line.occurred_at);
+        self.named[0] += u64::from(line.product.is_some());
+        self.named[1] += u64::from(line.category.is_some());
         let who = quick(customer.as_bytes());
         self.crowd.see(customer, who);
         match line.kind {
@@ -104,6 +108,7 @@ impl Guards {
         self.purchases.absorb(&other.purchases);
         self.money.absorb(other.money);
         self.crowd.absorb(other.crowd);
+        self.named.iter_mut().zip(other.named).for_each(|(mine, theirs)| *mine += theirs);
         match (&mut self.repeats, other.repeats) {
             (Some(mine), Some(theirs)) => mine.absorb(theirs),
             (None, theirs) => self.repeats = theirs,
@@ -119,7 +124,7 @@ impl Guards {
     /// What was bought and sent back, and the range of the amounts.
     pub(crate) fn totals(&self) -> Totals {
         let (spend, returned) = self.money.totals();
-        Totals { spend, returned, amounts: self.money.range() }
+        Totals { spend, returned, amounts: self.money.range(), named: self.named }
     }
 
     /// Notes what is odd. `files` are the names of the files, `now` is what the clock says.
@@ -136,6 +141,7 @@ pub(crate) struct Totals {
     pub(crate) spend: f64,
     pub(crate) returned: f64,
     pub(crate) amounts: Option<AmountRange>,
+    pub(crate) named: [u64; 2],
 }
 
 /// Notes that amounts are far from those that a model has learned from.

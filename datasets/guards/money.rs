@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Counts, quick};
-use crate::event::{DAY, Micros};
+use crate::event::{DAY, Kind, Micros};
 use crate::warnings::Code;
-use crate::{Line, Warnings, Zone};
+use crate::{Histories, Line, Warnings, Zone};
 
 /// Amounts are counted by quarters of a doubling, from 2^-12 on.
 const BUCKETS: usize = 256;
@@ -38,6 +38,21 @@ pub struct AmountRange {
 }
 
 impl AmountRange {
+    /// Of the purchases of these histories up to an instant; `None` where there are none.
+    #[must_use]
+    pub fn of(histories: &Histories, as_of: Micros) -> Option<AmountRange> {
+        let mut all = Histogram::default();
+        for (_, history) in histories.iter() {
+            let view = history.as_of(as_of);
+            for (kind, &amount) in view.kind().iter().zip(view.amount()) {
+                if *kind == Kind::Purchase && amount > 0.0 {
+                    all.0[bucket(amount)] += 1;
+                }
+            }
+        }
+        all.range()
+    }
+
     /// A factor between two medians that says that they are not of one currency and unit.
     pub(super) const FACTOR: f64 = 30.0;
     /// Fewer lines say nothing of a median.
@@ -60,6 +75,11 @@ impl Histogram {
 
     fn lines(&self) -> u64 {
         self.0.iter().map(|&count| u64::from(count)).sum()
+    }
+
+    fn range(&self) -> Option<AmountRange> {
+        let lines = self.lines();
+        (lines > 0).then(|| AmountRange { lines, median: value(self.quantile(0.5)) })
     }
 
     /// The bucket that holds this share of the lines and those below it.
@@ -272,9 +292,7 @@ impl Money {
     }
 
     pub(super) fn range(&self) -> Option<AmountRange> {
-        let all = self.all();
-        let lines = all.lines();
-        (lines > 0).then(|| AmountRange { lines, median: value(all.quantile(0.5)) })
+        self.all().range()
     }
 
     fn all(&self) -> Histogram {

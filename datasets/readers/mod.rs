@@ -129,6 +129,9 @@ pub struct ReadSummary {
     /// Instant of the last event; as JSON an RFC 3339 text in UTC.
     #[serde(serialize_with = "as_text")]
     pub last_instant: Option<Micros>,
+    /// Lines that name a product, and a category.
+    #[serde(skip)]
+    pub named: [u64; 2],
     /// The amounts of purchases in short.
     #[serde(skip)]
     pub amounts: Option<AmountRange>,
@@ -356,6 +359,7 @@ pub(crate) fn summary(tally: &Tally, files: usize, bytes: u64) -> ReadSummary {
         first_instant: None,
         last_instant: None,
         amounts: None,
+        named: [0; 2],
         warnings: tally.warnings.clone(),
     }
 }

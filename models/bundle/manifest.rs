@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use homing_datasets::guards::AmountRange;
 use homing_datasets::{Micros, Zone};
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,9 @@ pub struct DataFingerprint {
     pub first: String,
     /// Last event (local date).
     pub last: String,
+    /// The amounts of purchases in short; bundles of before it was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amounts: Option<AmountRange>,
     /// Hash over customers and their events up to `as_of`, in order.
     pub sha256: String,
 }

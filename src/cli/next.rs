@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use homing_datasets::cli::Purchases;
+use homing_datasets::cli::{Purchases, show_warnings};
 use homing_datasets::table::{Column, Format, Table, TableWriter};
+use homing_datasets::warnings::Code;
 use homing_datasets::{Stream, out};
 use homing_models::next::NextPurchase;
 use serde_json::json;
@@ -45,6 +46,14 @@ pub(super) fn run(args: &Next) -> anyhow::Result<()> {
     let stage = Stage::begin("read");
     let stream = Stream::open(&args.purchases.purchases, &args.purchases.stream(zone)?)?;
     stage.done(&format!("{} events", stream.summary().events));
+    let mut warnings = stream.summary().warnings.clone();
+    for (lines, column) in stream.summary().named.into_iter().zip(["product_id", "category"]) {
+        if lines == 0 {
+            warnings.note(Code::MissingColumn, || format!("`{column}`: without it nothing is said of it"));
+        }
+    }
+    show_warnings(&warnings);
+    args.purchases.refuse_warnings(&warnings)?;
     let Some(as_of) = as_of.or(stream.summary().last_instant) else {
         return Err(WrongUse("there is no event to look from".to_owned()).into());
     };
@@ -66,6 +75,7 @@ pub(super) fn run(args: &Next) -> anyhow::Result<()> {
     if args.json {
         let document = json!({
             "as_of": zone.format(as_of), "customers": customers, "due": due, "first_purchases": first,
+            "warnings": warnings.list(),
         });
         out!("{}", serde_json::to_string_pretty(&document)?);
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 use homing_datasets::cli::{Purchases, show_warnings};
 use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
+use homing_datasets::guards::compare_amounts;
 use homing_datasets::identity::People;
 use homing_datasets::out;
 use homing_datasets::table::Format;
@@ -119,6 +120,7 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
             || format!("{}; the model has learned up to {}", zone.format(as_of), zone.format(learned));
         summary.warnings.note(Code::AsOfBeforeModel, example);
     }
+    compare_amounts(summary.amounts, run.engine.learned_amounts(), &mut summary.warnings);
     show_warnings(&summary.warnings);
     args.purchases.refuse_warnings(&summary.warnings)?;
     let snapshot = folder.map(|folder| run.snapshot(folder, &stream)).transpose()?;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use homing_datasets::guards::AmountRange;
 use homing_datasets::{History, Micros};
 use homing_models::clusters::Clusters;
 use homing_models::next::NextPurchase;
@@ -39,6 +40,12 @@ impl Engine {
     ) -> Result<Self, homing_models::Error> {
         let path = registry.find(wanted)?;
         Ok(Engine::new(Bundle::load(&path)?, catalogue))
+    }
+
+    /// The amounts that the model has learned from.
+    #[must_use]
+    pub fn learned_amounts(&self) -> Option<AmountRange> {
+        self.bundle.manifest().data.amounts
     }
 
     /// The tags, bound to the model.

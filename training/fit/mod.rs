@@ -22,6 +22,7 @@ mod stacking;
 
 use std::collections::BTreeMap;
 
+use homing_datasets::guards::AmountRange;
 use homing_datasets::{Histories, Micros, Zone};
 use homing_models::Bundle;
 use homing_models::bundle::{DataFingerprint, HorizonPart, LifetimePart, Manifest};
@@ -148,6 +149,7 @@ fn fingerprint(histories: &Histories, as_of: Micros, zone: Zone) -> DataFingerpr
     DataFingerprint {
         customers: each.iter().map(|one| one.2).sum(),
         events: each.iter().map(|one| one.1).sum(),
+        amounts: AmountRange::of(histories, as_of),
         first: date(histories.first_instant()),
         last: date(histories.last_instant().map(|last| last.min(as_of))),
         sha256: sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
