@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Pause between two attempts to set a file up that others are setting up.
 const RETRY: Duration = Duration::from_millis(5);
 /// Read connections that are kept open for the next reader.
-const IDLE_READERS: usize = 8;
+const IDLE_READERS: usize = 16;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 64;
 
@@ -182,7 +182,7 @@ fn open_reader(path: &Path, patience: Duration) -> Inner<Reader> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(patience)?;
-    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "cache_size", -8_192)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(Reader { connection, names: TagNames::default() })
 }
