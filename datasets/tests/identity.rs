@@ -227,3 +227,37 @@ fn who_is_no_more_has_gone_to_whoever_has_most_of_their_records() {
     assert_eq!(now.merged_since(&before), [("Q", "P"), ("R", "U"), ("T", "Y")]);
     assert_eq!(before.merged_since(&before), []);
 }
+
+#[test]
+fn placeholders_join_nobody_and_are_listed() {
+    let strangers = |key: &str, value: &str| {
+        let mut joiner = Joiner::new(Hashing::plain());
+        let ids: Vec<String> = (0..5).map(|nth| format!("R{nth}")).collect();
+        for id in &ids {
+            let mut member = Member { source: "form", record_id: id, ..Member::default() };
+            match key {
+                "phone" => member.phone = Some(value),
+                "member_id" => member.member_id = Some(value),
+                _ => member.email = Some(value),
+            }
+            joiner.add(&member).unwrap();
+        }
+        joiner.finish(&Rulings::default()).1
+    };
+    for (key, value) in [
+        ("email", "unknown@unknown.com"),
+        ("email", "test@test.com"),
+        ("email", " Guest@Shop.com"),
+        ("phone", "13800000000"),
+        ("phone", "12345678901"),
+        ("phone", "138****8000"),
+        ("member_id", "NULL"),
+    ] {
+        let report = strangers(key, value);
+        assert_eq!(report.people, 5, "{value}");
+        assert_eq!(report.conflicts["made_up"], 1, "{value}");
+        assert_eq!((report.listed[0].count, report.listed[0].records.len()), (5, 5), "{value}");
+    }
+    // The same address written in two ways is one person's.
+    assert_eq!(strangers("email", "Ana@Example.com").people, 1);
+}

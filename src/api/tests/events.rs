@@ -66,7 +66,7 @@ async fn a_bad_event_does_not_hinder_its_neighbours() {
         (event("1", &long, 1.0).to_string(), "bad_id", "customer_id"),
         (event("1", "a\0b", 1.0).to_string(), "bad_id", "customer_id"),
         (
-            r#"{"event_id": 7, "customer_id": "a", "occurred_at": "2011-09-12", "amount": 1}"#.to_owned(),
+            r#"{"event_id": true, "customer_id": "a", "occurred_at": "2011-09-12", "amount": 1}"#.to_owned(),
             "wrong_type",
             "event_id",
         ),

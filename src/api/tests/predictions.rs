@@ -116,7 +116,7 @@ async fn a_wrong_event_is_named_by_customer_event_and_field() {
         (r#"{"occurred_at": "2011-08-01"}"#, "amount", "missing_amount"),
         (r#"{"occurred_at": "soon", "amount": 1}"#, "occurred_at", "bad_instant"),
         (r#"{"amount": 1}"#, "occurred_at", "missing_field"),
-        (r#"{"occurred_at": "2011-08-01", "amount": "1"}"#, "amount", "wrong_type"),
+        (r#"{"occurred_at": "2011-08-01", "amount": "1 EUR"}"#, "amount", "wrong_type"),
         (r#"{"occurred_at": "2011-08-01", "kind": "sale"}"#, "kind", "unknown_kind"),
     ];
     for (event, field, cause) in cases {
