@@ -37,7 +37,7 @@ pub struct Listed {
     pub packing: &'static str,
 }
 
-/// The files behind paths, globs and folders, found as [`super::read`] finds them, each with its columns.
+/// The files behind paths, globs and folders, found as [`crate::read`] finds them, each with its columns.
 ///
 /// # Errors
 /// [`Error`] when nothing matches or a file cannot be read; [`Error::NoHeader`] for NDJSON, whose columns no

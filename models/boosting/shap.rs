@@ -217,7 +217,8 @@ fn unwound_sum(path: &[Step], gone: usize) -> f64 {
     total
 }
 
-#[cfg(all(test, feature = "fit"))]
+#[cfg(test)]
+#[cfg(feature = "fit")]
 mod tests {
     use super::super::{Booster, Node, Objective, Tree, fit};
     use super::Explainer;

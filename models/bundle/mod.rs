@@ -71,7 +71,7 @@ pub struct Bundle {
 /// An outcome with the features that it came from (empty without a purchase).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scoring {
-    /// The features, in the order of [`SPECS`].
+    /// The features, in the order of [`features::SPECS`].
     pub features: Vec<f64>,
     /// The scores, or why there are none.
     pub outcome: Outcome,
@@ -80,7 +80,7 @@ pub struct Scoring {
 /// What moved a customer's log-odds of coming back within the churn horizon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contributions {
-    /// The features, in the order of [`SPECS`].
+    /// The features, in the order of [`features::SPECS`].
     pub features: Vec<f64>,
     /// What each feature adds.
     pub by_feature: Vec<f64>,
@@ -261,7 +261,7 @@ impl Bundle {
         Some((returning, own))
     }
 
-    /// The features of a customer as of an instant, in the order of [`SPECS`]; `None` without a purchase.
+    /// The features of a customer as of an instant, in the order of [`features::SPECS`]; `None` without a purchase.
     #[must_use]
     pub fn features(&self, history: &History, as_of: Micros) -> Option<Vec<f64>> {
         thread_local! {
@@ -291,7 +291,7 @@ impl Bundle {
         Scoring { features, outcome }
     }
 
-    /// The scores of a customer with these features, in the order of [`SPECS`]; NaN is unknown.
+    /// The scores of a customer with these features, in the order of [`features::SPECS`]; NaN is unknown.
     ///
     /// # Panics
     /// When there are fewer features than [`COUNT`].

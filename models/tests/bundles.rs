@@ -1,5 +1,10 @@
 //! Bundles of earlier versions: tests/compat/bundle is one that homing 0.1.0 fitted to made-up purchases, with customers and
 //! what 0.1.0 predicted of them. They must load, and predict the same to the bit.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of a test fail loudly, as the test itself does"
+)]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -10,7 +10,8 @@
 
 mod batch;
 mod columns;
-#[cfg(all(test, feature = "fit"))]
+#[cfg(test)]
+#[cfg(feature = "fit")]
 mod tests;
 
 use std::sync::{Arc, OnceLock};

@@ -18,7 +18,7 @@ impl<const MODIFIED: bool> BetaGeometric<MODIFIED> {
     ///
     /// # Errors
     /// [`Error::Hyperparameter`] for options out of range, [`Error::FitFailed`] if no start was usable. A fit
-    /// that stalled is not an error: see [`Summary::status`].
+    /// that stalled is not an error: see [`crate::lifetimes::Summary::status`].
     pub fn fit(cohort: &Cohort, options: &Options) -> Result<Self, Error> {
         Self::estimate(cohort, LifetimeParams::new(options.clone()).check_ref()?)
     }
