@@ -254,7 +254,7 @@ impl<'a> Baselines<'a> {
         let step = 1.0 / RECENCY_BINS as f64;
         let quantiles: Vec<f64> = (1..RECENCY_BINS).map(|i| i as f64 * step).collect();
         let edges = self.edges(|summary| summary.recency_days, &quantiles);
-        self.from_table(&self.table(|summary| bin(&edges, summary.recency_days), 0.0))
+        self.by_table(&self.table(|summary| bin(&edges, summary.recency_days), 0.0))
     }
 
     fn rfm(&self) -> Forecast {
@@ -265,7 +265,7 @@ impl<'a> Baselines<'a> {
             (bin(&recency, summary.recency_days) * 5 + bin(&frequency, summary.orders)) * 5
                 + bin(&monetary, summary.spend)
         };
-        self.from_table(&self.table(cell, RFM_SHRINKAGE))
+        self.by_table(&self.table(cell, RFM_SHRINKAGE))
     }
 
     fn rate(&self) -> Forecast {
@@ -283,7 +283,7 @@ impl<'a> Baselines<'a> {
     }
 
     /// A forecast that is the table's.
-    fn from_table<F: Fn(&Summary) -> usize>(&self, table: &Table<F>) -> Forecast {
+    fn by_table<F: Fn(&Summary) -> usize>(&self, table: &Table<F>) -> Forecast {
         let mut forecast = Forecast::default();
         self.now.iter().for_each(|summary| forecast.push(self.scaled(table.of(summary))));
         forecast
