@@ -171,7 +171,7 @@ fn score(bundle: &Bundle, histories: &Histories, days: u32) -> Vec<ScoreRow> {
     histories
         .par_iter()
         .filter_map(|(id, history)| {
-            let Outcome::Scored(p) = bundle.predict_numbers(history, cutoff) else { return None };
+            let Outcome::Scored(p) = bundle.predict_numbers(history, cutoff).outcome else { return None };
             let at = p.within(days)?;
             Some(ScoreRow {
                 customer_id: id.to_owned(),

@@ -10,7 +10,7 @@
 use homing_datasets::{DAY, Histories, History, Micros, Zone};
 use homing_models::features::F;
 use homing_models::lapse::{left_days, limit_days, silent_for};
-use homing_models::{Bundle, Outcome, Prediction};
+use homing_models::{Bundle, Outcome, Prediction, Scoring};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -64,12 +64,12 @@ pub fn early_warning(bundle: &Bundle, histories: &Histories, days: u32) -> Warni
     let known: Vec<([f64; 6], bool)> = histories
         .par_iter()
         .filter_map(|(_, history)| {
-            let features = bundle.features(history, cutoff)?;
+            let Scoring { features, outcome } = bundle.predict_numbers(history, cutoff);
+            let Outcome::Scored(prediction) = outcome else { return None };
             let left = left_days(&features);
             if left <= 0.0 {
                 return None;
             }
-            let Outcome::Scored(prediction) = bundle.predict_numbers(history, cutoff) else { return None };
             let get = |feature: F| features[feature as usize];
             let recency = get(F::recency_days);
             let limit = recency + left;

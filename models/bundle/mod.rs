@@ -225,10 +225,10 @@ impl Bundle {
         self.predict_with_features(history, as_of, || ()).outcome
     }
 
-    /// [`Bundle::predict`] without the reasons, which a backtest has no use for.
+    /// [`Bundle::predict_with_features`] without the reasons, which a backtest has no use for.
     #[must_use]
-    pub fn predict_numbers(&self, history: &History, as_of: Micros) -> Outcome {
-        self.run(history, as_of, || (), false).outcome
+    pub fn predict_numbers(&self, history: &History, as_of: Micros) -> Scoring {
+        self.run(history, as_of, || (), false)
     }
 
     /// [`Bundle::predict`] that also returns the features. `features_done` is called between features and model, for
@@ -262,8 +262,7 @@ impl Bundle {
     }
 
     /// The features of a customer as of an instant, in the order of [`features::SPECS`]; `None` without a purchase.
-    #[must_use]
-    pub fn features(&self, history: &History, as_of: Micros) -> Option<Vec<f64>> {
+    fn features(&self, history: &History, as_of: Micros) -> Option<Vec<f64>> {
         thread_local! {
             static SCRATCH: RefCell<Scratch> = RefCell::default();
         }

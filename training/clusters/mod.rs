@@ -53,7 +53,8 @@ pub fn of_bundle(
     let manifest = bundle.manifest();
     let base = rows(histories, &[manifest.as_of], None, manifest.timezone, MOST, manifest.seed ^ 0xc1);
     let all: Vec<&History> = histories.iter().map(|(_, history)| history).collect();
-    let risk = |&position: &u32| match bundle.predict_numbers(all[position as usize], manifest.as_of) {
+    let risk = |&position: &u32| match bundle.predict_numbers(all[position as usize], manifest.as_of).outcome
+    {
         Outcome::Scored(prediction) => prediction.churn_risk,
         Outcome::NotScored(_) => f64::NAN,
     };

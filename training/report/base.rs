@@ -48,7 +48,7 @@ impl Base {
         let customers = picked
             .into_par_iter()
             .filter_map(|history| {
-                let Outcome::Scored(scores) = bundle.predict_numbers(history, as_of) else {
+                let Outcome::Scored(scores) = bundle.predict_numbers(history, as_of).outcome else {
                     return None;
                 };
                 let at = scores.within(days)?;
