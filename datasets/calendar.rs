@@ -161,7 +161,7 @@ impl Days {
 }
 
 /// `YYYY-MM-DD`, or that with ` HH:MM:SS` behind it, read without the general parser: most lines have it.
-fn plain(text: &str) -> Option<Micros> {
+pub(crate) fn plain(text: &str) -> Option<Micros> {
     let bytes = text.as_bytes();
     if bytes.len() != 10 && bytes.len() != 19 {
         return None;

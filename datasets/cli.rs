@@ -5,29 +5,55 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::{Args, Command};
+use serde::Serialize;
 
 use crate::calendar::{self, NoInstant, Zone};
 use crate::engine::{LEAST_MEMORY, StreamOptions};
 use crate::guards::{Accept, outputs};
-use crate::readers::ReadOptions;
+use crate::readers::{DateOrder, Decimal, Header, ReadOptions};
 use crate::{Erasures, Error, Warnings};
 
 /// Where purchase history comes from and how it is read.
 #[derive(Args, Clone, Debug)]
 pub struct Purchases {
-    /// Purchase history: Parquet, CSV, TSV or NDJSON (also .gz and .zst); files, globs or folders.
+    /// Purchase history: CSV, workbooks, JSON, Parquet or Arrow, also packed; files, globs, folders, or - for standard input.
     ///
-    /// Needed columns: customer_id, occurred_at, amount. Known optional ones: order_id, product_id, category,
-    /// channel, quantity, kind, recorded_at, promotion.
+    /// Needed are a customer, a date and an amount. Columns of well-known exports and common names are recognised; others
+    /// are named with --columns.
     #[arg(long, env = "HOMING_PURCHASES", required = true, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
     pub purchases: Vec<String>,
 
-    /// Other names of columns, e.g. customer_id=member_no,amount=total.
-    #[arg(long, env = "HOMING_COLUMNS", value_delimiter = ',', value_parser = pair, value_name = "KNOWN=OWN")]
-    pub columns: Vec<(String, String)>,
+    /// Other names of columns, e.g. customer_id=member_no,amount=total. An empty name leaves a column out.
+    #[arg(long, env = "HOMING_COLUMNS", value_parser = Pairs::from_str, value_name = "KNOWN=OWN,...")]
+    pub columns: Vec<Pairs>,
+
+    /// A TOML file with a table of names of columns, for those that hold commas and signs.
+    #[arg(long, env = "HOMING_COLUMNS_FILE", value_parser = columns_of_file, value_name = "FILE")]
+    pub columns_file: Option<Pairs>,
+
+    /// The encoding of text files, e.g. gbk or latin1. Default: found out.
+    #[arg(long, env = "HOMING_ENCODING", value_name = "NAME")]
+    pub encoding: Option<String>,
+
+    /// The line that names the columns, or none: then the columns are 1, 2, 3, ... Default: found out.
+    #[arg(long, env = "HOMING_HEADER", value_name = "LINE|none")]
+    pub header: Option<Header>,
+
+    /// The sheet of workbooks. Default: the first with the needed columns.
+    #[arg(long, env = "HOMING_SHEET", value_name = "NAME")]
+    pub sheet: Option<String>,
+
+    /// The order of day and month in dates that leave it open: dmy, mdy or ymd.
+    #[arg(long, env = "HOMING_DATES", value_name = "ORDER")]
+    pub dates: Option<DateOrder>,
+
+    /// The decimal mark of numbers: . or , (default: found out).
+    #[arg(long, env = "HOMING_DECIMAL", value_name = "MARK")]
+    pub decimal: Option<Decimal>,
 
     /// Where rejected lines are listed, with cause and remedy; made only when there are some.
     #[arg(long, env = "HOMING_REJECTS", default_value = "homing-rejects.csv", value_name = "FILE")]
@@ -87,13 +113,59 @@ pub fn refuse_warnings(warnings: &Warnings, strict: bool) -> Result<(), Error> {
     Err(Error::Strict { codes: warnings.list().iter().map(|warning| warning.code.name()).collect() })
 }
 
+/// Pairs of a known name of a column and the file's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Pairs(pub Vec<(String, String)>);
+
+impl FromStr for Pairs {
+    type Err = String;
+
+    /// Reads `known=own,known=own`. An own name may hold commas and signs: the next pair begins with a name in small letters
+    /// and `=`. It may stand in double quotes.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_name = |name: &str| {
+            let name = name.trim();
+            name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        };
+        let mut parts: Vec<String> = Vec::new();
+        let mut quoted = false;
+        for part in text.split(',') {
+            let begins = !quoted && part.split_once('=').is_some_and(|(name, _)| is_name(name));
+            quoted ^= part.matches('"').count() % 2 == 1;
+            match parts.last_mut() {
+                Some(last) if !begins => {
+                    last.push(',');
+                    last.push_str(part);
+                }
+                _ => parts.push(part.to_owned()),
+            }
+        }
+        parts.iter().map(|part| pair(part)).collect::<Result<_, _>>().map(Pairs)
+    }
+}
+
+/// Reads a file of names of columns: `customer_id = "Member No"`, one a line, also in a table `[columns]`.
+///
+/// # Errors
+/// A text for people.
+pub fn columns_of_file(path: &str) -> Result<Pairs, String> {
+    let text = std::fs::read_to_string(path).map_err(|cause| format!("`{path}` cannot be read: {cause}"))?;
+    let table: toml::Table = text.parse().map_err(|cause: toml::de::Error| format!("`{path}`: {cause}"))?;
+    let table = table.get("columns").and_then(toml::Value::as_table).cloned().unwrap_or(table);
+    Ok(Pairs(table.iter().map(|(known, own)| (known.clone(), plain(own))).collect()))
+}
+
 /// Reads `known=own`.
 ///
 /// # Errors
 /// A text that says how a pair is written.
 pub fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((known, own)) if !known.is_empty() => Ok((known.trim().to_owned(), own.trim().to_owned())),
+        Some((known, own)) if !known.is_empty() => {
+            let own = own.trim();
+            let own = own.strip_prefix('"').and_then(|own| own.strip_suffix('"')).unwrap_or(own);
+            Ok((known.trim().to_owned(), own.to_owned()))
+        }
         _ => Err(format!("`{text}` is no pair; write known=own, for example customer_id=member_no")),
     }
 }
@@ -154,9 +226,22 @@ impl Purchases {
         refuse_warnings(warnings, self.strict)
     }
 
+    /// The file's own names of columns; what `--columns` says wins over the file.
+    #[must_use]
+    pub fn own_names(&self) -> BTreeMap<String, String> {
+        let pairs = self.columns_file.iter().chain(&self.columns);
+        pairs.flat_map(|pairs| pairs.0.iter().cloned()).collect()
+    }
+
     fn options(&self) -> ReadOptions {
         ReadOptions {
-            columns: self.columns.iter().cloned().collect::<BTreeMap<_, _>>(),
+            columns: self.own_names(),
+            encoding: self.encoding.clone(),
+            header: self.header.unwrap_or_default(),
+            sheet: self.sheet.clone(),
+            dates: self.dates,
+            decimal: self.decimal,
+            preview: false,
             zone: self.timezone,
             max_reject_share: self.max_rejects,
             rejects: Some(self.rejects.clone()),
@@ -306,11 +391,33 @@ mod tests {
         let config = "purchases = [\"a.csv\", \"b.csv\"]\ntimezone = \"Asia/Shanghai\"\n[columns]\namount = \"total\"\n";
         let from_file = parse(config, &["x", "fit"]).unwrap();
         assert_eq!(from_file.purchases, ["a.csv", "b.csv"]);
-        assert_eq!(from_file.columns, [("amount".to_owned(), "total".to_owned())]);
+        assert_eq!(from_file.own_names()["amount"], "total");
         assert_eq!(from_file.timezone.to_string(), "Asia/Shanghai");
         let flagged = parse(config, &["x", "fit", "--purchases", "c.csv", "--timezone", "UTC"]).unwrap();
         assert_eq!(flagged.purchases, ["c.csv"]);
         assert_eq!(flagged.timezone, Zone::default());
+    }
+
+    #[test]
+    fn any_header_can_be_named() {
+        let pairs = |text: &str| -> Vec<(String, String)> { text.parse::<Pairs>().unwrap().0 };
+        let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect()
+        };
+        assert_eq!(
+            pairs("customer_id=Member No,amount=Total, incl. VAT,kind="),
+            own(&[("customer_id", "Member No"), ("amount", "Total, incl. VAT"), ("kind", "")])
+        );
+        assert_eq!(
+            pairs("amount=a=b,order_id=\"x,quantity=y\""),
+            own(&[("amount", "a=b"), ("order_id", "x,quantity=y")])
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("columns.toml");
+        std::fs::write(&path, "[columns]\namount = \"Total, incl. VAT\"\ncustomer_id = \"a=b\"\n").unwrap();
+        let read = columns_of_file(&path.display().to_string()).unwrap();
+        assert_eq!(read.0, own(&[("amount", "Total, incl. VAT"), ("customer_id", "a=b")]));
+        assert!(columns_of_file("gone.toml").unwrap_err().contains("gone.toml"));
     }
 
     #[test]

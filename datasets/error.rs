@@ -301,8 +301,10 @@ pub enum Error {
         /// What the Parquet reader says.
         reason: String,
     },
-    /// A file that does not hold one JSON object a line.
-    #[error("line {line} of `{path}` is no JSON object: {reason}; write one object per line{hint}")]
+    /// A file that does not hold JSON objects.
+    #[error(
+        "line {line} of `{path}` is no JSON object: {reason}; write one object per line, or an array of objects"
+    )]
     NotNdjson {
         /// The file.
         path: String,
@@ -310,14 +312,65 @@ pub enum Error {
         line: u64,
         /// What the JSON parser says.
         reason: String,
-        /// How to convert it, where that is known.
-        hint: &'static str,
     },
-    /// A text file in another encoding.
-    #[error("`{path}` is not UTF-8 text; save it as UTF-8 (in Excel: \"CSV UTF-8\")")]
-    NotUtf8 {
+    /// A workbook that is damaged.
+    #[error("`{path}` cannot be read as a workbook: {reason}; open and save it again, or save it as CSV")]
+    Workbook {
         /// The file.
         path: String,
+        /// What the reader says.
+        reason: String,
+    },
+    /// A file that is something else than a table.
+    #[error("`{path}` is {what}")]
+    NotATable {
+        /// The file.
+        path: String,
+        /// What it is, and what to do about it.
+        what: String,
+    },
+    /// A name of no encoding.
+    #[error("`--encoding {name}` is no encoding; write utf-8, utf-16le, gbk, latin1, windows-1252, ...")]
+    UnknownEncoding {
+        /// The name.
+        name: String,
+    },
+    /// A table whose first line is data.
+    #[error(
+        "`{path}` has no header: its first line is `{line}`. Add a line with the names of the columns, or give `--header none` \
+         and the columns by their numbers, e.g. `--columns customer_id=1,occurred_at=2,amount=3`"
+    )]
+    NoHeaderLine {
+        /// The file.
+        path: String,
+        /// The line.
+        line: String,
+    },
+    /// Dates of which nobody can say which figure is the month.
+    #[error(
+        "the dates of `{path}` ({column}, e.g. `{example}`) do not tell which figure is the day and which the month; say it \
+         with `--dates {orders}`"
+    )]
+    AmbiguousDates {
+        /// The file.
+        path: String,
+        /// The known name.
+        column: &'static str,
+        /// A date.
+        example: String,
+        /// The orders that are possible.
+        orders: String,
+    },
+    /// Dates of which some have the day first and some the month.
+    #[error(
+        "some dates of `{path}` ({column}) have the day first and others the month; write them all in one way, or read the \
+         files apart, each with its own `--dates`"
+    )]
+    ContradictoryDates {
+        /// The file.
+        path: String,
+        /// The known name.
+        column: &'static str,
     },
     /// A quoted field that swallows the lines after it.
     #[error(
@@ -375,6 +428,8 @@ impl Error {
             self,
             Error::FarDates { .. }
                 | Error::Strict { .. }
+                | Error::AmbiguousDates { .. }
+                | Error::ContradictoryDates { .. }
                 | Error::TooManyRejects { .. }
                 | Error::NoUsableLine { .. }
                 | Error::NoLines { .. }
@@ -384,10 +439,19 @@ impl Error {
     /// Whether the command line is at fault: exit code 2 of the programs.
     #[must_use]
     pub fn wrong_use(&self) -> bool {
-        matches!(self, Error::OutputIsInput { .. } | Error::OneOutput { .. } | Error::BadRejectShare(_))
+        matches!(
+            self,
+            Error::OutputIsInput { .. }
+                | Error::OneOutput { .. }
+                | Error::BadRejectShare(_)
+                | Error::UnknownColumn { .. }
+                | Error::DoubleMapping { .. }
+                | Error::UnknownEncoding { .. }
+                | Error::NoHeaderLine { .. }
+        )
     }
 }
 
 /// The endings that are read, for messages.
-const ENDINGS: &str =
-    ".parquet, .pq, .csv, .tsv, .ndjson, .jsonl or .json (text also with .gz or .zst behind it)";
+const ENDINGS: &str = ".csv, .tsv, .txt, .json, .ndjson, .xlsx, .xls, .ods, .parquet, .arrow or .zip (text also packed: .gz, .zst, \
+     .bz2, .xz, .br)";

@@ -1,18 +1,15 @@
 //! Records of members from files, for [`crate::identity`] to join.
 
 use std::collections::BTreeMap;
-use std::io::BufRead as _;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, StringArray};
-use arrow_schema::DataType;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Serialize;
 
 use crate::Error;
 use crate::identity::{Joiner, Key, Member, People};
-use crate::readers::files::{DataFile, Format, expand};
+use crate::readers::files::{DataFile, expand};
+use crate::readers::rows::{Take, Wanted};
+use crate::readers::table::Table;
+use crate::readers::{Cell, Cells, Place, Progress, ReadOptions};
 
 /// What was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -27,7 +24,7 @@ pub struct MemberSummary {
 
 const COLUMNS: [&str; 7] = ["source", "record_id", "name", "phone", "member_id", "open_id", "email"];
 
-/// Reads member files (Parquet, CSV, TSV, NDJSON; paths, globs, folders) into a joiner.
+/// Reads member files (any table that purchases are read from; paths, globs, folders) into a joiner.
 ///
 /// Needed columns: `record_id` and one of [`Key::ALL`]; known optional ones: the other keys, `name`, and `source`, for
 /// which the file's name stands in. `names` gives other names of columns.
@@ -45,7 +42,7 @@ pub fn read_members(
     let own: Vec<&str> =
         COLUMNS.iter().map(|known| names.get(*known).map_or(*known, String::as_str)).collect();
     let mut summary = MemberSummary::default();
-    for file in expand(paths, None)? {
+    for file in expand(paths, None)?.files {
         summary.files += 1;
         let stem = file.shown.rsplit(['/', '\\']).next().unwrap_or("file");
         let stem = stem.split('.').next().unwrap_or(stem).to_owned();
@@ -85,7 +82,7 @@ impl People {
     pub fn read(path: &str) -> Result<People, Error> {
         let mut pairs = Vec::new();
         let columns = ["record_id", "person_id", "customer_id"];
-        for file in expand(&[path.to_owned()], None)? {
+        for file in expand(&[path.to_owned()], None)?.files {
             let check = |found: &[bool]| match found {
                 [true, true, _] | [true, _, true] => Ok(()),
                 [false, ..] => Err("record_id"),
@@ -102,123 +99,67 @@ impl People {
     }
 }
 
-/// Hands out the named columns of each row, `None` where there is no such column or no value.
+/// Hands out the named columns of each row, `None` where there is no such column or no value. At most as many columns as
+/// an event has are known.
 fn each_row(
     file: &DataFile,
     own: &[&str],
     known: &[&'static str],
     check: impl Fn(&[bool]) -> Result<(), &'static str>,
-    mut row: impl FnMut(&[Option<&str>]) -> Result<(), Error>,
+    row: impl FnMut(&[Option<&str>]) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let wanted = Wanted { file, own, known, check: &check };
-    match file.format {
-        Format::Parquet => wanted.parquet(&mut row),
-        Format::Csv(delimiter) => wanted.csv(delimiter.unwrap_or(b','), &mut row),
-        Format::Ndjson => wanted.ndjson(&mut row),
-    }
-}
-
-/// Takes the values of the wanted columns of a row.
-type TakeRow<'a> = dyn FnMut(&[Option<&str>]) -> Result<(), Error> + 'a;
-
-/// The columns that are wanted of a file: their names in it, and the names that homing knows them by.
-struct Wanted<'a> {
-    file: &'a DataFile,
-    own: &'a [&'a str],
-    known: &'a [&'static str],
-    /// Says which column is missing, of those that were found.
-    check: &'a dyn Fn(&[bool]) -> Result<(), &'static str>,
-}
-
-impl Wanted<'_> {
-    fn bad(&self, reason: impl ToString) -> Error {
-        self.file.unreadable(std::io::Error::other(reason.to_string()))
-    }
-
-    /// Where the columns stand in a header.
-    fn places(&self, header: &[&str]) -> Result<Vec<Option<usize>>, Error> {
-        let places: Vec<Option<usize>> =
-            self.own.iter().map(|name| header.iter().position(|column| column == name)).collect();
-        let found: Vec<bool> = places.iter().map(Option::is_some).collect();
-        (self.check)(&found).map_err(|column| Error::MissingColumn {
-            path: self.file.shown.clone(),
-            column,
+    let places = |header: &[String]| -> Vec<Option<usize>> {
+        own.iter().map(|name| header.iter().position(|column| column == name)).collect()
+    };
+    let missing = |header: &[String]| {
+        let found: Vec<bool> = places(header).iter().map(Option::is_some).collect();
+        check(&found).err()
+    };
+    let table = Table::open(file, &ReadOptions::default(), &|header| missing(header).is_none())?;
+    let header = table.header();
+    if let Some(column) = missing(&header) {
+        return Err(Error::MissingColumn {
+            path: file.shown.clone(),
+            column: known.iter().find(|known| **known == column).copied().unwrap_or(column),
             found: header.join(", "),
-        })?;
-        Ok(places)
+        });
     }
+    let mut wanted = Wanted::new(&places(&header), &header, &[]);
+    if table.is_partial() {
+        wanted.names = own.iter().enumerate().map(|(slot, name)| (slot, (*name).to_owned())).collect();
+    }
+    let silent = Progress::new(false, "", 0);
+    let mut rows = Rows { columns: own.len(), row, texts: vec![String::new(); own.len()] };
+    for part in 0..table.parts() {
+        table.read(file, (0, part), &wanted, &mut rows, &silent)?;
+    }
+    Ok(())
+}
 
-    fn parquet(&self, row: &mut TakeRow<'_>) -> Result<(), Error> {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(self.file.open()?).map_err(|e| self.bad(e))?;
-        let header: Vec<String> = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
-        let header: Vec<&str> = header.iter().map(String::as_str).collect();
-        let wanted: Vec<usize> = self.places(&header)?.into_iter().flatten().collect();
-        let mask = ProjectionMask::roots(reader.parquet_schema(), wanted);
-        for batch in reader.with_projection(mask).build().map_err(|e| self.bad(e))? {
-            let batch = batch.map_err(|e| self.bad(e))?;
-            let columns = self
-                .own
-                .iter()
-                .map(|name| {
-                    let column = batch.column_by_name(name)?;
-                    Some(arrow_cast::cast(column, &DataType::Utf8).map_err(|e| self.bad(e)))
-                })
-                .map(Option::transpose)
-                .collect::<Result<Vec<_>, Error>>()?;
-            let texts: Vec<Option<&StringArray>> =
-                columns.iter().map(|column| column.as_ref().map(|c| c.as_string())).collect();
-            let mut values = vec![None; self.own.len()];
-            for at in 0..batch.num_rows() {
-                for (value, text) in values.iter_mut().zip(&texts) {
-                    *value = text.filter(|text| text.is_valid(at)).map(|text| text.value(at));
+/// Hands out the cells of rows as texts.
+struct Rows<F> {
+    columns: usize,
+    row: F,
+    texts: Vec<String>,
+}
+
+impl<F: FnMut(&[Option<&str>]) -> Result<(), Error>> Take for Rows<F> {
+    fn take(&mut self, _: Place, cells: &Cells<'_>) -> Result<(), Error> {
+        let mut given = vec![false; self.columns];
+        for ((text, cell), given) in self.texts.iter_mut().zip(cells).zip(&mut given) {
+            text.clear();
+            match cell {
+                Cell::Null | Cell::Other | Cell::Bool(_) => continue,
+                // A number that a table holds as one with a fraction, for want of a missing whole one.
+                Cell::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
+                    text.push_str(&(*value as i64).to_string());
                 }
-                row(&values)?;
+                cell => text.push_str(&cell.to_string()),
             }
+            *given = true;
         }
-        Ok(())
-    }
-
-    fn csv(&self, delimiter: u8, row: &mut TakeRow<'_>) -> Result<(), Error> {
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(self.file.text(None)?);
-        let header = reader.headers().map_err(|e| self.bad(e))?.clone();
-        let places = self.places(&header.iter().map(str::trim).collect::<Vec<_>>())?;
-        for record in reader.into_records() {
-            let record = record.map_err(|e| self.bad(e))?;
-            let values: Vec<Option<&str>> =
-                places.iter().map(|place| place.and_then(|at| record.get(at))).collect();
-            row(&values)?;
-        }
-        Ok(())
-    }
-
-    fn ndjson(&self, row: &mut TakeRow<'_>) -> Result<(), Error> {
-        let id =
-            self.known.iter().zip(self.own).find(|(known, _)| **known == "record_id").map(|(_, own)| *own);
-        let mut first = true;
-        for (at, line) in self.file.text(None)?.lines().enumerate() {
-            let line = line.map_err(|reason| self.file.unreadable(reason))?;
-            if line.trim().is_empty() {
-                continue;
-            }
-            let object: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_str(&line).map_err(|e| self.bad(format!("line {}: {e}", at + 1)))?;
-            // A key that is null everywhere may be left out of a line, so only the record's id is asked for.
-            if std::mem::take(&mut first) && !id.is_some_and(|id| object.contains_key(id)) {
-                self.places(&object.keys().map(String::as_str).collect::<Vec<_>>())?;
-            }
-            let texts: Vec<Option<String>> = self
-                .own
-                .iter()
-                .map(|name| match object.get(*name) {
-                    Some(serde_json::Value::String(text)) => Some(text.clone()),
-                    Some(serde_json::Value::Number(number)) => Some(number.to_string()),
-                    _ => None,
-                })
-                .collect();
-            let values: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
-            row(&values)?;
-        }
-        Ok(())
+        let values: Vec<Option<&str>> =
+            self.texts.iter().zip(&given).map(|(text, given)| given.then_some(text.as_str())).collect();
+        (self.row)(&values)
     }
 }

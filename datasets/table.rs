@@ -17,8 +17,10 @@ use crate::{Micros, Zone};
 /// The values of a column; every column of a table is as long as the others.
 #[derive(Clone, Debug)]
 pub enum Column {
-    /// Texts.
+    /// Texts for people: one that a spreadsheet would take for a formula gets an apostrophe in CSV.
     Text(Vec<Option<String>>),
+    /// Ids, which come out as they went in: programs join by them.
+    Id(Vec<Option<String>>),
     /// Numbers.
     Number(Vec<Option<f64>>),
     /// Whole numbers.
@@ -86,9 +88,19 @@ impl Format {
 }
 
 impl Column {
+    /// A column of ids: of whole numbers where all ids of the data are such ([`crate::ReadSummary::whole_ids`]).
+    #[must_use]
+    pub fn ids(ids: impl Iterator<Item = String>, whole: bool) -> Column {
+        if whole {
+            Column::Whole(ids.map(|id| id.parse().ok()).collect())
+        } else {
+            Column::Id(ids.map(Some).collect())
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
-            Column::Text(v) => v.len(),
+            Column::Text(v) | Column::Id(v) => v.len(),
             Column::Number(v) => v.len(),
             Column::Whole(v) => v.len(),
             Column::Instant(v) => v.len(),
@@ -98,7 +110,9 @@ impl Column {
 
     fn array(&self) -> ArrayRef {
         match self {
-            Column::Text(v) => Arc::new(StringArray::from_iter(v.iter().map(Option::as_deref))),
+            Column::Text(v) | Column::Id(v) => {
+                Arc::new(StringArray::from_iter(v.iter().map(Option::as_deref)))
+            }
             Column::Number(v) => Arc::new(Float64Array::from_iter(v.iter().copied())),
             Column::Whole(v) => Arc::new(Int64Array::from_iter(v.iter().copied())),
             Column::Instant(v) => {
@@ -114,6 +128,7 @@ impl Column {
     fn text(&self, row: usize, zone: Zone) -> String {
         match self {
             Column::Text(v) => v[row].as_deref().map(harmless).unwrap_or_default(),
+            Column::Id(v) => v[row].clone().unwrap_or_default(),
             Column::Number(v) => v[row].map(|x| x.to_string()).unwrap_or_default(),
             Column::Whole(v) => v[row].map(|x| x.to_string()).unwrap_or_default(),
             Column::Instant(v) => v[row].map(|t| zone.format(t)).unwrap_or_default(),
@@ -123,7 +138,7 @@ impl Column {
 
     fn json(&self, row: usize, zone: Zone) -> Value {
         match self {
-            Column::Text(v) => v[row].clone().map_or(Value::Null, Value::from),
+            Column::Text(v) | Column::Id(v) => v[row].clone().map_or(Value::Null, Value::from),
             Column::Number(v) => v[row].map_or(Value::Null, Value::from),
             Column::Whole(v) => v[row].map_or(Value::Null, Value::from),
             Column::Instant(v) => v[row].map_or(Value::Null, |t| Value::from(zone.format(t))),
@@ -321,7 +336,8 @@ mod tests {
 
     fn table() -> Table {
         Table::default()
-            .with("customer_id", Column::Text(vec![Some("=1+1".into()), None]))
+            .with("customer_id", Column::Id(vec![Some("=1+1".into()), None]))
+            .with("name", Column::Text(vec![Some("=1+1".into()), None]))
             .with("p", Column::Number(vec![Some(0.1), None]))
             .with("at", Column::Instant(vec![Some(0), None]))
     }
@@ -334,11 +350,22 @@ mod tests {
             table().write(&dir.path().join(format!("t.{ending}")), zone).unwrap();
         }
         let csv = fs::read_to_string(dir.path().join("t.csv")).unwrap();
-        assert_eq!(csv, "customer_id,p,at\n'=1+1,0.1,1970-01-01T08:00:00+08:00\n,,\n");
+        assert_eq!(csv, "customer_id,name,p,at\n=1+1,'=1+1,0.1,1970-01-01T08:00:00+08:00\n,,,\n");
         let ndjson = fs::read_to_string(dir.path().join("t.ndjson")).unwrap();
         let first: Value = serde_json::from_str(ndjson.lines().next().unwrap()).unwrap();
         assert_eq!(first["customer_id"], "=1+1");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn ids_come_out_as_they_went_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.ndjson");
+        for (whole, expected) in [(true, "{\"id\":7}\n"), (false, "{\"id\":\"7\"}\n")] {
+            let ids = Column::ids(std::iter::once("7".to_owned()), whole);
+            Table::default().with("id", ids).write(&path, Zone::default()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        }
     }
 
     #[test]

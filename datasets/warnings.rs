@@ -33,10 +33,6 @@ pub enum Code {
     NotPurchased,
     /// Orders that the shop itself marked as tests.
     TestOrder,
-    /// Refunds that a column of refunded amounts holds and no line of its own.
-    RefundColumn,
-    /// Dates that stand for "none", such as `0000-00-00`, in a column that may be empty.
-    PlaceholderDate,
     /// Lines dated ahead of the clock, or far from all others.
     FarDates,
     /// Events taken in that lie weeks ahead of all other data.
@@ -71,6 +67,16 @@ pub enum Code {
     MissingColumn,
     /// Keys that so many member records share that they are nobody's.
     SharedKey,
+    /// Prices that were multiplied by the quantity because of the name "price".
+    PriceTakenForOnePiece,
+    /// Words for the state of an order that are not known; the lines count as bought.
+    UnknownStatus,
+    /// A column whose values do not mean what its name says, and which was left out.
+    ColumnIgnored,
+    /// Texts that are not in the encoding of their file.
+    MixedEncoding,
+    /// Dates whose order of day and month was assumed.
+    AssumedDates,
 }
 
 impl Code {
@@ -87,8 +93,6 @@ impl Code {
             Code::SimilarIds => "similar_ids",
             Code::NotPurchased => "not_purchased",
             Code::TestOrder => "test_order",
-            Code::RefundColumn => "refund_column",
-            Code::PlaceholderDate => "placeholder_date",
             Code::FarDates => "far_dates",
             Code::AheadOfData => "ahead_of_data",
             Code::RepeatedLines => "repeated_lines",
@@ -106,6 +110,11 @@ impl Code {
             Code::AsOfBeforeModel => "as_of_before_model",
             Code::MissingColumn => "missing_column",
             Code::SharedKey => "shared_key",
+            Code::PriceTakenForOnePiece => "price_taken_for_one_piece",
+            Code::UnknownStatus => "unknown_status",
+            Code::ColumnIgnored => "column_ignored",
+            Code::MixedEncoding => "mixed_encoding",
+            Code::AssumedDates => "assumed_dates",
         }
     }
 
@@ -122,12 +131,8 @@ impl Code {
             Code::SimilarIds => {
                 "write each id in one way in all sources; they were read as different customers"
             }
-            Code::NotPurchased => {
-                "these lines were left out; --columns kind= leaves the status column out and counts them"
-            }
+            Code::NotPurchased => "these lines were left out; --columns status= takes all lines",
             Code::TestOrder => "these lines were left out",
-            Code::RefundColumn => "check that no other file holds the same refunds as lines of their own",
-            Code::PlaceholderDate => "leave the cell empty where there is no date",
             Code::FarDates => {
                 "correct the dates; the lines were set aside, and --accept far_dates takes them in"
             }
@@ -167,6 +172,15 @@ impl Code {
             Code::SharedKey => {
                 "clear the placeholder in the source; it joins nobody, and --conflicts lists the records"
             }
+            Code::PriceTakenForOnePiece => {
+                "amounts are price x quantity; if the price is that of the whole line, leave --columns quantity= out"
+            }
+            Code::UnknownStatus => {
+                "these lines count as bought; leave out what was not bought, or the column with --columns status="
+            }
+            Code::ColumnIgnored => "rename the column, or leave it out with --columns and an empty name",
+            Code::MixedEncoding => "save the file in one encoding, best UTF-8, or name it with --encoding",
+            Code::AssumedDates => "say which comes first with --dates dmy or --dates mdy",
         }
     }
 }

@@ -32,7 +32,7 @@ use rayon::prelude::*;
 use crate::builder::Grouped;
 use crate::event::{Kind, Micros};
 use crate::guards::{Accept, DailyLines, Guards, Window};
-use crate::readers::{self, Input, Progress};
+use crate::readers::{Input, Progress};
 use crate::{Error, Histories, HistoriesBuilder, History, ReadOptions, ReadSummary, Zone, warnings};
 use arena::{Arena, Block};
 pub use customers::Customers;
@@ -154,7 +154,7 @@ const LINE_GUESSED: u64 = 32;
 /// # Errors
 /// [`Error`] when nothing matches or a file cannot be looked at.
 pub fn fingerprint(paths: &[String], options: &ReadOptions) -> Result<String, Error> {
-    let files = crate::readers::expand(paths, options.rejects.as_deref())?;
+    let files = crate::readers::expand(paths, options.rejects.as_deref())?.files;
     let all: String =
         files.iter().map(|file| format!("{}\n{} {}\n", file.shown, file.bytes, file.version)).collect();
     Ok(format!("{} files {:016x}{:08x}", files.len(), hash(&all), crc32fast::hash(all.as_bytes())))
@@ -162,11 +162,12 @@ pub fn fingerprint(paths: &[String], options: &ReadOptions) -> Result<String, Er
 
 /// Reads files, globs and folders of purchases and other events into histories.
 ///
-/// A path is a file, a glob such as `data/2011-*.csv`, the address of a file, folder or glob in an object store (`s3://`,
-/// `gs://`, `az://`; who asks is told by the environment, as for the stores' own tools) or of a file on a web server, or a folder, which is searched with its folders for files
-/// of the known endings, leaving out names that begin with `.` or `_`. The ending tells the format: `.parquet`,
-/// `.pq`; `.csv`, `.tsv`, `.ndjson`, `.jsonl`, `.json`, each also with `.gz` or `.zst` behind it. A file that
-/// is reached twice is read once.
+/// A path is a file, a glob such as `data/2011-*.csv`, `-` for standard input, a zip archive, the address of a file, folder
+/// or glob in an object store (`s3://`, `gs://`, `az://`; credentials come from the environment, as for the stores' own
+/// tools) or of a file on a web server, or a folder, which is searched with its folders, leaving out names that begin with
+/// `.` or `_`. Delimited text, JSON, workbooks, Parquet and Arrow are told by ending and first bytes, each text also packed
+/// (gzip, zstd, brotli, bzip2, xz). A file of a folder that is not read is named in the warnings; one that is reached twice
+/// is read once.
 ///
 /// The histories depend on the lines alone, not on their order, the files' order or the number of threads.
 /// Uses all threads of the current rayon pool.
@@ -213,13 +214,7 @@ impl Stream {
         }
         input.check(&tally, &options.read)?;
         let names: Vec<String> = input.files.iter().map(|file| file.shown.clone()).collect();
-        let summary = summary(
-            &spilled,
-            readers::summary(&tally, names.len(), input.bytes),
-            &names,
-            clock,
-            options.read.zone,
-        );
+        let summary = summary(&spilled, input.summary(&tally), &names, clock, options.read.zone);
         let Spilled { buckets, .. } = spilled;
         let leaves = level(buckets, &arena, &options, &shares)?;
         let mut stream = Stream {

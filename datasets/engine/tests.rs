@@ -54,7 +54,7 @@ fn small(paths: &[String], options: &StreamOptions, shares: &Shares, count: usiz
     let arena = Arena::new(&options.scratch, shares.room);
     let (spilled, tally) = spill(&input, &ranges, &arena, options, (700, &[])).unwrap();
     input.check(&tally, &options.read).unwrap();
-    let read = readers::summary(&tally, input.files.len(), input.bytes);
+    let read = input.summary(&tally);
     let summary = summary(&spilled, read, &[], None, Zone::default());
     let Spilled { buckets, .. } = spilled;
     let leaves = level(buckets, &arena, options, shares).unwrap();

@@ -8,16 +8,19 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::columns::{COLUMNS, Column, Mapping, Places};
-use super::files::{self, Format, Packing};
-use super::{csv, lines, parquet};
+use super::columns::{Column, KNOWN, Layout, Mapping};
+use super::files::{self, Packing};
+use super::lines::{self, Outcome, Rules};
+use super::rows::Wanted;
+use super::table::Table;
+use super::{ReadOptions, arrow};
 use crate::{Error, Line, Zone};
 
 /// The known columns, needed ones first.
-pub const KNOWN_COLUMNS: [&str; COLUMNS] = {
-    let mut names = [""; COLUMNS];
+pub const KNOWN_COLUMNS: [&str; KNOWN] = {
+    let mut names = [""; KNOWN];
     let mut at = 0;
-    while at < COLUMNS {
+    while at < KNOWN {
         names[at] = Column::ALL[at].name();
         at += 1;
     }
@@ -43,21 +46,29 @@ pub struct Listed {
 /// [`Error`] when nothing matches or a file cannot be read; [`Error::NoHeader`] for NDJSON, whose columns no
 /// header tells.
 pub fn list(paths: &[String]) -> Result<Vec<Listed>, Error> {
-    let listed = files::expand(paths, None)?.into_iter().map(|file| {
-        let (schema, delimiter) = match file.format {
-            Format::Parquet => (parquet::Plan::schema(&file)?, None),
-            Format::Csv(_) => {
-                let (names, delimiter) = csv::header(&file)?;
+    let mapping = Mapping::new(&BTreeMap::new())?;
+    let listed = files::expand(paths, None)?.files.into_iter().map(|file| {
+        let table = Table::open(&file, &ReadOptions::default(), &|header| mapping.suits(header))?;
+        let elsewhere = |what: &str| Error::NotATable { path: file.shown.clone(), what: what.to_owned() };
+        let (schema, delimiter) = match &table {
+            Table::Parquet(table) => (table.schema(), None),
+            Table::Csv(table) if table.header_line() == Some(1) && table.encoding.is_utf8() => {
                 let fields: Vec<Field> =
-                    names.into_iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
-                (Arc::new(Schema::new(fields)), Some(delimiter))
+                    table.header().iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+                (Arc::new(Schema::new(fields)), Some(table.delimiter()))
             }
-            Format::Ndjson => return Err(Error::NoHeader { path: file.shown }),
+            Table::Json(_) => return Err(Error::NoHeader { path: file.shown }),
+            _ => {
+                return Err(elsewhere(
+                    "no Parquet and no CSV in UTF-8 with its header in the first line; convert it",
+                ));
+            }
         };
         let packing = match file.packing {
             Packing::None => "",
             Packing::Gzip => "gz",
             Packing::Zstd => "zst",
+            _ => return Err(elsewhere("packed neither as .gz nor as .zst; pack it so")),
         };
         let Some(path) = file.local().map(Path::to_owned) else {
             return Err(Error::NotOnThisMachine { path: file.shown });
@@ -72,7 +83,7 @@ pub fn list(paths: &[String]) -> Result<Vec<Listed>, Error> {
 pub enum Found<'a> {
     /// An event of a customer.
     Event(&'a str, Line<'a>),
-    /// A row whose customer is empty: left out, and no reject.
+    /// A row whose customer is empty or nobody, or that bought nothing: left out, and no reject.
     WithoutCustomer,
     /// A reject, with the code of its cause, the same as in a rejects file.
     Rejected(&'static str),
@@ -82,7 +93,9 @@ pub enum Found<'a> {
 #[derive(Clone, Debug)]
 pub struct BatchReader {
     shown: String,
-    places: Places,
+    layout: Layout,
+    wanted: Wanted,
+    rules: Rules,
     zone: Zone,
 }
 
@@ -99,15 +112,22 @@ impl BatchReader {
         zone: Zone,
         shown: &str,
     ) -> Result<BatchReader, Error> {
-        let header: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let places = Mapping::new(columns)?.resolve(shown, &header)?;
-        parquet::check_types(shown, schema.fields(), &places)?;
-        Ok(BatchReader { shown: shown.to_owned(), places, zone })
+        let header: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let layout = Mapping::new(columns)?.layout(shown, &header, false)?;
+        let wanted = Wanted::new(&layout.places, &header, &[]);
+        arrow::check_types(shown, schema.fields(), &wanted.slots)?;
+        let rules = Rules {
+            multiply: layout.multiply,
+            mail: layout.mail,
+            guest_zero: layout.guest_zero,
+            ..Rules::default()
+        };
+        Ok(BatchReader { shown: shown.to_owned(), layout, wanted, rules, zone })
     }
 
     /// The known columns, needed ones first, each with its position in the schema if it is there.
     pub fn places(&self) -> impl Iterator<Item = (&'static str, Option<usize>)> + '_ {
-        Column::ALL.into_iter().map(|column| (column.name(), self.places[column as usize]))
+        Column::ALL[..KNOWN].iter().map(|&column| (column.name(), self.layout.places[column as usize]))
     }
 
     /// Tells of each row, in order, what it is.
@@ -119,16 +139,24 @@ impl BatchReader {
         batch: &RecordBatch,
         mut take: impl FnMut(Found<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let columns = parquet::columns(batch, &self.places)
+        let columns = arrow::columns(batch, &self.wanted.slots)
             .map_err(|cause| Error::Parquet { path: self.shown.clone(), reason: cause.to_string() })?;
-        let mut numbers: [String; COLUMNS] = Default::default();
+        let mut scratch: [String; KNOWN] = Default::default();
+        let mut cells = self.wanted.constants();
         for row in 0..batch.num_rows() {
-            let cells = columns.each_ref().map(|column| column.cell(row));
-            take(match lines::read(&cells, self.zone, &mut numbers) {
-                Ok(Some((customer, line))) => Found::Event(customer, line),
-                Ok(None) => Found::WithoutCustomer,
-                Err(cause) => Found::Rejected(cause.code()),
-            })?;
+            for (slot, values) in &columns {
+                cells[*slot] = values.cell(row);
+            }
+            match lines::read(&cells, &self.rules, self.zone, &mut scratch) {
+                Ok(Outcome::Event(found)) => {
+                    // A row is one event here: what was paid back is taken off the purchase.
+                    let amount =
+                        found.line.amount - found.refund.unwrap_or(0.0).min(found.line.amount.max(0.0));
+                    take(Found::Event(found.customer, Line { amount, ..found.line }))?;
+                }
+                Ok(Outcome::Nobody(_) | Outcome::LeftOut(..)) => take(Found::WithoutCustomer)?,
+                Err(cause) => take(Found::Rejected(cause.code()))?,
+            }
         }
         Ok(())
     }
@@ -138,7 +166,8 @@ impl BatchReader {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
+    use arrow_array::types::Int32Type;
+    use arrow_array::{ArrayRef, Float64Array, Int64Array, ListArray, StringArray};
 
     use super::*;
 
@@ -173,7 +202,10 @@ mod tests {
     fn a_schema_that_cannot_serve_is_refused_by_name() {
         let rows = batch(vec![
             ("customer_id", Arc::new(Int64Array::from(vec![7])) as ArrayRef),
-            ("occurred_at", Arc::new(Int64Array::from(vec![7]))),
+            (
+                "occurred_at",
+                Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(7)])])),
+            ),
             ("amount", Arc::new(Int64Array::from(vec![7]))),
         ]);
         let refused =

@@ -1,49 +1,148 @@
-//! Lines from CSV and TSV files.
+//! Rows of delimited text.
 
-use std::io::{self, BufRead, Cursor, Read};
+use std::io::{self, BufRead, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::columns::{Column, Mapping, Places};
+use super::columns::Column;
+use super::encoding::{Encoding, decode_alone};
 use super::files::{DataFile, Format};
-use super::lines::{Cell, Gather, Sink, id};
+use super::lines::Cell;
 use super::progress::Progress;
 use super::rejects::{Cause, Place};
-use crate::Error;
+use super::rows::{Take, Wanted};
+use super::shape::{self, BLANKS, Shape};
+use crate::warnings::Code;
+use crate::{Error, ReadOptions};
 
-/// Bytes of a header line at most.
-const HEADER_BYTES: u64 = 1 << 20;
+/// Bytes at the beginning of a file by which encoding and shape are found.
+const START_BYTES: usize = 1 << 18;
+
+/// Bytes of a record at most: an open quote must not fill the memory.
+const RECORD_BYTES: u64 = 16 << 20;
 
 /// Lines that one record may take at most. A record that takes more has an open quote.
 const RECORD_LINES: u64 = 1000;
 
-/// What is known of a CSV file before its lines are read.
-pub(crate) struct Plan {
-    places: Places,
-    width: usize,
-    delimiter: u8,
+/// A delimited text whose shape is known.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) encoding: Encoding,
+    shape: Shape,
 }
 
-impl Plan {
-    /// Reads the header and finds the columns.
-    pub(crate) fn new(file: &DataFile, mapping: &Mapping) -> Result<Plan, Error> {
-        let (header, delimiter) = header(file)?;
-        Ok(Plan { places: mapping.resolve(&file.shown, &header)?, width: header.len(), delimiter })
+impl Table {
+    /// Finds encoding, delimiter and header.
+    pub(crate) fn open(
+        file: &DataFile,
+        options: &ReadOptions,
+        suits: &dyn Fn(&[String]) -> bool,
+    ) -> Result<Table, Error> {
+        let (start, whole) = file.start(START_BYTES)?;
+        let encodings = match &options.encoding {
+            Some(name) => vec![Encoding::named(name, &start)?],
+            None => Encoding::candidates(&start, whole),
+        };
+        let told = match file.format {
+            Format::Csv(delimiter) => delimiter,
+            _ => None,
+        };
+        let mut first = None;
+        for encoding in encodings {
+            let mut text = encoding.decode(&start, true);
+            if !whole && let Some(end) = text.rfind(['\n', '\r']) {
+                text.truncate(end + 1);
+            }
+            let Some(shape) = shape::find(&text, told, options.header, suits) else { continue };
+            let table = Table { encoding, shape };
+            if suits(&table.shape.header) {
+                return Ok(table);
+            }
+            first.get_or_insert(table);
+        }
+        let table = first.ok_or_else(|| Error::EmptyFile { path: file.shown.clone() })?;
+        shape::refuse_data(&file.shown, &table.shape)?;
+        Ok(table)
     }
 
-    /// Reads all lines.
-    pub(crate) fn read<S: Sink>(
+    pub(crate) fn header(&self) -> &[String] {
+        &self.shape.header
+    }
+
+    pub(crate) fn delimiter(&self) -> u8 {
+        self.shape.delimiter
+    }
+
+    /// The line of the header, from 1.
+    pub(crate) fn header_line(&self) -> Option<u64> {
+        self.shape.has_header.then_some(self.shape.skip + 1)
+    }
+
+    /// Reads the rows of the file.
+    pub(crate) fn read<T: Take>(
         &self,
         file: &DataFile,
         at: u32,
-        gather: &mut Gather<S>,
+        wanted: &Wanted,
+        take: &mut T,
         progress: &Progress,
     ) -> Result<(), Error> {
-        let (mut reader, crlf, _) = open(file, Some(progress))?;
+        let unreadable = |reason| file.unreadable(reason);
+        let mut text = self.encoding.text(file.unpacked(Some(progress))?).map_err(unreadable)?;
+        let end = if self.shape.cr { b'\r' } else { b'\n' };
+        let mut line = Vec::new();
+        for _ in 0..self.shape.skip {
+            line.clear();
+            text.by_ref().take(RECORD_BYTES).read_until(end, &mut line).map_err(unreadable)?;
+        }
+        let text: Box<dyn Read + Send> = match self.shape.delimiter {
+            BLANKS => Box::new(Tabbed { inner: text, line: Vec::new(), at: 0 }),
+            _ => Box::new(text),
+        };
+        self.read_text(text, file, at, wanted, take)
+    }
+
+    /// The rows of a stretch of whole lines.
+    pub(crate) fn read_stretch<T: Take>(
+        &self,
+        stretch: &[u8],
+        file: &DataFile,
+        wanted: &Wanted,
+        take: &mut T,
+    ) -> Result<(), Error> {
+        if self.encoding.name().starts_with("UTF-16") || self.shape.delimiter == BLANKS || self.shape.cr {
+            return Ok(());
+        }
+        let text = self.encoding.decode(stretch, false);
+        let shape = Shape { has_header: false, ..self.shape.clone() };
+        let table = Table { encoding: self.encoding, shape };
+        table.read_text(Box::new(io::Cursor::new(text.into_bytes())), file, 0, wanted, take)
+    }
+
+    fn read_text<T: Take>(
+        &self,
+        text: Box<dyn Read + Send>,
+        file: &DataFile,
+        at: u32,
+        wanted: &Wanted,
+        take: &mut T,
+    ) -> Result<(), Error> {
+        let delimiter = if self.shape.delimiter == BLANKS { b'\t' } else { self.shape.delimiter };
+        let mut builder = ReaderBuilder::new();
+        builder
+            .delimiter(delimiter)
+            .flexible(true)
+            .buffer_capacity(1 << 16)
+            .has_headers(self.shape.has_header);
+        let mut reader: Reader<Paced> = builder.from_reader(Paced { inner: text, left: RECORD_BYTES });
+        // The reader stops between `\r` and `\n`, so that it is a line behind in files that end lines so.
+        let lines_before = self.shape.skip + u64::from(self.shape.crlf);
+        let width = self.shape.header.len();
+        let base = wanted.constants();
         let mut record = ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(|error| broken(file, error))? {
-            // The reader stops between `\r` and `\n`, so that it is a line behind in files that end lines so.
-            let row = record.position().map_or(0, csv::Position::line) + u64::from(crlf);
+            reader.get_mut().left = RECORD_BYTES;
+            let row = record.position().map_or(0, csv::Position::line) + lines_before;
             // An open quote swallows the last line's end too.
             let content = record.as_slice().trim_ascii_end();
             let span = 1 + content.iter().filter(|&&byte| byte == b'\n').count() as u64;
@@ -51,94 +150,114 @@ impl Plan {
             if span > RECORD_LINES {
                 return Err(Error::OpenQuote { path: file.shown.clone(), line: row, lines: RECORD_LINES });
             }
-            if record.len() != self.width {
+            if record.len() != width && !self.fits(&mut record) {
+                if shape::is_remark(&record) {
+                    take.remark();
+                    continue;
+                }
                 let cause = if span > 1 { Cause::OpenQuote } else { Cause::WrongFieldCount };
-                gather.refuse(place, cause, || {
+                take.refuse(place, cause, || {
                     let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
                     fields.join(" | ")
                 });
                 continue;
             }
-            let cells = self.places.map(|place| match place.and_then(|place| record.get(place)) {
-                None | Some([]) => Cell::Null,
-                Some(bytes) => std::str::from_utf8(bytes).map_or(Cell::NotUtf8, Cell::Text),
-            });
-            gather.take(place, &cells)?;
+            let decoded;
+            let mut cells = base;
+            let mut whole = true;
+            for &(slot, place) in &wanted.slots {
+                let bytes = record.get(place).unwrap_or_default();
+                if !bytes.is_empty() {
+                    match std::str::from_utf8(bytes) {
+                        Ok(text) => cells[slot] = Cell::Text(text),
+                        Err(_) => whole = false,
+                    }
+                }
+            }
+            if !whole {
+                decoded = decode_record(&record);
+                for &(slot, place) in &wanted.slots {
+                    cells[slot] = decoded
+                        .get(place)
+                        .filter(|text| !text.is_empty())
+                        .map_or(Cell::Null, |text| Cell::Text(text));
+                }
+                take.note(Code::MixedEncoding, || format!("{}, line {row}", file.shown));
+            }
+            if matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
+                && take.is_remark(&cells)
+                && shape::is_remark(&record)
+            {
+                take.remark();
+                continue;
+            }
+            take.take(place, &cells)?;
+            if take.done() {
+                break;
+            }
         }
         Ok(())
     }
 
-    /// The customers of a stretch of whole lines, as far as they can be read.
-    pub(crate) fn sample(&self, stretch: &[u8], ids: &mut Vec<Box<str>>) {
-        let mut reader = ReaderBuilder::new();
-        let mut reader =
-            reader.delimiter(self.delimiter).flexible(true).has_headers(false).from_reader(stretch);
-        let Some(place) = self.places[Column::CustomerId as usize] else { return };
-        let (mut record, mut number) = (ByteRecord::new(), String::new());
-        while let Ok(true) = reader.read_byte_record(&mut record) {
-            let text = record.get(place).and_then(|bytes| std::str::from_utf8(bytes).ok());
-            if record.len() == self.width
-                && let Some(text) = text
-                && let Ok(Some(id)) = id(Cell::Text(text), &mut number)
-            {
-                ids.push(id.into());
-            }
-        }
+    /// Whether a record of another width has nothing but empty fields too many.
+    fn fits(&self, record: &mut ByteRecord) -> bool {
+        let width = self.shape.header.len();
+        record.len() > width && record.iter().skip(width).all(|field| field.trim_ascii().is_empty())
     }
 }
 
-type Text = io::Chain<Cursor<Vec<u8>>, Box<dyn BufRead + Send>>;
-
-/// The names of a file's columns, and its delimiter.
-pub(crate) fn header(file: &DataFile) -> Result<(Vec<String>, u8), Error> {
-    let (mut reader, _, delimiter) = open(file, None)?;
-    let header = reader.byte_headers().map_err(|error| broken(file, error))?;
-    if header.iter().all(|name| name.trim_ascii().is_empty()) {
-        return Err(Error::EmptyFile { path: file.shown.clone() });
-    }
-    let names = header.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
-    let names = names.collect::<Result<Vec<_>, _>>();
-    Ok((names.map_err(|_| Error::NotUtf8 { path: file.shown.clone() })?, delimiter))
-}
-
-/// Opens a file; finds out its delimiter, and whether its lines end in `\r\n`.
-fn open(file: &DataFile, progress: Option<&Progress>) -> Result<(Reader<Text>, bool, u8), Error> {
-    let mut text = file.text(progress)?;
-    let mut start = Vec::new();
-    // The header is the first line that is not blank.
-    loop {
-        let from = start.len();
-        let read = text.by_ref().take(HEADER_BYTES).read_until(b'\n', &mut start);
-        let read = read.map_err(|reason| file.unreadable(reason))?;
-        if read == 0 || !start[from..].trim_ascii().is_empty() {
-            break;
-        }
-    }
-    let delimiter = match file.format {
-        Format::Csv(Some(delimiter)) => delimiter,
-        _ => sniff(&start),
+/// A record in which some field is no UTF-8.
+fn decode_record(record: &ByteRecord) -> Vec<String> {
+    let field = |field: &[u8]| match std::str::from_utf8(field) {
+        Ok(text) => text.to_owned(),
+        Err(_) => decode_alone(field),
     };
-    let crlf = start.ends_with(b"\r\n");
-    let mut reader = ReaderBuilder::new();
-    reader.delimiter(delimiter).flexible(true).buffer_capacity(1 << 16);
-    Ok((reader.from_reader(Cursor::new(start).chain(text)), crlf, delimiter))
+    record.iter().map(field).collect()
 }
 
-/// The delimiter that stands most often in the header, outside quotes; of equals the first of these.
-fn sniff(header: &[u8]) -> u8 {
-    let mut best = (b',', 0);
-    for delimiter in *b",;\t|" {
-        let mut quoted = false;
-        let mut count = 0;
-        for &byte in header {
-            quoted ^= byte == b'"';
-            count += usize::from(byte == delimiter && !quoted);
-        }
-        if count > best.1 {
-            best = (delimiter, count);
-        }
+/// A reader that hands out only so many bytes for a record.
+struct Paced {
+    inner: Box<dyn Read + Send>,
+    left: u64,
+}
+
+impl Read for Paced {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::other(format!(
+                "a record is longer than {} MiB; look for a quote that is not closed",
+                RECORD_BYTES >> 20
+            ))
+        })?;
+        Ok(read)
     }
-    best.0
+}
+
+/// Lines whose columns are set off by blanks, with tabs in their place.
+struct Tabbed {
+    inner: Box<dyn BufRead + Send>,
+    line: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Tabbed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.line.len() {
+            let mut line = Vec::new();
+            self.inner.by_ref().take(RECORD_BYTES).read_until(b'\n', &mut line)?;
+            let fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+            self.line = fields.collect::<Vec<_>>().join(&b'\t');
+            if !line.is_empty() {
+                self.line.push(b'\n');
+            }
+            self.at = 0;
+        }
+        let len = (self.line.len() - self.at).min(buffer.len());
+        buffer[..len].copy_from_slice(&self.line[self.at..self.at + len]);
+        self.at += len;
+        Ok(len)
+    }
 }
 
 fn broken(file: &DataFile, error: csv::Error) -> Error {
@@ -146,18 +265,4 @@ fn broken(file: &DataFile, error: csv::Error) -> Error {
         csv::ErrorKind::Io(reason) => reason,
         other => io::Error::other(format!("{other:?}")),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_delimiter_is_the_one_that_the_header_uses() {
-        assert_eq!(sniff(b"a,b,c\n"), b',');
-        assert_eq!(sniff(b"a;\"b,,,,c\";d\n"), b';');
-        assert_eq!(sniff(b"a\tb\n"), b'\t');
-        assert_eq!(sniff(b"a|b|c,d\n"), b'|');
-        assert_eq!(sniff(b"alone\n"), b',');
-    }
 }

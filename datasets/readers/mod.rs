@@ -1,25 +1,42 @@
 //! Reading files of purchases and other events, line by line.
 //!
 //! ```text
-//! files.rs    paths, globs, folders ─▶ files; remote.rs: the same in object stores and on web servers
-//! columns.rs  the file's own column names ─▶ known columns
-//! parquet.rs, csv.rs, ndjson.rs  ─▶ cells of a line
-//! batches.rs  Arrow batches that another program reads ─▶ the same cells, the same rules
-//! lines.rs    cells ─▶ an event, a line without a customer, or a reject (the same rules for every format)
-//! rejects.rs  rejects counted by cause, and written to a file
+//! files/       paths, globs, folders, archives, pipes ─▶ files; remote.rs: the same in object stores and on web servers
+//! encoding.rs  bytes ─▶ text        shape.rs  text ─▶ delimiter, header, remarks around the table
+//! table.rs     any file ─▶ a header, and rows of cells (rows.rs): csv.rs, json/, sheets.rs, parquet.rs, arrow.rs
+//! columns/     the header ─▶ known columns: by --columns, known exports, common names
+//! evidence.rs  a sample of the values ─▶ rules: the form of dates and numbers, column by column (forms/)
+//! input.rs     all files, understood together; recognised.rs: what was understood, for people
+//! lines.rs     cells and rules ─▶ events, a line that is left out, or a reject (the same for every format)
+//! gather.rs    one line after the other ─▶ a sink of events, and a tally
+//! tally.rs, rejects.rs  counts, warnings, and rejects by cause
+//! batches.rs   Arrow batches that another program reads ─▶ the same cells, the same rules
 //! ```
 
+mod arrow;
 mod batches;
 mod columns;
 mod csv;
+mod damage;
+mod encoding;
+mod evidence;
 pub(crate) mod files;
+mod forms;
+mod gather;
+mod input;
+mod json;
 mod lines;
-mod ndjson;
 mod parquet;
 mod progress;
+mod recognised;
 mod rejects;
 #[cfg(feature = "objects")]
 pub(crate) mod remote;
+pub(crate) mod rows;
+mod shape;
+mod sheets;
+pub(crate) mod table;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,21 +49,41 @@ use serde::{Serialize, Serializer};
 use crate::guards::{self, Accept, AmountRange, Window};
 use crate::identity::People;
 use crate::{Erasures, Error, Histories, HistoriesBuilder, Micros, Warnings, Zone};
-use columns::{Column, Mapping};
+use columns::Mapping;
+use files::DataFile;
 pub(crate) use files::expand;
-use files::{DataFile, Format};
-pub(crate) use lines::{Gather, Sink, Tally};
+pub use forms::{DateOrder, Decimal};
+pub(crate) use gather::{Gather, Sink};
+pub(crate) use input::Input;
+use lines::Rules;
+pub(crate) use lines::{Cell, Cells};
 pub(crate) use progress::Progress;
+pub use recognised::{FirstLine, Recognised};
 use rejects::Cause;
-pub(crate) use rejects::LISTED_REJECTS;
+pub(crate) use rejects::{LISTED_REJECTS, Place};
+pub use shape::Header;
+pub(crate) use tally::Tally;
 
 /// How files are read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadOptions {
     /// From a known column name (`customer_id`, `occurred_at`, `amount`, `order_id`, `product_id`, `category`,
-    /// `channel`, `quantity`, `kind`, `recorded_at`, `promotion`) to the file's own name of it. Names that are
-    /// not mapped stand for themselves; an optional column mapped to an empty name is left out.
+    /// `channel`, `quantity`, `kind`, `recorded_at`, `promotion`; `time`, `status`, `direction`, `currency`,
+    /// `refunded`, `test`, `cancelled`) to the file's own name of it. Columns that are not mapped are recognised by
+    /// their names; a column mapped to an empty name is left out.
     pub columns: BTreeMap<String, String>,
+    /// The encoding of text files; found out where it is not given.
+    pub encoding: Option<String>,
+    /// The line of the header.
+    pub header: Header,
+    /// The sheet of workbooks; the first with the needed columns where it is not given.
+    pub sheet: Option<String>,
+    /// The order of day and month in dates that leave it open.
+    pub dates: Option<DateOrder>,
+    /// The decimal mark of numbers; found out where it is not given.
+    pub decimal: Option<Decimal>,
+    /// Whether [`ReadSummary::recognised`] holds the first lines as understood.
+    pub preview: bool,
     /// The zone of dates and times that bear none themselves.
     pub zone: Zone,
     /// The greatest share of rejects (0..=1) among the lines that have a customer; beyond it the reading fails.
@@ -82,6 +119,12 @@ impl Default for ReadOptions {
     fn default() -> Self {
         ReadOptions {
             columns: BTreeMap::new(),
+            encoding: None,
+            header: Header::Found,
+            sheet: None,
+            dates: None,
+            decimal: None,
+            preview: false,
             zone: Zone::default(),
             max_reject_share: 0.01,
             rejects: None,
@@ -117,6 +160,10 @@ pub struct ReadSummary {
     pub returned: f64,
     /// Lines whose customer is empty: left out, and no rejects.
     pub without_customer: u64,
+    /// Lines that were left out because nothing was bought (unpaid, cancelled, a test), and no rejects.
+    pub not_bought: u64,
+    /// Sums and remarks around the tables, which are no lines of data.
+    pub remarks: u64,
     /// Lines from before [`ReadOptions::since`]: left out, and no rejects.
     pub before_since: u64,
     /// Lines of customers who were erased ([`ReadOptions::erased`]): left out, and no rejects.
@@ -138,6 +185,12 @@ pub struct ReadSummary {
     /// What was odd and read all the same. Not part of the JSON: programs carry warnings of their own beside these.
     #[serde(skip)]
     pub warnings: Warnings,
+    /// How the files were understood, one entry a layout, the first 20 of them.
+    #[serde(skip)]
+    pub recognised: Vec<Recognised>,
+    /// Whether every customer id was a whole number, so that it can be written as one.
+    #[serde(skip)]
+    pub whole_ids: bool,
 }
 
 fn as_text<S: Serializer>(instant: &Option<Micros>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -147,162 +200,23 @@ fn as_text<S: Serializer>(instant: &Option<Micros>, serializer: S) -> Result<S::
 /// Reads a Parquet file that lies in memory, all of whose lines must be good.
 pub(crate) fn read_parquet_bytes(input: Bytes, name: &str) -> Result<Histories, Error> {
     let options = ReadOptions { max_reject_share: 0.0, ..ReadOptions::default() };
-    let plan = parquet::Plan::of_bytes(&input, name, &Mapping::new(&options.columns)?)?;
+    let table = parquet::Table::of_bytes(&input, name)?;
+    let header = table.header();
+    let layout = Mapping::new(&options.columns)?.layout(name, &header, false)?;
+    let wanted = rows::Wanted::new(&layout.places, &header, &[]);
     let mut gather = Gather::new(HistoriesBuilder::default(), &options);
+    gather.begin(&Rules::default(), false);
     let progress = Progress::new(false, "reading", 0);
-    for group in 0..plan.groups() {
-        plan.read(input.clone(), 0, group, &mut gather, &progress)?;
+    for group in 0..table.groups() {
+        table.read(input.clone(), 0, group, &wanted, &mut gather, &progress)?;
     }
     check(&gather.tally, &[], &options)?;
     Ok(gather.sink.finish())
 }
 
-/// Files whose columns are found and whose lines wait to be read.
-pub(crate) struct Input {
-    pub(crate) files: Vec<DataFile>,
-    plans: Vec<Plan>,
-    mapping: Mapping,
-    /// Bytes of all files.
-    pub(crate) bytes: u64,
-}
-
-/// A file and a part of it that can be read on its own.
-pub(crate) type Part = (usize, usize);
-
-/// Places in the files from which customers are sampled, and how many at each.
-const SAMPLED_PARTS: usize = 64;
-const SAMPLED_ROWS: usize = 2048;
-const SAMPLED_BYTES: usize = 1 << 16;
-
-impl Input {
-    /// Finds the files. Columns of all files are checked before any line is read, so that a wrong name costs no time.
-    pub(crate) fn open(paths: &[String], options: &ReadOptions) -> Result<Input, Error> {
-        if !(0.0..=1.0).contains(&options.max_reject_share) {
-            return Err(Error::BadRejectShare(options.max_reject_share));
-        }
-        let mapping = Mapping::new(&options.columns)?;
-        let files = files::expand(paths, options.rejects.as_deref())?;
-        let plans = files.iter().map(|file| Plan::new(file, &mapping)).collect::<Result<Vec<_>, Error>>()?;
-        let bytes = files.iter().map(|file| file.bytes).sum();
-        Ok(Input { files, plans, mapping, bytes })
-    }
-
-    /// All parts, in the order of the files and their rows.
-    pub(crate) fn parts(&self) -> Vec<Part> {
-        let plans = self.plans.iter().enumerate();
-        plans.flat_map(|(at, plan)| (0..plan.parts()).map(move |part| (at, part))).collect()
-    }
-
-    /// Reads a part.
-    pub(crate) fn read<S: Sink>(
-        &self,
-        (at, part): Part,
-        gather: &mut Gather<S>,
-        progress: &Progress,
-    ) -> Result<(), Error> {
-        self.plans[at].read(&self.files[at], at as u32, part, &self.mapping, gather, progress)
-    }
-
-    /// Writes the rejects and holds what was read against what was asked for.
-    pub(crate) fn check(&self, tally: &Tally, options: &ReadOptions) -> Result<(), Error> {
-        check_json_columns(&self.files, &self.mapping, tally)?;
-        check(tally, &self.files, options)
-    }
-
-    /// A guess at the number of lines.
-    pub(crate) fn lines_guessed(&self) -> u64 {
-        let lines = self.files.iter().zip(&self.plans).map(|(file, plan)| match plan {
-            Plan::Parquet(plan) => plan.all_rows(),
-            _ => file.bytes / if file.packing == files::Packing::None { 48 } else { 8 },
-        });
-        lines.sum()
-    }
-
-    /// Customers of some lines from all over the files: a guess at how lines are spread over customers. What
-    /// cannot be read here will be told of when it is read in earnest.
-    pub(crate) fn sample(&self) -> Vec<Box<str>> {
-        let parts = self.parts();
-        let step = parts.len().div_ceil(SAMPLED_PARTS).max(1);
-        let picked: Vec<Part> = parts.into_iter().step_by(step).collect();
-        let stretches = (SAMPLED_PARTS / picked.len().max(1)).max(1);
-        let mut ids = Vec::new();
-        for (at, part) in picked {
-            let file = &self.files[at];
-            match &self.plans[at] {
-                Plan::Parquet(plan) => {
-                    if let Ok(input) = file.open() {
-                        plan.sample(input, part, SAMPLED_ROWS, &mut ids);
-                    }
-                }
-                Plan::Csv(plan) => {
-                    file.stretches(stretches, SAMPLED_BYTES).for_each(|text| plan.sample(&text, &mut ids));
-                }
-                Plan::Ndjson => file
-                    .stretches(stretches, SAMPLED_BYTES)
-                    .for_each(|text| ndjson::sample(&text, &self.mapping, &mut ids)),
-            }
-        }
-        ids
-    }
-}
-
-/// What is known of a file before its lines are read.
-enum Plan {
-    Parquet(parquet::Plan),
-    Csv(csv::Plan),
-    Ndjson,
-}
-
-impl Plan {
-    fn new(file: &DataFile, mapping: &Mapping) -> Result<Plan, Error> {
-        Ok(match file.format {
-            Format::Parquet => Plan::Parquet(parquet::Plan::of_file(file, mapping)?),
-            Format::Csv(_) => Plan::Csv(csv::Plan::new(file, mapping)?),
-            Format::Ndjson => Plan::Ndjson,
-        })
-    }
-
-    /// Parts that can be read apart from each other.
-    fn parts(&self) -> usize {
-        match self {
-            Plan::Parquet(plan) => plan.groups(),
-            Plan::Csv(_) | Plan::Ndjson => 1,
-        }
-    }
-
-    fn read<S: Sink>(
-        &self,
-        file: &DataFile,
-        at: u32,
-        part: usize,
-        mapping: &Mapping,
-        gather: &mut Gather<S>,
-        progress: &Progress,
-    ) -> Result<(), Error> {
-        match self {
-            Plan::Parquet(plan) => plan.read(file.open()?, at, part, gather, progress),
-            Plan::Csv(plan) => plan.read(file, at, gather, progress),
-            Plan::Ndjson => ndjson::read(file, at, mapping, gather, progress),
-        }
-    }
-}
-
-/// JSON objects leave out what is empty, so a mapped optional column must occur in one of the files only.
-fn check_json_columns(files: &[DataFile], mapping: &Mapping, tally: &Tally) -> Result<(), Error> {
-    let mut json = files.iter().filter(|file| file.format == Format::Ndjson);
-    let Some(first) = json.next() else { return Ok(()) };
-    match mapping.missing(|column| tally.seen_in_json[column as usize], true) {
-        Some(column) => {
-            let seen = Column::ALL.into_iter().filter(|&seen| tally.seen_in_json[seen as usize]);
-            Err(mapping.missing_error(&first.shown, column, seen.map(Column::name)))
-        }
-        None => Ok(()),
-    }
-}
-
 /// Writes the rejects and holds their share against the limit.
 fn check(tally: &Tally, files: &[DataFile], options: &ReadOptions) -> Result<(), Error> {
-    let Tally { rejects, lines, without_customer, before_since, erased, .. } = tally;
+    let Tally { rejects, lines, without_customer, not_bought, before_since, erased, .. } = tally;
     let far = rejects.of(Cause::FarDate);
     let (lines, without_customer) = (*lines, *without_customer);
     if let Some(path) = &options.rejects {
@@ -335,7 +249,7 @@ fn check(tally: &Tally, files: &[DataFile], options: &ReadOptions) -> Result<(),
         });
     }
     // Lines that are too old, or of those who were erased, say that all is well; there is merely nothing new.
-    if rejected + without_customer == lines && *before_since + *erased == 0 {
+    if rejected + without_customer + not_bought == lines && *before_since + *erased == 0 {
         return Err(Error::NoUsableLine { lines, without_customer, rejected });
     }
     Ok(())
@@ -353,6 +267,8 @@ pub(crate) fn summary(tally: &Tally, files: usize, bytes: u64) -> ReadSummary {
         spend: 0.0,
         returned: 0.0,
         without_customer: tally.without_customer,
+        not_bought: tally.not_bought,
+        remarks: tally.remarks,
         before_since: tally.before_since,
         erased: tally.erased,
         rejected: tally.rejects.by_code(),
@@ -360,6 +276,8 @@ pub(crate) fn summary(tally: &Tally, files: usize, bytes: u64) -> ReadSummary {
         last_instant: None,
         amounts: None,
         named: [0; 2],
-        warnings: tally.warnings.clone(),
+        warnings: tally.all_warnings(),
+        recognised: Vec::new(),
+        whole_ids: !tally.text_ids,
     }
 }

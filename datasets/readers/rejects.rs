@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use super::columns::{COLUMNS, Column};
+use super::columns::{Column, KNOWN};
 use crate::Error;
 use crate::event::Invalid;
 
@@ -33,16 +33,15 @@ pub(crate) enum Cause {
     #[error("the line has no date; fill the column `occurred_at`")]
     MissingOccurredAt,
     #[error(
-        "`occurred_at` is no date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z"
+        "`occurred_at` is no date or time, or not written like the others of its column; write 2011-09-09, 2011-09-09 \
+         10:30:00 or 2011-09-09T10:30:00Z"
     )]
     BadOccurredAt,
     #[error(
         "`recorded_at` is no date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z"
     )]
     BadRecordedAt,
-    #[error(
-        "`amount` is no number; write 1234.50, with a point and without currency or thousands separators"
-    )]
+    #[error("`amount` is no number, or not written like the others of its column; write 1234.50")]
     BadAmount,
     #[error("`quantity` is no number; write 3 or 0.25, or leave the column out with --columns quantity=")]
     BadQuantity,
@@ -88,7 +87,7 @@ impl Cause {
 /// What was there, as far as it can be told apart.
 pub(crate) enum Raw {
     /// The values of the known columns.
-    Values(Box<[String; COLUMNS]>),
+    Values(Box<[String; KNOWN]>),
     /// A line that could not be split.
     Line(String),
 }
@@ -185,7 +184,9 @@ impl Rejects {
     fn write_to(&self, out: impl Write, files: &[String]) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(out);
         let place = ["file", "row", "cause", "what_to_do"];
-        csv.write_record(place.into_iter().chain(Column::ALL.map(Column::name)).chain(["line"]))?;
+        csv.write_record(
+            place.into_iter().chain(Column::ALL[..KNOWN].iter().map(|column| column.name())).chain(["line"]),
+        )?;
         for reject in &self.listed {
             let file = files.get(reject.place.file as usize).map_or("", String::as_str);
             csv.write_field(guarded(file))?;
@@ -198,7 +199,7 @@ impl Rejects {
                     csv.write_field("")?;
                 }
                 Raw::Line(line) => {
-                    (0..COLUMNS).try_for_each(|_| csv.write_field(""))?;
+                    (0..KNOWN).try_for_each(|_| csv.write_field(""))?;
                     csv.write_field(guarded(line))?;
                 }
             }

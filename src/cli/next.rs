@@ -110,7 +110,7 @@ fn table(customers: &[(String, NextPurchase)], categories: usize) -> Table {
         }
     }
     Table::default()
-        .with("customer_id", Column::Text(ids))
+        .with("customer_id", Column::Id(ids))
         .with("what", Column::Text(what))
         .with("product_id", Column::Text(product))
         .with("category", Column::Text(category))

@@ -107,6 +107,7 @@ pub struct ScoresFile {
     writer: TableWriter,
     horizons: Vec<u32>,
     rows: Vec<Row>,
+    whole_ids: bool,
     summary: FileSummary,
 }
 
@@ -120,8 +121,17 @@ impl ScoresFile {
             writer: TableWriter::create(path, model.timezone)?,
             horizons: model.horizons.clone(),
             rows: Vec::with_capacity(2 * ROWS),
+            whole_ids: false,
             summary: FileSummary::default(),
         })
+    }
+
+    /// Writes ids as they stand in what is scored: as whole numbers if all of them are.
+    pub(super) fn ids_of(&mut self, source: &Source<'_>) {
+        self.whole_ids = match source {
+            Source::Lines(stream) => stream.summary().whole_ids,
+            Source::Snapshot(_) => false,
+        };
     }
 
     /// Adds rows, which are to come by ascending customer id.
@@ -145,8 +155,8 @@ impl ScoresFile {
                 }
             }
         }
-        let customers = rows.iter().map(|row| Some(row.customer_id.clone()));
-        let table = Table::default().with("customer_id", Column::Text(customers.collect()));
+        let customers = rows.iter().map(|row| row.customer_id.clone());
+        let table = Table::default().with("customer_id", Column::ids(customers, self.whole_ids));
         let scores = rows.iter().map(|row| (&row.outcome, &row.provenance));
         self.writer.write(&with_predictions(table, &self.horizons, scores)?)
     }
@@ -175,6 +185,7 @@ pub fn to_file(
     scored_at: Micros,
     mut file: ScoresFile,
 ) -> Result<FileSummary, FileError> {
+    file.ids_of(&source);
     source.for_each_range(None, |range| {
         for from in (0..range.len()).step_by(ROWS) {
             file.add(range.map(from..(from + ROWS).min(range.len()), |id, history| {

@@ -272,7 +272,12 @@ pub fn to_profiles(
         recording: file.is_some(),
         nanos: AtomicU64::new(0),
     };
-    let mut beside = file.map(|file| Ok::<_, Error>(Beside { file, erased: store.erased()? })).transpose()?;
+    let mut beside = file
+        .map(|mut file| {
+            file.ids_of(&source);
+            Ok::<_, Error>(Beside { file, erased: store.erased()? })
+        })
+        .transpose()?;
     let (window, clock) = source.windows();
     heal(store, terms.as_of, window, clock)?;
     let bounds = Bounds { clock, ..Bounds::default() };

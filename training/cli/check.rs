@@ -37,6 +37,7 @@ pub(super) fn run(args: &Check) -> anyhow::Result<()> {
         .sampled(Some(sampled));
     if args.common.json {
         let document = serde_json::json!({
+            "recognised": summary.recognised,
             "read": summary,
             "sampled": sampled,
             "usability": usability,
@@ -44,6 +45,7 @@ pub(super) fn run(args: &Check) -> anyhow::Result<()> {
         });
         out!("{}", serde_json::to_string_pretty(&document)?);
     } else {
+        out!("{}", show::first_lines(&summary).trim_end_matches('\n'));
         out!("{}", show::usability(&usability).trim_end_matches('\n'));
     }
     usability.refuse()?;

@@ -34,7 +34,12 @@ impl Common {
     /// Reads the histories, or a sample of them where memory does not hold all, and says so on stderr.
     pub fn load(&self, seed: u64) -> anyhow::Result<Loaded> {
         let purchases = &self.purchases;
-        let stream = Stream::open(&purchases.purchases, &purchases.stream(purchases.timezone)?)?;
+        let mut options = purchases.stream(purchases.timezone)?;
+        options.read.preview = true;
+        let stream = Stream::open(&purchases.purchases, &options)?;
+        for recognised in stream.summary().recognised.iter().filter(|recognised| !recognised.is_plain()) {
+            eprintln!("{recognised}");
+        }
         let (histories, summary, sampled) = stream.collect(self.histories, seed)?;
         eprintln!("{}", show::read(&summary, purchases));
         show_warnings(&summary.warnings);

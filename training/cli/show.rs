@@ -19,6 +19,12 @@ pub fn read(summary: &ReadSummary, purchases: &Purchases) -> String {
     if summary.without_customer > 0 {
         let _ = write!(text, "; {} lines without a customer left out", summary.without_customer);
     }
+    if summary.not_bought > 0 {
+        let _ = write!(text, "; {} lines that bought nothing left out", summary.not_bought);
+    }
+    if summary.remarks > 0 {
+        let _ = write!(text, "; {} sums and remarks passed over", summary.remarks);
+    }
     if summary.erased > 0 {
         let _ = write!(text, "; {} lines of erased customers left out", summary.erased);
     }
@@ -27,6 +33,24 @@ pub fn read(summary: &ReadSummary, purchases: &Purchases) -> String {
     }
     if !summary.rejected.is_empty() {
         let _ = write!(text, " (listed in {})", purchases.rejects.display());
+    }
+    text
+}
+
+/// The first lines of each layout, as they were understood.
+pub fn first_lines(summary: &ReadSummary) -> String {
+    let mut text = String::new();
+    for recognised in summary.recognised.iter().filter(|recognised| !recognised.first_lines.is_empty()) {
+        let _ = writeln!(text, "first lines of {}, as understood:", recognised.file);
+        let _ = writeln!(text, "  {:<24} {:<28} {:<10} {:>12}", "customer", "at", "kind", "amount");
+        for line in &recognised.first_lines {
+            let kind = line.left_out.as_deref().unwrap_or(line.kind);
+            let _ = writeln!(
+                text,
+                "  {:<24} {:<28} {:<10} {:>12}",
+                line.customer_id, line.occurred_at, kind, line.amount
+            );
+        }
     }
     text
 }

@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod sample;
+pub mod workbook;
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -1,6 +1,11 @@
 //! What a user of the readers sees: files in, histories, a summary, rejects or a clear refusal out.
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail loudly, as the test itself does")]
 
+mod cases_exports;
+mod cases_files;
+mod cases_values;
+mod random_bytes;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
@@ -232,7 +237,8 @@ fn a_wrong_path_is_refused_with_its_name() {
     for name in ["gone.csv", "*.parquet", "nothing"] {
         assert_says(&folder.read(name).unwrap_err().to_string(), &[name, "matches no file", ".ndjson"]);
     }
-    assert_says(&folder.refusal("a.xlsx", "x"), &["a.xlsx", "no known ending", ".csv"]);
+    assert_says(&folder.refusal("a.docx", [0; 99]), &["a.docx", "no known ending", ".csv"]);
+    assert_says(&folder.refusal("a.xlsx", "x"), &["a.xlsx", "cannot be read as a workbook"]);
     let remote = read(&["ftp://host/a.csv".into()], &ReadOptions::default()).unwrap_err();
     assert_says(&remote.to_string(), &["ftp://host/a.csv", "s3://", "fetch it first"]);
     let share = read(&[], &ReadOptions { max_reject_share: 1.5, ..ReadOptions::default() }).unwrap_err();
@@ -262,7 +268,6 @@ fn a_column_of_a_wrong_type_is_refused() {
     for (column, values, said) in [
         ("customer_id", list(), "List"),
         ("customer_id", array(TimestampSecondArray::from(vec![1])), "Timestamp"),
-        ("occurred_at", whole(), "do not tell their unit"),
         ("amount", array(Date32Array::from(vec![1])), "Date32"),
         ("kind", whole(), "Int64"),
         (
@@ -316,8 +321,7 @@ fn damaged_text_is_refused() {
     let whole = fs::read(folder.path("a.csv.gz")).unwrap();
     fs::write(folder.path("a.csv.gz"), &whole[..whole.len() - 9]).unwrap();
     assert_says(&folder.read("a.csv.gz").unwrap_err().to_string(), &["a.csv.gz", "cannot be read"]);
-    assert_says(&folder.refusal("b.csv", [0xff, 0xfe, b'c', 0]), &["b.csv", "not UTF-8", "save it as UTF-8"]);
-    assert_says(&folder.refusal("c.json", "[\n{\"customer_id\":1}]"), &["line 1 of", "c.json", "jq -c"]);
+    assert_says(&folder.refusal("c.json", "[\n{\"customer_id\":1}"), &["c.json", "no column `occurred_at`"]);
     assert_says(&folder.refusal("d.ndjson", CSV), &["line 1 of", "d.ndjson", "no JSON object"]);
     let open =
         format!("customer_id,occurred_at,amount\nc,\"2011-01-01,1\n{}", "c,2011-01-01,1\n".repeat(2000));
@@ -338,11 +342,11 @@ fn rejects_are_counted_and_listed_with_what_to_do() {
         ("c1,2011-01-01,-5,purchase,=cmd()", "negative_purchase"),
         ("@c1,2011-01-01,five,,", "bad_amount"),
         ("c1,2011-01-01,,,", "missing_amount"),
-        ("c1,2011-01-01,5,sale,", "unknown_kind"),
+        ("c1,2011-01-01,5,lease,", "unknown_kind"),
         ("c1,2011-01-01,1e13,,", "not_finite"),
         ("c1,1811-01-01,-5,,", "out_of_time"),
         ("c1,2011-01-01,5", "wrong_field_count"),
-        ("c1,2011-01-01,5,,,,", "wrong_field_count"),
+        ("c1,2011-01-01,5,,,x,", "wrong_field_count"),
     ];
     for (line, _) in bad {
         csv.push_str(line);

@@ -1,0 +1,275 @@
+//! Columns of Arrow batches as cells, and the rows of Arrow's own files.
+
+use std::io::{BufReader, Seek};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Date64Type, Float64Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt64Type,
+};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
+    StringViewArray, UInt64Array,
+};
+use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_schema::{ArrowError, DataType, Fields, SchemaRef, TimeUnit};
+
+use super::columns::{COLUMNS, Column, Role};
+use super::damage::{guarded, reason};
+use super::files::{DataFile, Opened, read_up_to};
+use super::lines::Cell;
+use super::progress::Progress;
+use super::rejects::Place;
+use super::rows::{Take, Wanted};
+use crate::Error;
+use crate::event::DAY;
+
+/// An Arrow file or stream whose columns are known.
+#[derive(Debug)]
+pub(crate) struct Table {
+    schema: SchemaRef,
+    /// A file has its schema at the end too, a stream has not.
+    is_file: bool,
+}
+
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+
+impl Table {
+    pub(crate) fn open(file: &DataFile) -> Result<Table, Error> {
+        let mut input = file.open()?;
+        let mut magic = [0; 6];
+        let unreadable = |reason| file.unreadable(reason);
+        read_up_to(&mut input, &mut magic).map_err(unreadable)?;
+        input.rewind().map_err(unreadable)?;
+        let is_file = &magic == b"ARROW1";
+        let (schema, _) = batches(file, input, is_file)?;
+        Ok(Table { schema, is_file })
+    }
+
+    pub(crate) fn header(&self) -> Vec<String> {
+        self.schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    pub(crate) fn fields(&self) -> &Fields {
+        self.schema.fields()
+    }
+
+    pub(crate) fn read<T: Take>(
+        &self,
+        file: &DataFile,
+        at: u32,
+        wanted: &Wanted,
+        take: &mut T,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let (_, mut batches) = batches(file, file.open()?, self.is_file)?;
+        let mut rows = 0;
+        while let Some(batch) = guarded(&file.shown, || batches.next().transpose().map_err(reason))? {
+            take_batch(&file.shown, &batch, (at, rows), wanted, take)?;
+            rows += batch.num_rows() as u64;
+            if take.done() {
+                return Ok(());
+            }
+        }
+        progress.advance(file.bytes);
+        Ok(())
+    }
+}
+
+fn batches(file: &DataFile, input: Opened, is_file: bool) -> Result<(SchemaRef, Batches), Error> {
+    let input = BufReader::new(input);
+    guarded(&file.shown, || {
+        Ok(if is_file {
+            let reader = FileReader::try_new(input, None).map_err(reason)?;
+            (reader.schema(), Box::new(reader) as Batches)
+        } else {
+            let reader = StreamReader::try_new(input, None).map_err(reason)?;
+            (reader.schema(), Box::new(reader) as Batches)
+        })
+    })
+}
+
+/// Hands out the rows of a batch, of which so many came before in the file.
+pub(super) fn take_batch<T: Take>(
+    shown: &str,
+    batch: &RecordBatch,
+    (file, before): (u32, u64),
+    wanted: &Wanted,
+    take: &mut T,
+) -> Result<(), Error> {
+    let columns = guarded(shown, || columns(batch, &wanted.slots).map_err(reason))?;
+    let base = wanted.constants();
+    let mut cells = base;
+    for row in 0..batch.num_rows() {
+        for (slot, values) in &columns {
+            cells[*slot] = values.cell(row);
+        }
+        take.take(Place { file, row: before + row as u64 + 1, span: 1 }, &cells)?;
+        if take.done() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a column whose type cannot mean what it should.
+pub(crate) fn check_types(shown: &str, fields: &Fields, slots: &[(usize, usize)]) -> Result<(), Error> {
+    for &(slot, at) in slots {
+        let column = Column::ALL[slot.min(COLUMNS - 1)];
+        if !fits(column.role(), fields[at].data_type()) {
+            return Err(Error::WrongType {
+                path: shown.to_owned(),
+                column: column.name(),
+                name: fields[at].name().clone(),
+                found: fields[at].data_type().to_string(),
+                wanted: wanted(column.role()),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a column of this type can mean what it should.
+fn fits(role: Role, found: &DataType) -> bool {
+    use DataType as D;
+    match found {
+        D::Null => true,
+        _ if role == Role::Any => true,
+        D::Dictionary(_, values) => fits(role, values),
+        D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::BinaryView => true,
+        D::Decimal32(_, scale)
+        | D::Decimal64(_, scale)
+        | D::Decimal128(_, scale)
+        | D::Decimal256(_, scale) => role == Role::Number || (role == Role::Text && *scale == 0),
+        found if found.is_integer() || found.is_floating() => {
+            matches!(role, Role::Number | Role::Text | Role::Instant)
+        }
+        D::Timestamp(..) | D::Date32 | D::Date64 => role == Role::Instant,
+        _ => false,
+    }
+}
+
+fn wanted(role: Role) -> &'static str {
+    match role {
+        Role::Text => "text or whole numbers",
+        Role::Word => "text",
+        Role::Number => "numbers, decimals or text",
+        Role::Instant => "timestamps, dates, text or numbers",
+        Role::Any => "anything",
+    }
+}
+
+/// The wanted columns of a batch, each with the place of its cells.
+pub(crate) fn columns(
+    batch: &RecordBatch,
+    slots: &[(usize, usize)],
+) -> Result<Vec<(usize, Values)>, ArrowError> {
+    let values = slots.iter().map(|&(slot, at)| {
+        let role = Column::ALL[slot.min(COLUMNS - 1)].role();
+        Ok((slot, Values::new(batch.column(at), role)?))
+    });
+    values.collect()
+}
+
+/// A column of a batch in one of few forms.
+pub(crate) enum Values {
+    Null,
+    Text(StringArray),
+    LargeText(LargeStringArray),
+    TextView(StringViewArray),
+    Int(Int64Array),
+    UInt(UInt64Array),
+    Float(Float64Array),
+    Bool(BooleanArray),
+    Other,
+    Time { ticks: ScalarBuffer<i64>, nulls: Option<NullBuffer>, tick: Tick, local: bool },
+}
+
+/// How ticks become microseconds.
+#[derive(Clone, Copy)]
+pub(crate) enum Tick {
+    Times(i64),
+    Nanoseconds,
+}
+
+impl Values {
+    pub(super) fn new(array: &ArrayRef, role: Role) -> Result<Values, ArrowError> {
+        use DataType as D;
+        let cast = |to: &DataType| {
+            // What cannot be converted is an error, never silently nothing.
+            let options = CastOptions { safe: false, ..CastOptions::default() };
+            cast_with_options(array, to, &options)
+        };
+        Ok(match array.data_type() {
+            D::Null => Values::Null,
+            D::Dictionary(_, values) => return Values::new(&cast(values)?, role),
+            D::Utf8 => Values::Text(array.as_string().clone()),
+            D::LargeUtf8 => Values::LargeText(array.as_string().clone()),
+            D::Utf8View => Values::TextView(array.as_string_view().clone()),
+            D::Binary | D::LargeBinary | D::BinaryView => return Values::new(&cast(&D::LargeUtf8)?, role),
+            D::Timestamp(unit, zone) => {
+                let local = zone.is_none();
+                let (ticks, tick) = match unit {
+                    TimeUnit::Second => {
+                        (array.as_primitive::<TimestampSecondType>().values().clone(), Tick::Times(1_000_000))
+                    }
+                    TimeUnit::Millisecond => {
+                        (array.as_primitive::<TimestampMillisecondType>().values().clone(), Tick::Times(1000))
+                    }
+                    TimeUnit::Microsecond => {
+                        (array.as_primitive::<TimestampMicrosecondType>().values().clone(), Tick::Times(1))
+                    }
+                    TimeUnit::Nanosecond => {
+                        (array.as_primitive::<TimestampNanosecondType>().values().clone(), Tick::Nanoseconds)
+                    }
+                };
+                Values::Time { ticks, nulls: array.nulls().cloned(), tick, local }
+            }
+            D::Date32 => {
+                let ticks =
+                    array.as_primitive::<Date32Type>().values().iter().map(|&day| i64::from(day)).collect();
+                Values::Time { ticks, nulls: array.nulls().cloned(), tick: Tick::Times(DAY), local: true }
+            }
+            D::Date64 => {
+                let ticks = array.as_primitive::<Date64Type>().values().clone();
+                Values::Time { ticks, nulls: array.nulls().cloned(), tick: Tick::Times(1000), local: true }
+            }
+            D::Boolean => Values::Bool(array.as_boolean().clone()),
+            D::List(_) | D::LargeList(_) | D::Struct(_) | D::Map(..) | D::FixedSizeList(..) => Values::Other,
+            D::UInt64 => Values::UInt(array.as_primitive::<UInt64Type>().clone()),
+            found if found.is_integer() => Values::Int(cast(&D::Int64)?.as_primitive::<Int64Type>().clone()),
+            found if found.is_decimal() && role == Role::Text => {
+                Values::Text(cast(&D::Utf8)?.as_string().clone())
+            }
+            _ => Values::Float(cast(&D::Float64)?.as_primitive::<Float64Type>().clone()),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn cell(&self, row: usize) -> Cell<'_> {
+        match self {
+            Values::Null => Cell::Null,
+            Values::Text(array) if array.is_valid(row) => Cell::Text(array.value(row)),
+            Values::LargeText(array) if array.is_valid(row) => Cell::Text(array.value(row)),
+            Values::TextView(array) if array.is_valid(row) => Cell::Text(array.value(row)),
+            Values::Int(array) if array.is_valid(row) => Cell::Int(array.value(row)),
+            Values::UInt(array) if array.is_valid(row) => Cell::UInt(array.value(row)),
+            Values::Float(array) if array.is_valid(row) => Cell::Float(array.value(row)),
+            Values::Bool(array) if array.is_valid(row) => Cell::Bool(array.value(row)),
+            Values::Other => Cell::Other,
+            Values::Time { ticks, nulls, tick, local }
+                if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) =>
+            {
+                // Beyond the range of time it stays beyond: the check of the event says so.
+                let micros = match tick {
+                    Tick::Times(micros) => ticks[row].saturating_mul(*micros),
+                    Tick::Nanoseconds => ticks[row].div_euclid(1000),
+                };
+                if *local { Cell::Local(micros) } else { Cell::Instant(micros) }
+            }
+            _ => Cell::Null,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What the values of a file's columns say about their form: gathered over a sample of its lines, or over all where
+//! the sample leaves it open.
+
+use std::collections::HashSet;
+
+use super::columns::{Column, Layout, Multiply};
+use super::forms::date_column::{DateEvidence, Decision};
+use super::forms::dates::DateForm;
+use super::forms::ids::{Id, customer, normal};
+use super::forms::numbers::{NumberEvidence, NumberForm};
+use super::forms::status::{Status, status};
+use super::forms::words;
+use super::lines::{Cell, Cells, Rules};
+use super::rejects::Place;
+use super::rows::Take;
+use crate::warnings::{Code, Warnings};
+use crate::{Error, ReadOptions};
+
+/// Ids that are counted apart at most.
+const IDS: usize = 4096;
+
+/// Evidence of lines. Evidence of parts adds up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evidence {
+    pub(crate) rows: u64,
+    /// No more rows than these are wanted.
+    most: Option<u64>,
+    pub(crate) occurred_at: DateEvidence,
+    recorded_at: DateEvidence,
+    amount: NumberEvidence,
+    quantity: NumberEvidence,
+    refunded: NumberEvidence,
+    kind: Words,
+    status: Words,
+    direction: Words,
+    /// Ids, how many have an `@`, how many are 0, and how many different ones there are.
+    ids: u64,
+    mails: u64,
+    zeros: u64,
+    different: HashSet<Box<str>>,
+    /// The customers of the lines, where they are asked for.
+    pub(crate) customers: Option<Vec<Box<str>>>,
+}
+
+/// Words that are known, words that are not, and one of these.
+#[derive(Clone, Debug, Default)]
+struct Words {
+    known: u64,
+    unknown: u64,
+    example: Option<String>,
+}
+
+impl Words {
+    fn note(&mut self, word: &str, known: bool) {
+        if known {
+            self.known += 1;
+        } else {
+            self.unknown += 1;
+            self.example.get_or_insert_with(|| word.to_owned());
+        }
+    }
+
+    fn absorb(&mut self, other: Words) {
+        self.known += other.known;
+        self.unknown += other.unknown;
+        self.example = self.example.take().or(other.example);
+    }
+}
+
+impl Take for Evidence {
+    fn take(&mut self, _: Place, cells: &Cells<'_>) -> Result<(), Error> {
+        self.rows += 1;
+        note_date(&mut self.occurred_at, cells[Column::OccurredAt as usize]);
+        note_date(&mut self.recorded_at, cells[Column::RecordedAt as usize]);
+        for (numbers, column) in [
+            (&mut self.amount, Column::Amount),
+            (&mut self.quantity, Column::Quantity),
+            (&mut self.refunded, Column::Refunded),
+        ] {
+            if let Cell::Text(text) = cells[column as usize] {
+                numbers.note(text);
+            }
+        }
+        let word = |column: Column| match cells[column as usize] {
+            Cell::Text(text) if !text.trim().is_empty() => Some(text.trim()),
+            _ => None,
+        };
+        if let Some(text) = word(Column::Kind) {
+            self.kind.note(text, words::kind(text).is_some());
+        }
+        if let Some(text) = word(Column::Status) {
+            self.status.note(text, status(text) != Status::Unknown);
+        }
+        if let Some(text) = word(Column::Direction) {
+            self.direction.note(text, text.starts_with("收入") || text.starts_with("已收入"));
+        }
+        self.note_id(cells[Column::CustomerId as usize]);
+        Ok(())
+    }
+
+    fn done(&self) -> bool {
+        self.most.is_some_and(|most| self.rows >= most)
+    }
+
+    fn is_remark(&self, cells: &Cells<'_>) -> bool {
+        match cells[Column::OccurredAt as usize] {
+            Cell::Null => true,
+            Cell::Text(text) => !text.as_bytes().first().is_some_and(u8::is_ascii_digit),
+            _ => false,
+        }
+    }
+}
+
+fn note_date(evidence: &mut DateEvidence, cell: Cell<'_>) {
+    match cell {
+        Cell::Text(text) if crate::calendar::plain(text).is_some() => evidence.fixed += 1,
+        Cell::Text(text) => evidence.note(text),
+        Cell::Int(value) => evidence.note_number(value as f64),
+        Cell::UInt(value) => evidence.note_number(value as f64),
+        Cell::Float(value) => evidence.note_number(value),
+        _ => {}
+    }
+}
+
+impl Evidence {
+    /// Wants so many rows.
+    pub(crate) fn of_rows(most: u64) -> Self {
+        Evidence { most: Some(most), ..Evidence::default() }
+    }
+
+    /// Wants the customers of so many rows.
+    pub(crate) fn of_customers(most: u64) -> Self {
+        Evidence { customers: Some(Vec::new()), ..Evidence::of_rows(most) }
+    }
+
+    fn note_id(&mut self, cell: Cell<'_>) {
+        let owned;
+        let id = match cell {
+            Cell::Null | Cell::Other | Cell::Bool(_) => return,
+            Cell::Text(text) => normal(text),
+            other => {
+                owned = other.to_string();
+                normal(&owned)
+            }
+        };
+        let Id::Named(id) = customer(id) else { return };
+        self.ids += 1;
+        self.mails += u64::from(id.contains('@'));
+        if id == "0" {
+            self.zeros += 1;
+        } else if self.different.len() < IDS && !self.different.contains(id) {
+            self.different.insert(id.into());
+        }
+        if let Some(customers) = &mut self.customers {
+            customers.push(id.into());
+        }
+    }
+
+    pub(crate) fn absorb(&mut self, other: Evidence) {
+        self.rows += other.rows;
+        self.occurred_at.absorb(other.occurred_at);
+        self.recorded_at.absorb(other.recorded_at);
+        self.amount.absorb(other.amount);
+        self.quantity.absorb(other.quantity);
+        self.refunded.absorb(other.refunded);
+        self.kind.absorb(other.kind);
+        self.status.absorb(other.status);
+        self.direction.absorb(other.direction);
+        self.ids += other.ids;
+        self.mails += other.mails;
+        self.zeros += other.zeros;
+        self.different.extend(other.different);
+    }
+
+    /// Takes the columns out of a layout whose values do not mean what their names say.
+    pub(crate) fn correct(&self, layout: &mut Layout, header: &[String], warnings: &mut Warnings) {
+        let mut drop = |column: Column, words: &Words, told: bool| {
+            if let Some(place) = layout.places[column as usize].take()
+                && told
+            {
+                let example = words.example.clone().unwrap_or_default();
+                warnings
+                    .note(Code::ColumnIgnored, || format!("column `{}` holds `{example}`", header[place]));
+            }
+        };
+        if self.kind.known == 0 && self.kind.unknown > 0 {
+            let guessed = layout.guessed[Column::Kind as usize];
+            drop(Column::Kind, &self.kind, !guessed);
+        }
+        if self.status.known == 0 && self.status.unknown > 0 {
+            drop(Column::Status, &self.status, false);
+        }
+        if self.direction.known == 0 {
+            drop(Column::Direction, &self.direction, false);
+        }
+        let quantity = &self.quantity;
+        if quantity.read == 0 && quantity.unreadable > 0 {
+            drop(Column::Quantity, &Words::default(), true);
+            layout.multiply = Multiply::No;
+        }
+    }
+
+    /// The rules of the lines, once the order of day and month is known.
+    pub(crate) fn rules(&self, layout: &Layout, options: &ReadOptions, typed: bool, order: Order) -> Rules {
+        let decimal =
+            |numbers: &NumberEvidence| NumberForm { decimal: options.decimal.or(numbers.decimal()) };
+        let has = |column: Column| layout.places[column as usize].is_some();
+        // A guest that fills in 0 has far more lines than anybody else.
+        let usual = self.ids.saturating_sub(self.zeros) / (self.different.len() as u64).max(1);
+        Rules {
+            occurred_at: DateForm { order: order.occurred_at, ticks: self.occurred_at.ticks() },
+            recorded_at: DateForm { order: order.recorded_at, ticks: self.recorded_at.ticks() },
+            amount: decimal(&self.amount),
+            quantity: decimal(&self.quantity),
+            refunded: decimal(&self.refunded),
+            multiply: layout.multiply,
+            order_total: layout.order_total,
+            carries: has(Column::OrderId) && (layout.order_total || has(Column::Status)),
+            mail: layout.mail || self.mails * 2 > self.ids,
+            guest_zero: layout.guest_zero || self.zeros > 10 * usual.max(1) && self.zeros * 50 > self.ids,
+            any_kind: layout.guessed[Column::Kind as usize],
+            typed,
+        }
+    }
+
+    /// What the dates say about the order of day and month.
+    pub(crate) fn orders(&self) -> [Decision; 2] {
+        [self.occurred_at.order(), self.recorded_at.order()]
+    }
+}
+
+/// The order of day and month in the columns of dates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) occurred_at: Option<super::forms::DateOrder>,
+    pub(crate) recorded_at: Option<super::forms::DateOrder>,
+}

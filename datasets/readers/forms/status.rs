@@ -1,0 +1,339 @@
+//! What the status of an order says about its money.
+
+use super::tokens::is_blank;
+
+/// What became of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It was bought.
+    Bought,
+    /// It was bought, and all of it was paid back.
+    Refunded,
+    /// It was bought, and some of it was paid back.
+    PartlyRefunded,
+    /// It was not paid, or it was cancelled before.
+    NotBought,
+    /// A word that nobody here knows.
+    Unknown,
+}
+
+const BOUGHT: &[&str] = &[
+    "paid",
+    "completed",
+    "complete",
+    "succeeded",
+    "success",
+    "successful",
+    "processing",
+    "fulfilled",
+    "shipped",
+    "delivered",
+    "closed",
+    "captured",
+    "settled",
+    "done",
+    "finished",
+    "approved",
+    "accepted",
+    "confirmed",
+    "invoiced",
+    "partially paid",
+    "dispatched",
+    "in transit",
+    "sent",
+    "received",
+    "picked up",
+    "ready for pickup",
+    "available",
+    "paid out",
+    "sale",
+    "bezahlt",
+    "abgeschlossen",
+    "versandt",
+    "versendet",
+    "geliefert",
+    "zugestellt",
+    "payé",
+    "payée",
+    "expédiée",
+    "livrée",
+    "terminée",
+    "pagado",
+    "pagada",
+    "completado",
+    "completada",
+    "enviado",
+    "entregado",
+    "pagato",
+    "spedito",
+    "consegnato",
+    "pago",
+    "concluído",
+    "betaald",
+    "verzonden",
+    "payment accepted",
+    "partially shipped",
+    "partially fulfilled",
+];
+const BOUGHT_HAN: &[&str] = &[
+    "交易成功",
+    "已付款",
+    "已支付",
+    "支付成功",
+    "付款成功",
+    "已完成",
+    "完成",
+    "已发货",
+    "待发货",
+    "已签收",
+    "已收货",
+    "待收货",
+    "买家已付款",
+    "等待卖家发货",
+    "卖家已发货",
+    "等待买家确认收货",
+    "交易完成",
+    "订单完成",
+    "成功",
+    "已结算",
+    "已出库",
+    "等待出库",
+    "已评价",
+    "待评价",
+    "部分发货",
+    "等待确认收货",
+];
+const NOT_BOUGHT: &[&str] = &[
+    "pending",
+    "voided",
+    "void",
+    "cancelled",
+    "canceled",
+    "failed",
+    "failure",
+    "unpaid",
+    "expired",
+    "authorized",
+    "authorised",
+    "on hold",
+    "onhold",
+    "hold",
+    "pending payment",
+    "awaiting payment",
+    "payment pending",
+    "draft",
+    "checkout draft",
+    "abandoned",
+    "declined",
+    "rejected",
+    "denied",
+    "blocked",
+    "incomplete",
+    "open",
+    "new",
+    "created",
+    "requires payment method",
+    "requires action",
+    "requires confirmation",
+    "requires capture",
+    "processing payment",
+    "fraud",
+    "suspected fraud",
+    "holded",
+    "payment review",
+    "trash",
+    "uncaptured",
+    "incomplete expired",
+    "payment error",
+    "chargeback lost",
+    "not paid",
+    "annulled",
+    "storniert",
+    "offen",
+    "unbezahlt",
+    "abgebrochen",
+    "annulé",
+    "annulée",
+    "en attente",
+    "impayé",
+    "cancelado",
+    "cancelada",
+    "pendiente",
+    "annullato",
+    "in attesa",
+    "pendente",
+    "geannuleerd",
+    "failed payment",
+    "cancelled by seller",
+    "cancelled by buyer",
+];
+const NOT_BOUGHT_HAN: &[&str] = &[
+    "交易关闭",
+    "已关闭",
+    "关闭",
+    "已取消",
+    "取消",
+    "等待买家付款",
+    "待付款",
+    "未付款",
+    "待支付",
+    "未支付",
+    "支付失败",
+    "失败",
+    "等待付款",
+    "订单关闭",
+    "交易失败",
+    "已作废",
+    "作废",
+    "超时关闭",
+    "等待支付",
+    "锁定",
+    "等待审核",
+    "已拒绝",
+    "付款失败",
+    "无效",
+];
+const REFUNDED: &[&str] = &[
+    "refunded",
+    "fully refunded",
+    "refund",
+    "returned",
+    "reversed",
+    "chargeback",
+    "charged back",
+    "money back",
+    "erstattet",
+    "rückerstattet",
+    "remboursé",
+    "remboursée",
+    "reembolsado",
+    "rimborsato",
+    "terugbetaald",
+    "disputed lost",
+];
+const REFUNDED_HAN: &[&str] = &[
+    "已退款",
+    "退款成功",
+    "已全额退款",
+    "全额退款",
+    "全部退款",
+    "退货",
+    "已退货",
+    "退款完成",
+    "退款",
+    "退货退款",
+    "已退货退款",
+    "交易退款",
+    "退货完成",
+    "退单",
+];
+const PARTLY: &[&str] = &[
+    "partially refunded",
+    "partial refund",
+    "partly refunded",
+    "部分退款",
+    "已部分退款",
+    "teilweise erstattet",
+    "partiellement remboursé",
+    "parcialmente reembolsado",
+];
+
+/// What a word says. Case, `_`, `-` and a leading `wc-` do not matter.
+pub(crate) fn status(word: &str) -> Status {
+    let plain = plain(word);
+    let plain = plain.strip_prefix("wc ").unwrap_or(&plain);
+    // `已退款(￥70.00)` and `(删除)等待付款` say more than the word alone.
+    let plain = match plain.strip_prefix(['(', '（']).and_then(|rest| rest.split_once([')', '）'])) {
+        Some((_, rest)) if !rest.trim().is_empty() => rest,
+        _ => plain,
+    };
+    let head = plain.split(['(', '（', ',', '，', ';', ':', '：']).next().unwrap_or(plain).trim();
+    let has = |words: &[&str]| words.contains(&head);
+    if has(PARTLY) {
+        Status::PartlyRefunded
+    } else if has(REFUNDED) || has(REFUNDED_HAN) {
+        Status::Refunded
+    } else if has(NOT_BOUGHT) || has(NOT_BOUGHT_HAN) {
+        Status::NotBought
+    } else if has(BOUGHT) || has(BOUGHT_HAN) {
+        Status::Bought
+    } else {
+        by_part(head)
+    }
+}
+
+/// What a part of a word says: systems join words of their own.
+fn by_part(word: &str) -> Status {
+    let has = |parts: &[&str]| parts.iter().any(|part| word.contains(part));
+    if has(&["部分退款"]) || has(&["partial"]) && has(&["refund"]) {
+        Status::PartlyRefunded
+    } else if has(&["等待付款", "待付款", "未付款", "待支付", "未支付", "取消", "关闭", "作废", "失败"])
+        || has(&["cancel", "void", "unpaid", "failed", "declined", "abandon"])
+    {
+        Status::NotBought
+    } else if has(&["退款成功", "已退款", "已退货", "refund", "chargeback"]) {
+        Status::Refunded
+    } else if has(&[
+        "完成",
+        "成功",
+        "已发货",
+        "已付款",
+        "已支付",
+        "已签收",
+        "待发货",
+        "已收货",
+        "complete",
+        "paid",
+        "shipped",
+        "deliver",
+    ]) {
+        Status::Bought
+    } else {
+        Status::Unknown
+    }
+}
+
+fn plain(word: &str) -> String {
+    let word = word.trim_matches(is_blank).to_lowercase().replace(['_', '-'], " ");
+    word.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a cell of a column such as `test` or `cancelled at` says yes.
+pub(crate) fn is_yes(word: &str) -> bool {
+    let plain = plain(word);
+    !matches!(
+        &*plain,
+        "" | "false" | "no" | "0" | "n" | "f" | "live" | "否" | "null" | "none" | "nan" | "nein" | "non"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_decides_what_was_bought() {
+        for word in
+            ["paid", "Completed", "wc-processing", "partially_paid", "交易成功", " 已付款 ", "succeeded"]
+        {
+            assert_eq!(status(word), Status::Bought, "{word}");
+        }
+        for word in [
+            "voided",
+            "pending",
+            "on-hold",
+            "Cancelled",
+            "交易关闭",
+            "requires_payment_method",
+            "待付款",
+            "Failed",
+        ] {
+            assert_eq!(status(word), Status::NotBought, "{word}");
+        }
+        for word in ["refunded", "Fully Refunded", "已退款", "退款成功", "已退款(￥70.00)"] {
+            assert_eq!(status(word), Status::Refunded, "{word}");
+        }
+        assert_eq!(status("partially_refunded"), Status::PartlyRefunded);
+        assert_eq!((status("gold"), status("")), (Status::Unknown, Status::Unknown));
+    }
+}

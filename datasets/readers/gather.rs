@@ -1,0 +1,321 @@
+//! Takes the lines of files, one after the other: events go to a sink, everything else into a tally.
+
+use std::sync::Arc;
+
+use super::columns::{Column, KNOWN};
+use super::forms::is_blank;
+use super::forms::numbers::currency;
+use super::lines::{Cell, Cells, Found, Outcome, Rules, instant, read};
+use super::rejects::{Cause, Place, Raw};
+use super::rows::Take;
+use super::tally::Tally;
+use crate::event::{Kind, Micros};
+use crate::guards::Window;
+use crate::identity::People;
+use crate::warnings::Code;
+use crate::{Erasures, Error, HistoriesBuilder, Line, ReadOptions, Zone};
+
+/// Where events go.
+pub(crate) trait Sink {
+    /// Takes a checked event of a customer.
+    fn push(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error>;
+}
+
+impl Sink for HistoriesBuilder {
+    fn push(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error> {
+        self.push_checked(customer, self.is_last(customer), line)
+    }
+}
+
+impl<S: Sink> Sink for &mut S {
+    fn push(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error> {
+        S::push(self, customer, line)
+    }
+}
+
+/// What one reader has gathered so far.
+pub(crate) struct Gather<S> {
+    pub(crate) sink: S,
+    pub(crate) tally: Tally,
+    rules: Rules,
+    partial: bool,
+    zone: Zone,
+    /// Earlier lines are left out.
+    since: Micros,
+    /// Lines beyond are set aside.
+    window: Window,
+    people: Option<Arc<People>>,
+    /// Who was erased, and what is known of the last customer asked for.
+    erased: Option<(Arc<Erasures>, String, bool)>,
+    /// Where numbers become text, one for each column.
+    scratch: Option<Box<[String; KNOWN]>>,
+    /// The last customer whose id was looked at.
+    last: String,
+    /// The currency of the last lines, and how many they are.
+    currency: (String, u64),
+    first: First,
+}
+
+impl<S: Sink> Gather<S> {
+    pub(crate) fn new(sink: S, options: &ReadOptions) -> Self {
+        Gather {
+            sink,
+            tally: Tally::new(options.rejects.is_some()),
+            rules: Rules::default(),
+            partial: false,
+            zone: options.zone,
+            since: options.since.unwrap_or(Micros::MIN),
+            window: options.window,
+            people: options.people.clone(),
+            erased: options.erased.clone().map(|erased| (erased, String::new(), false)),
+            scratch: None,
+            last: String::new(),
+            currency: (String::new(), 0),
+            first: First::default(),
+        }
+    }
+
+    /// The lines that follow are to be understood so. `partial`: not every line has every column.
+    pub(crate) fn begin(&mut self, rules: &Rules, partial: bool) {
+        self.rules = rules.clone();
+        self.partial = partial;
+        self.first = First::default();
+        self.last.clear();
+    }
+
+    /// Ends the lines of a part.
+    pub(crate) fn end(&mut self) {
+        let (currency, lines) = std::mem::take(&mut self.currency);
+        if lines > 0 {
+            self.tally.count_currency(&currency, lines);
+        }
+    }
+
+    fn count_currency(&mut self, name: &str) {
+        if self.currency.0 != name {
+            self.end();
+            self.currency = (name.to_owned(), 0);
+        }
+        self.currency.1 += 1;
+    }
+}
+
+impl<S: Sink> Take for Gather<S> {
+    /// Takes in one line: events, a line without a customer, one that bought nothing, or a reject.
+    fn take(&mut self, place: Place, cells: &Cells<'_>) -> Result<(), Error> {
+        self.tally.lines += 1;
+        if self.partial {
+            for (seen, cell) in self.tally.seen_in_json.iter_mut().zip(cells) {
+                *seen |= !matches!(cell, Cell::Null);
+            }
+        }
+        let (mut filled, first);
+        let mut cells = cells;
+        if self.rules.carries {
+            first = std::mem::take(&mut self.first);
+            filled = *cells;
+            if first.is_of(cells) {
+                first.fill(&mut filled, self.rules.order_total);
+                cells = &filled;
+                self.first = first.clone();
+            } else {
+                self.first = First::of(cells);
+            }
+        }
+        let mut scratch = self.scratch.take().unwrap_or_default();
+        let outcome = read(cells, &self.rules, self.zone, &mut scratch);
+        let done = match outcome {
+            Ok(Outcome::Event(found))
+                if !self.window.has(found.line.occurred_at) || found.line.recorded_at > self.window.to =>
+            {
+                let far = Zone::default().format(found.line.occurred_at);
+                let customer = &cells[Column::CustomerId as usize];
+                self.tally.warnings.note(Code::FarDates, || format!("{far} of `{customer}`"));
+                self.reject(place, Cause::FarDate, cells);
+                Ok(())
+            }
+            Ok(Outcome::Event(found)) => self.take_event(&found, cells),
+            Ok(Outcome::Nobody(code)) => {
+                self.tally.without_customer += 1;
+                if let Some(code) = code {
+                    self.tally.warnings.note(code, || cells[Column::CustomerId as usize].to_string());
+                }
+                Ok(())
+            }
+            Ok(Outcome::LeftOut(code, column)) => {
+                self.tally.not_bought += 1;
+                self.tally.warnings.note(code, || format!("{} `{}`", column.name(), cells[column as usize]));
+                Ok(())
+            }
+            Err(cause) => {
+                self.reject(place, cause, cells);
+                Ok(())
+            }
+        };
+        self.scratch = Some(scratch);
+        done
+    }
+
+    /// Rejects a stretch of lines that could not be split into cells.
+    fn refuse(&mut self, place: Place, cause: Cause, raw: impl FnOnce() -> String) {
+        self.tally.lines += place.span;
+        self.tally.rejects.add(place, cause, || Raw::Line(raw()));
+    }
+
+    fn note(&mut self, code: Code, example: impl FnOnce() -> String) {
+        self.tally.warnings.note(code, example);
+    }
+
+    fn is_remark(&self, cells: &Cells<'_>) -> bool {
+        match cells[Column::OccurredAt as usize] {
+            Cell::Null => true,
+            Cell::Text(text) => {
+                !text.as_bytes().first().is_some_and(u8::is_ascii_digit)
+                    && self.rules.occurred_at.read(text).is_none()
+            }
+            _ => false,
+        }
+    }
+
+    fn remark(&mut self) {
+        self.tally.remarks += 1;
+    }
+
+    /// Whether this cell is an instant before the one asked for.
+    fn is_before(&self, cell: Cell<'_>) -> bool {
+        self.since > Micros::MIN
+            && matches!(instant(cell, self.rules.occurred_at, self.zone, Cause::BadOccurredAt), Ok(Some(at)) if at < self.since)
+    }
+
+    /// Passes over lines that are known to lie before the instant asked for.
+    fn pass_over(&mut self, lines: u64) {
+        self.tally.lines += lines;
+        self.tally.before_since += lines;
+    }
+}
+
+impl<S: Sink> Gather<S> {
+    fn reject(&mut self, place: Place, cause: Cause, cells: &Cells<'_>) {
+        self.tally.lines += place.span - 1;
+        let values = || std::array::from_fn(|at| cells[at].to_string());
+        self.tally.rejects.add(place, cause, || Raw::Values(Box::new(values())));
+    }
+
+    #[inline]
+    fn take_event(&mut self, found: &Found<'_>, cells: &Cells<'_>) -> Result<(), Error> {
+        if found.line.occurred_at < self.since {
+            self.tally.before_since += 1;
+            return Ok(());
+        }
+        // Lines of a customer often stand together, and looking at an id takes longer than a line.
+        if self.last != found.customer {
+            self.last.clear();
+            self.last.push_str(found.customer);
+            self.tally.similar.note(found.customer);
+            self.tally.text_ids |=
+                self.people.is_some() || !found.whole_id || (self.rules.typed && found.text_id);
+        }
+        let person = self.people.as_ref().and_then(|people| people.person_of(found.customer));
+        let customer = person.unwrap_or(found.customer);
+        if let Some((erasures, last, erased)) = &mut self.erased {
+            if last != customer {
+                *erased = erasures.contains(customer);
+                last.clear();
+                last.push_str(customer);
+            }
+            if *erased {
+                self.tally.erased += 1;
+                return Ok(());
+            }
+        }
+        self.sink.push(customer, &found.line)?;
+        if let Some(refund) = found.refund {
+            let line = Line { kind: Kind::Return, amount: -refund, ..found.line };
+            self.sink.push(customer, &line)?;
+        }
+        self.note_oddities(found, cells);
+        Ok(())
+    }
+
+    #[inline]
+    fn note_oddities(&mut self, found: &Found<'_>, cells: &Cells<'_>) {
+        if found.ambiguous {
+            self.tally.warnings.note(Code::AmbiguousDecimal, || cells[Column::Amount as usize].to_string());
+        }
+        if found.assumed_price {
+            self.tally.warnings.note(Code::PriceTakenForOnePiece, || {
+                format!("{} x {}", cells[Column::Quantity as usize], cells[Column::Amount as usize])
+            });
+        }
+        if found.unknown_status {
+            self.tally.warnings.note(Code::UnknownStatus, || cells[Column::Status as usize].to_string());
+        }
+        if let Some(unit) = found.unit {
+            self.count_currency(&currency(unit));
+        } else if let Cell::Text(text) = cells[Column::Currency as usize] {
+            self.count_currency(&currency(text));
+        }
+    }
+}
+
+/// What the first line of an order says that the lines after it leave out.
+#[derive(Clone, Debug, Default)]
+struct First {
+    order: String,
+    customer: String,
+    occurred_at: String,
+    status: String,
+    amount: String,
+    refunded: bool,
+}
+
+impl First {
+    fn of(cells: &Cells<'_>) -> First {
+        let text = |column: Column| match cells[column as usize] {
+            Cell::Null => String::new(),
+            cell => cell.to_string(),
+        };
+        First {
+            order: text(Column::OrderId),
+            customer: text(Column::CustomerId),
+            occurred_at: text(Column::OccurredAt),
+            status: text(Column::Status),
+            amount: text(Column::Amount),
+            refunded: !matches!(&*text(Column::Refunded), "" | "0" | "0.00" | "0.0"),
+        }
+    }
+
+    /// Whether a line is a later one of the same order.
+    fn is_of(&self, cells: &Cells<'_>) -> bool {
+        match cells[Column::OrderId as usize] {
+            Cell::Null => false,
+            Cell::Text(text) => !self.order.is_empty() && text == self.order,
+            other => !self.order.is_empty() && other.to_string() == self.order,
+        }
+    }
+
+    /// Fills in what a later line leaves out. What counts once for the order counts on its first line.
+    fn fill<'a>(&'a self, cells: &mut Cells<'a>, order_total: bool) {
+        let empty = |cell: Cell<'_>| match cell {
+            Cell::Null => true,
+            Cell::Text(text) => text.trim_matches(is_blank).is_empty(),
+            _ => false,
+        };
+        let mut fill = |column: Column, text: &'a str| {
+            if empty(cells[column as usize]) && !text.is_empty() {
+                cells[column as usize] = Cell::Text(text);
+            }
+        };
+        fill(Column::CustomerId, &self.customer);
+        fill(Column::OccurredAt, &self.occurred_at);
+        fill(Column::Status, &self.status);
+        let amount = cells[Column::Amount as usize];
+        if order_total && (empty(amount) || amount.to_string() == self.amount) {
+            cells[Column::Amount as usize] = Cell::Float(0.0);
+        }
+        if self.refunded {
+            cells[Column::Refunded as usize] = Cell::Null;
+            cells[Column::Status as usize] = Cell::Text("paid");
+        }
+    }
+}

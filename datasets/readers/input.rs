@@ -1,0 +1,374 @@
+//! Files whose columns are found and understood, and whose lines wait to be read.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::columns::{Column, Layout, Mapping};
+use super::evidence::{Evidence, Order};
+use super::files::{self, DataFile};
+use super::forms::date_column::Decision;
+use super::gather::{Gather, Sink};
+use super::lines::Rules;
+use super::progress::Progress;
+use super::recognised::{Preview, Recognised};
+use super::rows::{Take as _, Wanted};
+use super::table::Table;
+use super::tally::Tally;
+use super::{ReadOptions, ReadSummary};
+use crate::Error;
+use crate::warnings::{Code, Warnings};
+
+/// Places in the files from which customers are sampled, and how many at each.
+const SAMPLED_PARTS: usize = 64;
+const SAMPLED_ROWS: u64 = 2048;
+const SAMPLED_BYTES: usize = 1 << 16;
+
+/// Rows of a layout by whose values its columns are understood, and of one file at most.
+const EVIDENCE_ROWS: u64 = 20_000;
+const EVIDENCE_ROWS_EACH: u64 = 2000;
+
+/// Stretches of a long text that are looked at besides its beginning.
+const EVIDENCE_STRETCHES: usize = 8;
+
+/// Lines that are shown as understood, and layouts that are.
+const SHOWN_LINES: usize = 3;
+const SHOWN_LAYOUTS: usize = 20;
+
+/// Files whose columns are found and whose lines wait to be read.
+pub(crate) struct Input {
+    pub(crate) files: Vec<DataFile>,
+    plans: Vec<Plan>,
+    mapping: Mapping,
+    warnings: Warnings,
+    recognised: Vec<Recognised>,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
+}
+
+/// A file and a part of it that can be read on its own.
+pub(crate) type Part = (usize, usize);
+
+/// What is known of a file before its lines are read.
+struct Plan {
+    table: Table,
+    /// The names of the columns, those that the path tells last.
+    header: Vec<String>,
+    constants: Vec<(String, String)>,
+    layout: Layout,
+    wanted: Wanted,
+    rules: Rules,
+}
+
+impl Plan {
+    fn new(file: &DataFile, mapping: &Mapping, options: &ReadOptions) -> Result<Plan, Error> {
+        let constants = file.partitions();
+        let whole = |own: &[String]| -> (Vec<String>, Vec<(String, String)>) {
+            let new = constants.iter().filter(|(name, _)| !own.contains(name));
+            let constants: Vec<(String, String)> = new.cloned().collect();
+            (own.iter().cloned().chain(constants.iter().map(|(name, _)| name.clone())).collect(), constants)
+        };
+        let table = Table::open(file, options, &|own| mapping.suits(&whole(own).0))?;
+        let (header, constants) = whole(&table.header());
+        let layout = mapping.layout(&file.shown, &header, table.is_partial())?;
+        let wanted = Wanted::new(&layout.places, &header, &constants);
+        table.check_types(file, &wanted)?;
+        Ok(Plan { table, header, constants, layout, wanted, rules: Rules::default() })
+    }
+
+    /// Files of one layout are understood together.
+    fn key(&self, file: &DataFile) -> String {
+        format!("{}\u{1}{}", file.format.name(), self.header.join("\u{1}"))
+    }
+
+    fn evidence(&self, file: &DataFile, rows: u64) -> Result<Evidence, Error> {
+        let silent = Progress::new(false, "", 0);
+        let mut evidence = Evidence::of_rows(rows);
+        if self.table.parts() > 0 {
+            self.table.read(file, (0, 0), &self.wanted, &mut evidence, &silent)?;
+        }
+        if evidence.done() && file.bytes > 8 * SAMPLED_BYTES as u64 {
+            for stretch in file.stretches(EVIDENCE_STRETCHES, SAMPLED_BYTES).skip(1) {
+                let mut more = Evidence::of_rows(rows / 8);
+                // What cannot be read here is told of when it is read in earnest.
+                if self.table.read_stretch(&stretch, file, &self.wanted, &mut more).is_ok() {
+                    evidence.absorb(more);
+                }
+            }
+        }
+        Ok(evidence)
+    }
+
+    /// Evidence of all lines.
+    fn all_evidence(&self, file: &DataFile) -> Result<Evidence, Error> {
+        let silent = Progress::new(false, "", 0);
+        let mut evidence = Evidence::default();
+        for part in 0..self.table.parts() {
+            self.table.read(file, (0, part), &self.wanted, &mut evidence, &silent)?;
+        }
+        Ok(evidence)
+    }
+}
+
+impl Input {
+    /// Finds the files and understands their columns. Columns of all files are checked before any line is read, so that a
+    /// wrong name costs no time.
+    pub(crate) fn open(paths: &[String], options: &ReadOptions) -> Result<Input, Error> {
+        if !(0.0..=1.0).contains(&options.max_reject_share) {
+            return Err(Error::BadRejectShare(options.max_reject_share));
+        }
+        let mapping = Mapping::new(&options.columns)?;
+        let expanded = files::expand(paths, options.rejects.as_deref())?;
+        let mut warnings = Warnings::default();
+        for path in &expanded.not_read {
+            warnings.note(Code::FilesNotRead, || path.clone());
+        }
+        let opened: Vec<(DataFile, Result<Plan, Error>)> = expanded
+            .files
+            .into_par_iter()
+            .map(|file| {
+                let plan = Plan::new(&file, &mapping, options);
+                (file, plan)
+            })
+            .collect();
+        let (mut files, mut plans, mut refused) = (Vec::new(), Vec::new(), None);
+        for (file, plan) in opened {
+            match plan {
+                Ok(plan) => {
+                    files.push(file);
+                    plans.push(plan);
+                }
+                // Neither its name nor its columns say that it is a table.
+                Err(error) if file.tentative => {
+                    warnings.note(Code::FilesNotRead, || file.shown.clone());
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let (true, Some(error)) = (files.is_empty(), refused) {
+            return Err(error);
+        }
+        let bytes = files.iter().map(|file| file.bytes).sum();
+        let mut input = Input { files, plans, mapping, warnings, recognised: Vec::new(), bytes };
+        input.understand(options)?;
+        Ok(input)
+    }
+
+    /// Decides by the values of the columns how their lines are to be read.
+    fn understand(&mut self, options: &ReadOptions) -> Result<(), Error> {
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, (file, plan)) in self.files.iter().zip(&self.plans).enumerate() {
+            groups.entry(plan.key(file)).or_default().push(at);
+        }
+        // In the order of the files, so that the first of them is told of first.
+        let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+        groups.sort_by_key(|group| group[0]);
+        let evidence = groups
+            .iter()
+            .map(|group| {
+                let rows = (EVIDENCE_ROWS / group.len() as u64).clamp(100, EVIDENCE_ROWS_EACH);
+                self.gather(group, |plan, file| plan.evidence(file, rows))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let mut decisions = Vec::with_capacity(groups.len());
+        for (group, evidence) in groups.iter().zip(&evidence) {
+            let mut orders = evidence.orders();
+            let undecided = |decision: &Decision| !matches!(decision, Decision::Settled(_));
+            if options.dates.is_none() && orders.iter().any(undecided) {
+                // The sample leaves it open: all lines may decide it.
+                orders = self.gather(group, Plan::all_evidence)?.orders();
+            }
+            decisions.push(orders);
+        }
+        for (at, group) in groups.iter().enumerate() {
+            let order = Order {
+                occurred_at: self.order(Column::OccurredAt, at, group, &decisions, &evidence[at], options)?,
+                recorded_at: self.order(Column::RecordedAt, at, group, &decisions, &evidence[at], options)?,
+            };
+            for &file in group {
+                let plan = &mut self.plans[file];
+                evidence[at].correct(&mut plan.layout, &plan.header, &mut self.warnings);
+                plan.wanted = Wanted::new(&plan.layout.places, &plan.header, &plan.constants);
+                if plan.table.is_partial() {
+                    // A row may have a column that none of the first ones has.
+                    for column in Column::ALL {
+                        if let (None, Some(own)) =
+                            (plan.layout.places[column as usize], self.mapping.own(column))
+                        {
+                            plan.wanted.names.push((column as usize, own.to_owned()));
+                        }
+                    }
+                }
+                plan.rules = evidence[at].rules(&plan.layout, options, plan.table.is_typed(), order);
+            }
+            if self.recognised.len() < SHOWN_LAYOUTS {
+                self.recognise(group, options)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(
+        &self,
+        group: &[usize],
+        of: impl Fn(&Plan, &DataFile) -> Result<Evidence, Error> + Sync,
+    ) -> Result<Evidence, Error> {
+        let all: Vec<Evidence> =
+            group.par_iter().map(|&at| of(&self.plans[at], &self.files[at])).collect::<Result<_, _>>()?;
+        Ok(all.into_iter().fold(Evidence::default(), |mut all, more| {
+            all.absorb(more);
+            all
+        }))
+    }
+
+    /// The order of day and month in the dates of a group of files.
+    fn order(
+        &mut self,
+        column: Column,
+        at: usize,
+        group: &[usize],
+        decisions: &[[Decision; 2]],
+        evidence: &Evidence,
+        options: &ReadOptions,
+    ) -> Result<Option<super::DateOrder>, Error> {
+        let of = |decisions: &[Decision; 2]| decisions[usize::from(column == Column::RecordedAt)].clone();
+        let path = self.files[group[0]].shown.clone();
+        let example = evidence.occurred_at.example.clone().unwrap_or_default();
+        let decision = of(&decisions[at]);
+        if let (Some(order), false) = (options.dates, matches!(decision, Decision::Settled(None))) {
+            return Ok(Some(order));
+        }
+        match decision {
+            Decision::Settled(order) => Ok(order),
+            Decision::Assumed(order) => {
+                self.warnings
+                    .note(Code::AssumedDates, || format!("`{example}` in {path} was read as {order}"));
+                Ok(Some(order))
+            }
+            Decision::Open(possible) => {
+                // Other files of the same shop may tell it.
+                let mut told: Vec<_> = decisions
+                    .iter()
+                    .filter_map(|other| match of(other) {
+                        Decision::Settled(order) => order,
+                        _ => None,
+                    })
+                    .collect();
+                told.dedup();
+                match told[..] {
+                    [order] if possible.contains(&order) => Ok(Some(order)),
+                    _ => Err(Error::AmbiguousDates {
+                        path,
+                        column: column.name(),
+                        example,
+                        orders: possible.iter().map(|order| order.name()).collect::<Vec<_>>().join(" or "),
+                    }),
+                }
+            }
+            Decision::Contradictory => Err(Error::ContradictoryDates { path, column: column.name() }),
+        }
+    }
+
+    /// Notes how a group of files was understood.
+    fn recognise(&mut self, group: &[usize], options: &ReadOptions) -> Result<(), Error> {
+        let (file, plan) = (&self.files[group[0]], &self.plans[group[0]]);
+        let mut recognised = Recognised::new(file, &plan.table, &plan.header, &plan.layout, &plan.rules);
+        recognised.files = group.len();
+        if options.preview && plan.table.parts() > 0 {
+            let mut preview = Preview::new(&plan.rules, options.zone, SHOWN_LINES);
+            let silent = Progress::new(false, "", 0);
+            plan.table.read(file, (0, 0), &plan.wanted, &mut preview, &silent)?;
+            recognised.first_lines = preview.lines;
+        }
+        self.recognised.push(recognised);
+        Ok(())
+    }
+
+    /// All parts, in the order of the files and their rows.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let plans = self.plans.iter().enumerate();
+        plans.flat_map(|(at, plan)| (0..plan.table.parts()).map(move |part| (at, part))).collect()
+    }
+
+    /// Reads a part.
+    pub(crate) fn read<S: Sink>(
+        &self,
+        (at, part): Part,
+        gather: &mut Gather<S>,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let plan = &self.plans[at];
+        gather.begin(&plan.rules, plan.table.is_partial());
+        plan.table.read(&self.files[at], (at as u32, part), &plan.wanted, gather, progress)?;
+        gather.end();
+        Ok(())
+    }
+
+    /// Writes the rejects and holds what was read against what was asked for.
+    pub(crate) fn check(&self, tally: &Tally, options: &ReadOptions) -> Result<(), Error> {
+        self.check_json_columns(tally)?;
+        super::check(tally, &self.files, options)
+    }
+
+    /// JSON objects leave out what is empty, so a mapped optional column must occur in one of the files only.
+    fn check_json_columns(&self, tally: &Tally) -> Result<(), Error> {
+        let mut json =
+            self.plans.iter().zip(&self.files).filter(|(plan, _)| plan.table.is_partial()).peekable();
+        let Some((first, file)) = json.peek().copied() else { return Ok(()) };
+        let placed: Vec<&Plan> = json.map(|(plan, _)| plan).collect();
+        let there = |column: Column| {
+            let at = column as usize;
+            tally.seen_in_json[at] || placed.iter().any(|plan| plan.layout.places[at].is_some())
+        };
+        match self.mapping.missing(there) {
+            Some(column) => {
+                Err(self.mapping.missing_error(&file.shown, column, first.header.iter().map(String::as_str)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What was read, but for the events themselves.
+    pub(crate) fn summary(&self, tally: &Tally) -> ReadSummary {
+        let mut warnings = self.warnings.clone();
+        warnings.absorb(tally.all_warnings());
+        let recognised = self.recognised.clone();
+        ReadSummary { warnings, recognised, ..super::summary(tally, self.files.len(), self.bytes) }
+    }
+
+    /// A guess at the number of lines.
+    pub(crate) fn lines_guessed(&self) -> u64 {
+        self.files.iter().zip(&self.plans).map(|(file, plan)| plan.table.rows_guessed(file)).sum()
+    }
+
+    /// Customers of some lines from all over the files: a guess at how lines are spread over customers. What
+    /// cannot be read here is told of when it is read in earnest.
+    pub(crate) fn sample(&self) -> Vec<Box<str>> {
+        let parts = self.parts();
+        let step = parts.len().div_ceil(SAMPLED_PARTS).max(1);
+        let picked: Vec<Part> = parts.into_iter().step_by(step).collect();
+        let stretches = (SAMPLED_PARTS / picked.len().max(1)).max(1);
+        let silent = Progress::new(false, "", 0);
+        let mut ids = Vec::new();
+        for (at, part) in picked {
+            let (file, plan) = (&self.files[at], &self.plans[at]);
+            let only = |wanted: &Wanted| {
+                let mut wanted = wanted.clone();
+                wanted.slots.retain(|(slot, _)| *slot == Column::CustomerId as usize);
+                wanted.names.retain(|(slot, _)| *slot == Column::CustomerId as usize);
+                wanted
+            };
+            let wanted = only(&plan.wanted);
+            let mut evidence = Evidence::of_customers(SAMPLED_ROWS);
+            let _ = plan.table.read(file, (0, part), &wanted, &mut evidence, &silent);
+            ids.extend(evidence.customers.take().into_iter().flatten());
+            for stretch in file.stretches(stretches, SAMPLED_BYTES).skip(1) {
+                let mut evidence = Evidence::of_customers(SAMPLED_ROWS);
+                let _ = plan.table.read_stretch(&stretch, file, &wanted, &mut evidence);
+                ids.extend(evidence.customers.take().into_iter().flatten());
+            }
+        }
+        ids
+    }
+}

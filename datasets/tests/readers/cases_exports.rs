@@ -1,0 +1,233 @@
+//! Exports of well-known systems, without a mapping and with one.
+use crate::support::{Folder, mapped};
+use homing_datasets::{Histories, Kind, ReadOptions, ReadSummary, read};
+
+/// Customers, spend and product returns in cents.
+fn sums(histories: &Histories) -> (usize, i64, i64) {
+    let (mut spend, mut returned) = (0.0, 0.0);
+    for (_, history) in histories.iter() {
+        let view = history.as_of(i64::MAX);
+        for (&kind, &amount) in view.kind().iter().zip(view.amount()) {
+            match kind {
+                Kind::Purchase => spend += amount,
+                Kind::Return => returned -= amount,
+                _ => {}
+            }
+        }
+    }
+    (histories.len(), (spend * 100.0).round() as i64, (returned * 100.0).round() as i64)
+}
+
+fn codes(summary: &ReadSummary) -> Vec<(&'static str, u64)> {
+    summary.warnings.list().iter().map(|warning| (warning.code.name(), warning.count)).collect()
+}
+
+/// Reads a text as CSV by itself and with each of the mappings; all must say the same.
+fn read_all(csv: &str, mappings: &[&[(&str, &str)]]) -> (Histories, ReadSummary) {
+    let folder = Folder::new();
+    folder.write("export.csv", csv);
+    let path = [folder.given("export.csv")];
+    let found = read(&path, &ReadOptions::default()).unwrap();
+    for mapping in mappings {
+        let other = read(&path, &mapped(mapping)).unwrap();
+        assert_eq!(sums(&other.0), sums(&found.0), "{mapping:?}");
+        assert_eq!(codes(&other.1), codes(&found.1), "{mapping:?}");
+    }
+    found
+}
+
+fn recognised(summary: &ReadSummary) -> Option<&'static str> {
+    summary.recognised[0].export
+}
+
+const SHOPIFY: &str = "\
+Name,Email,Financial Status,Paid at,Currency,Subtotal,Total,Discount Code,Created at,Lineitem quantity,Lineitem name,Lineitem price
+#4016,c0394@example.com,paid,2022-01-03 20:20:57 -0400,USD,33.14,33.14,,2022-01-03 20:20:57 -0400,1,Thing B7,19.41
+#4016,c0394@example.com,,,,,,,2022-01-03 20:20:57 -0400,1,Thing C33,13.73
+#4017,C0394@Example.com,paid,2022-02-03 20:20:57 -0400,USD,55.00,55.00,,2022-02-03 20:20:57 -0400,2,Thing B7,27.50
+";
+
+#[test]
+fn totals_of_shopify_stand_on_the_first_line_of_an_order() {
+    let mapping =
+        [("customer_id", "Email"), ("occurred_at", "Created at"), ("amount", "Total"), ("order_id", "Name")];
+    let (histories, summary) = read_all(SHOPIFY, &[&mapping]);
+    assert_eq!((sums(&histories), codes(&summary)), ((1, 8814, 0), vec![]));
+    assert_eq!((recognised(&summary), summary.rejected.len()), (Some("Shopify orders export"), 0));
+}
+
+#[test]
+fn prices_of_shopify_lines_are_multiplied() {
+    let folder = Folder::new();
+    folder.write("a.csv", SHOPIFY);
+    let lines = mapped(&[
+        ("customer_id", "Email"),
+        ("occurred_at", "Created at"),
+        ("amount", "Lineitem price"),
+        ("quantity", "Lineitem quantity"),
+        ("order_id", "Name"),
+    ]);
+    let (histories, summary) = read(&[folder.given("a.csv")], &lines).unwrap();
+    assert_eq!((sums(&histories), codes(&summary)), ((1, 8814, 0), vec![]));
+}
+
+#[test]
+fn only_what_was_paid_is_spend() {
+    let csv = "\
+Name,Email,Financial Status,Created at,Total,Refunded Amount,Cancelled at
+#1,ana@x.com,paid,2023-05-01 10:00:00 -0400,10,0,
+#2,ana@x.com,voided,2023-05-02 10:00:00 -0400,500,0,2023-05-02 11:00:00 -0400
+#3,ana@x.com,refunded,2023-05-03 10:00:00 -0400,70,70,
+#4,bo@x.com,pending,2023-05-03 10:00:00 -0400,80,0,
+#5,bo@x.com,partially_refunded,2023-05-04 10:00:00 -0400,30,5,
+";
+    let mapping = [("customer_id", "Email"), ("occurred_at", "Created at"), ("amount", "Total")];
+    let (histories, summary) = read_all(csv, &[&mapping]);
+    assert_eq!((sums(&histories), codes(&summary)), ((2, 11_000, 7500), vec![("not_purchased", 2)]));
+    assert_eq!((summary.lines, summary.not_bought), (5, 2));
+}
+
+#[test]
+fn guests_of_woocommerce_are_not_one_customer() {
+    let csv = "\
+order_id,order_number,order_date,paid_date,status,order_total,order_currency,customer_id,customer_email
+501,501,9/6/2016 6:29,9/6/2016 6:30,completed,12.50,EUR,17,ana@x.com
+502,502,9/16/2016 16:29:00,,completed,99,EUR,0,guest1@x.com
+503,503,9/17/2016 16:29:00,,cancelled,99,EUR,17,ana@x.com
+504,504,9/20/2016 20:12:00,,refunded,30,EUR,17,ana@x.com
+";
+    let mapping = [("customer_id", "customer_id"), ("occurred_at", "order_date"), ("amount", "order_total")];
+    let (histories, summary) = read_all(csv, &[&mapping]);
+    assert_eq!(sums(&histories), (1, 4250, 3000));
+    assert_eq!(codes(&summary), [("nobodys_id", 1), ("not_purchased", 1)]);
+    assert_eq!(recognised(&summary), Some("WooCommerce orders export"));
+}
+
+#[test]
+fn closed_orders_of_taobao_are_no_purchases() {
+    let csv = "\
+订单编号,买家会员名,买家应付货款,买家实际支付金额,订单状态,订单创建时间,订单付款时间,宝贝标题
+\"=\"\"1890000000000004016\"\"\",买家394,33.14,33.14,交易成功,2022-01-03 20:20:57,2022-01-03 20:20:57,好东西
+\"=\"\"1890000000000003858\"\"\",买家370,106.96,0.00,交易关闭,2022-01-12 14:25:55,,好东西
+";
+    let mapping =
+        [("customer_id", "买家会员名"), ("occurred_at", "订单付款时间"), ("amount", "买家实际支付金额")];
+    let (histories, summary) = read_all(csv, &[&mapping]);
+    assert_eq!((sums(&histories), codes(&summary)), ((1, 3314, 0), vec![("not_purchased", 1)]));
+    assert_eq!(recognised(&summary), Some("Taobao/Tmall orders export"));
+}
+
+#[test]
+fn a_till_with_chinese_names_is_read_as_written() {
+    let csv = "\u{feff}会员号,下单时间,实付金额\n00123,2023/5/1 8:03,\"￥1,288.00\"\n00124,2023/5/2 18:03,￥88.00\n";
+    let (histories, summary) =
+        read_all(csv, &[&[("customer_id", "会员号"), ("occurred_at", "下单时间"), ("amount", "实付金额")]]);
+    assert_eq!((sums(&histories), codes(&summary)), ((2, 137_600, 0), vec![]));
+    assert!(histories.get("00123").is_some());
+}
+
+#[test]
+fn date_and_time_of_square_stand_apart() {
+    let csv = "\
+Date,Time,Time Zone,Gross Sales,Net Sales,Customer ID
+05/01/23,10:22:33,Eastern Time (US & Canada),$12.50,$12.50,ANA
+06/13/23,18:05:00,Eastern Time (US & Canada),\"$1,050.00\",\"$1,050.00\",ANA
+";
+    let (histories, summary) =
+        read_all(csv, &[&[("customer_id", "Customer ID"), ("occurred_at", "Date"), ("amount", "Net Sales")]]);
+    assert_eq!((sums(&histories), codes(&summary)), ((1, 106_250, 0), vec![]));
+    let first = homing_datasets::Zone::default().instant("2023-05-01 10:22:33").unwrap();
+    assert_eq!(histories.first_instant(), Some(first));
+    assert_eq!(recognised(&summary), Some("Square transactions export"));
+}
+
+#[test]
+fn a_negative_quantity_of_a_unit_price_is_a_product_return() {
+    let csv = "\
+InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+536365,85123A,HOLDER,6,2010-12-01 08:26:00,2.55,17850,United Kingdom
+C536379,D,Discount,-1,2010-12-01 09:41:00,27.5,14527,United Kingdom
+536401,22112,BOTTLE,2,2010-12-02 11:21:00,4.95,14527,United Kingdom
+C536383,35004C,SET,-1,2010-12-03 09:49:00,4.65,17850,United Kingdom
+";
+    let mapping = [
+        ("customer_id", "CustomerID"),
+        ("occurred_at", "InvoiceDate"),
+        ("amount", "UnitPrice"),
+        ("quantity", "Quantity"),
+        ("order_id", "InvoiceNo"),
+        ("product_id", "StockCode"),
+    ];
+    let (histories, summary) = read_all(csv, &[&mapping]);
+    assert_eq!((sums(&histories), codes(&summary)), ((2, 2520, 3215), vec![]));
+    assert_eq!(recognised(&summary), Some("UCI Online Retail"));
+}
+
+#[test]
+fn a_price_that_may_be_that_of_the_line_is_told() {
+    let csv = "customer,date,price,qty\nana,2021-01-15,5,2\nana,2021-01-16,5,1\n";
+    let (histories, summary) = read_all(csv, &[]);
+    assert_eq!((sums(&histories), codes(&summary)), ((1, 1500, 0), vec![("price_taken_for_one_piece", 1)]));
+}
+
+#[test]
+fn payments_of_stripe_count_if_they_succeeded() {
+    let csv = "\
+id,Created (UTC),Amount,Amount Refunded,Currency,Status,Customer ID,Customer Email
+ch_1,2023-05-01 10:00,12.50,0.00,usd,Paid,cus_1,ana@x.com
+ch_2,2023-05-02 10:00,50.00,20.00,usd,Paid,cus_1,ana@x.com
+ch_3,2023-05-03 10:00,99.00,0.00,usd,Failed,cus_1,ana@x.com
+ch_4,2023-05-04 10:00,30.00,30.00,usd,Refunded,cus_2,bo@x.com
+";
+    let (histories, summary) = read_all(csv, &[]);
+    assert_eq!((sums(&histories), codes(&summary)), ((2, 9250, 5000), vec![("not_purchased", 1)]));
+    assert_eq!(recognised(&summary), Some("Stripe payments export"));
+}
+
+#[test]
+fn orders_of_youzan_weimob_jd_and_magento_are_recognised() {
+    for (csv, name, expected) in [
+        (
+            "订单号,订单状态,买家手机号,订单实付金额,订单创建时间\nE1,交易完成,13912345678,￥12.50,2023-05-01 10:00:00\nE2,交易关闭,13912345678,￥99.00,2023-05-02 10:00:00\n",
+            "Youzan orders export",
+            (1, 1250, 0),
+        ),
+        (
+            "订单编号,订单状态,客户ID,客户昵称,实付金额,下单时间\nW1,已完成,88,小王,12.50,2023-05-01 10:00:00\n",
+            "Weimob orders export",
+            (1, 1250, 0),
+        ),
+        (
+            "订单号,下单帐号,下单时间,应付金额,订单状态,商品名称\n1,jd_ana,2023-05-01 10:00:00,12.50,完成,灯\n2,jd_ana,2023-05-01 10:00:00,9.50,(删除)等待付款确认,灯\n",
+            "JD orders export",
+            (1, 1250, 0),
+        ),
+        (
+            "ID,Purchase Point,Purchase Date,Bill-to Name,Grand Total (Base),Grand Total (Purchased),Status,Customer Email\n000000001,Main,\"Jan 5, 2021 8:03:00 AM\",Ana,12.50,12.50,Complete,ana@x.com\n000000002,Main,\"Jan 6, 2021 8:03:00 PM\",Ana,99,99,Canceled,ana@x.com\n",
+            "Magento orders export",
+            (1, 1250, 0),
+        ),
+    ] {
+        let (histories, summary) = read_all(csv, &[]);
+        assert_eq!((recognised(&summary), sums(&histories)), (Some(name), expected), "{name}");
+    }
+}
+
+#[test]
+fn plain_tables_in_other_languages_are_read() {
+    for csv in [
+        "Kundennummer;Bestelldatum;Gesamtbetrag\n7;05.01.2021;1.234,50\n8;06.01.2021;12,50\n",
+        "N° client;Date de commande;Montant TTC\n7;05/01/2021;1 234,50 €\n8;16/01/2021;12,50 €\n",
+        "ID cliente;Fecha de compra;Importe total\n7;05/01/2021;1.234,50\n8;16/01/2021;12,50\n",
+        "Codice cliente;Data ordine;Totale\n7;05/01/2021;1.234,50\n8;16/01/2021;12,50\n",
+        "顧客ID,注文日時,合計金額\n7,2021/01/05 08:03,\"￥1,234.50\"\n8,2021/01/06 08:03,￥12.50\n",
+        "Customer ID,Order Date,Total\n7,1/5/2021,\"$1,234.50\"\n8,1/16/2021,$12.50\n",
+    ] {
+        let (histories, summary) = read_all(csv, &[]);
+        assert_eq!((sums(&histories), codes(&summary)), ((2, 124_700, 0), vec![]), "{csv}");
+        assert_eq!(
+            histories.first_instant().map(|at| homing_datasets::Zone::default().date(at)).as_deref(),
+            Some("2021-01-05")
+        );
+    }
+}

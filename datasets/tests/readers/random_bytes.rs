@@ -1,0 +1,58 @@
+//! Random and damaged bytes in every format: an error or histories, never a panic. The fuzz targets under `fuzz/` look longer.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use homing_datasets::{ReadOptions, read};
+
+use crate::support::Folder;
+use crate::support::events::dice;
+use crate::support::sample::{CSV, NDJSON};
+
+/// How long each format is tried at most.
+const LIMIT: Duration = Duration::from_secs(3);
+
+#[test]
+fn damaged_bytes_are_an_error_in_every_format() {
+    let folder = Folder::new();
+    folder.write("whole.csv.gz", CSV);
+    let columns = vec![
+        ("customer_id", crate::support::array(arrow_array::StringArray::from(vec!["a", "b", "c"]))),
+        ("occurred_at", crate::support::array(arrow_array::Int64Array::from(vec![1_609_833_780, 0, 5]))),
+        ("amount", crate::support::array(arrow_array::Float64Array::from(vec![1.0, 2.0, f64::NAN]))),
+    ];
+    folder.write_parquet("whole.parquet", columns, 2);
+    let whole = |name: &str| fs::read(folder.path(name)).unwrap();
+    let samples = [
+        ("a.csv", CSV.as_bytes().to_vec()),
+        ("b.csv", CSV.replace(',', ";").replace("2010-12-01 08:26:00", "01.12.2010 08:26").into_bytes()),
+        ("c.csv", CSV.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("d.json", NDJSON.as_bytes().to_vec()),
+        ("e.json", format!("[{}]", NDJSON.trim().replace("}\n", "},\n").replace("\n\n", "\n")).into_bytes()),
+        ("f.xlsx", crate::support::workbook::orders()),
+        ("g.parquet", whole("whole.parquet")),
+        ("h.csv.gz", whole("whole.csv.gz")),
+    ];
+    let state = &mut 11;
+    let options = ReadOptions { max_reject_share: 1.0, preview: true, ..ReadOptions::default() };
+    for (name, sample) in samples {
+        let began = Instant::now();
+        for _ in 0..400 {
+            let mut bytes = sample.clone();
+            for _ in 0..=dice(state, 6) {
+                let at = dice(state, bytes.len() as u64) as usize;
+                match dice(state, 4) {
+                    0 => bytes[at] = dice(state, 256) as u8,
+                    1 => bytes.truncate(at.max(1)),
+                    2 => bytes.insert(at, b"\",;\n{}[]\0"[dice(state, 9) as usize]),
+                    _ => bytes[at] ^= 1 << dice(state, 8),
+                }
+            }
+            fs::write(folder.path(name), &bytes).unwrap();
+            let _ = read(&[folder.given(name)], &options);
+            if began.elapsed() > LIMIT {
+                break;
+            }
+        }
+    }
+}
