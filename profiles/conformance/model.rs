@@ -131,7 +131,7 @@ struct Model {
     customers: BTreeMap<String, Customer>,
     /// Event ids: whose they are now, and what came under them.
     ids: BTreeMap<String, (String, Incoming)>,
-    known_until: Micros,
+    known_until: Option<Micros>,
     happened_until: Option<Micros>,
 }
 
@@ -143,6 +143,8 @@ impl Model {
     fn take_in(&mut self, events: &[Incoming], not_before: Micros) -> Vec<Fate> {
         let mut fresh: BTreeMap<&str, Vec<Event>> = BTreeMap::new();
         let mut seen = self.ids.clone();
+        // What lies four weeks ahead of all data moves its own customer alone.
+        let latest = self.known_until.map_or(Micros::MAX, |known| known.max(not_before) + 28 * DAY);
         let mut fates = Vec::new();
         for one in events {
             let fate = match seen.get(&one.event_id) {
@@ -154,14 +156,17 @@ impl Model {
             if fate == Fate::Accepted {
                 seen.insert(one.event_id.clone(), (one.customer_id.clone(), one.clone()));
                 fresh.entry(&one.customer_id).or_default().push(one.event.clone());
-                self.known_until = self.known_until.max(one.event.recorded_at);
-                self.happened_until = self.happened_until.max(Some(one.event.occurred_at));
+                if one.event.recorded_at <= latest {
+                    self.known_until = self.known_until.max(Some(one.event.recorded_at));
+                    self.happened_until = self.happened_until.max(Some(one.event.occurred_at));
+                }
             }
             fates.push(fate);
         }
         self.ids = seen;
-        let clock = self.known_until.max(not_before);
+        let clock = self.known_until.map_or(not_before, |known| known.max(not_before));
         for (id, events) in fresh {
+            let clock = events.iter().map(|event| event.recorded_at).fold(clock, Micros::max);
             let customer = self.of(id);
             let (mut history, as_of) = match &customer.known {
                 Some(known) => (known.history.clone(), known.as_of.max(clock)),
@@ -190,7 +195,7 @@ impl Model {
             let opted_out = customer.opted_out();
             customer.score(history, as_of, opted_out);
             self.happened_until = self.happened_until.max(last);
-            self.known_until = self.known_until.max(last.unwrap_or(Micros::MIN));
+            self.known_until = self.known_until.max(last);
         }
     }
 
