@@ -199,7 +199,7 @@ impl Stream {
             count => Ranges::of_sample(input.sample(), count as usize),
         };
         let block = shares.block(ranges.len(), threads);
-        let clock = if options.read.accepts(Accept::FarDates) { None } else { options.read.now };
+        let clock = options.read.clock();
         let mut options = StreamOptions { read: options.read.clone(), ..options.clone() };
         options.read.window = options.read.window.within(Window::until(clock));
         let mut arena = Arena::new(&options.scratch, shares.room);

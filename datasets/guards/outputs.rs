@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, objects};
 
-/// The name under which rejects are listed by default. A file of this name in a folder is never read.
+/// The name under which rejects are listed by default. Readers know a list of rejects by its header and pass over it in folders.
 pub const REJECTS: &str = "homing-rejects.csv";
 
 /// Checks that no output is an input, lies in a folder that is read, or matches a glob that is read. `outputs` are flags

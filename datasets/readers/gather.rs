@@ -42,8 +42,9 @@ pub(crate) struct Gather<S> {
     zone: Zone,
     /// Earlier lines are left out.
     since: Micros,
-    /// Lines beyond are set aside.
+    /// Lines that happened beyond are set aside, and lines recorded later than the clock admits.
     window: Window,
+    recorded_to: Micros,
     people: Option<Arc<People>>,
     /// Who was erased, and what is known of the last customer asked for.
     erased: Option<(Arc<Erasures>, String, bool)>,
@@ -66,6 +67,7 @@ impl<S: Sink> Gather<S> {
             zone: options.zone,
             since: options.since.unwrap_or(Micros::MIN),
             window: options.window,
+            recorded_to: Window::until(options.clock()).to,
             people: options.people.clone(),
             erased: options.erased.clone().map(|erased| (erased, String::new(), false)),
             scratch: None,
@@ -126,7 +128,7 @@ impl<S: Sink> Take for Gather<S> {
         let outcome = read(cells, &self.rules, self.zone, &mut scratch);
         let done = match outcome {
             Ok(Outcome::Event(found))
-                if !self.window.has(found.line.occurred_at) || found.line.recorded_at > self.window.to =>
+                if !self.window.has(found.line.occurred_at) || found.line.recorded_at > self.recorded_to =>
             {
                 let far = Zone::default().format(found.line.occurred_at);
                 let customer = &cells[Column::CustomerId as usize];

@@ -108,6 +108,12 @@ pub struct ReadOptions {
 }
 
 impl ReadOptions {
+    /// What the clock says, where it has a say.
+    #[must_use]
+    pub fn clock(&self) -> Option<Micros> {
+        self.now.filter(|_| !self.accepts(Accept::FarDates))
+    }
+
     /// Whether this is taken in deliberately.
     #[must_use]
     pub fn accepts(&self, what: Accept) -> bool {
