@@ -15,7 +15,8 @@ const BODY: &[Code] = &[
 ];
 
 /// What can be wrong with the store.
-const STORE: &[Code] = &[Code::StoreLocked, Code::StoreReadOnly, Code::StoreUnreachable, Code::StoreFailed];
+const STORE: &[Code] =
+    &[Code::StoreLocked, Code::StoreBusy, Code::StoreReadOnly, Code::StoreUnreachable, Code::StoreFailed];
 
 macro_rules! routes {
     ($($name:ident $method:ident $path:literal $role:ident [$($problems:expr),*];)*) => {

@@ -87,7 +87,7 @@ async fn a_listing_is_asked_as_given_and_read_page_by_page() {
         churn_risk: (Some(0.3), None),
         sort: Sort::CustomerId,
         limit: 2,
-        cursor: Some("b".into()),
+        cursor: Some(next.to_owned()),
         ..Listing::default()
     };
     assert_eq!(service.store.listings.lock().unwrap().last(), Some(&expected));
