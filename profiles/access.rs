@@ -3,7 +3,6 @@
 use homing_datasets::Micros;
 
 use crate::Error;
-use crate::privacy::random_bits;
 use crate::sql::{Engine, Fault, Row, Statements, Unreadable, Value, params};
 
 /// A key of the API. The key itself is not kept, only its keyed hash.
@@ -193,4 +192,14 @@ impl<E: Engine> Access for E {
     fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error> {
         self.read(|sql| audit_of(sql, customer_id, &self.hash(customer_id)))
     }
+}
+
+/// 256 random bits of the machine.
+///
+/// # Errors
+/// What the machine says when it has none.
+pub(super) fn random_bits() -> Result<[u8; 32], String> {
+    let mut bits = [0; 32];
+    getrandom::fill(&mut bits).map_err(|error| format!("the machine gives no random bits: {error}"))?;
+    Ok(bits)
 }

@@ -5,7 +5,7 @@ use homing_datasets::Micros;
 use homing_models::{Outcome, Reason};
 use sha2::{Digest, Sha256};
 
-use super::plan::value_text;
+use super::state::value_text;
 use super::{Incoming, Scored, Tag};
 
 /// The fingerprints of what a scorer said: of scores and tags with all that belongs to them but the instant of scoring, and

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::fingerprint::fingerprint;
-use super::plan::value_text;
+use super::state::value_text;
 use super::{Listing, Sort};
 
 /// Where a page ended.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::fingerprint::{fingerprints, history_fingerprint};
 use super::state::{
     Common, Glance, Held, HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, State, StoredRow,
+    value_text,
 };
 use super::{Error, Layer, Profile, Scored, StoredTag};
 
@@ -471,16 +472,6 @@ fn keep_or_expire(score: &Origin, before: &HeldTag, as_of: Micros, plan: &mut Pl
         plan.remove.push(before.name.clone());
     } else if before.origin.is_none() {
         plan.set.push(HeldTag { origin: Some(origin.clone()), ..before.clone() });
-    }
-}
-
-/// A tag's value as text: JSON, with whole numbers written one way (`5`, never `5.0`), so that equal values
-/// have equal texts.
-pub(super) fn value_text(value: &Value) -> String {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match value.as_f64() {
-        Some(number) if number.fract() == 0.0 && number.abs() < EXACT => (number as i64).to_string(),
-        _ => value.to_string(),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::access::{self, AuditEntry};
 use super::contacts::{self, ExportedContact};
 use super::feed::{self, Change, DeadLetter};
+pub use super::state::Consent;
 use super::state::{Also, REMOVALS, State};
 use super::{Profile, plan};
 use crate::sql::{Engine, Fault, Held, Statements, json, params};
@@ -16,25 +17,6 @@ pub use homing_datasets::erasures::{Erasures, keyed_hash};
 
 /// The purpose of the secret behind the hashes of erased customers (see [`super::Store::secret`]).
 pub(super) const ERASURE: &str = "erasure";
-
-/// What a customer said of automated decisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Consent {
-    /// Whether the customer opted out.
-    pub opted_out: bool,
-    /// When they said so.
-    pub at: Micros,
-}
-
-/// 256 random bits of the machine.
-///
-/// # Errors
-/// What the machine says when it has none.
-pub(super) fn random_bits() -> Result<[u8; 32], String> {
-    let mut bits = [0; 32];
-    getrandom::fill(&mut bits).map_err(|error| format!("the machine gives no random bits: {error}"))?;
-    Ok(bits)
-}
 
 /// Everything that is held of a customer.
 #[derive(Clone, Debug, PartialEq, Serialize)]

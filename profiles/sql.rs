@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use homing_datasets::Zone;
 
-use crate::privacy::keyed_hash;
+use homing_datasets::erasures::keyed_hash;
+
 use crate::{Error, Profile, Profiles};
 
 /// A value on its way into a statement or out of a row.

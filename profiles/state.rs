@@ -11,7 +11,6 @@ use homing_datasets::{Micros, Zone};
 use homing_models::{NotScored, Provenance};
 use serde_json::{Map, Value};
 
-use super::privacy::Consent;
 use super::queue::Turns;
 use super::{HistorySummary, Layer};
 
@@ -153,7 +152,7 @@ pub(super) struct Origin {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct HeldTag {
     pub name: String,
-    /// JSON in the form of [`value_text`](super::plan::value_text).
+    /// JSON in the form of [`value_text`].
     pub value: String,
     pub layer: Layer,
     pub confidence: Option<f64>,
@@ -284,6 +283,15 @@ pub enum Also {
     Merge(Box<State>, String),
 }
 
+/// What a customer said of automated decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// Whether the customer opted out.
+    pub opted_out: bool,
+    /// When they said so.
+    pub at: Micros,
+}
+
 /// What became of a change set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -357,5 +365,15 @@ impl Clock {
     /// The later of two clocks.
     pub(super) fn max(self, other: Clock) -> Clock {
         Clock { happened: self.happened.max(other.happened), known: self.known.max(other.known) }
+    }
+}
+
+/// A tag's value as text: JSON, with whole numbers written one way (`5`, never `5.0`), so that equal values
+/// have equal texts.
+pub(super) fn value_text(value: &Value) -> String {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value.as_f64() {
+        Some(number) if number.fract() == 0.0 && number.abs() < EXACT => (number as i64).to_string(),
+        _ => value.to_string(),
     }
 }

@@ -10,8 +10,9 @@ use tokio_postgres::Row;
 use super::text::{original, original_value, stored, stored_value};
 use super::{Fault, Inner};
 use crate::Error;
-use crate::plan::{LAYERS, value_text};
+use crate::plan::LAYERS;
 use crate::sql::{Unreadable, json};
+use crate::state::value_text;
 use crate::state::{Fingerprints, HeldTag, HistoryCounts, Origin, Plan, State, StoredRow};
 
 /// The columns of [`stored_row`]; the parameter is the list of ids in their stored form.

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::gate::Gate;
-use super::rows::{self, Place, TagNames};
+use super::rows::{self, HAPPENED, KNOWN, Place, TagNames, clock};
 use super::sql::Runner;
 use super::{Inner, SqliteStore};
 use crate::privacy;
@@ -94,7 +94,7 @@ pub(super) fn commit(
     };
     let is_taken = |id| -> Inner<bool> { Ok(taken.query_row([id], |row| row.get(0))?) };
     let verdicts = judge(jobs.iter().flat_map(|sets| sets.iter()), now, is_taken)?;
-    let first = first_version(setting(connection, REMOVALS)?.unwrap_or_default());
+    let first = first_version(rows::setting(connection, REMOVALS)?.unwrap_or_default());
     let mut ticks = Clock::default();
     let mut at = verdicts.iter().copied();
     let mut by_caller = Vec::with_capacity(jobs.len());
@@ -137,20 +137,6 @@ fn write(
             .execute(params![one.event_id, one.fingerprint, written.get(one.change).copied().flatten()])?;
     }
     privacy::carry_out(&mut Runner { connection, names, store }, &set.also)
-}
-
-/// Names of settings: the latest instant at which something happened, or became known.
-const HAPPENED: &str = "happened_until";
-const KNOWN: &str = "known_until";
-
-/// The data clock.
-pub(super) fn clock(connection: &Connection) -> Inner<Clock> {
-    Ok(Clock { happened: setting(connection, HAPPENED)?, known: setting(connection, KNOWN)? })
-}
-
-fn setting(connection: &Connection, name: &str) -> Inner<Option<i64>> {
-    let mut statement = connection.prepare_cached("SELECT value FROM settings WHERE name = ?1")?;
-    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
 }
 
 /// Sets the clock forward; never back.

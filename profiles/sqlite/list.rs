@@ -9,7 +9,7 @@ use super::read::{COLUMNS, Numbered};
 use super::rows::TagNames;
 use super::{Fault, Inner, SqliteStore, tagged};
 use crate::paging::{Stretch, Within, after_prefix, column, ranges, read_cursor, stretches, write_cursor};
-use crate::plan::value_text;
+use crate::state::value_text;
 use crate::{Error, Listing, Page, Sort};
 
 /// Up to so many profiles with a label, or with a beginning of the id, are fetched and sorted; where more have it, the order's own

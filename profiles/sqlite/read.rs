@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::{Map, Value};
 
 use super::rows::{self, TagNames};
-use super::{Inner, SqliteStore, commit};
+use super::{Inner, SqliteStore};
 use crate::plan::ProfileRow;
 use crate::privacy::attributes_of;
 use crate::state::Origin;
@@ -86,7 +86,7 @@ pub(super) fn totals(connection: &Connection, names: &mut TagNames) -> Inner<Tot
         scored,
         value_at_risk,
         churn_levels,
-        data_until: commit::clock(connection)?.happened,
+        data_until: rows::clock(connection)?.happened,
     })
 }
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::tagged::{self, Move};
 use super::{Fault, Inner, feed};
-use crate::state::{HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, StoredRow};
+use crate::state::{Clock, HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, StoredRow};
 
 // Each statement that runs once a customer reads one table only: SQLite, as it is bundled, parses a cached
 // statement with a join anew each time its parameters are bound, which costs more than the join.
@@ -357,4 +357,18 @@ const UPDATE_BOTH: &str = "UPDATE profiles SET revision = :revision, events = :e
 
 fn columns(score: &NewScore) -> [Option<f64>; 3] {
     score.numbers.map_or([None; 3], |numbers| numbers.map(Some))
+}
+
+/// Names of settings: the latest instant at which something happened, or became known.
+pub(super) const HAPPENED: &str = "happened_until";
+pub(super) const KNOWN: &str = "known_until";
+
+/// The data clock.
+pub(super) fn clock(connection: &Connection) -> Inner<Clock> {
+    Ok(Clock { happened: setting(connection, HAPPENED)?, known: setting(connection, KNOWN)? })
+}
+
+pub(super) fn setting(connection: &Connection, name: &str) -> Inner<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT value FROM settings WHERE name = ?1")?;
+    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
 }

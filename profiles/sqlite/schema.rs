@@ -6,7 +6,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, pa
 
 use super::{Fault, Inner};
 use crate::Error;
-use crate::privacy::{ERASURE, random_bits};
+use crate::access::random_bits;
+use crate::privacy::ERASURE;
 use crate::schema::{Dialect, VERSION, wrong_version};
 
 /// Marks the file as homing's (`PRAGMA application_id`): "homi" in ASCII.

@@ -7,7 +7,7 @@
 //! flags: layer (2 bits), then whether there is a confidence, an expiry, an origin
 //! ```
 //!
-//! Numbers and lengths are varints. The value is JSON in the form of [`value_text`](crate::plan::value_text).
+//! Numbers and lengths are varints. The value is JSON in the form of [`value_text`](crate::state::value_text).
 
 use std::cmp::Ordering;
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn words_are_labels_and_numbers_and_dates_are_not() {
-        let is = |value: serde_json::Value| is_label(&crate::plan::value_text(&value));
+        let is = |value: serde_json::Value| is_label(&crate::state::value_text(&value));
         assert!(is("high".into()) && is("高".into()) && is(true.into()) && is("".into()));
         assert!(!is(3.into()) && !is(0.5.into()) && !is(false.into()) && !is("2026-01-02".into()));
     }

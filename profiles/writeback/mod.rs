@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::feed::FeedPosition;
-use super::plan::value_text;
+use super::state::value_text;
 use super::{Error, Listing, Profile, Sort, Store};
 
 mod postgres;
