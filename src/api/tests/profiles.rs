@@ -27,7 +27,7 @@ async fn any_text_is_a_customer_id() {
         ("茶 1", "%E8%8C%B6%201"),
         ("a/b?c#d&e%", "a%2Fb%3Fc%23d%26e%25"),
         ("ü+\"", "%C3%BC+%22"),
-        ("é\n", "%C3%A9%0A"),
+        ("é\nü", "%C3%A9%0A%C3%BC"),
         ("%2F", "%252F"),
     ];
     for (n, (id, path)) in ids.into_iter().enumerate() {
