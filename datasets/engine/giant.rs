@@ -67,7 +67,6 @@ pub(super) fn history(blocks: &[&Block], arena: &Arena) -> Result<(String, Histo
             }
             Ok(())
         })?;
-        arena.release(block);
     }
     sort(&mut history, &names);
     recode(&mut history, &names);

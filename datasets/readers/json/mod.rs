@@ -84,7 +84,9 @@ impl Table {
             let opened = !first.contains("}") && first.len() < trimmed.len();
             return Ok(if complete || !opened { lines } else { of(Objects::From(at)) });
         }
-        Ok(of(Objects::Lines))
+        let line = text[..at].lines().count().max(1) as u64;
+        let begins: String = first.chars().take(20).collect();
+        Err(Error::NotNdjson { path: file.shown.clone(), line, reason: format!("it begins with `{begins}`") })
     }
 
     pub(crate) fn header(&self) -> &[String] {
