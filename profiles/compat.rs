@@ -194,7 +194,8 @@ fn a_schema_from_before_0_1_is_refused_and_left_alone() {
 fn a_damaged_file_is_refused_or_named_and_never_a_panic() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("profiles.db");
-    let damages: [(&str, fn(&mut Vec<u8>)); 4] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 4] = [
         ("cut off", |bytes| bytes.truncate(bytes.len() / 2)),
         ("no header", |bytes| bytes[..100].fill(0xff)),
         ("a torn schema", |bytes| bytes[100..1_024].fill(0xa5)),

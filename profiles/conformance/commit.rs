@@ -64,7 +64,8 @@ pub(super) fn states(store: &dyn Store) {
 pub(super) fn conflicts(store: &dyn Store) {
     take(store, &[incoming("e0", "c", buy(day(1), 40.0))]);
     // Each set is made, then something happens that it was not made for.
-    let between: [(&str, fn(&dyn Store)); 5] = [
+    type Write = fn(&dyn Store);
+    let between: [(&str, Write); 5] = [
         ("an event", |store| drop(take(store, &[incoming("other", "c", buy(day(2), 2.0))]))),
         ("a batch", |store| drop(batch(store, vec![row("c", vec![buy(day(3), 3.0)])], day(3)))),
         ("an opt-out", |store| drop(store.set_consent("c", OUT).unwrap())),

@@ -120,7 +120,7 @@ fn prepare<P: Profiles + ?Sized>(
 
 /// What is known of a row before it has a plan.
 enum Look {
-    Planned(BatchRow, Change),
+    Planned(BatchRow, Box<Change>),
     /// Fingerprints say that something changes: the row must be loaded. The scores, where they are made already, and the
     /// version that they were made for.
     Wanted(BatchRow, Option<(Box<Scored>, Option<i64>)>),
@@ -131,11 +131,11 @@ fn first_look(terms: &Terms<'_>, known: Vec<(BatchRow, State)>) -> Result<Vec<Lo
     let looks = each(known, |(row, state)| {
         let Held::Glance(glance) = &state.held else {
             let plan = terms.draft(&row, &state)?;
-            return Ok(Look::Planned(row, Change { state, plan }));
+            return Ok(Look::Planned(row, Box::new(Change { state, plan })));
         };
         let version = state.version;
         Ok(match terms.glance(&row, &state, glance) {
-            Glimpse::Idle(plan) => Look::Planned(row, Change { plan, state }),
+            Glimpse::Idle(plan) => Look::Planned(row, Box::new(Change { plan: *plan, state })),
             Glimpse::Moved(scored) => Look::Wanted(row, Some((scored, version))),
             Glimpse::Nothing => Look::Wanted(row, None),
         })
@@ -167,7 +167,7 @@ fn complete<P: Profiles + ?Sized>(
         .collect();
     let drafts = each(with_state, |(look, state)| {
         let (row, scored) = match look {
-            Look::Planned(row, change) => return Ok(Some((row, change))),
+            Look::Planned(row, change) => return Ok(Some((row, *change))),
             Look::Wanted(row, scored) => (row, scored),
         };
         let Some(state) = state else { return Ok(None) };
@@ -188,7 +188,7 @@ fn complete<P: Profiles + ?Sized>(
 /// What fingerprints tell of a customer.
 enum Glimpse {
     /// Nothing changes.
-    Idle(Plan),
+    Idle(Box<Plan>),
     /// The history is the one that the store holds; its score is another.
     Moved(Box<Scored>),
     /// Not enough.
@@ -206,11 +206,11 @@ impl Terms<'_> {
             return Glimpse::Nothing;
         }
         if is_newer(state, self.as_of) {
-            return Glimpse::Idle(Plan { newer_in_store: true, ..Plan::default() });
+            return Glimpse::Idle(Box::new(Plan { newer_in_store: true, ..Plan::default() }));
         }
         let scored = (self.score)(&row.customer_id, &row.history, self.as_of);
         match self.planner.glance(glance, &scored) {
-            Some(plan) => Glimpse::Idle(plan),
+            Some(plan) => Glimpse::Idle(Box::new(plan)),
             None => Glimpse::Moved(Box::new(scored)),
         }
     }

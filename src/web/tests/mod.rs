@@ -156,7 +156,7 @@ impl Sample {
 
     fn prediction(&self) -> Prediction {
         let reason = |code: &str, en: &str, zh: &str, contribution, importance| Reason {
-            code: code.to_owned().into(),
+            code: code.to_owned(),
             text: Text { zh: zh.into(), en: en.into() },
             value: Some(3.0),
             contribution,
