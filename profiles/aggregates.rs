@@ -109,7 +109,7 @@ pub trait Aggregates: Send + Sync {
     fn aggregates(&self, until: Option<i32>) -> Result<Option<DailyAggregates>, Error>;
 
     /// Who turned to high risk (the tag `churn.level` became `high`) by a score as of `since` or later: how often that
-    /// happened, and to whom, the most at stake first, at most `limit`. Looked at are the latest [`aggregates::RECENT_TURNS`] turns and,
+    /// happened, and to whom, the most at stake first, at most `limit`. Looked at are the latest [`RECENT_TURNS`] turns and,
     /// where there are more, the `among` customers (at most 10,000) with the highest value at risk.
     ///
     /// # Errors

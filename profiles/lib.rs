@@ -95,7 +95,7 @@ pub enum Fate {
     Duplicate,
     /// The id was used before for an event with other content; nothing was stored.
     Conflict,
-    /// The customer was erased (see [`Privacy::erase`](crate::Privacy::erase)); nothing was stored.
+    /// The customer was erased (see [`Privacy::erase`]); nothing was stored.
     Erased,
 }
 
@@ -154,7 +154,7 @@ pub struct BatchSummary {
     pub tags_changed: u64,
     /// The same by the tag's name.
     pub tag_moves: std::collections::BTreeMap<String, TagMoves>,
-    /// Customers left out, because they were erased (see [`Privacy::erase`](crate::Privacy::erase)).
+    /// Customers left out, because they were erased (see [`Privacy::erase`]).
     pub erased: u64,
     /// Customers without scores, by cause.
     pub not_scored: std::collections::BTreeMap<String, u64>,

@@ -161,7 +161,7 @@ pub trait Privacy: Send + Sync {
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error>;
 
     /// Erases a customer: history, profile, tags, attributes, consent, contacts, changes, dead letters and event ids. Audit
-    /// entries lose id and detail. A keyed hash of the id stays: by it later events are refused ([`Fate::Erased`]), and batches
+    /// entries lose id and detail. A keyed hash of the id stays: by it later events are refused ([`Fate::Erased`](crate::Fate::Erased)), and batches
     /// and trainings leave the customer out. Returns whether anything was held.
     ///
     /// # Errors

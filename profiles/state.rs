@@ -21,7 +21,7 @@ pub struct Common {
     pub place: String,
     /// The business's time zone: in it orders are counted by day and instants are written.
     pub zone: Zone,
-    /// Whether the store keeps [`Fingerprints`], and answers [`Ask::fingerprints`] with them.
+    /// Whether the store keeps fingerprints, and answers [`Ask::fingerprints`] with them.
     pub fingerprints: bool,
     /// Who writes which customer within this process.
     pub turns: Turns,

@@ -2,14 +2,14 @@
 //!
 //! | module | decides |
 //! |---|---|
-//! | [`lifetime`] | the lifetime models of a base |
-//! | [`horizon`] | the rows that a horizon learns from |
-//! | [`learners`] | the base learners and how complex they are |
-//! | [`stacking`] | how much each of them counts |
-//! | [`base_rate`] | the base rate of the coming window and how sure it is |
-//! | [`purchase`] | these together: the purchase probability |
-//! | [`spend`] | orders, spend and their totals |
-//! | [`base`] | what the base looks like at `as_of` |
+//! | `lifetime` | the lifetime models of a base |
+//! | `horizon` | the rows that a horizon learns from |
+//! | `learners` | the base learners and how complex they are |
+//! | `stacking` | how much each of them counts |
+//! | `base_rate` | the base rate of the coming window and how sure it is |
+//! | `purchase` | these together: the purchase probability |
+//! | `spend` | orders, spend and their totals |
+//! | `base` | what the base looks like at `as_of` |
 
 mod base;
 mod base_rate;
