@@ -82,7 +82,13 @@ impl Table {
             }
             // An object that is not whole in its first line goes on in the next.
             let opened = !first.contains("}") && first.len() < trimmed.len();
-            return Ok(if complete || !opened { lines } else { of(Objects::From(at)) });
+            let table = if complete || !opened { lines } else { of(Objects::From(at)) };
+            // Nothing of it parses: an object that is cut off, not a table without columns.
+            if !complete && table.header.is_empty() {
+                let reason = "the object is not closed".to_owned();
+                return Err(Error::NotNdjson { path: file.shown.clone(), line: 1, reason });
+            }
+            return Ok(table);
         }
         let line = text[..at].lines().count().max(1) as u64;
         let begins: String = first.chars().take(20).collect();
