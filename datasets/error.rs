@@ -188,7 +188,7 @@ pub enum Error {
         path: String,
     },
     /// Files without a single line of data.
-    #[error("the {files} file(s) hold no line of data; export again, with at least one purchase")]
+    #[error("no lines of data (files read: {files}); export again, with at least one purchase")]
     NoLines {
         /// Number of files.
         files: usize,

@@ -123,7 +123,7 @@ fn purchases_that_cannot_be_read_are_named_with_a_remedy() {
     let empty = write(folder.path(), "empty.csv", "");
     fit(empty).says(1, &["`empty.csv` is empty", "export it again"]);
     let header = write(folder.path(), "header.csv", "customer_id,occurred_at,amount\n");
-    fit(header).says(1, &["hold no line of data", "export again"]);
+    fit(header).says(3, &["no lines of data", "export again"]);
     fit("nowhere.csv").says(1, &["`nowhere.csv` matches no file", "check the path"]);
     let binary = write(folder.path(), "shop.parquet", "not Parquet at all");
     fit(binary).says(1, &["`shop.parquet` cannot be read as Parquet", "write or copy it again"]);
