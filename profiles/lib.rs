@@ -57,11 +57,17 @@ pub fn open(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
     if place.starts_with("postgres://") || place.starts_with("postgresql://") {
         return Ok(Arc::new(postgres::PostgresStore::open(place, zone)?));
     }
-    let path = place.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
-    match path {
-        None | Some("" | ":memory:") => Err(Error::UnknownPlace(place.to_owned())),
+    match local_file(place) {
         Some(path) => Ok(Arc::new(sqlite::SqliteStore::open(path, zone)?)),
+        None => Err(Error::UnknownPlace(place.to_owned())),
     }
+}
+
+/// The file of a store that lies in one (`sqlite:PATH`); none for a server's.
+#[must_use]
+pub fn local_file(place: &str) -> Option<&str> {
+    let path = place.strip_prefix("sqlite:")?;
+    Some(path.strip_prefix("//").unwrap_or(path)).filter(|path| !matches!(*path, "" | ":memory:"))
 }
 
 /// What was computed of one customer, ready to be stored.

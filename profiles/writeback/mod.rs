@@ -181,8 +181,8 @@ impl WriteBack {
         }
         let database = settings.database.as_deref().unwrap_or(place);
         let names: Vec<String> = settings.columns.keys().cloned().collect();
-        let target: Box<dyn Target> = match database.strip_prefix("sqlite:") {
-            Some(path) => Box::new(sqlite::Table::open(path.strip_prefix("//").unwrap_or(path), settings)?),
+        let target: Box<dyn Target> = match crate::local_file(database) {
+            Some(path) => Box::new(sqlite::Table::open(path, settings)?),
             None => Box::new(postgres::Table::open(database, settings)?),
         };
         let numbers: Vec<bool> = names.iter().map(|name| is_number(name)).collect();

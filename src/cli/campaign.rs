@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use homing_datasets::guards::outputs;
 use homing_datasets::table::Format;
 use homing_datasets::{Zone, calendar, out};
 use homing_models::Text;
@@ -102,6 +103,9 @@ pub(super) fn run(args: &Campaign) -> anyhow::Result<()> {
     for file in args.out.iter().chain(&args.hold_out_file) {
         Format::of(file).map_err(|error| wrong(&error))?;
     }
+    let store = homing_profiles::local_file(&args.profiles).map(str::to_owned);
+    let inputs: Vec<String> = args.catalogue.files().chain(store).collect();
+    outputs::check(&inputs, &[("out", args.out.as_deref()), ("hold-out-file", beside.as_deref())])?;
     let catalogue = args.catalogue.load()?;
     let Some(playbook) = catalogue.playbook() else {
         let text = "the catalogue does not go with the shipped playbook; name one that does with --playbook";

@@ -132,7 +132,7 @@ fn clock(now: Micros, model: Option<Micros>) -> Told {
 
 /// The folder of an embedded store; none for a server's.
 fn folder_of(place: &str) -> Option<PathBuf> {
-    let path = Path::new(place.strip_prefix("sqlite:")?.trim_start_matches("//"));
+    let path = Path::new(homing_profiles::local_file(place)?);
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Some(parent.to_owned())
 }
@@ -152,7 +152,7 @@ fn permissions(registry: &str, place: &str) -> Told {
         })?;
     }
     #[cfg(unix)]
-    if let Some(path) = place.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//")) {
+    if let Some(path) = homing_profiles::local_file(place) {
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(path).map(|data| data.permissions().mode()).unwrap_or_default();
         if mode & 0o002 != 0 {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use homing_datasets::guards::outputs;
 use homing_datasets::out;
 
 use super::progress::Stage;
@@ -22,6 +23,9 @@ pub(super) struct Erased {
 }
 
 pub(super) fn run(args: &Erased) -> anyhow::Result<()> {
+    let store: Vec<String> =
+        homing_profiles::local_file(&args.profiles).map(str::to_owned).into_iter().collect();
+    outputs::check(&store, &[("out", Some(&args.out))])?;
     let stage = Stage::begin("erased");
     let erased = homing_profiles::open(&args.profiles, homing_datasets::Zone::default())?.erased()?;
     erased

@@ -145,6 +145,11 @@ impl CatalogueArgs {
         Ok(catalogue.with_playbook(playbook))
     }
 
+    /// The files that are read.
+    fn files(&self) -> impl Iterator<Item = String> {
+        [&self.tags, &self.playbook].into_iter().flatten().map(|file| file.display().to_string())
+    }
+
     fn without_playbook(&self) -> anyhow::Result<Catalogue> {
         self.tags.as_deref().map_or_else(|| Ok(Catalogue::shipped()?), read_catalogue)
     }

@@ -302,8 +302,7 @@ impl Kept {
 fn keep_inputs(args: &Score) -> Result<(), homing_datasets::Error> {
     let others: Vec<&str> =
         [&args.people, &args.people_before].into_iter().flatten().map(String::as_str).collect();
-    let store = args.profiles.as_deref().and_then(|place| place.strip_prefix("sqlite:"));
-    let store = store.map(|path| Path::new(path.strip_prefix("//").unwrap_or(path)));
+    let store = args.profiles.as_deref().and_then(homing_profiles::local_file).map(Path::new);
     let outputs = [
         ("out", args.out.as_deref()),
         ("profiles", store),
@@ -316,9 +315,9 @@ fn keep_inputs(args: &Score) -> Result<(), homing_datasets::Error> {
 /// Opens the store and the journal, and keeps other batches out.
 fn prepare(args: &Score, place: &str, options: &StreamOptions, zone: Zone) -> anyhow::Result<Night> {
     let store = homing_profiles::open(place, zone)?;
-    let folder = match (&args.journal, place.strip_prefix("sqlite:")) {
+    let folder = match (&args.journal, homing_profiles::local_file(place)) {
         (Some(folder), _) => folder.clone(),
-        (None, Some(path)) => PathBuf::from(format!("{}.batch", path.strip_prefix("//").unwrap_or(path))),
+        (None, Some(path)) => PathBuf::from(format!("{path}.batch")),
         // An address may hold a password: it names no folder.
         (None, None) => Path::new("homing-batch").join(format!("{:08x}", fnv(place))),
     };

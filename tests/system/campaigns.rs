@@ -197,3 +197,22 @@ fn the_chain_says_what_is_bought_next() {
         std::fs::read_to_string(crate::support::bundle(&home.join("registry")).join("report.html")).unwrap();
     assert!(report.contains("Groups of like customers") && report.contains("客群"));
 }
+
+#[test]
+fn no_list_is_written_over_what_the_command_reads() {
+    let folder = scratch();
+    let home = folder.path();
+    profiles(home);
+    let store = std::fs::read(home.join("profiles.db")).unwrap();
+    let erased = ["erased", "--profiles", "sqlite:profiles.db", "--out", "profiles.db"];
+    run(homing(), home, erased).says(2, &["--out profiles.db", "is what is read"]);
+    assert!(std::fs::read(home.join("profiles.db")).unwrap() == store, "the store was touched");
+    // Both lists in one file would leave one of them.
+    let one = ["campaign", "--campaign", "x", "--out", "list.csv", "--hold-out-file", "list.csv"];
+    run(homing(), home, one).says(2, &["--hold-out-file", "list.csv"]);
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/tags/catalogue.toml");
+    std::fs::copy(shipped, home.join("tags.csv")).unwrap();
+    let over = ["campaign", "--campaign", "x", "--tags", "tags.csv", "--out", "tags.csv"];
+    run(homing(), home, over).says(2, &["--out tags.csv", "is what is read"]);
+    assert!(!home.join("list.csv").exists());
+}

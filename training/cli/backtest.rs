@@ -104,7 +104,13 @@ pub(super) fn run(args: &Backtest) -> anyhow::Result<()> {
         scores(&reports).write(out, zone).context("the scores were not written")?;
     }
     if args.common.json {
-        out!("{}", serde_json::to_string_pretty(&serde_json::json!({ "backtests": reports }))?);
+        out!(
+            "{}",
+            serde_json::to_string_pretty(&serde_json::json!({
+                "backtests": reports,
+                "warnings": summary.warnings.list(),
+            }))?
+        );
     } else {
         for report in &reports {
             out!("{}", show::report(report).trim_end_matches('\n'));
