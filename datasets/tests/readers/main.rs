@@ -251,7 +251,7 @@ fn a_file_without_content_is_refused() {
     {
         assert_says(&folder.refusal(name, content), &[name, "is empty"]);
     }
-    assert_says(&folder.refusal("f.csv", "customer_id,occurred_at,amount\n"), &["no line of data"]);
+    assert_says(&folder.refusal("f.csv", "customer_id,occurred_at,amount\n"), &["no lines of data"]);
     let nobody = folder.refusal("g.csv", "customer_id,occurred_at,amount\n,2011-01-01,1\n ,2011-01-01,2\n");
     assert_says(&nobody, &["none of the 2 lines", "2 have no customer", "--columns customer_id="]);
 }
