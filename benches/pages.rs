@@ -140,7 +140,7 @@ fn scored(id: &str, history: &History, as_of: Micros) -> Scored {
     let clv = spend * (1.0 - risk);
     let at = |days: u32, share: f64| AtHorizon {
         days,
-        p_return: (1.0 - risk) * share,
+        p_purchase: (1.0 - risk) * share,
         expected_orders: share * 2.0,
         expected_spend: clv * share,
         expected_spend_low: 0.0,

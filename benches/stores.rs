@@ -43,7 +43,7 @@ fn score(_: &str, history: &History, as_of: Micros) -> Scored {
     let risk = 1.0 / (1.0 + events + spend % 1.0);
     let at = |days: u32| AtHorizon {
         days,
-        p_return: 1.0 - risk,
+        p_purchase: 1.0 - risk,
         expected_orders: events / 7.0,
         expected_spend: spend / 7.0,
         expected_spend_low: 0.0,

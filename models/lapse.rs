@@ -24,10 +24,10 @@ pub fn left_days(features: &[f64]) -> f64 {
     limit_days(get(F::gap_max_days), get(F::gap_median_days)) - get(F::recency_days)
 }
 
-/// The probability of no purchase within so many days, by the return curve of a prediction.
+/// The probability of no purchase within so many days, by the purchase curve of a prediction.
 #[must_use]
 pub fn silent_for(prediction: &Prediction, days: f64) -> f64 {
-    let points: Vec<(u32, f64)> = prediction.at.iter().map(|at| (at.days, at.p_return)).collect();
+    let points: Vec<(u32, f64)> = prediction.at.iter().map(|at| (at.days, at.p_purchase)).collect();
     1.0 - ReturnCurve::through(&points).at(days.max(0.0))
 }
 

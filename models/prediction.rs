@@ -15,7 +15,7 @@ pub struct AtHorizon {
     /// The horizon in days.
     pub days: u32,
     /// Probability of a purchase within the horizon, 0 to 1; never falls as the horizon grows.
-    pub p_return: f64,
+    pub p_purchase: f64,
     /// Expected number of days with a purchase.
     pub expected_orders: f64,
     /// Expected spend, in the business's currency, gross.
@@ -82,7 +82,7 @@ impl NotScored {
 pub struct Prediction {
     /// One entry a horizon, shortest first.
     pub at: Vec<AtHorizon>,
-    /// 1 − `p_return` at the model's churn horizon.
+    /// 1 − `p_purchase` at the model's churn horizon.
     pub churn_risk: f64,
     /// Place of the churn risk among the customers that the model was fitted on: 1 (safest) to 100.
     pub churn_percentile: u8,
@@ -123,7 +123,7 @@ pub struct Provenance {
 }
 
 /// An outcome with its provenance, written as one flat JSON object with the field names of the contract:
-/// `p_return_30d`, `expected_spend_90d_low`, `churn_risk`, ..., `model`, `as_of`, `scored_at`.
+/// `p_purchase_30d`, `expected_spend_90d_low`, `churn_risk`, ..., `model`, `as_of`, `scored_at`.
 pub struct Flat<'a> {
     /// The customer, written as `customer_id` where given.
     pub customer_id: Option<&'a str>,
@@ -165,7 +165,7 @@ pub fn number_names(horizons: &[u32]) -> Vec<String> {
     let mut names = Vec::with_capacity(horizons.len() * 5 + 4);
     names.push("churn_risk".to_owned());
     for d in horizons {
-        names.push(format!("p_return_{d}d"));
+        names.push(format!("p_purchase_{d}d"));
         names.push(format!("expected_orders_{d}d"));
         names.push(format!("expected_spend_{d}d"));
         names.push(format!("expected_spend_{d}d_low"));
@@ -190,7 +190,7 @@ impl Prediction {
         values.push(self.churn_risk);
         for at in &self.at {
             values.extend([
-                at.p_return,
+                at.p_purchase,
                 at.expected_orders,
                 at.expected_spend,
                 at.expected_spend_low,

@@ -18,7 +18,7 @@ pub struct Profile {
     pub attributes: serde_json::Map<String, serde_json::Value>,
     /// Tag name to tag.
     pub tags: std::collections::BTreeMap<String, StoredTag>,
-    /// The scores as the flat object of the contract (`churn_risk`, `p_return_30d`, ..., or `not_scored`).
+    /// The scores as the flat object of the contract (`churn_risk`, `p_purchase_30d`, ..., or `not_scored`).
     pub prediction: serde_json::Value,
     /// What is known of the customer's history.
     pub history: HistorySummary,

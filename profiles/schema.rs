@@ -199,7 +199,8 @@ impl Dialect {
              DROP INDEX changes_to_high;
              DROP INDEX changes_to_high_by_time;
              ALTER TABLE changes ADD COLUMN {{to_high}};
-             {HIGH_INDEXES}"
+             {HIGH_INDEXES}
+             UPDATE profiles SET prediction = replace(prediction, '\"p_return_', '\"p_purchase_');"
         ))
     }
 }

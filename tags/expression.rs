@@ -256,9 +256,12 @@ fn syntax(source: &str, errors: &cel::ParseErrors) -> Wrong {
 fn unknown_variable(source: &str, name: &str, defined: &Defined) -> Wrong {
     let mut known: Vec<&str> = Variable::names().collect();
     known.extend(defined.keys().map(String::as_str));
-    let hint = match nearest(name, known.into_iter()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "variables are the features and predictions of the model".to_owned(),
+    let renamed = name.strip_prefix("p_return_").map(|horizon| format!("p_purchase_{horizon}"));
+    let renamed = renamed.filter(|new| Variable::named(new).is_some());
+    let hint = match (renamed, nearest(name, known.into_iter())) {
+        (Some(new), _) => format!("it is now called `{new}`"),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => "variables are the features and predictions of the model".to_owned(),
     };
     Wrong { at: find_word(source, name), problem: format!("there is no variable `{name}`"), hint }
 }

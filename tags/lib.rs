@@ -40,9 +40,9 @@
 //! result, and then the tag is empty. So an expression needs no guard for missing data. An expression that gives
 //! `null`, or a number that is not finite, leaves its tag empty too.
 //!
-//! **Horizons.** `p_return_30d`, `expected_orders_30d` and `expected_spend_30d` exist for the horizons that the
-//! model has; a tag that needs another one is left out ([`Bound::unavailable`]). `p_return_short` and
-//! `p_return_long` stand for the shortest and the longest.
+//! **Horizons.** `p_purchase_30d`, `expected_orders_30d` and `expected_spend_30d` exist for the horizons that the
+//! model has; a tag that needs another one is left out ([`Bound::unavailable`]). `p_purchase_short` and
+//! `p_purchase_long` stand for the shortest and the longest.
 
 use std::sync::Arc;
 

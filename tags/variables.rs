@@ -22,8 +22,8 @@ pub const PREDICTIONS: &[(&str, &str)] = &[
         "days_to_next_order",
         "days until the next order is expected; null at less than even odds within three years",
     ),
-    ("p_return_short", "probability of a purchase within the model's shortest horizon"),
-    ("p_return_long", "probability of a purchase within the model's longest horizon"),
+    ("p_purchase_short", "probability of a purchase within the model's shortest horizon"),
+    ("p_purchase_long", "probability of a purchase within the model's longest horizon"),
     ("cluster", "group of like customers, c1, c2, ...; their words are in the model and its report"),
     ("cluster_sure", "how clearly the customer belongs to that group, 0 to 1"),
     (
@@ -35,7 +35,7 @@ pub const PREDICTIONS: &[(&str, &str)] = &[
 ];
 
 /// The variables that exist for each of the model's horizons.
-const BY_HORIZON: [&str; 3] = ["p_return_", "expected_orders_", "expected_spend_"];
+const BY_HORIZON: [&str; 3] = ["p_purchase_", "expected_orders_", "expected_spend_"];
 
 /// One variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +50,14 @@ pub(super) enum Variable {
     Clv,
     ValueAtRisk,
     DaysToNextOrder,
-    PReturnShort,
-    PReturnLong,
+    PPurchaseShort,
+    PPurchaseLong,
     Cluster,
     ClusterSure,
     LapseLeftDays,
     LapseRisk,
     FirstOrderMonth,
-    PReturn(u32),
+    PPurchase(u32),
     ExpectedOrders(u32),
     ExpectedSpend(u32),
 }
@@ -103,8 +103,8 @@ impl Variable {
             "clv" => Variable::Clv,
             "value_at_risk" => Variable::ValueAtRisk,
             "days_to_next_order" => Variable::DaysToNextOrder,
-            "p_return_short" => Variable::PReturnShort,
-            "p_return_long" => Variable::PReturnLong,
+            "p_purchase_short" => Variable::PPurchaseShort,
+            "p_purchase_long" => Variable::PPurchaseLong,
             "cluster" => Variable::Cluster,
             "cluster_sure" => Variable::ClusterSure,
             "lapse_left_days" => Variable::LapseLeftDays,
@@ -115,7 +115,7 @@ impl Variable {
                 let days =
                     days.strip_suffix('d').filter(|days| !days.starts_with(['0', '+']))?.parse().ok()?;
                 match prefix {
-                    "p_return_" => Variable::PReturn(days),
+                    "p_purchase_" => Variable::PPurchase(days),
                     "expected_orders_" => Variable::ExpectedOrders(days),
                     _ => Variable::ExpectedSpend(days),
                 }
@@ -127,7 +127,7 @@ impl Variable {
     pub fn names() -> impl Iterator<Item = &'static str> {
         let own = NUMBERS.iter().map(|(name, ..)| *name).chain(WORDS.iter().map(|(name, _)| *name));
         let predictions = PREDICTIONS.iter().map(|(name, _)| *name);
-        let by_horizon = ["p_return_30d", "expected_orders_30d", "expected_spend_30d"];
+        let by_horizon = ["p_purchase_30d", "expected_orders_30d", "expected_spend_30d"];
         SPECS.iter().map(|spec| spec.name).chain(own).chain(predictions).chain(by_horizon)
     }
 
@@ -145,9 +145,9 @@ impl Variable {
             | Variable::PAlive
             | Variable::ClusterSure
             | Variable::LapseRisk
-            | Variable::PReturnShort
-            | Variable::PReturnLong
-            | Variable::PReturn(_) => number(0.0, 1.0),
+            | Variable::PPurchaseShort
+            | Variable::PPurchaseLong
+            | Variable::PPurchase(_) => number(0.0, 1.0),
             Variable::Clv
             | Variable::ValueAtRisk
             | Variable::DaysToNextOrder
@@ -164,7 +164,7 @@ impl Variable {
     /// The horizon that the model must have.
     pub fn horizon(self) -> Option<u32> {
         match self {
-            Variable::PReturn(days) | Variable::ExpectedOrders(days) | Variable::ExpectedSpend(days) => {
+            Variable::PPurchase(days) | Variable::ExpectedOrders(days) | Variable::ExpectedSpend(days) => {
                 Some(days)
             }
             _ => None,
@@ -213,9 +213,9 @@ impl Variable {
             Variable::DaysToNextOrder => {
                 prediction.and_then(|p| p.next_order_at).map(|next| (next - as_of) as f64 / DAY as f64)
             }
-            Variable::PReturnShort => prediction.and_then(|p| p.at.first()).map(|at| at.p_return),
-            Variable::PReturnLong => prediction.and_then(|p| p.at.last()).map(|at| at.p_return),
-            Variable::PReturn(days) => at(days).map(|at| at.p_return),
+            Variable::PPurchaseShort => prediction.and_then(|p| p.at.first()).map(|at| at.p_purchase),
+            Variable::PPurchaseLong => prediction.and_then(|p| p.at.last()).map(|at| at.p_purchase),
+            Variable::PPurchase(days) => at(days).map(|at| at.p_purchase),
             Variable::ExpectedOrders(days) => at(days).map(|at| at.expected_orders),
             Variable::ExpectedSpend(days) => at(days).map(|at| at.expected_spend),
         };
@@ -243,14 +243,14 @@ mod tests {
         for name in Variable::names() {
             assert!(Variable::named(name).is_some(), "{name}");
         }
-        assert_eq!(Variable::named("p_return_7d").and_then(Variable::horizon), Some(7));
+        assert_eq!(Variable::named("p_purchase_7d").and_then(Variable::horizon), Some(7));
         for wrong in [
-            "p_return_d",
-            "p_return_30",
-            "p_return_-3d",
-            "p_return_+3d",
-            "p_return_030d",
-            "p_return_99999999999d",
+            "p_purchase_d",
+            "p_purchase_30",
+            "p_purchase_-3d",
+            "p_purchase_+3d",
+            "p_purchase_030d",
+            "p_purchase_99999999999d",
             "",
         ] {
             assert_eq!(Variable::named(wrong), None, "{wrong}");

@@ -175,8 +175,8 @@ fn score(bundle: &Bundle, histories: &Histories, days: u32) -> Vec<ScoreRow> {
             let at = p.within(days)?;
             Some(ScoreRow {
                 customer_id: id.to_owned(),
-                p_purchase: at.p_return,
-                p_purchase_short: p.within(short).map(|at| at.p_return),
+                p_purchase: at.p_purchase,
+                p_purchase_short: p.within(short).map(|at| at.p_purchase),
                 expected_orders: at.expected_orders,
                 expected_spend: at.expected_spend,
                 spend_interval: (at.expected_spend_low, at.expected_spend_high),

@@ -319,7 +319,7 @@ impl Bundle {
                 |value: f64, of: fn(&AtHorizon) -> f64| before.as_ref().map_or(value, |b| value.max(of(b)));
             at.push(AtHorizon {
                 days,
-                p_return: p,
+                p_purchase: p,
                 expected_orders: floor(p * if_returned.orders, |b| b.expected_orders),
                 expected_spend: floor(p * if_returned.spend, |b| b.expected_spend),
                 expected_spend_low: floor(low, |b| b.expected_spend_low),
@@ -327,7 +327,7 @@ impl Bundle {
             });
         }
         let within = |days: u32| at.iter().find(|at| at.days == days).or(at.last());
-        let churn_risk = 1.0 - within(self.manifest.churn_horizon).map_or(0.0, |at| at.p_return);
+        let churn_risk = 1.0 - within(self.manifest.churn_horizon).map_or(0.0, |at| at.p_purchase);
         let value_days = self.manifest.value_horizon;
         let clv = within(value_days).map_or(0.0, |at| at.expected_spend)
             * discount(value_days, self.manifest.discount_rate);

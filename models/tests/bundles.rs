@@ -89,7 +89,7 @@ fn a_bundle_of_0_1_0_loads_and_predicts_the_same_to_the_bit() {
         assert_eq!(prediction.value_at_risk.to_bits(), number("value_at_risk"), "{id}");
         for at in &prediction.at {
             let days = at.days;
-            assert_eq!(at.p_return.to_bits(), number(&format!("p_return_{days}d")), "{id}");
+            assert_eq!(at.p_purchase.to_bits(), number(&format!("p_return_{days}d")), "{id}");
             assert_eq!(at.expected_orders.to_bits(), number(&format!("expected_orders_{days}d")), "{id}");
             let spend = format!("expected_spend_{days}d");
             assert_eq!(at.expected_spend.to_bits(), number(&spend), "{id}");

@@ -117,7 +117,7 @@ fn scored_by(model: &str, history: &History, as_of: Micros) -> Scored {
     let clv: f64 = purchases.iter().map(|&i| view.amount()[i]).sum();
     let at = AtHorizon {
         days: 30,
-        p_return: 1.0 - churn_risk,
+        p_purchase: 1.0 - churn_risk,
         expected_orders: 1.0,
         expected_spend: clv,
         expected_spend_low: 0.0,

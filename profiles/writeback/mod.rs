@@ -173,7 +173,9 @@ impl WriteBack {
         let mut columns: BTreeSet<&str> = BTreeSet::from([settings.key.as_str()]);
         for (name, column) in &settings.columns {
             if !tags.contains(name) && !is_score(name) {
-                return wrong(format!("`{name}` is neither a tag (`homing tags list`) nor a score"));
+                let new = name.replacen("p_return_", "p_purchase_", 1);
+                let hint = if is_score(&new) { format!("; it is now called `{new}`") } else { String::new() };
+                return wrong(format!("`{name}` is neither a tag (`homing tags list`) nor a score{hint}"));
             }
             if !columns.insert(column) {
                 return wrong(format!("the column `{column}` is named twice"));
@@ -298,7 +300,7 @@ fn is_score(name: &str) -> bool {
 }
 
 fn is_number(name: &str) -> bool {
-    let by_horizon = ["p_return_", "expected_orders_", "expected_spend_"].iter().any(|prefix| {
+    let by_horizon = ["p_purchase_", "expected_orders_", "expected_spend_"].iter().any(|prefix| {
         name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     });
     by_horizon || matches!(name, "churn_risk" | "churn_percentile" | "p_alive" | "clv" | "value_at_risk")

@@ -150,6 +150,8 @@ fn a_table_that_does_not_fit_is_refused_at_the_start() {
         expect(refused(&|s| s.columns = map("churn_risk", "note")), "writeback_table", "gets a score");
         expect(refused(&|s| s.columns = map("churn_risk", "bought")), "writeback_table", "gets a score");
         expect(refused(&|s| s.columns = map("no.such", "note")), "writeback_settings", "neither a tag");
+        let old = refused(&|s| s.columns = map("p_return_30d", "note"));
+        expect(old, "writeback_settings", "it is now called `p_purchase_30d`");
         expect(refused(&|s| s.columns = map("churn_risk", "member_id")), "writeback_settings", "named twice");
         expect(refused(&|s| s.columns.clear()), "writeback_settings", "is empty");
         expect(

@@ -43,7 +43,7 @@ fn score(id: &str, history: &History, as_of: Micros) -> Scored {
     }
     let at = AtHorizon {
         days: 30,
-        p_return: 0.5,
+        p_purchase: 0.5,
         expected_orders: 1.0,
         expected_spend: spend,
         expected_spend_low: 0.0,

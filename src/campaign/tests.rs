@@ -36,7 +36,7 @@ fn filled(place: &str) -> (Arc<dyn Store>, Catalogue) {
             let churn_risk = of("recency_days") / (of("recency_days") + 60.0);
             let at = AtHorizon {
                 days: 30,
-                p_return: 1.0 - churn_risk,
+                p_purchase: 1.0 - churn_risk,
                 expected_orders: 1.0,
                 expected_spend: 1.0,
                 expected_spend_low: 0.0,

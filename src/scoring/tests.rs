@@ -58,7 +58,7 @@ impl Score for Noting {
     fn predict(&self, _: &[f64]) -> Prediction {
         let at = AtHorizon {
             days: 30,
-            p_return: 0.5,
+            p_purchase: 0.5,
             expected_orders: 1.0,
             expected_spend: 2.0,
             expected_spend_low: 1.0,

@@ -351,7 +351,7 @@ fn columns(w: &Words, current: Sort, horizons: &[u32], link: impl Fn(&str) -> Li
     ];
     columns.extend(horizons.iter().map(|days| {
         let days = days.to_string();
-        column(&fill(w.p_return, &days), &fill(w.p_return_help, &days), true)
+        column(&fill(w.p_purchase, &days), &fill(w.p_purchase_help, &days), true)
     }));
     columns.extend([
         column(w.next_order, w.next_order_help, true),
@@ -367,7 +367,7 @@ fn row(asked: &Asked, labels: Labels<'_>, dates: Dates, horizons: &[u32], profil
     let tone = level.as_ref().map_or(Tone::Plain, |chip| chip.tone);
     let nothing = || NOTHING.to_owned();
     let chance = |scores: &Scores, days: u32| {
-        (fill(w.p_return, &days.to_string()), scores.p_return(days).map_or_else(nothing, percent))
+        (fill(w.p_purchase, &days.to_string()), scores.p_purchase(days).map_or_else(nothing, percent))
     };
     let scores = Scores::read(&profile.prediction).map(|scores| RowScores {
         risk: percent(scores.churn_risk),

@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(super) struct Expected {
     /// The horizon in days.
     pub days: u32,
-    pub p_return: f64,
+    pub p_purchase: f64,
     pub orders: Option<f64>,
     pub spend: Option<f64>,
     /// The 80 % interval of the spend.
@@ -36,14 +36,14 @@ impl Scores {
     /// Reads the scores; a profile without a churn risk has none.
     pub fn read(prediction: &Value) -> Option<Self> {
         let number = |name: &str| prediction.get(name).and_then(Value::as_f64);
-        let horizon = |name: &str| name.strip_prefix("p_return_")?.strip_suffix('d')?.parse::<u32>().ok();
+        let horizon = |name: &str| name.strip_prefix("p_purchase_")?.strip_suffix('d')?.parse::<u32>().ok();
         let mut days: Vec<u32> = prediction.as_object()?.keys().filter_map(|name| horizon(name)).collect();
         days.sort_unstable();
         let at = days.into_iter().filter_map(|days| {
             let low = number(&format!("expected_spend_{days}d_low"));
             Some(Expected {
                 days,
-                p_return: number(&format!("p_return_{days}d"))?,
+                p_purchase: number(&format!("p_purchase_{days}d"))?,
                 orders: number(&format!("expected_orders_{days}d")),
                 spend: number(&format!("expected_spend_{days}d")),
                 interval: low.zip(number(&format!("expected_spend_{days}d_high"))),
@@ -63,13 +63,13 @@ impl Scores {
     }
 
     /// Probability of a purchase within a horizon that the scores have.
-    pub fn p_return(&self, days: u32) -> Option<f64> {
-        self.at.iter().find(|at| at.days == days).map(|at| at.p_return)
+    pub fn p_purchase(&self, days: u32) -> Option<f64> {
+        self.at.iter().find(|at| at.days == days).map(|at| at.p_purchase)
     }
 
     /// The horizon behind the churn risk, as the scores themselves tell.
     pub fn churn_horizon(&self) -> Option<u32> {
-        let off = |at: &&Expected| (1.0 - at.p_return - self.churn_risk).abs();
+        let off = |at: &&Expected| (1.0 - at.p_purchase - self.churn_risk).abs();
         let nearest = self.at.iter().min_by(|a, b| off(a).total_cmp(&off(b)));
         nearest.filter(|at| off(at) < 1e-9).map(|at| at.days)
     }
@@ -82,15 +82,15 @@ mod tests {
     #[test]
     fn horizons_come_in_order_and_a_profile_without_scores_has_none() {
         let prediction = serde_json::json!({
-            "churn_risk": 0.75, "p_return_90d": 0.25, "p_return_365d": 0.5, "p_return_30d": 0.125,
+            "churn_risk": 0.75, "p_purchase_90d": 0.25, "p_purchase_365d": 0.5, "p_purchase_30d": 0.125,
             "expected_spend_30d": 7.0, "expected_spend_30d_low": 1.0, "expected_spend_30d_high": 9.0,
-            "p_return_xd": 1.0, "next_order_at": null, "reasons": [{"code": "of another form"}],
+            "p_purchase_xd": 1.0, "next_order_at": null, "reasons": [{"code": "of another form"}],
         });
         let scores = Scores::read(&prediction).unwrap();
         assert_eq!(scores.at.iter().map(|at| at.days).collect::<Vec<_>>(), [30, 90, 365]);
         assert_eq!((scores.at[0].interval, scores.at[1].interval), (Some((1.0, 9.0)), None));
         assert_eq!(
-            (scores.p_return(365), scores.p_return(60), scores.churn_horizon()),
+            (scores.p_purchase(365), scores.p_purchase(60), scores.churn_horizon()),
             (Some(0.5), None, Some(90))
         );
         assert_eq!((scores.next_order_at, scores.reasons), (None, vec![]));

@@ -178,8 +178,8 @@ words! {
     value_at_risk_help: "Churn risk × lifetime value", "流失风险 × 未来价值";
     clv: "Lifetime value", "未来价值";
     clv_help: "Spend expected over the coming year, discounted", "预计未来一年的消费额（折现）";
-    p_return: "Buys in {}\u{a0}d", "{} 天内复购";
-    p_return_help: "Probability of a purchase within {} days", "{} 天内再次购买的概率";
+    p_purchase: "Buys in {}\u{a0}d", "{} 天内复购";
+    p_purchase_help: "Probability of a purchase within {} days", "{} 天内再次购买的概率";
     next_order: "Next order", "预计下次购买";
     next_order_help: "By then the customer has ordered again with even odds", "到这一天，再次下单的可能性达到一半";
     not_expected: "not expected", "预计不再购买";

@@ -31,7 +31,16 @@ fn errors_name_the_place_and_the_remedy() {
             "`recency_days`?",
         ),
         (tag_text("a.b", "chrun_risk", ""), "no variable `chrun_risk`", "did you mean `churn_risk`?"),
-        (tag_text("a.b", "p_return_30", ""), "no variable `p_return_30`", "did you mean `p_return_30d`?"),
+        (
+            tag_text("a.b", "p_purchase_30", ""),
+            "no variable `p_purchase_30`",
+            "did you mean `p_purchase_30d`?",
+        ),
+        (
+            tag_text("a.b", "p_return_30d > 0.5", ""),
+            "no variable `p_return_30d`",
+            "it is now called `p_purchase_30d`",
+        ),
         (tag_text("a.b", "favourite_colour_of_hat", ""), "no variable", "features and predictions"),
         (
             tag_text("a.b", "sise([1])", ""),

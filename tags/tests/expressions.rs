@@ -79,14 +79,14 @@ fn an_empty_result_keeps_or_blanks() {
 
 #[test]
 fn a_tag_of_a_missing_horizon_is_left_out_and_named() {
-    let text = tag_text("a.month", "p_return_30d", "")
+    let text = tag_text("a.month", "p_purchase_30d", "")
         + &tag_text("a.week", "expected_orders_7d + expected_spend_30d", "")
-        + &tag_text("a.sure", "orders", "confidence = 'p_return_60d'");
+        + &tag_text("a.sure", "orders", "confidence = 'p_purchase_60d'");
     let bound = parse(&text).unwrap().bind(&[30, 90]);
     assert_eq!(bound.unavailable(), ["a.week", "a.sure"]);
     let tags = values(bound.evaluate(&features(&[(F::orders, 3.0)]), &scored(), AS_OF));
     assert_eq!(tags, json!({"a.month": 0.1}).as_object().unwrap().clone());
-    assert_eq!(value_of("p_return_short < p_return_long", &[], &scored()), Some(true.into()));
+    assert_eq!(value_of("p_purchase_short < p_purchase_long", &[], &scored()), Some(true.into()));
 }
 
 #[test]

@@ -31,11 +31,11 @@ fn refused(text: &str) -> String {
 }
 
 fn prediction() -> Prediction {
-    let at = |days: u32, p_return: f64| AtHorizon {
+    let at = |days: u32, p_purchase: f64| AtHorizon {
         days,
-        p_return,
-        expected_orders: 2.0 * p_return,
-        expected_spend: 100.0 * p_return,
+        p_purchase,
+        expected_orders: 2.0 * p_purchase,
+        expected_spend: 100.0 * p_purchase,
         expected_spend_low: 0.0,
         expected_spend_high: 300.0,
     };

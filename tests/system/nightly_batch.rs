@@ -61,7 +61,7 @@ fn the_second_night_writes_nothing() {
 /// A row of scores: customer, cause where there are none, and the bits of two of the numbers.
 type Row = (String, Option<String>, [Option<u64>; 2]);
 
-const NUMBERS: [&str; 2] = ["p_return_30d", "clv"];
+const NUMBERS: [&str; 2] = ["p_purchase_30d", "clv"];
 
 fn from_ndjson(path: &Path) -> Vec<Row> {
     let text = std::fs::read_to_string(path).unwrap();

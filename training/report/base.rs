@@ -57,7 +57,7 @@ impl Base {
                     features: contributions.features,
                     by_feature: contributions.by_feature,
                     lifetime: [contributions.lifetime.silence, contributions.lifetime.frequency],
-                    p_purchase: at.p_return,
+                    p_purchase: at.p_purchase,
                     spend: at.expected_spend,
                 })
             })

@@ -62,12 +62,12 @@ fn assert_scores(fitted: &Trained, histories: &Histories) -> f64 {
             prediction
                 .at
                 .iter()
-                .all(|at| at.p_return <= 1.0 && at.expected_spend_low <= at.expected_spend_high)
+                .all(|at| at.p_purchase <= 1.0 && at.expected_spend_low <= at.expected_spend_high)
         );
         for reason in &prediction.reasons {
             assert!(reason.contribution.is_finite() && !reason.text.en.contains("NaN"), "{id}: {reason:?}");
         }
-        (sum, scored) = (sum + prediction.within(30).unwrap().p_return, scored + 1);
+        (sum, scored) = (sum + prediction.within(30).unwrap().p_purchase, scored + 1);
     }
     assert!(scored > 0);
     sum / f64::from(scored)
@@ -177,7 +177,7 @@ fn one_customer_with_a_million_lines_is_one_customer() {
     assert_scores(&fitted, &histories);
     let whale = fitted.bundle.predict(histories.get("c00000").unwrap(), AS_OF);
     let Outcome::Scored(whale) = whale else { panic!("{whale:?}") };
-    assert!(whale.within(30).unwrap().p_return > 0.5, "{whale:?}");
+    assert!(whale.within(30).unwrap().p_purchase > 0.5, "{whale:?}");
 }
 
 #[test]

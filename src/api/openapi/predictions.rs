@@ -85,7 +85,7 @@ fn one_of(name: &str, horizons: &[u32], with_customer: bool) -> Value {
     let mut scored = object("Scores. Every number is finite.", scores, &optional);
     let pattern = |name: &str| score(&name.replace("{d}", "N"));
     scored["patternProperties"] = json!({
-        "^p_return_[0-9]+d$": pattern("p_return_{d}d"),
+        "^p_purchase_[0-9]+d$": pattern("p_purchase_{d}d"),
         "^expected_orders_[0-9]+d$": pattern("expected_orders_{d}d"),
         "^expected_spend_[0-9]+d(_low|_high)?$": pattern("expected_spend_{d}d"),
     });
@@ -100,11 +100,11 @@ pub(super) fn score(name: &str) -> Value {
         .find_map(|part| part.strip_suffix('d').filter(|days| days.parse::<u32>().is_ok()))
         .unwrap_or("N");
     match name {
-        "churn_risk" => probability("1 - `p_return` at the model's churn horizon."),
+        "churn_risk" => probability("1 - `p_purchase` at the model's churn horizon."),
         "p_alive" => probability("Probability of not having left for good, by the lifetime model."),
         "clv" => number("Expected spend at the value horizon, discounted at the model's yearly rate."),
         "value_at_risk" => number("What the business stands to lose if this customer leaves."),
-        _ if name.starts_with("p_return") => {
+        _ if name.starts_with("p_purchase") => {
             probability(&format!("Probability of a purchase within {days} days after `as_of`."))
         }
         _ if name.starts_with("expected_orders") => {

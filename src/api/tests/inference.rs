@@ -34,7 +34,7 @@ async fn every_form_gives_the_same_scores() {
     for body in [records, split] {
         let reply = service.post("/invocations", body).await.ok();
         for (row, prediction) in reply["predictions"].as_array().unwrap().iter().enumerate() {
-            for name in ["churn_risk", "p_return_30d", "clv", "churn_percentile"] {
+            for name in ["churn_risk", "p_purchase_30d", "clv", "churn_percentile"] {
                 assert_eq!(prediction[name], of(name)[row], "{name}");
             }
         }

@@ -61,7 +61,7 @@ impl FakeEngine {
         let clv: f64 = spend.iter().sum();
         let at = |days: u32| AtHorizon {
             days,
-            p_return: 1.0 - churn_risk,
+            p_purchase: 1.0 - churn_risk,
             expected_orders: 1.0,
             expected_spend: clv,
             expected_spend_low: 0.0,

@@ -28,7 +28,7 @@ async fn each_customer_gets_scores_in_the_order_of_the_request() {
     assert_eq!(reply["predictions"][0]["churn_risk"], 1.0 / 3.0);
     assert_eq!(reply["predictions"][0]["expected_spend_90d_high"], 50.0);
     assert_eq!(reply["predictions"][1]["customer_id"], "茶 1");
-    assert_eq!(reply["predictions"][1]["p_return_30d"], 0.5);
+    assert_eq!(reply["predictions"][1]["p_purchase_30d"], 0.5);
     assert_eq!(reply["predictions"][1]["scored_at"], "2011-09-20T12:00:00Z");
     assert_eq!(reply["predictions"][1]["reasons"][0]["text"]["zh"], "节奏中断");
 }

@@ -94,7 +94,7 @@ pub(super) fn reasons(asked: &Asked, scores: &Scores) -> Vec<ReasonRow> {
 
 pub(super) fn expectation(w: &Words, dates: Dates, prediction: &Value, scores: &Scores) -> Expectation {
     let text = |name: &str| prediction.get(name).and_then(Value::as_str);
-    let points: Vec<(u32, f64)> = scores.at.iter().map(|at| (at.days, at.p_return)).collect();
+    let points: Vec<(u32, f64)> = scores.at.iter().map(|at| (at.days, at.p_purchase)).collect();
     let as_of = text("as_of").map_or_else(|| NOTHING.to_owned(), |at| dates.day(at));
     let days = |days: u32| fill(w.days, &count(u64::from(days)));
     let label = fill(w.curve, &as_of);
@@ -102,7 +102,7 @@ pub(super) fn expectation(w: &Words, dates: Dates, prediction: &Value, scores: &
         points.iter().map(|(at, share)| format!("{} {}", days(*at), percent(*share))).collect();
     let row = |at: &Expected| ExpectedRow {
         within: days(at.days),
-        chance: percent(at.p_return),
+        chance: percent(at.p_purchase),
         orders: at.orders.map_or_else(|| NOTHING.into(), |orders| decimal(orders, 1)),
         spend: at.spend.map_or_else(|| NOTHING.into(), money),
         interval: at

@@ -165,9 +165,9 @@ impl Sample {
                 .then(|| Text { zh: "现在购买一次".into(), en: "a purchase now".into() }),
         };
         let (p, clv) = (1.0 - self.risk, self.clv);
-        let at = |days, p_return, expected_orders, spend: [f64; 3]| AtHorizon {
+        let at = |days, p_purchase, expected_orders, spend: [f64; 3]| AtHorizon {
             days,
-            p_return,
+            p_purchase,
             expected_orders,
             expected_spend: clv * spend[0],
             expected_spend_low: clv * spend[1],
