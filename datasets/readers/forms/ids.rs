@@ -2,6 +2,8 @@
 //! ids that name nobody.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use super::tokens::is_blank;
 
@@ -159,7 +161,6 @@ const NOBODY: &[&str] = &[
     "(none)",
     "[null]",
     "false",
-    "-1",
     "散客",
     "匿名",
     "匿名用户",
@@ -199,12 +200,18 @@ const NOBODYS_MAIL: &[&str] = &[
 
 /// Whether the text is a word for nobody, in whatever case and with whatever brackets.
 pub(crate) fn is_nobody(text: &str) -> bool {
-    let lower = lowercase(text.trim_matches(|c: char| is_blank(c) || matches!(c, '"' | '\'')));
-    if NOBODY.contains(&&*lower) {
-        return true;
+    let text = text.trim_matches(|c: char| is_blank(c) || matches!(c, '"' | '\''));
+    if let Some((name, _)) = text.split_once('@') {
+        return NOBODYS_MAIL.contains(&&*lowercase(name));
     }
-    lower.split_once('@').is_some_and(|(name, _)| NOBODYS_MAIL.contains(&name))
+    // Most ids have a digit, and of the words only -1 has: this is asked of every line.
+    if text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return text == "-1";
+    }
+    WORDS.contains(&*lowercase(text))
 }
+
+static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| NOBODY.iter().copied().collect());
 
 /// The text in small letters.
 pub(crate) fn lowercase(text: &str) -> Cow<'_, str> {
@@ -258,6 +265,12 @@ mod tests {
         ] {
             assert_eq!(normal(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn words_for_nobody_have_no_digit_and_no_at_sign() {
+        assert!(NOBODY.iter().all(|word| !word.contains(|c: char| c.is_ascii_digit() || c == '@')));
+        assert!(is_nobody("-1") && is_nobody(" \"-1\" ") && !is_nobody("1") && !is_nobody("a-1"));
     }
 
     #[test]
