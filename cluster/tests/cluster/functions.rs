@@ -30,7 +30,7 @@ async fn lines_are_counted_as_the_readers_count_them() {
         &path,
         "customer_id,occurred_at,amount,kind,recorded_at\n\
          a,2011-01-01,1,,\n a ,2011-01-02,2,,2011-02-01\n,2011-01-01,1,,\na,soon,1,,\na,2011-01-01,inf,,\n\
-         a,2011-01-01,,,\na,2011-01-01,-1,purchase,\na,2011-01-01,4,sale,\na,1700-01-01,1,,\n\
+         a,2011-01-01,,,\na,2011-01-01,-1,purchase,\na,2011-01-01,4,swap,\na,1700-01-01,1,,\n\
          a,2011-03-01,1,,2011-01-01\na,,1,,\n  ,2011-01-01,1,,\nb,2011-05-01,,visit,\n",
     )
     .unwrap();
@@ -109,7 +109,7 @@ async fn sql_reaches_the_functions() {
             "Mars",
         ),
         (
-            "SELECT homing_event('UTC', 'c', 5, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+            "SELECT homing_event('UTC', 'c', true, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
             "occurred_at",
         ),
         ("SELECT homing_predict(X'00', 'shop@none', now(), now())", "shop@none"),
