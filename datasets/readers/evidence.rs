@@ -188,7 +188,10 @@ impl Evidence {
             drop(Column::Kind, &self.kind, !guessed);
         }
         if self.status.known == 0 && self.status.unknown > 0 {
-            drop(Column::Status, &self.status, false);
+            // One that was named, or is called just so, stays: each of its words is told of as an unknown status.
+            if layout.guessed[Column::Status as usize] {
+                drop(Column::Status, &self.status, true);
+            }
         }
         if self.direction.known == 0 {
             drop(Column::Direction, &self.direction, false);

@@ -283,7 +283,7 @@ impl First {
             occurred_at: text(Column::OccurredAt),
             status: text(Column::Status),
             amount: text(Column::Amount),
-            refunded: !matches!(&*text(Column::Refunded), "" | "0" | "0.00" | "0.0"),
+            refunded: text(Column::Refunded).bytes().any(|byte| matches!(byte, b'1'..=b'9')),
         }
     }
 

@@ -34,7 +34,7 @@ impl Export {
     }
 }
 
-static EXPORTS: [Export; 27] = [
+static EXPORTS: [Export; 29] = [
     Export {
         name: "Shopify orders export",
         needs: &["name", "email", "financialstatus", "total"],
@@ -171,7 +171,7 @@ static EXPORTS: [Export; 27] = [
     },
     Export {
         name: "Amazon orders report",
-        needs: &["amazonorderid", "purchasedate", "itemprice"],
+        needs: &["amazonorderid|orderid", "purchasedate", "itemprice"],
         columns: &[
             (Column::CustomerId, &["buyeremail", "buyerid", "buyername"]),
             (Column::Amount, &["itemprice"]),
@@ -286,6 +286,30 @@ static EXPORTS: [Export; 27] = [
             (Column::CustomerId, &["对方账号", "交易对方"]),
             (Column::OrderId, &["交易订单号", "交易号", "商家订单号"]),
         ],
+        ..PLAIN
+    },
+    Export {
+        name: "WeChat Pay merchant bill",
+        needs: &["交易时间", "用户标识", "交易状态", "应结订单金额|订单金额"],
+        columns: &[
+            (Column::CustomerId, &["用户标识"]),
+            (Column::Amount, &["应结订单金额", "订单金额"]),
+            (Column::OrderId, &["微信订单号", "商户订单号"]),
+            (Column::Status, &["交易状态"]),
+            (Column::Refunded, &["退款金额"]),
+        ],
+        ..PLAIN
+    },
+    Export {
+        name: "Rakuten orders export",
+        needs: &["注文番号", "注文日時|注文日", "注文者メールアドレス|注文者id", "合計金額|請求金額"],
+        columns: &[
+            (Column::CustomerId, &["注文者メールアドレス", "注文者id"]),
+            (Column::Amount, &["請求金額", "合計金額"]),
+            (Column::OccurredAt, &["注文日時", "注文日"]),
+            (Column::OrderId, &["注文番号"]),
+        ],
+        order_total: true,
         ..PLAIN
     },
     Export {

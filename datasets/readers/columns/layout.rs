@@ -207,12 +207,12 @@ fn shortened(name: &str) -> String {
 
 /// Columns that say how a line is to be understood and are looked for beside homing's own names too.
 fn is_telling(column: Column) -> bool {
-    matches!(column, Column::Status | Column::Currency)
+    matches!(column, Column::Status | Column::Currency | Column::Cancelled)
 }
 
 /// Whether an amount of this name is that of a whole order.
 fn is_order_level(plain: &str) -> bool {
-    const NAMES: [&str; 24] = [
+    const NAMES: [&str; 26] = [
         "total",
         "ordertotal",
         "ordertotalamount",
@@ -228,6 +228,8 @@ fn is_order_level(plain: &str) -> bool {
         "ordertotalinctax",
         "ordertotalextax",
         "totalinctax",
+        "請求金額",
+        "合計金額",
         "买家实际支付金额",
         "买家实付金额",
         "买家应付货款",

@@ -112,9 +112,27 @@ pub(super) fn names(column: Column) -> &'static [&'static str] {
         Column::Currency => CURRENCY,
         Column::Refunded => REFUNDED,
         Column::Test => &["test", "istest", "testorder", "istestorder", "testmode"],
-        Column::Cancelled => {
-            &["cancelledat", "canceledat", "cancelled", "canceled", "cancelledon", "canceledon", "voidedat"]
-        }
+        Column::Cancelled => &[
+            "cancelledat",
+            "canceledat",
+            "cancelled",
+            "canceled",
+            "cancelledon",
+            "canceledon",
+            "voidedat",
+            "iscancelled",
+            "iscanceled",
+            "storniert",
+            "annule",
+            "annulee",
+            "anulado",
+            "cancelado",
+            "annullato",
+            "anulowane",
+            "キャンセル",
+            "已取消",
+            "是否取消",
+        ],
     }
 }
 
@@ -281,6 +299,26 @@ static CUSTOMER_ID: &[&str] = &[
     "收货人手机",
     "联系手机",
     "客户手机号",
+    "cardcode",
+    "selltocustomerno",
+    "billtocustomerno",
+    "dni",
+    "用户标识",
+    "对方账户",
+    "注文者id",
+    "absenderemailadresse",
+    "adresseemaildelexpediteur",
+    "correoelectronicodelremitente",
+    "emailclient",
+    "注文者メールアドレス",
+    "emailkupujacego",
+    "emailпокупателя",
+    "loginkupujacego",
+    "покупатель",
+    "musteri",
+    "partnerid",
+    "partneridid",
+    "accountname",
 ];
 
 /// Names of phones and of people: taken where nothing better is there.
@@ -516,6 +554,17 @@ static OCCURRED_AT: &[&str] = &[
     "订单付款时间",
     "注文日時",
     "주문일시",
+    "dateorder",
+    "erstelldatum",
+    "erstelltam",
+    "docdate",
+    "datadacompra",
+    "datazakupu",
+    "датазаказа",
+    "siparistarihi",
+    "purchasedon",
+    "effectivedate",
+    "closedate",
 ];
 
 /// More names of dates, whose lists are too long for one table.
@@ -545,6 +594,8 @@ pub(super) static OCCURRED_LAST: &[&str] = &[
 ];
 
 static AMOUNT: &[&str] = &[
+    "ingresosporproductos",
+    "应结订单金额",
     "amount",
     "ordertotal",
     "ordertotalamount",
@@ -695,6 +746,19 @@ static AMOUNT: &[&str] = &[
     "결제금액",
     "주문금액",
     "금액",
+    "amounttotal",
+    "documenttotal",
+    "doctotal",
+    "totaltopayamount",
+    "auftragswertbrutto",
+    "gesamtbetragbrutto",
+    "amountincludingvat",
+    "totalpaye",
+    "wartosczamowienia",
+    "注文金額",
+    "auftragswert",
+    "сумма",
+    "tutar",
 ];
 
 static ORDER_ID: &[&str] = &[
@@ -775,6 +839,7 @@ static ORDER_ID: &[&str] = &[
     "受注番号",
     "주문번호",
     "单据编号",
+    "deventa",
 ];
 
 static PRODUCT_ID: &[&str] = &[
@@ -1044,6 +1109,11 @@ static STATUS: &[&str] = &[
     "ステータス",
     "注文状態",
     "주문상태",
+    "etat",
+    "transactionstatename",
+    "orderstatename",
+    "statuszamowienia",
+    "sellerstatus",
 ];
 
 static CURRENCY: &[&str] = &[

@@ -74,6 +74,38 @@ const BOUGHT: &[&str] = &[
     "payment accepted",
     "partially shipped",
     "partially fulfilled",
+    "awaiting fulfillment",
+    "awaiting shipment",
+    "awaiting pickup",
+    "awaiting processing",
+    "processing in progress",
+    "in progress",
+    "sales order",
+    "locked",
+    "layby closed",
+    "onaccount",
+    "onaccount closed",
+    "ready for shipment",
+    "ready for processing",
+    "in bearbeitung",
+    "teilgeliefert",
+    "teilversandt",
+    "paiement accepté",
+    "livré",
+    "expédié",
+    "terminé",
+    "en cours de préparation",
+    "en attente de réapprovisionnement",
+    "venta concretada",
+    "en camino",
+    "completata",
+    "wysłane",
+    "opłacone",
+    "zrealizowane",
+    "発送待ち",
+    "発送済",
+    "発送済み",
+    "処理済",
 ];
 const BOUGHT_HAN: &[&str] = &[
     "交易成功",
@@ -166,6 +198,29 @@ const NOT_BOUGHT: &[&str] = &[
     "failed payment",
     "cancelled by seller",
     "cancelled by buyer",
+    "quotation",
+    "quotation sent",
+    "saved",
+    "layby",
+    "unavailable",
+    "revoked",
+    "notpay",
+    "awaiting bank wire payment",
+    "awaiting check payment",
+    "awaiting cheque payment",
+    "pending waiting for pick up",
+    "filled in",
+    "ausstehend",
+    "angebot",
+    "erreur de paiement",
+    "en attente du paiement par chèque",
+    "en attente de virement bancaire",
+    "in sospeso",
+    "anulowane",
+    "nowe",
+    "キャンセル",
+    "キャンセル確定",
+    "新規受付",
 ];
 const NOT_BOUGHT_HAN: &[&str] = &[
     "交易关闭",
@@ -210,6 +265,10 @@ const REFUNDED: &[&str] = &[
     "rimborsato",
     "terugbetaald",
     "disputed lost",
+    "shipped returned to seller",
+    "returned to seller",
+    "rückzahlung",
+    "zwrócone",
 ];
 const REFUNDED_HAN: &[&str] = &[
     "已退款",
@@ -226,6 +285,7 @@ const REFUNDED_HAN: &[&str] = &[
     "交易退款",
     "退货完成",
     "退单",
+    "对方已退还",
 ];
 const PARTLY: &[&str] = &[
     "partially refunded",
@@ -249,7 +309,9 @@ pub(crate) fn status(word: &str) -> Status {
     };
     let head = plain.split(['(', '（', ',', '，', ';', ':', '：']).next().unwrap_or(plain).trim();
     let has = |words: &[&str]| words.contains(&head);
-    if has(PARTLY) {
+    // `Refunded (partially)` says it in the brackets.
+    let partly = plain.contains("partial") && plain.contains("refund");
+    if partly || has(PARTLY) {
         Status::PartlyRefunded
     } else if has(REFUNDED) || has(REFUNDED_HAN) {
         Status::Refunded
@@ -265,13 +327,23 @@ pub(crate) fn status(word: &str) -> Status {
 /// What a part of a word says: systems join words of their own.
 fn by_part(word: &str) -> Status {
     let has = |parts: &[&str]| parts.iter().any(|part| word.contains(part));
-    if has(&["部分退款"]) || has(&["partial"]) && has(&["refund"]) {
+    if has(&["部分退款"]) {
         Status::PartlyRefunded
     } else if has(&["等待付款", "待付款", "未付款", "待支付", "未支付", "取消", "关闭", "作废", "失败"])
         || has(&["cancel", "void", "unpaid", "failed", "declined", "abandon"])
     {
         Status::NotBought
-    } else if has(&["退款成功", "已退款", "已退货", "refund", "chargeback"]) {
+    } else if has(&[
+        "退款成功",
+        "已退款",
+        "已退货",
+        "refund",
+        "chargeback",
+        "reembols",
+        "rembours",
+        "erstattet",
+        "rimbors",
+    ]) {
         Status::Refunded
     } else if has(&[
         "完成",
@@ -303,7 +375,25 @@ pub(crate) fn is_yes(word: &str) -> bool {
     let plain = plain(word);
     !matches!(
         &*plain,
-        "" | "false" | "no" | "0" | "n" | "f" | "live" | "否" | "null" | "none" | "nan" | "nein" | "non"
+        "" | "false"
+            | "no"
+            | "0"
+            | "n"
+            | "f"
+            | "live"
+            | "否"
+            | "null"
+            | "none"
+            | "nan"
+            | "nein"
+            | "non"
+            | "nao"
+            | "não"
+            | "nie"
+            | "нет"
+            | "いいえ"
+            | "未取消"
+            | "-"
     )
 }
 

@@ -57,9 +57,11 @@ fn is_han(c: char) -> bool {
     ('\u{3400}'..='\u{9fff}').contains(&c) || ('\u{ac00}'..='\u{d7af}').contains(&c)
 }
 
-/// A blank of any width, or a mark without one.
+/// A blank of any width, or a mark without one; and the backquote by which payment bills keep spreadsheets from touching a
+/// value.
 pub(crate) fn is_blank(c: char) -> bool {
     c.is_whitespace()
+        || c == '`'
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}' | '\u{2060}')
 }
 
@@ -161,6 +163,7 @@ pub(super) fn is_filler(word: &str) -> bool {
         "th",
         "of",
         "de",
+        "hs",
         "del",
         "at",
         "um",

@@ -231,3 +231,80 @@ fn plain_tables_in_other_languages_are_read() {
         );
     }
 }
+
+#[test]
+fn an_item_price_of_amazon_is_that_of_the_line() {
+    let csv = "\
+order-id,purchase-date,buyer-email,sku,quantity-purchased,currency,item-price
+341-1,2025-05-03T17:00:25-07:00,a@marketplace.example,S3,2,USD,79.80
+341-1,2025-05-03T17:00:25-07:00,a@marketplace.example,S9,1,USD,5.40
+";
+    let (histories, summary) = read_all(csv, &[]);
+    assert_eq!((sums(&histories), recognised(&summary)), ((1, 8520, 0), Some("Amazon orders report")));
+}
+
+#[test]
+fn values_of_a_wechat_merchant_bill_stand_behind_backquotes() {
+    let csv = "\
+交易时间,微信订单号,用户标识,交易类型,交易状态,货币种类,应结订单金额,退款金额,订单金额
+`2025-05-09 14:15:17,`4200000504067894948936869929,`oUpF8u1G,`MICROPAY,`SUCCESS,`CNY,`17.40,`0.00,`17.40
+`2025-05-10 09:00:00,`4200000504067894948936869930,`oUpF8u2H,`JSAPI,`SUCCESS,`CNY,`20.00,`0.00,`20.00
+`2025-05-11 09:00:00,`4200000504067894948936869930,`oUpF8u2H,`JSAPI,`REFUND,`CNY,`0.00,`5.00,`20.00
+";
+    let (histories, summary) = read_all(csv, &[]);
+    assert_eq!((sums(&histories), recognised(&summary)), ((2, 3740, 500), Some("WeChat Pay merchant bill")));
+}
+
+#[test]
+fn words_of_other_languages_say_what_was_cancelled() {
+    let jtl = "\
+Auftragsnummer;Kundennummer;Erstelldatum;Währung;Auftragswert netto;Auftragswert brutto;Storniert
+AU1;10161;02.05.2025 09:57:24;EUR;20,92;24,90;N
+AU2;10077;15.05.2025 09:40:37;EUR;112,52;133,90;Y
+";
+    let prestashop = "\
+ID;Référence;Client;Total;Paiement;État;Date
+1;ABC;A. Martin;24,90 €;Carte;Paiement accepté;2025-05-02 09:57:24
+2;ABD;B. Durand;99,00 €;Chèque;En attente du paiement par chèque;2025-05-15 09:40:37
+3;ABE;B. Durand;98,00 €;Carte;Erreur de paiement;2025-05-15 09:40:37
+";
+    let shopware = "\
+order_number;order_date_time;customer_number;amount_net;amount_total;order_state_name;transaction_state_name
+1;2025-05-02T15:59:12.667+00:00;20021;20.92;24.90;Done;Paid
+2;2025-06-18T16:23:08.019+00:00;20193;19.24;22.90;Cancelled;Cancelled
+";
+    let native = "customer_id,occurred_at,amount,Cancelled\na,2025-05-02,24.90,no\nb,2025-05-03,7,yes\n";
+    for csv in [jtl, prestashop, shopware, native] {
+        let (histories, summary) = read_all(csv, &[]);
+        assert_eq!(sums(&histories).1, 2490, "{csv}: {:?}", codes(&summary));
+    }
+}
+
+#[test]
+fn an_order_total_of_rakuten_stands_on_every_line() {
+    let csv = "\
+注文番号,ステータス,注文日時,請求金額,合計金額,注文者メールアドレス,商品ID,単価,個数
+1-1,500,2025/05/04 12:25:21,1774,1774,a@pc.example,1,1274,1
+1-2,500,2025/05/14 20:08:54,7013,7013,b@pc.example,2,1274,2
+1-2,500,2025/05/14 20:08:54,7013,7013,b@pc.example,3,1625,1
+";
+    let (histories, summary) = read_all(csv, &[]);
+    assert_eq!((sums(&histories).1, recognised(&summary)), (878_700, Some("Rakuten orders export")));
+    // Codes that nobody here knows are told of, whether the column was named or found.
+    assert!(codes(&summary).iter().any(|(code, _)| *code == "column_ignored"), "{:?}", codes(&summary));
+    let folder = Folder::new();
+    folder.write("a.csv", csv);
+    let (_, named) = read(&[folder.given("a.csv")], &mapped(&[("status", "ステータス")])).unwrap();
+    assert!(codes(&named).iter().any(|(code, _)| *code == "unknown_status"), "{:?}", codes(&named));
+}
+
+#[test]
+fn a_date_in_spanish_words_is_read() {
+    let csv = "\
+# de venta;Fecha de venta;Estado;Ingresos por productos (ARS);Total (ARS);Comprador
+2001;2 de mayo de 2025 19:09 hs.;Venta concretada;18000.0;15660.0;Ana
+2002;13 de junio de 2025 08:50 hs.;Devolución finalizada con reembolso al comprador;39900.0;0;Bo
+";
+    let (histories, _) = read_all(csv, &[]);
+    assert_eq!(sums(&histories), (2, 5_790_000, 3_990_000));
+}
