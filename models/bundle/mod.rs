@@ -53,7 +53,7 @@ pub struct BasePart {
     pub deciles: Vec<Vec<f64>>,
 }
 
-/// A model that can be shipped: [`Bundle::predict`] is the one function of truth.
+/// A model that can be shipped: [`Bundle::predict`] scores a history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bundle {
     manifest: Manifest,
@@ -219,7 +219,7 @@ impl Bundle {
         &self.base
     }
 
-    /// Scores a customer as of an instant. Training, backtest, batch and service all come through here.
+    /// Scores a customer as of an instant.
     #[must_use]
     pub fn predict(&self, history: &History, as_of: Micros) -> Outcome {
         self.predict_with_features(history, as_of, || ()).outcome
