@@ -131,7 +131,9 @@ impl Code {
             Code::SimilarIds => {
                 "write each id in one way in all sources; they were read as different customers"
             }
-            Code::NotPurchased => "these lines were left out; --columns status= takes all lines",
+            Code::NotPurchased => {
+                "these lines were left out; --columns status= or --columns cancelled= takes all lines"
+            }
             Code::TestOrder => "these lines were left out",
             Code::FarDates => {
                 "correct the dates; the lines were set aside, and --accept far_dates takes them in"

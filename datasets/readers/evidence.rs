@@ -188,7 +188,7 @@ impl Evidence {
             drop(Column::Kind, &self.kind, !guessed);
         }
         if self.status.known == 0 && self.status.unknown > 0 {
-            // One that was named, or is called just so, stays: each of its words is told of as an unknown status.
+            // A mapped column, or one named `status`, stays: each unknown word causes a warning.
             if layout.guessed[Column::Status as usize] {
                 drop(Column::Status, &self.status, true);
             }

@@ -126,8 +126,8 @@ fn batch(number: u64) -> Vec<Value> {
     (0..BATCH).map(event).collect()
 }
 
-/// Posts one batch after the other until no answer comes, and tells of each that was acknowledged; gives back their numbers.
-fn post_until_cut_off(url: &str, first: u64, told: &mpsc::Sender<u64>) -> Vec<u64> {
+/// Posts batches until the connection fails. Sends the number of each acknowledged batch, and returns all of them.
+fn post_until_cut_off(url: &str, first: u64, acknowledgements: &mpsc::Sender<u64>) -> Vec<u64> {
     let (client, url) = (client(), format!("{url}/v1/events"));
     let mut acknowledged = Vec::new();
     for number in first.. {
@@ -135,7 +135,7 @@ fn post_until_cut_off(url: &str, first: u64, told: &mpsc::Sender<u64>) -> Vec<u6
         let Ok(answer) = post(&client, &url, body.as_bytes()) else { break };
         assert_eq!(answer.ok()["accepted"], BATCH);
         acknowledged.push(number);
-        let _ = told.send(number);
+        let _ = acknowledgements.send(number);
     }
     acknowledged
 }
@@ -194,9 +194,9 @@ fn kill_twenty_times(start: &dyn Fn() -> Server) {
         random ^= random >> 7;
         random ^= random << 17;
         let moment = Duration::from_millis(5 + random % 146);
-        let (told, acknowledged) = mpsc::channel();
+        let (acknowledgements, acknowledged) = mpsc::channel();
         let (url, first) = (server.url.clone(), next);
-        let poster = std::thread::spawn(move || post_until_cut_off(&url, first, &told));
+        let poster = std::thread::spawn(move || post_until_cut_off(&url, first, &acknowledgements));
         // From the first acknowledgement on the server is busy, however slow the machine.
         let began = acknowledged.recv_timeout(Duration::from_secs(60));
         assert_eq!(began, Ok(next), "round {round}: no batch was acknowledged");

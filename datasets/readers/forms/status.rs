@@ -288,8 +288,6 @@ const REFUNDED_HAN: &[&str] = &[
     "对方已退还",
 ];
 const PARTLY: &[&str] = &[
-    "partially refunded",
-    "partial refund",
     "partly refunded",
     "部分退款",
     "已部分退款",
@@ -309,7 +307,7 @@ pub(crate) fn status(word: &str) -> Status {
     };
     let head = plain.split(['(', '（', ',', '，', ';', ':', '：']).next().unwrap_or(plain).trim();
     let has = |words: &[&str]| words.contains(&head);
-    // `Refunded (partially)` says it in the brackets.
+    // `Partially refunded`, `refunded_partially` and `Refunded (partially)`.
     let partly = plain.contains("partial") && plain.contains("refund");
     if partly || has(PARTLY) {
         Status::PartlyRefunded

@@ -290,7 +290,7 @@ fn an_order_total_of_rakuten_stands_on_every_line() {
 ";
     let (histories, summary) = read_all(csv, &[]);
     assert_eq!((sums(&histories).1, recognised(&summary)), (878_700, Some("Rakuten orders export")));
-    // Codes that nobody here knows are told of, whether the column was named or found.
+    // Unknown codes cause a warning, whether the column was mapped or found.
     assert!(codes(&summary).iter().any(|(code, _)| *code == "column_ignored"), "{:?}", codes(&summary));
     let folder = Folder::new();
     folder.write("a.csv", csv);
