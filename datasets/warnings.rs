@@ -1,8 +1,8 @@
-//! What is odd about data that were read all the same: one [`Warning`] for each [`Code`].
+//! Warnings about data that are readable but suspicious: one [`Warning`] for each [`Code`].
 //!
-//! Readers and guards note what they meet in [`Warnings`]; the programs show the list and carry it in their `--json`
-//! as `warnings`. Collectors of parts are absorbed in the order of the files and rows, so that count and example do
-//! not depend on the number of threads.
+//! Readers and guards collect them in [`Warnings`]. The programs print the list and return it in `--json` as `warnings`.
+//! Partial collections are merged in the order of files and rows, so count and example do not depend on the number of
+//! threads.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,179 +12,103 @@ use serde::{Serialize, Serializer};
 /// Bytes of an example at most.
 const EXAMPLE_BYTES: usize = 200;
 
-/// What was noticed. The names are stable: programs filter by them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Code {
-    /// Files that no reader knows, in a folder that was given.
-    FilesNotRead,
-    /// Numbers such as `1.000`, which may be one or one thousand.
-    AmbiguousDecimal,
-    /// Amounts in several currencies.
-    SeveralCurrencies,
-    /// Lines of guests and ids that name nobody: `nan`, `NULL`, `guest`.
-    NobodysId,
-    /// Ids with stars in the place of digits.
-    MaskedId,
-    /// Ids that a spreadsheet rounded: `6.22E+15`.
-    RoundedId,
-    /// Ids that differ in case, blanks or leading zeros alone.
-    SimilarIds,
-    /// Orders that were not paid, or were cancelled.
-    NotPurchased,
-    /// Orders that the shop itself marked as tests.
-    TestOrder,
-    /// Lines dated ahead of the clock, or far from all others.
-    FarDates,
-    /// Events taken in that lie weeks ahead of all other data.
-    AheadOfData,
-    /// Lines that several files have alike: an export made twice, months that overlap.
-    RepeatedLines,
-    /// One customer with an implausible share of the lines.
-    GiantCustomer,
-    /// Amounts that are many times larger or smaller from some day or file on.
-    ScaleJump,
-    /// Amounts over a thousand times those of the dearest hundredth.
-    OutlierAmount,
-    /// Lines of one order that all carry the same amount: the order's total.
-    RepeatedTotal,
-    /// Purchases with a negative quantity and a positive amount.
-    NegativeQuantity,
-    /// More product returns than a shop has: perhaps margins, not amounts.
-    ManyReturns,
-    /// A week or more without any purchase, where many were to be expected.
-    MissingDays,
-    /// A last week with far fewer purchases than usual.
-    ShortLastWeek,
-    /// Ten times as many purchases a week as before, or a tenth.
-    VolumeJump,
-    /// The last purchase is weeks old.
-    OldData,
-    /// Amounts far from those that the model has learned from.
-    AmountsOutOfRange,
-    /// Scores as of an instant that the model has learned beyond.
-    AsOfBeforeModel,
-    /// A column that the command needs and no line has.
-    MissingColumn,
-    /// Keys that so many member records share that they are nobody's.
-    SharedKey,
-    /// Prices that were multiplied by the quantity because of the name "price".
-    PriceTakenForOnePiece,
-    /// Words for the state of an order that are not known; the lines count as bought.
-    UnknownStatus,
-    /// A column whose values do not mean what its name says, and which was left out.
-    ColumnIgnored,
-    /// Texts that are not in the encoding of their file.
-    MixedEncoding,
-    /// Dates whose order of day and month was assumed.
-    AssumedDates,
+/// Declares the codes: variant, stable name, what was noticed, what to do.
+macro_rules! codes {
+    ($($variant:ident, $name:literal, $meaning:literal, $remedy:literal;)*) => {
+        /// What was noticed. The names are stable: programs filter by them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = concat!($meaning, ".")] $variant,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Code] = &[$(Code::$variant,)*];
+
+            /// The name in JSON.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name,)* }
+            }
+
+            /// What was noticed, in a few words.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => $meaning,)* }
+            }
+
+            /// What to do about it.
+            #[must_use]
+            pub fn remedy(self) -> &'static str {
+                match self { $(Code::$variant => $remedy,)* }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// The name in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Code::FilesNotRead => "files_not_read",
-            Code::AmbiguousDecimal => "ambiguous_decimal",
-            Code::SeveralCurrencies => "several_currencies",
-            Code::NobodysId => "nobodys_id",
-            Code::MaskedId => "masked_id",
-            Code::RoundedId => "rounded_id",
-            Code::SimilarIds => "similar_ids",
-            Code::NotPurchased => "not_purchased",
-            Code::TestOrder => "test_order",
-            Code::FarDates => "far_dates",
-            Code::AheadOfData => "ahead_of_data",
-            Code::RepeatedLines => "repeated_lines",
-            Code::GiantCustomer => "giant_customer",
-            Code::ScaleJump => "scale_jump",
-            Code::OutlierAmount => "outlier_amount",
-            Code::RepeatedTotal => "repeated_total",
-            Code::NegativeQuantity => "negative_quantity",
-            Code::ManyReturns => "many_negative_amounts",
-            Code::MissingDays => "missing_days",
-            Code::ShortLastWeek => "short_last_week",
-            Code::VolumeJump => "volume_jump",
-            Code::OldData => "old_data",
-            Code::AmountsOutOfRange => "amounts_out_of_range",
-            Code::AsOfBeforeModel => "as_of_before_model",
-            Code::MissingColumn => "missing_column",
-            Code::SharedKey => "shared_key",
-            Code::PriceTakenForOnePiece => "price_taken_for_one_piece",
-            Code::UnknownStatus => "unknown_status",
-            Code::ColumnIgnored => "column_ignored",
-            Code::MixedEncoding => "mixed_encoding",
-            Code::AssumedDates => "assumed_dates",
-        }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Code::FilesNotRead => "convert them to CSV, or move them out of the folder",
-            Code::AmbiguousDecimal => "say which it is with --decimal . or --decimal ,",
-            Code::SeveralCurrencies => "convert all amounts to one currency, or read one currency at a time",
-            Code::NobodysId => "fill in the customer where it is known; these lines were left out",
-            Code::MaskedId => "export the full ids; these lines were left out",
-            Code::RoundedId => "export the ids as text, not as numbers; these lines were left out",
-            Code::SimilarIds => {
-                "write each id in one way in all sources; they were read as different customers"
-            }
-            Code::NotPurchased => {
-                "these lines were left out; --columns status= or --columns cancelled= takes all lines"
-            }
-            Code::TestOrder => "these lines were left out",
-            Code::FarDates => {
-                "correct the dates; the lines were set aside, and --accept far_dates takes them in"
-            }
-            Code::AheadOfData => {
-                "they were taken and move their own customers' scores alone; the next batch moves the present for all"
-            }
-            Code::RepeatedLines => {
-                "leave one of the files out; the lines were counted once, and --accept repeated_lines counts them in each file"
-            }
-            Code::GiantCustomer => {
-                "leave the customer empty where the number stands for people who are not known"
-            }
-            Code::ScaleJump => "bring all amounts to one unit (not cents beside whole amounts)",
-            Code::OutlierAmount => "correct the amount if it is mistyped or a placeholder",
-            Code::RepeatedTotal => "give each line its own amount, or keep one line an order",
-            Code::NegativeQuantity => {
-                "if these are product returns, make their amount negative or give them the kind `return`"
-            }
-            Code::ManyReturns => {
-                "negative amounts are read as product returns; map the column of what was paid, not of the margin"
-            }
-            Code::MissingDays => {
-                "check that no file is missing; if the shop was closed, nothing is to be done"
-            }
-            Code::ShortLastWeek => {
-                "if the export was cut short, read up to the last complete day with --as-of"
-            }
-            Code::VolumeJump => "check that no shop or channel is missing before or after",
-            Code::OldData => {
-                "check that the export still runs; everything is scored as of the last event unless --as-of says otherwise"
-            }
-            Code::AmountsOutOfRange => "check currency and unit of the amounts, or fit a model on these data",
-            Code::AsOfBeforeModel => {
-                "the model knows what came after; use these scores for no judgement of it"
-            }
-            Code::MissingColumn => "name the column with --columns, e.g. --columns product_id=sku",
-            Code::SharedKey => {
-                "clear the placeholder in the source; it joins nobody, and --conflicts lists the records"
-            }
-            Code::PriceTakenForOnePiece => {
-                "amounts are price x quantity; if the price is that of the whole line, leave --columns quantity= out"
-            }
-            Code::UnknownStatus => {
-                "these lines count as bought; leave out what was not bought, or the column with --columns status="
-            }
-            Code::ColumnIgnored => "rename the column, or leave it out with --columns and an empty name",
-            Code::MixedEncoding => "save the file in one encoding, best UTF-8, or name it with --encoding",
-            Code::AssumedDates => "say which comes first with --dates dmy or --dates mdy",
-        }
-    }
+codes! {
+    FilesNotRead, "files_not_read", "Files of an unknown type in a folder",
+        "convert them to CSV, or move them out of the folder";
+    AmbiguousDecimal, "ambiguous_decimal", "Numbers such as `1.000`, which can mean one or one thousand",
+        "choose with --decimal . or --decimal ,";
+    SeveralCurrencies, "several_currencies", "Amounts in more than one currency",
+        "convert all amounts to one currency, or read one currency at a time";
+    NobodysId, "nobodys_id", "Guest orders and ids that identify nobody, such as `nan`, `NULL`, `guest`",
+        "these lines are left out; fill in the customer where it is known";
+    MaskedId, "masked_id", "Ids partly replaced by asterisks",
+        "these lines are left out; export the full ids";
+    RoundedId, "rounded_id", "Ids rounded by a spreadsheet, such as `6.22E+15`",
+        "these lines are left out; export the ids as text, not as numbers";
+    SimilarIds, "similar_ids", "Ids that differ only in case, spaces or leading zeros",
+        "they count as different customers; write each id the same way in all sources";
+    NotPurchased, "not_purchased", "Orders that were not paid, or were cancelled",
+        "these lines are left out; --columns status= or --columns cancelled= keeps them";
+    TestOrder, "test_order", "Orders marked as tests by the shop",
+        "these lines are left out";
+    FarDates, "far_dates", "Lines dated in the future, or far from all other dates",
+        "these lines are set aside; correct the dates, or keep them with --accept far_dates";
+    AheadOfData, "ahead_of_data", "Events weeks later than all other data",
+        "they affect only their own customers until the next batch; check the dates";
+    RepeatedLines, "repeated_lines", "The same lines in several files: a double export, or overlapping months",
+        "they are counted once; remove one of the files, or count them in each with --accept repeated_lines";
+    GiantCustomer, "giant_customer", "One customer with an implausible share of all lines",
+        "if the id stands for unknown buyers, leave the customer empty";
+    ScaleJump, "scale_jump", "Amounts many times larger or smaller from some day or file on",
+        "use one unit for all amounts (do not mix cents and whole units)";
+    OutlierAmount, "outlier_amount", "Amounts more than a thousand times the 99th percentile",
+        "correct the amount if it is a typing error or a placeholder";
+    RepeatedTotal, "repeated_total", "All lines of a receipt carry the same amount, probably its total",
+        "give each line its own amount, or keep one line per receipt";
+    NegativeQuantity, "negative_quantity", "Purchases with a negative quantity and a positive amount",
+        "if these are product returns, make the amount negative or set the kind to `return`";
+    ManyReturns, "many_negative_amounts", "Implausibly many negative amounts, perhaps margins",
+        "negative amounts count as product returns; map `amount` to the price paid, not the margin";
+    MissingDays, "missing_days", "A week or more without purchases where many were expected",
+        "check that no file is missing; ignore this if the shop was closed";
+    ShortLastWeek, "short_last_week", "Far fewer purchases than usual in the last week",
+        "if the export was cut off, set --as-of to the last complete day";
+    VolumeJump, "volume_jump", "Weekly purchases rose or fell by a factor of ten",
+        "check that no store or channel is missing before or after";
+    OldData, "old_data", "The last purchase is weeks old",
+        "check that the export still runs; scores are as of the last event unless you set --as-of";
+    AmountsOutOfRange, "amounts_out_of_range", "Amounts far outside those that the model was trained on",
+        "check currency and unit of the amounts, or fit a model on these data";
+    AsOfBeforeModel, "as_of_before_model", "Scores as of an instant before the end of the model's training data",
+        "the model has seen what came after; do not use these scores to evaluate it";
+    MissingColumn, "missing_column", "A column that the command needs is missing or empty",
+        "map it with --columns, e.g. --columns product_id=sku";
+    SharedKey, "shared_key", "Keys shared by implausibly many member records",
+        "they match nobody; clear the placeholder in the source (--conflicts lists the records)";
+    PriceTakenForOnePiece, "price_taken_for_one_piece", "A price column was multiplied by the quantity",
+        "if the price is that of the whole line, turn this off with --columns quantity=";
+    UnknownStatus, "unknown_status", "Order status words that homing does not know",
+        "these lines count as purchases; remove what was not bought, or ignore the column with --columns status=";
+    ColumnIgnored, "column_ignored", "A column whose values do not fit its name",
+        "it is ignored; map the right column with --columns, or leave it out with an empty name";
+    MixedEncoding, "mixed_encoding", "Text that is not in the encoding of its file",
+        "save the file in one encoding, preferably UTF-8, or set --encoding";
+    AssumedDates, "assumed_dates", "Dates whose order of day and month was assumed",
+        "set it with --dates dmy or --dates mdy";
 }
 
 impl fmt::Display for Code {
@@ -199,14 +123,14 @@ impl Serialize for Code {
     }
 }
 
-/// One kind of oddity in all that was read.
+/// One kind of problem, over everything that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// What was noticed.
     pub code: Code,
     /// How often.
     pub count: u64,
-    /// The first case, as it stands in the data.
+    /// The first case, as in the data.
     pub example: String,
     /// What to do about it.
     pub remedy: &'static str,
@@ -223,19 +147,19 @@ impl fmt::Display for Warning {
 pub struct Warnings(BTreeMap<Code, (u64, String)>);
 
 impl Warnings {
-    /// Counts one more case; the example is asked for the first one only.
+    /// Counts one more case. `example` is called for the first one only.
     pub fn note(&mut self, code: Code, example: impl FnOnce() -> String) {
         self.add(code, 1, example);
     }
 
-    /// Counts several cases at once. None change nothing.
+    /// Counts several cases at once; zero cases change nothing.
     pub fn add(&mut self, code: Code, count: u64, example: impl FnOnce() -> String) {
         if count > 0 {
             self.0.entry(code).or_insert_with(|| (0, shortened(example()))).0 += count;
         }
     }
 
-    /// Takes in the warnings of what comes after.
+    /// Adds the warnings of what comes after.
     pub fn absorb(&mut self, other: Warnings) {
         for (code, (count, example)) in other.0 {
             self.add(code, count, || example);
@@ -297,5 +221,23 @@ mod tests {
         assert_eq!(list[0].example.len(), EXAMPLE_BYTES + 3);
         let json = serde_json::to_value(&list[1]).unwrap();
         assert_eq!((&json["code"], &json["count"]), (&"masked_id".into(), &3.into()));
+    }
+
+    /// The table in docs/warnings.md is this list; with UPDATE_DOCS set, the test writes it.
+    #[test]
+    fn the_docs_list_every_code() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/warnings.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let head = text.split("| code |").next().unwrap();
+        let mut table = "| code | what was noticed | what happens, what to do |\n|---|---|---|\n".to_owned();
+        for code in Code::ALL {
+            table += &format!("| `{code}` | {} | {} |\n", code.meaning(), code.remedy());
+        }
+        let whole = format!("{head}{table}");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &whole).unwrap();
+            return;
+        }
+        assert_eq!(text, whole, "run UPDATE_DOCS=1 cargo test -p homing-datasets the_docs_list_every_code");
     }
 }
