@@ -3,6 +3,12 @@
 use super::{At, Escaped, Ink, Pen, Svg, Tone};
 
 /// A bar filled to a share of 0 to 1. The number itself belongs beside it: the bar is hidden from screen readers.
+///
+/// ```
+/// use homing_charts::{Tone, meter};
+///
+/// assert!(meter(0.4, Tone::High).to_string().contains(r#"width="40%""#));
+/// ```
 #[must_use]
 pub fn meter(share: f64, tone: Tone) -> Svg {
     let mut pen = Pen(String::new());
@@ -24,6 +30,14 @@ pub struct Part {
 }
 
 /// A bar divided into the parts of a whole. `label` says in words what the bar shows.
+///
+/// ```
+/// use homing_charts::{Part, Tone, parts};
+///
+/// let part = |title: &str, size, tone| Part { title: title.to_owned(), size, tone };
+/// let bar = parts("Customers by risk", &[part("high: 1", 1.0, Tone::High), part("low: 3", 3.0, Tone::Low)]);
+/// assert!(bar.to_string().contains("<title>low: 3</title>"));
+/// ```
 #[must_use]
 pub fn parts(label: &str, parts: &[Part]) -> Svg {
     let whole: f64 = parts.iter().map(|part| part.size.max(0.0)).sum();

@@ -16,6 +16,10 @@ fn grouped(digits: &str) -> String {
 }
 
 /// A count: `1,234,567`.
+///
+/// ```
+/// assert_eq!(homing_charts::numbers::count(1_234_567), "1,234,567");
+/// ```
 #[must_use]
 pub fn count(n: u64) -> String {
     grouped(&n.to_string())
@@ -40,6 +44,10 @@ pub fn money(amount: f64) -> String {
 }
 
 /// A share in percent. Only a true 0 or 1 reads as `0%` or `100%`.
+///
+/// ```
+/// assert_eq!(homing_charts::numbers::percent(0.123), "12.3 %");
+/// ```
 #[must_use]
 pub fn percent(share: f64) -> String {
     match share {
@@ -51,6 +59,10 @@ pub fn percent(share: f64) -> String {
 }
 
 /// A number in three digits or so, for narrow places: `7.3`, `640`, `12.4k`, `3.1M`.
+///
+/// ```
+/// assert!(homing_charts::numbers::short(1_500_000.0).starts_with("1.5"));
+/// ```
 #[must_use]
 pub fn short(number: f64) -> String {
     let (scaled, unit) = match number.abs() {

@@ -35,6 +35,19 @@ pub enum Item {
 }
 
 /// Baskets: the different items of each order.
+///
+/// ```
+/// use homing_datasets::baskets::{Baskets, Limits};
+///
+/// let mut baskets = Baskets::default();
+/// for basket in [vec!["tea", "cup"], vec!["tea", "cup"], vec!["tea"], vec!["milk"]] {
+///     baskets.add(basket);
+/// }
+/// let rules = baskets.rules(&Limits { min_support: 0.3, ..Limits::default() })?;
+/// let cup = rules.iter().find(|rule| rule.antecedents == ["cup"]).expect("cup implies tea");
+/// assert_eq!((cup.confidence, cup.support), (1.0, 0.5));
+/// # Ok::<(), homing_datasets::Error>(())
+/// ```
 #[derive(Default)]
 pub struct Baskets {
     names: Names,

@@ -102,6 +102,17 @@ const CHUNK: usize = 1 << 16;
 /// The result depends on the lines alone, not on the order in which they came: each history equals
 /// [`History::from_events`] of the same events. While gathering, a line takes 64 bytes and each distinct
 /// text is kept once.
+///
+/// ```
+/// use homing_datasets::{HistoriesBuilder, Kind, Line};
+///
+/// let mut builder = HistoriesBuilder::default();
+/// builder.push("c2", Line::new(Kind::Purchase, 0, 10.0))?;
+/// builder.push("c1", Line { product: Some("tea"), ..Line::new(Kind::Purchase, 60, 5.0) })?;
+/// let histories = builder.finish();
+/// assert_eq!(histories.iter().map(|(id, _)| id).collect::<Vec<_>>(), ["c1", "c2"]);
+/// # Ok::<(), homing_datasets::Error>(())
+/// ```
 #[derive(Default)]
 pub struct HistoriesBuilder {
     customers: Names,

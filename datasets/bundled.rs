@@ -7,6 +7,12 @@ use crate::{Error, Histories, readers};
 /// The purchases of the CDNOW cohort: 23,570 customers of an online music shop who first bought in January to
 /// March 1997, followed until 1998-06-30; 69,659 purchases in US dollars, by day. See `cdnow.md` for the source.
 ///
+/// ```
+/// let histories = homing_datasets::cdnow()?;
+/// assert_eq!(histories.len(), 23_570);
+/// # Ok::<(), homing_datasets::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Parquet`] if the bytes in this build are damaged.
 pub fn cdnow() -> Result<Histories, Error> {

@@ -7,6 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::event::{DAY, Micros};
 
 /// The time zone in which the business counts its days.
+///
+/// ```
+/// use homing_datasets::Zone;
+///
+/// let shanghai: Zone = "Asia/Shanghai".parse()?;
+/// assert_eq!(shanghai.to_string(), "Asia/Shanghai");
+/// assert!("Mars".parse::<Zone>().is_err());
+/// # Ok::<(), homing_datasets::calendar::NoZone>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Zone(Tz);
@@ -53,6 +62,15 @@ impl Zone {
     }
 
     /// The local calendar day of an instant, in days since 1970-01-01.
+    ///
+    /// ```
+    /// use homing_datasets::Zone;
+    ///
+    /// let shanghai: Zone = "Asia/Shanghai".parse().unwrap_or_default();
+    /// let new_year = shanghai.instant("2025-01-01T00:30:00+08:00")?;
+    /// assert_eq!(shanghai.day(new_year) - Zone::default().day(new_year), 1);
+    /// # Ok::<(), homing_datasets::calendar::NoInstant>(())
+    /// ```
     #[must_use]
     pub fn day(self, instant: Micros) -> i32 {
         (instant + self.offset(instant)).div_euclid(DAY) as i32
@@ -75,6 +93,14 @@ impl Zone {
 
     /// Reads an as-of: a bare date means the end of that local day; a time without an offset is local.
     ///
+    /// ```
+    /// use homing_datasets::Zone;
+    ///
+    /// let utc = Zone::default();
+    /// assert_eq!(utc.format(utc.as_of("2011-09-09")?), "2011-09-09T23:59:59.999999Z");
+    /// # Ok::<(), homing_datasets::calendar::NoInstant>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NoInstant`] when the text is neither a date nor a time.
     pub fn as_of(self, text: &str) -> Result<Micros, NoInstant> {
@@ -85,6 +111,14 @@ impl Zone {
     }
 
     /// Reads the instant of an event: a bare date means its local midnight; a time without an offset is local.
+    ///
+    /// ```
+    /// use homing_datasets::Zone;
+    ///
+    /// let shanghai: Zone = "Asia/Shanghai".parse().unwrap_or_default();
+    /// assert_eq!(shanghai.instant("2025-03-01 08:00")?, Zone::default().instant("2025-03-01T00:00:00Z")?);
+    /// # Ok::<(), homing_datasets::calendar::NoInstant>(())
+    /// ```
     ///
     /// # Errors
     /// [`NoInstant`] when the text is neither a date nor a time.
@@ -206,6 +240,12 @@ pub fn now() -> Micros {
 }
 
 /// Day of the week (Monday = 0) and day of the year (1 = January 1st) of a local day.
+///
+/// ```
+/// use homing_datasets::calendar::weekday_and_yearday;
+///
+/// assert_eq!(weekday_and_yearday(0), (3, 1)); // 1970-01-01 was a Thursday
+/// ```
 #[must_use]
 pub fn weekday_and_yearday(day: i32) -> (u32, u32) {
     let date = date_of(day);

@@ -172,6 +172,11 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
 
 /// A number of bytes: `512M`, `4G`, `1073741824`; K, M, G and T are powers of 1024.
 ///
+/// ```
+/// assert_eq!(homing_datasets::cli::size("512M"), Ok(512 << 20));
+/// assert!(homing_datasets::cli::size("much").is_err());
+/// ```
+///
 /// # Errors
 /// A text for people when it is none, or less than the least that makes sense.
 pub fn size(text: &str) -> Result<u64, String> {

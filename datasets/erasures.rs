@@ -32,6 +32,15 @@ const FORMAT: u32 = 1;
 
 impl Erasures {
     /// Whether a customer was erased.
+    ///
+    /// ```
+    /// use homing_datasets::Erasures;
+    /// use homing_datasets::erasures::keyed_hash;
+    ///
+    /// let mut erased = Erasures { key: [7; 32], ..Erasures::default() };
+    /// erased.hashes.insert(keyed_hash(&erased.key, b"c1"));
+    /// assert!(erased.contains("c1") && !erased.contains("c2"));
+    /// ```
     #[must_use]
     pub fn contains(&self, customer_id: &str) -> bool {
         !self.hashes.is_empty() && self.hashes.contains(&keyed_hash(&self.key, customer_id.as_bytes()))

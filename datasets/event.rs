@@ -80,6 +80,13 @@ impl Kind {
     }
 
     /// The kind with this name, if there is one.
+    ///
+    /// ```
+    /// use homing_datasets::Kind;
+    ///
+    /// assert_eq!(Kind::from_name("add_to_cart"), Some(Kind::AddToCart));
+    /// assert_eq!(Kind::from_name("sale"), None);
+    /// ```
     #[must_use]
     pub fn from_name(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
@@ -93,6 +100,15 @@ impl Kind {
 }
 
 /// One thing that happened to one customer. Absent texts are `None`.
+///
+/// ```
+/// use homing_datasets::{Event, Kind, Zone};
+///
+/// let at = Zone::default().instant("2025-03-01T10:15:00Z")?;
+/// let event = Event { product: Some("sku-17".to_owned()), ..Event::new(Kind::Purchase, at, 29.9) };
+/// assert!(event.is_purchase());
+/// # Ok::<(), homing_datasets::calendar::NoInstant>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When it happened.
@@ -200,6 +216,16 @@ impl Event {
     }
 
     /// Brings the event into homing's form (a return's amount is negative), or says why it cannot be taken.
+    ///
+    /// ```
+    /// use homing_datasets::event::Invalid;
+    /// use homing_datasets::{Event, Kind};
+    ///
+    /// let returned = Event::new(Kind::Return, 0, 12.0).checked()?;
+    /// assert_eq!(returned.amount, -12.0);
+    /// assert_eq!(Event::new(Kind::Purchase, 0, -12.0).checked(), Err(Invalid::NegativePurchase));
+    /// # Ok::<(), Invalid>(())
+    /// ```
     ///
     /// # Errors
     /// [`Invalid`] when an amount, quantity or instant makes no sense.

@@ -6,6 +6,15 @@ use crate::event::Micros;
 use crate::history::History;
 
 /// The histories of many customers, sorted by customer id (by its bytes), each id once.
+///
+/// ```
+/// use homing_datasets::{Event, Histories, History, Kind};
+///
+/// let one = History::from_events(vec![Event::new(Kind::Purchase, 0, 10.0)]);
+/// let all = Histories::from_vec(vec![("c1".to_owned(), one)]);
+/// assert_eq!((all.len(), all.events()), (1, 1));
+/// assert!(all.get("c1").is_some() && all.get("c2").is_none());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histories {
     customers: Vec<(Box<str>, History)>,

@@ -32,6 +32,16 @@ pub struct History {
 
 impl History {
     /// A history of these events, in any order.
+    ///
+    /// ```
+    /// use homing_datasets::{DAY, Event, History, Kind};
+    ///
+    /// let history = History::from_events(vec![
+    ///     Event::new(Kind::Purchase, 9 * DAY, 20.0),
+    ///     Event::new(Kind::Purchase, 2 * DAY, 10.0),
+    /// ]);
+    /// assert_eq!((history.len(), history.first_purchase()), (2, Some(2 * DAY)));
+    /// ```
     #[must_use]
     pub fn from_events(mut events: Vec<Event>) -> Self {
         events.sort_by(canonical);
@@ -95,6 +105,16 @@ impl History {
     }
 
     /// What was known at `instant`: events that had happened *and* had been recorded by then.
+    ///
+    /// ```
+    /// use homing_datasets::{DAY, Event, History, Kind};
+    ///
+    /// let history = History::from_events(vec![
+    ///     Event::new(Kind::Purchase, 2 * DAY, 10.0),
+    ///     Event::new(Kind::Purchase, 9 * DAY, 20.0),
+    /// ]);
+    /// assert_eq!(history.as_of(5 * DAY).amount(), [10.0]); // the later purchase is out of sight
+    /// ```
     #[must_use]
     pub fn as_of(&self, instant: Micros) -> View<'_> {
         let len = self.occurred_at.partition_point(|&t| t <= instant);
@@ -157,6 +177,15 @@ impl History {
 
     /// Both histories in one. An event that stands in both counts as often as in the one that has it more
     /// often, so merging the same lines again changes nothing and nothing is lost.
+    ///
+    /// ```
+    /// use homing_datasets::{DAY, Event, History, Kind};
+    ///
+    /// let buy = |day: i64| Event::new(Kind::Purchase, day * DAY, 10.0);
+    /// let file = History::from_events(vec![buy(1), buy(2)]);
+    /// let store = History::from_events(vec![buy(2), buy(3)]);
+    /// assert_eq!(file.merged(&store).len(), 3); // the purchase of day 2 is the same one
+    /// ```
     #[must_use]
     pub fn merged(&self, other: &History) -> History {
         for (early, late) in [(self, other), (other, self)] {

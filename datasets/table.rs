@@ -32,6 +32,20 @@ pub enum Column {
 }
 
 /// A table in memory.
+///
+/// ```
+/// use homing_datasets::Zone;
+/// use homing_datasets::table::{Column, Table};
+///
+/// let table = Table::default()
+///     .with("customer_id", Column::Id(vec![Some("0017".to_owned())]))
+///     .with("clv", Column::Number(vec![Some(42.5)]));
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("scores.csv");
+/// table.write(&path, Zone::default())?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "customer_id,clv\n0017,42.5\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     columns: Vec<(String, Column)>,
@@ -74,6 +88,14 @@ pub enum Format {
 
 impl Format {
     /// The format that a file's ending tells.
+    ///
+    /// ```
+    /// use homing_datasets::table::Format;
+    ///
+    /// assert_eq!(Format::of("scores.parquet".as_ref())?, Format::Parquet);
+    /// assert!(Format::of("scores.docx".as_ref()).is_err());
+    /// # Ok::<(), homing_datasets::table::WriteError>(())
+    /// ```
     ///
     /// # Errors
     /// [`WriteError::UnknownEnding`].

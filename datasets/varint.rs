@@ -1,6 +1,14 @@
 //! Whole numbers in as few bytes as they need: LEB128, seven bits a byte, the lowest first.
 
 /// Appends a number.
+///
+/// ```
+/// use homing_datasets::varint;
+///
+/// let mut bytes = Vec::new();
+/// varint::put(&mut bytes, 300);
+/// assert_eq!(varint::take(&mut &bytes[..]), Some(300));
+/// ```
 #[inline]
 pub fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {

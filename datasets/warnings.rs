@@ -143,6 +143,15 @@ impl fmt::Display for Warning {
 }
 
 /// Gathers warnings: a count and the first example of each code.
+///
+/// ```
+/// use homing_datasets::Warnings;
+/// use homing_datasets::warnings::Code;
+///
+/// let mut warnings = Warnings::default();
+/// warnings.note(Code::MaskedId, || "138****1234".to_owned());
+/// assert_eq!(warnings.list()[0].code.name(), "masked_id");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Warnings(BTreeMap<Code, (u64, String)>);
 

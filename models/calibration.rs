@@ -4,6 +4,16 @@ use crate::boosting::{logit, sigmoid};
 
 /// The level `a` at which the mean of `sigmoid(a + z)` over the log-odds `z` is `target`; found by Newton's
 /// method held in by bisection. 0 for no log-odds; a target of 0 or 1 is taken as all but that.
+///
+/// ```
+/// use homing_models::boosting::sigmoid;
+/// use homing_models::calibration::level;
+///
+/// let log_odds = [-1.0, 0.0, 2.0];
+/// let offset = level(&log_odds, 0.3);
+/// let mean = log_odds.iter().map(|z| sigmoid(offset + z)).sum::<f64>() / 3.0;
+/// assert!((mean - 0.3).abs() < 1e-9);
+/// ```
 #[must_use]
 pub fn level(z: &[f64], target: f64) -> f64 {
     if z.is_empty() {

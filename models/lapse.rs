@@ -12,6 +12,13 @@ use crate::repurchase::ReturnCurve;
 pub const LEAST_DAYS: f64 = 90.0;
 
 /// The silence that is a lapse, in days; NaN gaps are those of a one-time buyer.
+///
+/// ```
+/// use homing_models::lapse::limit_days;
+///
+/// assert_eq!(limit_days(f64::NAN, f64::NAN), 90.0); // one order: no cycle to go by
+/// assert_eq!(limit_days(100.0, 80.0), 320.0);
+/// ```
 #[must_use]
 pub fn limit_days(gap_max: f64, gap_median: f64) -> f64 {
     LEAST_DAYS.max(2.0 * gap_max).max(4.0 * gap_median)

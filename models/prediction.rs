@@ -160,6 +160,12 @@ impl Serialize for Flat<'_> {
 }
 
 /// The names of the numeric columns for these horizons, in the order of [`Prediction::numbers`].
+///
+/// ```
+/// use homing_models::prediction::number_names;
+///
+/// assert!(number_names(&[30, 90]).contains(&"p_purchase_30d".to_owned()));
+/// ```
 #[must_use]
 pub fn number_names(horizons: &[u32]) -> Vec<String> {
     let mut names = Vec::with_capacity(horizons.len() * 5 + 4);

@@ -34,6 +34,16 @@ impl Alias {
 }
 
 /// A folder of bundles, which may be the mirror of a place in an object store.
+///
+/// ```
+/// use homing_models::Registry;
+///
+/// let folder = tempfile::tempdir()?;
+/// let registry = Registry::at(folder.path());
+/// assert!(registry.names().is_empty());
+/// assert!(registry.find(None).is_err()); // nothing to serve yet
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Registry {
     root: PathBuf,

@@ -18,6 +18,13 @@ pub fn mix_text(text: &str) -> u64 {
 }
 
 /// Draws from a seed.
+///
+/// ```
+/// use homing_models::sampling::Picker;
+///
+/// assert_eq!(Picker::new(7).choose(10, 0.3), Picker::new(7).choose(10, 0.3));
+/// assert_eq!(Picker::new(7).choose(10, 0.3).len(), 3);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Picker(u64);
 

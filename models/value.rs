@@ -138,6 +138,13 @@ impl ValueModel {
 }
 
 /// The mean present value of money that flows evenly over `days`, at a yearly discount rate (0.1 = 10 %).
+///
+/// ```
+/// use homing_models::value::discount;
+///
+/// assert_eq!(discount(365, 0.0), 1.0);
+/// assert!(discount(365, 0.1) < 1.0);
+/// ```
 #[must_use]
 pub fn discount(days: u32, yearly_rate: f64) -> f64 {
     let force = yearly_rate.ln_1p() * f64::from(days) / 365.0;

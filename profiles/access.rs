@@ -43,6 +43,16 @@ pub struct AuditEntry {
 pub trait Access: Send + Sync {
     /// A secret of 256 random bits for one purpose, made when first asked for and the same ever after.
     ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// assert_eq!(store.secret("webhook")?, store.secret("webhook")?);
+    /// assert_ne!(store.secret("webhook")?, store.secret("keys")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error`] of the store, or of the machine's source of randomness.
     fn secret(&self, purpose: &str) -> Result<[u8; 32], Error>;

@@ -89,6 +89,18 @@ pub trait Feed: Send + Sync {
     /// first; without a cursor from the oldest change that is held. A change is written in the transaction that
     /// writes the tags, and changes of one customer come in the order in which they were made.
     ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// let changes = store.changes(None, 100)?;
+    /// assert!(changes.changes.is_empty());
+    /// let later = store.changes(Some(changes.next), 100)?; // go on from here
+    /// assert_eq!(later.next, changes.next);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::CursorExpired`] for a cursor older than the retention; [`Error`] of the store.
     fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error>;
@@ -120,6 +132,18 @@ pub trait Feed: Send + Sync {
     /// Takes the right to do `work` until an instant, for a holder: one at a time among all servers of the store. `true` where
     /// nobody holds it at `now`, or this holder does; with an `until` of `now` it is given back. Servers compare their own
     /// clocks, so those must agree better than leases are long.
+    ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// let minute = 60_000_000;
+    /// assert!(store.lease("webhook", "server-1", 0, minute)?);
+    /// assert!(!store.lease("webhook", "server-2", 1, minute)?); // still held
+    /// assert!(store.lease("webhook", "server-2", minute, 2 * minute)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error`] of the store.

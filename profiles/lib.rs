@@ -51,6 +51,16 @@ pub use profiles::{HistorySummary, Listing, Page, Profile, Profiles, Sort, Store
 /// Opens the profile store at a place (`sqlite:PATH` or `postgres://...`), making it where there is none yet. `zone` is the
 /// business's: in it orders are counted by day and instants are written.
 ///
+/// ```
+/// use homing_datasets::Zone;
+///
+/// let folder = tempfile::tempdir()?;
+/// let store = homing_profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())?;
+/// assert_eq!(store.totals()?.profiles, 0);
+/// assert!(homing_profiles::open("mysql://db", Zone::default()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`Error`] that says why the store cannot be used.
 pub fn open(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
@@ -64,6 +74,13 @@ pub fn open(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
 }
 
 /// The file of a store that lies in one (`sqlite:PATH`); none for a server's.
+///
+/// ```
+/// use homing_profiles::local_file;
+///
+/// assert_eq!(local_file("sqlite:profiles.db"), Some("profiles.db"));
+/// assert_eq!(local_file("postgres://db/crm"), None);
+/// ```
 #[must_use]
 pub fn local_file(place: &str) -> Option<&str> {
     let path = place.strip_prefix("sqlite:")?;

@@ -146,6 +146,17 @@ pub trait Privacy: Send + Sync {
 
     /// Replaces the attributes that the business keeps of a customer, known to the store or not.
     ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// let attributes = serde_json::Map::from_iter([("name".to_owned(), "Li".into())]);
+    /// store.set_attributes("c1", &attributes)?;
+    /// assert!(store.export("c1")?.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error`]; then nothing was changed.
     fn set_attributes(
@@ -156,6 +167,31 @@ pub trait Privacy: Send + Sync {
 
     /// Everything that is held of a customer; `None` if nothing is.
     ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// # use std::sync::Arc;
+    /// # use homing_datasets::{DAY, Event, History, Kind};
+    /// # use homing_models::{NotScored, Outcome, Provenance};
+    /// # use homing_profiles::{Flows, Incoming, Scored};
+    /// # let score = |_: &str, _: &History, as_of| Scored {
+    /// #     outcome: Outcome::NotScored(NotScored::NoPurchase),
+    /// #     tags: Vec::new(),
+    /// #     provenance: Provenance { model: Arc::from("m@1"), as_of, scored_at: as_of, zone: Zone::default() },
+    /// # };
+    /// # let event = Incoming {
+    /// #     event_id: "e1".to_owned(),
+    /// #     customer_id: "c1".to_owned(),
+    /// #     event: Event::new(Kind::Purchase, DAY, 10.0),
+    /// # };
+    /// store.take_in(&[event], 0, &score)?;
+    /// assert!(store.export("c1")?.is_some());
+    /// assert!(store.export("c2")?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error`] of the store.
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error>;
@@ -163,6 +199,31 @@ pub trait Privacy: Send + Sync {
     /// Erases a customer: history, profile, tags, attributes, consent, contacts, changes, dead letters and event ids. Audit
     /// entries lose id and detail. A keyed hash of the id stays: by it later events are refused ([`Fate::Erased`](crate::Fate::Erased)), and batches
     /// and trainings leave the customer out. Returns whether anything was held.
+    ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// # use std::sync::Arc;
+    /// # use homing_datasets::{DAY, Event, History, Kind};
+    /// # use homing_models::{NotScored, Outcome, Provenance};
+    /// # use homing_profiles::{Flows, Incoming, Scored};
+    /// # let score = |_: &str, _: &History, as_of| Scored {
+    /// #     outcome: Outcome::NotScored(NotScored::NoPurchase),
+    /// #     tags: Vec::new(),
+    /// #     provenance: Provenance { model: Arc::from("m@1"), as_of, scored_at: as_of, zone: Zone::default() },
+    /// # };
+    /// # let event = Incoming {
+    /// #     event_id: "e1".to_owned(),
+    /// #     customer_id: "c1".to_owned(),
+    /// #     event: Event::new(Kind::Purchase, DAY, 10.0),
+    /// # };
+    /// store.take_in(&[event], 0, &score)?;
+    /// assert!(store.erase("c1", 0)?);
+    /// assert!(store.get("c1")?.is_none() && store.is_erased("c1")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error`]; then nothing was erased.

@@ -166,6 +166,23 @@ pub trait Profiles: Send + Sync {
     /// One page of profiles. It may hold fewer than asked for, even none, and yet be followed by another: a search for what
     /// few customers have is broken off after a while and goes on from there.
     ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// use homing_profiles::{Listing, Sort};
+    ///
+    /// let listing = Listing {
+    ///     tags: vec![("churn.level".to_owned(), "high".into())],
+    ///     sort: Sort::ValueAtRisk,
+    ///     limit: 50,
+    ///     ..Listing::default()
+    /// };
+    /// assert!(store.list(&listing)?.profiles.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error`] of the store, [`Error::BadCursor`] for a cursor of another listing.
     fn list(&self, listing: &Listing) -> Result<Page, Error>;

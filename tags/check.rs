@@ -19,6 +19,16 @@ use super::{Catalogue, Definition};
 const TRIALS: usize = 4_000;
 
 /// Checks every tag; `text` and `source` are those that the catalogue was read from.
+///
+/// ```
+/// use homing_tags::Catalogue;
+/// use homing_tags::check::check;
+///
+/// let text = Catalogue::shipped_text();
+/// let catalogue = Catalogue::parse(text, "catalogue.toml")?;
+/// assert!(check(&catalogue, text, "catalogue.toml").is_empty());
+/// # Ok::<(), homing_tags::Error>(())
+/// ```
 #[must_use]
 pub fn check(catalogue: &Catalogue, text: &str, source: &str) -> Vec<Error> {
     catalogue.tags().iter().flat_map(|tag| check_tag(tag, text, source)).collect()

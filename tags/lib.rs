@@ -91,6 +91,12 @@ pub struct Catalogue {
 impl Catalogue {
     /// The catalogue that homing ships.
     ///
+    /// ```
+    /// let catalogue = homing_tags::Catalogue::shipped()?;
+    /// assert!(catalogue.tags().iter().any(|tag| tag.name == "churn.level"));
+    /// # Ok::<(), homing_tags::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// None in a released homing: the tests read this catalogue.
     pub fn shipped() -> Result<Self, Error> {
@@ -104,6 +110,13 @@ impl Catalogue {
     }
 
     /// Reads a catalogue; `source` names it in errors (a file's path).
+    ///
+    /// ```
+    /// use homing_tags::Catalogue;
+    ///
+    /// let mistake = Catalogue::parse("[[tag]]\nname = 1\n", "mine.toml").unwrap_err();
+    /// assert!(mistake.to_string().contains("mine.toml"));
+    /// ```
     ///
     /// # Errors
     /// [`Error`] at the first thing that is wrong: line, column, and what to do.
@@ -124,6 +137,15 @@ impl Catalogue {
     }
 
     /// A catalogue of one tag, `try.it`, with this expression and the same names defined.
+    ///
+    /// ```
+    /// use homing_tags::Catalogue;
+    ///
+    /// let catalogue = Catalogue::shipped()?;
+    /// assert!(catalogue.with_only("recency_days > 90.0").is_ok());
+    /// assert!(catalogue.with_only("recency_dayz > 90.0").is_err());
+    /// # Ok::<(), homing_tags::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error`]: the expression is wrong, and where.
@@ -188,6 +210,22 @@ impl Catalogue {
     }
 
     /// Binds the tags to a model with these horizons (days).
+    ///
+    /// ```
+    /// use homing_datasets::{DAY, Event, History, Kind, Zone};
+    /// use homing_models::features::{COUNT, Scratch, compute};
+    /// use homing_models::{NotScored, Outcome};
+    /// use homing_tags::Catalogue;
+    ///
+    /// let tags = Catalogue::shipped()?.with_only("recency_days > 90.0 ? \"late\" : \"recent\"")?.bind(&[30, 90]);
+    /// let history = History::from_events(vec![Event::new(Kind::Purchase, 0, 10.0)]);
+    /// let view = history.as_of(100 * DAY);
+    /// let mut features = vec![0.0; COUNT];
+    /// compute(&view, Zone::default(), &mut Scratch::default(), &mut features);
+    /// let found = tags.evaluate_view(&view, &features, &Outcome::NotScored(NotScored::OptedOut));
+    /// assert_eq!(found[0].value, "late");
+    /// # Ok::<(), homing_tags::Error>(())
+    /// ```
     #[must_use]
     pub fn bind(&self, horizons: &[u32]) -> Bound {
         Bound::new(&self.tags, horizons).with_playbook(self.playbook.clone())

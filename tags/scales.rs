@@ -2,6 +2,11 @@
 
 /// Steps that cut a base into `parts` of equal size: quantiles (the inverse of the empirical distribution), without
 /// those that coincide. Falling where less is better. Values that are not finite are left out.
+///
+/// ```
+/// let mut spend: Vec<f64> = (1..=100).map(f64::from).collect();
+/// assert_eq!(homing_tags::scales::steps(&mut spend, 4, false), [26.0, 51.0, 76.0]);
+/// ```
 #[must_use]
 pub fn steps(values: &mut Vec<f64>, parts: usize, falling: bool) -> Vec<f64> {
     values.retain(|value| value.is_finite());

@@ -45,6 +45,12 @@ impl Layer {
     }
 
     /// The layer with this name, if there is one.
+    ///
+    /// ```
+    /// use homing_tags::Layer;
+    ///
+    /// assert_eq!(Layer::from_name("predictive"), Some(Layer::Predictive));
+    /// ```
     #[must_use]
     pub fn from_name(name: &str) -> Option<Layer> {
         [Layer::Static, Layer::Dynamic, Layer::Predictive].into_iter().find(|layer| layer.name() == name)

@@ -94,6 +94,18 @@ struct Sum {
 
 impl Usability {
     /// Looks at histories up to `as_of`, for these horizons.
+    ///
+    /// ```
+    /// use homing_datasets::{Zone, cdnow};
+    /// use homing_training::check::Usability;
+    ///
+    /// let histories = cdnow()?;
+    /// let as_of = Zone::default().as_of("1998-06-30")?;
+    /// let usability = Usability::of(&histories, as_of, &[90], Zone::default());
+    /// assert_eq!(usability.customers, 23_502);
+    /// usability.refuse()?; // an error where the data are not sufficient
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn of(histories: &Histories, as_of: Micros, horizons: &[u32], zone: Zone) -> Self {
         let sum = histories.par_iter().map(|(_, history)| one(history, as_of, zone)).reduce(

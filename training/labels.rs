@@ -38,6 +38,16 @@ pub fn days_after(instant: Micros, days: u32) -> Micros {
 ///
 /// Only what was known at the end of the window counts, so a label can be made on the day its window closes
 /// and never changes. Costs two binary searches and a scan of the window.
+///
+/// ```
+/// use homing_datasets::{DAY, Event, History, Kind, Zone};
+/// use homing_training::labels::label;
+///
+/// let buy = |day: i64, amount| Event::new(Kind::Purchase, day * DAY, amount);
+/// let history = History::from_events(vec![buy(1, 10.0), buy(20, 7.0), buy(90, 5.0)]);
+/// let label = label(&history, 2 * DAY, 30, Zone::default());
+/// assert_eq!((label.bought, label.orders, label.spend), (true, 1, 7.0));
+/// ```
 #[must_use]
 pub fn label(history: &History, cutoff: Micros, horizon_days: u32, zone: Zone) -> Label {
     label_within(history, cutoff, horizon_days, short_horizon(horizon_days), zone)

@@ -17,6 +17,13 @@ pub struct Plan {
 /// Plans the snapshots for a horizon in days: the history must reach back for the horizon and a third of it (at
 /// least 28 days) more, else half of the history is learned and the lifetime model extrapolates the rest. `None`
 /// where even that is too short.
+///
+/// ```
+/// use homing_datasets::DAY;
+/// use homing_training::snapshots::plan;
+///
+/// assert!(plan(0, 700 * DAY, 90).is_some());
+/// ```
 #[must_use]
 pub fn plan(first_purchase: Micros, as_of: Micros, horizon: u32) -> Option<Plan> {
     let span = (as_of - first_purchase) / DAY;

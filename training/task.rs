@@ -51,6 +51,14 @@ impl Default for Task {
 impl Task {
     /// Every horizon that is modelled, ascending.
     ///
+    /// ```
+    /// use homing_training::task::Task;
+    ///
+    /// let task = Task { horizons: vec![30], ..Task::default() };
+    /// assert_eq!(task.all_horizons()?, [30, 90, 365]); // churn and value horizon are added
+    /// # Ok::<(), homing_training::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a horizon of zero days or over ten years.
     pub fn all_horizons(&self) -> Result<Vec<u32>, Error> {

@@ -86,6 +86,21 @@ impl Default for StreamOptions {
 }
 
 /// Lines of many customers, ready to come out as histories.
+///
+/// ```
+/// use homing_datasets::{Stream, StreamOptions};
+///
+/// let options = StreamOptions { memory: 64 << 20, ..StreamOptions::default() };
+/// let stream = Stream::open(&["cdnow.parquet".to_owned()], &options)?;
+/// let customers = stream.for_each_range("counting", |range| {
+///     range.each(|_id, history| {
+///         assert!(!history.is_empty());
+///         Ok(())
+///     })
+/// })?;
+/// assert_eq!(customers, 23_570);
+/// # Ok::<(), homing_datasets::Error>(())
+/// ```
 pub struct Stream {
     arena: Arena,
     leaves: Vec<Leaf>,
@@ -171,6 +186,23 @@ pub fn fingerprint(paths: &[String], options: &ReadOptions) -> Result<String, Er
 ///
 /// The histories depend on the lines alone, not on their order, the files' order or the number of threads.
 /// Uses all threads of the current rayon pool.
+///
+/// ```
+/// use homing_datasets::{ReadOptions, read};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("orders.csv");
+/// std::fs::write(&path, "Member No,Order Date,Total\n17,2025-03-01,29.90\n17,2025-04-02,10.00\n")?;
+/// let options = ReadOptions {
+///     columns: [("customer_id", "Member No"), ("occurred_at", "Order Date"), ("amount", "Total")]
+///         .map(|(known, own)| (known.to_owned(), own.to_owned()))
+///         .into(),
+///     ..ReadOptions::default()
+/// };
+/// let (histories, summary) = read(&[path.display().to_string()], &options)?;
+/// assert_eq!((histories.len(), summary.events, summary.spend), (1, 2, 39.9));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`Error`] when nothing matches, a file cannot be read or lacks a needed column, no line can be used, or

@@ -63,6 +63,14 @@ impl<'a> Member<'a> {
 }
 
 /// What people have decided against the rules.
+///
+/// ```
+/// use homing_datasets::identity::Rulings;
+///
+/// let rulings = Rulings::parse("merge,t1,w1\nsplit,t9\n", "rulings.csv")?;
+/// assert_eq!(rulings.merged, [("t1".to_owned(), "w1".to_owned())]);
+/// # Ok::<(), homing_datasets::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rulings {
     /// Pairs of records that are one person.
@@ -181,6 +189,17 @@ pub struct Report {
 pub const LISTED: usize = 10_000;
 
 /// Gathers records, batch by batch, and joins them. A record takes about a hundred bytes.
+///
+/// ```
+/// use homing_datasets::identity::{Hashing, Joiner, Member, Rulings};
+///
+/// let mut joiner = Joiner::new(Hashing::plain());
+/// joiner.add(&Member { source: "till", record_id: "t1", phone: Some("138 0013 8001"), ..Member::default() })?;
+/// joiner.add(&Member { source: "web", record_id: "w1", phone: Some("+86 13800138001"), ..Member::default() })?;
+/// let (people, _report) = joiner.finish(&Rulings::default());
+/// assert_eq!(people.person_of("w1"), Some("t1")); // one person, named after the first record
+/// # Ok::<(), homing_datasets::Error>(())
+/// ```
 pub struct Joiner {
     hashing: Hashing,
     ids: Names,

@@ -31,6 +31,15 @@ pub use records::Record;
 pub use write::{Written, write};
 
 /// The chain to simulate.
+///
+/// ```
+/// use homing_datasets::simulate::Chain;
+///
+/// let chain = Chain { customers: 100, seed: 7, ..Chain::default() };
+/// assert_eq!(chain.customer(3), chain.customer(3)); // the same seed, the same customer
+/// assert_eq!(chain.histories()?.len(), 100);
+/// # Ok::<(), homing_datasets::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain {
     /// How many people have a record anywhere, 1 to 100 million.

@@ -21,6 +21,13 @@ pub enum Objective {
 }
 
 /// The logistic function.
+///
+/// ```
+/// use homing_models::boosting::{logit, sigmoid};
+///
+/// assert_eq!(sigmoid(0.0), 0.5);
+/// assert!((sigmoid(logit(0.2)) - 0.2).abs() < 1e-12);
+/// ```
 #[must_use]
 pub fn sigmoid(z: f64) -> f64 {
     1.0 / (1.0 + (-z).exp())

@@ -26,6 +26,20 @@ const TABLED: usize = 7;
 /// A row's SHAP values from one tree depend only on which way each split sends the row. A tree of up to seven
 /// splits has at most 128 such patterns: their values are computed once by the algorithm and looked up then
 /// (the idea of Yang 2021, "Fast TreeSHAP", version 2). Larger trees are walked each time.
+///
+/// ```
+/// use homing_models::boosting::{Booster, Explainer, Objective, fit};
+/// use ndarray::{Array1, Array2};
+///
+/// let x = Array2::from_shape_fn((200, 2), |(row, column)| (row * (column + 1)) as f32);
+/// let y = Array1::from_shape_fn(200, |row| f64::from(u8::from(row >= 100)));
+/// let booster = fit(Booster::params(Objective::Logistic).trees(5).min_leaf_rows(10.0), x, y)?;
+/// let mut contributions = [0.0; 2];
+/// let expected = Explainer::of(&booster).explain(&[150.0, 300.0], 1.0, &mut contributions);
+/// let margin = expected + contributions.iter().sum::<f64>();
+/// assert!((margin - booster.margin(&[150.0, 300.0])).abs() < 1e-9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explainer {
     expected: f64,

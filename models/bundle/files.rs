@@ -96,6 +96,13 @@ impl Bundle {
 
     /// Reads a bundle and checks every part against its hash.
     ///
+    /// ```
+    /// use homing_models::Bundle;
+    ///
+    /// let missing = Bundle::load("registry/shop/none".as_ref()).unwrap_err();
+    /// assert!(missing.to_string().contains("registry/shop/none"));
+    /// ```
+    ///
     /// # Errors
     /// [`Error`]: no bundle there, a part missing or damaged (by name), or a format that is too new.
     pub fn load(path: &Path) -> Result<Bundle, Error> {

@@ -10,6 +10,17 @@ use super::spec::{COUNT, F};
 
 /// Fills `out` (length [`COUNT`], order of [`super::SPECS`]) with the features of a customer as of the view's
 /// instant. Returns whether the customer has a purchase in sight; without one, `out` is all NaN.
+///
+/// ```
+/// use homing_datasets::{DAY, Event, History, Kind, Zone};
+/// use homing_models::features::{COUNT, F, Scratch, compute};
+///
+/// let history = History::from_events(vec![Event::new(Kind::Purchase, 2 * DAY, 10.0)]);
+/// let mut features = vec![0.0; COUNT];
+/// let bought = compute(&history.as_of(9 * DAY), Zone::default(), &mut Scratch::default(), &mut features);
+/// assert!(bought);
+/// assert_eq!(features[F::recency_days as usize], 7.0);
+/// ```
 pub fn compute(view: &View<'_>, zone: Zone, scratch: &mut Scratch, out: &mut [f64]) -> bool {
     debug_assert_eq!(out.len(), COUNT);
     out.fill(f64::NAN);

@@ -224,6 +224,13 @@ features! {
 }
 
 /// The position of the feature with this name.
+///
+/// ```
+/// use homing_models::features::{SPECS, index_of};
+///
+/// let at = index_of("recency_days").expect("a feature of every model");
+/// assert_eq!(SPECS[at].name, "recency_days");
+/// ```
 #[must_use]
 pub fn index_of(name: &str) -> Option<usize> {
     SPECS.iter().position(|spec| spec.name == name)

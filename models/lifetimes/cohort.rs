@@ -29,6 +29,14 @@ pub(super) fn sum_rows<const N: usize>(rows: usize, row: impl Fn(usize, &mut [f6
 }
 
 /// Customers counted by unique `(x, t_x, T)`, sorted, with weights: likelihoods are evaluated once a row.
+///
+/// ```
+/// use homing_models::lifetimes::{Cohort, Recency};
+///
+/// let twins = Cohort::from_customers(&[Recency::new(1, 5.0, 20.0), Recency::new(1, 5.0, 20.0)])?;
+/// assert_eq!((twins.rows().len(), twins.total_weight()), (1, 2.0));
+/// # Ok::<(), homing_models::lifetimes::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cohort {
     rows: Vec<Recency>,

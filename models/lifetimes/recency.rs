@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 /// it is (days, weeks, years); parameters of a fit and horizons are then in that unit too.
 ///
 /// Purchases are purchase *occasions*: what was bought on one day is one purchase.
+///
+/// ```
+/// use homing_models::lifetimes::Recency;
+///
+/// // Two repeat purchases, the last 30.43 weeks after the first, observed for 38.86 weeks.
+/// let customer = Recency::new(2, 30.43, 38.86);
+/// assert_eq!(Recency::new(0, 5.0, 10.0).normalized().recency, 0.0); // no repeat, no recency
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Recency {
     /// Number of repeat purchases, `x`: the first purchase is not counted.

@@ -30,6 +30,35 @@ pub trait Flows: Profiles {
     /// so far, and the events of this request (each counted when it was recorded, so that it is in sight), but
     /// never before the `as_of` of the score that the customer has.
     ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// use std::sync::Arc;
+    ///
+    /// use homing_datasets::{DAY, Event, History, Kind};
+    /// use homing_models::{NotScored, Outcome, Provenance};
+    /// use homing_profiles::{Fate, Flows, Incoming, Scored};
+    ///
+    /// // A real scorer asks a model; this one has no scores to give.
+    /// let score = |_: &str, _: &History, as_of| Scored {
+    ///     outcome: Outcome::NotScored(NotScored::NoPurchase),
+    ///     tags: Vec::new(),
+    ///     provenance: Provenance { model: Arc::from("m@1"), as_of, scored_at: as_of, zone: Zone::default() },
+    /// };
+    /// let event = Incoming {
+    ///     event_id: "e1".to_owned(),
+    ///     customer_id: "c1".to_owned(),
+    ///     event: Event::new(Kind::Purchase, DAY, 10.0),
+    /// };
+    /// let events = [event];
+    /// assert_eq!(store.take_in(&events, 0, &score)?.fates, [Fate::Accepted]);
+    /// assert_eq!(store.take_in(&events, 0, &score)?.fates, [Fate::Duplicate]); // safe to send again
+    /// assert_eq!(store.get("c1")?.map(|profile| profile.history.spend), Some(10.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error`]; then nothing was stored. [`Error::Busy`]: others kept writing to the same customers.
     fn take_in(&self, events: &[Incoming], not_before: Micros, score: &Scorer<'_>) -> Result<Intake, Error> {
@@ -70,6 +99,19 @@ pub trait Flows: Profiles {
     /// Stores whether a customer opted out of automated decisions, known to the store or not. With an
     /// opt-out the customer's predictive tags and scores go at once (the outcome is `not_scored: opted_out`, and the feed
     /// says so); after an opt-in the next event or batch scores the customer again. Returns the tags that went.
+    ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// use homing_profiles::Flows;
+    /// use homing_profiles::state::Consent;
+    ///
+    /// store.set_consent("c1", Consent { opted_out: true, at: 0 })?;
+    /// assert!(store.consent("c1")?.is_some_and(|consent| consent.opted_out));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error`]; then nothing was changed.

@@ -181,6 +181,17 @@ pub trait Subject {
 impl Playbook {
     /// The playbook that homing ships, for a catalogue with the shipped stages, tiers and causes.
     ///
+    /// ```
+    /// use homing_tags::Catalogue;
+    /// use homing_tags::playbook::Playbook;
+    ///
+    /// let catalogue = Catalogue::shipped()?;
+    /// let playbook = Playbook::shipped(catalogue.tags())?;
+    /// let entry = playbook.entry([Some("decline"), Some("super"), Some("service")], 2_000.0);
+    /// assert!(entry.is_some());
+    /// # Ok::<(), homing_tags::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error`] where the catalogue has other tags or values than the playbook names.
     pub fn shipped(tags: &[Definition]) -> Result<Self, Error> {

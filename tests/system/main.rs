@@ -7,6 +7,8 @@ mod crm_backend;
 #[cfg(test)]
 mod data_scientist;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod long_batch;
 #[cfg(test)]
 mod nightly_batch;

@@ -83,6 +83,18 @@ impl<D: Data<Elem = f32>> PredictInplace<ArrayBase<D, Ix2>, Array1<f64>> for Boo
 
 /// Fits a booster to plain arrays: the shortest way in.
 ///
+/// ```
+/// use homing_models::boosting::{Booster, Objective, fit};
+/// use ndarray::{Array1, Array2};
+///
+/// let x = Array2::from_shape_fn((200, 1), |(row, _)| row as f32);
+/// let y = Array1::from_shape_fn(200, |row| f64::from(u8::from(row >= 100)));
+/// let params = Booster::params(Objective::Logistic).trees(20).min_leaf_rows(10.0);
+/// let booster = fit(params, x, y)?;
+/// assert!(booster.margin(&[150.0]) > booster.margin(&[50.0]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`Error`] of the hyperparameters or of the fit.
 pub fn fit(params: BoosterParams, x: Array2<f32>, y: Array1<f64>) -> Result<Booster, Error> {

@@ -34,6 +34,16 @@ pub type MbgNbd = BetaGeometric<true>;
 
 /// A fitted model of the family; `MODIFIED` is whether a coin follows the first purchase too. Use it as
 /// [`BgNbd`] and [`MbgNbd`].
+///
+/// ```
+/// use homing_models::lifetimes::{BgNbd, LifetimeModel, Recency};
+///
+/// // Fader, Hardie & Lee (2005), CDNOW, in weeks.
+/// let model = BgNbd::with_parameters(0.243, 4.414, 0.793, 2.426, 1)?;
+/// let expected = model.expected_orders(Recency::new(2, 30.43, 38.86), 39.0);
+/// assert!((expected - 1.226).abs() < 0.001);
+/// # Ok::<(), homing_models::lifetimes::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BetaGeometric<const MODIFIED: bool> {
     r: f64,

@@ -11,6 +11,14 @@ use super::super::{Error, Summary};
 use super::{GammaGamma, Spend};
 
 /// The repeat buyers' spend.
+///
+/// ```
+/// use homing_models::lifetimes::{Spend, SpendSample};
+///
+/// let sample = SpendSample::from_customers(&[Spend { frequency: 2, mean_spend: 20.0 }])?;
+/// assert_eq!(sample.mean(), 20.0);
+/// # Ok::<(), homing_models::lifetimes::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpendSample {
     rows: Vec<Spend>,

@@ -22,6 +22,16 @@ pub struct Spend {
 }
 
 /// A fitted Gamma-Gamma model.
+///
+/// ```
+/// use homing_models::lifetimes::{GammaGamma, Spend};
+///
+/// // Fader & Hardie (2013), CDNOW, in dollars.
+/// let model = GammaGamma::with_parameters(6.25, 3.74, 15.44, 35.0)?;
+/// let mean = model.expected_mean_spend(Spend { frequency: 2, mean_spend: 100.0 });
+/// assert!(mean > model.population_mean() && mean < 100.0); // shrunk towards all customers
+/// # Ok::<(), homing_models::lifetimes::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GammaGamma {
     p: f64,

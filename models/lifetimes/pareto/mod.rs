@@ -24,6 +24,16 @@ use super::special::{ln_add, ln_rising};
 use super::{Error, LifetimeModel, Recency, Summary};
 
 /// A fitted Pareto/NBD.
+///
+/// ```
+/// use homing_models::lifetimes::{LifetimeModel, ParetoNbd, Recency};
+///
+/// // Fader & Hardie (2005), CDNOW, in weeks.
+/// let model = ParetoNbd::with_parameters(0.553, 10.578, 0.606, 11.669)?;
+/// let alive = |weeks: f64| model.probability_alive(Recency::new(2, 30.43, weeks));
+/// assert!(alive(38.86) > alive(78.0)); // the longer without an order, the less likely alive
+/// # Ok::<(), homing_models::lifetimes::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ParetoNbd {
     r: f64,
