@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
-use super::columns::{Column, Layout, Multiply};
+use super::columns::{ANY_TYPE, Column, Layout, Multiply, plain};
 use super::forms::date_column::{DateEvidence, Decision};
 use super::forms::dates::DateForm;
 use super::forms::ids::{Id, customer, normal};
 use super::forms::numbers::{NumberEvidence, NumberForm};
 use super::forms::status::{Status, status};
-use super::forms::words;
+use super::forms::words::{self, Counted, Kinds};
 use super::lines::{Cell, Cells, Rules};
 use super::rejects::Place;
 use super::rows::Take;
@@ -31,6 +31,7 @@ pub(crate) struct Evidence {
     quantity: NumberEvidence,
     refunded: NumberEvidence,
     kind: Words,
+    kinds: Kinds,
     status: Words,
     direction: Words,
     /// Ids, how many have an `@`, how many are 0, and how many different ones there are.
@@ -86,7 +87,9 @@ impl Take for Evidence {
             _ => None,
         };
         if let Some(text) = word(Column::Kind) {
-            self.kind.note(text, words::kind(text).is_some());
+            let kind = words::kind(text);
+            self.kind.note(text, kind.is_some());
+            kind.into_iter().for_each(|kind| self.kinds.note(kind));
         }
         if let Some(text) = word(Column::Status) {
             self.status.note(text, status(text) != Status::Unknown);
@@ -164,6 +167,7 @@ impl Evidence {
         self.quantity.absorb(other.quantity);
         self.refunded.absorb(other.refunded);
         self.kind.absorb(other.kind);
+        self.kinds.absorb(other.kinds);
         self.status.absorb(other.status);
         self.direction.absorb(other.direction);
         self.ids += other.ids;
@@ -183,11 +187,14 @@ impl Evidence {
                     .note(Code::ColumnIgnored, || format!("column `{}` holds `{example}`", header[place]));
             }
         };
-        if self.kind.known == 0 && self.kind.unknown > 0 {
-            let guessed = layout.guessed[Column::Kind as usize];
-            drop(Column::Kind, &self.kind, !guessed);
+        let guessed = layout.guessed[Column::Kind as usize];
+        let any_type = guessed
+            && layout.places[Column::Kind as usize]
+                .is_some_and(|at| ANY_TYPE.contains(&&*plain(&header[at])));
+        if self.kind.unknown > 0 && (self.kind.known == 0 || any_type) {
+            drop(Column::Kind, &self.kind, !guessed || self.kind.known > 0);
         }
-        if self.status.known == 0 && self.status.unknown > 0 {
+        if self.status.known == 0 && self.status.unknown > 0 && layout.statuses.is_empty() {
             // A mapped column, or one named `status`, stays: each unknown word causes a warning.
             if layout.guessed[Column::Status as usize] {
                 drop(Column::Status, &self.status, true);
@@ -208,6 +215,7 @@ impl Evidence {
         let decimal =
             |numbers: &NumberEvidence| NumberForm { decimal: options.decimal.or(numbers.decimal()) };
         let has = |column: Column| layout.places[column as usize].is_some();
+        let counted = if has(Column::Kind) { self.kinds.counted() } else { Counted::default() };
         // A guest that fills in 0 has far more lines than anybody else.
         let usual = self.ids.saturating_sub(self.zeros) / (self.different.len() as u64).max(1);
         Rules {
@@ -218,10 +226,12 @@ impl Evidence {
             refunded: decimal(&self.refunded),
             multiply: layout.multiply,
             order_total: layout.order_total,
-            carries: has(Column::OrderId) && (layout.order_total || has(Column::Status)),
+            counted,
+            carries: has(Column::OrderId) && (layout.order_total || has(Column::Status) || !counted.details),
+            statuses: layout.statuses,
             mail: layout.mail || self.mails * 2 > self.ids,
             guest_zero: layout.guest_zero || self.zeros > 10 * usual.max(1) && self.zeros * 50 > self.ids,
-            any_kind: layout.guessed[Column::Kind as usize],
+            any_kind: layout.guessed[Column::Kind as usize] || layout.export.is_some(),
             typed,
         }
     }

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use super::columns::{COLUMNS, Column, KNOWN, Multiply};
 use super::forms::dates::{DateForm, Moment};
 use super::forms::ids::{self, Id};
+use super::forms::is_blank;
 use super::forms::numbers::{Number, NumberForm};
 use super::forms::status::{Status, is_yes, status};
-use super::forms::{is_blank, words};
+use super::forms::words::{self, Counted, LineKind};
 use super::rejects::Cause;
 use crate::calendar;
 use crate::event::{DAY, Kind, Micros};
@@ -74,6 +75,10 @@ pub(crate) struct Rules {
     pub(crate) mail: bool,
     /// A customer 0 is a guest.
     pub(crate) guest_zero: bool,
+    /// Which lines carry money of their own.
+    pub(crate) counted: Counted,
+    /// Words of the status that mean something else in this export.
+    pub(crate) statuses: &'static [(&'static str, Status)],
     /// An unknown kind leaves a line out, where it would reject it otherwise.
     pub(crate) any_kind: bool,
     /// Texts are texts because their writer said so: an id of digits is no number.
@@ -117,22 +122,36 @@ pub(crate) fn read<'a>(
 ) -> Result<Outcome<'a>, Cause> {
     let cell = |column: Column| cells[column as usize];
     let [customer, _, _, order, product, category, channel, _, _, _, promotion] = scratch.each_mut();
-    let (customer, text_id) = match customer_id(cell(Column::CustomerId), rules, customer)? {
-        Id::Named(id) => (id, matches!(cell(Column::CustomerId), Cell::Text(_))),
+    let who = match cell(Column::Payee) {
+        Cell::Null => cell(Column::CustomerId),
+        // Money that goes out goes to the customer.
+        payee if is_negative(cell(Column::Amount)) => payee,
+        _ => cell(Column::CustomerId),
+    };
+    let (customer, text_id) = match customer_id(who, rules, customer)? {
+        Id::Named(id) => (id, matches!(who, Cell::Text(_))),
         Id::Empty => return Ok(Outcome::Nobody(None)),
         Id::Nobody => return Ok(Outcome::Nobody(Some(Code::NobodysId))),
         Id::Masked => return Ok(Outcome::Nobody(Some(Code::MaskedId))),
         Id::Rounded => return Ok(Outcome::Nobody(Some(Code::RoundedId))),
     };
-    let fate = match fate(cells) {
+    let fate = match fate(cells, rules) {
         Ok(fate) => fate,
         Err((code, column)) => return Ok(Outcome::LeftOut(code, column)),
     };
     let kind = match kind(cell(Column::Kind)) {
+        Ok(Some(LineKind::Other)) => return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind)),
+        Ok(Some(LineKind::Payment)) if !rules.counted.payments => {
+            return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind));
+        }
+        Ok(Some(LineKind::Refund)) if !rules.counted.refunds => {
+            return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind));
+        }
         Ok(kind) => kind,
         Err(_) if rules.any_kind => return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind)),
         Err(cause) => return Err(cause),
     };
+    let detail = kind == Some(LineKind::Detail) && !rules.counted.details;
     let occurred_at = occurred_at(cells, rules, zone)?;
     let recorded_at = instant(cell(Column::RecordedAt), rules.recorded_at, zone, Cause::BadRecordedAt)?
         .unwrap_or(occurred_at);
@@ -143,11 +162,26 @@ pub(crate) fn read<'a>(
     if rules.multiply != Multiply::No {
         value = value.map(|price| price * pieces);
     }
+    let negative = value.is_some_and(|value| value < 0.0);
     let kind = match kind {
-        Some(kind) => kind,
-        None if value.is_some_and(|value| value < 0.0) => Kind::Return,
+        None if negative => Kind::Return,
         None => Kind::Purchase,
+        // Paid to somebody, not by a customer.
+        Some(LineKind::Payment) if negative => {
+            return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind));
+        }
+        // Only homing's own word says that a negative amount is a mistake.
+        Some(LineKind::Event(Kind::Purchase) | LineKind::Detail) if negative && rules.any_kind => {
+            Kind::Return
+        }
+        Some(LineKind::Event(kind)) => kind,
+        Some(LineKind::Credit | LineKind::Refund) => Kind::Return,
+        Some(LineKind::Detail | LineKind::Payment | LineKind::Other) => Kind::Purchase,
     };
+    if detail {
+        // The order's own line has the total; this one says what was in it.
+        value = Some(0.0);
+    }
     let value = match value {
         None if kind == Kind::Purchase => return Err(Cause::Invalid(crate::event::Invalid::MissingAmount)),
         value => value.unwrap_or(0.0),
@@ -187,7 +221,7 @@ fn is_whole(id: &str) -> bool {
 
 /// What became of the order, or why nothing was bought and which column says so.
 #[inline]
-fn fate(cells: &Cells<'_>) -> Result<Status, (Code, Column)> {
+fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
     let given = |column: Column| match cells[column as usize] {
         Cell::Null => None,
         Cell::Text(text) => Some(text),
@@ -204,7 +238,10 @@ fn fate(cells: &Cells<'_>) -> Result<Status, (Code, Column)> {
     {
         return Err((Code::NotPurchased, Column::Direction));
     }
-    let fate = given(Column::Status).map_or(Status::Bought, status);
+    let fate = match cells[Column::Status as usize] {
+        Cell::Null => Status::Bought,
+        cell => special(rules, cell).unwrap_or_else(|| given(Column::Status).map_or(Status::Bought, status)),
+    };
     if fate == Status::NotBought {
         return Err((Code::NotPurchased, Column::Status));
     }
@@ -213,6 +250,29 @@ fn fate(cells: &Cells<'_>) -> Result<Status, (Code, Column)> {
         return Err((Code::NotPurchased, Column::Cancelled));
     }
     Ok(fate)
+}
+
+/// What a status means in this export alone.
+fn special(rules: &Rules, cell: Cell<'_>) -> Option<Status> {
+    if rules.statuses.is_empty() {
+        return None;
+    }
+    let word = cell.to_string();
+    let word = word.trim_matches(is_blank);
+    rules.statuses.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|&(_, status)| status)
+}
+
+/// Whether an amount is below zero, however that is written.
+fn is_negative(cell: Cell<'_>) -> bool {
+    match cell {
+        Cell::Text(text) => {
+            let text = text.trim_matches(is_blank);
+            text.starts_with(['-', '−', '(']) || text.ends_with('-')
+        }
+        Cell::Float(value) => value < 0.0,
+        Cell::Int(value) => value < 0,
+        _ => false,
+    }
 }
 
 /// What was paid back of a purchase.
@@ -374,10 +434,10 @@ fn moment(cell: Cell<'_>, form: DateForm) -> Option<Moment> {
 }
 
 #[inline]
-fn kind(cell: Cell<'_>) -> Result<Option<Kind>, Cause> {
+fn kind(cell: Cell<'_>) -> Result<Option<LineKind>, Cause> {
     match cell {
         Cell::Null => Ok(None),
-        Cell::Text("purchase") => Ok(Some(Kind::Purchase)),
+        Cell::Text("purchase") => Ok(Some(LineKind::Event(Kind::Purchase))),
         Cell::Text(text) => match text.trim_matches(is_blank) {
             "" => Ok(None),
             word => words::kind(word).map(Some).ok_or(Cause::UnknownKind),

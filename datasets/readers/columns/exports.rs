@@ -1,6 +1,7 @@
 //! Exports that are recognised by their columns, from the public format descriptions of the systems that write them.
 
 use super::Column;
+use crate::readers::forms::status::Status;
 
 /// An export of a well-known system.
 pub(crate) struct Export {
@@ -15,10 +16,19 @@ pub(crate) struct Export {
     pub(crate) guest_zero: bool,
     /// The price is that of a line, not of a piece, whatever its name says.
     pub(crate) line_price: bool,
+    /// Words of its status that mean something else elsewhere.
+    pub(crate) statuses: &'static [(&'static str, Status)],
 }
 
-const PLAIN: Export =
-    Export { name: "", needs: &[], columns: &[], order_total: false, guest_zero: false, line_price: false };
+const PLAIN: Export = Export {
+    name: "",
+    needs: &[],
+    columns: &[],
+    order_total: false,
+    guest_zero: false,
+    line_price: false,
+    statuses: &[],
+};
 
 impl Export {
     /// The export whose columns these are; of several the one that needs most.
@@ -34,7 +44,7 @@ impl Export {
     }
 }
 
-static EXPORTS: [Export; 29] = [
+static EXPORTS: [Export; 31] = [
     Export {
         name: "Shopify orders export",
         needs: &["name", "email", "financialstatus", "total"],
@@ -161,11 +171,40 @@ static EXPORTS: [Export; 29] = [
     },
     Export {
         name: "PayPal activity export",
-        needs: &["date", "time", "timezone", "type", "status", "gross", "fromemailaddress"],
+        needs: &[
+            "date|datum|fecha|data",
+            "time|uhrzeit|heure|hora|orario|tijd",
+            "type|typ|tipo",
+            "gross|brutto|bruto|brut|lordo|avantcommission",
+            "fromemailaddress|absenderemailadresse|deladresseemail|correoelectronicodelremitente|indirizzoemailmittente|vanemailadres",
+        ],
         columns: &[
-            (Column::CustomerId, &["fromemailaddress"]),
-            (Column::Amount, &["gross"]),
-            (Column::OccurredAt, &["date"]),
+            (
+                Column::CustomerId,
+                &[
+                    "fromemailaddress",
+                    "absenderemailadresse",
+                    "deladresseemail",
+                    "correoelectronicodelremitente",
+                    "indirizzoemailmittente",
+                    "vanemailadres",
+                ],
+            ),
+            (
+                Column::Payee,
+                &[
+                    "toemailaddress",
+                    "empfangeremailadresse",
+                    "aladresseemail",
+                    "correoelectronicodelreceptor",
+                    "indirizzoemaildestinatario",
+                    "naaremailadres",
+                ],
+            ),
+            (Column::Amount, &["gross", "brutto", "bruto", "brut", "lordo", "avantcommission"]),
+            (Column::OccurredAt, &["date", "datum", "fecha", "data"]),
+            (Column::OrderId, &["transactionid", "transaktionscode"]),
+            (Column::Kind, &["type", "typ", "tipo"]),
         ],
         ..PLAIN
     },
@@ -193,6 +232,7 @@ static EXPORTS: [Export; 29] = [
         name: "eBay orders report",
         needs: &["salesrecordnumber|ordernumber", "buyerusername", "saledate", "totalprice|soldfor"],
         columns: &[(Column::CustomerId, &["buyerusername"]), (Column::Amount, &["totalprice", "soldfor"])],
+        order_total: true,
         line_price: true,
         ..PLAIN
     },
@@ -298,6 +338,7 @@ static EXPORTS: [Export; 29] = [
             (Column::Status, &["交易状态"]),
             (Column::Refunded, &["退款金额"]),
         ],
+        statuses: &[("closed", Status::NotBought)],
         ..PLAIN
     },
     Export {
@@ -308,6 +349,17 @@ static EXPORTS: [Export; 29] = [
             (Column::Amount, &["請求金額", "合計金額"]),
             (Column::OccurredAt, &["注文日時", "注文日"]),
             (Column::OrderId, &["注文番号"]),
+        ],
+        statuses: &[
+            ("100", Status::Bought),
+            ("200", Status::Bought),
+            ("300", Status::Bought),
+            ("400", Status::Bought),
+            ("500", Status::Bought),
+            ("600", Status::Bought),
+            ("700", Status::Bought),
+            ("800", Status::NotBought),
+            ("900", Status::NotBought),
         ],
         order_total: true,
         ..PLAIN
@@ -323,6 +375,30 @@ static EXPORTS: [Export; 29] = [
         needs: &["orderid", "customeruniqueid|customerid", "orderpurchasetimestamp", "paymentvalue|price"],
         columns: &[(Column::CustomerId, &["customeruniqueid", "customerid"])],
         line_price: true,
+        ..PLAIN
+    },
+    Export {
+        name: "Odoo sales orders export",
+        needs: &["orderreference", "customer", "salesperson", "total", "status"],
+        columns: &[
+            (Column::CustomerId, &["customerid", "customer"]),
+            (Column::OccurredAt, &["orderdate", "creationdate"]),
+            (Column::Amount, &["total"]),
+            (Column::OrderId, &["orderreference"]),
+        ],
+        statuses: &[("sent", Status::NotBought)],
+        order_total: true,
+        ..PLAIN
+    },
+    Export {
+        name: "Allegro orders export",
+        needs: &["type", "orderid", "buyerlogin", "totaltopayamount"],
+        columns: &[
+            (Column::CustomerId, &["buyerid", "buyerlogin"]),
+            (Column::OccurredAt, &["orderdate"]),
+            (Column::Amount, &["totaltopayamount"]),
+            (Column::Kind, &["type"]),
+        ],
         ..PLAIN
     },
     Export {

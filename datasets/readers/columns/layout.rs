@@ -6,6 +6,7 @@ use super::exports::Export;
 use super::synonyms::{CUSTOMER_LAST, OCCURRED_LAST, head, is_mail, names, plain, unit_price};
 use super::{COLUMNS, Column, KNOWN};
 use crate::Error;
+use crate::readers::forms::status::Status;
 
 /// Columns that a message lists at most.
 const LISTED: usize = 40;
@@ -35,6 +36,8 @@ pub(crate) struct Layout {
     pub(crate) order_total: bool,
     /// A customer 0 is a guest.
     pub(crate) guest_zero: bool,
+    /// Words of the export's status that mean something else elsewhere.
+    pub(crate) statuses: &'static [(&'static str, Status)],
     /// The name of the customer's column is that of a mail address.
     pub(crate) mail: bool,
     /// Columns that were found by a common name: their values may show that something else is meant.
@@ -162,6 +165,7 @@ impl Mapping {
                 && order_level
                 && places[Column::OrderId as usize].is_some(),
             guest_zero: export.is_some_and(|export| export.guest_zero),
+            statuses: export.map_or(&[], |export| export.statuses),
             mail: is_mail(name(Column::CustomerId)),
             places,
             guessed,

@@ -12,6 +12,7 @@ mod layout;
 mod synonyms;
 
 pub(crate) use layout::{Layout, Mapping, Multiply};
+pub(super) use synonyms::{ANY_TYPE, plain};
 
 /// A column that homing knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,10 +41,12 @@ pub(crate) enum Column {
     Test,
     /// When the order was cancelled, if it was.
     Cancelled,
+    /// Who received the money: the customer of a line whose amount is negative.
+    Payee,
 }
 
 /// Number of columns.
-pub(crate) const COLUMNS: usize = 18;
+pub(crate) const COLUMNS: usize = 19;
 
 /// Number of columns of an event itself; the others say how a line is to be understood.
 pub(crate) const KNOWN: usize = 11;
@@ -69,6 +72,7 @@ impl Column {
         Column::Refunded,
         Column::Test,
         Column::Cancelled,
+        Column::Payee,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -91,6 +95,7 @@ impl Column {
             Column::Refunded => "refunded",
             Column::Test => "test",
             Column::Cancelled => "cancelled",
+            Column::Payee => "payee",
         }
     }
 

@@ -1026,7 +1026,17 @@ static KIND: &[&str] = &[
     "订单类型",
     "销售类型",
     "類型",
+    "linetype",
+    "recordtype",
+    "rowtype",
+    "type",
+    "typ",
+    "tipo",
+    "类型",
 ];
+
+/// Names of a kind that may mean anything: they count only where every word of the column is known.
+pub(in crate::readers) const ANY_TYPE: &[&str] = &["type", "typ", "tipo", "类型", "類型"];
 
 static PROMOTION: &[&str] = &[
     "promotion",

@@ -1,4 +1,4 @@
-//! Words for kinds of events.
+//! Words for kinds of events and lines.
 
 use super::tokens::is_blank;
 use crate::event::Kind;
@@ -16,7 +16,6 @@ const PURCHASE: &[&str] = &[
     "ordered",
     "buy",
     "bought",
-    "payment",
     "charge",
     "charged",
     "checkout",
@@ -27,7 +26,6 @@ const PURCHASE: &[&str] = &[
     "order paid",
     "transaction",
     "invoice",
-    "receipt",
     "fulfilled order",
     "verkauf",
     "kauf",
@@ -52,11 +50,8 @@ const PURCHASE: &[&str] = &[
     "消费",
     "订单",
     "下单",
-    "支付",
-    "付款",
     "交易",
     "零售单",
-    "收款",
     "購入",
     "販売",
     "売上",
@@ -73,24 +68,19 @@ const RETURN: &[&str] = &[
     "refunded order",
     "order refunded",
     "credit",
-    "credit note",
-    "credit memo",
     "chargeback",
     "reversal",
     "product return",
     "retoure",
     "ruckgabe",
     "rückgabe",
-    "gutschrift",
     "storno",
     "erstattung",
     "retour",
     "remboursement",
-    "avoir",
     "devolución",
     "devolucion",
     "reembolso",
-    "abono",
     "reso",
     "rimborso",
     "devolução",
@@ -124,16 +114,181 @@ const OTHERS: &[(&str, Kind)] = &[
     ("取消关注", Kind::Unfollow),
 ];
 
-/// The kind that a word names, in homing's own words or those of other programs.
-pub(crate) fn kind(word: &str) -> Option<Kind> {
+/// Lines of an order whose total may be on a line of its own.
+const DETAIL: &[&str] = &[
+    "sale line",
+    "line item",
+    "lineitem",
+    "order line",
+    "orderline",
+    "invoice line",
+    "line",
+    "item",
+    "position",
+    "pozycja",
+    "商品行",
+    "明细",
+];
+
+/// Money that came in, perhaps for an invoice on another line.
+const PAYMENT: &[&str] = &[
+    "payment",
+    "payments",
+    "receipt",
+    "zahlung",
+    "zahlungseingang",
+    "paiement",
+    "règlement",
+    "pago",
+    "cobro",
+    "pagamento",
+    "betaling",
+    "付款",
+    "收款",
+    "支付",
+];
+const PAYMENT_PARTS: &[&str] =
+    &["payment", "zahlung", "paiement", "pago", "pagamento", "betaling", "checkout"];
+
+/// What was credited to the customer, beside which a refund is only the money going out.
+const CREDIT: &[&str] = &["credit memo", "credit note", "gutschrift", "avoir", "abono", "nota de crédito"];
+const REFUND_PARTS: &[&str] = &[
+    "refund",
+    "rückzahlung",
+    "rückbuchung",
+    "reversal",
+    "rembours",
+    "reembols",
+    "rimbors",
+    "terugbetaling",
+    "退款",
+];
+
+/// Lines that are no purchase and no product return.
+const OTHER: &[&str] = &[
+    "transfer",
+    "payout",
+    "fee",
+    "fees",
+    "tax",
+    "deposit",
+    "adjustment",
+    "reminder",
+    "finance charge memo",
+    "提现",
+    "手续费",
+    "转账",
+    "充值",
+];
+const OTHER_PARTS: &[&str] = &[
+    "withdrawal",
+    "abbuchung",
+    "retiro",
+    "prelievo",
+    "retrait",
+    "currency conversion",
+    "währungsumrechnung",
+    "hold",
+    "fee reversal",
+    "authorization",
+    "bank deposit",
+    "user initiated",
+];
+
+/// What a line is, as its kind says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineKind {
+    /// An event.
+    Event(Kind),
+    /// One line of an order.
+    Detail,
+    /// Money that came in.
+    Payment,
+    /// A credit note: a product return.
+    Credit,
+    /// Money that went back.
+    Refund,
+    /// Nothing that was bought or returned.
+    Other,
+}
+
+/// What a word says of a line, in homing's own words or those of other programs.
+pub(crate) fn kind(word: &str) -> Option<LineKind> {
     if let Some(kind) = Kind::from_name(word) {
-        return Some(kind);
+        return Some(LineKind::Event(kind));
     }
     let plain = word.trim_matches(is_blank).to_lowercase().replace(['_', '-'], " ");
+    let is = |words: &[&str]| words.contains(&&*plain);
     let own = Kind::ALL.into_iter().find(|kind| kind.name().replace('_', " ") == plain);
-    own.or_else(|| PURCHASE.contains(&&*plain).then_some(Kind::Purchase))
-        .or_else(|| RETURN.contains(&&*plain).then_some(Kind::Return))
-        .or_else(|| OTHERS.iter().find(|(name, _)| *name == plain).map(|&(_, kind)| kind))
+    let other = || OTHERS.iter().find(|(name, _)| *name == plain).map(|&(_, kind)| kind);
+    if let Some(kind) = own.or_else(other) {
+        return Some(LineKind::Event(kind));
+    }
+    let part = |words: &[&str]| words.iter().any(|part| plain.contains(part));
+    match () {
+        () if is(DETAIL) => Some(LineKind::Detail),
+        () if is(PAYMENT) => Some(LineKind::Payment),
+        () if is(CREDIT) => Some(LineKind::Credit),
+        () if is(OTHER) => Some(LineKind::Other),
+        () if is(PURCHASE) => Some(LineKind::Event(Kind::Purchase)),
+        () if is(RETURN) && part(REFUND_PARTS) => Some(LineKind::Refund),
+        () if is(RETURN) => Some(LineKind::Event(Kind::Return)),
+        () if part(OTHER_PARTS) => Some(LineKind::Other),
+        () if part(REFUND_PARTS) => Some(LineKind::Refund),
+        () if part(PAYMENT_PARTS) => Some(LineKind::Payment),
+        () => None,
+    }
+}
+
+/// How many lines of a file are of which kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kinds {
+    sales: u64,
+    details: u64,
+    payments: u64,
+    credits: u64,
+}
+
+impl Kinds {
+    pub(crate) fn note(&mut self, kind: LineKind) {
+        match kind {
+            LineKind::Event(Kind::Purchase) => self.sales += 1,
+            LineKind::Detail => self.details += 1,
+            LineKind::Payment => self.payments += 1,
+            LineKind::Credit => self.credits += 1,
+            LineKind::Event(_) | LineKind::Refund | LineKind::Other => {}
+        }
+    }
+
+    pub(crate) fn absorb(&mut self, other: Kinds) {
+        self.sales += other.sales;
+        self.details += other.details;
+        self.payments += other.payments;
+        self.credits += other.credits;
+    }
+
+    /// What counts where the same money is on several lines.
+    pub(crate) fn counted(self) -> Counted {
+        Counted {
+            payments: self.sales == 0 && self.details == 0,
+            details: self.sales == 0,
+            refunds: self.credits == 0 || self.payments == 0,
+        }
+    }
+}
+
+/// Which lines carry money of their own: a payment settles an invoice, and a line is part of its order's total.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) payments: bool,
+    pub(crate) details: bool,
+    pub(crate) refunds: bool,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Counted { payments: true, details: true, refunds: true }
+    }
 }
 
 #[cfg(test)]
@@ -150,8 +305,22 @@ mod tests {
             ("退货", Kind::Return),
             ("Placed Order", Kind::Purchase),
         ] {
-            assert_eq!(kind(word), Some(expected), "{word}");
+            assert_eq!(kind(word), Some(LineKind::Event(expected)), "{word}");
         }
         assert_eq!((kind("retail"), kind("")), (None, None));
+    }
+
+    #[test]
+    fn a_ledger_has_lines_that_are_no_purchases() {
+        for (word, expected) in [
+            ("Express Checkout Payment", LineKind::Payment),
+            ("Payment Refund", LineKind::Refund),
+            ("General Withdrawal", LineKind::Other),
+            ("Allgemeine Abbuchung", LineKind::Other),
+            ("Sale Line", LineKind::Detail),
+            ("Credit Memo", LineKind::Credit),
+        ] {
+            assert_eq!(kind(word), Some(expected), "{word}");
+        }
     }
 }
