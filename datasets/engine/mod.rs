@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Ranges, not hashes: what comes out is sorted by customer id over everything, as a file of scores has to be and
-//! as a database likes to be written (`docs/decisions/0010-ranges-of-customers.md`). The histories are those of
+//! as a database likes to be written (`docs/decisions/0009-process-customers-in-id-ranges.md`). The histories are those of
 //! [`crate::read`], bit for bit, however the lines are spread over files, threads and ranges.
 
 mod arena;
