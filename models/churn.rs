@@ -1,4 +1,4 @@
-//! Churn: the risk of not coming back within the business's horizon, and what is at stake.
+//! Churn: the risk of no purchase within the business's horizon, and the value at risk.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +19,8 @@ impl ChurnBase {
     }
 }
 
-/// What the business stands to lose: the discounted lifetime value that is still expected, times the risk.
-/// Highest where much is expected and nothing is certain; small for those long gone and for the faithful.
+/// What the business may lose: the discounted lifetime value that is still expected, times the risk.
+/// Highest where much is expected and nothing is certain; small for customers long gone and for loyal ones.
 #[must_use]
 pub fn value_at_risk(churn_risk: f64, clv: f64) -> f64 {
     churn_risk * clv

@@ -84,7 +84,7 @@ pub struct Scale {
     pub feature: String,
     /// How it is straightened.
     pub shape: Shape,
-    /// The mean once straightened; it stands in where the data do not tell.
+    /// The mean after transformation; used where the value is missing.
     pub mean: f64,
     /// The standard deviation once straightened.
     pub sd: f64,
@@ -154,7 +154,7 @@ pub struct Cluster {
     pub rules: Vec<Rule>,
 }
 
-/// A group by churn risk, told by rules.
+/// A group by churn risk, described by rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RiskGroup {
     /// Its code: high, medium, low.
