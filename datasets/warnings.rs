@@ -23,7 +23,7 @@ pub enum Code {
     SeveralCurrencies,
     /// Lines of guests and ids that name nobody: `nan`, `NULL`, `guest`.
     NobodysId,
-    /// Ids with stars in the place of digits.
+    /// Ids with stars in place of digits.
     MaskedId,
     /// Ids that a spreadsheet rounded: `6.22E+15`.
     RoundedId,
@@ -35,7 +35,7 @@ pub enum Code {
     TestOrder,
     /// Lines dated ahead of the clock, or far from all others.
     FarDates,
-    /// Events taken in that lie weeks ahead of all other data.
+    /// Stored events weeks ahead of all other data.
     AheadOfData,
     /// Lines that several files have alike: an export made twice, months that overlap.
     RepeatedLines,
@@ -206,7 +206,7 @@ pub struct Warning {
     pub code: Code,
     /// How often.
     pub count: u64,
-    /// The first case, as it stands in the data.
+    /// The first case, as it is in the data.
     pub example: String,
     /// What to do about it.
     pub remedy: &'static str,

@@ -63,7 +63,7 @@ pub fn open(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
     }
 }
 
-/// The file of a store that lies in one (`sqlite:PATH`); none for a server's.
+/// The file of a store (`sqlite:PATH`); none for a database server.
 #[must_use]
 pub fn local_file(place: &str) -> Option<&str> {
     let path = place.strip_prefix("sqlite:")?;

@@ -44,7 +44,7 @@ use shard::hash;
 pub use snapshot::{Rewrite, Snapshot, SnapshotFolder, Updated};
 use spill::{Spilled, spill};
 
-/// Bytes that a stream may hold in memory unless told otherwise.
+/// Bytes that a stream may hold in memory by default.
 pub const DEFAULT_MEMORY: u64 = 1 << 30;
 
 /// The least that makes sense.
@@ -68,7 +68,7 @@ pub struct StreamOptions {
     pub shard: Option<Shard>,
     /// Only customers whose id sorts after this one.
     pub after: Option<String>,
-    /// Lines of each day that are known already, from the runs before: what lies far from all others is judged by them too.
+    /// Lines of each day that are known already, from the runs before: what is far from all others is judged by them too.
     pub held: Option<DailyLines>,
 }
 
@@ -148,7 +148,7 @@ const MOST_RANGES: u64 = 512;
 /// Bytes that a line takes in a block, as a guess.
 const LINE_GUESSED: u64 = 32;
 
-/// A text that tells these files from others and from other versions of themselves: names, sizes and when they were
+/// A text that identifies these files and their present versions: names, sizes and when they were
 /// changed last.
 ///
 /// # Errors
@@ -281,7 +281,7 @@ impl Stream {
         Ok(())
     }
 
-    /// What was read. `customers` is not known yet and stands at 0.
+    /// What was read. `customers` is not known yet and is 0.
     #[must_use]
     pub fn summary(&self) -> &ReadSummary {
         &self.summary
@@ -444,7 +444,7 @@ pub struct Sampled {
 }
 
 impl Sampled {
-    /// For how many customers each one that was taken stands: 1 where all were.
+    /// How many customers each sampled one represents: 1 where all were taken.
     #[must_use]
     pub fn weight(self) -> f64 {
         if self.kept == 0 { 1.0 } else { self.customers as f64 / self.kept as f64 }

@@ -135,7 +135,7 @@ pub(super) struct Spilled {
     pub(super) guards: Guards,
 }
 
-/// Reads all files into buckets, with all threads of the current rayon pool. `sides` tells of each file which of those
+/// Reads all files into buckets, with all threads of the current rayon pool. `sides` says for each file which of those
 /// that repeat each other it is; the blocks keep them apart.
 pub(super) fn spill(
     input: &Input,

@@ -19,7 +19,7 @@ const WEEKS: usize = 8;
 const JUMP_LINES: u64 = 30;
 /// Fewer lines have no dearest hundredth.
 const OUTLIER_LINES: u64 = 100;
-/// Orders of several lines that tell whether totals are repeated, and the share of them that must.
+/// Orders of several lines needed to decide whether totals are repeated, and the share of them that must.
 const LEAST_ORDERS: u64 = 20;
 const REPEATED_SHARE: f64 = 0.9;
 /// Lines with a negative amount are no product returns where they are more than this share, of so many.
@@ -114,7 +114,7 @@ struct OfFile {
     whole: u64,
 }
 
-/// The order that is being read: its lines mostly stand together.
+/// The order that is being read: its lines are mostly adjacent.
 #[derive(Default)]
 struct Order {
     id: u64,

@@ -1,5 +1,5 @@
 //! Scoring into a store: load states, score them outside any transaction, commit what changed; where somebody wrote in
-//! between, load and score again. The same for every store, and no store can have a say in it.
+//! between, load and score again. The same for every store; no store can override it.
 
 use homing_datasets::{History, Micros};
 use rayon::prelude::*;

@@ -145,7 +145,7 @@ trait Target: Send + Sync {
     fn write(&self, read: &Read<'_>) -> Result<Report, Fault>;
 }
 
-/// A write-back at work.
+/// An open write-back.
 pub struct WriteBack {
     store: Arc<dyn Store>,
     target: Box<dyn Target>,

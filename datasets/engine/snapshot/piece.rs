@@ -34,7 +34,7 @@ pub(super) struct Piece {
     pub checksum: u32,
 }
 
-/// Where a customer stands in the part that is read.
+/// The position of a customer in the part that is read.
 pub(super) struct Place {
     pub id: Box<str>,
     bytes: Range<usize>,
@@ -106,7 +106,7 @@ impl<'a> PieceReader<'a> {
         Ok(true)
     }
 
-    /// A length and as many bytes: where they stand.
+    /// The positions of a length and of as many bytes.
     fn text(&mut self) -> Result<Range<usize>, Error> {
         let mut rest = &self.part[self.at..];
         let len = varint::take(&mut rest).ok_or_else(|| self.damaged())?;

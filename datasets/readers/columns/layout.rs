@@ -10,7 +10,7 @@ use crate::Error;
 /// Columns that a message lists at most.
 const LISTED: usize = 40;
 
-/// Where each column stands in a file, if it is there.
+/// The position of each column in a file, if it is there.
 pub(crate) type Places = [Option<usize>; COLUMNS];
 
 /// Whether the amount is the price of one piece and has to be multiplied by the quantity.
@@ -96,7 +96,7 @@ impl Mapping {
         self.layout("", header, true).is_ok()
     }
 
-    /// Where the columns stand in a file with this header. `partial`: the header need not name every column, so that
+    /// The positions of the columns in a file with this header. `partial`: the header need not name every column, so that
     /// one that was mapped may be missing from it.
     pub(crate) fn layout(&self, path: &str, header: &[String], partial: bool) -> Result<Layout, Error> {
         let plains: Vec<String> = header.iter().map(|name| plain(name)).collect();
