@@ -5,7 +5,7 @@
 //! spill.rs      lines ─▶ record.rs: blocks ─▶ arena.rs: memory, then a file without a name
 //! snapshot.rs   histories on the disk, from which tomorrow's run goes on
 //! leaves.rs     ranges that turned out too heavy are cut again; giant.rs: one customer as heavy as a range
-//! mod.rs        one range after the other ─▶ histories sorted by id ─▶ whoever asked
+//! mod.rs        one range after the other ─▶ histories sorted by id ─▶ caller
 //! ```
 //!
 //! Ranges, not hashes: what comes out is sorted by customer id over everything, as a file of scores has to be and

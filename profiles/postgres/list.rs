@@ -156,8 +156,8 @@ fn prefix(listing: &Listing) -> Option<&str> {
     listing.id_prefix.as_deref().filter(|prefix| !prefix.is_empty())
 }
 
-/// All tags in one condition, so that the index is asked for what they have in common. One that is asked for twice, with two
-/// values, stands in a second.
+/// All tags in one condition, so that the index finds their intersection. A tag requested twice, with two
+/// values, gets a second condition.
 fn has_tags(query: &mut Query, listing: &Listing) {
     let mut asked: Vec<serde_json::Map<String, serde_json::Value>> = Vec::new();
     for (name, value) in &listing.tags {
