@@ -298,7 +298,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the history of the rows at hand: sorted, with codes in the order of their first use.
+    /// Makes the history of the current rows: sorted, with codes in the order of their first use.
     pub(crate) fn fill(&mut self, texts: &Names) {
         let Scratch { rows, history, codes, round } = self;
         // Most files are in the order of time.

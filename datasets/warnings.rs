@@ -43,7 +43,7 @@ pub enum Code {
     GiantCustomer,
     /// Amounts that are many times larger or smaller from some day or file on.
     ScaleJump,
-    /// Amounts over a thousand times those of the dearest hundredth.
+    /// Amounts over a thousand times those of the most expensive hundredth.
     OutlierAmount,
     /// Lines of one order that all carry the same amount: the order's total.
     RepeatedTotal,

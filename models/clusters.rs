@@ -47,9 +47,9 @@ pub struct Measure {
     pub shape: Shape,
     /// What it is called, zh and en.
     pub name: [&'static str; 2],
-    /// What to say of much of it, zh and en.
+    /// The words for a high value, zh and en.
     pub high: [&'static str; 2],
-    /// What to say of little of it, zh and en.
+    /// The words for a low value, zh and en.
     pub low: [&'static str; 2],
 }
 

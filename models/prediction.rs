@@ -1,4 +1,4 @@
-//! What homing says of one customer: a [`Prediction`], or why there is none.
+//! What homing predicts for one customer: a [`Prediction`], or why there is none.
 
 use std::sync::Arc;
 

@@ -43,7 +43,7 @@ pub struct Registry {
 /// One bundle of a registry.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
-    /// What it says of itself.
+    /// Its manifest.
     pub manifest: Manifest,
     /// Its aliases.
     pub aliases: Vec<Alias>,

@@ -263,7 +263,7 @@ impl<E: Engine> Feed for E {
                          (SELECT cursor FROM changes WHERE cursor <= $1 ORDER BY cursor LIMIT $2)",
                     params![until, SLICE],
                 )?;
-                // From the first slice on a follower of any of these cursors must hear that it is too late.
+                // From the first slice on a follower of any of these cursors must learn that it is too late.
                 if gone > 0 {
                     sql.execute(
                         "INSERT INTO settings AS s (name, value) VALUES ($1, $2)

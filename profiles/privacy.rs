@@ -23,7 +23,7 @@ pub(super) const ERASURE: &str = "erasure";
 pub struct Export {
     /// The customer.
     pub customer_id: String,
-    /// What they said of automated decisions.
+    /// Their choice about automated decisions.
     pub consent: Option<ExportedConsent>,
     /// Attributes that the business keeps.
     pub attributes: Map<String, Value>,

@@ -137,7 +137,7 @@ pub enum Fault<E> {
     Damaged(String, &'static str),
     /// A row that does not read.
     Unreadable(Unreadable),
-    /// Another transaction was first; begin anew.
+    /// Another transaction was first; start again.
     Again,
 }
 

@@ -276,14 +276,14 @@ pub enum Also {
     /// Nothing.
     #[default]
     Nothing,
-    /// Stores what a customer said of automated decisions.
+    /// Stores a customer's choice about automated decisions.
     Consent(String, Consent),
     /// Moves event ids, contacts, attributes (where the other has none of that name) and an opt-out of one customer, who
     /// must still be in this state, to another, and removes the one.
     Merge(Box<State>, String),
 }
 
-/// What a customer said of automated decisions.
+/// A customer's choice about automated decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Consent {
     /// Whether the customer opted out.

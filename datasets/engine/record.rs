@@ -17,7 +17,7 @@ const LATE: u16 = 4;
 const QUANTITY: u16 = 8;
 const TEXTS: u16 = 4;
 
-/// What the head says of a text.
+/// The head of a text.
 const NONE: u16 = 0;
 const SAME: u16 = 1;
 const NEW: u16 = 2;

@@ -25,7 +25,7 @@ pub(super) struct Spill<'a> {
     pub(super) buckets: Vec<Vec<Block>>,
     pub(super) facts: Facts,
     guards: Guards,
-    /// Which of the files that repeat each other the lines at hand come from.
+    /// Which of the files that repeat each other the current lines come from.
     side: u32,
     /// The last customer, whether their lines are wanted, and in which bucket.
     last: Option<(String, Option<usize>)>,

@@ -12,12 +12,12 @@ const BUCKETS: usize = 256;
 const FIRST: i64 = (1023 - 12) * 4;
 /// A factor of 32 in buckets: no price list changes so much from one week to the next.
 const JUMP: i64 = 20;
-/// A factor of 1024 in buckets: beyond the hundredth that is dearest.
+/// A factor of 1024 in buckets: beyond the most expensive hundredth.
 const OUTLIER: usize = 40;
 /// Weeks on each side of a jump, and lines in them.
 const WEEKS: usize = 8;
 const JUMP_LINES: u64 = 30;
-/// Fewer lines have no dearest hundredth.
+/// Fewer lines have no most expensive hundredth.
 const OUTLIER_LINES: u64 = 100;
 /// Orders of several lines needed to decide whether totals are repeated, and the share of them that must.
 const LEAST_ORDERS: u64 = 20;
@@ -183,7 +183,7 @@ impl Money {
         self.file = file;
     }
 
-    /// Puts what is held of the file and the order at hand to the others.
+    /// Adds the current file and order to the others.
     fn settle(&mut self) {
         if self.this_file.amounts.lines() > 0 {
             let held = std::mem::take(&mut self.this_file);

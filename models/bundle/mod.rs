@@ -189,7 +189,7 @@ impl Bundle {
         self.report.as_deref()
     }
 
-    /// What the bundle says of itself.
+    /// The manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

@@ -18,7 +18,7 @@ pub use merge::merge;
 /// Scores a customer with their whole history as of an instant.
 pub type Scorer<'a> = dyn Fn(&str, &History, Micros) -> Scored + Sync + 'a;
 
-/// How often a change set is made anew for which somebody else was always first.
+/// How often a change set is rebuilt after conflicts.
 const ATTEMPTS: u32 = 20;
 
 /// What is done with profiles and a scorer.

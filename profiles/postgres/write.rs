@@ -100,7 +100,7 @@ pub(super) async fn write(wire: &mut Wire, writes: &Writes<'_>) -> Inner<()> {
     wire.run("COMMIT").await
 }
 
-/// Where someone else was first with a customer or an event id, the transaction begins anew, and then sees them.
+/// Where another transaction was first with a customer or an event id, this one starts again, and then sees them.
 fn unless_first<T>(done: Inner<T>) -> Inner<T> {
     match done {
         Err(Fault::Sql(error)) if error.code().is_some_and(|code| code.code() == "23505") => {

@@ -47,7 +47,7 @@ mod tests;
 /// The value of an axis whose tag the customer does not have.
 pub const NONE: &str = "none";
 
-/// What an entry asks of the business, the dearest first.
+/// What an entry costs the business, the most expensive first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effort {

@@ -37,7 +37,7 @@ use crate::{Erasures, Error, History, Zone};
 
 const FORMAT: u32 = 1;
 
-/// What a snapshot says of itself.
+/// The contents of `snapshot.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     format: u32,
@@ -257,7 +257,7 @@ impl SnapshotFolder {
         Ok(updated)
     }
 
-    /// Begins to write all histories anew, whatever the folder holds, from those that [`Rewrite::add`] is given.
+    /// Begins to replace all histories, whatever the folder holds, with those given to [`Rewrite::add`].
     pub fn rewrite(&mut self) -> Rewrite<'_> {
         let new = PieceWriter::new(&self.folder, self.held.as_ref().map_or(1, |held| held.generation + 1));
         Rewrite { folder: self, new, last: None, span: None, days: DailyLines::default() }
@@ -344,7 +344,7 @@ impl SnapshotFolder {
     }
 }
 
-/// A snapshot that is written anew. What is not finished changes nothing; the next writer sweeps it away.
+/// A snapshot that is being rewritten. If it is not finished, nothing changes; the next writer removes it.
 pub struct Rewrite<'a> {
     folder: &'a mut SnapshotFolder,
     new: PieceWriter,

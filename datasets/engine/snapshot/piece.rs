@@ -22,7 +22,7 @@ const FILE: u64 = 8 << 20;
 /// Bytes of a part that a reader believes: one giant's history may be that long.
 const LONGEST: u32 = 1 << 31;
 
-/// What a snapshot says of one of its files.
+/// A file of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Piece {
     pub name: String,

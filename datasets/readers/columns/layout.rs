@@ -41,7 +41,7 @@ pub(crate) struct Layout {
     pub(crate) guessed: [bool; COLUMNS],
 }
 
-/// What `--columns` says of a column.
+/// The `--columns` entry of a column.
 #[derive(Clone, Debug, Default, PartialEq)]
 enum Given {
     #[default]

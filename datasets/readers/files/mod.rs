@@ -126,7 +126,7 @@ impl DataFile {
     }
 }
 
-/// What a name says of a file.
+/// What a name says about a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Named {
     format: Option<Format>,

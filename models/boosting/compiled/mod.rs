@@ -254,7 +254,7 @@ impl Compiled {
     }
 }
 
-/// Room for so many values: what is at hand, or more where that is too small.
+/// Memory for so many values: the given one, or more where that is too small.
 fn room<'a, T: Copy + Default>(few: &'a mut [T], many: &'a mut Vec<T>, size: usize) -> &'a mut [T] {
     if size <= few.len() {
         return &mut few[..size];
