@@ -118,7 +118,7 @@ pub struct HistoriesBuilder {
     customers: Names,
     texts: Names,
     chunks: Vec<Vec<Row>>,
-    /// The codes last given in each column: an order's lines mostly stand together, so the next is often the same.
+    /// The codes last given in each column: the lines of an order are mostly adjacent, so the next is often the same.
     last: [u32; 5],
     /// The customer of the last line.
     last_customer: Option<u32>,
@@ -168,7 +168,7 @@ impl HistoriesBuilder {
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => chunk.push(row),
             _ => {
-                // The first chunk grows as it likes, so that a few lines take little room.
+                // The first chunk grows as it likes, so that a few lines take little memory.
                 let room = if self.chunks.is_empty() { 0 } else { CHUNK };
                 let mut chunk = Vec::with_capacity(room);
                 chunk.push(row);
@@ -298,7 +298,7 @@ impl Grouped {
     }
 }
 
-/// What one thread needs to make histories one after the other; its room is used again.
+/// What one thread needs to make histories one after the other; its memory is reused.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) rows: Vec<Row>,
@@ -309,7 +309,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the history of the rows at hand: sorted, with codes in the order of their first use.
+    /// Makes the history of the current rows: sorted, with codes in the order of their first use.
     pub(crate) fn fill(&mut self, texts: &Names) {
         let Scratch { rows, history, codes, round } = self;
         // Most files are in the order of time.

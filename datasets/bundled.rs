@@ -35,7 +35,7 @@ mod tests {
         assert_eq!(cdnow.len() - zero.count(), 23_502);
         let total: f64 =
             cdnow.iter().flat_map(|(_, history)| history.events()).map(|event| event.amount).sum();
-        // The sum of 69,659 amounts in cents; its rounding error lies far below a cent.
+        // The sum of 69,659 amounts in cents; its rounding error is far below a cent.
         assert!((total - 2_500_315.63).abs() < 0.005, "{total}");
         // 1997-01-01 to 1998-06-30.
         assert_eq!((cdnow.first_instant(), end), (Some(9862 * DAY), 10_407 * DAY));

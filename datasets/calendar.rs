@@ -227,13 +227,13 @@ pub fn days_of(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - 719_163
 }
 
-/// The date that lies so many days after 1970-01-01.
+/// The date so many days after 1970-01-01.
 #[must_use]
 pub fn date_of(day: i32) -> NaiveDate {
     NaiveDate::default() + TimeDelta::days(i64::from(day))
 }
 
-/// The instant of now by the machine's clock. Only the outermost layer asks it; everything else is told.
+/// The instant of now by the machine's clock. Only the outermost layer reads it; everything else gets it as an argument.
 #[must_use]
 pub fn now() -> Micros {
     Utc::now().timestamp_micros()

@@ -131,7 +131,7 @@ struct Input<'a>(&'a [u8]);
 impl<'a> Input<'a> {
     fn history(&mut self) -> Read<History> {
         // An event takes at least three bytes (time, amount, quantity), a name at least one: counts beyond
-        // that are refused before room is made.
+        // that are refused before memory is allocated.
         let events = self.count(3)?;
         let names = self.count(1)?;
         let names = (0..names).map(|_| self.name()).collect::<Read<Vec<Box<str>>>>()?;

@@ -1,4 +1,4 @@
-//! Customers who asked to be erased: nothing of theirs is read again, and nobody can tell from the list who they are.
+//! Customers who asked to be erased: nothing of theirs is read again, and the list does not reveal who they are.
 
 use std::collections::HashSet;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! What can go wrong while reading, in the words of the person who has to mend it.
+//! What can go wrong while reading, in terms that help to fix it.
 
 use std::io;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ pub enum Error {
         /// What the operating system or the decompressor says.
         reason: io::Error,
     },
-    /// A file whose ending tells no format.
+    /// A file whose extension is not that of a known format.
     #[error("`{path}` has no known ending; homing reads {endings}", endings = ENDINGS)]
     UnknownEnding {
         /// The file.
@@ -102,7 +102,7 @@ pub enum Error {
         /// The columns that are there.
         found: String,
     },
-    /// A column name that stands twice in a file.
+    /// A column name that occurs twice in a file.
     #[error("`{path}` has two columns named `{name}`; rename or drop one of them")]
     DoubleColumn {
         /// The file.
@@ -162,7 +162,7 @@ pub enum Error {
         path: String,
         /// Line, from 1.
         line: usize,
-        /// What stands there.
+        /// What is there.
         text: String,
     },
     /// A file in an object store where every machine must find it under one path.

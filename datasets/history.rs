@@ -26,7 +26,7 @@ pub struct History {
     pub(crate) promotion: Vec<u32>,
     /// Events that became known after they happened: position and instant. Most histories have none.
     pub(crate) late: Vec<(u32, Micros)>,
-    /// Texts in the order of their first use; code 0 stands for "none", code `i` for `names[i - 1]`.
+    /// Texts in the order of their first use; code 0 means "none", code `i` means `names[i - 1]`.
     pub(crate) names: Vec<Box<str>>,
 }
 
@@ -58,7 +58,7 @@ impl History {
         history
     }
 
-    /// Forgets everything and keeps the room.
+    /// Clears everything and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.occurred_at.clear();
         self.kind.clear();
@@ -175,7 +175,7 @@ impl History {
         }
     }
 
-    /// Both histories in one. An event that stands in both counts as often as in the one that has it more
+    /// Both histories in one. An event that is in both counts as often as in the one that has it more
     /// often, so merging the same lines again changes nothing and nothing is lost.
     ///
     /// ```
@@ -224,7 +224,7 @@ impl History {
         }
     }
 
-    /// Whether it is a few events that are all later than the other's, as they are every night: nothing can stand in both then.
+    /// Whether it is a few events that are all later than the other's, as they are every night: no event can be in both then.
     fn goes_behind(&self, early: &History) -> bool {
         let apart = match (early.last_instant(), self.first_instant()) {
             (Some(last), Some(first)) => last < first,

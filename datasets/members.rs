@@ -26,8 +26,8 @@ const COLUMNS: [&str; 7] = ["source", "record_id", "name", "phone", "member_id",
 
 /// Reads member files (any table that purchases are read from; paths, globs, folders) into a joiner.
 ///
-/// Needed columns: `record_id` and one of [`Key::ALL`]; known optional ones: the other keys, `name`, and `source`, for
-/// which the file's name stands in. `names` gives other names of columns.
+/// Needed columns: `record_id` and one of [`Key::ALL`]; known optional ones: the other keys, `name`, and `source`,
+/// by default the file's name. `names` gives other names of columns.
 ///
 /// # Errors
 /// [`Error`]: a file that cannot be read, or has not the columns.

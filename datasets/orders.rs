@@ -14,7 +14,7 @@ use crate::history::View;
 pub struct Order {
     /// The local day, in days since 1970-01-01.
     pub day: i32,
-    /// From its first purchase to past its last, as positions in the view. Other events may lie between; see [`View::lines`].
+    /// From its first purchase to past its last, as positions in the view. Other events may be in between; see [`View::lines`].
     pub events: Range<usize>,
     /// Number of its purchases (lines).
     pub lines: u32,

@@ -54,7 +54,7 @@ pub struct Table {
 /// Why a table was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// An ending that tells no format.
+    /// An extension of no known format.
     #[error("{}: the ending tells no format; write to a file that ends in .parquet, .csv or .ndjson", .0.display())]
     UnknownEnding(PathBuf),
     /// The file system refused.
@@ -87,7 +87,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file's ending tells.
+    /// The format of a file's extension.
     ///
     /// ```
     /// use homing_datasets::table::Format;
@@ -198,7 +198,7 @@ impl Table {
         self.columns.first().map_or(0, |(_, column)| column.len())
     }
 
-    /// Writes the table in the format that the ending tells; see [`TableWriter`].
+    /// Writes the table in the format of the extension; see [`TableWriter`].
     ///
     /// # Errors
     /// [`WriteError`]; then nothing at `path` has changed.
@@ -209,7 +209,7 @@ impl Table {
     }
 
     /// The table as an Arrow batch: instants as microseconds in UTC, JSON documents as texts. A table without
-    /// rows tells the types.
+    /// rows gives the types.
     ///
     /// # Errors
     /// [`ArrowError`] when the columns differ in length, or there is none.
@@ -239,7 +239,7 @@ pub struct TableWriter {
 }
 
 enum Out {
-    /// Opened with the first part, which tells the columns.
+    /// Opened with the first part, which gives the columns.
     Unopened,
     Parquet(Box<ArrowWriter<File>>),
     Csv(Box<csv::Writer<File>>),
@@ -250,7 +250,7 @@ impl TableWriter {
     /// Begins a table.
     ///
     /// # Errors
-    /// [`WriteError`] when the ending tells no format, the file system refuses, or another process is writing the
+    /// [`WriteError`] when the extension is of no known format, the file system refuses, or another process is writing the
     /// same file.
     pub fn create(path: &Path, zone: Zone) -> Result<Self, WriteError> {
         let format = Format::of(path)?;
@@ -346,7 +346,7 @@ impl TableWriter {
 impl Drop for TableWriter {
     fn drop(&mut self) {
         if !self.finished {
-            // Whoever gave up has said why already.
+            // The side that gave up has reported why already.
             let _ = fs::remove_file(&self.draft);
         }
     }

@@ -78,7 +78,7 @@ pub fn platt(z: &[f64], bought: &[bool], prior: f64) -> (f64, f64) {
     (a, b)
 }
 
-/// Thresholds of a hundred classes: entry `i` is the value below which `i + 1` % of the values lie.
+/// Thresholds of a hundred classes: entry `i` is the value below which `i + 1` % of the values are.
 #[must_use]
 pub fn percentiles(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! Churn: the risk of not coming back within the business's horizon, and what is at stake.
+//! Churn: the risk of no purchase within the business's horizon, and the value at risk.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +19,8 @@ impl ChurnBase {
     }
 }
 
-/// What the business stands to lose: the discounted lifetime value that is still expected, times the risk.
-/// Highest where much is expected and nothing is certain; small for those long gone and for the faithful.
+/// What the business may lose: the discounted lifetime value that is still expected, times the risk.
+/// Highest where much is expected and nothing is certain; small for customers long gone and for loyal ones.
 ///
 /// ```
 /// assert_eq!(homing_models::churn::value_at_risk(0.5, 200.0), 100.0);

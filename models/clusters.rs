@@ -47,9 +47,9 @@ pub struct Measure {
     pub shape: Shape,
     /// What it is called, zh and en.
     pub name: [&'static str; 2],
-    /// What to say of much of it, zh and en.
+    /// The words for a high value, zh and en.
     pub high: [&'static str; 2],
-    /// What to say of little of it, zh and en.
+    /// The words for a low value, zh and en.
     pub low: [&'static str; 2],
 }
 
@@ -84,7 +84,7 @@ pub struct Scale {
     pub feature: String,
     /// How it is straightened.
     pub shape: Shape,
-    /// The mean once straightened; it stands in where the data do not tell.
+    /// The mean after transformation; used where the value is missing.
     pub mean: f64,
     /// The standard deviation once straightened.
     pub sd: f64,
@@ -154,7 +154,7 @@ pub struct Cluster {
     pub rules: Vec<Rule>,
 }
 
-/// A group by churn risk, told by rules.
+/// A group by churn risk, described by rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RiskGroup {
     /// Its code: high, medium, low.

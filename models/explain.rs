@@ -27,11 +27,11 @@ const CAUSES: [Cause; 13] = [
     Cause::Interaction,
 ];
 
-/// The reasons behind a customer's churn risk, the weightiest first. `returning` holds what each feature adds
-/// to the log-odds of coming back, `lifetime` what the lifetime model adds.
+/// The reasons behind a customer's churn risk, the most important first. `returning` holds what each feature adds
+/// to the log-odds of a purchase, `lifetime` what the lifetime model adds.
 ///
-/// Words follow the features that pull hardest in the direction of their cause, as far as the customer's own data
-/// bear them out. What would change a reason comes from the same data, without asking the models again.
+/// The text follows the features that contribute most in the direction of their cause, as far as the customer's own
+/// data support it. What would change a reason comes from the same data, without another prediction.
 #[must_use]
 pub fn reasons(customer: &Customer<'_>, returning: &[f64; COUNT], lifetime: LifetimeShare) -> Vec<Reason> {
     let of_cause = |cause: Cause| (0..COUNT).filter(move |&j| SPECS[j].cause == cause);
@@ -70,17 +70,17 @@ pub fn reasons(customer: &Customer<'_>, returning: &[f64; COUNT], lifetime: Life
         .collect()
 }
 
-/// What words of one cause rest on.
+/// What the text of one cause is based on.
 struct Facts<'a, 'b> {
     customer: &'a Customer<'b>,
-    /// What each feature adds to the log-odds of coming back.
+    /// What each feature adds to the log-odds of a purchase.
     returning: &'a [f64; COUNT],
     /// Whether the cause raises the risk.
     worse: bool,
 }
 
 impl Facts<'_, '_> {
-    /// How hard a feature pulls in the direction of the cause.
+    /// How much a feature contributes in the direction of the cause.
     fn pull(&self, feature: usize) -> f64 {
         if self.worse { -self.returning[feature] } else { self.returning[feature] }
     }
@@ -89,7 +89,7 @@ impl Facts<'_, '_> {
         self.customer.get(feature)
     }
 
-    /// The value of a feature that the data tell.
+    /// The value of a feature, if the data contain it.
     fn known(&self, feature: F) -> Option<f64> {
         Some(self.get(feature)).filter(|value| value.is_finite())
     }
@@ -110,7 +110,7 @@ impl Facts<'_, '_> {
     }
 }
 
-/// Whether the data tell of a cause at all: what nobody recorded is no reason that a person should read.
+/// Whether the data contain a cause at all: what nobody recorded is no reason to show.
 fn told(cause: Cause, customer: &Customer<'_>) -> bool {
     let known = |feature: F| !customer.get(feature).is_nan();
     let some = |feature: F| customer.get(feature) > 0.0;
@@ -320,7 +320,7 @@ mod tests {
             reason(&features, &[(F::unfollowed, unfollowed), (F::carts_open, carts)]).code
         };
         assert_eq!((code(-1.0, -0.5).as_str(), code(-0.5, -1.0).as_str()), ("unfollowed", "basket_left"));
-        // The basket grew: the model may hold that against the customer, but nobody is told that it shrank.
+        // The basket grew: the model may count that against the customer, but the text must not say that it shrank.
         let grown = [
             (F::order_value_change, 0.5),
             (F::order_value_median, 50.0),

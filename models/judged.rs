@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
 
-/// What a test of a model showed, and what the model goes by. Nothing in it names a customer.
+/// What a test of a model showed, and which causes the model uses. Nothing in it names a customer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// The test, where the history was long enough for one.
     pub test: Option<Test>,
-    /// What the model goes by, the weightiest first.
+    /// The causes that the model uses, the most important first.
     pub importance: Vec<Weight>,
     /// How today's customers differ from those of the model before, the greatest difference first; empty without one.
     pub drift: Vec<Shift>,

@@ -1,17 +1,18 @@
-//! Lapsing by the customer's own clock: six quiet months are long for one customer and usual for another.
+//! Lapse by the customer's purchase cycle: six months without an order are long for one customer and usual for
+//! another.
 //!
-//! A customer **lapses** on the day on which the silence since the last order passes what the own rhythm explains: twice the
-//! longest gap or four times the median gap, whichever is longer, and 90 days at least. One-time buyers have no rhythm; for
-//! them it is 90 days. The shipped catalogue takes its stage `lost` from here.
+//! A customer **lapses** on the day on which recency exceeds what their purchase cycle explains: twice the longest
+//! gap or four times the median gap, whichever is longer, and at least 90 days. One-time buyers have no purchase
+//! cycle; for them it is 90 days. The shipped catalogue uses this definition for the stage `lost`.
 
 use crate::features::F;
 use crate::prediction::Prediction;
 use crate::repurchase::ReturnCurve;
 
-/// The least silence that is a lapse, in days.
+/// The least recency that is a lapse, in days.
 pub const LEAST_DAYS: f64 = 90.0;
 
-/// The silence that is a lapse, in days; NaN gaps are those of a one-time buyer.
+/// The recency that is a lapse, in days; NaN gaps are those of a one-time buyer.
 ///
 /// ```
 /// use homing_models::lapse::limit_days;
@@ -24,7 +25,7 @@ pub fn limit_days(gap_max: f64, gap_median: f64) -> f64 {
     LEAST_DAYS.max(2.0 * gap_max).max(4.0 * gap_median)
 }
 
-/// Days until the silence of a customer with these features is a lapse; zero or less when it is one. NaN without a purchase.
+/// Days until a customer with these features lapses; zero or less after the lapse. NaN without a purchase.
 #[must_use]
 pub fn left_days(features: &[f64]) -> f64 {
     let get = |feature: F| features.get(feature as usize).copied().unwrap_or(f64::NAN);

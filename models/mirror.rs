@@ -28,7 +28,7 @@ impl Mirror {
         Ok(Mirror { address: address.to_owned(), objects: Objects::open(address)?, seen: Mutex::default() })
     }
 
-    /// Keeps whoever refreshes the folder waiting.
+    /// Blocks refreshes of the folder.
     pub fn hold(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -154,7 +154,7 @@ fn remove(folder: &Path, bundles: &BTreeSet<(&str, &str)>, there: &BTreeSet<&str
     Ok(())
 }
 
-/// What lies in a folder, sorted; hidden files are drafts.
+/// The contents of a folder, sorted; hidden files are drafts.
 fn visible(folder: &Path) -> io::Result<Vec<String>> {
     if !folder.is_dir() {
         return Ok(Vec::new());

@@ -126,7 +126,7 @@ const GENERAL: [F; 7] = [
     F::order_value_mean,
 ];
 
-/// What a model of first purchases is told of a customer.
+/// The inputs of a model of first purchases.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Basis {
     /// Decayed purchase days of each category at each half-life, then features of the customer.

@@ -1,4 +1,4 @@
-//! What homing says of one customer: a [`Prediction`], or why there is none.
+//! What homing predicts for one customer: a [`Prediction`], or why there is none.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ pub enum NotScored {
 }
 
 impl NotScored {
-    /// The code, as it stands in files and over HTTP.
+    /// The code, as in files and over HTTP.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ pub struct Prediction {
     pub next_order_at: Option<Micros>,
     /// Expected spend at the model's value horizon, discounted at the model's yearly rate.
     pub clv: f64,
-    /// What the business stands to lose: churn risk × `clv`.
+    /// What the business may lose: churn risk × `clv`.
     pub value_at_risk: f64,
     /// The group of like customers that this one belongs to, where the model has clusters.
     pub cluster: Option<Assigned>,

@@ -53,11 +53,11 @@ pub struct Registry {
 /// One bundle of a registry.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
-    /// What it says of itself.
+    /// Its manifest.
     pub manifest: Manifest,
     /// Its aliases.
     pub aliases: Vec<Alias>,
-    /// Where it stands.
+    /// Its location.
     pub path: PathBuf,
 }
 
@@ -211,7 +211,7 @@ impl Registry {
     }
 
     /// Finds a bundle: `NAME` (its champion), `NAME@VERSION`, `NAME@challenger`, a version alone, or the path
-    /// of a bundle's folder. Without a wish, the champion of the only name.
+    /// of a bundle's folder. If nothing is given, the champion of the only name.
     ///
     /// # Errors
     /// [`Error::UnknownModel`], which lists what is there.

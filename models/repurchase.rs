@@ -1,6 +1,7 @@
-//! Repurchase: the probability to come back within each horizon, and when.
+//! Repurchase: the probability of a purchase within each horizon, and when the next one is expected.
 //!
-//! Unlike members vote in log-odds: trees, a linear model, and the lifetime model. They order customers; the level is set apart from them (see `training`).
+//! Different base learners are combined in log-odds: trees, a linear model, and the lifetime model. They rank
+//! customers; the base rate is forecast separately (see `training`).
 
 use homing_datasets::{DAY, Micros};
 use serde::{Deserialize, Serialize};
@@ -10,29 +11,29 @@ use crate::customer::Row;
 use crate::lifetimes::{Lifetime, LifetimeModel, Recency};
 use crate::linear::Linear;
 
-/// What was learned of returns within one horizon.
+/// The fitted model of the purchase probability within one horizon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReturnModel {
-    /// The horizon in days that it answers for.
+    /// The horizon in days that it predicts.
     pub days: u32,
-    /// The horizon in days that the members learned: shorter than `days` where the history is too short to
-    /// teach it. The lifetime model bridges the two.
+    /// The horizon in days that the base learners were fitted to: shorter than `days` where the history is too
+    /// short for it. The lifetime model bridges the two.
     pub learned_days: u32,
-    /// The members; `None` where the data carry a lifetime model only.
+    /// The base learners; `None` where the data are enough for a lifetime model only.
     pub members: Option<Members>,
-    /// Slope on the members' common log-odds.
+    /// Slope on the stacked log-odds.
     pub slope: f64,
-    /// Level added to them.
+    /// Calibration offset added to them.
     pub level: f64,
-    /// How uncertain the level is: the standard deviation of its forecast error, in log-odds.
+    /// Uncertainty of the calibration offset: the standard deviation of its forecast error, in log-odds.
     #[serde(default)]
     pub level_sd: f64,
 }
 
-/// The members that learn from features, with their weights; what is left to 1 is the lifetime model's.
+/// The base learners over features, with their stacking weights; the rest to 1 is the lifetime model's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Members {
-    /// Trees over features; their margin leaves out the level.
+    /// Trees over features; their margin leaves out the base rate.
     pub tree: Booster,
     /// The linear model.
     pub linear: Linear,
@@ -41,13 +42,13 @@ pub struct Members {
 }
 
 impl Members {
-    /// The common log-odds of a row of features, where `lifetime` are those of the lifetime model.
+    /// The stacked log-odds of a row of features; `lifetime` are those of the lifetime model.
     #[must_use]
     pub fn vote(&self, row: &[f32], lifetime: f64) -> f64 {
         self.weigh([self.tree.margin(row), self.linear.margin(row)], lifetime)
     }
 
-    /// The common log-odds of what the members said: margins of tree and linear model.
+    /// The stacked log-odds, from the margins of trees and linear model.
     #[must_use]
     pub fn weigh(&self, margins: [f64; 2], lifetime: f64) -> f64 {
         let ([tree, linear], [t, l]) = (self.weights, margins);
@@ -92,21 +93,21 @@ impl ReturnModel {
     }
 }
 
-/// The members of a horizon made ready to be explained.
+/// The base learners of a horizon, prepared for explanations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReturnExplainer {
-    /// The tree member.
+    /// The trees.
     tree: Option<Explainer>,
 }
 
 impl ReturnExplainer {
-    /// Makes a model ready.
+    /// Prepares a model.
     #[must_use]
     pub fn of(model: &ReturnModel) -> Self {
         ReturnExplainer { tree: model.members.as_ref().map(|members| Explainer::of(&members.tree)) }
     }
 
-    /// Adds what each feature contributes to the log-odds of coming back by `model` (the one it was made of)
+    /// Adds what each feature contributes to the log-odds of a purchase by `model` (the one it was made of)
     /// to `out`, and returns what the lifetime model contributes. `typical` are its log-odds for a typical
     /// customer.
     pub fn explain(
@@ -137,12 +138,12 @@ impl ReturnExplainer {
     }
 }
 
-/// What the lifetime model adds to the log-odds of coming back, in two parts.
+/// What the lifetime model adds to the log-odds of a purchase, in two parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LifetimeShare {
-    /// How often the customer buys: as if the last purchase were of today, against a typical customer.
+    /// How often the customer buys: as if the last purchase were today, compared with a typical customer.
     pub frequency: f64,
-    /// The silence since the last purchase.
+    /// The time since the last purchase.
     pub silence: f64,
 }
 
@@ -152,9 +153,9 @@ pub fn lifetime_log_odds(lifetime: &Lifetime, recency: Recency, days: u32) -> f6
     logit(lifetime.probability_of_purchase(recency, f64::from(days)))
 }
 
-/// One customer's probability to have come back by each day after `as_of`: R(d).
+/// One customer's probability of having bought by each day after `as_of`: R(d).
 ///
-/// Between horizons the hazard is constant; past the last horizon the lifetime model's hazard goes on.
+/// Between horizons the hazard is constant; past the last horizon the lifetime model's hazard continues.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReturnCurve {
     /// Days and cumulated hazard, −ln(1 − R), ascending in both.

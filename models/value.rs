@@ -1,6 +1,6 @@
-//! Value: what a customer will order and spend, and how sure that is.
+//! Value: what a customer will order and spend, with an interval.
 //!
-//! Expected spend = probability of coming back × expected spend of those who do. The second part starts from
+//! Expected spend = purchase probability × expected spend of those who buy. The second part starts from
 //! the lifetime model's orders times Gamma-Gamma's order value, and trees correct it.
 
 use serde::{Deserialize, Serialize};
@@ -9,32 +9,32 @@ use crate::boosting::Booster;
 use crate::customer::Row;
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel, Recency, Spend};
 
-/// What was learned of orders and spend within one horizon, of customers who come back.
+/// The fitted model of orders and spend within one horizon, of customers who buy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValueModel {
-    /// The horizon in days that it answers for.
+    /// The horizon in days that it predicts.
     pub days: u32,
-    /// The horizon in days that the trees learned; the lifetime model bridges the two.
+    /// The horizon in days that the trees were fitted to; the lifetime model bridges the two.
     pub learned_days: u32,
-    /// Corrects the orders beyond the first (log); `None` where the data carry a lifetime model only.
+    /// Corrects the orders beyond the first (log); `None` where the data are enough for a lifetime model only.
     pub orders: Option<Booster>,
     /// Corrects the spend (log).
     pub spend: Option<Booster>,
-    /// Spend of everyone, come back or not (log of mean spends).
+    /// Spend of everyone, whether they buy or not (log of mean spends).
     #[serde(default)]
     pub direct: Option<Booster>,
-    /// Level added to the log of what `direct` says, so that both views of the base have one total.
+    /// Offset added to the log of the `direct` estimate, so that both estimates have one total over the base.
     #[serde(default)]
     pub direct_level: f64,
-    /// Level added to the log of the orders beyond the first.
+    /// Offset added to the log of the orders beyond the first.
     pub orders_level: f64,
-    /// Level added to the log of the spend.
+    /// Offset added to the log of the spend.
     pub spend_level: f64,
-    /// Spend over expected spend among those who came back, at the shares `(i + 0.5) / length`.
+    /// Spend over expected spend among those who bought, at the shares `(i + 0.5) / length`.
     pub spread: Vec<f64>,
 }
 
-/// Orders and spend that are expected of a customer who comes back.
+/// Expected orders and spend of a customer who buys.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IfReturned {
     /// Days with a purchase, 1 or more.
@@ -43,7 +43,7 @@ pub struct IfReturned {
     pub spend: f64,
 }
 
-/// The two views of a customer's spend that [`agreed`] joins.
+/// The two estimates of a customer's spend that [`agreed`] combines.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Views {
     /// Orders of a customer with a purchase within the horizon, 1 or more.
@@ -54,7 +54,7 @@ pub struct Views {
     pub direct: Option<f64>,
 }
 
-/// Orders beyond the first that the lifetime model expects of a customer who comes back within the horizon.
+/// Orders beyond the first that the lifetime model expects of a customer who buys within the horizon.
 #[must_use]
 pub fn lifetime_extra_orders(lifetime: &Lifetime, recency: Recency, days: u32) -> f64 {
     let days = f64::from(days);
@@ -79,8 +79,8 @@ pub fn order_value(money: &GammaGamma, recency: Recency, mean: f64) -> f64 {
     money.expected_mean_spend(Spend { frequency: recency.frequency + 1, mean_spend: mean })
 }
 
-/// The spend of a customer who comes back with probability `p`, from two views: what those like them spend who
-/// do come back, and what all those like them spend. The geometric mean, so that neither rules alone.
+/// The spend of a customer who buys with probability `p`, from two estimates: the spend of similar customers
+/// who buy, and the spend of all similar customers. The geometric mean, so that neither dominates.
 #[must_use]
 pub fn agreed(p: f64, if_returned: f64, expected: f64) -> f64 {
     let p = p.max(1e-6);
@@ -89,7 +89,7 @@ pub fn agreed(p: f64, if_returned: f64, expected: f64) -> f64 {
 
 impl ValueModel {
     /// What a customer with a purchase within the horizon orders and spends, and what the direct model expects. This is the
-    /// one place that composes lifetime model, Gamma-Gamma and trees; fits and serving both come through here.
+    /// one place that combines lifetime model, Gamma-Gamma and trees, for fitting and for serving.
     #[must_use]
     pub fn views(&self, row: Row<'_>, lifetime: &Lifetime, money: &GammaGamma) -> Views {
         let extra = lifetime_extra_orders(lifetime, row.recency, self.days);
@@ -104,7 +104,7 @@ impl ValueModel {
         Views { orders, spend, direct }
     }
 
-    /// Orders and spend of a customer if they come back within the horizon, which they do with probability `p`.
+    /// Orders and spend of a customer if they buy within the horizon, which they do with probability `p`.
     #[must_use]
     pub fn if_returned(&self, row: Row<'_>, lifetime: &Lifetime, money: &GammaGamma, p: f64) -> IfReturned {
         let Views { orders, spend, direct } = self.views(row, lifetime, money);
@@ -112,20 +112,20 @@ impl ValueModel {
         IfReturned { orders: orders.min(f64::from(self.days)), spend }
     }
 
-    /// The 80 % interval of the spend of customers like this one, who come back with probability `p` and are
-    /// then expected to spend `spend`. Where more than one in ten stays away, zero is its lower end, and the
-    /// whole fifth that it leaves out lies above.
+    /// The 80 % interval of the spend of customers like this one, who buy with probability `p` and are then
+    /// expected to spend `spend`. Where more than one in ten does not buy, its lower end is zero, and the whole
+    /// fifth that it leaves out is above it.
     #[must_use]
     pub fn spend_interval(&self, p: f64, spend: f64) -> (f64, f64) {
         let at = |q| self.spend_quantile(q, p, spend);
         if 1.0 - p >= 0.1 { (0.0, at(0.8)) } else { (at(0.1), at(0.9)) }
     }
 
-    /// The spend below which a share `q` of customers like this one stays, who come back with probability
-    /// `p` and are then expected to spend `spend`.
+    /// The `q` quantile of the spend of customers like this one, who buy with probability `p` and are then
+    /// expected to spend `spend`.
     #[must_use]
     pub fn spend_quantile(&self, q: f64, p: f64, spend: f64) -> f64 {
-        // A share 1 − p spends nothing; the rest is spread like those who came back.
+        // A share 1 − p spends nothing; the rest has the residual quantiles of those who bought.
         let among = (q - (1.0 - p)) / p.max(1e-12);
         if among <= 0.0 || self.spread.is_empty() {
             return 0.0;

@@ -8,7 +8,7 @@ use crate::sql::{Engine, Fault, Row, Statements, Unreadable, Value, params};
 /// A key of the API. The key itself is not kept, only its keyed hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// What it is called in logs and audits; tells nothing of the key.
+    /// Its name in logs and audits; does not reveal the key.
     pub id: String,
     /// What people call it.
     pub name: String,

@@ -22,7 +22,7 @@ pub struct ScanPage {
     pub next: Option<String>,
 }
 
-/// A customer as whoever counts over all of them needs it.
+/// A customer as needed for counting over all customers.
 #[derive(Debug)]
 pub struct Scanned {
     /// The customer.
@@ -88,7 +88,7 @@ pub trait Aggregates: Send + Sync {
     /// [`Error`] of the store.
     fn latest_score(&self) -> Result<Option<Micros>, Error>;
 
-    /// Sets the data clock back, and every score with it, where they lie beyond `latest`: they then stand at `to`, and the
+    /// Sets the data clock back, and every score with it, where they are beyond `latest`: they are set to `to`, and the
     /// next batch replaces them. Returns how many scores that were.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::{Error, Fate, Flows, Store, open};
 const SQLITE: &[u8] = include_bytes!("../tests/compat/store.sqlite");
 const POSTGRES: &str = include_str!("../tests/compat/store.postgres.sql");
 
-/// What homing 0.1 itself said of a store.
+/// The answers that homing 0.1 gave from a store.
 fn expected(kind: &str) -> Value {
     let text = match kind {
         "sqlite" => include_str!("../tests/compat/store.sqlite.json"),
@@ -53,7 +53,7 @@ fn opened(place: &str) -> std::sync::Arc<dyn Store> {
     open(place, Zone::default()).unwrap()
 }
 
-/// Whether a store holds all that its own version said of it.
+/// Whether a store gives all answers that its own version gave.
 #[track_caller]
 fn assert_holds(store: &dyn Store, expected: &Value) {
     for (customer_id, export) in expected["exports"].as_object().unwrap() {
@@ -272,7 +272,7 @@ const MORE: &str = "(customer_id, tags, model, as_of, scored_at, at)
     SELECT 'many', '{\"churn.level\":\"high\"}', 'm', 0, 0, 0 FROM";
 const SERIES: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)";
 
-/// Kills a process that opens the store, at twenty moments spread over what opening takes; then opens it in earnest.
+/// Kills a process that opens the store, at twenty moments spread over what opening takes; then opens it to the end.
 fn kill(fresh: impl Fn() -> String, expected: &Value) {
     let began = Instant::now();
     assert!(process(&fresh()).wait().unwrap().success());

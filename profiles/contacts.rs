@@ -30,11 +30,11 @@ pub struct Contact {
 pub struct Cap {
     /// Contacts at most, this one included.
     pub most: u32,
-    /// Contacts after this instant count. Those of whoever was held out do not.
+    /// Contacts after this instant count. Those of held-out customers do not.
     pub since: Micros,
 }
 
-/// What became of a wish to contact a customer.
+/// The outcome of a request to contact a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// Granted now.
@@ -86,12 +86,12 @@ impl ExportedContact {
 
 /// Contacts of campaigns.
 pub trait Campaigns: Send + Sync {
-    /// Asks for each contact whether it may be, and takes down those that may if they are to be recorded: all in one
-    /// transaction, so that the cap holds however many campaigns ask at once. A customer's second contact of a campaign is
-    /// not a new one.
+    /// Decides for each contact whether it is allowed, and records the allowed ones if requested: all in one
+    /// transaction, so that the limit holds however many campaigns ask at once. A customer's second contact of a
+    /// campaign is not a new one.
     ///
     /// # Errors
-    /// [`Error`]; then nothing was taken down.
+    /// [`Error`]; then nothing was recorded.
     fn reserve_contacts(&self, contacts: &[Contact], cap: &Cap, record: bool) -> Result<Vec<Grant>, Error>;
 
     /// The contacts of a customer, oldest first.

@@ -37,7 +37,7 @@ pub enum Error {
          sqlite:profiles.db"
     )]
     UnknownPlace(String),
-    /// A cursor of the feed that lies before what the feed still holds.
+    /// A cursor of the feed before the oldest change that the feed still holds.
     #[error(
         "the cursor {cursor} is older than the changes that are kept (from {oldest} on); read the profiles anew, \
          then follow the feed without a cursor"

@@ -1,4 +1,4 @@
-//! The feed: changed tags in the order in which they changed, for whoever follows them.
+//! The feed: changed tags in the order in which they changed.
 
 use homing_datasets::{Micros, Zone};
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ pub struct DeadLetter {
 
 /// The change feed and what its followers keep: positions, leases, dead letters.
 pub trait Feed: Send + Sync {
-    /// Up to `limit` changes (1 to 10,000; what lies outside is brought to the nearer end) after a cursor, oldest
+    /// Up to `limit` changes (1 to 10,000; other values are clamped) after a cursor, oldest
     /// first; without a cursor from the oldest change that is held. A change is written in the transaction that
     /// writes the tags, and changes of one customer come in the order in which they were made.
     ///
@@ -105,7 +105,7 @@ pub trait Feed: Send + Sync {
     /// [`Error::CursorExpired`] for a cursor older than the retention; [`Error`] of the store.
     fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error>;
 
-    /// The cursor of the newest change: whoever follows from here hears only what comes.
+    /// The cursor of the newest change: from here, only later changes follow.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -287,7 +287,7 @@ impl<E: Engine> Feed for E {
                          (SELECT cursor FROM changes WHERE cursor <= $1 ORDER BY cursor LIMIT $2)",
                     params![until, SLICE],
                 )?;
-                // From the first slice on a follower of any of these cursors must hear that it is too late.
+                // From the first slice on a follower of any of these cursors must learn that it is too late.
                 if gone > 0 {
                     sql.execute(
                         "INSERT INTO settings AS s (name, value) VALUES ($1, $2)

@@ -1,5 +1,5 @@
-//! Fingerprints: of events, by which one is known that came before; of what is stored, by which a batch tells without reading
-//! rows that nothing changes.
+//! Fingerprints: of events, to recognise one that came before; of what is stored, so that a batch knows without
+//! reading rows that nothing changes.
 
 use homing_datasets::Micros;
 use homing_models::{Outcome, Reason};

@@ -73,7 +73,7 @@ pub fn open(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
     }
 }
 
-/// The file of a store that lies in one (`sqlite:PATH`); none for a server's.
+/// The file of a store (`sqlite:PATH`); none for a database server.
 ///
 /// ```
 /// use homing_profiles::local_file;

@@ -1,4 +1,4 @@
-//! Pages of a listing: where one ended, and how the order is walked from there. The same for every store.
+//! Pages of a listing: where one ended, and how the sort order is scanned from there. The same for every store.
 
 use std::fmt::Write;
 
@@ -35,7 +35,7 @@ pub(super) fn column(sort: Sort) -> Option<&'static str> {
 /// A range of scores that is asked for: the column, from and to.
 pub(super) type Within = (&'static str, Option<f64>, Option<f64>);
 
-/// The ranges that are asked for: first those of the column that the order goes by, which are seeks into its index, then
+/// The requested ranges: first those of the sort column, which are seeks into its index, then
 /// the others, for which the order has to be searched.
 pub(super) fn ranges(listing: &Listing) -> [Vec<Within>; 2] {
     let all = [("churn_risk", listing.churn_risk), ("value_at_risk", listing.value_at_risk)];
@@ -107,7 +107,7 @@ pub(super) fn read_cursor(cursor: &str, listing: &Listing) -> Option<Position> {
     Some(Position { key, customer_id: String::from_utf8(customer_id.to_vec()).ok()? })
 }
 
-/// What tells one listing's cursors from another's: the order and every condition, but not the page's size.
+/// Identifies the listing that a cursor belongs to: the sort order and every condition, but not the page size.
 pub(super) fn mark(listing: &Listing) -> [u8; 8] {
     let sort = [1, listing.sort as u8];
     let edge = |edge: Option<f64>| edge.map_or([0xff; 8], |value| value.to_bits().to_le_bytes());

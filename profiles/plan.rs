@@ -106,7 +106,8 @@ impl Planner<'_> {
         Ok(plan)
     }
 
-    /// What fingerprints alone tell of a customer whose history is the combined one: a plan where nothing changes, else none.
+    /// What fingerprints alone say about a customer whose history is the combined one: a plan where nothing changes,
+    /// else none.
     pub fn glance(&self, glance: &Glance, scored: &Scored) -> Option<Plan> {
         let provenance = &scored.provenance;
         if glance.model != *provenance.model || provenance.as_of < glance.as_of {
@@ -114,7 +115,7 @@ impl Planner<'_> {
         }
         let [score, tags] = fingerprints(scored);
         let same = provenance.as_of == glance.as_of && score == glance.fingerprints.score;
-        // What a tag without a value keeps may expire, which only the row itself can tell.
+        // What a tag without a value keeps may expire, which only the row itself shows.
         let near = || {
             self.bounds.tolerance > 0.0
                 && tags == glance.fingerprints.tags
@@ -200,7 +201,7 @@ impl Planner<'_> {
             && self.is_within(row.numbers, &scored.outcome)
     }
 
-    /// Whether every number lies within the tolerance.
+    /// Whether every number is within the tolerance.
     fn is_within(&self, held: [Option<f64>; 3], outcome: &Outcome) -> bool {
         let now = numbers(outcome).map_or([None; 3], |numbers| numbers.map(Some));
         held.into_iter().zip(now).enumerate().all(|(at, pair)| match pair {
@@ -230,8 +231,8 @@ impl Planner<'_> {
         Ok(held.is_same(&scored.outcome, provenance.zone))
     }
 
-    /// Whether a later look at the same history tells nothing new: no tag is another, no number has moved by more than
-    /// [`MOVED`] of itself (and [`MOVED_LEAST`]), and the score that is held is not yet [`STALE`].
+    /// Whether a later score of the same history brings nothing new: no tag changed, no number moved by more than
+    /// [`MOVED`] of itself (and [`MOVED_LEAST`]), and the stored score is not yet [`STALE`].
     fn stands_still(&self, row: &StoredRow, scored: &Scored, plan: &Plan) -> Result<bool, Error> {
         let (now, before) = (scored.provenance.as_of, row.origin.as_of);
         if plan.history.is_some()
@@ -346,7 +347,7 @@ fn numbers(outcome: &Outcome) -> Option<[f64; 3]> {
     }
 }
 
-/// Whether the numbers that stand in columns of their own agree: most that moved are told by these.
+/// Whether the numbers in columns of their own agree: most changed scores are detected by these.
 fn has_numbers(row: &StoredRow, outcome: &Outcome, agree: fn(f64, f64) -> bool) -> bool {
     match numbers(outcome) {
         None => row.numbers == [None; 3],
@@ -412,7 +413,7 @@ impl ProfileRow {
     }
 }
 
-/// Layers by the number that stands for them in stores.
+/// Layers by their number in stores.
 pub(super) const LAYERS: [Layer; 3] = [Layer::Static, Layer::Dynamic, Layer::Predictive];
 
 /// Reads a stored history.

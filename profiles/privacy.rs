@@ -23,7 +23,7 @@ pub(super) const ERASURE: &str = "erasure";
 pub struct Export {
     /// The customer.
     pub customer_id: String,
-    /// What they said of automated decisions.
+    /// Their choice about automated decisions.
     pub consent: Option<ExportedConsent>,
     /// Attributes that the business keeps.
     pub attributes: Map<String, Value>,
@@ -229,7 +229,7 @@ pub trait Privacy: Send + Sync {
     /// [`Error`]; then nothing was erased.
     fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error>;
 
-    /// Forgets that a customer was erased, for one who comes back by their own wish; `false` if they were not.
+    /// Forgets that a customer was erased, for one who asks to be known again; `false` if they were not erased.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -342,7 +342,7 @@ fn remove_profile<E>(sql: Statements<'_, E>, customer_id: &str) -> Result<u64, F
     sql.remove_profile(customer_id)
 }
 
-/// Everything of a customer that lies in a table by their id, and that an erasure removes.
+/// Everything stored of a customer in tables by their id, which an erasure removes.
 const TABLES: [&str; 5] = ["changes", "dead_letters", "consents", "attributes", "contacts"];
 
 impl<E: Engine> Privacy for E {

@@ -45,7 +45,7 @@ pub struct StoredTag {
     pub value: serde_json::Value,
     /// Static, dynamic or predictive.
     pub layer: Layer,
-    /// How sure homing is.
+    /// The confidence.
     pub confidence: Option<f64>,
     /// The model behind it.
     pub model: String,
@@ -87,7 +87,7 @@ pub struct Listing {
     pub id_prefix: Option<String>,
     /// The order.
     pub sort: Sort,
-    /// Rows a page, 1 to 1000; what lies outside is brought to the nearer end.
+    /// Rows per page, 1 to 1000; other values are clamped.
     pub limit: u32,
     /// Where the page before ended, as [`Page::next`] gave it.
     pub cursor: Option<String>,
@@ -194,7 +194,7 @@ pub trait Profiles: Send + Sync {
     fn totals(&self) -> Result<Totals, Error>;
 
     /// Some customers after a place in an order of the store's own (`None`: from the start), at most `limit` of them
-    /// (1 to [`MAX_SCAN_PAGE`](crate::aggregates::MAX_SCAN_PAGE); what lies outside is brought to the nearer end). Page after page makes the whole; who is
+    /// (1 to [`MAX_SCAN_PAGE`](crate::aggregates::MAX_SCAN_PAGE); other values are clamped). Page after page makes the whole; who is
     /// written to meanwhile is met once, before or after the write.
     ///
     /// # Errors

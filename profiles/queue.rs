@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Error;
 
-/// Calls of one transaction at most, so that the first of them does not wait for ever.
+/// Maximum number of calls in one transaction, so that the first of them does not wait forever.
 const MEMBERS: usize = 64;
 /// How long a writer waits for others of the same customer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,7 +80,7 @@ fn one<D>(done: Vec<D>, error: &Error) -> Result<D, Error> {
     done.into_iter().next().ok_or_else(|| error.clone())
 }
 
-/// Whoever leads; when it ends, however it ends, every member has a result and the next may lead.
+/// The leading call; when it ends, however it ends, every member has a result and the next may lead.
 struct Lead<'a, J, D> {
     queue: &'a CommitQueue<J, D>,
     ticket: u64,
@@ -155,7 +155,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// The lock's content; whoever panicked with it left nothing half done.
+/// The lock's content; a panic while holding it leaves nothing half done.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The tables that SQLite and PostgreSQL have in common, and the version that both schemas bear.
+//! The tables that SQLite and PostgreSQL have in common, and the version of both schemas.
 //!
 //! Instants and spans are microseconds. Consent and attributes go by customer id: they may come before the first event.
 

@@ -38,7 +38,7 @@ values! {
     i32: number => Value::Integer(number.into());
     u32: number => Value::Integer(number.into());
     i64: number => Value::Integer(number);
-    // No store gives out numbers past the end of an i64, so that one stands for all of those.
+    // No store assigns numbers beyond an i64, so the largest one represents all of those.
     u64: number => Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     f64: number => Value::Real(number);
     String: text => Value::Text(text.into());
@@ -137,7 +137,7 @@ pub enum Fault<E> {
     Damaged(String, &'static str),
     /// A row that does not read.
     Unreadable(Unreadable),
-    /// Another transaction was first; begin anew.
+    /// Another transaction was first; start again.
     Again,
 }
 
@@ -219,7 +219,7 @@ pub trait Sql {
     /// Must come before a change is added to the feed.
     fn announce(&mut self) -> Result<(), Fault<Self::Error>>;
 
-    /// Sets the data clock back to an instant where it stands beyond the latest one that can be.
+    /// Sets the data clock back to an instant if it is beyond the latest possible one.
     fn set_clock_back(&mut self, latest: i64, to: i64) -> Result<(), Fault<Self::Error>>;
 
     /// Removes a customer from the tables of profiles; how many rows that were.

@@ -1,8 +1,8 @@
 //! What a store hands out for scoring and takes back: the state of a customer with its version, and the change set that
 //! was made for it.
 //!
-//! A store never scores. Whoever writes loads states, scores them outside any transaction, and commits a set of changes;
-//! the store writes the set only if every state that it was made for is still the present one.
+//! A store never scores. A writer loads states, scores them outside any transaction, and commits a change set; the
+//! store writes the set only if every state that it was made for is still current.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -120,7 +120,7 @@ pub struct StoredRow {
     pub(super) fingerprints: Option<Fingerprints>,
 }
 
-/// What tells whether anything of a customer would change, without the row.
+/// Decides whether anything of a customer would change, without the row.
 #[derive(Clone, Debug)]
 pub struct Glance {
     pub(super) as_of: Micros,
@@ -148,7 +148,7 @@ pub(super) struct Origin {
     pub scored_at: Micros,
 }
 
-/// A tag as it lies in a store.
+/// A tag as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct HeldTag {
     pub name: String,
@@ -276,14 +276,14 @@ pub enum Also {
     /// Nothing.
     #[default]
     Nothing,
-    /// Stores what a customer said of automated decisions.
+    /// Stores a customer's choice about automated decisions.
     Consent(String, Consent),
     /// Moves event ids, contacts, attributes (where the other has none of that name) and an opt-out of one customer, who
     /// must still be in this state, to another, and removes the one.
     Merge(Box<State>, String),
 }
 
-/// What a customer said of automated decisions.
+/// A customer's choice about automated decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Consent {
     /// Whether the customer opted out.
@@ -310,7 +310,7 @@ pub(super) fn first_version(removals: i64) -> i64 {
 /// The name of the setting that counts removed profiles.
 pub(super) const REMOVALS: &str = "removals";
 
-/// Change sets on their way: whoever commits them may read them afterwards.
+/// Change sets to commit; the caller may read them afterwards.
 pub type ChangeSets = Arc<[ChangeSet]>;
 
 /// A customer in the store at the moment of a commit.

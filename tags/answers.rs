@@ -6,7 +6,7 @@ use homing_datasets::{DAY, Kind, Micros, View, Zone};
 const WITHIN: Micros = 7 * DAY;
 /// Events with a time of day that an hour needs at least.
 const FEWEST: u32 = 3;
-/// An answer to a promotion, and an order, tell more of the hour than a visit does.
+/// Responses to promotions, and orders, say more about the hour than visits do.
 const ANSWER: f64 = 3.0;
 const ORDER: f64 = 2.0;
 /// How much what happened so many hours off counts.
@@ -20,7 +20,7 @@ pub(super) struct Answers<'v> {
     /// Share of what was sent there that was answered, drawn towards the share over all channels; NaN where nothing was
     /// sent.
     pub share: f64,
-    /// The local hour, 0 to 23; NaN where the data tell no time of day.
+    /// The local hour, 0 to 23; NaN where the data have no time of day.
     pub hour: f64,
     /// Share of what the customer does that falls within an hour of it.
     pub hour_share: f64,

@@ -28,7 +28,7 @@ pub struct Bound {
     playbook: Option<Playing>,
 }
 
-/// A playbook at work: it needs the values of three tags.
+/// A playbook with the three tags whose values it needs.
 #[derive(Debug)]
 struct Playing {
     playbook: Arc<Playbook>,

@@ -1,4 +1,4 @@
-//! Why a customer fades, as far as the history tells: causes ranked by what the last orders and the time since show.
+//! Why a customer fades, as far as the history shows: causes ranked by the last orders and the time since.
 //!
 //! Each cause has marks that the others do not have (complaints with or without an order, returns, campaigns only, a
 //! category gone, lengthening gaps); marks add up to a score. Nothing that speaks for any of them is a cause too: some
@@ -158,7 +158,7 @@ mod tests {
         for (history, _, cause, state) in looked_at(chain) {
             let view = history.as_of((i64::from(chain.until_day) + 1) * DAY - 1);
             let named = causes(&view, Zone::default());
-            // Whoever bought once after all has no rhythm to break.
+            // One-time buyers have no purchase cycle to break.
             if state != State::Left || named[0].is_none() {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! What a catalogue says without meaning to: tags that are the same for everybody, values that nobody can have, division
 //! by zero.
 //!
-//! Each expression is tried on some thousand made-up customers whose values lie around the numbers in it: on them,
+//! Each expression is tried on some thousand made-up customers whose values are around the numbers in it: on them,
 //! between them and beyond, as far as the units allow. What never comes out of that is reported. The customers are drawn
 //! from a fixed seed, so the answer is always the same.
 

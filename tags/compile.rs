@@ -7,7 +7,7 @@ use super::node::{Arithmetic, Node, Order};
 /// Functions that CEL does not have; they work in compiled expressions only.
 pub(super) const FUNCTIONS: [&str; 4] = ["date", "date_about", "about", "round"];
 
-/// Compiles trees; `place` tells where a variable's value stands among the slots, `is_number` whether it is a number.
+/// Compiles trees; `place` gives the slot of a variable's value, `is_number` says whether it is a number.
 pub(super) struct Compiler<'c, P, N> {
     pub place: &'c P,
     pub is_number: &'c N,

@@ -11,7 +11,7 @@ use super::tag::Layer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dimension {
-    /// Where the customer stands between the first purchase and the last.
+    /// The customer's stage between the first purchase and the last.
     Lifecycle,
     /// What the customer spends.
     SpendingPower,

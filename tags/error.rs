@@ -27,7 +27,7 @@ pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// The name that is written most like this one, if any is near (Damerau's edits: at most a third of its length).
+/// The name with the most similar spelling, if one is close (Damerau's edits: at most a third of its length).
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|candidate| (distance(name, candidate), candidate))

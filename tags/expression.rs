@@ -27,7 +27,7 @@ pub(super) struct Mention {
     pub variable: Variable,
 }
 
-/// What a catalogue's own names stand for.
+/// What a catalogue's own names mean.
 pub(super) type Defined = HashMap<String, IdedExpr>;
 
 impl std::fmt::Debug for Expression {
@@ -76,7 +76,7 @@ impl Expression {
         Ok(expression)
     }
 
-    /// Stands for a value that no expression gives; `named` says what does.
+    /// A placeholder for a value that no expression gives; `named` says what does.
     pub fn elsewhere(named: &str) -> Self {
         use cel::common::ast::LiteralValue;
         let null = Expr::Literal(LiteralValue::Null);
@@ -97,7 +97,7 @@ impl Expression {
         &self.tree
     }
 
-    /// The expression ready to be run; `place` tells where each variable's value stands.
+    /// The compiled expression; `place` gives the slot of each variable's value.
     pub fn program(&self, place: &impl Fn(&str) -> Option<usize>) -> Program {
         let number = |name: &str| {
             self.variables
@@ -221,7 +221,7 @@ fn entry_variables<'e>(entry: &'e EntryExpr, own: &mut Vec<&'e str>, found: &mut
     }
 }
 
-/// Puts what names stand for in their place.
+/// Replaces names with what they mean.
 fn substitute(expression: &mut IdedExpr, defined: &Defined) {
     match &mut expression.expr {
         Expr::Ident(name) => {
@@ -302,7 +302,7 @@ fn check_function(source: &str, name: &str) -> Result<(), Wrong> {
     Err(Wrong { at: find_word(source, name), problem: format!("there is no function `{name}`"), hint })
 }
 
-/// Where a name stands by itself.
+/// The position of a name that stands by itself.
 fn find_word(source: &str, word: &str) -> usize {
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
     source

@@ -35,14 +35,14 @@
 //! `about(x)` a number to two digits, `round(x, step)` the nearest multiple of a step;
 //! numbers are CEL doubles, so write `recency_days + 1.0`; comparing with a whole number is fine.
 //!
-//! **Unknown values.** A feature that the data cannot tell and a prediction that the customer does not have are
+//! **Unknown values.** A feature that the data do not contain and a prediction that the customer does not have are
 //! `null`. `nps_last == null` asks for that; anything else done with `null` (adding, comparing by size) has no
 //! result, and then the tag is empty. So an expression needs no guard for missing data. An expression that gives
 //! `null`, or a number that is not finite, leaves its tag empty too.
 //!
 //! **Horizons.** `p_purchase_30d`, `expected_orders_30d` and `expected_spend_30d` exist for the horizons that the
 //! model has; a tag that needs another one is left out ([`Bound::unavailable`]). `p_purchase_short` and
-//! `p_purchase_long` stand for the shortest and the longest.
+//! `p_purchase_long` are those of the shortest and the longest horizon.
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 pub const CHURN_LEVEL: &str = "churn.level";
 /// The worst churn level.
 pub const HIGH: &str = "high";
-/// Where a customer stands between the first purchase and the last.
+/// The customer's stage between the first purchase and the last.
 pub const LIFECYCLE_STAGE: &str = "lifecycle.stage";
 /// What a customer spends.
 pub const MEMBER_TIER: &str = "tier.member";
@@ -27,5 +27,5 @@ pub const CONTACT_CHANNEL: &str = "contact.channel";
 pub const CONTACT_HOUR: &str = "contact.hour";
 /// The next best action, which the playbook gives.
 pub const NEXT_ACTION: &str = "action.next";
-/// How the names of tags begin that tell the cluster of a customer.
+/// The prefix of the tags with a customer's cluster.
 pub const CLUSTER: &str = "cluster.";

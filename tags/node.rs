@@ -54,7 +54,7 @@ pub(super) enum Node {
     Round(Box<(Node, Node)>),
 }
 
-/// Days ahead up to which a date is worth its day, and its week.
+/// Days ahead up to which a date is given by its day, and by its week.
 const DAY_COUNTS: f64 = 14.0;
 const WEEK_COUNTS: f64 = 90.0;
 
@@ -134,7 +134,7 @@ impl Node {
         }
     }
 
-    /// Numbers that stand in the expression, for the checks.
+    /// Numbers in the expression, for the checks.
     pub fn numbers(&self, found: &mut Vec<f64>) {
         match self {
             Node::Number(number) | Node::VariableAgainst(_, _, number) => found.push(*number),
@@ -201,13 +201,13 @@ fn rounded(number: f64, step: f64) -> Result<f64, NoResult> {
     if rounded.is_finite() { Ok(rounded) } else { Err(NoResult) }
 }
 
-/// A number as one says it: with two digits that count. It moves when there is something to tell, not every day.
+/// A number rounded to two significant digits. It changes when there is news, not every day.
 fn about(number: f64) -> f64 {
     if number == 0.0 || !number.is_finite() {
         return number;
     }
     let digits = number.abs().log10().floor() as i32 - 1;
-    // Powers of ten are exact this way round and up to 10^22 only; no tag is about what lies beyond.
+    // Powers of ten are exact this way round and up to 10^22 only; no tag needs more.
     match digits {
         0..=22 => (number / 10f64.powi(digits)).round() * 10f64.powi(digits),
         -22..0 => (number * 10f64.powi(-digits)).round() / 10f64.powi(-digits),

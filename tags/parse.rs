@@ -58,9 +58,9 @@ struct Labelled {
 
 struct Reader<'a> {
     source: Source<'a>,
-    /// What the catalogue's own names stand for.
+    /// What the catalogue's own names mean.
     defined: Defined,
-    /// The tags' names, to tell a tag that refers to one from a slip of the pen.
+    /// The tags' names, to distinguish a reference to a tag from a typing error.
     tags: Vec<String>,
 }
 

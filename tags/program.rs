@@ -29,7 +29,7 @@ pub(super) enum Program {
 }
 
 impl Program {
-    /// `place` tells where a variable's value stands among the slots; `is_number` whether it is a number.
+    /// `place` gives the slot of a variable's value; `is_number` says whether it is a number.
     pub fn new(
         tree: &Arc<IdedExpr>,
         place: &impl Fn(&str) -> Option<usize>,

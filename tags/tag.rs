@@ -15,7 +15,7 @@ pub struct Tag {
     pub layer: Layer,
     /// Text, number or truth value.
     pub value: serde_json::Value,
-    /// How sure homing is, 0 to 1, where the tag rests on a probability.
+    /// The confidence, 0 to 1, where the tag is based on a probability.
     pub confidence: Option<f64>,
     /// When the tag ceases to hold.
     pub expires_at: Option<Micros>,

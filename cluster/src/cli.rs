@@ -188,7 +188,7 @@ struct RegistryArgs {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging();
-    // Plans are walked by recursion, so threads get deep stacks.
+    // Plans are traversed recursively, so threads get deep stacks.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(32 << 20).build();
     let done = match runtime {

@@ -41,7 +41,7 @@ impl Models {
         Ok(bundle)
     }
 
-    /// The model that a wish means (see [`Registry::find`]), by its id.
+    /// The requested model (see [`Registry::find`]), by its id.
     ///
     /// # Errors
     /// [`Error::Model`] when there is none or it is damaged.

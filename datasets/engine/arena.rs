@@ -53,7 +53,7 @@ impl Arena {
         Arena { folder: folder.to_owned(), room, inner: Mutex::default() }
     }
 
-    /// Bytes that lie in the temporary file.
+    /// Bytes in the temporary file.
     pub(super) fn on_disk(&self) -> u64 {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).written
     }
@@ -75,7 +75,7 @@ impl Arena {
         Ok(Block { place: Place::File(at), len, checksum, rows, side })
     }
 
-    /// The bytes of a block; `buffer` is used where they lie on the disk.
+    /// The bytes of a block; `buffer` is used where they are on disk.
     ///
     /// # Errors
     /// [`Error::Scratch`] when they cannot be read, [`Error::DamagedScratch`] when they are not what was written.

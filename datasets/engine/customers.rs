@@ -1,4 +1,4 @@
-//! The customers of one range, ready for whoever asked.
+//! The customers of one range, ready for the caller.
 
 use std::ops::Range;
 

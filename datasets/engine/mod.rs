@@ -5,11 +5,11 @@
 //! spill.rs      lines ─▶ record.rs: blocks ─▶ arena.rs: memory, then a file without a name
 //! snapshot.rs   histories on the disk, from which tomorrow's run goes on
 //! leaves.rs     ranges that turned out too heavy are cut again; giant.rs: one customer as heavy as a range
-//! mod.rs        one range after the other ─▶ histories sorted by id ─▶ whoever asked
+//! mod.rs        one range after the other ─▶ histories sorted by id ─▶ caller
 //! ```
 //!
 //! Ranges, not hashes: what comes out is sorted by customer id over everything, as a file of scores has to be and
-//! as a database likes to be written (`docs/decisions/0010-ranges-of-customers.md`). The histories are those of
+//! as a database likes to be written (`docs/decisions/0009-process-customers-in-id-ranges.md`). The histories are those of
 //! [`crate::read`], bit for bit, however the lines are spread over files, threads and ranges.
 
 mod arena;
@@ -44,7 +44,7 @@ use shard::hash;
 pub use snapshot::{Rewrite, Snapshot, SnapshotFolder, Updated};
 use spill::{Spilled, spill};
 
-/// Bytes that a stream may hold in memory unless told otherwise.
+/// Bytes that a stream may hold in memory by default.
 pub const DEFAULT_MEMORY: u64 = 1 << 30;
 
 /// The least that makes sense.
@@ -68,7 +68,7 @@ pub struct StreamOptions {
     pub shard: Option<Shard>,
     /// Only customers whose id sorts after this one.
     pub after: Option<String>,
-    /// Lines of each day that are known already, from the runs before: what lies far from all others is judged by them too.
+    /// Lines of each day that are known already, from the runs before: what is far from all others is judged by them too.
     pub held: Option<DailyLines>,
 }
 
@@ -163,7 +163,7 @@ const MOST_RANGES: u64 = 512;
 /// Bytes that a line takes in a block, as a guess.
 const LINE_GUESSED: u64 = 32;
 
-/// A text that tells these files from others and from other versions of themselves: names, sizes and when they were
+/// A text that identifies these files and their present versions: names, sizes and when they were
 /// changed last.
 ///
 /// # Errors
@@ -313,7 +313,7 @@ impl Stream {
         Ok(())
     }
 
-    /// What was read. `customers` is not known yet and stands at 0.
+    /// What was read. `customers` is not known yet and is 0.
     #[must_use]
     pub fn summary(&self) -> &ReadSummary {
         &self.summary
@@ -476,7 +476,7 @@ pub struct Sampled {
 }
 
 impl Sampled {
-    /// For how many customers each one that was taken stands: 1 where all were.
+    /// How many customers each sampled one represents: 1 where all were taken.
     #[must_use]
     pub fn weight(self) -> f64 {
         if self.kept == 0 { 1.0 } else { self.customers as f64 / self.kept as f64 }

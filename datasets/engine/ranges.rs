@@ -8,7 +8,7 @@ pub(super) struct Ranges {
     common: usize,
     /// The eight bytes of each bound after those, as a number: most comparisons need no more.
     keys: Vec<u64>,
-    /// Where to begin among the keys, by how far a key lies above the first of them, in steps of `1 << shift`.
+    /// Where to begin among the keys, by how far a key is above the first of them, in steps of `1 << shift`.
     slots: Vec<u16>,
     shift: u32,
 }

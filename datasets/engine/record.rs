@@ -4,7 +4,7 @@
 //! head (2 bytes) | occurred_at | amount | customer | kind | recorded_at | quantity | up to 5 texts
 //! ```
 //!
-//! Lines of one order mostly stand together, so a text that equals the one before it in the block takes no room.
+//! Lines of one order are mostly adjacent, so a text that equals the one before it in the block takes no space.
 //! A block is read by the process that wrote it and no other: the form needs no version.
 
 use crate::event::Kind;
@@ -17,7 +17,7 @@ const LATE: u16 = 4;
 const QUANTITY: u16 = 8;
 const TEXTS: u16 = 4;
 
-/// What the head says of a text.
+/// The head of a text.
 const NONE: u16 = 0;
 const SAME: u16 = 1;
 const NEW: u16 = 2;
@@ -34,7 +34,7 @@ pub(super) struct Writer {
     texts: [Span; 5],
 }
 
-/// Where the last text of a kind stands in the block; empty texts never do.
+/// The position of the last text of a kind in the block; empty texts never do.
 #[derive(Clone, Copy, Default)]
 struct Span {
     at: u32,
@@ -71,7 +71,7 @@ impl Writer {
             head |= LATE;
             bytes.extend(line.recorded_at.to_le_bytes());
         }
-        // Bits, not values: -0.0 and NaN must come back as they were.
+        // Bits, not values: -0.0 and NaN must be read back unchanged.
         if line.quantity.to_bits() != 1f32.to_bits() {
             head |= QUANTITY;
             bytes.extend(line.quantity.to_le_bytes());
@@ -92,7 +92,7 @@ impl Writer {
         *rows += 1;
     }
 
-    /// Empties the writer; its room stays.
+    /// Empties the writer; its memory is kept.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         (self.rows, self.customer, self.texts) = (0, Span::default(), [Span::default(); 5]);
@@ -106,7 +106,7 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) -> Span {
     Span { at, len: text.len() as u32 }
 }
 
-/// Gives out the lines of a block, oldest first. `same` tells whether the customer is that of the line before.
+/// Gives out the lines of a block, oldest first. `same` says whether the customer is that of the line before.
 ///
 /// # Errors
 /// [`Error::DamagedScratch`] when the bytes are not what [`Writer`] writes, and whatever `take` says.

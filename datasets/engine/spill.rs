@@ -25,7 +25,7 @@ pub(super) struct Spill<'a> {
     pub(super) buckets: Vec<Vec<Block>>,
     pub(super) facts: Facts,
     guards: Guards,
-    /// Which of the files that repeat each other the lines at hand come from.
+    /// Which of the files that repeat each other the current lines come from.
     side: u32,
     /// The last customer, whether their lines are wanted, and in which bucket.
     last: Option<(String, Option<usize>)>,
@@ -135,7 +135,7 @@ pub(super) struct Spilled {
     pub(super) guards: Guards,
 }
 
-/// Reads all files into buckets, with all threads of the current rayon pool. `sides` tells of each file which of those
+/// Reads all files into buckets, with all threads of the current rayon pool. `sides` says for each file which of those
 /// that repeat each other it is; the blocks keep them apart.
 pub(super) fn spill(
     input: &Input,

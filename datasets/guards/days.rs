@@ -1,4 +1,4 @@
-//! How many lines each day has: what tells the time that the data cover from the dates that lie beyond it.
+//! How many lines each day has: separates the period that the data cover from dates beyond it.
 
 use crate::event::{DAY, Micros};
 
@@ -44,7 +44,7 @@ impl DailyLines {
         self.lines.iter().zip(self.base..).filter(|(lines, _)| **lines > 0).map(|(lines, day)| (day, *lines))
     }
 
-    /// Whether a day lies beyond a window.
+    /// Whether a day is beyond a window.
     pub(crate) fn any_beyond(&self, window: super::Window) -> bool {
         self.pairs().any(|(day, _)| day * DAY < window.from || day * DAY > window.to)
     }

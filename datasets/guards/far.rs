@@ -1,7 +1,7 @@
-//! The time that the data cover, and dates that lie beyond it: typing errors, broken clocks, placeholders.
+//! The period that the data cover, and dates beyond it: typing errors, broken clocks, placeholders.
 //!
 //! One line of 2099 would move the present of the data there, and everybody would be lost; lines of 1900 stretch the
-//! time to learn from over a century of nothing. A few lines lie *far* from the others when the shop would have had
+//! time to learn from over a century of nothing. A few lines are *far* from the others when the shop would have had
 //! very many lines in between at its usual rate, and had none:
 //!
 //! - a cut after a day leaves `k` lines in the `L` days beyond it, where the rate of the year beside the cut lets expect
@@ -27,7 +27,7 @@ const EARLY_DAYS: i64 = 366;
 const RATIO: f64 = 40.0;
 /// So many more lines than beyond a cut are on its other side.
 const OTHERS: u64 = 20;
-/// The days beside a cut that tell the rate.
+/// The days beside a cut that give the rate.
 const YEAR: i64 = 365;
 /// DailyLines with lines that a rate needs.
 const RATE_DAYS: usize = 10;
@@ -80,7 +80,7 @@ impl Window {
         (self.from..=self.to).contains(&at)
     }
 
-    /// What lies beyond it, in words.
+    /// What is beyond it, in words.
     #[must_use]
     pub fn beyond(self) -> String {
         let date = |at| Zone::default().date(at);
@@ -134,7 +134,7 @@ fn placeholders(days: &[(i64, u64)]) -> usize {
     if lines * 2 < total { found } else { 0 }
 }
 
-/// How many days at the beginning are kept where those behind them lie far off.
+/// How many days at the beginning are kept where those after them are far off.
 fn cut(days: &[(i64, u64)], least: i64) -> Option<usize> {
     let total: u64 = days.iter().map(|(_, lines)| lines).sum();
     let last = days.last()?.0;

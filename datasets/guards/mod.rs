@@ -182,5 +182,5 @@ pub(crate) fn quick(bytes: &[u8]) -> u64 {
     hash ^ hash >> 29
 }
 
-/// A count by small numbers, with the days or files that they stand for.
+/// A count by small numbers, with the days or files that they represent.
 type Counts<K> = BTreeMap<K, u64>;

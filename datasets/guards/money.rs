@@ -12,14 +12,14 @@ const BUCKETS: usize = 256;
 const FIRST: i64 = (1023 - 12) * 4;
 /// A factor of 32 in buckets: no price list changes so much from one week to the next.
 const JUMP: i64 = 20;
-/// A factor of 1024 in buckets: beyond the hundredth that is dearest.
+/// A factor of 1024 in buckets: beyond the most expensive hundredth.
 const OUTLIER: usize = 40;
 /// Weeks on each side of a jump, and lines in them.
 const WEEKS: usize = 8;
 const JUMP_LINES: u64 = 30;
-/// Fewer lines have no dearest hundredth.
+/// Fewer lines have no most expensive hundredth.
 const OUTLIER_LINES: u64 = 100;
-/// Orders of several lines that tell whether totals are repeated, and the share of them that must.
+/// Orders of several lines needed to decide whether totals are repeated, and the share of them that must.
 const LEAST_ORDERS: u64 = 20;
 const REPEATED_SHARE: f64 = 0.9;
 /// Lines with a negative amount are no product returns where they are more than this share, of so many.
@@ -114,7 +114,7 @@ struct OfFile {
     whole: u64,
 }
 
-/// The order that is being read: its lines mostly stand together.
+/// The order that is being read: its lines are mostly adjacent.
 #[derive(Default)]
 struct Order {
     id: u64,
@@ -183,7 +183,7 @@ impl Money {
         self.file = file;
     }
 
-    /// Puts what is held of the file and the order at hand to the others.
+    /// Adds the current file and order to the others.
     fn settle(&mut self) {
         if self.this_file.amounts.lines() > 0 {
             let held = std::mem::take(&mut self.this_file);

@@ -8,8 +8,8 @@ use crate::{Error, objects};
 /// The name under which rejects are listed by default. Readers know a list of rejects by its header and pass over it in folders.
 pub const REJECTS: &str = "homing-rejects.csv";
 
-/// Checks that no output is an input, lies in a folder that is read, or matches a glob that is read. `outputs` are flags
-/// with their files or folders; those that are not given stand as `None`.
+/// Checks that no output is an input, is in a folder that is read, or matches a glob that is read. `outputs` are flags
+/// with their files or folders; those that are not given are `None`.
 ///
 /// # Errors
 /// [`Error::OutputIsInput`] with the flag; [`Error::OneOutput`] when two flags name one file.

@@ -23,7 +23,7 @@ const LEAST_SHARE: f64 = 0.03;
 pub(crate) struct Repeats {
     most: usize,
     file: u32,
-    /// Hashes above this are not wanted of the file at hand.
+    /// Hashes above this are not kept for the current file.
     bar: u64,
     sketches: BTreeMap<u32, BTreeSet<(u64, u64)>>,
 }

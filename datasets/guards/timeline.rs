@@ -8,7 +8,7 @@ use crate::{Warnings, Zone};
 /// A gap lasts so many days at least, in which so many purchases were to be expected.
 const GAP_DAYS: i64 = 7;
 const GAP_EXPECTED: f64 = 20.0;
-/// The days before a gap that tell the rate.
+/// The days before a gap that give the rate.
 const BEFORE: i64 = 90;
 /// A week is cut short below this share of the usual one, which has so many purchases at least.
 const SHORT_SHARE: f64 = 0.3;

@@ -1,4 +1,4 @@
-//! Keys brought into one form, and the number that stands for each: no plain key is kept.
+//! Keys in one form, and the number that represents each: no plain key is kept.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -86,7 +86,7 @@ impl Key {
     }
 }
 
-/// Words that stand for nobody, also as the name of a mailbox.
+/// Words that mean nobody, also as the name of a mailbox.
 const NOBODY: [&str; 46] = [
     "-",
     "--",
@@ -183,10 +183,10 @@ fn phone(text: &str) -> Option<String> {
     (own.len() >= 7 && own.len() <= 15 && !repeated).then(|| own.to_owned())
 }
 
-/// A name as far as it tells people apart.
+/// A name as far as it distinguishes people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Name {
-    /// Stands for the whole name; 0 when only the family name is known, or nothing.
+    /// Represents the whole name; 0 when only the family name is known, or nothing.
     pub full: u64,
     /// First letter of the family name; 0 when nothing is known.
     pub family: u32,
@@ -211,7 +211,7 @@ impl std::fmt::Debug for Hashing {
 }
 
 impl Hashing {
-    /// Without a secret: whoever has the numbers can try out phone numbers.
+    /// Without a secret: anyone with the numbers can try out phone numbers.
     #[must_use]
     pub fn plain() -> Self {
         Hashing { keyed: None, tokens: false }
@@ -243,7 +243,7 @@ impl Hashing {
         Some(self.number(&text))
     }
 
-    /// The number of a placeholder, by which its records are listed; `None` where it is none. Tokens tell nothing of it.
+    /// The number of a placeholder, by which its records are listed; `None` where it is none. Tokens do not reveal it.
     pub(super) fn placeholder(&self, key: Key, text: &str) -> Option<u64> {
         (!self.tokens && key.is_placeholder(text)).then(|| self.number(&text.trim().to_lowercase()))
     }
@@ -264,7 +264,7 @@ impl Hashing {
         self.key(key, text).map(|number| format!("{number:016x}"))
     }
 
-    /// Never 0, which stands for none.
+    /// Never 0, which means none.
     fn number(&self, text: &str) -> u64 {
         let digest: [u8; 32] = match &self.keyed {
             Some(mac) => mac.clone().chain_update(text).finalize().into_bytes().into(),

@@ -1,7 +1,7 @@
 //! Identity: which records of the tills, the web shop and the chat groups are one person.
 //!
 //! Records are joined where they share a key ([`Key`]). Loyalty cards and chat identifiers are one person's own. Phone
-//! numbers and addresses are shared in families and typed in wrong, so names have a say: the same phone under two
+//! numbers and addresses are shared in families and typed in wrong, so names count too: the same phone under two
 //! names is two people, and a record that could belong to either is left alone; both are reported
 //! ([`Conflict`]). `docs/identity.md` has the rules.
 //!
@@ -35,7 +35,7 @@ pub use people::{Moved, People};
 /// What one source knows of one customer; absent texts are `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Member<'a> {
-    /// The system that the record lies in.
+    /// The system that the record is in.
     pub source: &'a str,
     /// The record's number, unique over all sources.
     pub record_id: &'a str,

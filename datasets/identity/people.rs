@@ -164,7 +164,7 @@ impl People {
         (share(here.values().map(pairs).sum()), share(there.values().map(pairs).sum()))
     }
 
-    /// The table `record_id`, `person_id`, in the format that the ending tells.
+    /// The table `record_id`, `person_id`, in the format that the extension names.
     ///
     /// # Errors
     /// [`WriteError`].

@@ -30,13 +30,13 @@ pub const KNOWN_COLUMNS: [&str; KNOWN] = {
 /// A file that another program is to read.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// Where it lies.
+    /// Its location.
     pub path: PathBuf,
     /// Its columns. Those of a text file are texts.
     pub schema: SchemaRef,
     /// The delimiter of a text file; `None` for Parquet.
     pub delimiter: Option<u8>,
-    /// The ending that tells how a text file is packed: `gz`, `zst` or nothing.
+    /// The extension that gives the compression of a text file: `gz`, `zst` or nothing.
     pub packing: &'static str,
 }
 
@@ -101,7 +101,7 @@ pub struct BatchReader {
 
 impl BatchReader {
     /// A reader for batches of a schema. `columns` maps known names to the schema's own, as in
-    /// [`super::ReadOptions::columns`]; times that bear no offset are in `zone`; `shown` names the batches in
+    /// [`super::ReadOptions::columns`]; times without an offset are in `zone`; `shown` names the batches in
     /// messages.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ impl BatchReader {
         Column::ALL[..KNOWN].iter().map(|&column| (column.name(), self.layout.places[column as usize]))
     }
 
-    /// Tells of each row, in order, what it is.
+    /// Says for each row, in order, what it is.
     ///
     /// # Errors
     /// [`Error::Parquet`] when a column cannot be converted, and whatever `take` returns.

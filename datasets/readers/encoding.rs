@@ -109,7 +109,7 @@ pub(crate) fn is_text(start: &[u8]) -> bool {
 }
 
 /// The text of bytes that are no UTF-8 in a file that was taken for UTF-8 (everything before was ASCII): Latin letters,
-/// unless all of the bytes stand in pairs as Chinese characters do.
+/// unless all of the bytes are in pairs, as those of Chinese characters are.
 pub(crate) fn decode_alone(bytes: &[u8]) -> String {
     let mut run = 0;
     let mut paired = true;

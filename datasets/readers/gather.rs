@@ -189,7 +189,7 @@ impl<S: Sink> Take for Gather<S> {
             && matches!(instant(cell, self.rules.occurred_at, self.zone, Cause::BadOccurredAt), Ok(Some(at)) if at < self.since)
     }
 
-    /// Passes over lines that are known to lie before the instant asked for.
+    /// Passes over lines that are known to be before the instant asked for.
     fn pass_over(&mut self, lines: u64) {
         self.tally.lines += lines;
         self.tally.before_since += lines;
@@ -209,7 +209,7 @@ impl<S: Sink> Gather<S> {
             self.tally.before_since += 1;
             return Ok(());
         }
-        // Lines of a customer often stand together, and looking at an id takes longer than a line.
+        // Lines of a customer are often adjacent, and looking at an id takes longer than a line.
         if self.last != found.customer {
             self.last.clear();
             self.last.push_str(found.customer);

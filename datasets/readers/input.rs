@@ -52,7 +52,7 @@ pub(crate) type Part = (usize, usize);
 /// What is known of a file before its lines are read.
 struct Plan {
     table: Table,
-    /// The names of the columns, those that the path tells last.
+    /// The names of the columns, those given by the path last.
     header: Vec<String>,
     constants: Vec<(String, String)>,
     layout: Layout,
@@ -90,7 +90,7 @@ impl Plan {
         if evidence.done() && file.bytes > 8 * SAMPLED_BYTES as u64 {
             for stretch in file.stretches(EVIDENCE_STRETCHES, SAMPLED_BYTES).skip(1) {
                 let mut more = Evidence::of_rows(rows / 8);
-                // What cannot be read here is told of when it is read in earnest.
+                // What cannot be read here is reported when it is actually read.
                 if self.table.read_stretch(&stretch, file, &self.wanted, &mut more).is_ok() {
                     evidence.absorb(more);
                 }
@@ -161,7 +161,7 @@ impl Input {
         for (at, (file, plan)) in self.files.iter().zip(&self.plans).enumerate() {
             groups.entry(plan.key(file)).or_default().push(at);
         }
-        // In the order of the files, so that the first of them is told of first.
+        // In the order of the files, so that the first of them is reported first.
         let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
         groups.sort_by_key(|group| group[0]);
         let evidence = groups
@@ -247,7 +247,7 @@ impl Input {
                 Ok(Some(order))
             }
             Decision::Open(possible) => {
-                // Other files of the same shop may tell it.
+                // Other files of the same shop may show it.
                 let mut told: Vec<_> = decisions
                     .iter()
                     .filter_map(|other| match of(other) {
@@ -343,7 +343,7 @@ impl Input {
     }
 
     /// Customers of some lines from all over the files: a guess at how lines are spread over customers. What
-    /// cannot be read here is told of when it is read in earnest.
+    /// cannot be read here is reported when it is actually read.
     pub(crate) fn sample(&self) -> Vec<Box<str>> {
         let parts = self.parts();
         let step = parts.len().div_ceil(SAMPLED_PARTS).max(1);

@@ -69,7 +69,7 @@ pub(crate) struct Rules {
     pub(crate) multiply: Multiply,
     /// The amount is that of the whole order: later lines of it add nothing.
     pub(crate) order_total: bool,
-    /// What stands on the first line of an order holds for the others.
+    /// What is on the first line of an order applies to the others.
     pub(crate) carries: bool,
     /// Customers are mail addresses, in which case does not matter.
     pub(crate) mail: bool,
@@ -318,7 +318,7 @@ fn customer_id<'a>(cell: Cell<'a>, rules: &Rules, scratch: &'a mut String) -> Re
     Ok(ids::customer(id))
 }
 
-/// A text exactly as it stands, without what programs put around it, or a number as text; nothing if there is nothing
+/// A text exactly as it is, without what programs put around it, or a number as text; nothing if there is nothing
 /// but space.
 #[inline]
 fn text<'a>(cell: Cell<'a>, scratch: &'a mut String) -> Result<Option<&'a str>, Cause> {

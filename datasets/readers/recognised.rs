@@ -36,9 +36,9 @@ pub struct Recognised {
     pub export: Option<&'static str>,
     /// From homing's name of a column to the file's own.
     pub columns: BTreeMap<&'static str, String>,
-    /// The order of day and month, or the unit of numbers, where dates do not tell it themselves.
+    /// The order of day and month, or the unit of numbers, where dates do not show it themselves.
     pub dates: Option<String>,
-    /// The decimal mark of amounts, where a text tells it.
+    /// The decimal mark of amounts, where a text shows it.
     pub decimal: Option<String>,
     /// Whether amounts are price x quantity.
     pub price_by_quantity: bool,
@@ -107,7 +107,7 @@ impl Recognised {
 }
 
 impl Recognised {
-    /// Whether there is nothing to tell: homing's own names in one of its own formats.
+    /// Whether there is nothing to report: homing's own names in one of its own formats.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         let own = self.columns.iter().all(|(known, own)| known == own);

@@ -1,4 +1,4 @@
-//! Lines that cannot be taken in: counted by cause, and listed in a file for the person who mends them.
+//! Rejected lines: counted by cause, and listed in a file for the person who fixes them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -84,7 +84,7 @@ impl Cause {
     }
 }
 
-/// What was there, as far as it can be told apart.
+/// What was there, as far as it can be distinguished.
 pub(crate) enum Raw {
     /// The values of the known columns.
     Values(Box<[String; KNOWN]>),
@@ -92,7 +92,7 @@ pub(crate) enum Raw {
     Line(String),
 }
 
-/// Where a line stands.
+/// The position of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Position in the list of files.

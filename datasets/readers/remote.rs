@@ -85,7 +85,7 @@ pub(super) fn find(address: &str, is_data: fn(&FilePath) -> bool) -> io::Result<
     find_in(store, &path, &root, wild.map(|_| address), is_data)
 }
 
-/// The same in a store that is open; `root` stands before the names of its files.
+/// The same in a store that is open; `root` precedes the names of its files.
 fn find_in(
     store: Arc<dyn ObjectStore>,
     path: &Path,

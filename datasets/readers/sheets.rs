@@ -277,7 +277,7 @@ fn cell(value: &Data) -> Cell<'_> {
     }
 }
 
-/// The local time of a date; a bare time of the day lies on the day 0.
+/// The local time of a date; a bare time of the day is on day 0.
 fn local(at: &ExcelDateTime) -> Option<Micros> {
     if at.as_f64() < 1.0 {
         return Some((at.as_f64() * 86_400_000.0).round() as i64 * 1000);

@@ -123,7 +123,7 @@ pub(super) fn price(category: usize, number: u64, years: f64) -> f64 {
     own.lognormal(CATEGORIES[category].price, spread) * 1.04_f64.powf(years)
 }
 
-/// The shops' year: how strong the wish to buy is on each day, added up, so that a gap can be walked along it.
+/// The shops' year: how strong demand is on each day, cumulated, so that a gap can be measured along it.
 pub(super) struct Season {
     first: i32,
     added: Vec<f64>,
@@ -157,7 +157,7 @@ impl Season {
         weekend * occasion
     }
 
-    /// The instant (in days) that lies `gap` ordinary days after `from`; infinite past the end.
+    /// The instant (in days) `gap` ordinary days after `from`; infinite past the end.
     pub fn after(&self, from: f64, gap: f64) -> f64 {
         let target = self.at(from) + gap;
         let place = self.added.partition_point(|&sum| sum <= target);

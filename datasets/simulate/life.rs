@@ -252,7 +252,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// One order: its lines, the way to it, and what comes back.
+    /// One order: its lines, the visits before it, and product returns.
     fn order(&mut self, at: f64, promotion: Option<&str>) {
         let p = self.person;
         let fading = p.fading(at);

@@ -98,7 +98,7 @@ impl Cause {
     }
 }
 
-/// Where a customer truly stands on the last day.
+/// The true state of a customer on the last day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Registered, looks around, never buys.
@@ -130,13 +130,13 @@ impl State {
 /// What is true of a customer on the last day. Days are counted since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Truth {
-    /// Where they stand.
+    /// Their state.
     pub state: State,
     /// Why they fade or have left; [`Cause::None`] while they do neither.
     pub cause: Cause,
     /// The day of the first sign, where it has come.
     pub fades_day: Option<i32>,
-    /// The day from which they buy no more, where they fade or have left; it may lie ahead.
+    /// The day from which they buy no more, where they fade or have left; it may be in the future.
     pub leaves_day: Option<i32>,
     /// How old the child is; none for those who buy gifts.
     pub stage: Option<Stage>,

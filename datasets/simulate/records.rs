@@ -1,5 +1,5 @@
 //! How the chain's systems know a customer: a record in the till, the web shop and the chat groups, with keys that
-//! are missing, written in other ways, shared in the family, or made up by whoever sat at the till.
+//! are missing, written in other ways, shared in the family, or made up at the till.
 
 use super::dice::Dice;
 use super::life::{CHANNELS, Person};
@@ -35,7 +35,7 @@ fn pick(text: &str, dice: &mut Dice) -> char {
 
 /// Share of the customers who use the phone of the customer before them: a family.
 const SHARED_PHONE: f64 = 0.005;
-/// Numbers that are typed in where a customer tells none.
+/// Numbers that are typed in where a customer gives none.
 const MADE_UP: [&str; 3] = ["13800000000", "00000000000", "18888888888"];
 
 fn shares_phone(seed: u64, number: u64) -> bool {
@@ -43,7 +43,7 @@ fn shares_phone(seed: u64, number: u64) -> bool {
     number > 0 && wish(number) && !wish(number - 1)
 }
 
-/// The customer's phone number: eleven digits, unique but for families.
+/// The customer's phone number: eleven digits, unique except in families.
 fn phone(seed: u64, number: u64) -> u64 {
     let owner =
         if shares_phone(seed, number) && !shares_phone(seed, number - 1) { number - 1 } else { number };

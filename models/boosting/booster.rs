@@ -12,7 +12,7 @@ pub struct Booster {
     features: usize,
     intercept: f64,
     trees: Vec<Tree>,
-    /// The trees in a layout that is fast to follow; not written, made anew when first used.
+    /// The trees in a layout that is fast to follow; not saved, rebuilt when first used.
     #[serde(skip)]
     ready: Ready,
 }

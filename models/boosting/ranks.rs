@@ -1,4 +1,4 @@
-//! Places of values among sorted edges, many at a time.
+//! Ranks of values among sorted edges, many at a time.
 
 /// Up to 255 ascending edges, filled up with infinity: a table that is searched without branches.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,7 @@ impl Ruler {
         Ruler(table)
     }
 
-    /// How many edges lie below each value; 0 for NaN. The values are searched side by side, so that the
+    /// How many edges are below each value; 0 for NaN. The values are searched side by side, so that the
     /// processor works on all of them at once.
     #[inline]
     pub fn ranks<const N: usize>(&self, x: &[f32; N]) -> [u8; N] {

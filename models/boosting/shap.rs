@@ -25,7 +25,7 @@ const TABLED: usize = 7;
 ///
 /// A row's SHAP values from one tree depend only on which way each split sends the row. A tree of up to seven
 /// splits has at most 128 such patterns: their values are computed once by the algorithm and looked up then
-/// (the idea of Yang 2021, "Fast TreeSHAP", version 2). Larger trees are walked each time.
+/// (the idea of Yang 2021, "Fast TreeSHAP", version 2). Larger trees are traversed each time.
 ///
 /// ```
 /// use homing_models::boosting::{Booster, Explainer, Objective, fit};
@@ -136,7 +136,7 @@ fn expectation(tree: &Tree, at: usize) -> f64 {
     (cl * expectation(tree, l) + cr * expectation(tree, r)) / (cl + cr).max(1e-12)
 }
 
-/// Walks to every leaf; `path[from..]` holds the steps so far, `step` is the one that led to `at`.
+/// Traverses to every leaf; `path[from..]` holds the steps so far, `step` is the one that led to `at`.
 fn descend(
     tree: &Tree,
     at: usize,

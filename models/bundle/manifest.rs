@@ -1,4 +1,4 @@
-//! What a bundle says of itself.
+//! The manifest of a bundle.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::features::{self, SPECS};
 /// The newest format that this homing writes and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
-/// What a bundle says of itself.
+/// The manifest of a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of the bundle's format.

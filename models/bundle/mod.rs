@@ -36,7 +36,7 @@ pub struct LifetimePart {
 /// The models of one horizon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HorizonPart {
-    /// Whether they come back.
+    /// The purchase probability.
     pub returns: ReturnModel,
     /// What they spend if they do.
     pub value: ValueModel,
@@ -47,7 +47,7 @@ pub struct HorizonPart {
 pub struct BasePart {
     /// Their churn risks.
     pub churn: ChurnBase,
-    /// The lifetime model's log-odds of a typical customer at the churn horizon, against which reasons are told.
+    /// The lifetime model's log-odds of a typical customer at the churn horizon, the reference for reasons.
     pub typical_log_odds: f64,
     /// Deciles (0 to 100 %, eleven values) of each feature, for seeing drift; empty where nothing is known.
     pub deciles: Vec<Vec<f64>>,
@@ -189,7 +189,7 @@ impl Bundle {
         self.report.as_deref()
     }
 
-    /// What the bundle says of itself.
+    /// The manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

@@ -60,7 +60,7 @@ pub(super) fn recency_and_gaps(scratch: &mut Scratch, row: &mut Row<'_>) {
     row.set(F::recency_over_gap_mean, recency / mean);
     row.set(F::recency_over_gap_max, recency / max);
     row.set(F::recency_gap_rank, gaps.partition_point(|&gap| gap < recency) as f64 / gaps.len() as f64);
-    // Two days stand for the uncertainty of a customer whose few gaps happen to be alike.
+    // Two days represent the uncertainty of a customer whose few gaps happen to be alike.
     row.set(F::overdue_sd, (recency - mean) / if std.is_nan() { mean.max(2.0) } else { std.max(2.0) });
 }
 

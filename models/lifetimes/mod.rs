@@ -92,7 +92,7 @@ pub trait LifetimeModel: std::fmt::Debug + Send + Sync {
 
     /// P(alive) as it was at each instant of a customer's past, from what was known then: `repeats` are the times of
     /// the repeat purchases and `instants` those asked about, both since the first purchase, in any order. It falls
-    /// with every day of silence and is set up again by a purchase.
+    /// with every day without a purchase and is reset by a purchase.
     ///
     /// A time before the first purchase counts as 0, a repeat that is no time (NaN, infinite) as none.
     fn alive_over_time(&self, repeats: &[f64], instants: &[f64]) -> Vec<f64> {

@@ -42,7 +42,7 @@ impl Recency {
 /// The longest time the models reckon with, in whichever unit: an infinite horizon is cut to it.
 const LONGEST: f64 = 1e12;
 
-/// `t` as a time the formulas can bear: 0 for NaN and below, at most [`LONGEST`].
+/// `t` as a time the formulas can handle: 0 for NaN and below, at most [`LONGEST`].
 pub(super) fn time(t: f64) -> f64 {
     if t > 0.0 { t.min(LONGEST) } else { 0.0 }
 }

@@ -92,7 +92,7 @@ fn power_series(a: f64, b: f64, c: f64, z: f64, limit: u32) -> Option<f64> {
         let ratio = (a + n) * (b + n) / ((c + n) * (n + 1.0)) * z;
         term *= ratio;
         sum += term;
-        // Later ratios lie between this one and z, up to the rounding of a hump already behind.
+        // Later ratios are between this one and z, up to rounding after the maximum.
         let bound = ratio.max(z);
         if bound < 1.0 && term * bound < 1e-17 * (1.0 - bound) * sum {
             return Some(log_scale + f64::ln(sum));

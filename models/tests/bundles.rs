@@ -123,7 +123,7 @@ fn a_part_that_is_missing_or_changed_is_named() {
         let bytes = fs::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
         refused(name, "missing");
-        // One digit or letter of the middle, so that it stays what it is to whoever does not look at hashes.
+        // One digit or letter of the middle, so that only a check of hashes notices.
         let at = (bytes.len() / 2..bytes.len()).find(|&at| bytes[at].is_ascii_alphanumeric()).unwrap();
         let mut changed = bytes.clone();
         changed[at] = if bytes[at] == b'1' { b'2' } else { b'1' };

@@ -73,7 +73,7 @@ pub(super) fn turned_high(store: &dyn Store) {
         (turned.turns, turned.customers)
     };
     assert_eq!(turned(0, 10, 10), (0, vec![]));
-    // Churn risk passes one half after thirty days of silence; what is at stake grows with the spend.
+    // Churn risk passes one half after thirty days without an order; the value at risk grows with the spend.
     let rows = |days: &[i64]| {
         let row = |&n: &i64| row(&format!("c{n:02}"), vec![buy(day(n), 50.0 * n as f64)]);
         days.iter().map(row).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! What every profile store must do, whatever lies beneath it. A backend runs [`conforms`] in its own tests.
+//! What every profile store must do, whatever its database. A backend runs [`conforms`] in its own tests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -267,7 +267,7 @@ fn changed_tags(store: &dyn Store) {
     let expected = json!({"activity.events": 2, "churn.level": "low"});
     assert_eq!(Value::Object(intake.changed[1].tags.clone()), expected);
     assert_eq!(get(store, "c").tags["value.big"].as_of, Zone::default().format(day(62)));
-    // A tag that is no longer given is removed, and told so.
+    // A tag that is no longer given is removed, and the feed says so.
     let fewer = |id: &str, history: &History, as_of: Micros| {
         let mut scored = score(id, history, as_of);
         scored.tags.retain(|tag| tag.name != "value.big");
@@ -396,7 +396,7 @@ fn newer_score_stays(store: &dyn Store) {
 fn newer_score_comes(store: &dyn Store) {
     let rows = || vec![row("c", vec![buy(day(1), 1.0)])];
     batch(store, rows(), day(200));
-    // The next night tells nothing new; a score of more than a week is written again all the same.
+    // The next night brings nothing new; a score older than a week is written again all the same.
     let next = batch(store, rows(), day(201));
     assert_eq!((next.updated, next.unchanged), (0, 1));
     assert_eq!(get(store, "c").prediction["as_of"], Zone::default().format(day(200)));

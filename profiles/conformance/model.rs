@@ -143,7 +143,7 @@ impl Model {
     fn take_in(&mut self, events: &[Incoming], not_before: Micros) -> Vec<Fate> {
         let mut fresh: BTreeMap<&str, Vec<Event>> = BTreeMap::new();
         let mut seen = self.ids.clone();
-        // What lies four weeks ahead of all data moves its own customer alone.
+        // An event four weeks ahead of all data moves its own customer alone.
         let latest = self.known_until.map_or(Micros::MAX, |known| known.max(not_before) + 28 * DAY);
         let mut fates = Vec::new();
         for one in events {
@@ -281,7 +281,7 @@ impl Model {
         self.adopt(store);
     }
 
-    /// A later look at the same history that tells hardly anything new may leave the score as it was, for a week.
+    /// A later score of the same history that hardly differs may leave the stored score as it was, for a week.
     fn adopt(&mut self, store: &dyn Store) {
         for (id, customer) in &mut self.customers {
             let Some(known) = &mut customer.known else { continue };

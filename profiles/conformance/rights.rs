@@ -188,7 +188,7 @@ pub(super) fn contacts(store: &dyn Store) {
     assert_eq!(ask("z", day(17), true)[0], Grant::New, "a week has passed");
     let of_a: Vec<String> = store.contacts_of("a").unwrap().into_iter().map(|one| one.campaign).collect();
     assert_eq!(of_a, ["x", "z"]);
-    // Twice among the same wishes is once; any text is a name.
+    // Twice among the same requests is once; any text is a name.
     let odd = contact("a'\u{0}", "é \u{0}", day(1), false);
     let twice = [odd.clone(), odd.clone()];
     assert_eq!(store.reserve_contacts(&twice, &week(day(1)), true).unwrap()[0], Grant::New);
@@ -284,7 +284,7 @@ pub(super) fn erasure(store: &dyn Store) {
     assert!(erased.contains("c") && !erased.contains("d") && store.is_erased("c").unwrap());
     assert_eq!(erased.hashes, [keyed_hash(&erased.key, b"c")].into());
     assert_eq!(store.secret("erasure").unwrap(), erased.key);
-    // Nothing comes back, whichever way: the event ids are free again, and nothing is stored under them.
+    // Nothing is stored any more: the event ids are free again.
     let events = [
         incoming("e1", "c", buy(day(2), 4.0)),
         incoming("e9", "c", buy(day(6), 4.0)),
@@ -305,7 +305,7 @@ pub(super) fn erasure(store: &dyn Store) {
     assert!(store.erase("c", day(6)).is_ok());
     assert!(!store.erase("nobody", day(6)).unwrap());
     assert_eq!(store.erased().unwrap().hashes.len(), 2);
-    // Who comes back by their own wish begins anew.
+    // A customer who is readmitted starts anew.
     assert!(store.readmit("c").unwrap() && !store.readmit("c").unwrap());
     assert_eq!(take(store, &events[1..2]).fates, [Fate::Accepted]);
     assert_eq!(get(store, "c").history.events, 1);

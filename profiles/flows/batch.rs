@@ -185,7 +185,7 @@ fn complete<P: Profiles + ?Sized>(
     Ok(drafts.into_iter().flatten().collect())
 }
 
-/// What fingerprints tell of a customer.
+/// What fingerprints say about a customer.
 enum Glimpse {
     /// Nothing changes.
     Idle(Box<Plan>),
@@ -277,7 +277,7 @@ fn write<P: Profiles + ?Sized>(
 
 /// Counts changes that are written.
 fn count<'c>(changes: impl Iterator<Item = &'c Change>, summary: &mut BatchSummary) {
-    // By name as it stands in the plans: a batch moves millions of tags, and has some hundred names.
+    // By name as it is in the plans: a batch moves millions of tags, and has some hundred names.
     let mut moves: HashMap<&str, TagMoves> = HashMap::new();
     for Change { state, plan } in changes {
         summary.tags_changed += plan.changed.len() as u64;

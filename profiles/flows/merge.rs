@@ -8,7 +8,7 @@ use crate::state::{Also, Ask, Change, ChangeSet};
 use crate::{Error, Store};
 
 /// Moves everything that is held of one customer to another who turned out to be the same person: history, event ids,
-/// contacts, attributes (where the other has none of that name), an opt-out. The other is scored anew as of `as_of`, or of
+/// contacts, attributes (where the other has none of that name), an opt-out. The other is scored again as of `as_of`, or of
 /// the later instant that either was scored as of; the first is removed, and the feed says so. Done again it changes
 /// nothing. Returns whether anything was held; nothing moves to who was erased.
 ///

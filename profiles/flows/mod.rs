@@ -1,5 +1,5 @@
 //! Scoring into a store: load states, score them outside any transaction, commit what changed; where somebody wrote in
-//! between, load and score again. The same for every store, and no store can have a say in it.
+//! between, load and score again. The same for every store; no store can override it.
 
 use homing_datasets::{History, Micros};
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ pub use merge::merge;
 /// Scores a customer with their whole history as of an instant.
 pub type Scorer<'a> = dyn Fn(&str, &History, Micros) -> Scored + Sync + 'a;
 
-/// How often a change set is made anew for which somebody else was always first.
+/// How often a change set is rebuilt after conflicts.
 const ATTEMPTS: u32 = 20;
 
 /// What is done with profiles and a scorer.

@@ -230,8 +230,8 @@ async fn look(
     Ok((verdicts, facts.first))
 }
 
-/// Shared by all who write profiles; alone by who changes what holds for customers without a row, too. Whoever takes it holds
-/// no other yet, so nobody waits in a circle.
+/// Shared by all writers of profiles; exclusive for changes that apply to customers without a row, too. It is the
+/// first lock of a transaction, so there are no deadlocks.
 fn writers_lock(alone: bool) -> String {
     let shared = if alone { "" } else { "_shared" };
     format!("SELECT pg_advisory_xact_lock{shared}({})", LOCKS.writers)

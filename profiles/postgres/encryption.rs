@@ -1,7 +1,7 @@
 //! Encrypted connections to the server, where the URL asks for them with `sslmode=require`.
 //!
 //! Stricter than `psql`: what is asked for is also checked. The server's certificate must come from an authority that the
-//! machine trusts, or from the one in the PEM file that HOMING_POSTGRES_CA names, and bear the host's name.
+//! machine trusts, or from the one in the PEM file that HOMING_POSTGRES_CA names, and be issued for the host.
 
 use std::path::PathBuf;
 use std::sync::Arc;

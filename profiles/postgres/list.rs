@@ -10,15 +10,15 @@ use crate::paging::{Stretch, Within, after_prefix, column, ranges, read_cursor, 
 use crate::{Error, Listing, Page, Profile, Sort};
 
 /// Up to so many profiles with a tag, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
-/// index is walked.
+/// index is scanned.
 const FEW: i64 = if cfg!(test) { 12 } else { 2_000 };
 
-/// Entries of an index that one page walks over, in each stretch, in search of those who match; then the search breaks off, and
-/// the next page goes on from there. Tags lie outside their rows and are packed: a look at them costs more than in SQLite.
+/// Index entries that one page scans in each range for matches; then the search stops, and the next page continues
+/// from there. Tags are outside their rows and compressed: reading them costs more than in SQLite.
 const WALK: i64 = if cfg!(test) { 15 } else { 4_000 };
 
-/// So many entries are walked over before anything is counted: most tags that are asked for are held by many, and a page is full
-/// by then, while to count a tag that a third of a million have takes 30 ms.
+/// So many entries are scanned before anything is counted: most requested tags are common, and a page is full by
+/// then, while counting a tag that a third of a million have takes 30 ms.
 const PROBE: i64 = if cfg!(test) { 5 } else { 400 };
 
 pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listing) -> Inner<Page> {
@@ -44,7 +44,7 @@ pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listi
         way = Way::of(wire, listing).await?;
     }
     for stretch in stretches {
-        // One more than asked for tells whether there is a page after this one.
+        // One more than requested shows whether there is a page after this one.
         let missing = limit + 1 - rows.len();
         if missing == 0 {
             break;
@@ -140,7 +140,7 @@ impl Query {
         self.value(stored(text).into_owned())
     }
 
-    /// The conditions since the last time, as they stand behind a table.
+    /// The conditions since the last time, as they follow a table.
     fn conditions(&mut self) -> String {
         let conditions = std::mem::take(&mut self.conditions);
         if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
@@ -156,8 +156,8 @@ fn prefix(listing: &Listing) -> Option<&str> {
     listing.id_prefix.as_deref().filter(|prefix| !prefix.is_empty())
 }
 
-/// All tags in one condition, so that the index is asked for what they have in common. One that is asked for twice, with two
-/// values, stands in a second.
+/// All tags in one condition, so that the index finds their intersection. A tag requested twice, with two
+/// values, gets a second condition.
 fn has_tags(query: &mut Query, listing: &Listing) {
     let mut asked: Vec<serde_json::Map<String, serde_json::Value>> = Vec::new();
     for (name, value) in &listing.tags {
@@ -203,8 +203,8 @@ fn order(listing: &Listing) -> (String, String) {
     (order, key.map_or_else(|| "NULL::float8".to_owned(), |key| format!("p.{key}")))
 }
 
-/// The query for the first `limit` profiles of a stretch. What is searched stands in a query of its own, which the planner does
-/// not open.
+/// The query for the first `limit` profiles of a range. What is searched is a subquery, which the planner does not
+/// flatten.
 fn compose(listing: &Listing, stretch: &Stretch<'_>, way: &Way, limit: usize) -> Query {
     let mut query = Query::default();
     let (order, selected) = order(listing);
@@ -247,7 +247,7 @@ fn compose(listing: &Listing, stretch: &Stretch<'_>, way: &Way, limit: usize) ->
     query
 }
 
-/// The entries of a stretch that one page walks over.
+/// The entries of a range that one page scans.
 fn walked(query: &mut Query, listing: &Listing, stretch: &Stretch<'_>, walk: i64) -> String {
     let [along, _] = ranges(listing);
     within(query, &along);
@@ -256,7 +256,7 @@ fn walked(query: &mut Query, listing: &Listing, stretch: &Stretch<'_>, walk: i64
     format!("(SELECT * FROM homing.profiles p{} ORDER BY {order} LIMIT {walk}) p", query.conditions())
 }
 
-/// The last entry that a page walks over in a stretch; none if the stretch ends before.
+/// The last entry that a page scans in a range; none if the range ends before.
 fn last_walked(listing: &Listing, stretch: &Stretch<'_>, walk: i64) -> Query {
     let mut query = Query::default();
     let [along, _] = ranges(listing);

@@ -69,7 +69,7 @@ type Inner<T> = Result<T, Fault>;
 struct Locks {
     /// Held while the schema is made.
     schema: i64,
-    /// Shared by who writes profiles; alone by who erases or takes down an opt-out, also of customers without a row.
+    /// Shared by writers of profiles; exclusive for erasing or recording an opt-out, also of customers without a row.
     writers: i64,
     /// Plus the last cursor given out: shared by a transaction that adds to the feed (see [`feed`]).
     feed: i64,

@@ -72,7 +72,7 @@ pub(super) fn counts(row: &Row, at: usize) -> Inner<HistoryCounts> {
 /// The rest of a tag beside its value: layer, confidence, expiry, and where it comes from if not from the present score.
 type Detail = (u8, Option<f64>, Option<Micros>, Option<(String, Micros, Micros)>);
 
-/// Tags from their two columns; without details whoever asks wants names and values alone.
+/// Tags from their two columns; without details, only names and values are needed.
 pub(super) fn tags(
     place: &str,
     customer_id: &str,

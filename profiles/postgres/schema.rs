@@ -28,8 +28,8 @@ const DIALECT: Dialect = Dialect {
 /// PostgreSQL's own tables.
 ///
 /// A profile with its tags is one row: a write to a customer writes one, and the tags can be asked for by GIN.
-/// `tags` has name and value, `tag_details` the rest. `*_print`: what the last scorer said, by which a batch tells
-/// without reading rows back that nothing changed. Bytes that do not compress are not tried.
+/// `tags` has name and value, `tag_details` the rest. `*_print`: fingerprints of the last score, by which a batch knows
+/// without reading rows back that nothing changed. Compression is off for bytes that do not compress.
 const PROFILES: &str = "CREATE TABLE profiles (
         customer_id text COLLATE \"C\" PRIMARY KEY,
         revision bigint NOT NULL,

@@ -20,12 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a transaction is tried again that lost against another.
 const ATTEMPTS: u32 = 10;
 
-/// What each connection is told first. What is acknowledged must be on disk, whatever the server's default is.
+/// The first statements of each connection. What is acknowledged must be on disk, whatever the server's default is.
 const PREPARE: &str = "SELECT set_config('synchronous_commit', 'on', false)
      WHERE current_setting('synchronous_commit') = 'off';
      SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10min';
      SET client_min_messages = 'warning'; SET extra_float_digits = 1;";
-/// What the connections of a store are told then: its tables need no prefix.
+/// The next statement of a store's connections: its tables need no prefix.
 const OF_STORE: &str = "SET search_path = homing";
 
 /// A parameter of a statement.

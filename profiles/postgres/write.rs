@@ -64,7 +64,7 @@ const TYPES: [Type; 21] = [
     Type::BYTEA,
 ];
 
-/// What makes a row of an older one; whoever wrote in between has another revision, and then it is left.
+/// What makes a row of an older one; after a concurrent write the revision differs, and the row is left alone.
 const REPLACE: &str = "ON CONFLICT (customer_id) DO UPDATE SET revision = excluded.revision,
      churn_risk = excluded.churn_risk, value_at_risk = excluded.value_at_risk, clv = excluded.clv,
      not_scored = excluded.not_scored, model = excluded.model, as_of = excluded.as_of, scored_at = excluded.scored_at,
@@ -100,7 +100,7 @@ pub(super) async fn write(wire: &mut Wire, writes: &Writes<'_>) -> Inner<()> {
     wire.run("COMMIT").await
 }
 
-/// Where someone else was first with a customer or an event id, the transaction begins anew, and then sees them.
+/// Where another transaction was first with a customer or an event id, this one starts again, and then sees them.
 fn unless_first<T>(done: Inner<T>) -> Inner<T> {
     match done {
         Err(Fault::Sql(error)) if error.code().is_some_and(|code| code.code() == "23505") => {
@@ -205,7 +205,7 @@ const CLOCK: &str = "UPDATE homing.clocks SET happened_until = greatest(happened
      WHERE stripe = pg_backend_pid() % 64
          AND (coalesce(happened_until < $1, $1 IS NOT NULL) OR coalesce(known_until < $2, $2 IS NOT NULL))";
 
-/// Whoever adds to the feed holds this until the end of its transaction (see [`super::feed`]).
+/// A transaction that adds to the feed holds this until its end (see [`super::feed`]).
 pub(super) fn feed_lock() -> String {
     format!("SELECT pg_advisory_xact_lock_shared({} + last_value) FROM homing.change_cursor", LOCKS.feed)
 }

@@ -13,11 +13,11 @@ use crate::state::value_text;
 use crate::{Error, Listing, Page, Sort};
 
 /// Up to so many profiles with a label, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
-/// index is walked.
+/// index is scanned.
 const FEW: i64 = if cfg!(test) { 12 } else { 4_000 };
 
-/// Entries of an index that one page walks over in search of those who match; then the search breaks off, and the next page
-/// goes on from there. Whatever is asked for, a page reads no more than this.
+/// Index entries that one page scans for matches; then the search stops, and the next page continues from there. No
+/// request reads more than this per page.
 const WALK: usize = if cfg!(test) { 15 } else { 10_000 };
 
 type Rows = Vec<(Option<f64>, Numbered)>;
@@ -38,7 +38,7 @@ pub(super) fn list(
     let mut search = Search { left: WALK, last: None };
     let mut broke_off = false;
     for stretch in stretches(listing.sort, after.as_ref()) {
-        // One more than asked for tells whether there is a page after this one.
+        // One more than requested shows whether there is a page after this one.
         let missing = limit + 1 - rows.len();
         if missing == 0 {
             break;
@@ -105,7 +105,7 @@ impl Tags {
         Ok(Some(Tags { wanted, rare: rarest.1, few_ids }))
     }
 
-    /// Whether the order is walked in search of those who match.
+    /// Whether the sort order is scanned for matches.
     fn walks(&self, listing: &Listing) -> bool {
         let by_id = listing.sort == Sort::CustomerId;
         let [_, across] = ranges(listing);
@@ -169,8 +169,8 @@ struct Search {
 }
 
 impl Search {
-    /// Walks over a stretch of the order's index and fetches the rows of those who match, until `missing` are found. Says
-    /// whether the search broke off.
+    /// Scans a range of the sort index and fetches the rows of the matches, until `missing` are found. Says whether the
+    /// search stopped early.
     fn walk(
         &mut self,
         connection: &Connection,
@@ -296,7 +296,7 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
     // CROSS JOIN keeps the order of the tables as written.
     query.text.push_str(match tags.rare {
         Some(_) => "labels t CROSS JOIN profiles p",
-        // Few ids: sorting them beats walking the order.
+        // Few ids: sorting them beats scanning the sort order.
         None if tags.few_ids => "profiles p INDEXED BY sqlite_autoindex_profiles_1",
         None => "profiles p",
     });
@@ -314,7 +314,7 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
     query
 }
 
-/// The queries of a listing, by name, for whoever asks for their plans.
+/// The queries of a listing, by name, for tests of their plans.
 pub(super) fn texts() -> Vec<(&'static str, String)> {
     let listing = |sort| Listing { sort, ..Listing::default() };
     let few = |listing: &Listing, rare: bool| {
@@ -420,7 +420,7 @@ mod tests {
         let all = plan(&listing, &Stretch::ById(None));
         assert_eq!(all, "SCAN p USING INDEX sqlite_autoindex_profiles_1");
 
-        // A walk in search of those who match reads the index and nothing else.
+        // A scan for matches reads the index and nothing else.
         let walk = |sort: Sort, stretch: &Stretch<'_>| {
             let query = compose_walk(&Listing { sort, ..Listing::default() }, stretch, 10);
             let plan = store.read(|connection, _| {

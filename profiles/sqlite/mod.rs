@@ -46,7 +46,7 @@ pub struct SqliteStore {
     path: PathBuf,
     patience: Duration,
     erasure_key: [u8; 32],
-    // Declared before the writer, so closed before it: whoever closes last empties the log into the file.
+    // Declared before the writer, so closed before it: the last connection to close empties the log into the file.
     readers: Mutex<Vec<Reader>>,
     writer: Mutex<Writer>,
     commits: CommitQueue<ChangeSets, Vec<Verdict>>,

@@ -9,7 +9,7 @@ use super::{Fault, Inner, feed};
 use crate::state::{Clock, HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, StoredRow};
 
 // Each statement that runs once a customer reads one table only: SQLite, as it is bundled, parses a cached
-// statement with a join anew each time its parameters are bound, which costs more than the join.
+// statement with a join again each time its parameters are bound, which costs more than the join.
 
 /// Reads the version of a customer's profile, and all that is held of them.
 pub(super) fn load(

@@ -35,8 +35,8 @@ pub(crate) const DIALECT: Dialect = Dialect {
 
 /// SQLite's own tables. A profile has a number of its own, so that what refers to it stays small.
 ///
-/// Tags take model, as_of and scored_at from their profile; only a tag that outlives its score has its own. They lie in one row,
-/// beside the history (see `tagged`); `labels` finds words and `true` in them.
+/// Tags take model, as_of and scored_at from their profile; only a tag that outlives its score has its own. They are in one row,
+/// beside the history (see `tagged`); `labels` indexes text values and `true`.
 const PROFILES: &str = "CREATE TABLE profiles (
         profile INTEGER PRIMARY KEY,
         customer_id TEXT NOT NULL UNIQUE,

@@ -111,7 +111,7 @@ impl Sql for Runner<'_> {
         Ok(())
     }
 
-    /// Whoever writes is alone, so no reader can run past a cursor.
+    /// There is one writer, so no reader can run past a cursor.
     fn announce(&mut self) -> Inner<()> {
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Engine for SqliteStore {
             connection.pragma_update(None, "secure_delete", false)?;
             done
         })?;
-        // The log still has the pages as they were. Whoever reads now keeps it from being emptied; then the next
+        // The log still has the pages as they were. A reader keeps it from being emptied; then the next
         // checkpoint does it.
         let _ = locked(&self.writer).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         Ok(done)

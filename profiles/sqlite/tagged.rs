@@ -1,5 +1,5 @@
-//! The tags of a profile as bytes. They lie in one row: an event moves some fifty of them, and in rows of their own each would
-//! cost a search.
+//! The tags of a profile as bytes, in one row: an event changes some fifty of them, and in rows of their own each
+//! would cost a search.
 //!
 //! ```text
 //! by ascending number of the tag: number | flags | length | value | confidence (f64)? | expiry (i64)?
@@ -148,8 +148,8 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 /// What becomes of a tag: set, or (`None`) removed.
 pub(super) type Move<'t> = (u64, Option<&'t HeldTag>);
 
-/// The tags after moves, which come in the order of their numbers. `told` is called with every move of a value: the number, the value
-/// before and the value now.
+/// The tags after changes, which come in the order of their numbers. `told` is called with every change of a value:
+/// the number, the value before and the value now.
 pub(super) fn merge<'a>(
     before: &'a [u8],
     moves: &[Move<'a>],

@@ -228,7 +228,7 @@ fn a_file_that_cannot_be_a_store_is_named_and_left_alone() {
     std::fs::create_dir(at("folder.db")).unwrap();
     assert!(refused("folder.db").contains("this is a folder"));
 
-    // An empty file is as good as none.
+    // An empty file counts as none.
     std::fs::write(at("empty.db"), "").unwrap();
     SqliteStore::open(at("empty.db"), Zone::default()).unwrap().ready().unwrap();
 }

@@ -145,7 +145,7 @@ trait Target: Send + Sync {
     fn write(&self, read: &Read<'_>) -> Result<Report, Fault>;
 }
 
-/// A write-back at work.
+/// An open write-back.
 pub struct WriteBack {
     store: Arc<dyn Store>,
     target: Box<dyn Target>,
@@ -223,7 +223,7 @@ impl WriteBack {
     /// scores of customers whose tags stay as they are.
     ///
     /// # Errors
-    /// [`Fault`]; a sweep begun anew completes it.
+    /// [`Fault`]; a new sweep completes it.
     pub fn sweep(&self, now: Micros) -> Result<Report, Fault> {
         let mut report = Report::default();
         // What changes while the sweep runs is delivered after it.

@@ -1,4 +1,4 @@
-//! What a customer's orders tell: periods, favourites, rhythm, baskets.
+//! Facts of a customer's orders: periods, favourites, purchase cycle, baskets.
 
 use homing_datasets::View;
 
@@ -106,7 +106,7 @@ fn categories<'v>(
     }
 }
 
-/// By how many days a category is past its own rhythm, and how far that is as a share; `None` where it is not.
+/// By how many days a category exceeds its own purchase cycle, and the share; `None` where it does not.
 fn abandoned(today: i32, text: Text, orders: &[Order]) -> Option<(f64, f64)> {
     if text.days < 3 {
         return None;
@@ -134,7 +134,7 @@ fn channels<'v>(view: &'v View<'_>, (orders, texts): (&[Order], &[Text]), facts:
 }
 
 /// Whether other things took the place of a category: the customer spends as much a day since its last purchase as three
-/// fifths of what they spent before. Whoever goes on to the next category, as children grow, has abandoned nothing.
+/// fifths of what they spent before. Moving on to the next category, as children grow, abandons nothing.
 fn replaced(orders: &[Order], category: Text, today: i32) -> bool {
     let sum = |orders: &[Order]| orders.iter().map(|order| order.value).sum::<f64>();
     let (before, since) = orders.split_at(orders.partition_point(|order| order.day <= category.last_day));
@@ -143,7 +143,7 @@ fn replaced(orders: &[Order], category: Text, today: i32) -> bool {
     sum(since) / days(category.last_day, today) >= 0.6 * sum(before) / days(first, category.last_day)
 }
 
-/// The silence against the customer's own gaps; three gaps at least.
+/// Recency against the customer's own gaps; at least three gaps.
 fn rhythm(today: i32, orders: &[Order], gaps: &mut Vec<f64>, facts: &mut Facts<'_>) {
     gaps.clear();
     gaps.extend(orders.windows(2).map(|pair| f64::from(pair[1].day - pair[0].day)));

@@ -1,10 +1,10 @@
 //! The playbook: what to do next with a customer, by lifecycle stage, value tier and cause, and by what is at stake.
 //!
 //! A [`Playbook`] is a TOML file; homing ships one, a business edits it. The entries are tried in their order and the first
-//! that fits holds, so what is special stands above what is general.
+//! that matches applies, so put special entries above general ones.
 //!
 //! ```toml
-//! [axes]                                # the tags that tell stage, tier and cause; these are the defaults
+//! [axes]                                # the tags with stage, tier and cause; these are the defaults
 //! stage = "lifecycle.stage"
 //! tier = "tier.rank"
 //! cause = "fading.cause_first"
@@ -14,7 +14,7 @@
 //! earliest_hour = 9                     # local hours between which a customer is contacted
 //! latest_hour = 20
 //! usual_hour = 10                       # for customers whose own hour is not known
-//! opt_out_attribute = "no_contact"      # whoever has this attribute set to true is left alone
+//! opt_out_attribute = "no_contact"      # customers with this attribute set to true are not contacted
 //!
 //! [[entry]]
 //! action = "call_after_complaint"       # a name for lists, a-z, 0-9 and _
@@ -47,7 +47,7 @@ mod tests;
 /// The value of an axis whose tag the customer does not have.
 pub const NONE: &str = "none";
 
-/// What an entry asks of the business, the dearest first.
+/// What an entry costs the business, the most expensive first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effort {
@@ -109,7 +109,7 @@ pub struct Entry {
     pub effort: Effort,
     /// Only where more than this is at stake.
     pub at_risk_over: Option<f64>,
-    /// Positions among the values of each axis; empty stands for all.
+    /// Positions among the values of each axis; empty means all.
     on: [Vec<usize>; 3],
     /// Line of the file.
     pub line: usize,
@@ -154,13 +154,13 @@ pub struct Advice {
     pub text: Text,
     /// What it asks of the business.
     pub effort: Effort,
-    /// The channel that the customer answers by, as far as the history tells.
+    /// The channel that the customer responds on, as far as the history shows.
     pub channel: Option<String>,
     /// The local hour at which to do it; `None` for an entry that asks for nothing.
     pub hour: Option<u8>,
-    /// Whether the hour is the customer's own (as near to it as the business contacts people).
+    /// Whether the hour is the customer's own (as close to it as the business contacts people).
     pub own_hour: bool,
-    /// What the business stands to lose.
+    /// What the business may lose.
     pub value_at_risk: f64,
     /// Why this entry: stage, tier and cause in words.
     pub reason: Text,
@@ -256,7 +256,7 @@ impl Playbook {
         })
     }
 
-    /// Whether a customer is to be left alone by their own wish, as far as the profile tells.
+    /// Whether the customer asked not to be contacted, as far as the profile shows.
     #[must_use]
     pub fn left_alone(&self, profile: &dyn Subject) -> bool {
         profile.score("not_scored").and_then(Value::as_str) == Some("opted_out")
@@ -303,5 +303,5 @@ impl Contacts {
     }
 }
 
-/// A playbook shared by whoever needs it.
+/// A shared playbook.
 pub type Shared = Arc<Playbook>;

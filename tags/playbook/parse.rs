@@ -196,7 +196,7 @@ fn cells(
         return Err(source.error(0, "there are too many entries", "write 65,535 at most"));
     }
     let mut cells: Vec<Vec<u16>> = vec![Vec::new(); sizes.iter().product()];
-    // What lies above the least amount so far, all of it, belongs to an earlier entry.
+    // Everything above the least amount so far belongs to an earlier entry.
     let mut taken = vec![f64::INFINITY; cells.len()];
     for (number, (entry, at)) in entries.iter().enumerate() {
         let least = entry.at_risk_over.unwrap_or(f64::NEG_INFINITY);

@@ -64,7 +64,7 @@ fn the_shipped_playbook_has_an_answer_for_everybody() {
     assert_eq!(on(Some("lost"), Some("super"), Some("silent"), 2_001.0), "personal_call");
     assert_eq!(on(Some("lost"), Some("super"), Some("silent"), 2_000.0), "win_back_offer");
     assert_eq!(on(Some("lost"), Some("regular"), Some("silent"), 20.0), "farewell");
-    // The cause decides before the stage, and what no tag tells is `none`.
+    // The cause decides before the stage; a missing tag is `none`.
     assert_eq!(on(Some("growth"), Some("entry"), Some("service"), 600.0), "call_after_complaint");
     assert_eq!(on(Some("maturity"), Some("regular"), None, 9_000.0), "ordinary_care");
     assert_eq!(on(None, None, None, 0.0), "ordinary_care");
@@ -156,7 +156,7 @@ fn wrong_playbooks_are_refused_with_place_and_hint() {
         let told = refused(&text);
         assert!(told.starts_with(&format!("book.toml:{place}: ")) && told.contains(words), "{told}\n{text}");
     }
-    // What is special stands above what is general, also by amount.
+    // Special entries are above general ones, also by amount.
     let tiers = format!("{}{}{all}", entry("much", "at_risk_over = 100"), entry("some", "at_risk_over = 10"));
     assert_eq!(parse(&tiers).unwrap().entries.len(), 3);
     let upside_down =
@@ -200,7 +200,7 @@ fn the_next_action_is_a_tag_of_customers_with_scores() {
             tags.into_iter().find(|tag| tag.name == NEXT_ACTION).map(|tag| (tag.value, tag.layer)),
         )
     };
-    // 50 days of silence after gaps of ten.
+    // 50 days without an order after gaps of ten.
     assert_eq!(next(&outcome), (json!("decline"), Some((json!("win_back_offer"), Layer::Predictive))));
     assert_eq!(next(&Outcome::NotScored(NotScored::NoPurchase)).1, None);
     let listed = catalogue.describe();

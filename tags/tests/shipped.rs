@@ -82,7 +82,7 @@ fn every_customer_has_a_clock_of_its_own() {
     assert_eq!(stage(&[5]), "introduction");
     assert_eq!(stage(&[200]), "one_time");
     assert_eq!(stage(&[5, 30]), "growth");
-    // Seventy days of silence: a break for a weekly buyer, ordinary for one who comes twice a year.
+    // Seventy days without an order: a break for a weekly buyer, ordinary for one who buys twice a year.
     assert_eq!(stage(&[70, 77, 84, 91, 98, 105]), "decline");
     assert_eq!(stage(&[70, 250, 430, 610, 790, 970]), "maturity");
     assert_eq!(stage(&[200, 207, 214, 221, 228, 235]), "lost");

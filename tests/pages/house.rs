@@ -15,7 +15,7 @@ pub const EVIL: &str = "<script>alert(1)</script>";
 /// An id that a spreadsheet takes for a formula where it is not made harmless.
 pub const FORMULA: &str = "=1+1";
 
-/// A program of this build, untouched by the settings of whoever runs the tests.
+/// A program of this build, untouched by the settings of the user who runs the tests.
 fn program(name: &str) -> Command {
     let path = Path::new(env!("CARGO_BIN_EXE_homing"));
     let path = path.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));

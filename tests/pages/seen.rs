@@ -406,7 +406,7 @@ fn what_is_wrong_is_said_with_what_to_do_next() {
     is_clean(&browser, &empty);
 }
 
-/// Pictures of every page, for whoever wants to look: `HOMING_SHOTS=DIR HOMING_SHOTS_OF=http://127.0.0.1:8080 cargo test
+/// Screenshots of every page: `HOMING_SHOTS=DIR HOMING_SHOTS_OF=http://127.0.0.1:8080 cargo test
 /// --release --workspace --test pages pictures -- --ignored`.
 #[test]
 #[ignore = "takes pictures of a service that runs already"]

@@ -152,7 +152,7 @@ fn homing_toml_supplies_purchases_and_registry() {
         run(homing(), folder.path(), ["score", "--purchases", "other.csv", "--out", "z.csv", "--json"])
             .json();
     assert_eq!(told["read"]["events"], 1, "{told:#}");
-    // A key that nobody knows is a mistake, not a wish to be passed over.
+    // A key that nobody knows is a mistake, not an option to ignore.
     write(folder.path(), "homing.toml", "purchase = ['shop.csv']\n");
     run(homing(), folder.path(), ["score", "--out", "scores.csv"]).says(2, &["homing.toml", "`purchase`"]);
 }
@@ -180,7 +180,7 @@ fn bad_rows_stop_the_run_and_stand_in_the_rejects_file() {
         assert!(rows[0][3].contains(remedy), "{found}");
         assert!(!folder.path().join("scores.csv").exists(), "{name} was scored all the same");
     }
-    // Whoever can bear the loss says so.
+    // Accepting the loss takes an explicit option.
     let told =
         score(folder.path(), "negative.csv", &["--out", "scores.csv", "--max-rejects", "0.5", "--json"])
             .json();

@@ -16,7 +16,7 @@ use crate::support::{CDNOW, Server, Told, bundle, homing, homing_train, registry
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// A server that speaks as much S3 as reading and writing whole files takes. Whoever asks is let in, but has to sign.
+/// A server that speaks as much S3 as reading and writing whole files takes. Every signed request is accepted.
 struct Bucket {
     address: String,
     files: Arc<Mutex<Files>>,
@@ -241,7 +241,7 @@ fn a_service_follows_models_in_a_bucket() {
         (models.len(), used["version"].as_str().unwrap().to_owned())
     };
     assert_eq!(at_work(&one), (2, first.clone()));
-    // What one promotes is in the bucket at once, and at work on the other soon.
+    // What one promotes is in the bucket at once, and serving on the other soon.
     one.post(&format!("/v1/models/{second}/promote"), &json!({})).ok();
     assert_eq!(alias().trim(), second);
     assert_eq!(at_work(&one), (2, second.clone()));
@@ -253,7 +253,7 @@ fn a_service_follows_models_in_a_bucket() {
     assert_eq!(alias().trim(), first);
     follows(&one, &first);
 
-    // A bundle that is on its way is as good as none, and a damaged one leaves the one at work where it is.
+    // A partial bundle does not count, and a damaged one leaves the champion in place.
     let put = |name: &str, bytes: Vec<u8>| {
         bucket.files.lock().unwrap().insert(format!("models/homing/{name}"), bytes)
     };

@@ -20,7 +20,7 @@ pub const AS_OF: &str = "1997-12-31";
 /// How long a server may take to say that it is ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `homing`, untouched by the settings of whoever runs the tests.
+/// `homing`, untouched by the settings of the user who runs the tests.
 pub fn homing() -> Command {
     command(Path::new(env!("CARGO_BIN_EXE_homing")))
 }

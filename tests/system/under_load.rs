@@ -1,4 +1,4 @@
-//! What happens under load: models are swapped, the database goes away and comes back.
+//! What happens under load: models are swapped, the database goes away and returns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

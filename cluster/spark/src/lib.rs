@@ -35,7 +35,7 @@ struct Model {
 
 #[pymethods]
 impl Model {
-    /// Finds a model in a registry: NAME, NAME@VERSION, a version; without a wish the champion of the only name.
+    /// Finds a model in a registry: NAME, NAME@VERSION, a version; if nothing is given, the champion of the only name.
     #[new]
     #[pyo3(signature = (registry, wanted=None))]
     fn new(registry: &str, wanted: Option<&str>) -> PyResult<Self> {
@@ -124,7 +124,7 @@ impl Partition {
         }
     }
 
-    /// Takes in a batch. Rows without a customer and rejects are left out; `Model.count` tells of them.
+    /// Takes in a batch. Rows without a customer and rejects are left out; `Model.count` counts them.
     fn add(&mut self, batch: PyArrowType<RecordBatch>) -> PyResult<()> {
         let builder = &mut self.builder;
         read(&batch.0, &self.columns, self.bundle.manifest().timezone, |found| match found {

@@ -10,8 +10,9 @@
 //! A history is kept in the bytes in which the profile store keeps it. A snapshot is replaced in one step, by renaming
 //! `snapshot.json`; files that it does not name are what a killed run left, and the next writer removes them.
 //!
-//! Today's lines meet the snapshot as histories meet everywhere (`docs/decisions/0005-histories-merge-as-multisets.md`):
-//! of each distinct event as many are kept as the side that has more of them. So a file that is given twice, or a
+//! Today's lines are merged into the snapshot as histories are merged everywhere
+//! (`docs/decisions/0005-histories-merge-as-multisets.md`): of each distinct event as many are kept as the side that has
+//! more of them. So a file that is given twice, or a
 //! week's export given every night, changes nothing the second time.
 
 mod ledger;
@@ -36,7 +37,7 @@ use crate::{Erasures, Error, History, Zone};
 
 const FORMAT: u32 = 1;
 
-/// What a snapshot says of itself.
+/// The contents of `snapshot.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     format: u32,
@@ -85,7 +86,7 @@ pub struct Updated {
     pub added: u64,
     /// Customers whose history has grown.
     pub changed: u64,
-    /// Customers with lines today that told nothing new.
+    /// Customers with lines today that added nothing.
     pub unchanged: u64,
     /// Customers who were erased since: their histories are gone from the snapshot.
     pub erased: u64,
@@ -110,7 +111,7 @@ impl SnapshotFolder {
     /// Opens a folder, which is made where there is none, and keeps other writers out.
     ///
     /// # Errors
-    /// [`Error::Snapshot`] when another process writes it, it was made for other wishes, or it cannot be read.
+    /// [`Error::Snapshot`] when another process writes it, it was made with other options, or it cannot be read.
     pub fn open(folder: &Path, zone: Zone, shard: Option<Shard>) -> Result<Self, Error> {
         let failed = |cause: io::Error| unusable(folder, cause);
         fs::create_dir_all(folder).map_err(failed)?;
@@ -256,7 +257,7 @@ impl SnapshotFolder {
         Ok(updated)
     }
 
-    /// Begins to write all histories anew, whatever the folder holds, from those that [`Rewrite::add`] is given.
+    /// Begins to replace all histories, whatever the folder holds, with those given to [`Rewrite::add`].
     pub fn rewrite(&mut self) -> Rewrite<'_> {
         let new = PieceWriter::new(&self.folder, self.held.as_ref().map_or(1, |held| held.generation + 1));
         Rewrite { folder: self, new, last: None, span: None, days: DailyLines::default() }
@@ -300,7 +301,7 @@ impl SnapshotFolder {
         self.held.as_ref().map_or(&[][..], |held| &held.files).iter()
     }
 
-    /// A text that tells what it holds from anything else that it could hold.
+    /// A text that identifies its contents.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let pieces: Vec<String> = self.pieces().map(|p| format!("{:08x}", p.checksum)).collect();
@@ -343,7 +344,7 @@ impl SnapshotFolder {
     }
 }
 
-/// A snapshot that is written anew. What is not finished changes nothing; the next writer sweeps it away.
+/// A snapshot that is being rewritten. If it is not finished, nothing changes; the next writer removes it.
 pub struct Rewrite<'a> {
     folder: &'a mut SnapshotFolder,
     new: PieceWriter,
@@ -376,7 +377,7 @@ impl Rewrite<'_> {
         Ok(())
     }
 
-    /// Puts the new snapshot in the place of the old one.
+    /// Replaces the old snapshot with the new one.
     ///
     /// # Errors
     /// [`Error::Snapshot`]; then the folder holds what it held.

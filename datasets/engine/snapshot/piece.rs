@@ -22,7 +22,7 @@ const FILE: u64 = 8 << 20;
 /// Bytes of a part that a reader believes: one giant's history may be that long.
 const LONGEST: u32 = 1 << 31;
 
-/// What a snapshot says of one of its files.
+/// A file of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Piece {
     pub name: String,
@@ -34,7 +34,7 @@ pub(super) struct Piece {
     pub checksum: u32,
 }
 
-/// Where a customer stands in the part that is read.
+/// The position of a customer in the part that is read.
 pub(super) struct Place {
     pub id: Box<str>,
     bytes: Range<usize>,
@@ -106,7 +106,7 @@ impl<'a> PieceReader<'a> {
         Ok(true)
     }
 
-    /// A length and as many bytes: where they stand.
+    /// The positions of a length and of as many bytes.
     fn text(&mut self) -> Result<Range<usize>, Error> {
         let mut rest = &self.part[self.at..];
         let len = varint::take(&mut rest).ok_or_else(|| self.damaged())?;

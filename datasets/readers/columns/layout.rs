@@ -11,7 +11,7 @@ use crate::readers::forms::status::Status;
 /// Columns that a message lists at most.
 const LISTED: usize = 40;
 
-/// Where each column stands in a file, if it is there.
+/// The position of each column in a file, if it is there.
 pub(crate) type Places = [Option<usize>; COLUMNS];
 
 /// Whether the amount is the price of one piece and has to be multiplied by the quantity.
@@ -44,7 +44,7 @@ pub(crate) struct Layout {
     pub(crate) guessed: [bool; COLUMNS],
 }
 
-/// What `--columns` says of a column.
+/// The `--columns` entry of a column.
 #[derive(Clone, Debug, Default, PartialEq)]
 enum Given {
     #[default]
@@ -99,7 +99,7 @@ impl Mapping {
         self.layout("", header, true).is_ok()
     }
 
-    /// Where the columns stand in a file with this header. `partial`: the header need not name every column, so that
+    /// The positions of the columns in a file with this header. `partial`: the header need not name every column, so that
     /// one that was mapped may be missing from it.
     pub(crate) fn layout(&self, path: &str, header: &[String], partial: bool) -> Result<Layout, Error> {
         let plains: Vec<String> = header.iter().map(|name| plain(name)).collect();

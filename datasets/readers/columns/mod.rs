@@ -28,7 +28,7 @@ pub(crate) enum Column {
     Kind,
     RecordedAt,
     Promotion,
-    /// The time of the day, where the date stands alone.
+    /// The time of the day, where the date has none.
     Time,
     /// What became of the order: paid, voided, refunded.
     Status,

@@ -28,7 +28,7 @@ pub(crate) fn plain(name: &str) -> String {
     plain
 }
 
-/// A name without what stands in brackets or behind a comma: `Total (EUR)`, `Total, incl. VAT`, `金额（元）`.
+/// A name without what is in brackets or after a comma: `Total (EUR)`, `Total, incl. VAT`, `金额（元）`.
 pub(super) fn head(name: &str) -> String {
     plain(name.split(['(', '（', '[', ',', '，', '/', '·']).next().unwrap_or(name))
 }

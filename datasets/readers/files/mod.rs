@@ -21,7 +21,7 @@ pub(crate) enum Format {
     Parquet,
     /// Arrow's own file or stream (Feather 2).
     Arrow,
-    /// With the delimiter, if the ending tells it.
+    /// With the delimiter, if the extension gives it.
     Csv(Option<u8>),
     /// One object a line, an array of objects, or one object after the other.
     Json,
@@ -66,7 +66,7 @@ impl DataFile {
         Error::Unreadable { path: self.shown.clone(), reason }
     }
 
-    /// Where it lies on this machine; `None` for one in an object store or an archive.
+    /// Its path on this machine; `None` for one in an object store or an archive.
     pub(crate) fn local(&self) -> Option<&Path> {
         match &self.place {
             Place::Here(path) => Some(path),
@@ -115,7 +115,7 @@ impl DataFile {
         })
     }
 
-    /// Columns that the path tells, as in `year=2022/month=01/part-0.parquet`.
+    /// Columns given by the path, as in `year=2022/month=01/part-0.parquet`.
     pub(crate) fn partitions(&self) -> Vec<(String, String)> {
         let folders = Path::new(&self.shown).parent().into_iter().flat_map(Path::iter);
         folders
@@ -126,7 +126,7 @@ impl DataFile {
     }
 }
 
-/// What a name says of a file.
+/// What a name says about a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Named {
     format: Option<Format>,
@@ -210,7 +210,7 @@ fn text_format(bytes: &[u8]) -> Format {
     }
 }
 
-/// The files that were found, and what lies beside them and is not read.
+/// The files that were found, and what is beside them and is not read.
 #[derive(Debug, Default)]
 pub(crate) struct Expanded {
     pub(crate) files: Vec<DataFile>,
@@ -245,7 +245,7 @@ struct Files {
     not_read: Vec<String>,
     /// Files met, with those met before.
     met: usize,
-    /// Where files and folders really lie, so that a second way to the same file doubles no purchase.
+    /// The real paths of files and folders, so that a second way to the same file doubles no purchase.
     known: HashSet<PathBuf>,
     rejects: Option<PathBuf>,
 }
@@ -375,7 +375,7 @@ impl Files {
         self.add_place(Place::Here(path.to_owned()), shown, metadata.len(), version, named(path), meant)
     }
 
-    /// A file whose bytes can be reached; what it holds is told by its first bytes where they differ from its name.
+    /// A file whose bytes can be reached; its first bytes decide what it holds where they differ from its name.
     fn add_place(
         &mut self,
         place: Place,
@@ -424,7 +424,7 @@ impl Files {
             Packing::None => start[..raw].to_vec(),
             _ => match file.start(4096) {
                 Ok((inner, _)) => inner,
-                // What is damaged is told when it is read.
+                // Damage is reported when it is read.
                 Err(_) if named.format.is_some() => {
                     self.found.push(file);
                     return Ok(());

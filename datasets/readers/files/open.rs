@@ -1,4 +1,4 @@
-//! Where the bytes of a file lie, and how they are reached: on this machine, in an archive, in an object store, or from
+//! Where the bytes of a file are, and how they are read: on this machine, in an archive, in an object store, or from
 //! a pipe, whose bytes are kept in a temporary file because they are looked at more than once.
 
 use std::collections::HashMap;
@@ -111,7 +111,7 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// Where a file lies.
+/// The location of a file.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Here(PathBuf),
@@ -318,7 +318,7 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
-/// A file that is open, wherever it lies.
+/// A file that is open, wherever it is.
 pub(crate) enum Opened {
     Here(File),
     Spool(SpoolReader),

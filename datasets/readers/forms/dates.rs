@@ -11,7 +11,7 @@ use super::tokens::{Token, cut, half, is_blank, is_filler, month, zone};
 use crate::calendar::days_of;
 use crate::event::{DAY, Micros};
 
-/// In which order day, month and year stand where the figures alone do not tell.
+/// The order of day, month and year where the numbers alone do not show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DateOrder {
@@ -170,7 +170,7 @@ fn date(year: u64, month: u64, day: u64) -> Option<Micros> {
     Some(i64::from(days_of(NaiveDate::from_ymd_opt(year, month, day)?)) * DAY)
 }
 
-/// The date of a text as far as the text tells it.
+/// The date of a text as far as the text contains it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum DatePart {
     /// Year, month, day.
@@ -220,7 +220,7 @@ pub(super) struct Written {
     time: Micros,
     /// Seconds east of Greenwich.
     offset: Option<i32>,
-    /// Whether the time bears AM or PM in English.
+    /// Whether the time has AM or PM in English.
     pub(super) am_pm: bool,
 }
 

@@ -14,7 +14,7 @@ pub(crate) enum Id<'a> {
     Named(&'a str),
     /// Nothing.
     Empty,
-    /// A word or number that stands for "nobody".
+    /// A word or number that means "nobody".
     Nobody,
     /// Digits are hidden by stars.
     Masked,
@@ -22,7 +22,7 @@ pub(crate) enum Id<'a> {
     Rounded,
 }
 
-/// Longest word that stands for nobody, in bytes.
+/// Longest word that means nobody, in bytes.
 const NOBODY_BYTES: usize = 40;
 
 /// The id without what programs put around it: blanks, `="..."`, a leading apostrophe, quotes, and the `.0` of tables
@@ -97,7 +97,7 @@ fn is_rounded(text: &str) -> bool {
         && mantissa.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
 }
 
-/// Two stars or more in the place of what they hide, as in `138****1234`, `王**` and `a***@example.com`.
+/// Two stars or more in place of what they hide, as in `138****1234`, `王**` and `a***@example.com`.
 fn is_masked(text: &str) -> bool {
     text.contains("**") || text.chars().filter(|&c| c == '*').count() * 2 >= text.chars().count()
 }

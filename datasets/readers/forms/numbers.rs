@@ -218,7 +218,7 @@ fn plain_digits(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(plain))
 }
 
-/// The digits of a whole number without its thousands separators, which must stand where they belong. The Indian
+/// The digits of a whole number without its thousands separators, which must be in the right places. The Indian
 /// way (12,34,567) is one of them.
 fn ungrouped(whole: &str, group: char) -> Option<Cow<'_, str>> {
     if !whole.contains(group) {
@@ -236,7 +236,7 @@ fn ungrouped(whole: &str, group: char) -> Option<Cow<'_, str>> {
 /// How the numbers of a column are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NumberForm {
-    /// `None` where no number of the column tells it; the point is taken then.
+    /// `None` where no number of the column shows it; then it is the point.
     pub(crate) decimal: Option<Decimal>,
 }
 
@@ -246,7 +246,7 @@ pub(crate) struct Number<'a> {
     pub(crate) value: f64,
     /// A currency or unit that stood beside it.
     pub(crate) unit: Option<&'a str>,
-    /// Whether it would be another number if comma and point were exchanged, and the column does not tell.
+    /// Whether it would be another number if comma and point were exchanged, and the column does not show which is right.
     pub(crate) ambiguous: bool,
 }
 
@@ -296,7 +296,7 @@ fn three_decimals(text: &str) -> bool {
     }
 }
 
-/// The decimal mark that a number tells for itself.
+/// The decimal mark that a number shows by itself.
 fn own_decimal(body: &str, marks: &Marks) -> Option<Decimal> {
     match (marks.points, marks.commas) {
         (0, 0) => None,
@@ -357,7 +357,7 @@ impl NumberEvidence {
         self.unreadable += other.unreadable;
     }
 
-    /// The mark of most numbers that tell one.
+    /// The mark of most numbers that show one.
     pub(crate) fn decimal(&self) -> Option<Decimal> {
         match self.point.cmp(&self.comma) {
             std::cmp::Ordering::Greater => Some(Decimal::Point),
@@ -367,7 +367,7 @@ impl NumberEvidence {
     }
 }
 
-/// One name for each currency that a sign or code stands for, so that `$` and `USD` are no two currencies.
+/// One name for each currency that a sign or code represents, so that `$` and `USD` are no two currencies.
 pub(crate) fn currency(unit: &str) -> Cow<'_, str> {
     let unit = unit.trim_matches(|c: char| is_blank(c) || c == '.');
     Cow::Borrowed(match unit {

@@ -14,7 +14,7 @@ pub(super) enum Token<'a> {
 /// Tokens of a date at most; a longer text is none.
 const MOST: usize = 24;
 
-/// Cuts a text; nothing if it is too long for a date. `blank[i]` says whether a blank stands before token `i`.
+/// Cuts a text; nothing if it is too long for a date. `blank[i]` says whether there is a blank before token `i`.
 pub(super) fn cut(text: &str) -> Option<Vec<Token<'_>>> {
     let mut tokens = Vec::with_capacity(12);
     let mut rest = text;
@@ -28,7 +28,7 @@ pub(super) fn cut(text: &str) -> Option<Vec<Token<'_>>> {
             tokens.push(Token::Number(rest[..len].parse().ok()?, len));
             len
         } else if first.is_alphabetic() {
-            // Chinese units stand between the digits, each a word of its own.
+            // Chinese units are between the digits, each a word of its own.
             let len = if is_unit(first) {
                 first.len_utf8()
             } else if is_han(first) {
@@ -118,7 +118,7 @@ pub(super) fn month(word: &str) -> Option<u32> {
     found.max_by_key(|(name, _)| name.len()).map(|&(_, month)| month)
 }
 
-/// Whether a word is a day of the week, or one that stands in dates without a meaning for them.
+/// Whether a word is a day of the week, or one that occurs in dates without a meaning.
 pub(super) fn is_filler(word: &str) -> bool {
     const WORDS: &[&str] = &[
         "mon",
@@ -203,7 +203,7 @@ pub(super) fn zone(word: &str) -> Option<i32> {
     })
 }
 
-/// Whether a word says in which half of the day a time lies: `Some(true)` for the second.
+/// Whether a word says in which half of the day a time is: `Some(true)` for the second.
 pub(super) fn half(word: &str) -> Option<bool> {
     match word {
         "上午" | "凌晨" | "早上" | "清晨" | "午前" | "오전" => return Some(false),

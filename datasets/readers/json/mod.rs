@@ -20,7 +20,7 @@ use crate::{Error, ReadOptions};
 /// Bytes of an object at most.
 const OBJECT_BYTES: u64 = 16 << 20;
 
-/// Bytes at the beginning of a file whose objects tell the columns, and objects at most.
+/// Bytes at the beginning of a file whose objects give the columns, and objects at most.
 const START_BYTES: usize = 1 << 18;
 const START_OBJECTS: usize = 1000;
 
@@ -240,7 +240,7 @@ enum Next {
     End,
     /// The file ends within an object.
     Cut,
-    /// What is no object stands between them.
+    /// There is something other than objects between them.
     Other,
     TooLong,
 }

@@ -26,7 +26,7 @@ use support::{Folder, array, assert_says, mapped};
 fn the_same_data_make_the_same_histories_in_every_text_format() {
     let folder = Folder::new();
     let with = |delimiter: &str| {
-        // No delimiter stands in a field but the comma of the category, which is quoted.
+        // No delimiter is in a field but the comma of the category, which is quoted.
         CSV.replace("lamps, shades", "lamps@ shades").replace(',', delimiter).replace('@', ",")
     };
     folder.write("a.csv", CSV);

@@ -16,7 +16,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
-/// A folder that goes away with the test.
+/// A folder that is removed after the test.
 pub struct Folder(TempDir);
 
 impl Folder {

@@ -77,7 +77,7 @@ fn key(x: f32) -> u32 {
     bits ^ ((bits as i32 >> 31) as u32 | 1 << 31)
 }
 
-/// A split to ask of many rows: those that stand at leaf `at` (the first of its subtree) and whose byte is above
+/// A split evaluated for many rows: those at leaf `at` (the first of its subtree) whose byte is above
 /// the threshold move on by `skip` leaves.
 #[derive(Clone, Copy, Debug)]
 struct Ask {
@@ -254,7 +254,7 @@ impl Compiled {
     }
 }
 
-/// Room for so many values: what is at hand, or more where that is too small.
+/// Memory for so many values: the given one, or more where that is too small.
 fn room<'a, T: Copy + Default>(few: &'a mut [T], many: &'a mut Vec<T>, size: usize) -> &'a mut [T] {
     if size <= few.len() {
         return &mut few[..size];

@@ -36,7 +36,7 @@ fn fitted(leaves: usize, categorical: &[usize]) -> Booster {
 fn one_row_many_rows_and_plain_trees_agree_to_the_bit() {
     for (leaves, categorical) in [(2, vec![]), (8, vec![6]), (31, vec![]), (128, vec![6]), (200, vec![])] {
         let booster = fitted(leaves, &categorical);
-        // Rows that lie on the trees' own thresholds, too.
+        // Rows on the trees' own thresholds, too.
         let mut x = hostile(130);
         for (i, node) in booster.trees().iter().flat_map(|tree| &tree.nodes).enumerate() {
             if !node.is_leaf() && node.categories.is_none() {

@@ -25,7 +25,7 @@ pub struct Bins {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scale {
-    /// Upper edges, ascending: a value `x` lies in the first bin with `x <= edge`; the last bin has no edge.
+    /// Upper edges, ascending: a value `x` is in the first bin with `x <= edge`; the last bin has no edge.
     Ordered(Vec<f32>),
     /// The code of each bin, ascending.
     Categories(Vec<u32>),

@@ -128,7 +128,7 @@ fn describe(context: &Context<'_>, split: &Split, node: &mut Node, (left, right)
     (node.left, node.right) = (left as u16, right as u16);
     match (split.cut, context.bins.scale(split.feature)) {
         (Cut::UpTo { bin, missing }, Scale::Ordered(edges)) => {
-            // All known values lie below the largest number.
+            // All known values are below the largest number.
             node.threshold = edges.get(usize::from(bin)).copied().unwrap_or(f32::MAX);
             node.missing_left = missing;
         }

@@ -16,7 +16,7 @@ pub const fn empty() -> Table {
 /// Most rows of a fit: with more, the sums of their integers would be too coarse.
 pub const MOST_ROWS: usize = 1 << 30;
 
-/// What one step of the integers stands for: of the gradient, and of the hessian.
+/// The value of one integer step: of the gradient, and of the hessian.
 ///
 /// The steps are as fine as 31 bits for the sum over *all* rows allow, so nothing overflows and a rare event's
 /// small gradients are resolved as well as large ones: about 2,000 steps for a mean gradient at a million rows.
@@ -56,7 +56,7 @@ impl Units {
 /// Adds rows of a block to its table.
 pub fn add(table: &mut Table, bytes: &[[u8; BLOCK]], rows: &[u32], sums: &[Sum]) {
     const AHEAD: usize = 32;
-    // The rows of a leaf lie scattered: fetching some of them first lets the processor wait for all at once.
+    // The rows of a leaf are scattered: fetching some of them first lets the processor wait for all at once.
     let mut fetched = [[0u8; BLOCK]; AHEAD];
     for (rows, sums) in rows.chunks(AHEAD).zip(sums.chunks(AHEAD)) {
         for (fetched, &row) in fetched.iter_mut().zip(rows) {

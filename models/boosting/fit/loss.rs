@@ -24,7 +24,7 @@ impl Objective {
             }
     }
 
-    /// Its parameter, the parameter's name and range, if it lies outside.
+    /// Its parameter, the parameter's name and range, if it is outside the range.
     pub(in crate::boosting) fn fault(self) -> Option<(&'static str, f64, &'static str)> {
         match self {
             Objective::Tweedie(power) if !(power > 1.0 && power < 2.0) => {

@@ -1,8 +1,8 @@
-//! What is said of a cause: a code, a sentence, and what would change it, in Chinese and English.
+//! The text of a cause: a code, a sentence, and what would change it, in Chinese and English.
 //!
-//! A cause has several ways to be told, each about certain features. The one whose features pull hardest in the
-//! direction of the cause is told first; it declines where the customer's data do not bear it out, and at last
-//! something that is true of everybody is said.
+//! A cause has several sentences, each about certain features. The one whose features contribute most in the
+//! direction of the cause comes first. A sentence that the customer's data do not support is skipped; the last
+//! one is true of everyone.
 
 mod contact;
 mod goods;
@@ -12,7 +12,7 @@ use super::Facts;
 use crate::features::{Cause, F};
 use crate::text::Text;
 
-/// What is said of one cause.
+/// The text of one cause.
 pub(super) struct Said {
     /// Stable code.
     pub code: &'static str,
@@ -22,7 +22,7 @@ pub(super) struct Said {
     pub change: Option<Text>,
 }
 
-/// A way to tell a cause: the features that it is about, and the words, or nothing where they would not be true.
+/// A sentence for a cause: the features that it is about, and the text, or nothing where it would not be true.
 pub(super) type Way = (&'static [F], fn(&Facts<'_, '_>) -> Option<Said>);
 
 fn said(code: &'static str, zh: String, en: String) -> Said {
@@ -45,7 +45,7 @@ fn days(n: f64) -> String {
     count(n.round(), "day", "days")
 }
 
-/// The ways to tell of a cause that raises (`worse`) or lowers the risk, but for [`plain`].
+/// The sentences for a cause that raises (`worse`) or lowers the risk, except [`plain`].
 pub(super) fn ways(cause: Cause, worse: bool) -> &'static [Way] {
     match (cause, worse) {
         (Cause::Rhythm, true) => timing::RHYTHM_AGAINST,
@@ -66,7 +66,7 @@ pub(super) fn ways(cause: Cause, worse: bool) -> &'static [Way] {
     }
 }
 
-/// What is true of every customer of whom the data tell of the cause.
+/// What is true of every customer for whom the data contain the cause.
 pub(super) fn plain(cause: Cause, worse: bool, f: &Facts<'_, '_>) -> Said {
     match cause {
         Cause::Rhythm => timing::rhythm(f, worse),
@@ -107,7 +107,7 @@ impl Facts<'_, '_> {
         }
     }
 
-    /// Adds after how many days the silence will be longer than nine in ten of the customer's own gaps.
+    /// Adds after how many days recency will exceed nine in ten of the customer's own gaps.
     fn until_unusual(&self, said: Said) -> Said {
         match (self.known(F::gap_p90_days), self.known(F::recency_days)) {
             (Some(long), Some(silent)) if long.floor() + 1.0 > silent => {

@@ -71,7 +71,7 @@ impl<M: ScalableFit> WithCovariates<M> {
     }
 }
 
-/// Where a coefficient stands: its covariate and its set.
+/// The position of a coefficient: its covariate and its set.
 #[derive(Clone, Copy)]
 struct Slot {
     covariate: usize,
@@ -121,7 +121,7 @@ impl<'a, M: ScalableFit> CovariateLikelihood<'a, M> {
         sums[0] += value;
         for j in 0..4 {
             let slope = slopes[j] * parameters[j];
-            // Beyond its bound a parameter stands still.
+            // Beyond its bound a parameter stays fixed.
             sums[1 + j] += if parameter(theta[j]) == theta[j].exp() { slope } else { 0.0 };
             let (Some((of, sign)), (_, true)) = (M::SCALED[j], effects[j]) else { continue };
             for (slot, sum) in self.slots.iter().zip(&mut sums[5..]).filter(|(slot, _)| slot.of == of) {

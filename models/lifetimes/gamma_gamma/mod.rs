@@ -49,7 +49,7 @@ impl GammaGamma {
     pub const NAME: &'static str = "Gamma-Gamma";
 
     /// The model with given parameters, e.g. published ones, and `sample_mean`, the mean value of an order,
-    /// which stands in where q leaves the model without a mean.
+    /// which is used where q leaves the model without a mean.
     ///
     /// # Errors
     /// [`Error::Parameter`] if one is not positive and finite.
@@ -93,7 +93,7 @@ impl GammaGamma {
     /// (q−1)/(px+q−1) · pv/(q−1) + px/(px+q−1) · z̄
     ///
     /// Defined for x = 0 too, and where `mean_spend` is no amount (NaN, infinite, negative): the population
-    /// mean. Where q ≤ 1.05 the weights are q and px and the sample's mean stands for the population's.
+    /// mean. Where q ≤ 1.05 the weights are q and px and the sample's mean replaces the population's.
     pub fn expected_mean_spend(&self, customer: Spend) -> f64 {
         let Spend { frequency, mean_spend } = customer;
         let population = self.population_mean();

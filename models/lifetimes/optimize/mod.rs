@@ -88,7 +88,7 @@ const BOUND: f64 = 14.0;
 /// ... and the likelihood is never asked beyond this.
 const CLAMP: f64 = 16.0;
 
-/// A parameter from its logarithm, within the bounds that a likelihood can bear.
+/// A parameter from its logarithm, within the bounds in which a likelihood is finite.
 pub(super) fn parameter(theta: f64) -> f64 {
     theta.clamp(-CLAMP, CLAMP).exp()
 }
