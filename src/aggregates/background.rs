@@ -47,7 +47,7 @@ pub fn keep_current(
                     Ok(true) => rest_until = Instant::now() + REST.max(began.elapsed() * SHARE),
                     Ok(false) => {}
                     Err(error) => {
-                        tracing::warn!(%error, "the customers could not be counted; it is tried again");
+                        tracing::warn!(%error, "cannot compute the daily aggregates; retrying");
                         rest_until = Instant::now() + PAUSE;
                     }
                 }
@@ -67,6 +67,6 @@ fn look(base: &Base, catalogue: &Catalogue) -> Result<bool, Error> {
         return Ok(false);
     }
     let aggregates = compute(store, catalogue, base.zone, base.now)?;
-    tracing::info!(customers = aggregates.base.customers, "the customers are counted");
+    tracing::info!(customers = aggregates.base.customers, "daily aggregates computed");
     Ok(true)
 }

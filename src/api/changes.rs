@@ -36,10 +36,11 @@ fn query(uri: &Uri) -> Result<Query, Problem> {
         match parameter.name.as_str() {
             "cursor" => {
                 let cursor = parameter.value.parse().ok().filter(|cursor| *cursor <= i64::MAX as u64);
-                query.cursor = Some(cursor.ok_or_else(|| parameter.bad("write `next` of the page before"))?);
+                query.cursor =
+                    Some(cursor.ok_or_else(|| parameter.bad("use the `next` value of the previous page"))?);
             }
             "limit" => query.limit = parameter.limit(MAX_LIMIT)?,
-            _ => return Err(parameter.bad("there is no such parameter; there are cursor, limit")),
+            _ => return Err(parameter.bad("unknown parameter; supported: cursor, limit")),
         }
     }
     Ok(query)
@@ -65,8 +66,7 @@ pub(super) async fn changes(
     query.cursor = last.or(query.cursor);
     let Ok(place) = app.streams.clone().try_acquire_owned() else {
         let limit = app.limits().streams;
-        let detail =
-            format!("{limit} streams are open, as many as are kept; ask by cursor, or try again later");
+        let detail = format!("stream limit ({limit}) reached; poll with a cursor, or retry later");
         return Err(Problem::new(Code::Overloaded, detail));
     };
     // An expired cursor is told before the stream begins.

@@ -51,7 +51,8 @@ pub(super) async fn drop(
     number: Result<Path<u64>, PathRejection>,
 ) -> Result<Response, Problem> {
     let bad = |_| {
-        Problem::new(Code::BadParameter, "the number in the path is no number").with("parameter", "number")
+        Problem::new(Code::BadParameter, "`number` in the path must be a non-negative integer")
+            .with("parameter", "number")
     };
     let Path(number) = number.map_err(bad)?;
     let known =
@@ -59,5 +60,8 @@ pub(super) async fn drop(
     if known {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Err(Problem::new(Code::UnknownLetter, format!("there is no dead letter {number}")))
+    Err(Problem::new(
+        Code::UnknownLetter,
+        format!("dead letter {number} does not exist; GET /v1/dead-letters lists them"),
+    ))
 }

@@ -59,7 +59,7 @@ impl Request {
             None => Ok(request),
             Some(index) => {
                 let detail = format!(
-                    "`{}` is in the request before; send each customer once",
+                    "duplicate customer `{}`; list each customer once",
                     clip(&request.customers[index].id)
                 );
                 Err(Place { customer: Some(index), event: None }.problem(
@@ -92,17 +92,21 @@ impl<'de> Fields<'de> for Request {
         if name == "customers" {
             return map.next_value_seed(List { reader, place, items: &mut self.customers });
         }
-        let read = text(map.next_value::<&RawValue>()?).map_err(|detail| format!("`as_of` {detail}")).and_then(|text| {
-            let Some(text) = text else { return Ok(None) };
-            let as_of = reader.zone.as_of(&text).ok().filter(|&as_of| {
-                // The years in which events are taken.
-                Event::new(homing_datasets::Kind::Visit, as_of, 0.0).checked().is_ok()
-            });
-            as_of.map(Some).ok_or_else(|| {
+        let read =
+            text(map.next_value::<&RawValue>()?).map_err(|detail| format!("`as_of` {detail}")).and_then(
+                |text| {
+                    let Some(text) = text else { return Ok(None) };
+                    let as_of = reader.zone.as_of(&text).ok().filter(|&as_of| {
+                        // The years in which events are taken.
+                        Event::new(homing_datasets::Kind::Visit, as_of, 0.0).checked().is_ok()
+                    });
+                    as_of.map(Some).ok_or_else(|| {
                 let text = clip(&text);
-                format!("`as_of` is `{text}`, which is no date or time of 1900 to 2200; write 2011-09-09 or 2011-09-09T10:30:00Z")
+                format!("`as_of` is `{text}`, which is not a date or time in the years 1900 to 2200; write \
+                         2011-09-09 or 2011-09-09T10:30:00Z")
             })
-        });
+                },
+            );
         match read {
             Ok(as_of) => self.as_of = as_of,
             Err(detail) => return reader.refuse(place, name, &detail),
@@ -128,7 +132,7 @@ impl<'de> Items<'de> for Vec<Customer> {
         }
         if index == reader.limits.customers {
             let detail =
-                format!("the request has more than {index} customers; send them in several requests");
+                format!("the request has more than {index} customers; split it into several requests");
             return reader.stop(Problem::new(Code::TooManyCustomers, detail).with("limit", index));
         }
         let until = customer.events.iter().map(|event| event.recorded_at).max();
@@ -183,7 +187,7 @@ impl<'de> Items<'de> for Vec<Event> {
     ) -> Result<bool, A::Error> {
         let Some(text) = seq.next_element::<EventText<'_>>()? else { return Ok(false) };
         if index == reader.limits.history_events {
-            let detail = format!("the history has more than {index} events; send the latest of them");
+            let detail = format!("the history has more than {index} events; send only the latest");
             let problem = place.problem(Code::TooManyEvents, "events", &detail).with("limit", index);
             return reader.stop(problem);
         }
@@ -321,7 +325,7 @@ impl Work {
             Outcome::Scored(_) => {
                 let id = clip(&customer.id);
                 return Err(Problem::internal(&format!(
-                    "the model gave customer `{id}` a score that is no number"
+                    "the model gave customer `{id}` a score that is not finite"
                 )));
             }
         };

@@ -125,17 +125,19 @@ impl Plan {
     fn check(&self, playbook: &Playbook) -> Result<(), Error> {
         let wrong = |text: String| Err(Error::InvalidArgument(text));
         if self.name.trim().is_empty() || self.name.chars().count() > 200 {
-            return wrong("a campaign needs a name of 1 to 200 characters".to_owned());
+            return wrong("the campaign name must have 1 to 200 characters".to_owned());
         }
         if !(0.0..1.0).contains(&self.hold_out) {
             let share = self.hold_out;
-            return wrong(format!("a share of {share} cannot be held out; write 0 to below 1, such as 0.1"));
+            return wrong(format!(
+                "the hold-out share is {share}; it must be at least 0 and below 1, such as 0.1"
+            ));
         }
         match self.actions.iter().find(|wanted| playbook.entries.iter().all(|entry| entry.action != **wanted))
         {
-            Some(unknown) => {
-                wrong(format!("the playbook has no action `{unknown}`; `homing playbook list` names them"))
-            }
+            Some(unknown) => wrong(format!(
+                "the playbook has no action `{unknown}`; `homing playbook list` shows all actions"
+            )),
             None => Ok(()),
         }
     }

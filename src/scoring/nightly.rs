@@ -36,11 +36,12 @@ use homing_profiles::{BatchRow, Bounds, Flows, Scored, Store};
 pub enum Error {
     /// Another batch is at work.
     #[error(
-        "another batch is writing these profiles (its lock is {}); wait for it to end, or give each its own `--shard`", .0.display()
+        "another batch run is writing to this profile store (lock file {}); wait for it to finish, or give \
+         each run its own `--shard`", .0.display()
     )]
     Busy(PathBuf),
     /// The folder of the journal.
-    #[error("{}: the journal of the batch cannot be kept: {cause}; name a writable folder with --journal", path.display())]
+    #[error("{}: cannot write the journal of the batch run: {cause}; choose a writable folder with --journal", path.display())]
     Journal {
         /// The file.
         path: PathBuf,

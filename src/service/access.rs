@@ -63,7 +63,7 @@ pub fn create_key(store: &dyn Store, name: &str, role: Role, now: Micros) -> Res
     let mut bits = [0; 36];
     getrandom::fill(&mut bits).map_err(|error| Error::Database {
         store: "keys".to_owned(),
-        detail: format!("the machine gives no random bits: {error}"),
+        detail: format!("cannot read random bytes from the operating system: {error}"),
     })?;
     let (id, secret) = bits.split_at(4);
     let text = format!("{PREFIX}{}", hex(secret));
@@ -172,25 +172,26 @@ impl Access {
         let unauthorized = |detail: &str| Err(Problem::new(Code::Unauthorized, detail));
         let Some(text) = shown(headers) else {
             return unauthorized(
-                "show a key: `Authorization: Bearer homing_...`; `homing keys create` makes one",
+                "no API key; send `Authorization: Bearer homing_...`. Create a key with `homing keys create`",
             );
         };
         let Some(secret) = *self.secret.read().unwrap_or_else(PoisonError::into_inner) else {
-            return Err(Problem::internal(&"there are keys, and no secret behind their hashes"));
+            return Err(Problem::internal(&"the store has API keys, but not the secret of their hashes"));
         };
         let hash = keyed_hash(&secret, text.as_bytes());
         let Some(known) = keys.by_hash.get(&hash) else {
-            return unauthorized("the key is not known; `homing keys create` makes one");
+            return unauthorized("unknown API key; create one with `homing keys create`");
         };
         if known.key.revoked_at.is_some() {
-            return unauthorized("the key was revoked");
+            return unauthorized("the API key was revoked");
         }
         if known.key.expires_at.is_some_and(|at| at <= now) {
-            return unauthorized("the key has expired");
+            return unauthorized("the API key has expired");
         }
         let role = known.role.map_or("none", Role::name);
         if known.role.is_none_or(|role| role < needed) {
-            let detail = format!("this needs the role {}, the key has the role {role}", needed.name());
+            let detail =
+                format!("this route requires the role {}; the key has the role {role}", needed.name());
             return Err(Problem::new(Code::Forbidden, detail).with("role", needed.name()));
         }
         Ok(Caller { key: Some(known.clone()) })
@@ -204,7 +205,7 @@ impl Access {
             return Ok(Some(place));
         }
         let detail = format!(
-            "{limit} requests of this key are in work, as many as a key may have; wait for some to end"
+            "limit of {limit} concurrent requests per key reached; wait for running requests to finish"
         );
         Err(Problem::new(Code::TooManyRequests, detail).with("limit", limit))
     }
@@ -216,7 +217,8 @@ impl Access {
         }
         let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
         if unwritten.len() + customers.len() > UNWRITTEN {
-            let detail = "the audit log cannot be written, and nothing is answered that it would not show";
+            let detail = "cannot write the audit log; requests that must be audited are refused until it can \
+                          be written";
             return Err(Problem::new(Code::StoreFailed, detail));
         }
         unwritten.extend(customers.iter().map(|id| AuditEntry {

@@ -206,7 +206,10 @@ impl App {
     pub fn engine(&self) -> Result<Arc<dyn Score>, Problem> {
         let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner).clone();
         engine.ok_or_else(|| {
-            Problem::new(Code::NoModel, "no model is loaded; fit one with homing-train, or name a registry")
+            Problem::new(
+                Code::NoModel,
+                "no model is loaded; train one with `homing-train fit`, or set --registry",
+            )
         })
     }
 
@@ -297,7 +300,7 @@ impl<'a> Queued<'a> {
         if queued.fetch_add(1, Ordering::Relaxed) < limit {
             return Ok(place);
         }
-        let detail = format!("{limit} requests wait for their turn, as many as may; try again in a moment");
+        let detail = format!("request queue is full ({limit}); retry shortly");
         Err(Problem::new(Code::Overloaded, detail))
     }
 }

@@ -82,7 +82,7 @@ fn wrong_wishes_and_playbooks_are_refused() {
     campaign(&["--out", "list.csv", "--tag", "no.tag=1"]).says(2, &["no tag `no.tag`", "homing tags list"]);
     campaign(&["--out", "list.csv", "--tag", "lifecycle.stage"]).says(2, &["NAME=VALUE"]);
     campaign(&["--out", "list.csv", "--action", "sing"]).says(2, &["no action `sing`"]);
-    campaign(&["--out", "list.csv", "--hold-out", "1"]).says(2, &["cannot be held out"]);
+    campaign(&["--out", "list.csv", "--hold-out", "1"]).says(2, &["must be at least 0 and below 1"]);
     campaign(&[]).says(2, &["--out"]);
     let told = run(homing(), home, ["playbook", "check"]);
     assert_eq!((told.code, told.out.contains("nothing is wrong")), (0, true), "{told:?}");

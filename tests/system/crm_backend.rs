@@ -315,7 +315,7 @@ fn a_locked_store_refuses_for_now_and_takes_the_same_again_later() {
         (answer.join().unwrap(), told)
     });
     told.says(1, &["sqlite:profiles.db", "locked by another process", "try again later"]);
-    answer.is_problem(503, "store_locked", &["nothing was written", "try again later"]);
+    answer.is_problem(503, "store_locked", &["nothing was written", "retry later"]);
     assert!(answer.retry_after.is_some(), "{answer:?}");
     assert_eq!(
         answer.body["detail"].as_str().map(|text| text.contains("profiles.db")),

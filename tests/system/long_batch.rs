@@ -197,7 +197,7 @@ fn a_second_batch_is_kept_out() {
     let mut child = spawn(batch(folder.path(), registry(), &[]));
     wait_for_a_range(folder.path(), &mut child);
     let second = run::<&str>(batch(folder.path(), registry(), &[]), folder.path(), []);
-    second.says(1, &["another batch is writing these profiles", "profiles.db.batch", "--shard"]);
+    second.says(1, &["another batch run is writing to this profile store", "profiles.db.batch", "--shard"]);
     assert!(child.wait().unwrap().success());
     assert!(dump(folder.path()) == undisturbed());
 }
