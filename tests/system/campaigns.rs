@@ -205,7 +205,7 @@ fn no_list_is_written_over_what_the_command_reads() {
     profiles(home);
     let store = std::fs::read(home.join("profiles.db")).unwrap();
     let erased = ["erased", "--profiles", "sqlite:profiles.db", "--out", "profiles.db"];
-    run(homing(), home, erased).says(2, &["--out profiles.db", "is what is read"]);
+    run(homing(), home, erased).says(2, &["--out profiles.db", "is the input"]);
     assert!(std::fs::read(home.join("profiles.db")).unwrap() == store, "the store was touched");
     // Both lists in one file would leave one of them.
     let one = ["campaign", "--campaign", "x", "--out", "list.csv", "--hold-out-file", "list.csv"];
@@ -213,6 +213,6 @@ fn no_list_is_written_over_what_the_command_reads() {
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/tags/catalogue.toml");
     std::fs::copy(shipped, home.join("tags.csv")).unwrap();
     let over = ["campaign", "--campaign", "x", "--tags", "tags.csv", "--out", "tags.csv"];
-    run(homing(), home, over).says(2, &["--out tags.csv", "is what is read"]);
+    run(homing(), home, over).says(2, &["--out tags.csv", "is the input"]);
     assert!(!home.join("list.csv").exists());
 }

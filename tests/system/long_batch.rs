@@ -329,7 +329,7 @@ fn a_full_disk_is_said_and_leaves_nothing_behind() {
     assert_eq!(left(), ["many.csv"]);
     // Room for the lines, but not for the scores.
     let told = limited(folder.path(), 100, CDNOW, "--out scores.csv");
-    told.says(1, &["scores.csv", "cannot be written", "space on the disk"]);
+    told.says(1, &["scores.csv", "cannot be written", "free disk space"]);
     assert_eq!(left(), ["many.csv"]);
     // A store that cannot grow keeps what it has, and the same run later completes it.
     let into = "--profiles sqlite:profiles.db --json --scored-at 2026-01-01";
