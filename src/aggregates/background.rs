@@ -9,11 +9,11 @@ use super::{compute, newest};
 use homing_profiles::{Error, Store};
 use homing_tags::Catalogue;
 
-/// How often it is looked whether anything changed.
+/// How often to check for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The least time between two counts.
 const REST: Duration = Duration::from_secs(10);
-/// How long a store that fails is left in peace.
+/// Pause after a store failure.
 const PAUSE: Duration = Duration::from_secs(60);
 /// Counting may take one part in so many of the time.
 const SHARE: u32 = 20;

@@ -16,13 +16,13 @@ use super::reply::json;
 use crate::service::{App, Code, Problem};
 use homing_profiles::feed::{Change, Changes};
 
-/// Changes a page when the query does not say.
+/// Changes per page by default.
 pub(super) const DEFAULT_LIMIT: u32 = 100;
-/// The most changes a page.
+/// Maximum changes per page.
 pub(super) const MAX_LIMIT: u32 = 1000;
-/// How often the feed looks for what other processes wrote.
+/// How often a stream polls for changes written by other processes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// A sign of life on a stream on which nothing happens.
+/// Interval of keep-alive comments on an idle stream.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 struct Query {

@@ -12,7 +12,7 @@ use super::reply::json;
 use crate::service::{App, Code, Problem};
 use homing_profiles::feed::Change;
 
-/// Dead letters a reply.
+/// Dead letters per response.
 const LETTERS: u32 = 1000;
 
 #[derive(Serialize)]
@@ -45,7 +45,7 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Proble
     json(&Letters { dead_letters: shown.collect() })
 }
 
-/// Answers `DELETE /v1/dead-letters/{number}`: the letter is dealt with.
+/// Answers `DELETE /v1/dead-letters/{number}`: removes a dead letter.
 pub(super) async fn drop(
     State(app): State<Arc<App>>,
     number: Result<Path<u64>, PathRejection>,

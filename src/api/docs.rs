@@ -1,4 +1,4 @@
-//! `GET /docs`: the OpenAPI document as a page that needs nothing from elsewhere, not even a script.
+//! `GET /docs`: the OpenAPI document as a self-contained page without scripts.
 
 use std::fmt::Write;
 use std::sync::Arc;

@@ -48,7 +48,7 @@ impl Field {
         Field::Promotion,
     ];
 
-    /// The fields of an event that stands in its customer's history, and so needs no ids.
+    /// The fields of an event inside a customer's history, which needs no ids.
     pub(super) const OF_HISTORY: &'static [Field] = Field::ALL.split_at(2).1;
 
     pub(super) fn name(self) -> &'static str {
@@ -69,12 +69,12 @@ impl Field {
     }
 }
 
-/// Why an event is not taken.
+/// Why an event is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     /// A stable code.
     pub code: &'static str,
-    /// The field at fault; empty when the event is no object.
+    /// The invalid field; empty when the event is not an object.
     pub field: Cow<'static, str>,
     /// What is wrong and what to write instead.
     pub detail: String,
@@ -125,7 +125,7 @@ impl Fault {
     }
 }
 
-/// The values of an event as they stand in the text, before anything is made of them.
+/// The raw values of an event, before they are parsed.
 #[derive(Debug, Default)]
 pub(super) struct EventText<'a> {
     values: [Option<&'a RawValue>; Field::ALL.len()],
@@ -205,7 +205,7 @@ impl<'a> EventText<'a> {
             .map_err(|detail| Fault::new("wrong_type", field, format!("`{}` {detail}", field.name())))
     }
 
-    /// A text that says nothing when it is empty.
+    /// An optional text; an empty one counts as absent.
     fn word(&self, field: Field) -> Result<Option<String>, Fault> {
         let Some(word) = self.text_or_number(field)?.filter(|word| !word.is_empty()) else { return Ok(None) };
         if word.len() > MAX_TEXT_BYTES || word.contains('\0') {
@@ -257,7 +257,7 @@ impl<'a> EventText<'a> {
     }
 }
 
-/// Says what is wrong with an id, if something is.
+/// What is wrong with an id, if anything.
 pub(super) fn id_fault(name: &str, id: &str) -> Option<String> {
     let right = (1..=MAX_ID_BYTES).contains(&id.len()) && !id.contains('\0');
     (!right).then(|| format!("`{name}` must be a string of 1 to {MAX_ID_BYTES} bytes without NUL"))
@@ -345,7 +345,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for EventText<'a> {
 
 struct EventVisitor;
 
-/// What stands in the place of an event is not an object: a fault of this event, not of the request.
+/// The value in the place of an event is not an object: a fault of this event, not of the request.
 fn not_an_object<'a, E>() -> Result<EventText<'a>, E> {
     let detail = "an event must be a JSON object".to_owned();
     let fault = Fault { code: "not_an_object", field: "".into(), detail };

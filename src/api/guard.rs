@@ -140,7 +140,7 @@ async fn gathered<'a>(
     }
 }
 
-/// Sees that there is room in memory for a body of this length.
+/// Reserves memory for a body of this length.
 fn more_room<'a>(
     app: &'a App,
     room: Option<SemaphorePermit<'a>>,
@@ -165,7 +165,7 @@ fn more_room<'a>(
     }))
 }
 
-/// Lets a request in if there is room, and sees that it ends in time and with an answer.
+/// Admits a request if there is capacity, and ensures that it ends in time with a response.
 async fn admit(app: &App, route: Option<Route>, answer: impl Future<Output = Response>) -> Response {
     let limited = route.is_none_or(Route::limited);
     let permit = limited.then(|| app.slots.try_acquire());

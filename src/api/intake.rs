@@ -22,19 +22,19 @@ use crate::service::shadow::Job;
 use crate::service::{App, Code, Limits, Problem};
 use homing_profiles::{Changed, Fate, Flows, Incoming};
 
-/// The code of an event that lies too far ahead of the clock.
+/// The code of an event too far ahead of the clock.
 pub(super) const IN_THE_FUTURE: &str = "in_the_future";
-/// The code of an event whose id stands for other content.
+/// The code of an event whose id is already used with different content.
 pub(super) const EVENT_ID_CONFLICT: &str = "event_id_conflict";
 /// The code of an event of a customer who was erased.
 pub(super) const CUSTOMER_ERASED: &str = "customer_erased";
 
-/// An event that was not taken.
+/// A rejected event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Rejected {
     index: usize,
     code: &'static str,
-    /// The field at fault, where it is one.
+    /// The invalid field, if it is one field.
     #[serde(skip_serializing_if = "str::is_empty")]
     field: std::borrow::Cow<'static, str>,
     detail: String,
@@ -238,7 +238,7 @@ struct Reply {
     duplicates: usize,
     rejected: Vec<Rejected>,
     changed: Vec<Changed>,
-    /// What is odd about events that were taken.
+    /// Warnings about accepted events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
 }

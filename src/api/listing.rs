@@ -7,9 +7,9 @@ use super::query::parameters;
 use crate::service::Problem;
 use homing_profiles::{Listing, Sort};
 
-/// Rows a page when the query does not say.
+/// Rows per page by default.
 pub(super) const DEFAULT_LIMIT: u32 = 50;
-/// The most rows a page.
+/// Maximum rows per page.
 pub(super) const MAX_LIMIT: u32 = 1000;
 
 /// The orders by name.

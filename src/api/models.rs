@@ -90,7 +90,7 @@ struct Compared {
     shadow: Vec<homing_profiles::shadow::Summary>,
 }
 
-/// Answers `GET /v1/models/shadow`: how the challengers' scores lay beside the champions'.
+/// Answers `GET /v1/models/shadow`: the challengers' scores compared with the champions'.
 pub(super) async fn shadow(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     app.work(|app| json(&Compared { shadow: app.store().shadow_summary()? })).await
 }

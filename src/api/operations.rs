@@ -1,4 +1,4 @@
-//! The routes that say how the service is: health, readiness, metrics, and the OpenAPI document.
+//! The operational routes: health, readiness, metrics, and the OpenAPI document.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::reply::json;
 use crate::service::metrics::MEDIA_TYPE;
 use crate::service::{App, Code, Problem};
 
-/// The store must say within this time that it is ready.
+/// Time limit for the store's readiness check.
 const READY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Answers `GET /healthz`: the process answers requests.

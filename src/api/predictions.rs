@@ -24,9 +24,9 @@ use crate::service::shadow::Job;
 use crate::service::{App, Code, Limits, Problem};
 use homing_profiles::Scored;
 
-/// Up to so many customers are scored where the request is handled; more go to the threads for long work.
+/// Up to this many customers are scored on the request's thread; larger requests go to the blocking pool.
 const INLINE_CUSTOMERS: usize = 8;
-/// Up to so many bytes are parsed where the request is handled.
+/// Up to this many bytes are parsed on the request's thread.
 const INLINE_BYTES: usize = 64 << 10;
 
 /// One customer of the request.
@@ -71,7 +71,7 @@ impl Request {
         }
     }
 
-    /// The instant to look from: as asked, or the latest at which the model or the data know anything.
+    /// The instant to score as of: the one asked for, or the latest known to the model or the data.
     fn looks_from(&self, model: &ModelInfo) -> Micros {
         let data = self.customers.iter().filter_map(|customer| customer.until).max();
         self.as_of.unwrap_or_else(|| data.unwrap_or(Micros::MIN).max(model.as_of_micros))
@@ -315,7 +315,7 @@ impl Work {
         response
     }
 
-    /// Counts a customer's outcome, and sees to it that no number is sent that is none.
+    /// Counts a customer's outcome, and fails if a score is not finite.
     fn check(&self, customer: &Customer, scored: &Scored) -> Result<(), Problem> {
         let outcome = match &scored.outcome {
             Outcome::NotScored(cause) => cause.code(),

@@ -45,7 +45,7 @@ pub(super) async fn profile(
     Ok(json_bytes(bytes))
 }
 
-/// A profile with what to do next.
+/// A profile with its next best action.
 #[derive(Serialize)]
 struct Reply<'a> {
     #[serde(flatten)]
@@ -142,7 +142,7 @@ async fn read<T: Send + 'static>(
     .await
 }
 
-/// Why a customer has the scores that they have. The scores are those of the stored profile.
+/// The explanation of a customer's stored scores.
 #[derive(Serialize)]
 struct Explanation<'a> {
     customer_id: &'a str,

@@ -6,7 +6,7 @@ use axum::http::Uri;
 use crate::service::problem::clip;
 use crate::service::{Code, Problem};
 
-/// A parameter as it stands in the address.
+/// A query parameter.
 pub(super) struct Parameter {
     pub name: String,
     pub value: String,
@@ -38,7 +38,7 @@ impl Parameter {
         Problem::new(Code::BadParameter, detail).with("parameter", clip(&self.name))
     }
 
-    /// Rows a page, 1 to `most`.
+    /// Rows per page, 1 to `most`.
     pub fn limit(&self, most: u32) -> Result<u32, Problem> {
         let limit = self.value.parse().ok().filter(|limit| (1..=most).contains(limit));
         limit.ok_or_else(|| self.bad(&format!("use an integer from 1 to {most}")))

@@ -1,4 +1,4 @@
-//! Reading request bodies: from bytes to checked values in one pass, without a tree of values between.
+//! Reading request bodies: from bytes to validated values in one pass, without an intermediate tree.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::service::problem::clip;
 use crate::service::{Code, Limits, Problem};
 
-/// The bytes of a body within the limit, which its sender does not call something other than JSON.
+/// The bytes of a body within the limit, whose content type is JSON or absent.
 pub(super) struct JsonBody(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
@@ -49,7 +49,7 @@ pub(super) fn plain<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Pr
     })
 }
 
-/// Where in a request something stands.
+/// A position in a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place {
     /// Position in the list of customers.

@@ -25,9 +25,9 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use crate::service::Limits;
 use crate::service::problem::{Code, MEDIA_TYPE, Problem};
 
-/// Connections past the limit that are told so at one time; more are closed without a word.
+/// Connections past the limit that get a 503 at one time; more are closed without a response.
 const REFUSALS: usize = 64;
-/// How long the telling may take.
+/// Time limit for sending that 503.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// Pause after the system refused a connection, for example because no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -45,7 +45,7 @@ pub enum TlsError {
         /// What the reader says.
         cause: String,
     },
-    /// The two do not go together.
+    /// Certificate and key do not match.
     #[error("certificate {certificate} and key {key} do not match: {cause}")]
     Pair {
         /// The certificate's file.
@@ -184,7 +184,7 @@ pub async fn serve_with(
     Ok(())
 }
 
-/// Tells a caller that there are too many connections.
+/// Responds that there are too many connections.
 async fn refuse(mut stream: TcpStream, limit: usize) -> io::Result<()> {
     let detail = format!("connection limit ({limit}) reached; retry shortly");
     let body = Problem::new(Code::Overloaded, detail).document().to_string();
@@ -201,7 +201,7 @@ async fn refuse(mut stream: TcpStream, limit: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// A stream that breaks off when its peer takes no byte for too long.
+/// A stream that fails when its peer reads nothing for too long.
 struct Stalling<S> {
     stream: S,
     patience: Duration,

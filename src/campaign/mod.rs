@@ -1,4 +1,4 @@
-//! Campaigns: from the profiles to a list of whom to contact, with whom not to contact beside it.
+//! Campaigns: from the profiles to a contact list and its hold-out group.
 //!
 //! The customers who match are taken in the order of their value at risk. Left out are those who opted out, who have no
 //! scores, for whom the playbook asks nothing, and who have had as many contacts as may be within seven days, over all
@@ -45,7 +45,7 @@ pub struct Plan {
     pub seed: u64,
     /// Most customers, those held out included.
     pub most: Option<u64>,
-    /// Whether contacts are taken down. Without that nothing in the store changes.
+    /// Whether contacts are recorded. Otherwise the store is not changed.
     pub record: bool,
 }
 
@@ -60,7 +60,7 @@ pub struct Member {
     pub channel: Option<String>,
     /// The local hour to reach them at.
     pub hour: Option<u8>,
-    /// What the business stands to lose.
+    /// Value at risk.
     pub value_at_risk: f64,
     /// Probability of no purchase within the churn horizon.
     pub churn_risk: Option<f64>,
@@ -74,12 +74,12 @@ pub struct Member {
     pub held_out: bool,
 }
 
-/// What a campaign came to.
+/// Summary of a campaign.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// The campaign.
     pub campaign: String,
-    /// Whether contacts were taken down.
+    /// Whether contacts were recorded.
     pub recorded: bool,
     /// Profiles that match.
     pub matched: u64,
@@ -151,7 +151,7 @@ impl Plan {
     }
 }
 
-/// Tells who is held out: an HMAC-SHA256 of the customer's id, under a key made of the campaign's name and the seed.
+/// Decides who is held out: an HMAC-SHA256 of the customer's id, under a key made of the campaign's name and the seed.
 #[derive(Clone, Copy, Debug)]
 pub struct HoldOut {
     key: [u8; 32],

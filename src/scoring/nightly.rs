@@ -34,7 +34,7 @@ use homing_profiles::{BatchRow, Bounds, Flows, Scored, Store};
 /// Why a batch into profiles ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another batch is at work.
+    /// Another batch run is in progress.
     #[error(
         "another batch run is writing to this profile store (lock file {}); wait for it to finish, or give \
          each run its own `--shard`", .0.display()
@@ -45,7 +45,7 @@ pub enum Error {
     Journal {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's message.
         cause: io::Error,
     },
     /// The histories.
@@ -66,7 +66,7 @@ pub struct Identity {
     pub input: String,
     /// Everything else that the command line says.
     pub settings: String,
-    /// The homing that runs.
+    /// The version of homing.
     pub homing: String,
 }
 

@@ -22,9 +22,9 @@ use homing_profiles::{Error, Store};
 pub enum Role {
     /// Reads profiles, lists, changes and scores; changes nothing.
     Reader,
-    /// Sends events, takes consent down, exports what is held of a customer, deals with dead letters.
+    /// Sends events, records consent, exports customer data, handles dead letters.
     Operator,
-    /// Puts models to work.
+    /// Promotes and rolls back models.
     Scientist,
     /// Erases customers.
     Admin,
@@ -55,7 +55,7 @@ impl Role {
 /// How every key begins, so that one is known as such where it should not be.
 const PREFIX: &str = "homing_";
 
-/// Makes a key: adds its keyed hash to the store, and returns it with its text, which is kept nowhere.
+/// Creates a key: adds its keyed hash to the store, and returns it with its text, which is not stored.
 ///
 /// # Errors
 /// [`Error`] of the store, or of the machine's source of randomness.
@@ -120,7 +120,7 @@ struct Keys {
     by_hash: HashMap<[u8; 32], Arc<Known>>,
 }
 
-/// The keys that the service knows, as the store last told.
+/// The keys as last read from the store.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     secret: RwLock<Option<[u8; 32]>>,
@@ -132,7 +132,7 @@ pub(crate) struct Access {
 const UNWRITTEN: usize = 100_000;
 
 impl Access {
-    /// Reads the keys anew. On failure those known before stay.
+    /// Reloads the keys. On failure the previous ones stay.
     pub fn refresh(&self, store: &dyn Store) -> Result<(), Error> {
         if self.secret.read().unwrap_or_else(PoisonError::into_inner).is_none() {
             let secret = store.secret(PURPOSE)?;
@@ -165,7 +165,7 @@ impl Access {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).demanded
     }
 
-    /// Lets a caller in who may do what the role allows; `None` is for everyone.
+    /// Admits a caller whose key has the role; `None` admits everyone.
     pub fn admit(&self, headers: &HeaderMap, needed: Option<Role>, now: Micros) -> Result<Caller, Problem> {
         let keys = self.keys();
         let Some(needed) = needed.filter(|_| keys.demanded) else { return Ok(Caller { key: None }) };
@@ -210,7 +210,7 @@ impl Access {
         Err(Problem::new(Code::TooManyRequests, detail).with("limit", limit))
     }
 
-    /// Takes down what a caller did, to be written in a moment. Without keys there is nobody to tell of.
+    /// Queues an audit entry for what a caller did. Without keys there is no caller to record.
     pub fn note(&self, caller: &Caller, action: &str, customers: &[&str], at: Micros) -> Result<(), Problem> {
         if caller.key.is_none() {
             return Ok(());
@@ -263,7 +263,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The key that a request shows: as a bearer's, or as the password of HTTP's basic scheme, which browsers ask for.
+/// The key of a request: as a bearer token, or as the password of HTTP's basic scheme, which browsers ask for.
 fn shown(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.split_once(' ')?;

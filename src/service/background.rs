@@ -15,7 +15,7 @@ use homing_profiles::shadow::Pair;
 
 /// How often the registry and the keys are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How often an object store is asked for what is new in it.
+/// How often an object store is checked for new models.
 const REFRESH_EVERY: Duration = Duration::from_secs(10);
 /// How long an audit entry waits at most before it is written.
 const AUDIT_EVERY: Duration = Duration::from_millis(200);

@@ -21,8 +21,8 @@ impl App {
         })
     }
 
-    /// Looks at the registry once, and puts to work what its aliases point at now. Requests that have begun end
-    /// with the model that they began with. A model that cannot be loaded leaves the one at work where it is.
+    /// Reads the registry once, and loads the models its aliases point at now. Requests in flight finish
+    /// with the model they started with. If a model cannot be loaded, the serving one stays.
     ///
     /// # Errors
     /// [`homing_models::Error`] of a model that cannot be loaded.
@@ -71,7 +71,7 @@ impl App {
         followed(self).map(|(_, name)| name)
     }
 
-    /// Makes a version the champion, and puts it to work. Returns the model, and the one before.
+    /// Promotes a version to champion and serves it. Returns the model and the previous one.
     pub(crate) fn promote_model(
         &self,
         caller: &Caller,
@@ -90,7 +90,7 @@ impl App {
         })
     }
 
-    /// Makes the champion before this one the champion again, and puts it to work. Returns the model, and the one before.
+    /// Rolls back to the previous champion and serves it. Returns the model and the previous one.
     pub(crate) fn rollback_model(&self, caller: &Caller) -> Result<(ModelInfo, Option<String>), Problem> {
         let (models, name) = followed(self)?;
         let before = models.registry.before_champion(&name).map_err(|error| {
@@ -123,7 +123,7 @@ fn followed(app: &App) -> Result<(&Models, String), Problem> {
     Ok((models, name))
 }
 
-/// Loads first, points then, swaps last: whatever fails leaves the model at work where it is.
+/// Loads first, points then, swaps last: on any failure the serving model stays.
 fn swap(
     app: &App,
     models: &Models,

@@ -42,7 +42,7 @@ pub(crate) enum Stage {
     Write,
 }
 
-/// What became of an event.
+/// The result for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum EventFate {
     Accepted,

@@ -22,7 +22,7 @@ macro_rules! catalogue {
             /// The whole catalogue.
             pub const ALL: &[Code] = &[$(Code::$name,)*];
 
-            /// The stable code, as it stands in `code` and at the end of `type`.
+            /// The stable code, used in `code` and at the end of `type`.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Code::$name => $code,)* }
@@ -50,7 +50,7 @@ catalogue! {
     BadParameter "bad_parameter" BAD_REQUEST "A parameter is invalid",
     /// The cursor was not given out for this listing.
     BadCursor "bad_cursor" BAD_REQUEST "The cursor is not valid for this listing",
-    /// No key, or one that is worth nothing.
+    /// No key, or an invalid, revoked or expired one.
     Unauthorized "unauthorized" UNAUTHORIZED "An API key is required",
     /// The key's role does not allow this.
     Forbidden "forbidden" FORBIDDEN "The API key's role does not allow this",
@@ -84,19 +84,19 @@ catalogue! {
     UnknownField "unknown_field" UNPROCESSABLE_ENTITY "A field is unknown",
     /// The body is JSON, but not of the form that the route takes.
     InvalidRequest "invalid_request" UNPROCESSABLE_ENTITY "The request is invalid",
-    /// An event cannot be taken.
+    /// An event is invalid.
     InvalidEvent "invalid_event" UNPROCESSABLE_ENTITY "An event is invalid",
-    /// A customer stands in the request twice.
+    /// A customer is in the request twice.
     DuplicateCustomer "duplicate_customer" UNPROCESSABLE_ENTITY "A customer is listed twice",
     /// More customers than the limit.
     TooManyCustomers "too_many_customers" UNPROCESSABLE_ENTITY "Too many customers in one request",
     /// More events than the limit.
     TooManyEvents "too_many_events" UNPROCESSABLE_ENTITY "Too many events in one request",
-    /// As many requests of one key are in work as the limit lets in.
+    /// The limit of concurrent requests per key is reached.
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many concurrent requests for one API key",
     /// A fault of homing itself.
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error",
-    /// As many requests are in work as the limit lets in.
+    /// The limit of concurrent requests is reached.
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Too many concurrent requests",
     /// The request took longer than the limit.
     Timeout "timeout" SERVICE_UNAVAILABLE "The request took too long",

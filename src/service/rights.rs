@@ -21,7 +21,7 @@ fn entry(app: &App, caller: &Caller, action: &str, id: &str, detail: &str) -> Au
 
 // Each blocks its thread.
 impl App {
-    /// Takes down whether a customer opted out, and returns the tags that went.
+    /// Records whether a customer opted out, and returns the tags that changed.
     pub(crate) fn take_consent(
         &self,
         caller: &Caller,

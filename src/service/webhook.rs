@@ -18,7 +18,7 @@ use super::app::App;
 use homing_profiles::feed::{Change, FeedPosition, Letter};
 use homing_profiles::{Error, Store};
 
-/// Changes a piece.
+/// Changes per delivery.
 const PIECE: u32 = 100;
 /// How often the feed is looked at, and a stop is noticed.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -61,7 +61,7 @@ impl Webhook {
         format!("webhook {}", self.url)
     }
 
-    /// For so long the right to push is taken.
+    /// Duration of the lease.
     fn lease(&self) -> Duration {
         2 * self.answer_time + LEASE_BEYOND
     }
@@ -77,11 +77,11 @@ impl Webhook {
     }
 }
 
-/// Why a piece was not taken.
+/// Why a delivery failed.
 enum Refusal {
-    /// It may be taken later.
+    /// A retry may succeed.
     Later(String),
-    /// It will never be.
+    /// A retry cannot succeed.
     Never(String),
 }
 
@@ -107,7 +107,7 @@ struct Pusher {
     piece: u32,
     failing_since: Option<Instant>,
     attempts: u32,
-    /// What tells this server from others.
+    /// Identifies this server among others.
     holder: String,
     /// When the lease was last taken; `None` while another server holds it.
     held_since: Option<Instant>,
@@ -133,7 +133,7 @@ impl Pusher {
         }
     }
 
-    /// Whether it is this server that pushes; takes or renews the lease where need be.
+    /// Whether this server delivers; takes or renews the lease as needed.
     fn holds(&mut self, app: &App) -> Result<bool, Error> {
         let lease = self.hook.lease();
         if self.held_since.is_some_and(|since| since.elapsed() < lease / 3) {
@@ -149,7 +149,7 @@ impl Pusher {
         Ok(held)
     }
 
-    /// Gives the lease back, so that another server need not wait for it to run out.
+    /// Releases the lease, so that another server need not wait for it to expire.
     fn leave(&mut self) {
         let (Some(app), Some(_)) = (self.app.upgrade(), self.held_since.take()) else { return };
         let now = app.now();
