@@ -86,7 +86,7 @@ impl History {
     /// The number of events in what [`History::to_bytes`] wrote, without reading the rest.
     pub(crate) fn events_of_bytes(bytes: &[u8]) -> Result<u64, Error> {
         let damaged = |reason| Error::DamagedHistory { reason };
-        let rest = bytes.get(MAGIC.len() + 1..).ok_or_else(|| damaged("it is cut off"))?;
+        let rest = bytes.get(MAGIC.len() + 1..).ok_or_else(|| damaged("it is truncated"))?;
         Input(rest).varint().map_err(damaged)
     }
 
@@ -106,21 +106,21 @@ fn decode(bytes: &[u8]) -> Read<History> {
     let Some((rest, version)) =
         bytes.strip_prefix(&MAGIC).and_then(|rest| Some((rest.get(1..)?, *rest.first()?)))
     else {
-        return Err("it does not begin as a history does");
+        return Err("it does not start with the header of a history");
     };
     if version != VERSION {
-        return Err("its format version is not known to this build");
+        return Err("its format version is not supported");
     }
     let Some((body, checksum)) = rest.len().checked_sub(CHECKSUM).map(|at| rest.split_at(at)) else {
-        return Err("it is cut off");
+        return Err("it is truncated");
     };
     if crc32fast::hash(&bytes[..bytes.len() - CHECKSUM]).to_le_bytes() != checksum {
-        return Err("its checksum is wrong");
+        return Err("its checksum does not match");
     }
     let mut input = Input(body);
     let history = input.history()?;
     if !input.0.is_empty() {
-        return Err("something follows its end");
+        return Err("it has trailing data");
     }
     Ok(history)
 }
@@ -161,7 +161,7 @@ impl<'a> Input<'a> {
     }
 
     fn take(&mut self, len: usize) -> Read<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or("it is cut off")?;
+        let (taken, rest) = self.0.split_at_checked(len).ok_or("it is truncated")?;
         self.0 = rest;
         Ok(taken)
     }
@@ -177,19 +177,19 @@ impl<'a> Input<'a> {
     }
 
     fn varint(&mut self) -> Read<u64> {
-        varint::take(&mut self.0).ok_or("it is cut off or holds an overlong number")
+        varint::take(&mut self.0).ok_or("it is truncated or has an overlong number")
     }
 
     /// A count of things that take at least so many bytes each.
     fn count(&mut self, bytes_each: usize) -> Read<usize> {
         let count = self.varint()?;
         let most = self.0.len() / bytes_each;
-        usize::try_from(count).ok().filter(|&count| count <= most).ok_or("it counts more than it holds")
+        usize::try_from(count).ok().filter(|&count| count <= most).ok_or("a count exceeds the data")
     }
 
     fn name(&mut self) -> Read<Box<str>> {
         let len = self.count(1)?;
-        std::str::from_utf8(self.take(len)?).map(Box::from).map_err(|_| "a name is not UTF-8")
+        std::str::from_utf8(self.take(len)?).map(Box::from).map_err(|_| "a name is not valid UTF-8")
     }
 
     fn times(&mut self, events: usize) -> Read<Vec<Micros>> {
@@ -197,7 +197,7 @@ impl<'a> Input<'a> {
         if events == 0 {
             return Ok(times);
         }
-        let unit = *UNITS.get(usize::from(self.byte()?)).ok_or("its unit of time is not known")?;
+        let unit = *UNITS.get(usize::from(self.byte()?)).ok_or("its time unit is unknown")?;
         let mut time = unzigzag(self.varint()?);
         times.push(time);
         for _ in 1..events {
@@ -211,10 +211,10 @@ impl<'a> Input<'a> {
     fn kinds(&mut self, events: usize) -> Read<Vec<Kind>> {
         let mut kinds = Vec::with_capacity(events);
         while kinds.len() < events {
-            let kind = Kind::from_code(self.byte()?).ok_or("a kind is not known")?;
+            let kind = Kind::from_code(self.byte()?).ok_or("an event kind is unknown")?;
             let run =
                 usize::try_from(self.varint()?).ok().filter(|&run| run > 0 && run <= events - kinds.len());
-            kinds.resize(kinds.len() + run.ok_or("a run of kinds does not fit")?, kind);
+            kinds.resize(kinds.len() + run.ok_or("a run of event kinds has the wrong length")?, kind);
         }
         Ok(kinds)
     }
@@ -405,6 +405,6 @@ mod tests {
         put(&mut bytes, u64::MAX / 2);
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
         let refused = History::from_bytes(&bytes).unwrap_err().to_string();
-        assert!(refused.contains("counts more than it holds"), "{refused}");
+        assert!(refused.contains("a count exceeds the data"), "{refused}");
     }
 }

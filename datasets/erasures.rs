@@ -51,18 +51,18 @@ impl Erasures {
     /// # Errors
     /// A text for people that names the file and says what to do.
     pub fn load(path: &str) -> Result<Arc<Erasures>, String> {
-        let again = "write it again with `homing erased --out`";
+        let again = "recreate it with `homing erased --out`";
         let text =
             std::fs::read_to_string(path).map_err(|cause| format!("`{path}` cannot be read: {cause}"))?;
         let listed: Listed = serde_json::from_str(&text)
-            .map_err(|cause| format!("`{path}` is no list of erased customers: {cause}; {again}"))?;
+            .map_err(|cause| format!("`{path}` is not a list of erased customers: {cause}; {again}"))?;
         if listed.format != FORMAT {
             return Err(format!(
-                "`{path}` has the format {}, which this homing does not know",
+                "`{path}` has the format {}, which this version of homing does not support",
                 listed.format
             ));
         }
-        let damaged = || format!("`{path}` is damaged: not every hash has 64 hexadecimal digits; {again}");
+        let damaged = || format!("`{path}` is damaged: a hash does not have 64 hexadecimal digits; {again}");
         let hashes = listed.hashes.iter().map(|text| bytes(text)).collect::<Option<_>>();
         let (Some(key), Some(hashes)) = (bytes(&listed.key), hashes) else { return Err(damaged()) };
         Ok(Arc::new(Erasures { key, hashes }))
@@ -138,7 +138,7 @@ mod tests {
         for (broken, told) in [
             (text.replace("07", "0x"), "damaged"),
             (text.replace("\"format\": 1", "\"format\": 9"), "format 9"),
-            ("{}".to_owned(), "no list of erased customers"),
+            ("{}".to_owned(), "not a list of erased customers"),
         ] {
             std::fs::write(&path, broken).unwrap();
             let refused = Erasures::load(shown).unwrap_err();

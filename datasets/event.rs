@@ -137,19 +137,19 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum Invalid {
     /// A purchase with an amount below zero.
-    #[error("a purchase has a negative amount; give it the kind `return`, or mend the amount")]
+    #[error("a purchase has a negative amount; set its kind to `return`, or correct the amount")]
     NegativePurchase,
     /// A purchase without an amount.
-    #[error("a purchase has no amount; fill the column `amount`")]
+    #[error("a purchase has no amount; fill in the column `amount`")]
     MissingAmount,
     /// NaN or infinite amount or quantity, or one beyond a trillion.
-    #[error("amount or quantity is not a finite number below 1e12")]
+    #[error("`amount` and `quantity` must be finite and at most 1e12")]
     NotFinite,
     /// Outside the years 1900 to 2200.
-    #[error("`occurred_at` lies outside the years 1900 to 2200")]
+    #[error("`occurred_at` is outside the years 1900 to 2200; correct the date")]
     OutOfTime,
     /// Recorded before it happened.
-    #[error("`recorded_at` lies before `occurred_at`")]
+    #[error("`recorded_at` is before `occurred_at`; correct one of the dates")]
     RecordedBeforeOccurred,
 }
 

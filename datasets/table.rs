@@ -55,10 +55,10 @@ pub struct Table {
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// An extension of no known format.
-    #[error("{}: the ending tells no format; write to a file that ends in .parquet, .csv or .ndjson", .0.display())]
+    #[error("{}: unknown file type; write to a file that ends in .parquet, .csv or .ndjson", .0.display())]
     UnknownEnding(PathBuf),
     /// The file system refused.
-    #[error("{}: cannot be written: {cause}; check the folder, its rights and the space on the disk", path.display())]
+    #[error("{}: cannot be written: {cause}; check the folder, its permissions and the free disk space", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -261,7 +261,7 @@ impl TableWriter {
         // Not emptied before the lock is ours.
         let file = File::options().create(true).truncate(false).write(true).open(&draft);
         let file = file.map_err(|cause| failed(cause.to_string()))?;
-        file.try_lock().map_err(|_| failed("another process is writing it at this moment".to_owned()))?;
+        file.try_lock().map_err(|_| failed("another process is writing to it".to_owned()))?;
         file.set_len(0).map_err(|cause| failed(cause.to_string()))?;
         let (path, out) = (path.to_owned(), Out::Unopened);
         Ok(TableWriter { path, draft, zone, format, file, out, finished: false })

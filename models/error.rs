@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No bundle there.
-    #[error("there is no model bundle at {}: {cause}; train one with `homing-train fit`", path.display())]
+    #[error("no model bundle at {}: {cause}; train one with `homing-train fit`", path.display())]
     NoBundle {
         /// Where it was sought.
         path: PathBuf,
@@ -22,7 +22,7 @@ pub enum Error {
         cause: serde_json::Error,
     },
     /// A part whose bytes are not those that were written.
-    #[error("the model bundle {} is damaged: {part} {detail}; restore it or train again with `homing-train fit`", path.display())]
+    #[error("the model bundle {} is damaged: {part} {detail}; restore it, or retrain with `homing-train fit`", path.display())]
     Damaged {
         /// The bundle.
         path: PathBuf,
@@ -32,7 +32,8 @@ pub enum Error {
         detail: String,
     },
     /// A bundle of a homing that this one does not understand.
-    #[error("the model bundle {} has format version {found}, this homing reads up to {known}; use a newer homing", path.display())]
+    #[error("the model bundle {} has format version {found}, but this version of homing supports up to \
+             {known}; upgrade homing", path.display())]
     TooNew {
         /// The bundle.
         path: PathBuf,
@@ -42,7 +43,8 @@ pub enum Error {
         known: u32,
     },
     /// A bundle made with other features.
-    #[error("the model bundle {} was made with another set of features ({found}, this homing has {known}); train again with `homing-train fit`", path.display())]
+    #[error("the model bundle {} was trained with another feature set ({found}; this version of homing has \
+             {known}); retrain with `homing-train fit`", path.display())]
     OtherFeatures {
         /// The bundle.
         path: PathBuf,
@@ -52,7 +54,7 @@ pub enum Error {
         known: String,
     },
     /// No such model in the registry.
-    #[error("the registry {} has no model `{wanted}`; it has: {there}", registry.display())]
+    #[error("the registry {} has no model `{wanted}`; available: {there}", registry.display())]
     UnknownModel {
         /// The registry.
         registry: PathBuf,
@@ -71,7 +73,8 @@ pub enum Error {
     },
     /// A name that cannot be a folder everywhere.
     #[error(
-        "`{0}` cannot name a model; use 1 to 64 letters, digits, `-`, `_` or `.`, starting with a letter or digit"
+        "`{0}` is not a valid model name; use 1 to 64 letters, digits, `-`, `_` or `.`, starting with a letter \
+         or digit"
     )]
     BadName(String),
     /// A file could not be written or read.

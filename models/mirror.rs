@@ -94,8 +94,10 @@ impl Mirror {
             }
             Err(_) => {}
         }
-        let told =
-            format!("{} holds something else; name an empty folder with --registry-cache", folder.display());
+        let told = format!(
+            "{} contains other files; choose an empty folder with --registry-cache",
+            folder.display()
+        );
         Err(io::Error::other(told))
     }
 

@@ -81,7 +81,7 @@ impl Registry {
         let failed = |cause: String| Error::Mirror { address: place.to_owned(), cause };
         let root = cache.map(Path::to_owned).or_else(|| mirror::default_folder(place));
         let root = root.ok_or_else(|| {
-            failed("there is no folder to keep them in; name one with --registry-cache".to_owned())
+            failed("no cache folder for its models; set one with --registry-cache".to_owned())
         })?;
         let mirror = Mirror::open(place).map_err(|cause| failed(cause.to_string()))?;
         let registry = Registry { root, mirror: Some(Arc::new(mirror)) };
@@ -222,7 +222,7 @@ impl Registry {
         let names = self.names();
         let (name, version) = match (wanted, names.as_slice()) {
             (None, [only]) => (only.clone(), None),
-            (None, _) => return Err(self.unknown("(none named)")),
+            (None, _) => return Err(self.unknown("(no name given)")),
             (Some(wanted), _) => match wanted.split_once('@') {
                 Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
                 None if names.iter().any(|name| name == wanted) => (wanted.to_owned(), None),
@@ -300,7 +300,7 @@ impl Registry {
     fn unknown(&self, wanted: &str) -> Error {
         let there = self.names();
         let there = if there.is_empty() {
-            "nothing yet; train with `homing-train fit`".into()
+            "none; train one with `homing-train fit`".into()
         } else {
             there.join(", ")
         };

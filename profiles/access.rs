@@ -210,6 +210,7 @@ impl<E: Engine> Access for E {
 /// What the machine says when it has none.
 pub(super) fn random_bits() -> Result<[u8; 32], String> {
     let mut bits = [0; 32];
-    getrandom::fill(&mut bits).map_err(|error| format!("the machine gives no random bits: {error}"))?;
+    getrandom::fill(&mut bits)
+        .map_err(|error| format!("cannot read random bytes from the operating system: {error}"))?;
     Ok(bits)
 }

@@ -4,14 +4,15 @@
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The store is held by another writer for longer than homing waits.
-    #[error("the profile store {0} is locked by another process; close that process or try again later")]
+    #[error("the profile store {0} is locked by another process; stop that process or retry later")]
     Locked(String),
     /// The store cannot be written.
-    #[error("the profile store {0} is read-only; give homing the right to write it, or name another store")]
+    #[error("the profile store {0} is read-only; give homing write access, or use another store")]
     ReadOnly(String),
     /// The store was made by a newer homing.
     #[error(
-        "the profile store {store} has schema version {found}, this homing knows up to {known}; use a newer homing"
+        "the profile store {store} has schema version {found}, but this version of homing supports up to \
+         {known}; upgrade homing"
     )]
     TooNew {
         /// The store.
@@ -22,9 +23,7 @@ pub enum Error {
         known: i64,
     },
     /// The server of the store does not answer.
-    #[error(
-        "the profile store {store} cannot be reached: {detail}; homing tries again with the next request"
-    )]
+    #[error("the profile store {store} is unreachable: {detail}; homing reconnects on the next request")]
     Unreachable {
         /// The store.
         store: String,
@@ -33,14 +32,14 @@ pub enum Error {
     },
     /// The place of the store is not understood.
     #[error(
-        "`{0}` names no profile store; write sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE, for example \
-         sqlite:profiles.db"
+        "`{0}` is not a profile store; write sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE, for \
+         example sqlite:profiles.db"
     )]
     UnknownPlace(String),
     /// A cursor of the feed before the oldest change that the feed still holds.
     #[error(
-        "the cursor {cursor} is older than the changes that are kept (from {oldest} on); read the profiles anew, \
-         then follow the feed without a cursor"
+        "the cursor {cursor} has expired (oldest change kept: {oldest}); read all profiles again, then restart \
+         the feed without a cursor"
     )]
     CursorExpired {
         /// The cursor asked for.
@@ -49,14 +48,14 @@ pub enum Error {
         oldest: u64,
     },
     /// There is a key with this id or this hash already.
-    #[error("there is a key `{0}` already; give the new one another id")]
+    #[error("an API key with the id `{0}` already exists; choose another id")]
     KeyExists(String),
     /// A cursor that this store did not give out for this listing.
-    #[error("the cursor is not one that this listing gave out; start again without a cursor")]
+    #[error("the cursor is not valid for this listing; start again without a cursor")]
     BadCursor,
     /// Stored bytes that cannot be read back.
     #[error(
-        "the profile store {store} holds damaged data for customer `{customer_id}`: {detail}; restore it from a backup"
+        "the profile store {store} has damaged data for customer `{customer_id}`: {detail}; restore it from a backup"
     )]
     Damaged {
         /// The store.
@@ -67,12 +66,10 @@ pub enum Error {
         detail: String,
     },
     /// A customer to whom others kept writing.
-    #[error(
-        "the profile of the customer `{0}` is being written by others all the time; try again in a moment"
-    )]
+    #[error("other writers keep changing the profile of customer `{0}`; retry shortly")]
     Busy(String),
     /// A commit that ended before it had a result.
-    #[error("a write to the profile store was broken off; try again")]
+    #[error("a write to the profile store was interrupted; retry")]
     Unfinished,
     /// Anything else that the database says.
     #[error("the profile store {store}: {detail}")]

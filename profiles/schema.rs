@@ -212,7 +212,8 @@ pub(crate) fn wrong_version(store: &str, found: i64, first: i64) -> Error {
         return Error::TooNew { store, found, known: VERSION };
     }
     let detail = format!(
-        "its schema has version {found}, made before homing 0.1, whose version is {first}; score the purchases again into a new store"
+        "its schema has version {found}, from before homing 0.1 (version {first}), and cannot be upgraded; \
+         score the purchases again into a new store"
     );
     Error::Database { store, detail }
 }

@@ -116,14 +116,15 @@ impl Row {
         let left = self.0.len();
         self.0.next().and_then(T::of).ok_or_else(|| {
             let type_name = std::any::type_name::<T>();
-            Unreadable(format!("the column {left} from the end of a row is no {type_name}"))
+            Unreadable(format!("the column {left} from the end of a row is not of type {type_name}"))
         })
     }
 
     /// The next column, which holds JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Unreadable> {
         let text: String = self.take()?;
-        serde_json::from_str(&text).map_err(|error| Unreadable(format!("a column is no valid JSON: {error}")))
+        serde_json::from_str(&text)
+            .map_err(|error| Unreadable(format!("a column is not valid JSON: {error}")))
     }
 }
 

@@ -46,27 +46,29 @@ fn check_tag(tag: &Definition, text: &str, source: &str) -> Vec<Error> {
         let divisor = expression[at + 1..].trim_start();
         let digits: String = divisor.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
         if digits.parse::<f64>().is_ok_and(|number| number == 0.0) {
-            tell(
-                at,
-                "division by zero".to_owned(),
-                "divide by something else; the tag would always be empty",
-            );
+            tell(at, "division by zero".to_owned(), "the tag would always be empty; change the divisor");
         }
     }
     if tag.expression.variables().is_empty() {
-        tell(0, "the expression names no variable".to_owned(), "it is the same for everybody; drop the tag");
+        tell(
+            0,
+            "the expression uses no variable".to_owned(),
+            "its value is the same for every customer; remove the tag",
+        );
         return found;
     }
     let seen = try_out(&tag.expression);
     let texts: Vec<&String> = seen.values.keys().collect();
     match (&texts[..], seen.empty) {
-        ([], _) => {
-            tell(0, "no customer can have it".to_owned(), "its conditions exclude each other; mend them")
-        }
+        ([], _) => tell(
+            0,
+            "no customer can have this tag".to_owned(),
+            "its conditions exclude each other; correct them",
+        ),
         ([only], 0) => tell(
             0,
-            format!("every customer has it with the value {only}"),
-            "its condition is always met; mend it, or drop the tag",
+            format!("every customer has the value {only}"),
+            "its condition is always true; correct it, or remove the tag",
         ),
         _ => {
             for label in &tag.values {
@@ -75,7 +77,7 @@ fn check_tag(tag: &Definition, text: &str, source: &str) -> Vec<Error> {
                     tell(
                         expression.find(&value).unwrap_or(0),
                         format!("no customer can have the value {value}"),
-                        "another branch takes them all: are the thresholds in order?",
+                        "an earlier branch always applies first; check the order of the thresholds",
                     );
                 }
             }
@@ -100,8 +102,8 @@ fn check_tag(tag: &Definition, text: &str, source: &str) -> Vec<Error> {
         let at = expression.find('/').unwrap_or(0);
         tell(
             at,
-            "it divides by something that can be zero".to_owned(),
-            "the tag is empty then; say so with a condition, e.g. `x > 0.0 ? y / x : null`",
+            "the divisor can be zero".to_owned(),
+            "the tag is then empty; make that explicit, e.g. `x > 0.0 ? y / x : null`",
         );
     }
     found

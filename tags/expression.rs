@@ -69,8 +69,8 @@ impl Expression {
         let own = FUNCTIONS.into_iter().find(|own| references.functions().contains(own));
         if let Some(own) = own.filter(|_| !expression.program(&|_| Some(0)).is_compiled()) {
             let at = find_word(source, own);
-            let problem = format!("{own}() stands in an expression that is not simple");
-            let hint = "use it with variables, numbers, comparison, logic and ?: only".to_owned();
+            let problem = format!("{own}() cannot be used in this expression");
+            let hint = "combine it only with variables, numbers, comparisons, logic and ?:".to_owned();
             return Err(Wrong { at, problem, hint });
         }
         Ok(expression)
@@ -135,7 +135,7 @@ impl Expression {
                     | ExecutionError::ValuesNotComparable(..),
                 ) => {
                     let hint =
-                        "variables are doubles: calculate with 1.0 instead of 1, and put text with text";
+                        "variables are doubles: write 1.0 instead of 1, and compare text only with text";
                     let problem = "the expression mixes values of different types".to_owned();
                     return Err(Wrong { at: 0, problem, hint: hint.to_owned() });
                 }
@@ -149,8 +149,8 @@ impl Expression {
                 )
                 | Err(_) => {}
                 Ok(other) => {
-                    let problem = format!("the expression gives a {}", other.type_of());
-                    let hint = "a tag is a text, a number, true, false or null".to_owned();
+                    let problem = format!("the expression returns a {}", other.type_of());
+                    let hint = "a tag must be a string, a number, true, false or null".to_owned();
                     return Err(Wrong { at: 0, problem, hint });
                 }
             }
@@ -239,16 +239,16 @@ fn substitute(expression: &mut IdedExpr, defined: &Defined) {
 }
 
 fn syntax(source: &str, errors: &cel::ParseErrors) -> Wrong {
-    let hint = "see https://cel.dev for the language".to_owned();
+    let hint = "see https://cel.dev for the syntax".to_owned();
     let Some(first) = errors.errors.first() else {
-        return Wrong { at: 0, problem: "the expression is no CEL".to_owned(), hint };
+        return Wrong { at: 0, problem: "the expression is not valid CEL".to_owned(), hint };
     };
     let line = usize::try_from(first.pos.0 - 1).unwrap_or(0);
     let column = usize::try_from(first.pos.1 - 1).unwrap_or(0);
     let line_start: usize = source.split_inclusive('\n').take(line).map(str::len).sum();
     Wrong {
         at: (line_start + column).min(source.len()),
-        problem: format!("the expression is no CEL: {}", first.msg),
+        problem: format!("the expression is not valid CEL: {}", first.msg),
         hint,
     }
 }
@@ -259,11 +259,11 @@ fn unknown_variable(source: &str, name: &str, defined: &Defined) -> Wrong {
     let renamed = name.strip_prefix("p_return_").map(|horizon| format!("p_purchase_{horizon}"));
     let renamed = renamed.filter(|new| Variable::named(new).is_some());
     let hint = match (renamed, nearest(name, known.into_iter())) {
-        (Some(new), _) => format!("it is now called `{new}`"),
+        (Some(new), _) => format!("it was renamed to `{new}`"),
         (None, Some(near)) => format!("did you mean `{near}`?"),
         (None, None) => "variables are the features and predictions of the model".to_owned(),
     };
-    Wrong { at: find_word(source, name), problem: format!("there is no variable `{name}`"), hint }
+    Wrong { at: find_word(source, name), problem: format!("unknown variable `{name}`"), hint }
 }
 
 /// A function exists if calling it without arguments fails for another reason than its name.
@@ -297,9 +297,9 @@ fn check_function(source: &str, name: &str) -> Result<(), Wrong> {
     ];
     let hint = match nearest(name, FUNCTIONS.into_iter().chain(COMMON)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "functions are those of CEL's standard library".to_owned(),
+        None => "only functions of CEL's standard library are supported".to_owned(),
     };
-    Err(Wrong { at: find_word(source, name), problem: format!("there is no function `{name}`"), hint })
+    Err(Wrong { at: find_word(source, name), problem: format!("unknown function `{name}`"), hint })
 }
 
 /// The position of a name that stands by itself.

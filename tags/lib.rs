@@ -189,7 +189,7 @@ impl Catalogue {
             labels: Text { zh: "下一步行动".to_owned(), en: "Next best action".to_owned() },
             meaning: Text {
                 zh: "按生命周期阶段、价值等级、流失原因和可能的损失，从行动手册中选出的下一步".to_owned(),
-                en: "What to do next: the playbook's entry for stage, value tier, cause and what is at stake"
+                en: "The playbook's action for the customer's stage, value tier, cause and value at risk"
                     .to_owned(),
             },
             values: playbook.entries.iter().map(value).collect(),

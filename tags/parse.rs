@@ -85,8 +85,8 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Catalogue, Error> {
         let tag = reader.definition(entry)?;
         if let Some(before) = places.insert(tag.name.clone(), at) {
             let (line, _) = position(text, before);
-            let problem = format!("the tag `{}` stands in line {line} already", tag.name);
-            return Err(reader.source.error(at, problem, "give it another name, or remove one of the two"));
+            let problem = format!("the tag `{}` is already defined in line {line}", tag.name);
+            return Err(reader.source.error(at, problem, "rename or remove one of them"));
         }
         tags.push(tag);
     }
@@ -110,7 +110,11 @@ impl Reader<'_> {
         let at = value.span().start;
         if open.iter().any(|above| above == name) {
             let problem = format!("`{name}` refers to itself: {} -> {name}", open.join(" -> "));
-            return Err(self.source.error(at, problem, "write one of them out in numbers or variables"));
+            return Err(self.source.error(
+                at,
+                problem,
+                "replace one of the references with numbers or variables",
+            ));
         }
         self.free(name, at)?;
         let expression = match value.get_ref() {
@@ -125,8 +129,8 @@ impl Reader<'_> {
                 Expression::compile(text, &self.defined)
             }
             other => {
-                let problem = format!("a definition cannot be of type {}", other.type_str());
-                return Err(self.source.error(at, problem, "write a number, or an expression as text"));
+                let problem = format!("a definition must not be of type {}", other.type_str());
+                return Err(self.source.error(at, problem, "write a number, or an expression in quotes"));
             }
         };
         let expression = expression.map_err(|Wrong { at: inside, problem, hint }| {
@@ -143,8 +147,9 @@ impl Reader<'_> {
         let rising = steps.windows(2).all(|pair| pair[0] < pair[1]);
         let falling = steps.windows(2).all(|pair| pair[0] > pair[1]);
         if steps.is_empty() || !(rising || falling) || steps.iter().any(|step| !step.is_finite()) {
-            let problem = format!("the steps of `{name}` are out of order");
-            let hint = "write them all rising (more is better) or all falling (less is better), each once";
+            let problem = format!("the steps of `{name}` are neither ascending nor descending");
+            let hint = "write distinct steps in ascending order (more is better) or descending order (less is \
+                        better)";
             return Err(self.source.error(scale.steps.span().start, problem, hint));
         }
         let of = Expression::compile(scale.of.get_ref(), &self.defined).map_err(|wrong| {
@@ -167,12 +172,12 @@ impl Reader<'_> {
         let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if !plain {
-            let problem = format!("`{name}` is no name for a definition");
-            return Err(self.source.error(at, problem, "write one word of a-z, 0-9 and _"));
+            let problem = format!("`{name}` is not a valid definition name");
+            return Err(self.source.error(at, problem, "use a-z, 0-9 and _, starting with a letter"));
         }
         if Variable::named(name).is_some() || self.defined.contains_key(name) {
-            let problem = format!("the name `{name}` has a meaning already");
-            return Err(self.source.error(at, problem, "take another name"));
+            let problem = format!("the name `{name}` is already in use");
+            return Err(self.source.error(at, problem, "choose another name"));
         }
         Ok(())
     }
@@ -184,8 +189,8 @@ impl Reader<'_> {
                 && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         };
         if !name.contains('.') || !name.split('.').all(part) {
-            let problem = format!("`{name}` is no name for a tag");
-            let hint = "write words of a-z, 0-9 and _ joined by dots, e.g. `churn.level`";
+            let problem = format!("`{name}` is not a valid tag name");
+            let hint = "use words of a-z, 0-9 and _ joined by dots, e.g. `churn.level`";
             return Err(self.source.error(entry.name.span().start, problem, hint));
         }
         let layer = self.source.one_of(
@@ -231,8 +236,8 @@ impl Reader<'_> {
             toml::Value::Integer(number) => number.into(),
             toml::Value::Float(number) => number.into(),
             other => {
-                let problem = format!("a value cannot be of type {}", other.type_str());
-                return Err(self.source.error(at, problem, "write a text, a number, true or false"));
+                let problem = format!("a value must not be of type {}", other.type_str());
+                return Err(self.source.error(at, problem, "write a string, a number, true or false"));
             }
         };
         let meaning = labelled.meaning.map(|words| self.source.words(words)).transpose()?;
@@ -252,12 +257,12 @@ impl Reader<'_> {
                 Some(name) if name == tag => self.source.error(
                     place(name),
                     format!("the tag `{tag}` refers to itself"),
-                    "say what it is made of: variables and names under [define]",
+                    "use variables, or names from [define]",
                 ),
                 Some(name) => self.source.error(
                     place(name),
                     format!("the expression refers to the tag `{name}`"),
-                    "put what both need under [define] and use that name in both",
+                    "define the shared expression under [define] and use that name in both tags",
                 ),
                 None => self.source.error(at, problem, hint),
             }

@@ -37,8 +37,8 @@ impl Source<'_> {
                 "write every text in both languages: { zh = \"...\", en = \"...\" }"
             }
             _ if message.contains("missing field") => needs,
-            _ if message.contains("unknown field") => "remove it, or mend its name",
-            _ => "mend the TOML; see https://toml.io",
+            _ if message.contains("unknown field") => "remove it, or correct its name",
+            _ => "fix the TOML syntax; see https://toml.io",
         };
         self.error(error.span().map_or(0, |span| span.start), message, hint)
     }
@@ -54,9 +54,9 @@ impl Source<'_> {
         read(word.get_ref()).ok_or_else(|| {
             let hint = match nearest(word.get_ref(), known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("write one of {}", known.join(", ")),
+                None => format!("use one of {}", known.join(", ")),
             };
-            self.error(word.span().start, format!("`{}` is no {field}", word.get_ref()), hint)
+            self.error(word.span().start, format!("`{}` is not a valid {field}", word.get_ref()), hint)
         })
     }
 
@@ -65,7 +65,7 @@ impl Source<'_> {
         for word in [&words.zh, &words.en] {
             if word.get_ref().trim().is_empty() {
                 let at = word.span().start;
-                return Err(self.error(at, "the text is empty", "write it out in this language"));
+                return Err(self.error(at, "the text is empty", "write the text in this language"));
             }
         }
         Ok(Text { zh: words.zh.into_inner(), en: words.en.into_inner() })

@@ -6,7 +6,7 @@ use homing_models::{boosting, lifetimes, linear};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The data cannot carry a model; exit code 3.
-    #[error("the data cannot carry a model yet:\n{}", lacks.iter().map(|lack| format!("  - {lack}")).collect::<Vec<_>>().join("\n"))]
+    #[error("the data are not sufficient for a model yet:\n{}", lacks.iter().map(|lack| format!("  - {lack}")).collect::<Vec<_>>().join("\n"))]
     Refused {
         /// What is missing, each with what would suffice.
         lacks: Vec<String>,
@@ -21,7 +21,7 @@ pub enum Error {
     #[error(transparent)]
     Booster(#[from] boosting::Error),
     /// There are no trees to mix.
-    #[error("no trees to mix")]
+    #[error("no gradient-boosted trees to combine")]
     NoTrees,
     /// The linear model failed.
     #[error(transparent)]
@@ -44,10 +44,10 @@ pub enum Error {
         cause: String,
     },
     /// Metrics could not be written as JSON.
-    #[error("metrics as JSON: {0}")]
+    #[error("cannot write the metrics as JSON: {0}")]
     Json(#[from] serde_json::Error),
     /// The report could not be written.
-    #[error("the report could not be written: {0}")]
+    #[error("cannot write the report: {0}")]
     Report(String),
     /// A bundle or registry failed.
     #[error(transparent)]

@@ -29,9 +29,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the scheduler: one a cluster.
+    /// Runs the scheduler, one per cluster.
     Scheduler(SchedulerArgs),
-    /// Runs an executor: one a machine.
+    /// Runs an executor, one per machine.
     Executor(ExecutorArgs),
     /// Scores every customer of the files.
     Score(ScoreArgs),
@@ -43,19 +43,19 @@ enum Command {
 
 #[derive(Args)]
 struct SchedulerArgs {
-    /// Where to listen; port 0 takes any.
+    /// Address to listen on; port 0 picks a free one.
     #[arg(long, env = "HOMING_CLUSTER_LISTEN", default_value = "127.0.0.1:50050", value_name = "HOST:PORT")]
     listen: SocketAddr,
     #[command(flatten)]
     registry: RegistryArgs,
-    /// Seconds without a word after which an executor is taken for dead and its work given to others; at least 11.
+    /// Seconds without a heartbeat after which an executor counts as lost and its tasks are reassigned; at least 11.
     #[arg(long, env = "HOMING_CLUSTER_TIMEOUT", default_value_t = 20, value_name = "SECONDS",
           value_parser = clap::value_parser!(u64).range(nodes::SHORTEST_TIMEOUT_S..))]
     timeout: u64,
-    /// Seconds after a job's end at which its shuffle files are removed.
+    /// Seconds after the end of a job until its shuffle files are removed.
     #[arg(long, env = "HOMING_CLUSTER_KEEP", default_value_t = 60, value_name = "SECONDS")]
     keep: u64,
-    /// Executors that must be there before /readyz says yes.
+    /// Executors that must be connected before /readyz reports ready.
     #[arg(long, env = "HOMING_CLUSTER_EXECUTORS", default_value_t = 1, value_name = "N")]
     executors: usize,
 }
@@ -66,28 +66,28 @@ struct ExecutorArgs {
     scheduler: SchedulerAt,
     #[command(flatten)]
     registry: RegistryArgs,
-    /// The address to listen at, for the scheduler and the other executors.
+    /// Address to listen on, for the scheduler and the other executors.
     #[arg(long, env = "HOMING_CLUSTER_BIND", default_value = "127.0.0.1", value_name = "ADDRESS")]
     bind: String,
-    /// The name under which they reach it, if not by that address.
+    /// Host name to advertise to them, if different from the listen address.
     #[arg(long, env = "HOMING_CLUSTER_ADVERTISE", value_name = "HOST")]
     advertise: Option<String>,
-    /// The port for shuffle data; 0 takes any.
+    /// Port for shuffle data; 0 picks a free one.
     #[arg(long, env = "HOMING_CLUSTER_PORT", default_value_t = 50051)]
     port: u16,
-    /// The port for tasks; 0 takes any.
+    /// Port for tasks; 0 picks a free one.
     #[arg(long, env = "HOMING_CLUSTER_TASK_PORT", default_value_t = 50052)]
     task_port: u16,
-    /// Tasks at a time. Default: the machine's cores.
+    /// Concurrent tasks. Default: the number of cores.
     #[arg(long, env = "HOMING_CLUSTER_CORES", value_name = "N")]
     cores: Option<usize>,
-    /// Memory that the tasks may take together before they spill to the disk, e.g. 512MiB or 4GiB.
+    /// Memory limit for all tasks before they spill to disk, e.g. 512MiB or 4GiB.
     #[arg(long, env = "HOMING_CLUSTER_MEMORY", default_value = "2GiB", value_name = "SIZE")]
     memory: String,
-    /// Folder of shuffle and spill files.
+    /// Folder for shuffle and spill files.
     #[arg(long, env = "HOMING_CLUSTER_WORK", default_value = "homing-cluster-work", value_name = "DIR")]
     work: PathBuf,
-    /// Seconds after which shuffle files are removed even if the scheduler never said so: longer than any job.
+    /// Seconds until shuffle files are removed without a request from the scheduler; must be longer than any job.
     #[arg(long, env = "HOMING_CLUSTER_SHUFFLE_KEEP", default_value_t = 43_200, value_name = "SECONDS")]
     shuffle_keep: u64,
 }
@@ -98,7 +98,7 @@ struct ScoreArgs {
     job: JobArgs,
     #[command(flatten)]
     registry: RegistryArgs,
-    /// Which model: NAME (its champion), NAME@VERSION or a version. Default: the champion of the only name.
+    /// The model: NAME (its champion), NAME@VERSION or a version. Default: the champion, if the registry has one name.
     #[arg(long, env = "HOMING_MODEL", value_name = "NAME|VERSION")]
     model: Option<String>,
 }
@@ -107,7 +107,7 @@ struct ScoreArgs {
 struct FeaturesArgs {
     #[command(flatten)]
     job: JobArgs,
-    /// The business's time zone (IANA name): days are counted in it, and times without an offset are in it.
+    /// The business's time zone (IANA name), for calendar days and for times without an offset.
     #[arg(long, env = "HOMING_TIMEZONE", default_value = "UTC", value_name = "ZONE")]
     timezone: Zone,
 }
@@ -116,13 +116,13 @@ struct FeaturesArgs {
 struct SnapshotArgs {
     #[command(flatten)]
     lines: LinesArgs,
-    /// The folder of the snapshot. What it holds is replaced in one step.
+    /// The snapshot folder. Its content is replaced atomically.
     #[arg(long, env = "HOMING_SNAPSHOT", value_name = "DIR")]
     snapshot: PathBuf,
-    /// Only one of several parts of the customers, e.g. 3/16, for `homing score --shard 3/16`.
+    /// Process only one shard of the customers, e.g. 3/16, for `homing score --shard 3/16`.
     #[arg(long, env = "HOMING_SHARD", value_name = "N/OF")]
     shard: Option<Shard>,
-    /// The business's time zone (IANA name), which must be the model's: times without an offset are in it.
+    /// The business's time zone (IANA name), for times without an offset; must match the model's.
     #[arg(long, env = "HOMING_TIMEZONE", default_value = "UTC", value_name = "ZONE")]
     timezone: Zone,
 }
@@ -131,10 +131,10 @@ struct SnapshotArgs {
 struct JobArgs {
     #[command(flatten)]
     lines: LinesArgs,
-    /// Look from this instant: a date (its end, in the time zone) or a time. Default: the last event.
+    /// Score as of this time: a date (end of day in the time zone) or a timestamp. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
-    /// Writes one row a customer, sorted by customer_id: a file that ends in .parquet, or a new folder of such files.
+    /// Output with one row per customer, sorted by customer_id: a .parquet file, or a new folder of such files.
     #[arg(long, env = "HOMING_OUT", value_name = "FILE|DIR")]
     out: PathBuf,
 }
@@ -147,16 +147,16 @@ struct LinesArgs {
     /// the same path.
     #[arg(long, env = "HOMING_PURCHASES", required = true, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
     purchases: Vec<String>,
-    /// Other names of columns, e.g. customer_id=member_no,amount=total.
+    /// Column names that differ from the standard, e.g. customer_id=member_no,amount=total.
     #[arg(long, env = "HOMING_COLUMNS", value_delimiter = ',', value_parser = pair, value_name = "KNOWN=OWN")]
     columns: Vec<(String, String)>,
-    /// The job stops when more than this share of the lines is rejected.
+    /// Fail if more than this share of the lines is rejected.
     #[arg(long, env = "HOMING_MAX_REJECTS", default_value_t = 0.01, value_name = "SHARE")]
     max_rejects: f64,
-    /// Over how many partitions customers are spread: some for each core of the cluster.
+    /// Number of partitions for the customers; use a few per core of the cluster.
     #[arg(long, env = "HOMING_CLUSTER_PARTITIONS", default_value_t = 16, value_name = "N")]
     partitions: usize,
-    /// How often the job is tried when the cluster fails.
+    /// Maximum attempts if the cluster fails.
     #[arg(long, env = "HOMING_CLUSTER_ATTEMPTS", default_value_t = 2, value_name = "N")]
     attempts: u32,
     /// Prints a JSON summary on stdout.
@@ -166,7 +166,7 @@ struct LinesArgs {
 
 #[derive(Args)]
 struct SchedulerAt {
-    /// The scheduler.
+    /// Address of the scheduler.
     #[arg(
         long,
         env = "HOMING_CLUSTER_SCHEDULER",
@@ -178,7 +178,7 @@ struct SchedulerAt {
 
 #[derive(Args)]
 struct RegistryArgs {
-    /// Where models are kept: the same content on every machine.
+    /// The model registry; must have the same content on every machine.
     #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR")]
     registry: PathBuf,
 }
@@ -354,7 +354,7 @@ fn size(text: &str) -> Result<u64, Error> {
     number.checked_mul(1 << shift).filter(|&bytes| bytes > 0).ok_or_else(bad)
 }
 
-/// Logs go to stderr; HOMING_LOG sets what is logged.
+/// Logs go to stderr; HOMING_LOG sets the log level.
 fn logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HOMING_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,homing_cluster=info"));

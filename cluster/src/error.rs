@@ -14,7 +14,7 @@ pub enum Error {
     #[error(transparent)]
     Model(#[from] homing_models::Error),
     /// A model that is not the one that was asked for.
-    #[error("`{wanted}` leads to the model {found}; give each process the same registry")]
+    #[error("`{wanted}` resolves to the model {found} here; give every process the same registry")]
     OtherModel {
         /// The id that was asked for.
         wanted: String,
@@ -22,7 +22,7 @@ pub enum Error {
         found: String,
     },
     /// The engine, or what an executor says.
-    #[error("the cluster says: {0}")]
+    #[error("cluster error: {0}")]
     Engine(#[from] Box<DataFusionError>),
     /// Ballista.
     #[error("{node} {at}: {cause}")]
@@ -35,11 +35,12 @@ pub enum Error {
         cause: String,
     },
     /// A limit of memory that is no size.
-    #[error("`{0}` is no size; write 512MiB or 4GiB")]
+    #[error("`{0}` is not a size; write 512MiB or 4GiB")]
     BadSize(String),
     /// No good line.
     #[error(
-        "none of the {lines} lines is an event ({without_customer} have no customer, {rejected} are rejected); check --columns"
+        "none of the {lines} lines is a valid event ({without_customer} without a customer, {rejected} \
+         rejected); check --columns"
     )]
     NoEvent {
         /// All lines.
@@ -51,8 +52,8 @@ pub enum Error {
     },
     /// More rejects than admitted.
     #[error(
-        "{rejected} of {lines} lines are rejected, more than {max_share} of them; {most} for `{cause}`; `homing score` \
-         lists such lines with what to do, --max-rejects admits more"
+        "{rejected} of {lines} lines were rejected, over the limit of {max_share}; most of them ({most}) as \
+         `{cause}`. `homing score` lists them with the fix; --max-rejects raises the limit"
     )]
     TooManyRejects {
         /// Rejected lines.
@@ -68,7 +69,8 @@ pub enum Error {
     },
     /// Other lines in the second reading than in the first, in every attempt.
     #[error(
-        "the files held {counted} events when they were counted and {scored} when they were read; run again once they are at rest"
+        "the files changed during the job: {counted} events when counted, {scored} when scored; run again when \
+         no one writes to them"
     )]
     FilesChanged {
         /// Events when counted.
@@ -77,10 +79,10 @@ pub enum Error {
         scored: u64,
     },
     /// A place for the result that is taken.
-    #[error("{}: is there already; name another place, or take it away first", .0.display())]
+    #[error("{}: already exists; choose another path, or remove it first", .0.display())]
     OutputExists(PathBuf),
     /// A file that cannot be written.
-    #[error("{}: cannot be written: {cause}; check the folder, its rights and the space on the disk", path.display())]
+    #[error("{}: cannot be written: {cause}; check the folder, its permissions and the free disk space", path.display())]
     Output {
         /// The file.
         path: PathBuf,

@@ -117,7 +117,7 @@ pub async fn run_executor(options: &Executor, functions: &Functions) -> Result<(
     std::fs::create_dir_all(&options.work)
         .map_err(|cause| failed(&format!("{}: {cause}", options.work.display())))?;
     let (host, port) = options.scheduler.rsplit_once(':').unwrap_or((&options.scheduler, "50050"));
-    let port = port.parse().map_err(|_| failed(&format!("`{}` is no host:port", options.scheduler)))?;
+    let port = port.parse().map_err(|_| failed(&format!("`{}` is not host:port", options.scheduler)))?;
     let free = |port: u16| if port == 0 { free_port(&options.bind) } else { Ok(port) };
     let config = ExecutorProcessConfig {
         bind_host: options.bind.clone(),

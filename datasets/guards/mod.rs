@@ -153,10 +153,7 @@ pub fn compare_amounts(data: Option<AmountRange>, learned: Option<AmountRange>, 
     let ratio = data.median / learned.median;
     if !(1.0 / AmountRange::FACTOR..=AmountRange::FACTOR).contains(&ratio) {
         warnings.add(Code::AmountsOutOfRange, data.lines, || {
-            format!(
-                "a median of {:.2}, and of {:.2} in the data that the model has learned from",
-                data.median, learned.median
-            )
+            format!("median {:.2}, but {:.2} in the model's training data", data.median, learned.median)
         });
     }
 }

@@ -344,7 +344,7 @@ impl Money {
             let factor = 2f64.powf(jump.abs() as f64 / 4.0);
             let week = Zone::default().date(weeks[at].0 * 7 * DAY);
             let way = if jump > 0 { "larger" } else { "smaller" };
-            format!("from the week of {week} on amounts are about {factor:.0} times {way}")
+            format!("from the week of {week} on, amounts are about {factor:.0} times {way}")
         });
     }
 
@@ -366,7 +366,7 @@ impl Money {
                 warnings.add(Code::ScaleJump, lines, || {
                     let name = names.get(*file as usize).map_or("a file", String::as_str);
                     let factor = 2f64.powf(jump as f64 / 4.0);
-                    format!("amounts of `{name}` are whole and about {factor:.0} times those of the others")
+                    format!("amounts in `{name}` are integers and about {factor:.0} times those in the other files")
                 });
             }
         }
@@ -393,7 +393,7 @@ impl Money {
         if self.orders >= LEAST_ORDERS && repeated as f64 >= REPEATED_SHARE * self.orders as f64 && !priced {
             warnings.add(Code::RepeatedTotal, self.repeated_lines, || {
                 format!(
-                    "{repeated} of {} orders of several lines have one amount on all of them",
+                    "{repeated} of {} multi-line receipts have the same amount on every line",
                     self.orders
                 )
             });

@@ -36,11 +36,11 @@ fn clash(input: &str, path: &Path, own: &Path) -> Option<&'static str> {
     let listed = path.file_name().is_some_and(|name| name == REJECTS);
     if read.is_dir() {
         let folder = resolved(read);
-        return (own.starts_with(&folder) && !listed).then_some("lies in the folder that is read");
+        return (own.starts_with(&folder) && !listed).then_some("is inside the input folder");
     }
     if read.exists() {
         // A folder of outputs that holds the input may sweep it away.
-        return (same(&resolved(read), own) || resolved(read).starts_with(own)).then_some("is what is read");
+        return (same(&resolved(read), own) || resolved(read).starts_with(own)).then_some("is the input");
     }
     let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
     let pattern = glob::Pattern::new(input).ok()?;
@@ -51,7 +51,7 @@ fn clash(input: &str, path: &Path, own: &Path) -> Option<&'static str> {
             let found = resolved(&found);
             same(&found, own) || (found.is_dir() && own.starts_with(&found))
         });
-    (named && !listed).then_some("matches the glob that is read")
+    (named && !listed).then_some("matches the input glob")
 }
 
 /// The path without links and dots, as far as it exists.
@@ -102,7 +102,7 @@ mod tests {
             ("in/*.csv", "linked.csv"),
         ] {
             let text = refused(input, out).unwrap_or_else(|| panic!("{input} {out}"));
-            assert!(text.contains("--out") && text.contains("read"), "{text}");
+            assert!(text.contains("--out") && text.contains("input"), "{text}");
         }
         for (input, out) in [
             ("in/orders.csv", "in/scores.csv"),

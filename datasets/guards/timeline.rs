@@ -44,7 +44,7 @@ impl Timeline {
         self.weeks(warnings);
         let Some(age) = self.age_days.filter(|age| (OLD_DAYS..HISTORY_DAYS).contains(age)) else { return };
         warnings.add(Code::OldData, 1, || {
-            format!("the last purchase is of {}, {age} days ago", self.date(self.lines.len() as i64 - 1))
+            format!("the last purchase is on {}, {age} days ago", self.date(self.lines.len() as i64 - 1))
         });
     }
 
@@ -77,7 +77,7 @@ impl Timeline {
         }
         let Some((from, days)) = longest else { return };
         warnings.add(Code::MissingDays, gaps, || {
-            format!("no purchase from {} to {}, {days} days", self.date(from), self.date(from + days - 1))
+            format!("no purchases from {} to {} ({days} days)", self.date(from), self.date(from + days - 1))
         });
     }
 
@@ -96,7 +96,7 @@ impl Timeline {
         let usual = median(&weeks[1..=WEEKS]).min(median(&weeks));
         if usual >= WEEK_EXPECTED && (weeks[0] as f64) < SHORT_SHARE * usual as f64 {
             warnings.add(Code::ShortLastWeek, 1, || {
-                format!("{} purchases in the last 7 days, {usual} in a usual week", weeks[0])
+                format!("{} purchases in the last 7 days, usually {usual} per week", weeks[0])
             });
         }
         let (mut jumps, mut first) = (0, None);
@@ -112,7 +112,7 @@ impl Timeline {
         let Some((at, before, after)) = first else { return };
         warnings.add(Code::VolumeJump, jumps, || {
             let day = self.lines.len() as i64 - 7 * at as i64;
-            format!("about {before} purchases a week before {}, {after} after it", self.date(day))
+            format!("about {before} purchases per week before {}, {after} after", self.date(day))
         });
     }
 }

@@ -104,7 +104,7 @@ impl Objects {
     /// # Errors
     /// Always.
     pub fn open(_: &str) -> io::Result<Self> {
-        Err(io::Error::other("this homing was built without object stores"))
+        Err(io::Error::other("this build of homing does not support object stores"))
     }
 
     /// Every file at the place, by name.

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 pub(crate) fn said(error: object_store::Error) -> io::Error {
     match error {
         object_store::Error::Precondition { .. } => {
-            io::Error::other("it was replaced while it was being read; run again")
+            io::Error::other("the object changed while it was read; run again")
         }
         other => io::Error::other(other.to_string()),
     }

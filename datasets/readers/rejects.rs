@@ -20,41 +20,39 @@ const SHOWN_BYTES: usize = 500;
 pub(crate) enum Cause {
     #[error("the record has more or fewer fields than the header; quote fields that hold the delimiter")]
     WrongFieldCount,
-    #[error(
-        "a quote is opened and not closed, so that one record holds several lines; close it, or double it"
-    )]
+    #[error("a quote is not closed, so one record spans several lines; close the quote, or double it")]
     OpenQuote,
-    #[error("the line is no JSON object; write one object per line")]
+    #[error("the line is not a JSON object; write one object per line")]
     BadJson,
-    #[error("the line is not UTF-8 text; save the file as UTF-8")]
+    #[error("the line is not valid UTF-8; save the file as UTF-8")]
     NotUtf8,
-    #[error("the customer id is no text or whole number; write it as text")]
+    #[error("the customer id is neither text nor an integer; write it as text")]
     BadCustomerId,
-    #[error("the line has no date; fill the column `occurred_at`")]
+    #[error("the line has no date; fill in the column `occurred_at`")]
     MissingOccurredAt,
     #[error(
-        "`occurred_at` is no date or time, or not written like the others of its column; write 2011-09-09, 2011-09-09 \
-         10:30:00 or 2011-09-09T10:30:00Z"
+        "`occurred_at` is not a date or time, or has another format than the rest of the column; write \
+         2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z"
     )]
     BadOccurredAt,
     #[error(
-        "`recorded_at` is no date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z"
+        "`recorded_at` is not a date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z"
     )]
     BadRecordedAt,
-    #[error("`amount` is no number, or not written like the others of its column; write 1234.50")]
+    #[error("`amount` is not a number, or has another format than the rest of the column; write 1234.50")]
     BadAmount,
-    #[error("`quantity` is no number; write 3 or 0.25, or leave the column out with --columns quantity=")]
+    #[error("`quantity` is not a number; write 3 or 0.25, or ignore the column with --columns quantity=")]
     BadQuantity,
     #[error(
-        "`kind` is not known; write purchase, return, visit, ... or leave the column out with --columns kind="
+        "`kind` is unknown; write purchase, return, visit, ... or ignore the column with --columns kind="
     )]
     UnknownKind,
-    #[error("a column of text holds a list, an object, or true/false; write text or a number")]
+    #[error("a text column contains a list, an object or true/false; write text or a number")]
     BadText,
-    #[error("an id or name is longer than 1000 bytes; shorten it, or check the quotes around it")]
+    #[error("an id or name is longer than 1000 bytes; shorten it, or check for an unclosed quote")]
     TextTooLong,
     #[error(
-        "the date lies ahead of the clock or far from all others; correct it, or take it in with --accept far_dates"
+        "the date is in the future or far from all others; correct it, or accept it with --accept far_dates"
     )]
     FarDate,
     #[error("{0}")]

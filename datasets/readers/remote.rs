@@ -266,6 +266,6 @@ mod tests {
         let put = store.put(&path, vec![0; bytes.len()].into());
         runtime().unwrap().block_on(put).unwrap();
         let replaced = RemoteReader::new(found[0].remote.clone()).read(&mut [0; 9]).unwrap_err().to_string();
-        assert!(replaced.contains("replaced while it was being read"), "{replaced}");
+        assert!(replaced.contains("changed while it was read"), "{replaced}");
     }
 }

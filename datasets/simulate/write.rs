@@ -44,7 +44,7 @@ pub fn write(chain: &Chain, folder: &Path, progress: &(dyn Fn(u64) + Sync)) -> R
         let path = folder.join(name);
         let refused = |cause: String| WriteError::Io { path: path.clone(), cause };
         if path.exists() {
-            return Err(refused("it exists already; take another folder, or remove it".to_owned()));
+            return Err(refused("it already exists; choose another folder, or remove it".to_owned()));
         }
         fs::create_dir_all(&path).map_err(|cause| refused(cause.to_string()))?;
     }
@@ -280,6 +280,6 @@ mod tests {
         let chain = Chain { customers: 10, ..Chain::default() };
         write(&chain, dir.path(), &|_| {}).unwrap();
         let error = write(&chain, dir.path(), &|_| {}).unwrap_err();
-        assert!(error.to_string().contains("exists already"), "{error}");
+        assert!(error.to_string().contains("already exists"), "{error}");
     }
 }

@@ -120,13 +120,13 @@ impl Bundle {
             explainer: None,
         };
         if !bundle.boosters().all(Booster::is_sound) {
-            return Err(damaged(path, HORIZONS, "holds a tree that leads nowhere".into()));
+            return Err(damaged(path, HORIZONS, "has an invalid tree".into()));
         }
         if !bundle.clusters.as_ref().is_none_or(Clusters::is_sound) {
-            return Err(damaged(path, CLUSTERS, "holds clusters that nobody can be assigned to".into()));
+            return Err(damaged(path, CLUSTERS, "has invalid clusters".into()));
         }
         if !bundle.expansion.as_ref().is_none_or(Expansion::is_sound) {
-            return Err(damaged(path, EXPANSION, "holds categories out of order".into()));
+            return Err(damaged(path, EXPANSION, "has categories out of order".into()));
         }
         bundle.explainer = explainer(&bundle.manifest, &bundle.horizons);
         Ok(bundle)
@@ -147,15 +147,15 @@ fn manifest(path: &Path) -> Result<Manifest, Error> {
         .map_err(|cause| Error::NoBundle { path: path.to_owned(), cause: cause.to_string() })?;
     let damaged = |detail: String| damaged(path, MANIFEST, detail);
     let loose: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|e| damaged(format!("is no JSON: {e}")))?;
-    let found = loose["format"].as_u64().ok_or_else(|| damaged("names no format".into()))?;
+        serde_json::from_slice(&text).map_err(|e| damaged(format!("is not valid JSON: {e}")))?;
+    let found = loose["format"].as_u64().ok_or_else(|| damaged("has no `format` field".into()))?;
     if found > u64::from(FORMAT) {
         return Err(Error::TooNew { path: path.to_owned(), found, known: FORMAT });
     }
     let manifest: Manifest =
-        serde_json::from_value(loose).map_err(|e| damaged(format!("lacks something: {e}")))?;
+        serde_json::from_value(loose).map_err(|e| damaged(format!("is incomplete or invalid: {e}")))?;
     if version(&manifest)? != manifest.version {
-        return Err(damaged("does not have the content that was written".into()));
+        return Err(damaged("does not match its checksum".into()));
     }
     if !features::is_known_schema(&manifest.feature_schema) {
         return Err(Error::OtherFeatures {
@@ -180,7 +180,7 @@ fn id(manifest: &Manifest) -> Arc<str> {
 
 fn part<T: DeserializeOwned>(path: &Path, manifest: &Manifest, name: &str) -> Result<T, Error> {
     let bytes = bytes(path, manifest, name)?;
-    serde_json::from_slice(&bytes).map_err(|e| damaged(path, name, format!("cannot be understood: {e}")))
+    serde_json::from_slice(&bytes).map_err(|e| damaged(path, name, format!("cannot be parsed: {e}")))
 }
 
 /// A part that bundles of earlier versions, and some of today's, do not have.
@@ -197,14 +197,14 @@ fn report(path: &Path, manifest: &Manifest) -> Result<Option<Arc<str>>, Error> {
         return Ok(None);
     }
     let html = String::from_utf8(bytes(path, manifest, REPORT)?);
-    html.map(|html| Some(html.into())).map_err(|e| damaged(path, REPORT, format!("is no text: {e}")))
+    html.map(|html| Some(html.into())).map_err(|e| damaged(path, REPORT, format!("is not valid UTF-8: {e}")))
 }
 
 /// The bytes of a part that the manifest names, if they are those that were written.
 fn bytes(path: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, Error> {
     let bytes = fs::read(path.join(name)).map_err(|e| damaged(path, name, format!("cannot be read: {e}")))?;
     if manifest.parts.get(name) != Some(&hex(&bytes)) {
-        return Err(damaged(path, name, "does not have the content that was written".to_owned()));
+        return Err(damaged(path, name, "does not match its checksum".to_owned()));
     }
     Ok(bytes)
 }

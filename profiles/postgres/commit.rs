@@ -173,7 +173,7 @@ pub(super) fn commit(
         for one in &set.event_ids {
             let Some(change) = set.changes.get(one.change) else {
                 let (store, detail) =
-                    (store.common.place.clone(), "an event came without its customer".to_owned());
+                    (store.common.place.clone(), "internal error: an event without its customer".to_owned());
                 return Err(Fault::Known(Error::Database { store, detail }));
             };
             event_ids.insert(&*one.event_id, (one.fingerprint.as_slice(), &*change.state.customer_id));

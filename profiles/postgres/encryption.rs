@@ -39,7 +39,8 @@ pub(super) fn connector_trusting(
     }
     if roots.is_empty() {
         return Err(
-            "the machine trusts no authority; name the PEM file of the server's in HOMING_POSTGRES_CA".into(),
+            "no trusted CA certificates found on this machine; set HOMING_POSTGRES_CA to a PEM file with the \
+             server's CA".into(),
         );
     }
     let provider = Arc::new(crypto::ring::default_provider());
@@ -52,13 +53,13 @@ pub(super) fn connector_trusting(
 }
 
 fn trust(roots: &mut RootCertStore, path: &std::path::Path) -> Result<(), String> {
-    let told = |cause: String| format!("HOMING_POSTGRES_CA names {}: {cause}", path.display());
+    let told = |cause: String| format!("HOMING_POSTGRES_CA ({}): {cause}", path.display());
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| told(error.to_string()))? {
         let certificate = certificate.map_err(|error| told(error.to_string()))?;
         roots.add(certificate).map_err(|error| told(error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(told("it has no CERTIFICATE section".to_owned()));
+        return Err(told("no CERTIFICATE section found".to_owned()));
     }
     Ok(())
 }

@@ -31,7 +31,9 @@ pub(super) async fn settled(wire: &mut Wire) -> Inner<u64> {
 /// The last cursor that was given out.
 pub(super) async fn given(wire: &mut Wire) -> Inner<u64> {
     let given = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM change_cursor";
-    let row =
-        wire.one(given, &[]).await?.ok_or_else(|| Unreadable("the feed's sequence is gone".to_owned()))?;
+    let row = wire
+        .one(given, &[])
+        .await?
+        .ok_or_else(|| Unreadable("the sequence of the change feed does not exist".to_owned()))?;
     Ok(row.try_get::<_, i64>(0)?.unsigned_abs())
 }

@@ -49,7 +49,7 @@ pub(super) fn fingerprints(row: &Row, at: usize, place: &str, customer_id: &str)
             Fault::Known(Error::Damaged {
                 store,
                 customer_id,
-                detail: "a fingerprint is not of 16 bytes".to_owned(),
+                detail: "a fingerprint does not have 16 bytes".to_owned(),
             })
         })
     };
@@ -97,7 +97,7 @@ pub(super) fn tags(
             Some((LAYERS.get(usize::from(layer)).copied()?, confidence, expires_after, origin))
         };
         let (layer, confidence, expires_after, origin) =
-            detail.and_then(known).ok_or_else(|| damaged(format!("the tag `{name}` has no layer")))?;
+            detail.and_then(known).ok_or_else(|| damaged(format!("the tag `{name}` lacks a layer")))?;
         Ok(HeldTag {
             value: value_text(&original_value(value)),
             layer,
@@ -139,7 +139,7 @@ impl Image {
             return Ok(None);
         }
         let (Some(origin), Some(counts), Some(fingerprints)) = parts(row, plan) else {
-            let detail = "a customer unseen before came without history or score".to_owned();
+            let detail = "internal error: a new customer has neither history nor score".to_owned();
             let (store, customer_id) = ("postgres".to_owned(), state.customer_id.clone());
             return Err(Fault::Known(Error::Damaged { store, customer_id, detail }));
         };
@@ -171,7 +171,7 @@ impl Image {
                 Some(score) => score.prediction.clone(),
                 None => {
                     let held = row.map(|row| row.prediction.clone());
-                    held.ok_or_else(|| Unreadable("a new profile has no score".to_owned()))?
+                    held.ok_or_else(|| Unreadable("internal error: a new profile has no score".to_owned()))?
                 }
             },
             tags: values,
@@ -227,7 +227,7 @@ fn columns(tags: &BTreeMap<&str, &HeldTag>) -> Inner<(String, String)> {
         match tag.value.contains("\\u000") {
             true => {
                 let value: Value = serde_json::from_str(&tag.value).map_err(|error| {
-                    Unreadable(format!("the value of the tag `{name}` is no JSON: {error}"))
+                    Unreadable(format!("the value of the tag `{name}` is not valid JSON: {error}"))
                 })?;
                 values.push_str(&stored_value(&value).to_string());
             }

@@ -100,15 +100,15 @@ pub(super) async fn prepare(wire: &mut Wire, place: &str) -> Inner<()> {
     let row = wire.client.query_one(look, &[]).await?;
     let (schema, ours, objects): (bool, bool, i64) = (row.get(0), row.get(1), row.get(2));
     if row.get::<_, i32>(3) < 120_000 {
-        return Err(refuse("the server is older than PostgreSQL 12; use a newer one"));
+        return Err(refuse("the server is older than PostgreSQL 12; upgrade it"));
     }
     if row.get::<_, String>(4) != "UTF8" {
         return Err(refuse(
-            "the database is not in UTF-8; make one with `CREATE DATABASE ... ENCODING 'UTF8'`",
+            "the database encoding is not UTF-8; create a database with `CREATE DATABASE ... ENCODING 'UTF8'`",
         ));
     }
     if !ours && objects > 0 {
-        return Err(refuse("the schema `homing` belongs to another program; name another database"));
+        return Err(refuse("the schema `homing` belongs to another application; use another database"));
     }
     if ours {
         let version = wire.client.query_one("SELECT max(version) FROM homing.schema_version", &[]).await?;

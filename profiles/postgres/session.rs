@@ -106,11 +106,11 @@ where
 {
     let (client, connection) = match tokio::time::timeout(PATIENCE, config.connect(tls)).await {
         Ok(connected) => connected.map_err(|error| words(&error))?,
-        Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => return Err(format!("no response within {} s", PATIENCE.as_secs())),
     };
     tokio::spawn(async move {
         if let Err(error) = connection.await {
-            tracing::debug!(error = words(&error), "a connection to the profile store ended");
+            tracing::debug!(error = words(&error), "lost a connection to the profile store");
         }
     });
     Ok(client)
@@ -254,9 +254,9 @@ impl Pool {
         match error.code().map(tokio_postgres::error::SqlState::code) {
             Some("55P03" | "40001" | "40P01") => Error::Locked(self.place.clone()),
             Some("25006") => Error::ReadOnly(self.place.clone()),
-            Some("53100") => self.database("the server's disk is full; make room and try again".to_owned()),
+            Some("53100") => self.database("the server's disk is full; free space and retry".to_owned()),
             Some("42501") => self.database(format!(
-                "{}; give the user of the URL the right to create and to write the schema `homing`",
+                "{}; grant the database user permission to create and write the schema `homing`",
                 words(&error)
             )),
             _ => self.database(words(&error)),

@@ -66,7 +66,7 @@ type Fault = crate::sql::Fault<rusqlite::Error>;
 
 impl Fault {
     fn tags(customer_id: &str, _: &tagged::Damage) -> Self {
-        Fault::Damaged(customer_id.to_owned(), "the bytes of the tags are cut off or changed")
+        Fault::Damaged(customer_id.to_owned(), "the stored tags are truncated or damaged")
     }
 }
 
@@ -232,7 +232,7 @@ impl Profiles for SqliteStore {
 impl Store for SqliteStore {
     fn ready(&self) -> Result<(), Error> {
         if !self.path.exists() {
-            let detail = "the file is gone".to_owned();
+            let detail = "the file no longer exists".to_owned();
             return Err(Error::Database { store: self.common.place.clone(), detail });
         }
         self.read(

@@ -140,7 +140,7 @@ fn identify(connection: &Connection, store: &str) -> Inner<Option<i64>> {
     }
     let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if number("application_id")? != 0 || version != 0 || objects != 0 {
-        let detail = "the file is a database of another program; name another file".to_owned();
+        let detail = "the file is another application's database; use another file".to_owned();
         return Err(Fault::Known(Error::Database { store: store.to_owned(), detail }));
     }
     Ok(None)
@@ -154,10 +154,10 @@ pub(super) fn explain_unopened(path: &Path, store: &str) -> Error {
         _ => Path::new("."),
     };
     if !folder.is_dir() {
-        return database(format!("there is no folder {}; make it first", folder.display()));
+        return database(format!("the folder {} does not exist; create it first", folder.display()));
     }
     if path.is_dir() {
-        return database("this is a folder; name a file in it".to_owned());
+        return database("this is a folder; give a file in it".to_owned());
     }
     match std::fs::OpenOptions::new().append(true).open(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -179,9 +179,9 @@ pub(super) fn translate(error: &rusqlite::Error, path: &Path, store: &str) -> Er
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => return Error::Locked(store.to_owned()),
         Some(ErrorCode::ReadOnly) => return Error::ReadOnly(store.to_owned()),
         Some(ErrorCode::CannotOpen) => return explain_unopened(path, store),
-        Some(ErrorCode::NotADatabase) => "the file is no SQLite database; name another file".to_owned(),
+        Some(ErrorCode::NotADatabase) => "the file is not a SQLite database; use another file".to_owned(),
         Some(ErrorCode::DatabaseCorrupt) => format!("{error}; restore the file from a backup"),
-        Some(ErrorCode::DiskFull) => "the disk is full; make room and try again".to_owned(),
+        Some(ErrorCode::DiskFull) => "the disk is full; free space and retry".to_owned(),
         _ => error.to_string(),
     };
     Error::Database { store: store.to_owned(), detail }

@@ -28,7 +28,7 @@ fn owned(value: ValueRef<'_>) -> Result<Value<'static>, Unreadable> {
         ValueRef::Real(number) => Value::Real(number),
         ValueRef::Text(text) => match String::from_utf8(text.to_vec()) {
             Ok(text) => Value::Text(text.into()),
-            Err(_) => return Err(Unreadable("a text is not UTF-8".to_owned())),
+            Err(_) => return Err(Unreadable("a text is not valid UTF-8".to_owned())),
         },
         ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec().into()),
     })

@@ -68,7 +68,7 @@ fn a_place_is_sqlite_and_a_path() {
     assert!(folder.path().join("a.db").is_file());
     for wrong in ["", "profiles.db", "sqlite:", "sqlite://", "sqlite::memory:", "redis://localhost"] {
         let error = message(profiles::open(wrong, Zone::default()));
-        assert!(error.contains("names no profile store"), "{wrong}: {error}");
+        assert!(error.contains("is not a profile store"), "{wrong}: {error}");
     }
 }
 
@@ -216,15 +216,15 @@ fn a_file_that_cannot_be_a_store_is_named_and_left_alone() {
 
     std::fs::write(at("text.db"), "customer_id,occurred_at,amount\n".repeat(100)).unwrap();
     let before = std::fs::read(at("text.db")).unwrap();
-    assert!(refused("text.db").contains("text.db: the file is no SQLite database"));
+    assert!(refused("text.db").contains("text.db: the file is not a SQLite database"));
     assert_eq!(std::fs::read(at("text.db")).unwrap(), before);
 
     Connection::open(at("foreign.db")).unwrap().execute_batch("CREATE TABLE members (id)").unwrap();
     let before = std::fs::read(at("foreign.db")).unwrap();
-    assert!(refused("foreign.db").contains("database of another program"));
+    assert!(refused("foreign.db").contains("another application's database"));
     assert_eq!(std::fs::read(at("foreign.db")).unwrap(), before);
 
-    assert!(refused("missing/profiles.db").contains("there is no folder"));
+    assert!(refused("missing/profiles.db").contains("does not exist; create it first"));
     std::fs::create_dir(at("folder.db")).unwrap();
     assert!(refused("folder.db").contains("this is a folder"));
 

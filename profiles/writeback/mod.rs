@@ -49,7 +49,7 @@ pub enum Fault {
     #[error("[writeback] {0}")]
     Settings(String),
     /// The CRM's database does not answer, or not now.
-    #[error("the CRM's database {database}: {detail}; nothing is lost, homing tries again")]
+    #[error("the CRM database {database}: {detail}; no changes are lost, homing retries")]
     Unreachable {
         /// The database, without its password.
         database: String,
@@ -57,7 +57,7 @@ pub enum Fault {
         detail: String,
     },
     /// The table is not (or no longer) as the settings say.
-    #[error("the CRM's table {table}: {detail}; mend the table or [writeback], nothing is lost until then")]
+    #[error("the CRM table {table}: {detail}; fix the table or [writeback]. No changes are lost until then")]
     Table {
         /// The table.
         table: String,
@@ -168,17 +168,20 @@ impl WriteBack {
     ) -> Result<Self, Fault> {
         let wrong = |detail: String| Err(Fault::Settings(detail));
         if settings.columns.is_empty() {
-            return wrong("`columns` is empty; name at least one tag or score and its column".to_owned());
+            return wrong("`columns` is empty; map at least one tag or score to a column".to_owned());
         }
         let mut columns: BTreeSet<&str> = BTreeSet::from([settings.key.as_str()]);
         for (name, column) in &settings.columns {
             if !tags.contains(name) && !is_score(name) {
                 let new = name.replacen("p_return_", "p_purchase_", 1);
-                let hint = if is_score(&new) { format!("; it is now called `{new}`") } else { String::new() };
-                return wrong(format!("`{name}` is neither a tag (`homing tags list`) nor a score{hint}"));
+                let hint =
+                    if is_score(&new) { format!("; it was renamed to `{new}`") } else { String::new() };
+                return wrong(format!(
+                    "`{name}` is neither a tag (see `homing tags list`) nor a score{hint}"
+                ));
             }
             if !columns.insert(column) {
-                return wrong(format!("the column `{column}` is named twice"));
+                return wrong(format!("the column `{column}` is mapped twice"));
             }
         }
         let database = settings.database.as_deref().unwrap_or(place);
@@ -265,7 +268,7 @@ impl WriteBack {
         };
         let report = self.target.write(&read)?;
         for (customer_id, reason) in &report.refused {
-            tracing::error!(customer_id, reason, "the CRM's table does not take a row");
+            tracing::error!(customer_id, reason, "the CRM table rejected a row");
         }
         Ok(report)
     }
@@ -281,7 +284,7 @@ pub fn keep_delivering(back: Arc<WriteBack>, now: impl Fn() -> Micros + Send + '
                     pause = Duration::from_secs(1);
                     if report.missing > 0 {
                         let (missing, some) = (report.missing, report.missing_ids.join(", "));
-                        tracing::warn!(missing, some, "the CRM's table does not have some members");
+                        tracing::warn!(missing, some, "some customers are missing in the CRM table");
                     }
                 }
                 Err(fault) => {

@@ -109,7 +109,7 @@ impl Target for Table {
         let found =
             self.door.query(sql, &self.name()).map_err(|error| self.fault(DoorFault::Store(error)))?;
         if found.is_empty() {
-            return Err(self.wrong(format!("there is no such table in {}", self.door.place())));
+            return Err(self.wrong(format!("no such table in {}", self.door.place())));
         }
         let attribute = |row: &Line| {
             Ok((row.text(0)?, (row.text(1)?, row.text(2)?, [row.truth(3)?, row.truth(4)?, row.truth(5)?])))
@@ -121,7 +121,7 @@ impl Target for Table {
             .map_err(|error| self.fault(error))?;
         let column = |name: &str, score: Option<bool>| -> Result<Column, Fault> {
             let Some((kind, full, [may_update, may_select, is_unique])) = found.get(name) else {
-                return Err(self.wrong(format!("there is no column `{name}`")));
+                return Err(self.wrong(format!("no column `{name}`")));
             };
             let fits = match score {
                 Some(true) => NUMBERS.contains(&kind.as_str()),
@@ -130,20 +130,20 @@ impl Target for Table {
             };
             if !fits {
                 let wanted = match score {
-                    Some(true) => "gets a score; make it double precision, real or numeric",
-                    Some(false) => "takes no tag; make it text, a number, boolean, date or timestamp",
-                    None => "is no key; it must be a text or a whole number",
+                    Some(true) => "cannot store a score; make it double precision, real or numeric",
+                    Some(false) => "cannot store a tag; make it text, a number, boolean, date or timestamp",
+                    None => "cannot be the key; make it text or an integer",
                 };
                 return Err(self.wrong(format!("the column `{name}` is {full} and {wanted}")));
             }
             if !may_select || (score.is_some() && !may_update) {
-                return Err(
-                    self.wrong(format!("homing has no right to read or to update the column `{name}`"))
-                );
+                return Err(self.wrong(format!(
+                    "homing may not read or update the column `{name}`; grant SELECT and UPDATE on it"
+                )));
             }
             if score.is_none() && !is_unique {
                 return Err(self.wrong(format!(
-                    "the key `{name}` is not unique; make it a primary key or give it a unique index"
+                    "the key `{name}` is not unique; make it the primary key or add a unique index"
                 )));
             }
             // A text is compared whole, so that one that is too long is refused and not cut.
@@ -164,7 +164,7 @@ impl Target for Table {
     fn write(&self, read: &Read<'_>) -> Result<Report, Fault> {
         let checked = self.checked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some((key, columns)) = checked.as_ref() else {
-            return Err(self.wrong("it was not checked"));
+            return Err(self.wrong("internal error: the table was not checked before writing"));
         };
         let update = self.update(key, columns);
         let find = format!(

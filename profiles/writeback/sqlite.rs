@@ -109,22 +109,22 @@ impl Target for Table {
             })
             .map_err(|error| self.fault(&error))?;
         if known.is_empty() {
-            return Err(self.wrong(format!("there is no such table in {}", self.database)));
+            return Err(self.wrong(format!("no such table in {}", self.database)));
         }
         let type_of =
             |column: &str| known.iter().find(|(name, _)| name == column).map(|(_, kind)| kind.as_str());
         for column in std::iter::once(&self.key).chain(&self.columns) {
             if type_of(column).is_none() {
-                return Err(self.wrong(format!("there is no column `{column}`")));
+                return Err(self.wrong(format!("no column `{column}`")));
             }
         }
         for (column, number) in self.columns.iter().zip(numbers) {
             let kind = type_of(column).unwrap_or_default();
             let is_text = ["CHAR", "CLOB", "TEXT", "BLOB"].iter().any(|text| kind.contains(text));
             if *number && (is_text || kind.contains("INT")) {
-                return Err(
-                    self.wrong(format!("the column `{column}` is {kind}, but gets a score; make it REAL"))
-                );
+                return Err(self.wrong(format!(
+                    "the column `{column}` is {kind} and cannot store a score; make it REAL"
+                )));
             }
         }
         let unique: bool = connection
@@ -139,7 +139,7 @@ impl Target for Table {
             .map_err(|error| self.fault(&error))?;
         if !unique {
             return Err(self.wrong(format!(
-                "the key `{}` is not unique; make it a primary key or a unique index",
+                "the key `{}` is not unique; make it the primary key or add a unique index",
                 self.key
             )));
         }

@@ -147,12 +147,24 @@ fn a_table_that_does_not_fit_is_refused_at_the_start() {
         expect(refused(&|s| s.key = "nothing".into()), "writeback_table", "no column `nothing`");
         expect(refused(&|s| s.key = "note".into()), "writeback_table", "is not unique");
         expect(refused(&|s| s.columns = map("churn_risk", "gone")), "writeback_table", "no column `gone`");
-        expect(refused(&|s| s.columns = map("churn_risk", "note")), "writeback_table", "gets a score");
-        expect(refused(&|s| s.columns = map("churn_risk", "bought")), "writeback_table", "gets a score");
+        expect(
+            refused(&|s| s.columns = map("churn_risk", "note")),
+            "writeback_table",
+            "cannot store a score",
+        );
+        expect(
+            refused(&|s| s.columns = map("churn_risk", "bought")),
+            "writeback_table",
+            "cannot store a score",
+        );
         expect(refused(&|s| s.columns = map("no.such", "note")), "writeback_settings", "neither a tag");
         let old = refused(&|s| s.columns = map("p_return_30d", "note"));
-        expect(old, "writeback_settings", "it is now called `p_purchase_30d`");
-        expect(refused(&|s| s.columns = map("churn_risk", "member_id")), "writeback_settings", "named twice");
+        expect(old, "writeback_settings", "it was renamed to `p_purchase_30d`");
+        expect(
+            refused(&|s| s.columns = map("churn_risk", "member_id")),
+            "writeback_settings",
+            "mapped twice",
+        );
         expect(refused(&|s| s.columns.clear()), "writeback_settings", "is empty");
         expect(
             refused(&|s| s.database = Some("sqlite:/nowhere/crm.db".into())),

@@ -9,11 +9,11 @@ use super::{compute, newest};
 use homing_profiles::{Error, Store};
 use homing_tags::Catalogue;
 
-/// How often it is looked whether anything changed.
+/// How often to check for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The least time between two counts.
 const REST: Duration = Duration::from_secs(10);
-/// How long a store that fails is left in peace.
+/// Pause after a store failure.
 const PAUSE: Duration = Duration::from_secs(60);
 /// Counting may take one part in so many of the time.
 const SHARE: u32 = 20;
@@ -47,7 +47,7 @@ pub fn keep_current(
                     Ok(true) => rest_until = Instant::now() + REST.max(began.elapsed() * SHARE),
                     Ok(false) => {}
                     Err(error) => {
-                        tracing::warn!(%error, "the customers could not be counted; it is tried again");
+                        tracing::warn!(%error, "cannot compute the daily aggregates; retrying");
                         rest_until = Instant::now() + PAUSE;
                     }
                 }
@@ -67,6 +67,6 @@ fn look(base: &Base, catalogue: &Catalogue) -> Result<bool, Error> {
         return Ok(false);
     }
     let aggregates = compute(store, catalogue, base.zone, base.now)?;
-    tracing::info!(customers = aggregates.base.customers, "the customers are counted");
+    tracing::info!(customers = aggregates.base.customers, "daily aggregates computed");
     Ok(true)
 }

@@ -18,10 +18,10 @@ const MONTHS: i32 = 37;
 /// Days of an average month.
 const MONTH_DAYS: f64 = 30.4375;
 
-/// Days in which a new customer is hoped to come back.
+/// Days within which a new customer's second order counts.
 const AGAIN_DAYS: i32 = 30;
 
-/// Channels that are told apart.
+/// Channels counted separately.
 const CHANNELS: usize = 40;
 
 /// A calendar month of the business.
@@ -69,11 +69,11 @@ pub struct Figures {
     pub last_whole: i32,
     /// Spend of a year from which a customer counts as one of high value.
     pub high_value: f64,
-    /// Customers by channel in which they were ever met.
+    /// Customers by channel used at least once.
     pub channels: BTreeMap<String, u64>,
     /// Customers of whom any channel is known.
     pub met: u64,
-    /// Of whom met in two channels or more.
+    /// Of whom with two or more channels.
     pub connected: u64,
 }
 

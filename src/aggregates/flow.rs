@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use homing_tags::names::LIFECYCLE_STAGE;
 use homing_tags::{Bound, Catalogue};
 
-/// The stage of who had not bought yet.
+/// The stage of customers without a purchase so far.
 pub const NOT_YET: &str = "";
 
 /// Customers that are followed.

@@ -62,7 +62,7 @@ impl Count {
 pub struct TagCount {
     /// Customers who have the tag, whatever its value.
     pub customers: u64,
-    /// Customers by value (JSON text); `None` for a tag of more values than are worth telling apart.
+    /// Customers by value (JSON text); `None` for a tag with too many values.
     pub values: Option<BTreeMap<String, Count>>,
 }
 

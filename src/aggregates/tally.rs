@@ -13,13 +13,13 @@ use homing_profiles::aggregates::Scanned;
 use homing_tags::Catalogue;
 use homing_tags::names::{RFM_FREQUENCY, RFM_RECENCY};
 
-/// A tag with more values than this is not told apart by value.
+/// A tag with more values than this is not counted by value.
 const VALUES: usize = 64;
 
 /// The spend of a year from which a customer counts as one of high value, where the catalogue does not say.
 const HIGH_VALUE: f64 = 5_000.0;
 
-/// What the counting goes by.
+/// What the counting is based on.
 pub(super) struct Terms {
     counter: Counter,
     follower: Follower,

@@ -16,13 +16,13 @@ use super::reply::json;
 use crate::service::{App, Code, Problem};
 use homing_profiles::feed::{Change, Changes};
 
-/// Changes a page when the query does not say.
+/// Changes per page by default.
 pub(super) const DEFAULT_LIMIT: u32 = 100;
-/// The most changes a page.
+/// Maximum changes per page.
 pub(super) const MAX_LIMIT: u32 = 1000;
-/// How often the feed looks for what other processes wrote.
+/// How often a stream polls for changes written by other processes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// A sign of life on a stream on which nothing happens.
+/// Interval of keep-alive comments on an idle stream.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 struct Query {
@@ -36,10 +36,11 @@ fn query(uri: &Uri) -> Result<Query, Problem> {
         match parameter.name.as_str() {
             "cursor" => {
                 let cursor = parameter.value.parse().ok().filter(|cursor| *cursor <= i64::MAX as u64);
-                query.cursor = Some(cursor.ok_or_else(|| parameter.bad("write `next` of the page before"))?);
+                query.cursor =
+                    Some(cursor.ok_or_else(|| parameter.bad("use the `next` value of the previous page"))?);
             }
             "limit" => query.limit = parameter.limit(MAX_LIMIT)?,
-            _ => return Err(parameter.bad("there is no such parameter; there are cursor, limit")),
+            _ => return Err(parameter.bad("unknown parameter; supported: cursor, limit")),
         }
     }
     Ok(query)
@@ -65,8 +66,7 @@ pub(super) async fn changes(
     query.cursor = last.or(query.cursor);
     let Ok(place) = app.streams.clone().try_acquire_owned() else {
         let limit = app.limits().streams;
-        let detail =
-            format!("{limit} streams are open, as many as are kept; ask by cursor, or try again later");
+        let detail = format!("stream limit ({limit}) reached; poll with a cursor, or retry later");
         return Err(Problem::new(Code::Overloaded, detail));
     };
     // An expired cursor is told before the stream begins.

@@ -12,7 +12,7 @@ use super::reply::json;
 use crate::service::{App, Code, Problem};
 use homing_profiles::feed::Change;
 
-/// Dead letters a reply.
+/// Dead letters per response.
 const LETTERS: u32 = 1000;
 
 #[derive(Serialize)]
@@ -45,13 +45,14 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Proble
     json(&Letters { dead_letters: shown.collect() })
 }
 
-/// Answers `DELETE /v1/dead-letters/{number}`: the letter is dealt with.
+/// Answers `DELETE /v1/dead-letters/{number}`: removes a dead letter.
 pub(super) async fn drop(
     State(app): State<Arc<App>>,
     number: Result<Path<u64>, PathRejection>,
 ) -> Result<Response, Problem> {
     let bad = |_| {
-        Problem::new(Code::BadParameter, "the number in the path is no number").with("parameter", "number")
+        Problem::new(Code::BadParameter, "`number` in the path must be a non-negative integer")
+            .with("parameter", "number")
     };
     let Path(number) = number.map_err(bad)?;
     let known =
@@ -59,5 +60,8 @@ pub(super) async fn drop(
     if known {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Err(Problem::new(Code::UnknownLetter, format!("there is no dead letter {number}")))
+    Err(Problem::new(
+        Code::UnknownLetter,
+        format!("dead letter {number} does not exist; GET /v1/dead-letters lists them"),
+    ))
 }

@@ -1,4 +1,4 @@
-//! `GET /docs`: the OpenAPI document as a page that needs nothing from elsewhere, not even a script.
+//! `GET /docs`: the OpenAPI document as a self-contained page without scripts.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -47,9 +47,9 @@ fn pre(value: &Value) -> String {
 
 fn page(document: &Value) -> String {
     let mut out = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>homing: the API</title><style>{STYLE}</style><main><h1>homing: the API</h1><p>{}</p>\
-         <p>The same for programs: <a href=\"/openapi.json\">/openapi.json</a></p>",
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>homing API</title><style>{STYLE}</style><main><h1>homing \
+         API</h1><p>{}</p><p>Machine-readable version: <a href=\"/openapi.json\">/openapi.json</a></p>",
         escaped(text(&document["info"], "description"))
     );
     // Writing to a string cannot fail.

@@ -48,7 +48,7 @@ impl Field {
         Field::Promotion,
     ];
 
-    /// The fields of an event that stands in its customer's history, and so needs no ids.
+    /// The fields of an event inside a customer's history, which needs no ids.
     pub(super) const OF_HISTORY: &'static [Field] = Field::ALL.split_at(2).1;
 
     pub(super) fn name(self) -> &'static str {
@@ -69,12 +69,12 @@ impl Field {
     }
 }
 
-/// Why an event is not taken.
+/// Why an event is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     /// A stable code.
     pub code: &'static str,
-    /// The field at fault; empty when the event is no object.
+    /// The invalid field; empty when the event is not an object.
     pub field: Cow<'static, str>,
     /// What is wrong and what to write instead.
     pub detail: String,
@@ -110,20 +110,22 @@ impl Fault {
         let (field, detail) = match cause {
             Invalid::NegativePurchase => (
                 Field::Amount,
-                "a purchase has a negative amount; give it the kind `return`, or mend the amount",
+                "a purchase must not have a negative amount; set `kind` to `return`, or correct the amount",
             ),
-            Invalid::MissingAmount => (Field::Amount, "a purchase has no amount; give it one"),
-            Invalid::NotFinite => (Field::Amount, "`amount` or `quantity` is not a finite number up to 1e12"),
+            Invalid::MissingAmount => (Field::Amount, "a purchase needs an `amount`"),
+            Invalid::NotFinite => (Field::Amount, "`amount` and `quantity` must be finite and at most 1e12"),
             Invalid::OutOfTime => {
-                (Field::OccurredAt, "`occurred_at` or `recorded_at` lies outside the years 1900 to 2200")
+                (Field::OccurredAt, "`occurred_at` and `recorded_at` must be in the years 1900 to 2200")
             }
-            Invalid::RecordedBeforeOccurred => (Field::RecordedAt, "`recorded_at` lies before `occurred_at`"),
+            Invalid::RecordedBeforeOccurred => {
+                (Field::RecordedAt, "`recorded_at` must not be before `occurred_at`")
+            }
         };
         Fault::new(cause.code(), field, detail)
     }
 }
 
-/// The values of an event as they stand in the text, before anything is made of them.
+/// The raw values of an event, before they are parsed.
 #[derive(Debug, Default)]
 pub(super) struct EventText<'a> {
     values: [Option<&'a RawValue>; Field::ALL.len()],
@@ -159,7 +161,7 @@ impl<'a> EventText<'a> {
                 return Err(Fault::new(
                     "missing_amount",
                     Field::Amount,
-                    "an `nps` answer has no amount; give it 0 to 10",
+                    "an `nps` event needs an `amount` from 0 to 10",
                 ));
             }
             None => 0.0,
@@ -203,12 +205,12 @@ impl<'a> EventText<'a> {
             .map_err(|detail| Fault::new("wrong_type", field, format!("`{}` {detail}", field.name())))
     }
 
-    /// A text that says nothing when it is empty.
+    /// An optional text; an empty one counts as absent.
     fn word(&self, field: Field) -> Result<Option<String>, Fault> {
         let Some(word) = self.text_or_number(field)?.filter(|word| !word.is_empty()) else { return Ok(None) };
         if word.len() > MAX_TEXT_BYTES || word.contains('\0') {
             let detail =
-                format!("`{}` must be a text of at most {MAX_TEXT_BYTES} bytes without NUL", field.name());
+                format!("`{}` must be a string of at most {MAX_TEXT_BYTES} bytes without NUL", field.name());
             return Err(Fault::new("bad_text", field, detail));
         }
         Ok(Some(word.into_owned()))
@@ -218,7 +220,7 @@ impl<'a> EventText<'a> {
         let Some(text) = self.text(field)? else { return Ok(None) };
         let bad = || {
             let detail = format!(
-                "`{}` is `{}`, which is no date or time; write 2011-09-09 or 2011-09-09T10:30:00Z",
+                "`{}` is `{}`, which is not a date or time; write 2011-09-09 or 2011-09-09T10:30:00Z",
                 field.name(),
                 clip(&text)
             );
@@ -246,7 +248,8 @@ impl<'a> EventText<'a> {
             number => number.parse().map(Some).map_err(|_| {
                 let (name, text) = (field.name(), clip(&text));
                 let detail = format!(
-                    "`{name}` is `{text}`, which is no number; write 1234.50, without currency or thousands separators"
+                    "`{name}` is `{text}`, which is not a number; write 1234.50, without currency or thousands \
+                     separators"
                 );
                 Fault::new("wrong_type", field, detail)
             }),
@@ -254,10 +257,10 @@ impl<'a> EventText<'a> {
     }
 }
 
-/// Says what is wrong with an id, if something is.
+/// What is wrong with an id, if anything.
 pub(super) fn id_fault(name: &str, id: &str) -> Option<String> {
     let right = (1..=MAX_ID_BYTES).contains(&id.len()) && !id.contains('\0');
-    (!right).then(|| format!("`{name}` must be a text of 1 to {MAX_ID_BYTES} bytes without NUL"))
+    (!right).then(|| format!("`{name}` must be a string of 1 to {MAX_ID_BYTES} bytes without NUL"))
 }
 
 /// A JSON text, or `None` for `null`.
@@ -270,13 +273,13 @@ pub(super) fn text(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
         return Ok(None);
     }
     let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return Err(format!("must be a text in quotes, not {}", type_of(raw)));
+        return Err(format!("must be a string, not {}", type_of(raw)));
     };
     if !inner.as_bytes().contains(&b'\\') {
         return Ok(Some(Cow::Borrowed(inner)));
     }
     let unescaped =
-        serde_json::from_str(json).map_err(|_| "holds an escape that stands for no character".to_owned())?;
+        serde_json::from_str(json).map_err(|_| "contains an invalid escape sequence".to_owned())?;
     Ok(Some(Cow::Owned(unescaped)))
 }
 
@@ -296,7 +299,7 @@ pub(super) fn text_or_number(raw: &RawValue) -> Result<Option<Cow<'_, str>>, Str
         };
         return text(raw)
             .map(|text| text.map(trimmed))
-            .map_err(|detail| detail.replace("a text in quotes", "a text in quotes or a whole number"));
+            .map_err(|detail| detail.replace("a string", "a string or an integer"));
     }
     if json.parse::<i64>().is_ok() || json.parse::<u64>().is_ok() {
         return Ok(Some(Cow::Borrowed(if json == "-0" { "0" } else { json })));
@@ -306,16 +309,16 @@ pub(super) fn text_or_number(raw: &RawValue) -> Result<Option<Cow<'_, str>>, Str
         Ok(number) if number.fract() == 0.0 && number.abs() < EXACT => {
             Ok(Some((number as i64).to_string().into()))
         }
-        _ => Err(format!("is the number {}; write it as a text in quotes, or as a whole number", clip(json))),
+        _ => Err(format!("is the number {}; send it as a string or an integer", clip(json))),
     }
 }
 
 fn type_of(raw: &RawValue) -> &'static str {
     match raw.get().as_bytes().first() {
-        Some(b'"') => "a text",
+        Some(b'"') => "a string",
         Some(b'{') => "an object",
-        Some(b'[') => "a list",
-        Some(b't' | b'f') => "a truth value",
+        Some(b'[') => "an array",
+        Some(b't' | b'f') => "a boolean",
         _ => "a number",
     }
 }
@@ -323,14 +326,14 @@ fn type_of(raw: &RawValue) -> &'static str {
 fn kind(name: &str) -> Result<Kind, Fault> {
     Kind::from_name(name).or_else(|| Kind::from_name(&name.to_ascii_lowercase())).ok_or_else(|| {
         let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-        let detail = format!("`{}` is no kind of event; write one of {}", clip(name), names.join(", "));
+        let detail = format!("`{}` is not an event kind; use one of {}", clip(name), names.join(", "));
         Fault::new("unknown_kind", Field::Kind, detail)
     })
 }
 
 fn unknown(name: &str) -> Fault {
     let name = clip(name);
-    let detail = format!("`{name}` is not a field of an event here; leave it out or mend its name");
+    let detail = format!("`{name}` is not an event field here; remove it or correct its name");
     Fault { code: UNKNOWN_FIELD, field: name.to_owned().into(), detail }
 }
 
@@ -342,9 +345,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for EventText<'a> {
 
 struct EventVisitor;
 
-/// What stands in the place of an event is not an object: a fault of this event, not of the request.
+/// The value in the place of an event is not an object: a fault of this event, not of the request.
 fn not_an_object<'a, E>() -> Result<EventText<'a>, E> {
-    let detail = "an event must be an object".to_owned();
+    let detail = "an event must be a JSON object".to_owned();
     let fault = Fault { code: "not_an_object", field: "".into(), detail };
     Ok(EventText { fault: Some(fault), ..EventText::default() })
 }
@@ -363,7 +366,7 @@ impl<'de> Visitor<'de> for EventVisitor {
                 Ok(field) => {
                     let value = map.next_value()?;
                     if event.values[field as usize].replace(value).is_some() {
-                        let detail = format!("`{}` is given twice", field.name());
+                        let detail = format!("duplicate field `{}`", field.name());
                         event.fault.get_or_insert(Fault::new("duplicate_field", field, detail));
                     }
                 }
@@ -416,7 +419,7 @@ impl<'de> Deserialize<'de> for Name {
             type Value = Name;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a field")
+                f.write_str("a field name")
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Name, E> {
@@ -489,7 +492,7 @@ mod tests {
         for json in ["true", "1.5", "1e300", "[1]"] {
             let fault = id(json).unwrap_err();
             assert!(
-                fault.code == "wrong_type" && fault.detail.contains("whole number"),
+                fault.code == "wrong_type" && fault.detail.contains("an integer"),
                 "{json}: {}",
                 fault.detail
             );

@@ -84,7 +84,7 @@ async fn gathered<'a>(
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let limit = limits.body_bytes;
     let too_large = || {
-        let detail = format!("the body is longer than {limit} bytes; send less at a time");
+        let detail = format!("the request body exceeds {limit} bytes; split the request");
         Problem::new(Code::BodyTooLarge, detail).with("limit", limit)
     };
     // What is announced as too long is refused before it is read.
@@ -97,7 +97,12 @@ async fn gathered<'a>(
         let mut whole: Option<BytesMut> = None;
         let mut first: Option<Bytes> = None;
         while let Some(chunk) = chunks.next().await {
-            let broken = |_| Problem::new(Code::MalformedJson, "the body broke off before its end");
+            let broken = |_| {
+                Problem::new(
+                    Code::MalformedJson,
+                    "the connection closed before the full request body arrived",
+                )
+            };
             let chunk = chunk.map_err(broken)?;
             // A body that comes in one piece is not copied.
             let Some(before) = first.take() else {
@@ -129,13 +134,13 @@ async fn gathered<'a>(
         Ok(Err(problem)) => Err(problem),
         Err(_) => {
             let seconds = limits.body_time.as_secs_f64();
-            let detail = format!("the body did not come whole within {seconds} s; nothing was done");
+            let detail = format!("the request body did not arrive within {seconds} s; nothing was processed");
             Err(Problem::new(Code::SlowBody, detail))
         }
     }
 }
 
-/// Sees that there is room in memory for a body of this length.
+/// Reserves memory for a body of this length.
 fn more_room<'a>(
     app: &'a App,
     room: Option<SemaphorePermit<'a>>,
@@ -148,7 +153,7 @@ fn more_room<'a>(
     // Twice what is there, because the next piece is on its way and the buffer doubles.
     let wanted = u32::try_from((length >> 9).saturating_sub(held)).unwrap_or(u32::MAX);
     let Ok(more) = app.body_room.try_acquire_many(wanted.max(1)) else {
-        let detail = "the long bodies in memory take all the room that there is; try again in a moment";
+        let detail = "the memory limit for large request bodies is reached; retry shortly";
         return Err(Problem::new(Code::Overloaded, detail));
     };
     Ok(Some(match room {
@@ -160,13 +165,13 @@ fn more_room<'a>(
     }))
 }
 
-/// Lets a request in if there is room, and sees that it ends in time and with an answer.
+/// Admits a request if there is capacity, and ensures that it ends in time with a response.
 async fn admit(app: &App, route: Option<Route>, answer: impl Future<Output = Response>) -> Response {
     let limited = route.is_none_or(Route::limited);
     let permit = limited.then(|| app.slots.try_acquire());
     if let Some(Err(_)) = permit {
         let limit = app.limits().concurrent_requests;
-        let detail = format!("{limit} requests are in work, as many as are let in; try again in a moment");
+        let detail = format!("request limit ({limit}) reached; retry shortly");
         return Problem::new(Code::Overloaded, detail).into_response();
     }
     let _in_flight = app.metrics().enter();
@@ -176,7 +181,7 @@ async fn admit(app: &App, route: Option<Route>, answer: impl Future<Output = Res
         Ok(Err(())) => Problem::internal(&"a handler panicked").into_response(),
         Err(_) => {
             let detail = format!(
-                "the request took longer than {} s; what it was to write may be written or not, sending it again is safe",
+                "the request exceeded {} s; its writes may or may not have been applied. Retrying is safe",
                 limit.as_secs_f64()
             );
             Problem::new(Code::Timeout, detail).into_response()

@@ -38,7 +38,7 @@ fn invalid(detail: impl Into<String>) -> Problem {
 fn place_of(name: &str) -> Result<usize, Problem> {
     SPECS.iter().position(|spec| spec.name == name).ok_or_else(|| {
         let detail =
-            format!("`{}` is no feature of the model; GET /v2/models/{{model}} names them", clip(name));
+            format!("`{}` is not a feature of the model; GET /v2/models/{{model}} lists them", clip(name));
         Problem::new(Code::UnknownField, detail).with("field", clip(name))
     })
 }
@@ -50,10 +50,10 @@ impl Rows {
     fn new(count: usize, app: &App) -> Result<Self, Problem> {
         let limit = app.limits().customers;
         if count == 0 {
-            return Err(invalid("there is no row; send at least one"));
+            return Err(invalid("no rows; send at least one"));
         }
         if count > limit {
-            let detail = format!("the request has more than {limit} rows; send them in several requests");
+            let detail = format!("the request has more than {limit} rows; split it into several requests");
             return Err(Problem::new(Code::TooManyCustomers, detail).with("limit", limit));
         }
         Ok(Rows(vec![[f64::NAN; COUNT]; count]))
@@ -64,10 +64,14 @@ impl Rows {
         let number = match value {
             Value::Null => f64::NAN,
             Value::Bool(truth) => f64::from(u8::from(*truth)),
-            other => other.as_f64().ok_or_else(|| invalid(format!("`{name}` of row {row} is no number")))?,
+            other => {
+                other.as_f64().ok_or_else(|| invalid(format!("row {row}: `{name}` must be a number")))?
+            }
         };
         if number.is_infinite() || number.abs() > 1e15 {
-            return Err(invalid(format!("`{name}` of row {row} is no finite number up to 1e15")));
+            return Err(invalid(format!(
+                "row {row}: `{name}` must be finite, with an absolute value of at most 1e15"
+            )));
         }
         self.0[row][place] = number;
         Ok(())
@@ -83,7 +87,8 @@ impl Rows {
             let sound = (1.0..=1e6).contains(&orders) && recency >= 0.0 && tenure >= recency;
             if !sound {
                 return Err(invalid(format!(
-                    "row {row}: `orders` must be 1 to 1000000, `recency_days` 0 or more, `tenure_days` no less than it"
+                    "row {row}: `orders` must be 1 to 1000000, `recency_days` 0 or more, and `tenure_days` at \
+                     least `recency_days`"
                 )));
             }
             let prediction = engine.predict(features);
@@ -91,7 +96,7 @@ impl Rows {
             values.push(f64::from(prediction.churn_percentile));
             if values.iter().any(|value| !value.is_finite()) {
                 return Err(invalid(format!(
-                    "row {row}: no score comes of these features; a number is out of all bounds"
+                    "row {row}: these features give a score that is not finite; check for extreme values"
                 )));
             }
             outputs.push(values);
@@ -124,12 +129,12 @@ struct Wanted {
 
 fn chosen(app: &App, model: Result<Path<String>, PathRejection>) -> Result<Arc<dyn Score>, Problem> {
     let Path(name) = model.map_err(|_| {
-        Problem::new(Code::BadParameter, "the model in the path is not UTF-8").with("parameter", "model")
+        Problem::new(Code::BadParameter, "`model` in the path is not valid UTF-8").with("parameter", "model")
     })?;
     let engine = app.engine()?;
     if engine.model().name != name {
         let detail =
-            format!("there is no model `{}`; the one at work is `{}`", clip(&name), engine.model().name);
+            format!("unknown model `{}`; the serving model is `{}`", clip(&name), engine.model().name);
         return Err(Problem::new(Code::UnknownModel, detail));
     }
     Ok(engine)
@@ -192,7 +197,7 @@ pub(super) async fn infer(
 
 fn inferred(app: &App, engine: &dyn Score, request: &Infer) -> Result<Value, Problem> {
     let first =
-        request.inputs.first().ok_or_else(|| invalid("`inputs` is empty; send a tensor a feature"))?;
+        request.inputs.first().ok_or_else(|| invalid("`inputs` is empty; send one tensor per feature"))?;
     let count = first.data.len();
     let mut rows = Rows::new(count, app)?;
     let mut seen = [false; COUNT];
@@ -200,19 +205,19 @@ fn inferred(app: &App, engine: &dyn Score, request: &Infer) -> Result<Value, Pro
         let name = clip(&tensor.name);
         let place = place_of(&tensor.name)?;
         if std::mem::replace(&mut seen[place], true) {
-            return Err(invalid(format!("`{name}` is given twice")));
+            return Err(invalid(format!("duplicate feature `{name}`")));
         }
         if !DATATYPES.contains(&tensor.datatype.as_str()) {
             let known = DATATYPES.join(", ");
             return Err(invalid(format!(
-                "`{name}` has the datatype `{}`; write one of {known}",
+                "`{name}` has the unsupported datatype `{}`; use one of {known}",
                 clip(&tensor.datatype)
             )));
         }
         let fits = matches!(tensor.shape.as_slice(), [rows] | [rows, 1] if *rows == count as u64);
         if !fits || tensor.data.len() != count {
             return Err(invalid(format!(
-                "`{name}` must have the shape [{count}] or [{count}, 1] and as many data"
+                "`{name}` must have shape [{count}] or [{count}, 1], and `data` of the same length"
             )));
         }
         for (row, value) in tensor.data.iter().enumerate() {
@@ -223,7 +228,7 @@ fn inferred(app: &App, engine: &dyn Score, request: &Infer) -> Result<Value, Pro
     for wanted in &request.outputs {
         if !names.contains(&wanted.name) {
             let detail = format!(
-                "`{}` is no output of the model; GET /v2/models/{{model}} names them",
+                "`{}` is not an output of the model; GET /v2/models/{{model}} lists them",
                 clip(&wanted.name)
             );
             return Err(Problem::new(Code::UnknownField, detail).with("field", clip(&wanted.name)));
@@ -285,7 +290,7 @@ pub(super) async fn invocations(
                 }
                 rows
             }
-            _ => return Err(invalid("send `dataframe_split` or `dataframe_records`, one of them")),
+            _ => return Err(invalid("send either `dataframe_split` or `dataframe_records`")),
         };
         let (names, scored) = rows.scored(engine.as_ref())?;
         let record = |row: Vec<f64>| -> Map<String, Value> {
@@ -303,7 +308,7 @@ fn split_rows(split: &Split, app: &App) -> Result<Rows, Problem> {
     for (row, values) in split.data.iter().enumerate() {
         if values.len() != places.len() {
             let (has, columns) = (values.len(), places.len());
-            return Err(invalid(format!("row {row} has {has} values, and there are {columns} columns")));
+            return Err(invalid(format!("row {row} has {has} values, expected {columns} (one per column)")));
         }
         for (place, value) in places.iter().zip(values) {
             rows.set(row, *place, value)?;

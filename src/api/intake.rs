@@ -22,19 +22,19 @@ use crate::service::shadow::Job;
 use crate::service::{App, Code, Limits, Problem};
 use homing_profiles::{Changed, Fate, Flows, Incoming};
 
-/// The code of an event that lies too far ahead of the clock.
+/// The code of an event too far ahead of the clock.
 pub(super) const IN_THE_FUTURE: &str = "in_the_future";
-/// The code of an event whose id stands for other content.
+/// The code of an event whose id is already used with different content.
 pub(super) const EVENT_ID_CONFLICT: &str = "event_id_conflict";
 /// The code of an event of a customer who was erased.
 pub(super) const CUSTOMER_ERASED: &str = "customer_erased";
 
-/// An event that was not taken.
+/// A rejected event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Rejected {
     index: usize,
     code: &'static str,
-    /// The field at fault, where it is one.
+    /// The invalid field, if it is one field.
     #[serde(skip_serializing_if = "str::is_empty")]
     field: std::borrow::Cow<'static, str>,
     detail: String,
@@ -83,7 +83,7 @@ impl Request {
             if instant > self.latest {
                 let (name, instant, latest) = (field.name(), zone.format(instant), zone.format(self.latest));
                 let detail =
-                    format!("`{name}` is {instant}, which is to come; events are taken up to {latest}");
+                    format!("`{name}` is {instant}, which is in the future; latest accepted is {latest}");
                 return Err(Fault { code: IN_THE_FUTURE, field: field.name().into(), detail });
             }
         }
@@ -117,7 +117,7 @@ impl<'de> Items<'de> for Request {
     ) -> Result<bool, A::Error> {
         let Some(text) = seq.next_element::<EventText<'_>>()? else { return Ok(false) };
         if index == reader.limits.events {
-            let detail = format!("the request has more than {index} events; send them in several requests");
+            let detail = format!("the request has more than {index} events; split it into several requests");
             return reader.stop(Problem::new(Code::TooManyEvents, detail).with("limit", index));
         }
         match self.incoming(&text, reader.zone) {
@@ -202,7 +202,7 @@ fn answer(
         if intake.far_ahead > 0 {
             let latest = events.iter().map(|one| one.event.recorded_at).max().unwrap_or(now);
             let mut warnings = Warnings::default();
-            let example = || format!("{}, far ahead of all other data", Zone::default().format(latest));
+            let example = || format!("{}, far after all other data", Zone::default().format(latest));
             warnings.add(warnings::Code::AheadOfData, intake.far_ahead as u64, example);
             reply.warnings = warnings.list();
         }
@@ -213,7 +213,8 @@ fn answer(
     metrics.events(EventFate::Conflict, conflicts);
     reply.rejected.sort_by_key(|rejected| rejected.index);
     if conflicts == sent {
-        let detail = "every event of the request has an id that stands for an event with other content; nothing was taken";
+        let detail = "every `event_id` in the request is already used by an event with different content; \
+                      nothing was stored";
         let rejected = serde_json::to_value(reply.rejected).map_err(|error| Problem::internal(&error))?;
         return Err(Problem::new(Code::EventIdConflict, detail).with("rejected", rejected));
     }
@@ -221,14 +222,13 @@ fn answer(
 }
 
 fn erased_customer(index: usize) -> Rejected {
-    let detail = "the customer was erased at their wish; send no more of their events".to_owned();
+    let detail = "the customer was erased on request; stop sending their events".to_owned();
     Rejected { index, code: CUSTOMER_ERASED, field: Field::CustomerId.name().into(), detail }
 }
 
 fn conflict(index: usize, event_id: &str) -> Rejected {
     let id = clip(event_id);
-    let detail =
-        format!("`{id}` was used before for an event with other content; give a new event an id of its own");
+    let detail = format!("`{id}` is already used by an event with different content; use a new `event_id`");
     Rejected { index, code: EVENT_ID_CONFLICT, field: Field::EventId.name().into(), detail }
 }
 
@@ -238,7 +238,7 @@ struct Reply {
     duplicates: usize,
     rejected: Vec<Rejected>,
     changed: Vec<Changed>,
-    /// What is odd about events that were taken.
+    /// Warnings about accepted events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
 }

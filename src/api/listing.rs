@@ -7,9 +7,9 @@ use super::query::parameters;
 use crate::service::Problem;
 use homing_profiles::{Listing, Sort};
 
-/// Rows a page when the query does not say.
+/// Rows per page by default.
 pub(super) const DEFAULT_LIMIT: u32 = 50;
-/// The most rows a page.
+/// Maximum rows per page.
 pub(super) const MAX_LIMIT: u32 = 1000;
 
 /// The orders by name.
@@ -24,17 +24,20 @@ pub(super) const SORTS: [(&str, Sort); 4] = [
 pub(super) const PARAMETERS: [(&str, &str); 9] = [
     (
         "tag",
-        "`name:value`, a tag that a profile must have; may be given several times. A value that reads as a number, \
-         `true` or `false` is one; put it in double quotes to mean the text.",
+        "Filter by tag, as `name:value`; repeat to combine. Numbers, `true` and `false` match by type; quote \
+         the value to match text.",
     ),
-    ("min_churn_risk", "Lowest churn risk."),
-    ("max_churn_risk", "Highest churn risk."),
-    ("min_value_at_risk", "Lowest value at risk."),
-    ("max_value_at_risk", "Highest value at risk."),
-    ("id_prefix", "How the customer id begins."),
-    ("sort", "The order: the highest value at risk, churn risk or lifetime value first, or by customer id."),
-    ("limit", "Profiles a page."),
-    ("cursor", "`next` of the page before, to read on; all other parameters but `limit` must stay the same."),
+    ("min_churn_risk", "Minimum churn risk."),
+    ("max_churn_risk", "Maximum churn risk."),
+    ("min_value_at_risk", "Minimum value at risk."),
+    ("max_value_at_risk", "Maximum value at risk."),
+    ("id_prefix", "Prefix of the customer id."),
+    (
+        "sort",
+        "Sort by value at risk, churn risk or lifetime value (descending), or by customer id (ascending).",
+    ),
+    ("limit", "Profiles per page."),
+    ("cursor", "The `next` value of the previous page. All parameters except `limit` must stay the same."),
 ];
 
 /// Reads the query.
@@ -47,13 +50,13 @@ pub(super) fn read(uri: &Uri) -> Result<Listing, Problem> {
         let value = &parameter.value;
         let number = || {
             let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
-            number.map(Some).ok_or_else(|| parameter.bad("write a number, such as 0.5"))
+            number.map(Some).ok_or_else(|| parameter.bad("use a number, such as 0.5"))
         };
         let text = || Some(value.clone()).filter(|text| !text.is_empty());
         match parameter.name.as_str() {
             "tag" => listing
                 .tags
-                .push(tag(value).ok_or_else(|| parameter.bad("write name:value, such as churn.level:high"))?),
+                .push(tag(value).ok_or_else(|| parameter.bad("use name:value, such as churn.level:high"))?),
             "min_churn_risk" => listing.churn_risk.0 = number()?,
             "max_churn_risk" => listing.churn_risk.1 = number()?,
             "min_value_at_risk" => listing.value_at_risk.0 = number()?,
@@ -62,13 +65,13 @@ pub(super) fn read(uri: &Uri) -> Result<Listing, Problem> {
             "sort" => {
                 let sort = SORTS.into_iter().find(|(name, _)| name == value);
                 let names = SORTS.map(|(name, _)| name).join(", ");
-                listing.sort = sort.ok_or_else(|| parameter.bad(&format!("write one of {names}")))?.1;
+                listing.sort = sort.ok_or_else(|| parameter.bad(&format!("use one of {names}")))?.1;
             }
             "limit" => listing.limit = parameter.limit(MAX_LIMIT)?,
             "cursor" => listing.cursor = text(),
             _ => {
                 let names = PARAMETERS.map(|(name, _)| name).join(", ");
-                return Err(parameter.bad(&format!("there is no such parameter; there are {names}")));
+                return Err(parameter.bad(&format!("unknown parameter; supported: {names}")));
             }
         }
     }

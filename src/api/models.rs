@@ -39,7 +39,7 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Proble
                     let in_use = at_work.as_ref().is_some_and(|model| model.id == info.id);
                     models.push(Model { info, aliases: entry.aliases, in_use });
                 }
-                Err(error) => tracing::warn!(%error, "a model of the registry cannot be read"),
+                Err(error) => tracing::warn!(%error, "cannot read a model in the registry"),
             }
         }
         if let Some(info) = at_work.filter(|_| !models.iter().any(|model| model.in_use)) {
@@ -63,7 +63,8 @@ pub(super) async fn promote(
     version: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let Path(version) = version.map_err(|_| {
-        Problem::new(Code::BadParameter, "the version in the path is not UTF-8").with("parameter", "version")
+        Problem::new(Code::BadParameter, "`version` in the path is not valid UTF-8")
+            .with("parameter", "version")
     })?;
     app.work(move |app| {
         let (model, before) = app.promote_model(&caller, &version)?;
@@ -89,7 +90,7 @@ struct Compared {
     shadow: Vec<homing_profiles::shadow::Summary>,
 }
 
-/// Answers `GET /v1/models/shadow`: how the challengers' scores lay beside the champions'.
+/// Answers `GET /v1/models/shadow`: the challengers' scores compared with the champions'.
 pub(super) async fn shadow(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     app.work(|app| json(&Compared { shadow: app.store().shadow_summary()? })).await
 }

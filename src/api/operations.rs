@@ -1,4 +1,4 @@
-//! The routes that say how the service is: health, readiness, metrics, and the OpenAPI document.
+//! The operational routes: health, readiness, metrics, and the OpenAPI document.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::reply::json;
 use crate::service::metrics::MEDIA_TYPE;
 use crate::service::{App, Code, Problem};
 
-/// The store must say within this time that it is ready.
+/// Time limit for the store's readiness check.
 const READY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Answers `GET /healthz`: the process answers requests.
@@ -23,7 +23,10 @@ pub(super) async fn health() -> Result<Response, Problem> {
 /// Answers `GET /readyz`: the store can be read and written, and a model is loaded.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     if app.is_stopping() {
-        return Err(Problem::new(Code::Stopping, "the service finishes what is in work and takes no more"));
+        return Err(Problem::new(
+            Code::Stopping,
+            "the service is shutting down: it finishes running requests and accepts no new ones",
+        ));
     }
     let engine = app.engine()?;
     let store = app.store().clone();
@@ -32,7 +35,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Probl
     match tokio::time::timeout(READY_WITHIN, asked).await {
         Ok(Ok(ready)) => ready?,
         Ok(Err(panic)) => return Err(Problem::internal(&panic)),
-        Err(_) => return Err(Problem::new(Code::Timeout, "the profile store does not answer")),
+        Err(_) => return Err(Problem::new(Code::Timeout, "the profile store does not respond")),
     }
     json(&serde_json::json!({"status": "ready", "model": *engine.model().id}))
 }

@@ -24,9 +24,9 @@ use crate::service::shadow::Job;
 use crate::service::{App, Code, Limits, Problem};
 use homing_profiles::Scored;
 
-/// Up to so many customers are scored where the request is handled; more go to the threads for long work.
+/// Up to this many customers are scored on the request's thread; larger requests go to the blocking pool.
 const INLINE_CUSTOMERS: usize = 8;
-/// Up to so many bytes are parsed where the request is handled.
+/// Up to this many bytes are parsed on the request's thread.
 const INLINE_BYTES: usize = 64 << 10;
 
 /// One customer of the request.
@@ -59,7 +59,7 @@ impl Request {
             None => Ok(request),
             Some(index) => {
                 let detail = format!(
-                    "`{}` is in the request before; send each customer once",
+                    "duplicate customer `{}`; list each customer once",
                     clip(&request.customers[index].id)
                 );
                 Err(Place { customer: Some(index), event: None }.problem(
@@ -71,7 +71,7 @@ impl Request {
         }
     }
 
-    /// The instant to look from: as asked, or the latest at which the model or the data know anything.
+    /// The instant to score as of: the one asked for, or the latest known to the model or the data.
     fn looks_from(&self, model: &ModelInfo) -> Micros {
         let data = self.customers.iter().filter_map(|customer| customer.until).max();
         self.as_of.unwrap_or_else(|| data.unwrap_or(Micros::MIN).max(model.as_of_micros))
@@ -92,17 +92,21 @@ impl<'de> Fields<'de> for Request {
         if name == "customers" {
             return map.next_value_seed(List { reader, place, items: &mut self.customers });
         }
-        let read = text(map.next_value::<&RawValue>()?).map_err(|detail| format!("`as_of` {detail}")).and_then(|text| {
-            let Some(text) = text else { return Ok(None) };
-            let as_of = reader.zone.as_of(&text).ok().filter(|&as_of| {
-                // The years in which events are taken.
-                Event::new(homing_datasets::Kind::Visit, as_of, 0.0).checked().is_ok()
-            });
-            as_of.map(Some).ok_or_else(|| {
+        let read =
+            text(map.next_value::<&RawValue>()?).map_err(|detail| format!("`as_of` {detail}")).and_then(
+                |text| {
+                    let Some(text) = text else { return Ok(None) };
+                    let as_of = reader.zone.as_of(&text).ok().filter(|&as_of| {
+                        // The years in which events are taken.
+                        Event::new(homing_datasets::Kind::Visit, as_of, 0.0).checked().is_ok()
+                    });
+                    as_of.map(Some).ok_or_else(|| {
                 let text = clip(&text);
-                format!("`as_of` is `{text}`, which is no date or time of 1900 to 2200; write 2011-09-09 or 2011-09-09T10:30:00Z")
+                format!("`as_of` is `{text}`, which is not a date or time in the years 1900 to 2200; write \
+                         2011-09-09 or 2011-09-09T10:30:00Z")
             })
-        });
+                },
+            );
         match read {
             Ok(as_of) => self.as_of = as_of,
             Err(detail) => return reader.refuse(place, name, &detail),
@@ -128,7 +132,7 @@ impl<'de> Items<'de> for Vec<Customer> {
         }
         if index == reader.limits.customers {
             let detail =
-                format!("the request has more than {index} customers; send them in several requests");
+                format!("the request has more than {index} customers; split it into several requests");
             return reader.stop(Problem::new(Code::TooManyCustomers, detail).with("limit", index));
         }
         let until = customer.events.iter().map(|event| event.recorded_at).max();
@@ -183,7 +187,7 @@ impl<'de> Items<'de> for Vec<Event> {
     ) -> Result<bool, A::Error> {
         let Some(text) = seq.next_element::<EventText<'_>>()? else { return Ok(false) };
         if index == reader.limits.history_events {
-            let detail = format!("the history has more than {index} events; send the latest of them");
+            let detail = format!("the history has more than {index} events; send only the latest");
             let problem = place.problem(Code::TooManyEvents, "events", &detail).with("limit", index);
             return reader.stop(problem);
         }
@@ -311,7 +315,7 @@ impl Work {
         response
     }
 
-    /// Counts a customer's outcome, and sees to it that no number is sent that is none.
+    /// Counts a customer's outcome, and fails if a score is not finite.
     fn check(&self, customer: &Customer, scored: &Scored) -> Result<(), Problem> {
         let outcome = match &scored.outcome {
             Outcome::NotScored(cause) => cause.code(),
@@ -321,7 +325,7 @@ impl Work {
             Outcome::Scored(_) => {
                 let id = clip(&customer.id);
                 return Err(Problem::internal(&format!(
-                    "the model gave customer `{id}` a score that is no number"
+                    "the model gave customer `{id}` a score that is not finite"
                 )));
             }
         };

@@ -59,14 +59,14 @@ fn attributes_of(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     let attributes: Map<String, Value> = plain(body)?;
     let refuse = |detail: String| Err(Problem::new(Code::InvalidRequest, detail));
     if attributes.len() > MAX_ATTRIBUTES {
-        return refuse(format!("there are more than {MAX_ATTRIBUTES} attributes; send the most useful ones"));
+        return refuse(format!("more than {MAX_ATTRIBUTES} attributes; remove the least useful ones"));
     }
     let fits = |text: &str| text.len() <= MAX_TEXT_BYTES && !text.contains('\0');
     for (name, value) in &attributes {
         if name.is_empty() || !fits(name) {
             let name = clip(name);
             return refuse(format!(
-                "the name `{name}` must be a text of 1 to {MAX_TEXT_BYTES} bytes without NUL"
+                "the attribute name `{name}` must have 1 to {MAX_TEXT_BYTES} bytes without NUL"
             ));
         }
         let right = match value {
@@ -76,7 +76,7 @@ fn attributes_of(body: &[u8]) -> Result<Map<String, Value>, Problem> {
         };
         if !right {
             return refuse(format!(
-                "`{}` must be a number, a truth value, null, or a text of at most {MAX_TEXT_BYTES} bytes without NUL",
+                "`{}` must be a number, a boolean, null, or a string of at most {MAX_TEXT_BYTES} bytes without NUL",
                 clip(name)
             ));
         }
@@ -121,8 +121,10 @@ pub(super) async fn erase(
         if app.erase_customer(&caller, &id)? {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
-        let detail =
-            format!("nothing was held of the customer `{}`; the id is refused from now on", clip(&id));
+        let detail = format!(
+            "no data about the customer `{}` was stored; events with this id are rejected from now on",
+            clip(&id)
+        );
         Err(Problem::new(Code::UnknownCustomer, detail))
     })
     .await

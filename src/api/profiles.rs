@@ -45,7 +45,7 @@ pub(super) async fn profile(
     Ok(json_bytes(bytes))
 }
 
-/// A profile with what to do next.
+/// A profile with its next best action.
 #[derive(Serialize)]
 struct Reply<'a> {
     #[serde(flatten)]
@@ -115,7 +115,7 @@ pub(super) async fn list(
 /// The customer id of a path.
 pub(super) fn customer(id: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
     let bad = |detail: String| Problem::new(Code::BadParameter, detail).with("parameter", "id");
-    let not_utf8 = |_| bad("the customer id in the path is not UTF-8 in percent-encoding".to_owned());
+    let not_utf8 = |_| bad("the customer id in the path must be percent-encoded UTF-8".to_owned());
     let Path(id) = id.map_err(not_utf8)?;
     id_fault("id", &id).map_or(Ok(id), |detail| Err(bad(detail)))
 }
@@ -123,7 +123,7 @@ pub(super) fn customer(id: Result<Path<String>, PathRejection>) -> Result<String
 async fn fetch(app: &Arc<App>, route: Route, id: &str) -> Result<Profile, Problem> {
     let asked = id.to_owned();
     read(app, route, move |store| store.profile(&asked)).await?.ok_or_else(|| {
-        Problem::new(Code::UnknownCustomer, format!("there is no profile of the customer `{}`", clip(id)))
+        Problem::new(Code::UnknownCustomer, format!("no profile for the customer `{}`", clip(id)))
     })
 }
 
@@ -142,7 +142,7 @@ async fn read<T: Send + 'static>(
     .await
 }
 
-/// Why a customer has the scores that they have. The scores are those of the stored profile.
+/// The explanation of a customer's stored scores.
 #[derive(Serialize)]
 struct Explanation<'a> {
     customer_id: &'a str,

@@ -6,7 +6,7 @@ use axum::http::Uri;
 use crate::service::problem::clip;
 use crate::service::{Code, Problem};
 
-/// A parameter as it stands in the address.
+/// A query parameter.
 pub(super) struct Parameter {
     pub name: String,
     pub value: String,
@@ -24,7 +24,7 @@ pub(super) fn parameters(uri: &Uri, repeated: Option<&str>) -> Result<Vec<Parame
         let parameter = Parameter { name, value };
         let again = read.iter().any(|known| known.name == parameter.name);
         if again && repeated != Some(parameter.name.as_str()) {
-            return Err(parameter.bad("give it once"));
+            return Err(parameter.bad("give it only once"));
         }
         read.push(parameter);
     }
@@ -38,9 +38,9 @@ impl Parameter {
         Problem::new(Code::BadParameter, detail).with("parameter", clip(&self.name))
     }
 
-    /// Rows a page, 1 to `most`.
+    /// Rows per page, 1 to `most`.
     pub fn limit(&self, most: u32) -> Result<u32, Problem> {
         let limit = self.value.parse().ok().filter(|limit| (1..=most).contains(limit));
-        limit.ok_or_else(|| self.bad(&format!("write a whole number from 1 to {most}")))
+        limit.ok_or_else(|| self.bad(&format!("use an integer from 1 to {most}")))
     }
 }

@@ -1,4 +1,4 @@
-//! Reading request bodies: from bytes to checked values in one pass, without a tree of values between.
+//! Reading request bodies: from bytes to validated values in one pass, without an intermediate tree.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::service::problem::clip;
 use crate::service::{Code, Limits, Problem};
 
-/// The bytes of a body within the limit, which its sender does not call something other than JSON.
+/// The bytes of a body within the limit, whose content type is JSON or absent.
 pub(super) struct JsonBody(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
@@ -25,15 +25,14 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             let essence =
                 media_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
             if !essence.eq_ignore_ascii_case("application/json") {
-                let detail = format!("the body is sent as `{}`; send it as application/json", clip(essence));
+                let detail = format!("the content type is `{}`; send application/json", clip(essence));
                 return Err(Problem::new(Code::UnsupportedMediaType, detail));
             }
         }
         // The guard has read it, within the limit.
-        Bytes::from_request(request, state)
-            .await
-            .map(JsonBody)
-            .map_err(|_| Problem::new(Code::MalformedJson, "the body broke off before its end"))
+        Bytes::from_request(request, state).await.map(JsonBody).map_err(|_| {
+            Problem::new(Code::MalformedJson, "the connection closed before the full request body arrived")
+        })
     }
 }
 
@@ -50,7 +49,7 @@ pub(super) fn plain<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Pr
     })
 }
 
-/// Where in a request something stands.
+/// A position in a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place {
     /// Position in the list of customers.
@@ -115,7 +114,7 @@ impl<'r> Reader<'r> {
         let text = std::str::from_utf8(body).map_err(|error| {
             Problem::new(
                 Code::MalformedJson,
-                format!("the body is not UTF-8 from byte {} on", error.valid_up_to()),
+                format!("the body is not valid UTF-8 at byte {}", error.valid_up_to()),
             )
         })?;
         let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -191,12 +190,12 @@ impl<'de, T: Fields<'de>> Visitor<'de> for Object<'_, '_, T> {
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {
             let Some(at) = T::NAMES.iter().position(|name| *name == key) else {
                 let key = clip(&key);
-                let detail = format!("`{key}` is not a field here; the fields are {}", T::NAMES.join(", "));
+                let detail = format!("unknown field `{key}`; supported: {}", T::NAMES.join(", "));
                 return reader.stop(place.problem(Code::UnknownField, key, &detail));
             };
             let name = T::NAMES[at];
             if std::mem::replace(&mut seen[at], true) {
-                return reader.refuse(place, name, &format!("`{name}` is given twice"));
+                return reader.refuse(place, name, &format!("duplicate field `{name}`"));
             }
             reader.here.set((place, name));
             self.fields.value(name, place, reader, &mut map)?;
@@ -243,7 +242,7 @@ impl<'de, T: Items<'de>> Visitor<'de> for List<'_, '_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list of {}", T::WHAT)
+        write!(f, "an array of {}", T::WHAT)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {

@@ -17,13 +17,11 @@ pub fn router(app: Arc<App>) -> Router {
     Route::ALL
         .iter()
         .fold(Router::new(), |router, route| router.route(route.path(), handler(*route)))
-        .fallback(|| async {
-            Problem::new(Code::NotFound, "there is no such path; /openapi.json lists them all")
-        })
+        .fallback(|| async { Problem::new(Code::NotFound, "unknown path; /openapi.json lists all routes") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
                 Code::MethodNotAllowed,
-                "the path does not take this method; `Allow` lists those that it takes",
+                "the path does not support this method; the `Allow` header lists the supported ones",
             )
         })
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))

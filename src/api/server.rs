@@ -25,9 +25,9 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use crate::service::Limits;
 use crate::service::problem::{Code, MEDIA_TYPE, Problem};
 
-/// Connections past the limit that are told so at one time; more are closed without a word.
+/// Connections past the limit that get a 503 at one time; more are closed without a response.
 const REFUSALS: usize = 64;
-/// How long the telling may take.
+/// Time limit for sending that 503.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// Pause after the system refused a connection, for example because no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -36,7 +36,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file that holds no certificate or no key in PEM.
-    #[error("{path}: holds no {what} in PEM that can be read: {cause}")]
+    #[error("{path}: no readable {what} in PEM format: {cause}")]
     File {
         /// The file.
         path: String,
@@ -45,8 +45,8 @@ pub enum TlsError {
         /// What the reader says.
         cause: String,
     },
-    /// The two do not go together.
-    #[error("certificate {certificate} and key {key} do not go together: {cause}")]
+    /// Certificate and key do not match.
+    #[error("certificate {certificate} and key {key} do not match: {cause}")]
     Pair {
         /// The certificate's file.
         certificate: String,
@@ -71,7 +71,7 @@ pub fn tls(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
         .and_then(Iterator::collect)
         .map_err(|error| file(certificate, "certificate", &error))?;
     if chain.is_empty() {
-        return Err(file(certificate, "certificate", &"it has no CERTIFICATE section"));
+        return Err(file(certificate, "certificate", &"no CERTIFICATE section found"));
     }
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| file(key, "private key", &error))?;
     let pair = |cause: rustls::Error| TlsError::Pair {
@@ -127,7 +127,7 @@ pub async fn serve_with(
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be taken");
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
@@ -136,7 +136,7 @@ pub async fn serve_with(
         };
         // Without it a small reply may wait for the acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
+            tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
         }
         let Ok(permit) = connections.clone().try_acquire_owned() else {
             if let (Ok(permit), None) = (refusals.clone().try_acquire_owned(), &tls) {
@@ -165,28 +165,28 @@ pub async fn serve_with(
                         watcher.watch(protocol.serve_connection(io, service)).await
                     }
                     Ok(Err(error)) => {
-                        tracing::debug!(%error, "a TLS handshake failed");
+                        tracing::debug!(%error, "TLS handshake failed");
                         return;
                     }
                     Err(_) => return,
                 },
             };
             if let Err(error) = ended {
-                tracing::debug!(%error, "a connection broke off");
+                tracing::debug!(%error, "connection closed with an error");
             }
         });
     }
     drop(listener);
-    tracing::info!("stopping: requests in work are finished, new ones are not taken");
+    tracing::info!("shutting down: finishing running requests, accepting no new ones");
     if timeout(limits.drain_time, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some connections did not end in time and are cut");
+        tracing::warn!("some connections did not finish in time and were closed");
     }
     Ok(())
 }
 
-/// Tells a caller that there are too many connections.
+/// Responds that there are too many connections.
 async fn refuse(mut stream: TcpStream, limit: usize) -> io::Result<()> {
-    let detail = format!("{limit} connections are open, as many as are taken; try again in a moment");
+    let detail = format!("connection limit ({limit}) reached; retry shortly");
     let body = Problem::new(Code::Overloaded, detail).document().to_string();
     let reply = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {MEDIA_TYPE}\r\nretry-after: 1\r\nconnection: close\r\n\
@@ -201,7 +201,7 @@ async fn refuse(mut stream: TcpStream, limit: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// A stream that breaks off when its peer takes no byte for too long.
+/// A stream that fails when its peer reads nothing for too long.
 struct Stalling<S> {
     stream: S,
     patience: Duration,
@@ -276,7 +276,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
 pub async fn stop_signal() {
     let ctrl_c = async {
         if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::warn!(%error, "ctrl-c cannot be heard");
+            tracing::warn!(%error, "cannot listen for ctrl-c");
             std::future::pending::<()>().await;
         }
     };
@@ -287,7 +287,7 @@ pub async fn stop_signal() {
                 term.recv().await;
             }
             Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be heard");
+                tracing::warn!(%error, "cannot listen for SIGTERM");
                 std::future::pending::<()>().await;
             }
         }

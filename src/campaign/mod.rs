@@ -1,4 +1,4 @@
-//! Campaigns: from the profiles to a list of whom to contact, with whom not to contact beside it.
+//! Campaigns: from the profiles to a contact list and its hold-out group.
 //!
 //! The customers who match are taken in the order of their value at risk. Left out are those who opted out, who have no
 //! scores, for whom the playbook asks nothing, and who have had as many contacts as may be within seven days, over all
@@ -45,7 +45,7 @@ pub struct Plan {
     pub seed: u64,
     /// Most customers, those held out included.
     pub most: Option<u64>,
-    /// Whether contacts are taken down. Without that nothing in the store changes.
+    /// Whether contacts are recorded. Otherwise the store is not changed.
     pub record: bool,
 }
 
@@ -60,7 +60,7 @@ pub struct Member {
     pub channel: Option<String>,
     /// The local hour to reach them at.
     pub hour: Option<u8>,
-    /// What the business stands to lose.
+    /// Value at risk.
     pub value_at_risk: f64,
     /// Probability of no purchase within the churn horizon.
     pub churn_risk: Option<f64>,
@@ -74,12 +74,12 @@ pub struct Member {
     pub held_out: bool,
 }
 
-/// What a campaign came to.
+/// Summary of a campaign.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// The campaign.
     pub campaign: String,
-    /// Whether contacts were taken down.
+    /// Whether contacts were recorded.
     pub recorded: bool,
     /// Profiles that match.
     pub matched: u64,
@@ -125,17 +125,19 @@ impl Plan {
     fn check(&self, playbook: &Playbook) -> Result<(), Error> {
         let wrong = |text: String| Err(Error::InvalidArgument(text));
         if self.name.trim().is_empty() || self.name.chars().count() > 200 {
-            return wrong("a campaign needs a name of 1 to 200 characters".to_owned());
+            return wrong("the campaign name must have 1 to 200 characters".to_owned());
         }
         if !(0.0..1.0).contains(&self.hold_out) {
             let share = self.hold_out;
-            return wrong(format!("a share of {share} cannot be held out; write 0 to below 1, such as 0.1"));
+            return wrong(format!(
+                "the hold-out share is {share}; it must be at least 0 and below 1, such as 0.1"
+            ));
         }
         match self.actions.iter().find(|wanted| playbook.entries.iter().all(|entry| entry.action != **wanted))
         {
-            Some(unknown) => {
-                wrong(format!("the playbook has no action `{unknown}`; `homing playbook list` names them"))
-            }
+            Some(unknown) => wrong(format!(
+                "the playbook has no action `{unknown}`; `homing playbook list` shows all actions"
+            )),
             None => Ok(()),
         }
     }
@@ -149,7 +151,7 @@ impl Plan {
     }
 }
 
-/// Tells who is held out: an HMAC-SHA256 of the customer's id, under a key made of the campaign's name and the seed.
+/// Decides who is held out: an HMAC-SHA256 of the customer's id, under a key made of the campaign's name and the seed.
 #[derive(Clone, Copy, Debug)]
 pub struct HoldOut {
     key: [u8; 32],

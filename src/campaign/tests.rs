@@ -197,9 +197,9 @@ fn wishes_that_make_no_sense_are_refused() {
     let catalogue = catalogue();
     let book = catalogue.playbook().unwrap();
     let refused = |plan: Plan| run(store.as_ref(), book, &plan, NOW).unwrap_err().to_string();
-    assert!(refused(plan(" ")).contains("needs a name"));
-    assert!(refused(Plan { hold_out: 1.0, ..plan("a") }).contains("cannot be held out"));
-    assert!(refused(Plan { hold_out: f64::NAN, ..plan("a") }).contains("cannot be held out"));
+    assert!(refused(plan(" ")).contains("the campaign name must have"));
+    assert!(refused(Plan { hold_out: 1.0, ..plan("a") }).contains("must be at least 0 and below 1"));
+    assert!(refused(Plan { hold_out: f64::NAN, ..plan("a") }).contains("must be at least 0 and below 1"));
     assert!(refused(Plan { actions: vec!["sing".to_owned()], ..plan("a") }).contains("no action `sing`"));
     let nobody = run(store.as_ref(), book, &plan("a"), NOW).unwrap();
     assert_eq!((nobody.summary.matched, nobody.contacts.len()), (0, 0));

@@ -20,7 +20,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Puts a bundle to work with a catalogue.
+    /// An engine from a bundle and a catalogue.
     #[must_use]
     pub fn new(bundle: Bundle, catalogue: &Catalogue) -> Self {
         let manifest = bundle.manifest();
@@ -29,7 +29,7 @@ impl Engine {
         Engine { bundle, tags, info }
     }
 
-    /// Finds a model in a registry (see [`Registry::find`]) and puts it to work.
+    /// Finds a model in a registry (see [`Registry::find`]) and builds an engine from it.
     ///
     /// # Errors
     /// [`homing_models::Error`]: no such model, or a damaged one.
@@ -42,7 +42,7 @@ impl Engine {
         Ok(Engine::new(Bundle::load(&path)?, catalogue))
     }
 
-    /// The amounts that the model has learned from.
+    /// The amounts in the model's training data.
     #[must_use]
     pub fn learned_amounts(&self) -> Option<AmountRange> {
         self.bundle.manifest().data.amounts

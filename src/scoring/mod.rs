@@ -1,4 +1,4 @@
-//! Scoring: a bundle and a tag catalogue put to work on histories.
+//! Scoring: applies a bundle and a tag catalogue to histories.
 
 pub mod batch;
 mod engine;
@@ -19,7 +19,7 @@ use serde::{Serialize, Serializer};
 pub use engine::Engine;
 use homing_profiles::Scored;
 
-/// Which model answers.
+/// The serving model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelInfo {
     /// Name and version, `name@version`.
@@ -29,7 +29,7 @@ pub struct ModelInfo {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// The instant up to which it has learned (RFC 3339).
+    /// End of its training data (RFC 3339).
     pub as_of: String,
     /// The same in microseconds; scores never look from before it unless the caller says so.
     #[serde(skip)]
@@ -108,7 +108,7 @@ pub trait Score: Send + Sync {
         spent: &Spent,
     ) -> Scored;
 
-    /// What a customer buys next; without a model of categories, the products that are due.
+    /// A customer's predicted next purchases; without a category model, only the products that are due.
     fn next(&self, history: &History, as_of: Micros) -> NextPurchase {
         let due = due(&history.as_of(as_of), self.model().timezone, DUE_AHEAD_DAYS);
         NextPurchase { due, ..NextPurchase::default() }

@@ -34,17 +34,18 @@ use homing_profiles::{BatchRow, Bounds, Flows, Scored, Store};
 /// Why a batch into profiles ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another batch is at work.
+    /// Another batch run is in progress.
     #[error(
-        "another batch is writing these profiles (its lock is {}); wait for it to end, or give each its own `--shard`", .0.display()
+        "another batch run is writing to this profile store (lock file {}); wait for it to finish, or give \
+         each run its own `--shard`", .0.display()
     )]
     Busy(PathBuf),
     /// The folder of the journal.
-    #[error("{}: the journal of the batch cannot be kept: {cause}; name a writable folder with --journal", path.display())]
+    #[error("{}: cannot write the journal of the batch run: {cause}; choose a writable folder with --journal", path.display())]
     Journal {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's message.
         cause: io::Error,
     },
     /// The histories.
@@ -65,7 +66,7 @@ pub struct Identity {
     pub input: String,
     /// Everything else that the command line says.
     pub settings: String,
-    /// The homing that runs.
+    /// The version of homing.
     pub homing: String,
 }
 

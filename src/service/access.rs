@@ -22,9 +22,9 @@ use homing_profiles::{Error, Store};
 pub enum Role {
     /// Reads profiles, lists, changes and scores; changes nothing.
     Reader,
-    /// Sends events, takes consent down, exports what is held of a customer, deals with dead letters.
+    /// Sends events, records consent, exports customer data, handles dead letters.
     Operator,
-    /// Puts models to work.
+    /// Promotes and rolls back models.
     Scientist,
     /// Erases customers.
     Admin,
@@ -55,7 +55,7 @@ impl Role {
 /// How every key begins, so that one is known as such where it should not be.
 const PREFIX: &str = "homing_";
 
-/// Makes a key: adds its keyed hash to the store, and returns it with its text, which is kept nowhere.
+/// Creates a key: adds its keyed hash to the store, and returns it with its text, which is not stored.
 ///
 /// # Errors
 /// [`Error`] of the store, or of the machine's source of randomness.
@@ -63,7 +63,7 @@ pub fn create_key(store: &dyn Store, name: &str, role: Role, now: Micros) -> Res
     let mut bits = [0; 36];
     getrandom::fill(&mut bits).map_err(|error| Error::Database {
         store: "keys".to_owned(),
-        detail: format!("the machine gives no random bits: {error}"),
+        detail: format!("cannot read random bytes from the operating system: {error}"),
     })?;
     let (id, secret) = bits.split_at(4);
     let text = format!("{PREFIX}{}", hex(secret));
@@ -120,7 +120,7 @@ struct Keys {
     by_hash: HashMap<[u8; 32], Arc<Known>>,
 }
 
-/// The keys that the service knows, as the store last told.
+/// The keys as last read from the store.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     secret: RwLock<Option<[u8; 32]>>,
@@ -132,7 +132,7 @@ pub(crate) struct Access {
 const UNWRITTEN: usize = 100_000;
 
 impl Access {
-    /// Reads the keys anew. On failure those known before stay.
+    /// Reloads the keys. On failure the previous ones stay.
     pub fn refresh(&self, store: &dyn Store) -> Result<(), Error> {
         if self.secret.read().unwrap_or_else(PoisonError::into_inner).is_none() {
             let secret = store.secret(PURPOSE)?;
@@ -165,32 +165,33 @@ impl Access {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).demanded
     }
 
-    /// Lets a caller in who may do what the role allows; `None` is for everyone.
+    /// Admits a caller whose key has the role; `None` admits everyone.
     pub fn admit(&self, headers: &HeaderMap, needed: Option<Role>, now: Micros) -> Result<Caller, Problem> {
         let keys = self.keys();
         let Some(needed) = needed.filter(|_| keys.demanded) else { return Ok(Caller { key: None }) };
         let unauthorized = |detail: &str| Err(Problem::new(Code::Unauthorized, detail));
         let Some(text) = shown(headers) else {
             return unauthorized(
-                "show a key: `Authorization: Bearer homing_...`; `homing keys create` makes one",
+                "no API key; send `Authorization: Bearer homing_...`. Create a key with `homing keys create`",
             );
         };
         let Some(secret) = *self.secret.read().unwrap_or_else(PoisonError::into_inner) else {
-            return Err(Problem::internal(&"there are keys, and no secret behind their hashes"));
+            return Err(Problem::internal(&"the store has API keys, but not the secret of their hashes"));
         };
         let hash = keyed_hash(&secret, text.as_bytes());
         let Some(known) = keys.by_hash.get(&hash) else {
-            return unauthorized("the key is not known; `homing keys create` makes one");
+            return unauthorized("unknown API key; create one with `homing keys create`");
         };
         if known.key.revoked_at.is_some() {
-            return unauthorized("the key was revoked");
+            return unauthorized("the API key was revoked");
         }
         if known.key.expires_at.is_some_and(|at| at <= now) {
-            return unauthorized("the key has expired");
+            return unauthorized("the API key has expired");
         }
         let role = known.role.map_or("none", Role::name);
         if known.role.is_none_or(|role| role < needed) {
-            let detail = format!("this needs the role {}, the key has the role {role}", needed.name());
+            let detail =
+                format!("this route requires the role {}; the key has the role {role}", needed.name());
             return Err(Problem::new(Code::Forbidden, detail).with("role", needed.name()));
         }
         Ok(Caller { key: Some(known.clone()) })
@@ -204,19 +205,20 @@ impl Access {
             return Ok(Some(place));
         }
         let detail = format!(
-            "{limit} requests of this key are in work, as many as a key may have; wait for some to end"
+            "limit of {limit} concurrent requests per key reached; wait for running requests to finish"
         );
         Err(Problem::new(Code::TooManyRequests, detail).with("limit", limit))
     }
 
-    /// Takes down what a caller did, to be written in a moment. Without keys there is nobody to tell of.
+    /// Queues an audit entry for what a caller did. Without keys there is no caller to record.
     pub fn note(&self, caller: &Caller, action: &str, customers: &[&str], at: Micros) -> Result<(), Problem> {
         if caller.key.is_none() {
             return Ok(());
         }
         let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
         if unwritten.len() + customers.len() > UNWRITTEN {
-            let detail = "the audit log cannot be written, and nothing is answered that it would not show";
+            let detail = "cannot write the audit log; requests that must be audited are refused until it can \
+                          be written";
             return Err(Problem::new(Code::StoreFailed, detail));
         }
         unwritten.extend(customers.iter().map(|id| AuditEntry {
@@ -261,7 +263,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The key that a request shows: as a bearer's, or as the password of HTTP's basic scheme, which browsers ask for.
+/// The key of a request: as a bearer token, or as the password of HTTP's basic scheme, which browsers ask for.
 fn shown(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.split_once(' ')?;

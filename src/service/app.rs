@@ -43,9 +43,9 @@ pub struct App {
     pub(crate) access: Access,
     pub(crate) warm: Warm,
     pub(crate) models: Option<Models>,
-    /// The CRM's own table, where there is one.
+    /// The write-back to the CRM table, if configured.
     pub(crate) write_back: Option<Arc<WriteBack>>,
-    /// What to do next with whom.
+    /// The playbook of next best actions.
     playbook: Option<homing_tags::playbook::Shared>,
     challenger: RwLock<Option<Arc<dyn Score>>>,
     /// Held while one model takes the place of another.
@@ -56,7 +56,7 @@ pub struct App {
     pub(crate) streams: Arc<Semaphore>,
     /// Where spans go, if anywhere.
     pub(crate) traces: Option<Traces>,
-    /// Told of each write.
+    /// Notified on each write.
     pub(crate) wake: tokio::sync::watch::Sender<()>,
     stopping: AtomicBool,
 }
@@ -174,7 +174,7 @@ impl App {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Tells the streams that something was written.
+    /// Notifies the streams of a write.
     pub(crate) fn changed(&self) {
         self.wake.send_replace(());
     }
@@ -194,19 +194,22 @@ impl App {
         self.challenger().is_some().then_some(shadow)
     }
 
-    /// Puts another engine to work. Requests that have begun end with the one that they began with.
+    /// Replaces the serving engine. Requests in flight finish with the previous one.
     pub fn set_engine(&self, engine: Option<Arc<dyn Score>>) {
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
     }
 
-    /// The engine at work.
+    /// The serving engine.
     ///
     /// # Errors
     /// [`Code::NoModel`] when there is none.
     pub fn engine(&self) -> Result<Arc<dyn Score>, Problem> {
         let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner).clone();
         engine.ok_or_else(|| {
-            Problem::new(Code::NoModel, "no model is loaded; fit one with homing-train, or name a registry")
+            Problem::new(
+                Code::NoModel,
+                "no model is loaded; train one with `homing-train fit`, or set --registry",
+            )
         })
     }
 
@@ -240,7 +243,7 @@ impl App {
         (self.clock)()
     }
 
-    /// Takes down that a caller read something of customers.
+    /// Records in the audit log that a caller read data about customers.
     ///
     /// # Errors
     /// [`Code::StoreFailed`] when the audit log cannot be written; then nothing may be shown.
@@ -297,7 +300,7 @@ impl<'a> Queued<'a> {
         if queued.fetch_add(1, Ordering::Relaxed) < limit {
             return Ok(place);
         }
-        let detail = format!("{limit} requests wait for their turn, as many as may; try again in a moment");
+        let detail = format!("request queue is full ({limit}); retry shortly");
         Err(Problem::new(Code::Overloaded, detail))
     }
 }

@@ -15,7 +15,7 @@ use homing_profiles::shadow::Pair;
 
 /// How often the registry and the keys are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How often an object store is asked for what is new in it.
+/// How often an object store is checked for new models.
 const REFRESH_EVERY: Duration = Duration::from_secs(10);
 /// How long an audit entry waits at most before it is written.
 const AUDIT_EVERY: Duration = Duration::from_millis(200);
@@ -36,15 +36,15 @@ impl App {
             let mut looked = Instant::now();
             while let Some(app) = app.upgrade() {
                 if let Err(error) = app.write_audit() {
-                    tracing::warn!(%error, "the audit log could not be written; it is tried again");
+                    tracing::warn!(%error, "cannot write the audit log; retrying");
                 }
                 if looked.elapsed() >= LOOK_EVERY {
                     looked = Instant::now();
                     if let Err(error) = app.refresh_keys() {
-                        tracing::warn!(%error, "the keys could not be read anew; those known before hold");
+                        tracing::warn!(%error, "cannot reload the API keys; the keys read before stay valid");
                     }
                     if let Err(error) = app.follow_registry() {
-                        tracing::error!(%error, "a model of the registry cannot be put to work; the one at work stays");
+                        tracing::error!(%error, "cannot load a model from the registry; the serving model stays");
                     }
                 }
                 drop(app);
@@ -71,7 +71,7 @@ fn refresh(app: &Weak<App>) {
         std::thread::sleep(REFRESH_EVERY);
         let Some(app) = app.upgrade() else { return };
         if let Some(Err(error)) = app.registry().map(Registry::refresh) {
-            tracing::error!(%error, "the registry could not be read; the model at work stays");
+            tracing::error!(%error, "cannot read the registry; the serving model stays");
         }
     }
 }
@@ -87,7 +87,7 @@ fn compare(app: &Weak<App>, jobs: &Receiver<Job>) {
         let record = |pairs: &mut Vec<Pair>, models: &Option<[Arc<str>; 2]>| {
             let Some([champion, challenger]) = models.as_ref().filter(|_| !pairs.is_empty()) else { return };
             if let Err(error) = app.store().record_shadow(champion, challenger, pairs, app.now()) {
-                tracing::warn!(%error, "shadow scores could not be recorded");
+                tracing::warn!(%error, "cannot record shadow scores");
                 app.metrics().shadow("lost", pairs.len());
             } else {
                 app.metrics().shadow("recorded", pairs.len());

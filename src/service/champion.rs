@@ -14,12 +14,15 @@ use homing_profiles::access::AuditEntry;
 impl App {
     fn models(&self) -> Result<&Models, Problem> {
         self.models.as_ref().ok_or_else(|| {
-            Problem::new(Code::ModelPinned, "this service was started without a registry; its model stays")
+            Problem::new(
+                Code::ModelPinned,
+                "this service runs without a registry, so its model cannot be changed; restart it with --registry",
+            )
         })
     }
 
-    /// Looks at the registry once, and puts to work what its aliases point at now. Requests that have begun end
-    /// with the model that they began with. A model that cannot be loaded leaves the one at work where it is.
+    /// Reads the registry once, and loads the models its aliases point at now. Requests in flight finish
+    /// with the model they started with. If a model cannot be loaded, the serving one stays.
     ///
     /// # Errors
     /// [`homing_models::Error`] of a model that cannot be loaded.
@@ -38,7 +41,7 @@ impl App {
             && at_work.as_deref() != Some(&format!("{name}@{version}"))
         {
             let engine = models.load(&name, &version)?;
-            tracing::info!(model = %engine.model().id, "another model is at work");
+            tracing::info!(model = %engine.model().id, "now serving a new model");
             self.set_engine(Some(engine));
         }
         let challenger = models.registry.version(&name, Alias::Challenger);
@@ -48,7 +51,7 @@ impl App {
             Some(version) if tried.as_deref() == Some(&format!("{name}@{version}")) => {}
             Some(version) => {
                 let engine = models.load(&name, &version)?;
-                tracing::info!(model = %engine.model().id, "a challenger is tried in shadow");
+                tracing::info!(model = %engine.model().id, "now scoring a challenger in shadow");
                 self.set_challenger(Some(engine));
             }
         }
@@ -68,7 +71,7 @@ impl App {
         followed(self).map(|(_, name)| name)
     }
 
-    /// Makes a version the champion, and puts it to work. Returns the model, and the one before.
+    /// Promotes a version to champion and serves it. Returns the model and the previous one.
     pub(crate) fn promote_model(
         &self,
         caller: &Caller,
@@ -76,7 +79,10 @@ impl App {
     ) -> Result<(ModelInfo, Option<String>), Problem> {
         let (models, name) = followed(self)?;
         if !models.registry.versions(&name).iter().any(|known| known == version) {
-            let detail = format!("`{name}` has no version `{}`; GET /v1/models lists them", clip(version));
+            let detail = format!(
+                "the model `{name}` has no version `{}`; GET /v1/models lists the versions",
+                clip(version)
+            );
             return Err(Problem::new(Code::UnknownModel, detail));
         }
         swap(self, models, &name, version, caller, "model.promote", |registry| {
@@ -84,15 +90,15 @@ impl App {
         })
     }
 
-    /// Makes the champion before this one the champion again, and puts it to work. Returns the model, and the one before.
+    /// Rolls back to the previous champion and serves it. Returns the model and the previous one.
     pub(crate) fn rollback_model(&self, caller: &Caller) -> Result<(ModelInfo, Option<String>), Problem> {
         let (models, name) = followed(self)?;
         let before = models.registry.before_champion(&name).map_err(|error| {
-            tracing::error!(%error, "the earlier champions cannot be read");
-            Problem::new(Code::ModelUnusable, "the earlier champions cannot be read; the log has the cause")
+            tracing::error!(%error, "cannot read the previous champions");
+            Problem::new(Code::ModelUnusable, "cannot read the previous champions; see the log for the cause")
         })?;
         let Some(version) = before else {
-            let detail = format!("`{name}` has had no other champion before this one");
+            let detail = format!("the model `{name}` has no previous champion");
             return Err(Problem::new(Code::NoEarlierModel, detail));
         };
         swap(self, models, &name, &version, caller, "model.rollback", |registry| {
@@ -104,19 +110,20 @@ impl App {
 fn followed(app: &App) -> Result<(&Models, String), Problem> {
     let models = app.models()?;
     if models.pinned {
-        let detail = "the model was chosen by --model and stays; start the service without a version to follow the registry";
+        let detail = "the model version is pinned by --model; restart the service without a version to follow \
+                      the registry";
         return Err(Problem::new(Code::ModelPinned, detail));
     }
     let name = models.name().ok_or_else(|| {
         Problem::new(
             Code::ModelPinned,
-            "the registry holds no model, or several names; choose one with --model NAME",
+            "the registry has no model, or models of several names; choose one with --model NAME",
         )
     })?;
     Ok((models, name))
 }
 
-/// Loads first, points then, swaps last: whatever fails leaves the model at work where it is.
+/// Loads first, points then, swaps last: on any failure the serving model stays.
 fn swap(
     app: &App,
     models: &Models,
@@ -129,10 +136,10 @@ fn swap(
     let _one = app.swapping.lock().unwrap_or_else(PoisonError::into_inner);
     let before = app.engine().ok().map(|engine| engine.model().id.to_string());
     let unusable = |error: homing_models::Error| {
-        tracing::error!(%error, "a model cannot be put to work");
+        tracing::error!(%error, "cannot load a model");
         Problem::new(
             Code::ModelUnusable,
-            format!("`{name}@{version}` cannot be put to work; the log has the cause"),
+            format!("cannot load `{name}@{version}`; see the log for the cause"),
         )
     };
     let engine = models.load(name, version).map_err(unusable)?;
@@ -144,7 +151,7 @@ fn swap(
         detail: engine.model().id.to_string(),
     }])?;
     point(&models.registry).map_err(unusable)?;
-    tracing::info!(model = %engine.model().id, action, "another model is at work");
+    tracing::info!(model = %engine.model().id, action, "now serving a new model");
     app.set_engine(Some(engine.clone()));
     Ok((engine.model().clone(), before))
 }

@@ -1,4 +1,4 @@
-//! What one caller may ask for, so that no caller can take the service from the others.
+//! Limits per caller, so that no caller can starve the others.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Limits {
     pub write_time: Duration,
     /// Time that requests in work have to end when the service is asked to stop (default 35 s).
     pub drain_time: Duration,
-    /// Connections that are open at one time; the next one is told so and closed (default 1024).
+    /// Open connections; further ones get a 503 and are closed (default 1024).
     pub connections: usize,
     /// Time that a request may take, from its whole body to the reply's head (default 30 s).
     pub request_time: Duration,

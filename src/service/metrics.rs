@@ -42,7 +42,7 @@ pub(crate) enum Stage {
     Write,
 }
 
-/// What became of an event.
+/// The result for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum EventFate {
     Accepted,
@@ -141,23 +141,22 @@ impl Default for Metrics {
             in_flight: Gauge::default(),
         };
         let registry = &mut metrics.registry;
-        registry.register("http_requests", "Requests answered", metrics.requests.clone());
-        let help = "Seconds from a request's head to its reply's head";
+        registry.register("http_requests", "HTTP responses", metrics.requests.clone());
+        let help = "Seconds from request headers to response headers";
         registry.register("http_request_duration_seconds", help, metrics.latency.clone());
-        let help = "Seconds in one stage of a request: parse, read, features, model, tags, store, write";
+        let help = "Seconds per stage of a request: parse, read, features, model, tags, store, write";
         registry.register("http_stage_duration_seconds", help, metrics.stages.clone());
-        let help = "Customers in answers of /v1/predictions: scored, or why not";
+        let help = "Customers in /v1/predictions responses, by outcome: scored, or the reason why not";
         registry.register("predictions", help, metrics.predictions.clone());
-        let help = "Events sent to /v1/events, by what became of them";
+        let help = "Events sent to /v1/events, by result";
         registry.register("events", help, metrics.events.clone());
-        let help =
-            "Customers for the challenger: recorded, left out because too many waited, lost by the store";
+        let help = "Customers for shadow scoring: recorded, left_out (queue full), lost (store error)";
         registry.register("shadow_scores", help, metrics.shadow.clone());
-        let help = "Changes for webhooks: delivered, dead, missed; and tries that failed";
+        let help = "Webhook changes: delivered, dead, missed; and failed attempts";
         registry.register("webhook_changes", help, metrics.webhook.clone());
-        let help = "Spans for the collector of traces: sent, dropped";
+        let help = "Spans for the trace collector: sent, dropped";
         registry.register("trace_spans", help, metrics.traces.clone());
-        registry.register("http_requests_in_flight", "Requests in work", metrics.in_flight.clone());
+        registry.register("http_requests_in_flight", "Requests in flight", metrics.in_flight.clone());
         // A counter that is there from the start can be watched for its first step.
         for fate in [EventFate::Accepted, EventFate::Duplicate, EventFate::Rejected, EventFate::Conflict] {
             metrics.events(fate, 0);

@@ -22,7 +22,7 @@ macro_rules! catalogue {
             /// The whole catalogue.
             pub const ALL: &[Code] = &[$(Code::$name,)*];
 
-            /// The stable code, as it stands in `code` and at the end of `type`.
+            /// The stable code, used in `code` and at the end of `type`.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Code::$name => $code,)* }
@@ -47,71 +47,71 @@ catalogue! {
     /// The body is no JSON.
     MalformedJson "malformed_json" BAD_REQUEST "The body is not JSON",
     /// A parameter of the path or query is unknown or has a value that it cannot have.
-    BadParameter "bad_parameter" BAD_REQUEST "A parameter is wrong",
+    BadParameter "bad_parameter" BAD_REQUEST "A parameter is invalid",
     /// The cursor was not given out for this listing.
-    BadCursor "bad_cursor" BAD_REQUEST "The cursor does not belong to this listing",
-    /// No key, or one that is worth nothing.
-    Unauthorized "unauthorized" UNAUTHORIZED "A key is needed",
+    BadCursor "bad_cursor" BAD_REQUEST "The cursor is not valid for this listing",
+    /// No key, or an invalid, revoked or expired one.
+    Unauthorized "unauthorized" UNAUTHORIZED "An API key is required",
     /// The key's role does not allow this.
-    Forbidden "forbidden" FORBIDDEN "The key does not allow this",
+    Forbidden "forbidden" FORBIDDEN "The API key's role does not allow this",
     /// No route has this path.
-    NotFound "not_found" NOT_FOUND "There is nothing at this path",
+    NotFound "not_found" NOT_FOUND "The path is unknown",
     /// The store knows no such customer.
-    UnknownCustomer "unknown_customer" NOT_FOUND "The customer is not known",
+    UnknownCustomer "unknown_customer" NOT_FOUND "The customer is unknown",
     /// The registry has no such version.
-    UnknownModel "unknown_model" NOT_FOUND "The model is not known",
+    UnknownModel "unknown_model" NOT_FOUND "The model is unknown",
     /// There is no such dead letter.
-    UnknownLetter "unknown_letter" NOT_FOUND "The dead letter is not known",
+    UnknownLetter "unknown_letter" NOT_FOUND "The dead letter does not exist",
     /// The path exists, but not with this method.
-    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path does not take this method",
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path does not support this method",
     /// The body did not come in time.
-    SlowBody "slow_body" REQUEST_TIMEOUT "The body did not come in time",
+    SlowBody "slow_body" REQUEST_TIMEOUT "The request body did not arrive in time",
     /// The model cannot be changed while the service runs.
-    ModelPinned "model_pinned" CONFLICT "The model is not to be changed here",
+    ModelPinned "model_pinned" CONFLICT "The model of this service cannot be changed",
     /// The model cannot be loaded.
-    ModelUnusable "model_unusable" CONFLICT "The model cannot be put to work",
+    ModelUnusable "model_unusable" CONFLICT "The model cannot be loaded",
     /// There is nothing to roll back to.
-    NoEarlierModel "no_earlier_model" CONFLICT "There was no other model before",
+    NoEarlierModel "no_earlier_model" CONFLICT "There is no previous champion",
     /// The changes after the cursor are not kept any more.
-    CursorExpired "cursor_expired" GONE "The cursor is too old",
+    CursorExpired "cursor_expired" GONE "The cursor has expired",
     /// Every event of the request has an id that was used for other content.
-    EventIdConflict "event_id_conflict" CONFLICT "The event ids were used for other events",
+    EventIdConflict "event_id_conflict" CONFLICT "The event ids are already in use",
     /// The body is longer than the limit.
-    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body is too large",
+    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The request body is too large",
     /// The body says that it is something other than JSON.
-    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be application/json",
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The content type must be application/json",
     /// The body has a field that is not known.
-    UnknownField "unknown_field" UNPROCESSABLE_ENTITY "A field is not known",
+    UnknownField "unknown_field" UNPROCESSABLE_ENTITY "A field is unknown",
     /// The body is JSON, but not of the form that the route takes.
-    InvalidRequest "invalid_request" UNPROCESSABLE_ENTITY "The request does not have the right form",
-    /// An event cannot be taken.
-    InvalidEvent "invalid_event" UNPROCESSABLE_ENTITY "An event is not valid",
-    /// A customer stands in the request twice.
-    DuplicateCustomer "duplicate_customer" UNPROCESSABLE_ENTITY "A customer is named twice",
+    InvalidRequest "invalid_request" UNPROCESSABLE_ENTITY "The request is invalid",
+    /// An event is invalid.
+    InvalidEvent "invalid_event" UNPROCESSABLE_ENTITY "An event is invalid",
+    /// A customer is in the request twice.
+    DuplicateCustomer "duplicate_customer" UNPROCESSABLE_ENTITY "A customer is listed twice",
     /// More customers than the limit.
     TooManyCustomers "too_many_customers" UNPROCESSABLE_ENTITY "Too many customers in one request",
     /// More events than the limit.
     TooManyEvents "too_many_events" UNPROCESSABLE_ENTITY "Too many events in one request",
-    /// As many requests of one key are in work as the limit lets in.
-    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests of one key at one time",
+    /// The limit of concurrent requests per key is reached.
+    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many concurrent requests for one API key",
     /// A fault of homing itself.
-    Internal "internal" INTERNAL_SERVER_ERROR "homing failed to answer",
-    /// As many requests are in work as the limit lets in.
-    Overloaded "overloaded" SERVICE_UNAVAILABLE "Too many requests at one time",
+    Internal "internal" INTERNAL_SERVER_ERROR "Internal error",
+    /// The limit of concurrent requests is reached.
+    Overloaded "overloaded" SERVICE_UNAVAILABLE "Too many concurrent requests",
     /// The request took longer than the limit.
     Timeout "timeout" SERVICE_UNAVAILABLE "The request took too long",
     /// The service has been asked to stop.
-    Stopping "stopping" SERVICE_UNAVAILABLE "The service is stopping",
+    Stopping "stopping" SERVICE_UNAVAILABLE "The service is shutting down",
     /// No model is loaded.
     NoModel "no_model" SERVICE_UNAVAILABLE "No model is loaded",
     /// Another process holds the profile store.
     StoreLocked "store_locked" SERVICE_UNAVAILABLE "The profile store is locked",
     /// Others keep writing to the same customers.
-    StoreBusy "store_busy" SERVICE_UNAVAILABLE "Others keep writing to the same customers",
+    StoreBusy "store_busy" SERVICE_UNAVAILABLE "Write conflict on the same customers",
     /// The profile store cannot be written.
     StoreReadOnly "store_read_only" SERVICE_UNAVAILABLE "The profile store is read-only",
     /// The database of the profiles does not answer.
-    StoreUnreachable "store_unreachable" SERVICE_UNAVAILABLE "The profile store cannot be reached",
+    StoreUnreachable "store_unreachable" SERVICE_UNAVAILABLE "The profile store is unreachable",
     /// The profile store does not work.
     StoreFailed "store_failed" SERVICE_UNAVAILABLE "The profile store failed",
 }
@@ -172,8 +172,11 @@ impl Problem {
 
     /// A fault of homing itself: the log gets the cause, the caller learns only that it happened.
     pub(crate) fn internal(cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%cause, "a request failed inside homing");
-        Problem::new(Code::Internal, "homing failed to answer; the log has the cause under this request's id")
+        tracing::error!(%cause, "internal error while handling a request");
+        Problem::new(
+            Code::Internal,
+            "internal error; search the service's log for this request id to find the cause",
+        )
     }
 
     /// The document.
@@ -199,20 +202,23 @@ impl From<homing_profiles::Error> for Problem {
             homing_profiles::Error::BadCursor => return Problem::new(Code::BadCursor, error.to_string()),
             homing_profiles::Error::Locked(_) => (
                 Code::StoreLocked,
-                "another process holds the profile store; nothing was written, try again later",
+                "the profile store is locked by another process; nothing was written, retry later",
             ),
             homing_profiles::Error::Busy(_) | homing_profiles::Error::Unfinished => (
                 Code::StoreBusy,
-                "others keep writing to the same customers; nothing was written, try again in a moment",
+                "other requests keep writing to the same customers; nothing was written, retry shortly",
             ),
             homing_profiles::Error::ReadOnly(_) => {
-                (Code::StoreReadOnly, "homing may not write the profile store; nothing was written")
+                (Code::StoreReadOnly, "the profile store is read-only for homing; nothing was written")
             }
             homing_profiles::Error::Unreachable { .. } => (
                 Code::StoreUnreachable,
-                "the database of the profiles does not answer; nothing was written, try again later",
+                "the profile database does not respond; nothing was written, retry later",
             ),
-            _ => (Code::StoreFailed, "the profile store failed; nothing was written, the log has the cause"),
+            _ => (
+                Code::StoreFailed,
+                "the profile store failed; nothing was written. See the service's log for the cause",
+            ),
         };
         tracing::error!(%error, "the profile store failed");
         Problem::new(code, detail)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The header by which a request is told from the others, in the request, the reply and the log.
+/// The header with the request id, in requests and responses.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest request id that is taken from a caller.
@@ -19,7 +19,7 @@ pub(crate) struct RequestIds {
 }
 
 impl RequestIds {
-    /// The caller's id where it is sane, else a new one.
+    /// The caller's id if it is valid, else a new one.
     pub fn id_of(&self, headers: &HeaderMap) -> HeaderValue {
         let sane = |id: &&HeaderValue| {
             let bytes = id.as_bytes();

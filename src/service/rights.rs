@@ -21,7 +21,7 @@ fn entry(app: &App, caller: &Caller, action: &str, id: &str, detail: &str) -> Au
 
 // Each blocks its thread.
 impl App {
-    /// Takes down whether a customer opted out, and returns the tags that went.
+    /// Records whether a customer opted out, and returns the tags that changed.
     pub(crate) fn take_consent(
         &self,
         caller: &Caller,
@@ -39,7 +39,7 @@ impl App {
     /// Everything that is held of a customer.
     pub(crate) fn export_customer(&self, caller: &Caller, id: &str) -> Result<Export, Problem> {
         let Some(held) = self.store.export(id)? else {
-            let detail = format!("nothing is held of the customer `{}`", clip(id));
+            let detail = format!("no data about the customer `{}` is stored", clip(id));
             return Err(Problem::new(Code::UnknownCustomer, detail));
         };
         self.store.audit(&[entry(self, caller, "profile.export", id, "")])?;
@@ -57,7 +57,8 @@ impl App {
         if let Some(back) = &self.write_back {
             back.clear(id).map_err(|fault| {
                 tracing::error!(code = fault.code(), "{fault}");
-                let detail = "the profile is erased, but the CRM's own table could not be emptied; ask again, the log has the cause";
+                let detail = "the profile is erased, but the customer's values in the CRM table are not; \
+                              retry, and see the log for the cause";
                 Problem::new(Code::StoreFailed, detail)
             })?;
         }
@@ -75,7 +76,7 @@ impl App {
         attributes: &Map<String, Value>,
     ) -> Result<(), Problem> {
         if self.store.is_erased(id)? {
-            let detail = format!("the customer `{}` was erased; nothing of them is kept", clip(id));
+            let detail = format!("the customer `{}` was erased; their data cannot be stored", clip(id));
             return Err(Problem::new(Code::UnknownCustomer, detail));
         }
         let names: Vec<&str> = attributes.keys().map(String::as_str).collect();

@@ -181,7 +181,7 @@ impl Sender {
                 self.dropped.inc_by(spans.len() as u64);
                 // Once a failure, not once a message.
                 if !std::mem::replace(&mut self.failing, true) {
-                    tracing::warn!(%error, url = self.url, "traces could not be sent; they are dropped and counted");
+                    tracing::warn!(%error, url = self.url, "cannot export traces; spans are dropped and counted");
                 }
             }
         }

@@ -18,7 +18,7 @@ use super::app::App;
 use homing_profiles::feed::{Change, FeedPosition, Letter};
 use homing_profiles::{Error, Store};
 
-/// Changes a piece.
+/// Changes per delivery.
 const PIECE: u32 = 100;
 /// How often the feed is looked at, and a stop is noticed.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -61,7 +61,7 @@ impl Webhook {
         format!("webhook {}", self.url)
     }
 
-    /// For so long the right to push is taken.
+    /// Duration of the lease.
     fn lease(&self) -> Duration {
         2 * self.answer_time + LEASE_BEYOND
     }
@@ -77,11 +77,11 @@ impl Webhook {
     }
 }
 
-/// Why a piece was not taken.
+/// Why a delivery failed.
 enum Refusal {
-    /// It may be taken later.
+    /// A retry may succeed.
     Later(String),
-    /// It will never be.
+    /// A retry cannot succeed.
     Never(String),
 }
 
@@ -107,7 +107,7 @@ struct Pusher {
     piece: u32,
     failing_since: Option<Instant>,
     attempts: u32,
-    /// What tells this server from others.
+    /// Identifies this server among others.
     holder: String,
     /// When the lease was last taken; `None` while another server holds it.
     held_since: Option<Instant>,
@@ -133,7 +133,7 @@ impl Pusher {
         }
     }
 
-    /// Whether it is this server that pushes; takes or renews the lease where need be.
+    /// Whether this server delivers; takes or renews the lease as needed.
     fn holds(&mut self, app: &App) -> Result<bool, Error> {
         let lease = self.hook.lease();
         if self.held_since.is_some_and(|since| since.elapsed() < lease / 3) {
@@ -143,18 +143,18 @@ impl Pusher {
         let (now, span) = (app.now(), lease.as_micros() as i64);
         let held = app.store().lease(&self.hook.feed(), &self.holder, now, now + span)?;
         if held && self.held_since.is_none() {
-            tracing::info!(feed = self.hook.feed(), "this server pushes the webhook");
+            tracing::info!(feed = self.hook.feed(), "this instance now delivers the webhook");
         }
         self.held_since = held.then_some(taken);
         Ok(held)
     }
 
-    /// Gives the lease back, so that another server need not wait for it to run out.
+    /// Releases the lease, so that another server need not wait for it to expire.
     fn leave(&mut self) {
         let (Some(app), Some(_)) = (self.app.upgrade(), self.held_since.take()) else { return };
         let now = app.now();
         if let Err(error) = app.store().lease(&self.hook.feed(), &self.holder, now, now) {
-            tracing::warn!(%error, "the lease of a webhook could not be given back; it runs out by itself");
+            tracing::warn!(%error, "cannot release the lease of a webhook; it will expire");
         }
     }
 
@@ -168,7 +168,7 @@ impl Pusher {
                 };
                 // A pause after a failure may be longer than the lease.
                 if let (Some(_), Err(error)) = (self.held_since, self.holds(&app)) {
-                    tracing::warn!(%error, "the lease of a webhook could not be renewed");
+                    tracing::warn!(%error, "cannot renew the lease of a webhook");
                 }
                 drop(app);
                 std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now())));
@@ -176,7 +176,7 @@ impl Pusher {
             pause = match self.push() {
                 Ok(pause) => pause,
                 Err(error) => {
-                    tracing::warn!(%error, "the feed of a webhook could not be read; it is tried again");
+                    tracing::warn!(%error, "cannot read the change feed of a webhook; retrying");
                     self.hook.first_pause
                 }
             };
@@ -201,7 +201,8 @@ impl Pusher {
                         cursor,
                         oldest,
                         feed,
-                        "changes were dropped before the webhook took them; read the profiles anew"
+                        "changes were pruned before they were delivered to the webhook; the receiver must read \
+                         the profiles again"
                     );
                     app.metrics().webhook("missed", 1);
                     self.reached(store, &feed, oldest.saturating_sub(1), app.now())?;
@@ -223,7 +224,7 @@ impl Pusher {
                         Refusal::Later(reason) => (reason, since.elapsed() >= self.hook.give_up_after),
                         Refusal::Never(reason) => (reason, true),
                     };
-                    tracing::warn!(feed, reason, attempts = self.attempts, "a webhook did not take changes");
+                    tracing::warn!(feed, reason, attempts = self.attempts, "webhook delivery failed");
                     app.metrics().webhook("failed", 1);
                     if !over {
                         let doubled = self.hook.first_pause * 2_u32.saturating_pow(self.attempts.min(20) - 1);
@@ -276,7 +277,7 @@ impl Pusher {
         match sent {
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                let told = format!("the receiver answered {status}");
+                let told = format!("the receiver responded with HTTP status {status}");
                 match status {
                     200..=299 => Ok(()),
                     408 | 425 | 429 | 500..=599 => Err(Refusal::Later(told)),

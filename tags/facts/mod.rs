@@ -29,61 +29,70 @@ macro_rules! facts {
 
 facts! {
     known_days Days "Days since the first event of any kind."
-    first_gap_days Days "Days between the first order and the second."
+    first_gap_days Days "Days between the first and the second order."
     fifth_order_days Days "Days since the fifth order."
-    orders_first_90d Count "Orders within 90 days of the first, that one included."
-    orders_prev_365d Count "Orders in the 365 days before the last 365."
-    spend_prev_365d Money "Spend in the 365 days before the last 365."
-    active_months_12 Count "Of the last twelve spans of 30 days, how many hold an order."
-    months_in_row Count "Spans of 30 days in a row, up to now, that hold an order each."
-    occasion_share Ratio "Share of spend that fell on the big sales of the year."
-    promotion_spend_share Ratio "Share of spend under a promotion."
-    promotions_sent Count "Promotions sent in all."
-    promotions_used Count "Promotions used in all."
+    orders_first_90d Count "Orders within 90 days of the first order, including the first."
+    orders_prev_365d Count "Orders between 730 and 365 days ago."
+    spend_prev_365d Money "Spend between 730 and 365 days ago."
+    active_months_12 Count "Number of the last twelve 30-day periods with an order."
+    months_in_row Count "Consecutive 30-day periods with an order, up to now."
+    occasion_share Ratio "Share of spend during the big sales events of the year."
+    promotion_spend_share Ratio "Share of spend with a promotion."
+    promotions_sent Count "Total promotions sent."
+    promotions_used Count "Total promotions used."
     promotions_ignored_days Days "Days since the second promotion in a row was ignored."
-    promotions_ignored_strength Ratio "How unlikely so many ignored promotions are for this customer, 0 to 1."
-    basket_drop_share Ratio "How far the last two or three orders lie below the customer's usual one, 0 to 1."
-    basket_drop_days Days "Days since the first of the last orders that all lie below the usual one."
-    basket_drop_strength Ratio "How unlikely so small orders are for this customer, 0 to 1."
-    posts Count "Posts in all."
+    promotions_ignored_strength Ratio "How unusual this many ignored promotions in a row are for this customer, 0 to 1."
+    basket_drop_share Ratio "How far the last two or three orders are below the customer's usual order value, 0 to 1."
+    basket_drop_days Days "Days since the first of the latest orders that are all below the usual order value."
+    basket_drop_strength Ratio "How unusual orders this small are for this customer, 0 to 1."
+    posts Count "Total posts."
     post_days Days "Days since the last post."
-    posts_drop_strength Ratio "How unlikely so few posts within 60 days are for this customer, 0 to 1."
-    unfollowed_days Days "Days since the customer ceased to follow."
-    rhythm_broken_days Days "Days since the silence passed the customer's own 90th percentile of gaps."
-    rhythm_broken_strength Ratio "How far past that the silence is, 0 to 1."
-    complaints Count "Complaints in all."
-    complaint_refund_days Days "Days since a demand for refund that followed a complaint within 60 days."
-    category_abandoned_days Days "Days since a category that was bought regularly, and that nothing took the place of, was due and not bought."
-    category_abandoned_strength Ratio "How far past its own rhythm that category is, 0 to 1."
-    category_top_spend_share Ratio "Share of spend in the category of most spend."
-    category_new Flag "1 when the last order holds a category for the first time and is not the first order."
-    channel_changed Flag "1 when the last two orders went through another channel than most before."
+    posts_drop_strength Ratio "How unusual so few posts within 60 days are for this customer, 0 to 1."
+    unfollowed_days Days "Days since the customer unfollowed."
+    rhythm_broken_days Days "Days since the recency passed the 90th percentile of the customer's own gaps."
+    rhythm_broken_strength Ratio "How far the recency is past that percentile, 0 to 1."
+    complaints Count "Total complaints."
+    complaint_refund_days Days "Days since a refund request that followed a complaint within 60 days."
+    category_abandoned_days Days "Days since a regularly bought category was due but not bought, and no other category replaced it."
+    category_abandoned_strength Ratio "How far that category is past its own purchase cycle, 0 to 1."
+    category_top_spend_share Ratio "Share of spend in the category with the most spend."
+    category_new Flag "1 if the last order (not the first) contains a category that is new for the customer."
+    channel_changed Flag "1 if the last two orders used a different channel from most earlier orders."
     visits_since_order Count "Visits since the last order."
     views_since_order Count "Views since the last order."
-    nps_change Score "The last answer to the recommendation question less the one before."
-    order_value_365d Money "Mean value of the orders of the last 365 days."
-    answer_share Ratio "Share of the promotions sent through the answer channel that were answered within a week."
-    answer_hour Hours "Local hour around which most of the customer's own doing falls."
-    answer_hour_share Ratio "Share of the customer's own doing within an hour of that."
+    nps_change Score "Change between the last two NPS scores."
+    order_value_365d Money "Mean order value in the last 365 days."
+    answer_share Ratio "Share of promotions sent through `answer_channel` with a response within a week."
+    answer_hour Hours "Local hour of most of the customer's activity."
+    answer_hour_share Ratio "Share of the customer's activity within an hour of `answer_hour`."
 }
 
 /// The words: name and meaning.
 pub const WORDS: &[(&str, &str)] = &[
-    ("category_top", "Category of most spend."),
-    ("category_second", "Category of second most spend."),
-    ("category_first", "Category of the first order's largest line."),
-    ("category_last", "Category of the last order's largest line."),
-    ("category_abandoned", "Category that was bought regularly and is bought no more, while others are."),
-    ("channel_top", "Channel of most orders."),
+    ("category_top", "Category with the most spend."),
+    ("category_second", "Category with the second most spend."),
+    ("category_first", "Category of the largest line of the first order."),
+    ("category_last", "Category of the largest line of the last order."),
+    (
+        "category_abandoned",
+        "Category that used to be bought regularly but is no longer, while others still are.",
+    ),
+    ("channel_top", "Channel with the most orders."),
     ("channel_first", "Channel of the first order."),
     ("channel_last", "Channel of the last order."),
-    ("product_top", "Product bought in most lines, two at least."),
-    ("occasion_top", "The big sale on which most was spent: 618, double_11, double_12, new_year."),
-    ("cause_first", "Likeliest cause of fading: price, service, delivery, outgrown, rhythm, silent."),
-    ("cause_second", "Second likeliest cause."),
-    ("cause_third", "Third likeliest cause."),
+    ("product_top", "Product with the most lines, at least two."),
+    ("occasion_top", "Sales event with the most spend: 618, double_11, double_12, new_year."),
+    (
+        "cause_first",
+        "Most likely cause of declining activity: price, service, delivery, outgrown, rhythm, silent.",
+    ),
+    ("cause_second", "Second most likely cause."),
+    ("cause_third", "Third most likely cause."),
     ("hour_top", "Part of the day with most orders: morning, noon, afternoon, evening."),
-    ("answer_channel", "Channel through which the customer answers best, else visits most, else buys most."),
+    (
+        "answer_channel",
+        "Channel with the best response rate, else with the most visits, else with the most purchases.",
+    ),
 ];
 
 #[derive(Clone, Copy)]

@@ -65,15 +65,17 @@ pub(super) fn parse(text: &str, name: &str, tags: &[Definition]) -> Result<Playb
     for (at, tag) in named.into_iter().enumerate() {
         axes.push(axis(source, tags, AXES[at], tag.as_ref())?);
     }
-    let Ok(axes) = <[Axis; 3]>::try_from(axes) else { return Err(source.error(0, "no axes", "name three")) };
+    let Ok(axes) = <[Axis; 3]>::try_from(axes) else {
+        return Err(source.error(0, "internal error: no axes", "the playbook needs three axes"));
+    };
     let contacts = contacts(source, &file.contacts)?;
     let mut entries: Vec<(Entry, usize)> = Vec::with_capacity(file.entry.len());
     for table in file.entry {
         let at = table.action.span().start;
         let entry = entry(source, &axes, table)?;
         if let Some((before, _)) = entries.iter().find(|(before, _)| before.action == entry.action) {
-            let problem = format!("the action `{}` stands in line {} already", entry.action, before.line);
-            return Err(source.error(at, problem, "give it another name, or take both entries together"));
+            let problem = format!("the action `{}` is already defined in line {}", entry.action, before.line);
+            return Err(source.error(at, problem, "rename one of them, or merge the two entries"));
         }
         entries.push((entry, at));
     }
@@ -91,8 +93,8 @@ fn axis(
 ) -> Result<Axis, Error> {
     let (name, at) = tag.map_or((usual, 0), |tag| (tag.get_ref().as_str(), tag.span().start));
     let Some(tag) = tags.iter().find(|tag| tag.name == name) else {
-        let problem = format!("the catalogue has no tag `{name}`, which is to tell the {field}");
-        return Err(source.error(at, problem, format!("name another under [axes]: {field} = \"...\"")));
+        let problem = format!("the catalogue has no tag `{name}` for the axis {field}");
+        return Err(source.error(at, problem, format!("choose another tag under [axes]: {field} = \"...\"")));
     };
     let mut values = Vec::with_capacity(tag.values.len() + 1);
     for value in &tag.values {
@@ -101,8 +103,8 @@ fn axis(
         }
     }
     if values.is_empty() {
-        let problem = format!("the tag `{name}` lists no values that are words");
-        return Err(source.error(at, problem, "give it `values` in the catalogue, or name another tag"));
+        let problem = format!("the tag `{name}` has no text values");
+        return Err(source.error(at, problem, "list its `values` in the catalogue, or choose another tag"));
     }
     values.push((NONE.to_owned(), Text { zh: "无".to_owned(), en: "none".to_owned() }));
     Ok(Axis { tag: name.to_owned(), labels: tag.labels.clone(), values })
@@ -112,8 +114,8 @@ fn contacts(source: Source<'_>, table: &ContactsTable) -> Result<Contacts, Error
     let hour = |field: &Option<Spanned<u8>>, usual: u8| -> Result<u8, Error> {
         match field {
             Some(hour) if *hour.get_ref() > 23 => {
-                let problem = format!("{} is no hour of the day", hour.get_ref());
-                Err(source.error(hour.span().start, problem, "write 0 to 23"))
+                let problem = format!("{} is not an hour of the day", hour.get_ref());
+                Err(source.error(hour.span().start, problem, "use 0 to 23"))
             }
             other => Ok(other.as_ref().map_or(usual, |hour| *hour.get_ref())),
         }
@@ -123,12 +125,18 @@ fn contacts(source: Source<'_>, table: &ContactsTable) -> Result<Contacts, Error
     if !(earliest_hour..=latest_hour).contains(&usual_hour) {
         let spans = [&table.usual_hour, &table.latest_hour, &table.earliest_hour];
         let at = spans.into_iter().flatten().next().map_or(0, |hour| hour.span().start);
-        let problem = format!("the hours are out of order: {earliest_hour}, {usual_hour}, {latest_hour}");
-        return Err(source.error(at, problem, "write earliest_hour <= usual_hour <= latest_hour"));
+        let problem = format!(
+            "the hours are out of order: earliest {earliest_hour}, usual {usual_hour}, latest {latest_hour}"
+        );
+        return Err(source.error(
+            at,
+            problem,
+            "they must satisfy earliest_hour <= usual_hour <= latest_hour",
+        ));
     }
     if let Some(zero) = table.per_week.as_ref().filter(|cap| *cap.get_ref() == 0) {
-        let problem = "with per_week = 0 nobody is ever contacted";
-        return Err(source.error(zero.span().start, problem, "write 1 or more"));
+        let problem = "with per_week = 0 no customer is ever contacted";
+        return Err(source.error(zero.span().start, problem, "use 1 or more"));
     }
     Ok(Contacts {
         per_week: table.per_week.as_ref().map_or(1, |cap| *cap.get_ref()),
@@ -144,8 +152,8 @@ fn entry(source: Source<'_>, axes: &[Axis; 3], table: EntryTable) -> Result<Entr
     let plain = action.starts_with(|c: char| c.is_ascii_lowercase())
         && action.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !plain {
-        let problem = format!("`{action}` is no name for an action");
-        return Err(source.error(at, problem, "write one word of a-z, 0-9 and _"));
+        let problem = format!("`{action}` is not a valid action name");
+        return Err(source.error(at, problem, "use a-z, 0-9 and _, starting with a letter"));
     }
     let names: Vec<&str> = Effort::ALL.iter().map(|(name, _)| *name).collect();
     let effort = source.one_of(&table.effort, "effort", &names, |word| {
@@ -154,15 +162,15 @@ fn entry(source: Source<'_>, axes: &[Axis; 3], table: EntryTable) -> Result<Entr
     if let Some(over) =
         table.at_risk_over.as_ref().filter(|over| *over.get_ref() < 0.0 || over.get_ref().is_nan())
     {
-        let problem = format!("{} is no amount", over.get_ref());
-        return Err(source.error(over.span().start, problem, "write 0 or more, in the business's currency"));
+        let problem = format!("{} is not a valid amount", over.get_ref());
+        return Err(source.error(over.span().start, problem, "use 0 or more, in the business's currency"));
     }
     let mut on: [Vec<usize>; 3] = Default::default();
     for (axis, values) in [&table.stage, &table.tier, &table.cause].into_iter().enumerate() {
         let Some(values) = values else { continue };
         if values.is_empty() {
-            let problem = format!("`{}` lists nothing, so `{action}` holds for nobody", AXES[axis].0);
-            return Err(source.error(at, problem, "leave it out where all are meant"));
+            let problem = format!("`{}` is an empty list, so `{action}` never applies", AXES[axis].0);
+            return Err(source.error(at, problem, "remove the field to match all values"));
         }
         let known: Vec<&str> = axes[axis].values.iter().map(|(value, _)| value.as_str()).collect();
         for value in values {
@@ -193,7 +201,7 @@ fn cells(
     entries: &[(Entry, usize)],
 ) -> Result<Vec<Vec<u16>>, Error> {
     if entries.len() > usize::from(u16::MAX) {
-        return Err(source.error(0, "there are too many entries", "write 65,535 at most"));
+        return Err(source.error(0, "too many entries", "use at most 65,535"));
     }
     let mut cells: Vec<Vec<u16>> = vec![Vec::new(); sizes.iter().product()];
     // Everything above the least amount so far belongs to an earlier entry.
@@ -222,18 +230,18 @@ fn cells(
             lines.sort_unstable();
             let lines: Vec<String> = lines.iter().map(usize::to_string).collect();
             let problem = format!(
-                "`{}` is never reached: the entries in line {} take all its customers",
+                "`{}` is never reached: the entries in line {} match all its customers first",
                 entry.action,
                 lines.join(", ")
             );
-            return Err(source.error(*at, problem, "move it above them, or narrow them"));
+            return Err(source.error(*at, problem, "move it above them, or make their conditions narrower"));
         }
     }
     if let Some(cell) = taken.iter().position(|least| *least > f64::NEG_INFINITY) {
         let place = [cell / (sizes[1] * sizes[2]), cell / sizes[2] % sizes[1], cell % sizes[2]];
         let named: Vec<String> =
             (0..3).map(|axis| format!("{} `{}`", AXES[axis].0, axes[axis].values[place[axis]].0)).collect();
-        let problem = format!("no entry is left for every customer with {}", named.join(", "));
+        let problem = format!("no entry matches every customer with {}", named.join(", "));
         let hint = "end the playbook with an entry without stage, tier, cause and at_risk_over";
         return Err(source.error(source.text.trim_end().len(), problem, hint));
     }

@@ -105,18 +105,18 @@ fn wrong_playbooks_are_refused_with_place_and_hint() {
         (
             format!("{}{all}", entry("a", "stage = [\"declin\"]")),
             "4:10",
-            "`declin` is no stage; did you mean `decline`?",
+            "`declin` is not a valid stage; did you mean `decline`?",
         ),
         (
             format!("{}{all}", entry("a", "tier = [\"gold\"]")),
             "4:9",
-            "`gold` is no tier; write one of super, high_value",
+            "`gold` is not a valid tier; use one of super, high_value",
         ),
         (format!("{}{all}", entry("a", "cause = [\"prise\"]")), "4:10", "did you mean `price`?"),
-        (format!("{}{all}", entry("a", "stage = []")), "2:10", "`stage` lists nothing"),
-        (format!("{}{all}", entry("a", "at_risk_over = -1")), "4:16", "-1 is no amount"),
+        (format!("{}{all}", entry("a", "stage = []")), "2:10", "`stage` is an empty list"),
+        (format!("{}{all}", entry("a", "at_risk_over = -1")), "4:16", "-1 is not a valid amount"),
         (format!("{}{all}", entry("a", "colour = 1")), "4:1", "unknown field `colour`"),
-        (format!("{}{all}", entry("A b", "")), "2:10", "`A b` is no name for an action"),
+        (format!("{}{all}", entry("A b", "")), "2:10", "`A b` is not a valid action name"),
         (
             format!("{all}{}", entry("late", "stage = [\"lost\"]")),
             "8:10",
@@ -125,32 +125,32 @@ fn wrong_playbooks_are_refused_with_place_and_hint() {
         (
             format!("{}{all}{all}", entry("a", "stage = [\"lost\"]")),
             "14:10",
-            "`rest` stands in line 8 already",
+            "`rest` is already defined in line 8",
         ),
         (
             entry("a", "stage = [\"lost\"]"),
             "6:33",
-            "no entry is left for every customer with stage `introduction`",
+            "no entry matches every customer with stage `introduction`",
         ),
         (entry("a", "at_risk_over = 10"), "6:33", "end the playbook with an entry without"),
-        (all.replace("effort = \"message\"", "effort = \"shout\""), "3:10", "`shout` is no effort"),
+        (all.replace("effort = \"message\"", "effort = \"shout\""), "3:10", "`shout` is not a valid effort"),
         (
             all.replace("{ zh = \"文\", en = \"Text\" }", "{ zh = \"文\" }"),
             "6:8",
             "write every text in both languages",
         ),
         (all.replace("en = \"Title\"", "en = \" \""), "5:26", "the text is empty"),
-        (format!("[contacts]\nper_week = 0\n{all}"), "2:12", "nobody is ever contacted"),
-        (format!("[contacts]\nlatest_hour = 24\n{all}"), "2:15", "24 is no hour of the day"),
+        (format!("[contacts]\nper_week = 0\n{all}"), "2:12", "no customer is ever contacted"),
+        (format!("[contacts]\nlatest_hour = 24\n{all}"), "2:15", "24 is not an hour of the day"),
         (
             format!("[contacts]\nearliest_hour = 12\nlatest_hour = 9\n{all}"),
             "3:15",
             "the hours are out of order",
         ),
         (format!("[axes]\nstage = \"life.stage\"\n{all}"), "2:9", "the catalogue has no tag `life.stage`"),
-        (format!("[axes]\nstage = \"spend.year\"\n{all}"), "2:9", "lists no values that are words"),
+        (format!("[axes]\nstage = \"spend.year\"\n{all}"), "2:9", "has no text values"),
         ("[[entry]]\naction = \"a\"\n".to_owned(), "1:1", "an entry needs action, effort, title and text"),
-        (String::new(), "1:1", "no entry is left"),
+        (String::new(), "1:1", "no entry matches"),
     ];
     for (text, place, words) in cases {
         let told = refused(&text);

@@ -6,55 +6,59 @@ use super::*;
 fn errors_name_the_place_and_the_remedy() {
     let good = tag_text("a.b", "orders", "");
     let cases = [
-        ("a = = 3".to_owned(), "tags.toml:1:5:", "mend the TOML"),
-        (tag_text("a.b", "orders", "colour = 3"), "tags.toml:8:1: unknown field `colour`", "mend its name"),
-        (format!("{good}{good}"), "tags.toml:10:8: the tag `a.b` stands in line 2 already", "another name"),
+        ("a = = 3".to_owned(), "tags.toml:1:5:", "fix the TOML syntax"),
+        (
+            tag_text("a.b", "orders", "colour = 3"),
+            "tags.toml:8:1: unknown field `colour`",
+            "correct its name",
+        ),
+        (
+            format!("{good}{good}"),
+            "tags.toml:10:8: the tag `a.b` is already defined in line 2",
+            "rename or remove",
+        ),
         (good.replace(", en = \"Meaning\"", ""), "missing field `en`", "both languages"),
         (good.replace("\"Tag\"", "\" \""), "tags.toml:5:28: the text is empty", "in this language"),
         (good.replace("layer = \"dynamic\"\n", ""), "missing field `layer`", "a tag needs"),
         (
             good.replace("\"dynamic\"", "\"dinamic\""),
-            "tags.toml:3:9: `dinamic` is no layer",
+            "tags.toml:3:9: `dinamic` is not a valid layer",
             "did you mean `dynamic`?",
         ),
         (
             good.replace("\"activity\"", "\"x\""),
-            "tags.toml:4:13: `x` is no dimension",
-            "write one of lifecycle",
+            "tags.toml:4:13: `x` is not a valid dimension",
+            "use one of lifecycle",
         ),
-        (tag_text("a.b", "orders", "when_empty = \"hide\""), "`hide` is no when_empty", "blank, keep"),
-        (tag_text("Level", "orders", ""), "tags.toml:2:8: `Level` is no name", "joined by dots"),
-        (tag_text("a.b", "orders >", ""), "tags.toml:7:", "the expression is no CEL"),
+        (
+            tag_text("a.b", "orders", "when_empty = \"hide\""),
+            "`hide` is not a valid when_empty",
+            "blank, keep",
+        ),
+        (tag_text("Level", "orders", ""), "tags.toml:2:8: `Level` is not a valid tag name", "joined by dots"),
+        (tag_text("a.b", "orders >", ""), "tags.toml:7:", "the expression is not valid CEL"),
         (
             tag_text("a.b", "1.0 + recencydays", ""),
-            "tags.toml:7:21: there is no variable `recencydays`",
+            "tags.toml:7:21: unknown variable `recencydays`",
             "`recency_days`?",
         ),
-        (tag_text("a.b", "chrun_risk", ""), "no variable `chrun_risk`", "did you mean `churn_risk`?"),
+        (tag_text("a.b", "chrun_risk", ""), "unknown variable `chrun_risk`", "did you mean `churn_risk`?"),
         (
             tag_text("a.b", "p_purchase_30", ""),
-            "no variable `p_purchase_30`",
+            "unknown variable `p_purchase_30`",
             "did you mean `p_purchase_30d`?",
         ),
         (
             tag_text("a.b", "p_return_30d > 0.5", ""),
-            "no variable `p_return_30d`",
-            "it is now called `p_purchase_30d`",
+            "unknown variable `p_return_30d`",
+            "it was renamed to `p_purchase_30d`",
         ),
-        (tag_text("a.b", "favourite_colour_of_hat", ""), "no variable", "features and predictions"),
-        (
-            tag_text("a.b", "sise([1])", ""),
-            "tags.toml:7:15: there is no function `sise`",
-            "did you mean `size`?",
-        ),
+        (tag_text("a.b", "favourite_colour_of_hat", ""), "unknown variable", "features and predictions"),
+        (tag_text("a.b", "sise([1])", ""), "tags.toml:7:15: unknown function `sise`", "did you mean `size`?"),
         (tag_text("a.b", "orders + 1", ""), "tags.toml:7:15: the expression mixes", "1.0 instead of 1"),
-        (tag_text("a.b", "orders > \"many\"", ""), "the expression mixes", "text with text"),
-        (tag_text("a.b", "[orders]", ""), "gives a list", "a tag is a text"),
-        (
-            tag_text("a.b", "orders", "confidence = 'nosuch'"),
-            "tags.toml:8:15: there is no variable",
-            "variables",
-        ),
+        (tag_text("a.b", "orders > \"many\"", ""), "the expression mixes", "text only with text"),
+        (tag_text("a.b", "[orders]", ""), "returns a list", "a tag must be a string"),
+        (tag_text("a.b", "orders", "confidence = 'nosuch'"), "tags.toml:8:15: unknown variable", "variables"),
         (
             tag_text("a.b", "orders", "values = [{ value = [1], labels = { zh = \"一\", en = \"one\" } }]"),
             "of type array",
@@ -71,7 +75,7 @@ fn errors_name_the_place_and_the_remedy() {
     // Inside a text of several lines the line is counted on.
     let several = good.replace("'orders'", "'''\norders > 1 &&\n  no_such > 2'''");
     assert!(
-        refused(&several).starts_with("tags.toml:9:3: there is no variable `no_such`"),
+        refused(&several).starts_with("tags.toml:9:3: unknown variable `no_such`"),
         "{}",
         refused(&several)
     );
@@ -95,19 +99,19 @@ fn names_and_scales_stand_for_what_they_are() {
 #[test]
 fn wrong_definitions_are_named() {
     let cases = [
-        ("[define]\na = \"b + 1.0\"\nb = \"a\"\n".to_owned(), "refers to itself: a -> b -> a", "in numbers"),
-        ("[define]\na = \"a\"\n".to_owned(), "tags.toml:2:5: `a` refers to itself", "in numbers"),
-        ("[define]\norders = 3\n".to_owned(), "has a meaning already", "another name"),
         (
-            "[define]\na = \"recency_dais\"\n".to_owned(),
-            "tags.toml:2:6: there is no variable",
-            "`recency_days`?",
+            "[define]\na = \"b + 1.0\"\nb = \"a\"\n".to_owned(),
+            "refers to itself: a -> b -> a",
+            "with numbers",
         ),
+        ("[define]\na = \"a\"\n".to_owned(), "tags.toml:2:5: `a` refers to itself", "with numbers"),
+        ("[define]\norders = 3\n".to_owned(), "is already in use", "another name"),
+        ("[define]\na = \"recency_dais\"\n".to_owned(), "tags.toml:2:6: unknown variable", "`recency_days`?"),
         ("[define]\na = [1]\n".to_owned(), "of type array", "a number, or an expression"),
         (
             "[[scale]]\nname = \"g\"\nof = \"orders\"\nsteps = [2, 6, 4]\n".to_owned(),
-            "tags.toml:4:9: the steps of `g` are out of order",
-            "all rising",
+            "tags.toml:4:9: the steps of `g` are neither ascending nor descending",
+            "ascending order (more is better)",
         ),
         (tag_text("a.b", "a.b > 1", ""), "tags.toml:7:15: the tag `a.b` refers to itself", "[define]"),
         (
@@ -117,7 +121,7 @@ fn wrong_definitions_are_named() {
         ),
         (
             tag_text("a.b", "[1.0].exists(x, x > orders) ? date(recency_days) : null", ""),
-            "date() stands in an expression that is not simple",
+            "date() cannot be used in this expression",
             "variables, numbers",
         ),
     ];
@@ -138,18 +142,21 @@ fn a_check_finds_what_cannot_be_meant() {
                   { value = \"low\", labels = { zh = \"低\", en = \"Low\" } }]";
     let cases = [
         (tag_text("a.b", "orders / 0.0", ""), "tags.toml:7:22: tag `a.b`: division by zero"),
-        (tag_text("a.b", "1.0 > 0.5", ""), "names no variable"),
-        (tag_text("a.b", "orders == null || orders >= 0 ? \"all\" : \"none\"", ""), "every customer has it"),
-        (tag_text("a.b", "orders < 0 ? true : null", ""), "no customer can have it"),
+        (tag_text("a.b", "1.0 > 0.5", ""), "uses no variable"),
+        (
+            tag_text("a.b", "orders == null || orders >= 0 ? \"all\" : \"none\"", ""),
+            "every customer has the value",
+        ),
+        (tag_text("a.b", "orders < 0 ? true : null", ""), "no customer can have this tag"),
         (
             tag_text("a.b", "clv > 100 ? \"high\" : clv > 1000 ? \"top\" : \"low\"", values),
-            "tags.toml:7:49: tag `a.b`: no customer can have the value \"top\"; another branch takes them all",
+            "tags.toml:7:49: tag `a.b`: no customer can have the value \"top\"; an earlier branch always applies first",
         ),
         (
             tag_text("a.b", "clv > 9 ? \"high\" : clv > 5 ? \"top\" : clv > 1 ? \"low\" : \"no\"", values),
             "has no label",
         ),
-        (tag_text("a.b", "spend_365d / orders_365d", ""), "divides by something that can be zero"),
+        (tag_text("a.b", "spend_365d / orders_365d", ""), "the divisor can be zero"),
     ];
     for (text, wanted) in cases {
         let found = checked(&text);

@@ -82,7 +82,7 @@ fn wrong_wishes_and_playbooks_are_refused() {
     campaign(&["--out", "list.csv", "--tag", "no.tag=1"]).says(2, &["no tag `no.tag`", "homing tags list"]);
     campaign(&["--out", "list.csv", "--tag", "lifecycle.stage"]).says(2, &["NAME=VALUE"]);
     campaign(&["--out", "list.csv", "--action", "sing"]).says(2, &["no action `sing`"]);
-    campaign(&["--out", "list.csv", "--hold-out", "1"]).says(2, &["cannot be held out"]);
+    campaign(&["--out", "list.csv", "--hold-out", "1"]).says(2, &["must be at least 0 and below 1"]);
     campaign(&[]).says(2, &["--out"]);
     let told = run(homing(), home, ["playbook", "check"]);
     assert_eq!((told.code, told.out.contains("nothing is wrong")), (0, true), "{told:?}");
@@ -205,7 +205,7 @@ fn no_list_is_written_over_what_the_command_reads() {
     profiles(home);
     let store = std::fs::read(home.join("profiles.db")).unwrap();
     let erased = ["erased", "--profiles", "sqlite:profiles.db", "--out", "profiles.db"];
-    run(homing(), home, erased).says(2, &["--out profiles.db", "is what is read"]);
+    run(homing(), home, erased).says(2, &["--out profiles.db", "is the input"]);
     assert!(std::fs::read(home.join("profiles.db")).unwrap() == store, "the store was touched");
     // Both lists in one file would leave one of them.
     let one = ["campaign", "--campaign", "x", "--out", "list.csv", "--hold-out-file", "list.csv"];
@@ -213,6 +213,6 @@ fn no_list_is_written_over_what_the_command_reads() {
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/tags/catalogue.toml");
     std::fs::copy(shipped, home.join("tags.csv")).unwrap();
     let over = ["campaign", "--campaign", "x", "--tags", "tags.csv", "--out", "tags.csv"];
-    run(homing(), home, over).says(2, &["--out tags.csv", "is what is read"]);
+    run(homing(), home, over).says(2, &["--out tags.csv", "is the input"]);
     assert!(!home.join("list.csv").exists());
 }

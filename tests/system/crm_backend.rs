@@ -289,12 +289,15 @@ fn a_store_that_cannot_be_used_is_told_with_the_reason() {
         score.args(["score", "--purchases", three, "--registry"]).arg(registry());
         run(score, folder.path(), ["--profiles", place]).says(1, words);
     };
-    told("sqlite:folder", &["sqlite:folder", "name a file in it"]);
-    told("sqlite:nowhere/profiles.db", &["sqlite:nowhere/profiles.db", "no folder nowhere", "make it first"]);
+    told("sqlite:folder", &["sqlite:folder", "give a file in it"]);
+    told(
+        "sqlite:nowhere/profiles.db",
+        &["sqlite:nowhere/profiles.db", "folder nowhere does not exist", "create it first"],
+    );
     told("sqlite:text.db", &["sqlite:text.db"]);
     // A folder in which not even root may make a file.
     if cfg!(target_os = "linux") {
-        told("sqlite:/proc/profiles.db", &["sqlite:/proc/profiles.db", "read-only", "name another store"]);
+        told("sqlite:/proc/profiles.db", &["sqlite:/proc/profiles.db", "read-only", "use another store"]);
     }
 }
 
@@ -314,8 +317,8 @@ fn a_locked_store_refuses_for_now_and_takes_the_same_again_later() {
         let told = run(score, folder.path(), ["--profiles", "sqlite:profiles.db"]);
         (answer.join().unwrap(), told)
     });
-    told.says(1, &["sqlite:profiles.db", "locked by another process", "try again later"]);
-    answer.is_problem(503, "store_locked", &["nothing was written", "try again later"]);
+    told.says(1, &["sqlite:profiles.db", "locked by another process", "retry later"]);
+    answer.is_problem(503, "store_locked", &["nothing was written", "retry later"]);
     assert!(answer.retry_after.is_some(), "{answer:?}");
     assert_eq!(
         answer.body["detail"].as_str().map(|text| text.contains("profiles.db")),

@@ -197,7 +197,7 @@ fn a_second_batch_is_kept_out() {
     let mut child = spawn(batch(folder.path(), registry(), &[]));
     wait_for_a_range(folder.path(), &mut child);
     let second = run::<&str>(batch(folder.path(), registry(), &[]), folder.path(), []);
-    second.says(1, &["another batch is writing these profiles", "profiles.db.batch", "--shard"]);
+    second.says(1, &["another batch run is writing to this profile store", "profiles.db.batch", "--shard"]);
     assert!(child.wait().unwrap().success());
     assert!(dump(folder.path()) == undisturbed());
 }
@@ -329,7 +329,7 @@ fn a_full_disk_is_said_and_leaves_nothing_behind() {
     assert_eq!(left(), ["many.csv"]);
     // Room for the lines, but not for the scores.
     let told = limited(folder.path(), 100, CDNOW, "--out scores.csv");
-    told.says(1, &["scores.csv", "cannot be written", "space on the disk"]);
+    told.says(1, &["scores.csv", "cannot be written", "free disk space"]);
     assert_eq!(left(), ["many.csv"]);
     // A store that cannot grow keeps what it has, and the same run later completes it.
     let into = "--profiles sqlite:profiles.db --json --scored-at 2026-01-01";

@@ -162,7 +162,7 @@ fn bad_rows_stop_the_run_and_stand_in_the_rejects_file() {
     let folder = scratch();
     let cases = [
         ("date.csv", "b,1997-13-45,6,purchase", "bad_occurred_at", "write 2011-09-09"),
-        ("negative.csv", "b,1997-02-02,-6,purchase", "negative_purchase", "give it the kind `return`"),
+        ("negative.csv", "b,1997-02-02,-6,purchase", "negative_purchase", "set its kind to `return`"),
         ("type.csv", "b,1997-02-02,six,purchase", "bad_amount", "write 1234.50"),
     ];
     for (name, row, cause, remedy) in cases {
@@ -222,7 +222,7 @@ fn a_model_that_is_not_there_is_named_with_those_that_are() {
     let folder = scratch();
     let three = write(folder.path(), "three.csv", THREE);
     let told = score(folder.path(), three, &["--out", "scores.csv", "--model", "nobody"]);
-    told.says(1, &[&registry().display().to_string(), "no model `nobody`", "it has: homing"]);
+    told.says(1, &[&registry().display().to_string(), "no model `nobody`", "available: homing"]);
     let args = ["score", "--purchases", three, "--registry", "nothing", "--out", "scores.csv"];
     run(homing(), folder.path(), args).says(1, &["nothing", "homing-train fit"]);
 }

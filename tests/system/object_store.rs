@@ -268,11 +268,11 @@ fn a_service_follows_models_in_a_bucket() {
     let log = std::fs::read_to_string(folder.path().join("server.log")).unwrap();
     assert!(log.contains("is damaged"), "{log}");
 
-    // A folder that holds something else is left alone.
+    // A folder that contains other files is left alone.
     std::fs::create_dir(folder.path().join("mine")).unwrap();
     std::fs::write(folder.path().join("mine/letter.txt"), "dear").unwrap();
     run::<&str>(score(&bucket, "mine"), folder.path(), [])
-        .says(1, &["holds something else", "--registry-cache"]);
+        .says(1, &["contains other files", "--registry-cache"]);
     assert_eq!(std::fs::read(folder.path().join("mine/letter.txt")).unwrap(), b"dear");
 
     // A store that hangs keeps nothing waiting that does not need it: keys are still heard of.

@@ -93,5 +93,5 @@ fn a_batch_writes_into_the_crms_own_table() {
     assert_eq!(row("stranger"), (None, None));
     assert_eq!(night().json()["writeback"]["written"], 0);
     crm.execute_batch("ALTER TABLE members DROP COLUMN risk").unwrap();
-    night().says(1, &["there is no column `risk`"]);
+    night().says(1, &["no column `risk`"]);
 }

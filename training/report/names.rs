@@ -179,7 +179,7 @@ mod tests {
             assert!(!zh.is_empty() && FEATURES_ZH[..at].iter().all(|(other, _)| other != name), "{name}");
         }
         assert_eq!(meaning(Lang::Zh, "orders"), "累计订单数");
-        assert_eq!(meaning(Lang::En, "orders"), "Orders in all");
+        assert_eq!(meaning(Lang::En, "orders"), "Total orders");
         assert_eq!(meaning(Lang::Zh, "nothing_like_it"), "nothing_like_it");
         assert_eq!(cause(Lang::Zh, Cause::Rhythm).0, "购买节奏");
     }

@@ -59,7 +59,9 @@ impl Model {
                 DataType::Float64 => "double",
                 DataType::Int64 => "bigint",
                 DataType::Timestamp(..) => "timestamp",
-                other => return Err(refused(format!("{}: {other} is no type of Spark", field.name()))),
+                other => {
+                    return Err(refused(format!("{}: {other} has no equivalent Spark type", field.name())));
+                }
             };
             Ok(format!("`{}` {of}", field.name()))
         });

@@ -193,7 +193,9 @@ impl<'a> EventColumn<'a> {
         let all = as_struct_array(array)?;
         let column = |name: &str| {
             all.column_by_name(name).ok_or_else(|| {
-                DataFusionError::Plan(format!("homing_history: the argument is no event: it lacks `{name}`"))
+                DataFusionError::Plan(format!(
+                    "homing_history: the argument is not an event: `{name}` is missing"
+                ))
             })
         };
         let [order, product, category, channel, promotion] = TEXTS;
@@ -221,7 +223,7 @@ impl<'a> EventColumn<'a> {
             return Ok(None);
         }
         let kind = Kind::from_code(self.kind.value(row))
-            .ok_or_else(|| DataFusionError::Execution("homing_history: a kind is not known".to_owned()))?;
+            .ok_or_else(|| DataFusionError::Execution("homing_history: unknown event kind".to_owned()))?;
         let text = |at: usize| self.texts[at].is_valid(row).then(|| self.texts[at].value(row));
         Ok(Some(Line {
             occurred_at: self.occurred_at.value(row),

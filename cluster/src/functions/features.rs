@@ -41,14 +41,14 @@ impl ScalarUDFImpl for HomingFeatures {
         let zone = text(args.args.get(1).and_then(literal), "homing_features", "time zone")?;
         let zone: Zone = zone.parse().map_err(|error: NoZone| DataFusionError::Plan(error.to_string()))?;
         let [history, _, as_of] = <[ColumnarValue; 3]>::try_from(args.args)
-            .map_err(|_| DataFusionError::Internal("homing_features takes three arguments".to_owned()))?;
+            .map_err(|_| DataFusionError::Internal("homing_features needs three arguments".to_owned()))?;
         let (bytes, as_of) = (bytes_of(history, rows)?, instants_of(as_of, rows)?);
         let mut columns: Vec<Float64Builder> =
             (0..COUNT).map(|_| Float64Builder::with_capacity(rows)).collect();
         let (mut scratch, mut out) = (Scratch::default(), vec![0.0; COUNT]);
         for (row, history) in histories(&bytes).enumerate() {
             if as_of.is_null(row) {
-                return Err(DataFusionError::Execution("homing_features: an instant is empty".to_owned()));
+                return Err(DataFusionError::Execution("homing_features: a timestamp is null".to_owned()));
             }
             compute(&history?.as_of(as_of.value(row)), zone, &mut scratch, &mut out);
             for (column, &value) in columns.iter_mut().zip(&out) {

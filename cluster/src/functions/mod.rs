@@ -87,9 +87,7 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionEr
 fn text(value: Option<&ScalarValue>, function: &str, what: &str) -> Result<String> {
     match value.and_then(ScalarValue::try_as_str) {
         Some(Some(text)) => Ok(text.to_owned()),
-        _ => Err(DataFusionError::Plan(format!(
-            "{function}: the {what} must be a text that stands in the query"
-        ))),
+        _ => Err(DataFusionError::Plan(format!("{function}: the {what} must be a string literal"))),
     }
 }
 

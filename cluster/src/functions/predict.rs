@@ -57,7 +57,7 @@ impl ScalarUDFImpl for HomingPredict {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Err(DataFusionError::Internal("homing_predict: the model tells the columns".to_owned()))
+        Err(DataFusionError::Internal("homing_predict: the columns depend on the model".to_owned()))
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
@@ -71,14 +71,14 @@ impl ScalarUDFImpl for HomingPredict {
         let rows = args.number_rows;
         let bundle = self.model(args.args.get(1).and_then(literal))?;
         let [history, _, as_of, scored_at] = <[ColumnarValue; 4]>::try_from(args.args)
-            .map_err(|_| DataFusionError::Internal("homing_predict takes four arguments".to_owned()))?;
+            .map_err(|_| DataFusionError::Internal("homing_predict needs four arguments".to_owned()))?;
         let (as_of, scored_at) = (instants_of(as_of, rows)?, instants_of(scored_at, rows)?);
         let bytes = bytes_of(history, rows)?;
         let scored = histories(&bytes)
             .enumerate()
             .map(|(row, history)| {
                 if as_of.is_null(row) || scored_at.is_null(row) {
-                    return Err(DataFusionError::Execution("homing_predict: an instant is empty".to_owned()));
+                    return Err(DataFusionError::Execution("homing_predict: a timestamp is null".to_owned()));
                 }
                 let (as_of, scored_at) = (as_of.value(row), scored_at.value(row));
                 let zone = bundle.manifest().timezone;

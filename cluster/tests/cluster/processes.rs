@@ -125,7 +125,7 @@ fn refusals(cluster: &Cluster, folder: &Path) {
     let middle = broken.len() / 2;
     broken[middle..middle + 2000].fill(0xa5);
     fs::write(folder.join("broken.parquet"), broken).unwrap();
-    refused(&folder.join("broken.parquet"), &[], &["the cluster says"]);
+    refused(&folder.join("broken.parquet"), &[], &["cluster error"]);
     // The cluster goes on.
     done(&mut cluster.score(&cdnow(), &folder.join("after.parquet")));
     assert_eq!(table(&folder.join("after.parquet")).num_rows(), 23_570);

@@ -64,14 +64,14 @@ impl Snapshot {
     /// Whether a run with this zone and shard can go on from it; if not, why.
     fn check(&self, zone: Zone, shard: Option<Shard>) -> Result<(), String> {
         if self.format != FORMAT {
-            return Err(format!("its format {} is not known to this homing", self.format));
+            return Err(format!("this version of homing does not support its format {}", self.format));
         }
         let (zone, shard) = (zone.to_string(), shard.map(|shard| shard.to_string()));
         if self.zone != zone || self.shard != shard {
             let of = |shard: &Option<String>| shard.clone().unwrap_or_else(|| "all customers".to_owned());
             let (theirs, ours) = (of(&self.shard), of(&shard));
             return Err(format!(
-                "it is of {theirs} in the zone {}, and asked for is {ours} in {zone}",
+                "it holds {theirs} in the time zone {}, but this run needs {ours} in {zone}",
                 self.zone
             ));
         }
@@ -363,7 +363,7 @@ impl Rewrite<'_> {
         if let Some(last) = self.last.as_deref().filter(|last| *last >= id) {
             return Err(unusable(
                 &self.folder.folder,
-                format!("`{id}` came after `{last}`, and ids come ascending"),
+                format!("`{id}` follows `{last}`, but ids must be in ascending order"),
             ));
         }
         let known = History::from_bytes(history)?;

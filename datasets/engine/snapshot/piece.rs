@@ -57,10 +57,7 @@ impl<'a> PieceReader<'a> {
         let mut magic = [0; MAGIC.len()];
         let begins = file.read_exact(&mut magic).is_ok() && magic == MAGIC;
         if !begins || bytes != piece.bytes {
-            return Err(unusable(
-                &path,
-                format!("it is damaged ({bytes} bytes where {} are named)", piece.bytes),
-            ));
+            return Err(unusable(&path, format!("it is damaged ({bytes} bytes, expected {})", piece.bytes)));
         }
         let (part, at, checksum) = (Vec::new(), 0, crc32fast::Hasher::new());
         Ok(PieceReader { path, piece, file: BufReader::new(file), part, at, checksum })

@@ -84,7 +84,7 @@ fn a_snapshot_that_is_written_anew_is_that_of_the_lines() {
     for (id, history) in histories(&lines).iter() {
         rewrite.add(id, &history.to_bytes()).unwrap();
     }
-    assert!(rewrite.add("c0001", &History::default().to_bytes()).is_err(), "ids come ascending");
+    assert!(rewrite.add("c0001", &History::default().to_bytes()).is_err(), "must be in ascending order");
     assert!(rewrite.add("d", &[1, 2, 3]).is_err());
     rewrite.finish(zone, None).unwrap();
     assert_eq!(anew.held(), lines.held());

@@ -57,12 +57,12 @@ pub(super) fn strict(mut schema: Value) -> Value {
 
 /// A text in both languages.
 pub(super) fn in_both(description: &str) -> Value {
-    object(description, json!({"zh": string("In Chinese."), "en": string("In English.")}), &[])
+    object(description, json!({"zh": string("Chinese."), "en": string("English.")}), &[])
 }
 
 /// Why a customer has no scores.
 pub(super) fn not_scored_cause() -> Value {
     use homing_models::NotScored::{NoPurchase, OptedOut};
     let causes = [NoPurchase, OptedOut].map(homing_models::NotScored::code);
-    json!({"type": "string", "enum": causes, "description": "Why there are no scores."})
+    json!({"type": "string", "enum": causes, "description": "Why the customer was not scored."})
 }

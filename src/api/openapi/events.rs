@@ -14,7 +14,7 @@ pub(super) fn schemas(limits: &Limits) -> Value {
     json!({
         "HistoryEvent": event(Field::OF_HISTORY, &["occurred_at"]),
         "EventsRequest": strict(object(
-            "Events of any customers.",
+            "Events of one or more customers.",
             json!({"events": {"type": "array", "items": reference("Event"), "minItems": 1, "maxItems": limits.events}}),
             &[],
         )),
@@ -22,22 +22,22 @@ pub(super) fn schemas(limits: &Limits) -> Value {
         "EventsReply": events_reply(),
         "Rejected": rejected(),
         "Changes": object(
-            "A piece of the feed.",
-            json!({"changes": list(reference("Change")), "next": count("The cursor to go on from.")}),
+            "A page of the change feed.",
+            json!({"changes": list(reference("Change")), "next": count("The cursor for the next request.")}),
             &[],
         ),
         "Change": change(),
         "DeadLetters": object(
-            "What could not be delivered.",
+            "Changes that could not be delivered.",
             json!({"dead_letters": list(object(
                 "A change that could not be delivered.",
                 json!({
-                    "number": count("Its number."),
-                    "feed": string("The feed."),
+                    "number": count("The number of the dead letter."),
+                    "feed": string("The feed it belongs to."),
                     "change": reference("Change"),
                     "reason": string("Why."),
-                    "attempts": count("How often it was tried."),
-                    "at": instant("When it was given up."),
+                    "attempts": count("Number of delivery attempts."),
+                    "at": instant("When delivery was given up."),
                 }),
                 &[],
             ))}),
@@ -52,7 +52,7 @@ fn event(fields: &[Field], required: &[&str]) -> Value {
         fields.iter().map(|field| (field.name().to_owned(), event_field(*field))).collect();
     strict(json!({
         "type": "object",
-        "description": "Something that happened. A field that is null is as good as left out.",
+        "description": "A customer event. A null field is treated as absent.",
         "properties": properties,
         "required": required,
     }))
@@ -68,50 +68,51 @@ fn event_field(field: Field) -> Value {
         |help: &str| json!({"type": ["number", "string", "null"], "pattern": NUMBER, "description": help});
     match field {
         Field::EventId => {
-            id("The sender's own id of the event; an event with an id that was taken before counts once.")
+            id("The sender's unique id of the event. An event sent again with the same id is counted once.")
         }
-        Field::CustomerId => id("Whose event it is."),
+        Field::CustomerId => id("The customer id."),
         Field::OccurredAt => {
-            string("When it happened: an instant, or a date (its beginning), in the years 1900 to 2200.")
+            string("When it happened: a timestamp, or a date (start of day), in the years 1900 to 2200.")
         }
         Field::RecordedAt => nullable(string(
-            "When the business learned of it, if that was later; before it the event is not seen.",
+            "When the business learned of it, if later than `occurred_at`. Scores as of an earlier time ignore \
+             the event.",
         )),
         Field::Kind => {
             let kinds: Vec<Value> =
                 Kind::ALL.iter().map(|kind| kind.name().into()).chain(std::iter::once(Value::Null)).collect();
-            let help =
-                "What happened. Left out, an amount below zero makes it a return, any other a purchase.";
+            let help = "The event kind. Default: `return` if the amount is negative, otherwise `purchase`.";
             json!({"type": ["string", "null"], "enum": kinds, "description": help})
         }
         Field::Amount => amount(
-            "Money in the business's own currency, at most 1e12. A purchase needs one, zero or above; that of a return is \
-             read as paid back whatever its sign. For `nps` the answer, 0 to 10. A text may hold the number.",
+            "Amount in the business's own currency, at most 1e12. Required for a purchase, and not negative. \
+             For a return, the amount refunded, with either sign. For `nps`, the score from 0 to 10. Accepts a \
+             number or a numeric string.",
         ),
-        Field::Quantity => amount("Pieces; 1 if left out. A text may hold the number."),
-        Field::OrderId => word("The order (till receipt) that the line belongs to."),
-        Field::ProductId => word("The product."),
+        Field::Quantity => amount("Number of items; default 1. Accepts a number or a numeric string."),
+        Field::OrderId => word("The receipt that the line belongs to."),
+        Field::ProductId => word("The product id."),
         Field::Category => word("The product's category."),
-        Field::Channel => word("Where it happened: till, web shop, chat group, ..."),
-        Field::Promotion => word("The promotion sent or used."),
+        Field::Channel => word("Where it happened, such as store, web shop or chat group."),
+        Field::Promotion => word("The promotion that was sent or used."),
     }
 }
 
 fn events_reply() -> Value {
     object(
-        "What became of the events.",
+        "The result for the events of the request.",
         json!({
-            "accepted": count("Events stored now."),
-            "duplicates": count("Events that had been stored before."),
+            "accepted": count("Events stored by this request."),
+            "duplicates": count("Events that were already stored."),
             "rejected": list(reference("Rejected")),
             "changed": list(changed()),
             "warnings": list(object(
-                "What is odd about events that were taken.",
+                "A warning about accepted events.",
                 json!({
-                    "code": string("What was noticed."),
-                    "count": count("How often."),
-                    "example": string("The first case."),
-                    "remedy": string("What to do about it."),
+                    "code": string("Warning code."),
+                    "count": count("Number of events affected."),
+                    "example": string("The first example."),
+                    "remedy": string("How to fix it."),
                 }),
                 &[],
             )),
@@ -124,31 +125,31 @@ fn rejected() -> Value {
     let codes: Vec<&str> =
         FAULT_CODES.into_iter().chain([IN_THE_FUTURE, EVENT_ID_CONFLICT, CUSTOMER_ERASED]).collect();
     object(
-        "An event that was not taken.",
+        "A rejected event.",
         json!({
-            "index": count("Its place in the request, from 0."),
+            "index": count("Zero-based index in the request."),
             "code": {"type": "string", "enum": codes},
-            "field": string("The field at fault."),
-            "detail": string("What is wrong, and what to do."),
+            "field": string("The invalid field."),
+            "detail": string("What is wrong and how to fix it."),
         }),
         &["field"],
     )
 }
 
 pub(super) fn changed() -> Value {
-    let tags = json!({"type": "object", "description": "Tag name to new value; null for a tag that went.", "additionalProperties":
+    let tags = json!({"type": "object", "description": "New values by tag name; null for a removed tag.", "additionalProperties":
         {"type": ["string", "number", "boolean", "null"]}});
-    object("Changed tags.", json!({"customer_id": string("Whose tags."), "tags": tags}), &[])
+    object("Changed tags.", json!({"customer_id": string("The customer id."), "tags": tags}), &[])
 }
 
 fn change() -> Value {
     let mut change = changed();
     let more = json!({
-        "cursor": count("Its place in the feed."),
+        "cursor": count("Position in the feed."),
         "not_scored": not_scored_cause(),
-        "model": string("The model behind it, `name@version`."),
-        "as_of": instant("The instant that the tags look from."),
-        "scored_at": instant("When they were computed."),
+        "model": string("The model that produced it, `name@version`."),
+        "as_of": instant("The point in time that the tags refer to."),
+        "scored_at": instant("When the tags were computed."),
         "at": instant("When the change was made."),
     });
     for (name, schema) in more.as_object().into_iter().flatten() {
@@ -165,21 +166,21 @@ fn problem() -> Value {
     let types: Vec<String> = Code::ALL.iter().map(|code| code.uri()).collect();
     let faults: Vec<&str> = FAULT_CODES.to_vec();
     object(
-        "What went wrong (RFC 9457). `detail` says it in words.",
+        "A problem document (RFC 9457). `detail` explains this occurrence.",
         json!({
             "type": {"type": "string", "format": "uri", "enum": types},
-            "title": string("The kind of problem in words."),
+            "title": string("A short summary of the problem type."),
             "status": {"type": "integer", "description": "The HTTP status."},
-            "detail": string("What was wrong this time, where, and what to do."),
-            "code": {"type": "string", "enum": codes, "description": "The kind of problem; stable."},
-            "pointer": string("JSON Pointer (RFC 6901) to what is wrong in the body."),
-            "customer_index": count("Place of the customer in the request, from 0."),
-            "event_index": count("Place of the event in its list, from 0."),
-            "field": string("The field at fault."),
-            "cause": {"type": "string", "enum": faults, "description": "What is wrong with the event."},
-            "parameter": string("The parameter at fault."),
-            "role": string("The role that is needed."),
-            "limit": count("The limit that was passed."),
+            "detail": string("What is wrong, where, and how to fix it."),
+            "code": {"type": "string", "enum": codes, "description": "Stable code of the problem type."},
+            "pointer": string("JSON Pointer (RFC 6901) to the invalid value in the body."),
+            "customer_index": count("Zero-based index of the customer in the request."),
+            "event_index": count("Zero-based index of the event in its list."),
+            "field": string("The invalid field."),
+            "cause": {"type": "string", "enum": faults, "description": "Code of the fault in the event."},
+            "parameter": string("The invalid parameter."),
+            "role": string("The required role."),
+            "limit": count("The limit that was exceeded."),
             "rejected": list(reference("Rejected")),
         }),
         &[

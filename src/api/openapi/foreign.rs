@@ -9,20 +9,20 @@ pub(super) fn schemas() -> Value {
     json!({
         "Server": object(
             "The server.",
-            json!({"name": string("homing"), "version": string("Its version."), "extensions": list(string("None."))}),
+            json!({"name": string("homing"), "version": string("The version."), "extensions": list(string("None."))}),
             &[],
         ),
-        "Live": object("Whether the process answers.", json!({"live": typed("boolean", "It does.")}), &[]),
-        "ServerReady": object("Whether the service is ready.", json!({"ready": typed("boolean", "It is.")}), &[]),
+        "Live": object("Liveness.", json!({"live": typed("boolean", "True while the process runs.")}), &[]),
+        "ServerReady": object("Readiness of the service.", json!({"ready": typed("boolean", "True when it can serve.")}), &[]),
         "ModelReady": object(
-            "Whether a model is ready.",
-            json!({"name": string("The model."), "ready": typed("boolean", "It is.")}),
+            "Readiness of the model.",
+            json!({"name": string("The model."), "ready": typed("boolean", "True when it can serve.")}),
             &[],
         ),
         "ModelMetadata": object(
             "Inputs and outputs of a model.",
             json!({
-                "name": string("Its name."),
+                "name": string("The name."),
                 "versions": list(string("A version.")),
                 "platform": string("homing"),
                 "inputs": list(reference("TensorMetadata")),
@@ -32,15 +32,15 @@ pub(super) fn schemas() -> Value {
         ),
         "TensorMetadata": object(
             "A tensor.",
-            json!({"name": string("Its name."), "datatype": string("FP64"), "shape": list(typed("integer", "-1 for any."))}),
+            json!({"name": string("The name."), "datatype": string("FP64"), "shape": list(typed("integer", "Dimension size; -1 means variable."))}),
             &[],
         ),
         "InferRequest": infer_request(),
         "InferReply": infer_reply(),
         "Invocation": invocation(),
         "InvocationReply": object(
-            "A record of scores a row.",
-            json!({"predictions": list(json!({"type": "object", "description": "Score to number.",
+            "One record of scores per row.",
+            json!({"predictions": list(json!({"type": "object", "description": "Values by score name.",
                 "additionalProperties": {"type": "number"}}))}),
             &[],
         ),
@@ -51,7 +51,7 @@ fn infer_request() -> Value {
     object(
         "Tensors of features.",
         json!({
-            "id": nullable(string("An id that the reply repeats.")),
+            "id": nullable(string("A request id, echoed in the response.")),
             "inputs": list(object(
                 "A feature.",
                 json!({
@@ -62,7 +62,7 @@ fn infer_request() -> Value {
                 }),
                 &[],
             )),
-            "outputs": list(object("An output that is wanted.", json!({"name": string("Its name.")}), &[])),
+            "outputs": list(object("A requested output.", json!({"name": string("The name.")}), &[])),
         }),
         &["id", "outputs"],
     )
@@ -73,15 +73,15 @@ fn infer_reply() -> Value {
         "Tensors of scores.",
         json!({
             "model_name": string("The model."),
-            "model_version": string("Its version."),
-            "id": string("The id of the request."),
+            "model_version": string("The version."),
+            "id": string("The request id."),
             "outputs": list(object(
                 "A score.",
                 json!({
-                    "name": string("Its name."),
+                    "name": string("The name."),
                     "datatype": string("FP64"),
                     "shape": list(count("Rows.")),
-                    "data": list(number("The score of a row.")),
+                    "data": list(number("One score per row.")),
                 }),
                 &[],
             )),
@@ -92,7 +92,7 @@ fn infer_reply() -> Value {
 
 fn invocation() -> Value {
     object(
-        "A data frame of features, in one form or the other.",
+        "A data frame of features, as `dataframe_split` or `dataframe_records`.",
         json!({
             "dataframe_split": object(
                 "Columns and rows.",
@@ -103,9 +103,9 @@ fn invocation() -> Value {
                 }),
                 &["index"],
             ),
-            "dataframe_records": list(json!({"type": "object", "description": "Feature to value.",
+            "dataframe_records": list(json!({"type": "object", "description": "Values by feature name.",
                 "additionalProperties": {"type": ["number", "boolean", "null"]}})),
-            "params": nullable(typed("object", "Not used.")),
+            "params": nullable(typed("object", "Ignored.")),
         }),
         &["dataframe_split", "dataframe_records", "params"],
     )

@@ -31,14 +31,15 @@ pub(super) fn document(model: Option<&ModelInfo>, limits: &Limits) -> Value {
             "title": "homing",
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            "description": "Churn, repurchase and lifetime value of retail customers. Instants are written in RFC 3339. \
-                An instant without an offset is read in the model's time zone. \
-                What goes wrong is answered with a problem document (RFC 9457) whose `code` is stable. \
-                Within v1 fields may be added to replies, none is taken away.",
+            "description": "Churn, repurchase and lifetime value predictions for retail customers. Timestamps \
+                            use RFC 3339; a timestamp without an offset is read in the model's time zone. \
+                            Errors are problem documents (RFC 9457) with a stable `code`. Within v1, responses \
+                            may gain fields but never lose one.",
         },
         "paths": paths,
         "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description":
-            "A key that `homing keys create` made. While there is no key the service listens on loopback only and asks for none."}}, "schemas": schemas(model.map_or(&[], |model| &model.horizons), limits)},
+            "An API key made with `homing keys create`. Until the first key exists, the service listens on \
+             loopback only and requires none."}}, "schemas": schemas(model.map_or(&[], |model| &model.horizons), limits)},
     })
 }
 
@@ -60,43 +61,45 @@ fn schemas(horizons: &[u32], limits: &Limits) -> Value {
 }
 
 /// What holds for features that a caller brings.
-const FEATURES: &str = "Features are named as `GET /v2/models/{model}` lists them; one that is left out or null is unknown, \
-    but `orders`, `tenure_days` and `recency_days` must be there.";
+const FEATURES: &str = "`GET /v2/models/{model}` lists the feature names. A feature that is absent or null \
+                        counts as missing; `orders`, `tenure_days` and `recency_days` are required.";
 
 /// The operation's name, and what it does in a line.
 fn named(route: Route) -> (&'static str, &'static str) {
     match route {
-        Route::Predictions => ("predict", "Score the histories of 1 or more customers; nothing is kept"),
+        Route::Predictions => ("predict", "Score customer histories without storing them"),
         Route::Events => {
-            ("takeInEvents", "Take events in, score their customers again, and return the tags that changed")
+            ("takeInEvents", "Store events, rescore their customers, and return the changed tags")
         }
-        Route::Profiles => ("listProfiles", "List profiles by tag, range and id, in pages"),
-        Route::Profile => ("getProfile", "The profile of a customer: tags, scores, history"),
-        Route::Explanation => ("explainProfile", "Why a customer has the scores that they have"),
-        Route::Next => ("nextPurchase", "What a customer buys next"),
-        Route::Export => ("exportProfile", "Everything that is held of a customer"),
-        Route::Consent => ("setConsent", "Take down whether a customer opted out of automated decisions"),
-        Route::Attributes => ("setAttributes", "Replace what the business itself keeps of a customer"),
-        Route::Erase => ("eraseProfile", "Erase all that is held of a customer"),
-        Route::Changes => ("listChanges", "The tags that changed, in order, from a cursor on"),
-        Route::DeadLetters => ("listDeadLetters", "Changes that could not be delivered, the newest first"),
-        Route::DropDeadLetter => ("dropDeadLetter", "Drop a dead letter that is dealt with"),
-        Route::Models => ("listModels", "The models of the registry, and which of them is in use"),
-        Route::Shadow => ("shadow", "How the challengers' scores lay beside the champions'"),
-        Route::Promote => ("promoteModel", "Make a version the champion, which answers from now on"),
-        Route::Rollback => ("rollbackModel", "Make the champion before this one the champion again"),
-        Route::Health => ("health", "Whether the process answers"),
-        Route::Ready => ("ready", "Whether a model is loaded and the store can be read and written"),
-        Route::Metrics => ("metrics", "Counters and latencies in OpenMetrics text, for Prometheus"),
+        Route::Profiles => ("listProfiles", "List profiles, filtered by tag, score range and id prefix"),
+        Route::Profile => ("getProfile", "Get a customer's profile: tags, scores, history"),
+        Route::Explanation => ("explainProfile", "Explain a customer's scores"),
+        Route::Next => ("nextPurchase", "Predict a customer's next purchases"),
+        Route::Export => ("exportProfile", "Export all data about a customer"),
+        Route::Consent => {
+            ("setConsent", "Record a customer's opt-out of automated decisions, or its withdrawal")
+        }
+        Route::Attributes => ("setAttributes", "Replace a customer's attributes"),
+        Route::Erase => ("eraseProfile", "Erase all data about a customer"),
+        Route::Changes => ("listChanges", "List tag changes after a cursor"),
+        Route::DeadLetters => ("listDeadLetters", "List changes that could not be delivered, newest first"),
+        Route::DropDeadLetter => ("dropDeadLetter", "Delete a dead letter"),
+        Route::Models => ("listModels", "List the models in the registry and which one is serving"),
+        Route::Shadow => ("shadow", "Compare the challengers' scores with the champions'"),
+        Route::Promote => ("promoteModel", "Promote a version to champion and serve it"),
+        Route::Rollback => ("rollbackModel", "Roll back to the previous champion"),
+        Route::Health => ("health", "Liveness probe"),
+        Route::Ready => ("ready", "Readiness probe: a model is loaded and the store can be read and written"),
+        Route::Metrics => ("metrics", "Metrics in OpenMetrics text format, for Prometheus"),
         Route::OpenApi => ("openapi", "This document"),
-        Route::Docs => ("docs", "This document as a page"),
-        Route::V2 => ("serverMetadata", "Open Inference Protocol: the server"),
-        Route::V2Live => ("serverLive", "Open Inference Protocol: whether the process answers"),
-        Route::V2Ready => ("serverReady", "Open Inference Protocol: whether the service is ready"),
-        Route::V2Model => ("modelMetadata", "Open Inference Protocol: inputs and outputs of the model"),
-        Route::V2ModelReady => ("modelReady", "Open Inference Protocol: whether the model is ready"),
-        Route::V2Infer => ("modelInfer", "Open Inference Protocol: scores from tensors of named features"),
-        Route::Invocations => ("invocations", "Scores from a data frame of named features"),
+        Route::Docs => ("docs", "This document as an HTML page"),
+        Route::V2 => ("serverMetadata", "Open Inference Protocol: server metadata"),
+        Route::V2Live => ("serverLive", "Open Inference Protocol: server liveness"),
+        Route::V2Ready => ("serverReady", "Open Inference Protocol: server readiness"),
+        Route::V2Model => ("modelMetadata", "Open Inference Protocol: model metadata (inputs and outputs)"),
+        Route::V2ModelReady => ("modelReady", "Open Inference Protocol: model readiness"),
+        Route::V2Infer => ("modelInfer", "Open Inference Protocol: score tensors of features"),
+        Route::Invocations => ("invocations", "Score a data frame of features (MLflow format)"),
     }
 }
 
@@ -104,39 +107,43 @@ fn named(route: Route) -> (&'static str, &'static str) {
 fn description(route: Route, limits: &Limits) -> Option<String> {
     let text = match route {
         Route::Predictions => format!(
-                "Up to {} customers a request, up to {} events a customer. Each customer stands in the request once. \
-                 All are scored as of the same instant: `as_of`, or if it is left out the latest among the model's own \
-                 `as_of` and the events of all customers. Events that happened or became known after that instant are \
-                 not seen. A customer without a purchase above zero gets `not_scored`. One wrong event refuses the \
-                 request; the problem names the customer, the event and the field.",
+                "Up to {} customers per request and {} events per customer. List each customer once. All \
+                 customers are scored as of the same time: `as_of` if given, otherwise the latest of the \
+                 model's own `as_of` and the events in the request. Events that occurred or were recorded \
+                 later are ignored. A customer without a purchase above zero gets `not_scored`. One invalid \
+                 event fails the whole request; the problem names the customer, the event and the field.",
                 limits.customers, limits.history_events
             ),
         Route::Events => format!(
-                "Up to {} events a request. An event counts once: the same `event_id` with the same content is a \
-                 duplicate, and sending a request again is safe. Wrong events are listed in `rejected` and hinder no \
-                 other. The reply is sent when everything accepted is on disk. Customers are scored as of the latest \
-                 instant that the model or the stored events know. Events up to {} hours ahead of the service's clock \
-                 are taken.",
+                "Up to {} events per request. Idempotent: the same `event_id` with the same content is a \
+                 duplicate, so retrying a request is safe. Invalid events are listed in `rejected` and do not \
+                 affect the others. The response is sent once all accepted events are on disk. Customers are \
+                 scored as of the latest time in the model and the stored events. Events may be up to {} hours \
+                 ahead of the service's clock.",
                 limits.events,
                 limits.ahead_of_clock / 3_600_000_000
             ),
-        Route::Profiles => "Conditions hold together. A page ends with `next`, the cursor of the page after it, or null; \
-             a page before the last may hold fewer customers than asked for, even none.".to_owned(),
-        Route::Explanation => "The reasons of the stored scores, the model that they come from, and the instant after which it has seen \
-             nothing.".to_owned(),
-        Route::Next => "Products that are due by the customer's own cycle, and the chances of a first purchase in the categories that \
-             they have not bought in. Nothing of either for a customer who opted out.".to_owned(),
-        Route::Consent => "After an opt-out there are no scores and predictive tags of the customer, in replies or in the store. After \
-             an opt-in the next event or batch scores them again.".to_owned(),
-        Route::Attributes => "Name, city, preferred channel: whatever is to stand beside the tags. The object replaces the one before. A \
-             customer without a profile may have attributes; one who was erased may not, and is answered with 404.".to_owned(),
-        Route::Erase => "A keyed hash of the id stays, by which later events are refused and trainings leave the customer out. A \
-             customer of whom nothing was held is answered with 404; the hash stays all the same.".to_owned(),
-        Route::Changes => "Ask again with `next` as the cursor. With `Accept: text/event-stream` the same comes as server-sent events \
-             of the type `change`, whose ids are cursors, until the caller leaves.".to_owned(),
-        Route::Models => "The list is empty when there is none.".to_owned(),
-        Route::Promote => "Requests that have begun end with the model that they began with.".to_owned(),
-        Route::V2Infer => format!("{FEATURES} A tensor a feature, each of the shape [rows] or [rows, 1]."),
+        Route::Profiles => "All filters must match. `next` is the cursor of the next page, or null on the last \
+                            one. A page before the last may have fewer profiles than `limit`, even none.".to_owned(),
+        Route::Explanation => "The reasons behind the stored scores, the model that produced them, and their \
+                               data cutoff.".to_owned(),
+        Route::Next => "Products due by the customer's own purchase cycle, and probabilities of a first \
+                        purchase in categories not bought so far. Both are empty for a customer who opted out.".to_owned(),
+        Route::Consent => "An opt-out removes the customer's scores and predictive tags from the store and \
+                           from responses. After an opt-in, the next event or batch run scores the customer \
+                           again.".to_owned(),
+        Route::Attributes => "Attributes are the business's own data shown with the tags, such as name, city \
+                              or preferred channel. The object replaces the previous one. A customer without a \
+                              profile may have attributes. An erased customer may not: the response is 404.".to_owned(),
+        Route::Erase => "Only a keyed hash of the id is kept, to reject later events and to exclude the \
+                         customer from training. If no data about the customer exists, the response is 404 and \
+                         the hash is still kept.".to_owned(),
+        Route::Changes => "To continue, pass `next` as `cursor`. With `Accept: text/event-stream`, changes are \
+                           streamed as server-sent events of type `change` whose ids are cursors, until the \
+                           client disconnects.".to_owned(),
+        Route::Models => "The list is empty if there is no registry.".to_owned(),
+        Route::Promote => "Requests in flight finish with the previous model.".to_owned(),
+        Route::V2Infer => format!("{FEATURES} Send one tensor per feature, of shape [rows] or [rows, 1]."),
         Route::Invocations => format!("{FEATURES} Send `dataframe_split` or `dataframe_records`."),
         _ => return None,
     };
@@ -220,7 +227,7 @@ fn responses(route: Route) -> Value {
         None => json!({"application/json": {"schema": {"type": "object"}}}),
     };
     let id = json!({"x-request-id": {
-        "description": "The id of the request: the caller's own where it sent a sane one.", "schema": {"type": "string"},
+        "description": "The request id: the client's own if it sent a valid one.", "schema": {"type": "string"},
     }});
     if matches!(route, Route::Erase | Route::DropDeadLetter) {
         let mut responses = json!({"204": {"description": "Done", "headers": id}});
@@ -255,10 +262,10 @@ fn refusal(code: Code, id: &Value) -> Value {
     let mut headers = id.clone();
     if code == Code::Unauthorized {
         headers["WWW-Authenticate"] =
-            json!({"description": "How to show a key.", "schema": {"type": "string"}});
+            json!({"description": "The authentication scheme to use.", "schema": {"type": "string"}});
     }
     if matches!(code.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        let help = "Seconds after which the same request may succeed; absent where waiting does not help.";
+        let help = "Seconds to wait before retrying; absent if a retry would not help.";
         headers["Retry-After"] = json!({"description": help, "schema": {"type": "integer"}});
     }
     json!({
@@ -272,21 +279,22 @@ fn parameters(route: Route) -> Vec<Value> {
     match route {
         Route::Changes => vec![
             json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
-                "description": "`next` of the page before; without it the oldest changes that are kept."}),
-            json!({"name": "limit", "in": "query", "required": false, "description": "Changes a page.",
+                "description": "The `next` value of the previous page; without it, reading starts at the \
+                                oldest change kept."}),
+            json!({"name": "limit", "in": "query", "required": false, "description": "Changes per page.",
                 "schema": {"type": "integer", "minimum": 1, "maximum": changes::MAX_LIMIT, "default": changes::DEFAULT_LIMIT}}),
         ],
         Route::V2Model | Route::V2ModelReady | Route::V2Infer => vec![json!({
             "name": "model", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
-            "description": "The name of the model at work.",
+            "description": "The name of the serving model.",
         })],
         Route::DropDeadLetter => vec![json!({
             "name": "number", "in": "path", "required": true, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
-            "description": "The number of the letter.",
+            "description": "The number of the dead letter.",
         })],
         Route::Promote => vec![json!({
             "name": "version", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
-            "description": "The version.",
+            "description": "The model version.",
         })],
         Route::Profile
         | Route::Explanation

@@ -14,11 +14,11 @@ pub(super) fn schemas(horizons: &[u32], limits: &Limits) -> Value {
     json!({
         "PredictionRequest": prediction_request(limits),
         "PredictionReply": object(
-            "The scores, in the order of the request.",
+            "Scores in the order of the request.",
             json!({
                 "model": reference("Model"),
-                "as_of": instant("The instant that all scores look from."),
-                "scored_at": instant("When they were computed."),
+                "as_of": instant("The point in time that all scores refer to."),
+                "scored_at": instant("When the scores were computed."),
                 "predictions": list(reference("Prediction")),
             }),
             &[],
@@ -38,7 +38,8 @@ fn prediction_request(limits: &Limits) -> Value {
         }),
         &[],
     ));
-    let as_of = "The instant to look from: a date (its end in the model's time zone) or an instant.";
+    let as_of =
+        "The point in time to score as of: a timestamp, or a date (end of day in the model's time zone).";
     strict(object(
         "Customers to score.",
         json!({
@@ -52,12 +53,12 @@ fn prediction_request(limits: &Limits) -> Value {
 /// Scores, or why there are none.
 fn one_of(name: &str, horizons: &[u32], with_customer: bool) -> Value {
     let mut common = json!({
-        "model": string("The model behind them, `name@version`."),
-        "as_of": instant("The instant that they look from."),
-        "scored_at": instant("When they were computed."),
+        "model": string("The model that produced the scores, `name@version`."),
+        "as_of": instant("The point in time that the scores refer to."),
+        "scored_at": instant("When the scores were computed."),
     });
     if with_customer {
-        common["customer_id"] = string("The customer.");
+        common["customer_id"] = string("The customer id.");
     }
     let mut not_scored = common.clone();
     not_scored["not_scored"] = not_scored_cause();
@@ -68,12 +69,12 @@ fn one_of(name: &str, horizons: &[u32], with_customer: bool) -> Value {
     }
     scores["churn_percentile"] = json!({
         "type": "integer", "minimum": 1, "maximum": 100,
-        "description": "Place of the churn risk among the customers that the model was fitted on; 1 is the safest.",
+        "description": "Percentile of the churn risk among the customers in the training data; 1 is the lowest risk.",
     });
     scores["next_order_at"] = nullable(instant(
-        "Median expected instant of the next order; null at less than even odds within 3 years.",
+        "Median expected time of the next order; null if its probability within 3 years is below 50 %.",
     ));
-    scores["cluster"] = nullable(count("The group of like customers, where the model has groups."));
+    scores["cluster"] = nullable(count("The customer group (cluster), if the model has groups."));
     scores["reasons"] = list(reference("Reason"));
 
     // Stored scores may come from an older model with other horizons.
@@ -82,14 +83,14 @@ fn one_of(name: &str, horizons: &[u32], with_customer: bool) -> Value {
     let stored: Vec<String> = stored.chain(["cluster".to_owned()]).collect();
     let optional: Vec<&str> =
         if with_customer { Vec::new() } else { stored.iter().map(String::as_str).collect() };
-    let mut scored = object("Scores. Every number is finite.", scores, &optional);
+    let mut scored = object("Scores. All numbers are finite.", scores, &optional);
     let pattern = |name: &str| score(&name.replace("{d}", "N"));
     scored["patternProperties"] = json!({
         "^p_purchase_[0-9]+d$": pattern("p_purchase_{d}d"),
         "^expected_orders_[0-9]+d$": pattern("expected_orders_{d}d"),
         "^expected_spend_[0-9]+d(_low|_high)?$": pattern("expected_spend_{d}d"),
     });
-    let unscored = object("No scores, and why.", not_scored, &[]);
+    let unscored = object("The customer was not scored.", not_scored, &[]);
     json!({"title": name, "oneOf": [scored, unscored]})
 }
 
@@ -101,20 +102,20 @@ pub(super) fn score(name: &str) -> Value {
         .unwrap_or("N");
     match name {
         "churn_risk" => probability("1 - `p_purchase` at the model's churn horizon."),
-        "p_alive" => probability("Probability of not having left for good, by the lifetime model."),
-        "clv" => number("Expected spend at the value horizon, discounted at the model's yearly rate."),
-        "value_at_risk" => number("What the business stands to lose if this customer leaves."),
+        "p_alive" => probability("Probability that the customer is still active, from the lifetime model."),
+        "clv" => number("Expected spend over the value horizon, discounted at the model's annual rate."),
+        "value_at_risk" => number("Expected loss of value if the customer churns."),
         _ if name.starts_with("p_purchase") => {
             probability(&format!("Probability of a purchase within {days} days after `as_of`."))
         }
         _ if name.starts_with("expected_orders") => {
-            number(&format!("Expected days with a purchase within {days} days."))
+            number(&format!("Expected number of orders within {days} days."))
         }
         _ if name.ends_with("_low") => {
-            number(&format!("Lower end of the 80 % interval of the spend within {days} days."))
+            number(&format!("Lower bound of the 80 % prediction interval for spend within {days} days."))
         }
         _ if name.ends_with("_high") => {
-            number(&format!("Upper end of the 80 % interval of the spend within {days} days."))
+            number(&format!("Upper bound of the 80 % prediction interval for spend within {days} days."))
         }
         _ => number(&format!("Expected spend within {days} days.")),
     }
@@ -124,13 +125,13 @@ fn reason() -> Value {
     object(
         "A factor behind the churn risk.",
         json!({
-            "code": string("The cause's stable code, such as `rhythm_broken`."),
-            "text": in_both("The cause in words."),
-            "value": nullable(number("The value of the feature that weighs most in this cause, in its own unit.")),
-            "contribution": number("What the cause adds to the log-odds of leaving; below zero it speaks for coming back."),
+            "code": string("Stable code of the reason, such as `rhythm_broken`."),
+            "text": in_both("The reason as text."),
+            "value": nullable(number("Value of the feature that contributes most to this reason, in its own unit.")),
+            "contribution": number("Contribution to the log-odds of churn; negative values lower the risk."),
             "importance": {"type": "string", "enum": ["high", "medium", "low"]},
             "change": nullable(in_both(
-                "What would change this factor, in words; null where nothing the customer does would.",
+                "What the customer could do to change this factor, as text; null if nothing would.",
             )),
         }),
         // Scores that were stored before the field came to be do without it.

@@ -14,10 +14,10 @@ use crate::service::limits::{MAX_ATTRIBUTES, MAX_TEXT_BYTES};
 pub(super) fn schemas() -> Value {
     json!({
         "ProfilePage": object(
-            "One page of a listing.",
+            "One page of profiles.",
             json!({
                 "profiles": list(reference("Profile")),
-                "next": nullable(string("The cursor of the next page; null after the last one.")),
+                "next": nullable(string("The cursor of the next page; null on the last one.")),
             }),
             &[],
         ),
@@ -27,29 +27,29 @@ pub(super) fn schemas() -> Value {
         "Explanation": explanation(),
         "NextPurchase": next_purchase(),
         "ConsentRequest": strict(object(
-            "What the customer said.",
+            "The customer's choice.",
             json!({"opted_out": typed("boolean", "Whether the customer opts out of automated decisions.")}),
             &[],
         )),
         "ConsentReply": object(
-            "What is taken down, and the tags that went.",
+            "The recorded choice and the tags that changed.",
             json!({
-                "customer_id": string("The customer."),
-                "opted_out": typed("boolean", "What is taken down."),
+                "customer_id": string("The customer id."),
+                "opted_out": typed("boolean", "Whether an opt-out is recorded."),
                 "changed": list(changed()),
             }),
             &[],
         ),
         "Attributes": json!({
             "type": "object",
-            "description": "Names to texts, numbers, truth values or null.",
+            "description": "Values by attribute name: string, number, boolean or null.",
             "maxProperties": MAX_ATTRIBUTES,
             "propertyNames": {"minLength": 1, "maxLength": MAX_TEXT_BYTES},
             "additionalProperties": {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT_BYTES},
         }),
         "AttributesReply": object(
-            "What is kept now.",
-            json!({"customer_id": string("The customer."), "attributes": reference("Attributes")}),
+            "The stored attributes.",
+            json!({"customer_id": string("The customer id."), "attributes": reference("Attributes")}),
             &[],
         ),
         "Export": export(),
@@ -58,11 +58,11 @@ pub(super) fn schemas() -> Value {
 
 fn profile() -> Value {
     object(
-        "What is known of a customer.",
+        "A customer's profile.",
         json!({
-            "customer_id": string("The customer."),
-            "attributes": typed("object", "Attributes that the business keeps of the customer."),
-            "tags": {"type": "object", "description": "Tag name to tag.", "additionalProperties": reference("Tag")},
+            "customer_id": string("The customer id."),
+            "attributes": typed("object", "Attributes set by the business."),
+            "tags": {"type": "object", "description": "Tags by name.", "additionalProperties": reference("Tag")},
             "prediction": reference("Scores"),
             "history": reference("History"),
             "next_action": next_action(),
@@ -73,35 +73,36 @@ fn profile() -> Value {
 
 fn next_purchase() -> Value {
     let due = object(
-        "A product that is due.",
+        "A product due for repurchase.",
         json!({
-            "product_id": string("The product."),
+            "product_id": string("The product id."),
             "category": nullable(string("Its category.")),
             "due_on": string("The local date on which it is due."),
-            "due_in_days": number("Days until then; below zero when it is overdue."),
-            "cycle_days": number("The customer's own cycle: the median gap between purchases of it."),
-            "times": count("Days with a purchase of it."),
-            "last_days": count("Days since the last of them."),
-            "regularity": probability("Share of the gaps within a third of the median."),
+            "due_in_days": number("Days until it is due; negative if overdue."),
+            "cycle_days": number("The customer's purchase cycle for this product: the median gap between purchases."),
+            "times": count("Number of orders that contain it."),
+            "last_days": count("Days since the last of these orders."),
+            "regularity": probability("Share of gaps within one third of the median."),
         }),
         &[],
     );
     let chance = object(
-        "A category not bought so far.",
+        "A category the customer has not bought.",
         json!({
             "category": string("The category."),
-            "probability": probability("Probability of a purchase in it within the horizon."),
+            "probability": probability("Probability of a first purchase within the horizon."),
         }),
         &[],
     );
     object(
-        "What a customer buys next.",
+        "Predicted next purchases.",
         json!({
-            "customer_id": string("The customer."),
-            "as_of": instant("The instant that this looks from."),
+            "customer_id": string("The customer id."),
+            "as_of": instant("The point in time that the predictions refer to."),
             "not_scored": not_scored_cause(),
             "due": list(due),
-            "horizon_days": nullable(count("The horizon of the chances in days; null where the model knows no categories.")),
+            "horizon_days": nullable(count("The horizon of the probabilities in days; null if the model has no \
+                                            categories.")),
             "first_purchases": list(chance),
         }),
         &["not_scored"],
@@ -110,18 +111,19 @@ fn next_purchase() -> Value {
 
 fn next_action() -> Value {
     object(
-        "What to do next by the playbook; left out in lists, without scores, and for whoever opted out.",
+        "The next best action from the playbook. Absent in listings, and for customers without scores or with \
+         an opt-out.",
         json!({
-            "action": string("The playbook's entry."),
-            "title": in_both("What is to be done."),
+            "action": string("The name of the playbook action."),
+            "title": in_both("What to do."),
             "text": in_both("How to do it."),
-            "effort": {"type": "string", "enum": ["call", "offer", "message", "none"], "description": "What it asks of the business; `none`: the customer is not contacted."},
-            "channel": nullable(string("The channel that the customer answers by.")),
-            "hour": nullable(count("The local hour to do it at, 0 to 23.")),
-            "own_hour": typed("boolean", "Whether the hour comes from the customer's own history."),
-            "value_at_risk": number("What the business stands to lose."),
+            "effort": {"type": "string", "enum": ["call", "offer", "message", "none"], "description": "Effort for the business; `none` means no contact."},
+            "channel": nullable(string("The channel the customer responds to.")),
+            "hour": nullable(count("Recommended local hour, 0 to 23.")),
+            "own_hour": typed("boolean", "Whether the hour is derived from the customer's own history."),
+            "value_at_risk": number("The customer's value at risk."),
             "reason": in_both("Stage, tier and cause."),
-            "because": list(string("Stage, tier and cause by their values; `none` where there is none.")),
+            "because": list(string("Tag values of stage, tier and cause; `none` if absent.")),
         }),
         &[],
     )
@@ -131,13 +133,13 @@ fn tag() -> Value {
     object(
         "A tag with its provenance.",
         json!({
-            "value": {"type": ["string", "number", "boolean", "null"], "description": "Text, number or truth value."},
-            "layer": {"type": "string", "enum": ["static", "dynamic", "predictive"], "description": "Who the customer is, what they did, or what they are expected to do."},
-            "confidence": nullable(probability("How sure homing is, where the tag rests on a probability.")),
-            "model": string("The model behind it, `name@version`."),
-            "as_of": instant("The instant that it looks from."),
-            "scored_at": instant("When it was computed."),
-            "expires_at": nullable(instant("When it ceases to hold.")),
+            "value": {"type": ["string", "number", "boolean", "null"], "description": "String, number, boolean or null."},
+            "layer": {"type": "string", "enum": ["static", "dynamic", "predictive"], "description": "`static`: who the customer is; `dynamic`: what they did; `predictive`: what they are expected to do."},
+            "confidence": nullable(probability("Confidence, if the tag is based on a probability.")),
+            "model": string("The model that produced it, `name@version`."),
+            "as_of": instant("The point in time that the tag refers to."),
+            "scored_at": instant("When the tag was computed."),
+            "expires_at": nullable(instant("When the tag expires.")),
         }),
         &[],
     )
@@ -145,14 +147,14 @@ fn tag() -> Value {
 
 fn history() -> Value {
     object(
-        "The customer's history in a few numbers.",
+        "Summary of the customer's history.",
         json!({
             "events": count("Events of every kind."),
             "purchases": count("Events of kind `purchase` with an amount above zero."),
-            "orders": count("Calendar days with a purchase."),
-            "spend": number("Sum of the purchases."),
-            "first_purchase_at": nullable(instant("First purchase.")),
-            "last_purchase_at": nullable(instant("Last purchase.")),
+            "orders": count("Orders: local calendar days with a purchase."),
+            "spend": number("Total spend."),
+            "first_purchase_at": nullable(instant("Time of the first purchase.")),
+            "last_purchase_at": nullable(instant("Time of the last purchase.")),
         }),
         &[],
     )
@@ -160,18 +162,19 @@ fn history() -> Value {
 
 fn explanation() -> Value {
     object(
-        "Where a customer's stored scores come from.",
+        "The explanation of a customer's stored scores.",
         json!({
-            "customer_id": string("The customer."),
+            "customer_id": string("The customer id."),
             "not_scored": not_scored_cause(),
             "churn_risk": nullable(score("churn_risk")),
             "churn_percentile": nullable(json!({"type": "integer", "minimum": 1, "maximum": 100})),
             "value_at_risk": nullable(score("value_at_risk")),
             "reasons": list(reference("Reason")),
-            "model": nullable(string("The model behind the scores, `name@version`.")),
-            "as_of": nullable(instant("The instant that the scores look from.")),
-            "data_cutoff": nullable(instant("The same instant: nothing that happened or became known later was seen.")),
-            "scored_at": nullable(instant("When they were computed.")),
+            "model": nullable(string("The model that produced the scores, `name@version`.")),
+            "as_of": nullable(instant("The point in time that the scores refer to.")),
+            "data_cutoff": nullable(instant("Equal to `as_of`: data that occurred or was recorded later was \
+                                             not used.")),
+            "scored_at": nullable(instant("When the scores were computed.")),
             "history": reference("History"),
         }),
         &["not_scored"],
@@ -179,21 +182,21 @@ fn explanation() -> Value {
 }
 
 fn export() -> Value {
-    let said = json!({"opted_out": typed("boolean", "Whether they opted out."), "at": instant("When they said so.")});
+    let said = json!({"opted_out": typed("boolean", "Whether the customer opted out."), "at": instant("When the choice was recorded.")});
     object(
-        "Everything that is held of a customer.",
+        "All data about a customer.",
         json!({
-            "customer_id": string("The customer."),
-            "consent": nullable(object("What they said of automated decisions.", said, &[])),
-            "attributes": typed("object", "Attributes that the business keeps."),
-            "profile": {"description": "The profile; null for a customer with neither event nor score.",
+            "customer_id": string("The customer id."),
+            "consent": nullable(object("The customer's choice on automated decisions.", said, &[])),
+            "attributes": typed("object", "Attributes set by the business."),
+            "profile": {"description": "The profile; null for a customer with no events and no scores.",
                 "oneOf": [reference("Profile"), {"type": "null"}]},
-            "events": list(typed("object", "An event, in the form in which it is sent.")),
+            "events": list(typed("object", "An event, in the format of `POST /v1/events`.")),
             "event_ids": list(string("The sender's id of an event.")),
-            "contacts": list(typed("object", "A campaign that the customer was in.")),
+            "contacts": list(typed("object", "A campaign that included the customer.")),
             "changes": list(reference("Change")),
             "dead_letters": list(typed("object", "A change that could not be delivered.")),
-            "audit": list(typed("object", "Who read or changed the profile, and when.")),
+            "audit": list(typed("object", "An audit entry: who read or changed the profile, and when.")),
         }),
         &[],
     )

@@ -18,7 +18,7 @@ __all__ = ["Model", "Partition", "TooManyRejects", "count", "map_scores", "score
 
 
 class TooManyRejects(ValueError):
-    """More lines are rejected than admitted."""
+    """The share of rejected lines exceeds ``max_rejects``."""
 
 
 @functools.lru_cache(maxsize=4)
@@ -28,7 +28,7 @@ def _model(registry, wanted):
 
 
 def count(frame, registry, model=None, columns=None):
-    """Counts what the lines of a frame are, by the rules of homing's readers.
+    """Counts the lines of a frame by outcome, with the rules of homing's readers.
 
     Returns a dict: lines, events, without_customer, rejected (by cause), last_micros (of the last event).
     """
@@ -78,12 +78,12 @@ def map_scores(registry, model, as_of_micros, scored_at_micros, columns=None):
 def score(frame, registry, model=None, as_of=None, columns=None, max_rejects=0.01, partitions=None):
     """Scores every customer of a frame of purchases: one row each, with the columns of ``homing score --out``.
 
-    registry: a folder that the driver and every executor see, or have a copy of, under this path.
-    model: NAME, NAME@VERSION or a version; by default the champion of the only name.
-    as_of: a date (its end, in the model's time zone) or a time; by default the last event.
-    columns: from known names of columns to the frame's own, e.g. {"customer_id": "member_no"}.
-    max_rejects: the greatest share of rejects among the lines that have a customer; beyond it TooManyRejects.
-    partitions: over how many partitions customers are spread; the lines of one must fit into a worker's memory.
+    registry: a folder that the driver and every executor can read under this path, shared or copied.
+    model: NAME, NAME@VERSION or a version; default: the champion, if the registry has one name.
+    as_of: a date (end of day in the model's time zone) or a timestamp; default: the last event.
+    columns: a map from homing's column names to those of the frame, e.g. {"customer_id": "member_no"}.
+    max_rejects: the maximum share of rejects among lines with a customer; above it, TooManyRejects is raised.
+    partitions: number of partitions for the customers; the lines of one must fit into a worker's memory.
     """
     read = _model(registry, model)
     columns = dict(columns or {})
@@ -92,10 +92,10 @@ def score(frame, registry, model=None, as_of=None, columns=None, max_rejects=0.0
     with_customer = tally["lines"] - tally["without_customer"]
     if rejected > max_rejects * with_customer:
         raise TooManyRejects(
-            f"{rejected} of {with_customer} lines are rejected, more than {max_rejects} of them: {tally['rejected']}"
+            f"{rejected} of {with_customer} lines were rejected, over the limit of {max_rejects}: {tally['rejected']}"
         )
     if tally["events"] == 0:
-        raise ValueError(f"none of the {tally['lines']} lines is an event; check columns")
+        raise ValueError(f"none of the {tally['lines']} lines is a valid event; check `columns`")
     as_of_micros = tally["last_micros"] if as_of is None else read.as_of(as_of)
     customer = frame[columns.get("customer_id", "customer_id")]
     spread = frame.repartition(customer) if partitions is None else frame.repartition(partitions, customer)
