@@ -178,6 +178,10 @@ impl Evidence {
 
     /// Takes the columns out of a layout whose values do not mean what their names say.
     pub(crate) fn correct(&self, layout: &mut Layout, header: &[String], warnings: &mut Warnings) {
+        let guessed = layout.guessed[Column::Kind as usize];
+        let any_type = guessed
+            && layout.places[Column::Kind as usize]
+                .is_some_and(|at| ANY_TYPE.contains(&&*plain(&header[at])));
         let mut drop = |column: Column, words: &Words, told: bool| {
             if let Some(place) = layout.places[column as usize].take()
                 && told
@@ -187,10 +191,6 @@ impl Evidence {
                     .note(Code::ColumnIgnored, || format!("column `{}` holds `{example}`", header[place]));
             }
         };
-        let guessed = layout.guessed[Column::Kind as usize];
-        let any_type = guessed
-            && layout.places[Column::Kind as usize]
-                .is_some_and(|at| ANY_TYPE.contains(&&*plain(&header[at])));
         if self.kind.unknown > 0 && (self.kind.known == 0 || any_type) {
             drop(Column::Kind, &self.kind, !guessed || self.kind.known > 0);
         }

@@ -250,7 +250,7 @@ impl<S: Sink> Gather<S> {
             });
         }
         if found.unknown_status {
-            self.tally.warnings.note(Code::UnknownStatus, || cells[Column::Status as usize].to_string());
+            self.tally.count_unknown_status(cells[Column::Status as usize].to_string().trim());
         }
         if let Some(unit) = found.unit {
             self.count_currency(&currency(unit));

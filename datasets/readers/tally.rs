@@ -28,6 +28,8 @@ pub(crate) struct Tally {
     pub(crate) warnings: Warnings,
     /// Lines by currency.
     pub(crate) currencies: BTreeMap<String, u64>,
+    /// Lines with a status that is not known, and its words.
+    pub(crate) unknown_status: (u64, BTreeMap<String, u64>),
     pub(crate) similar: SimilarIds,
     /// Whether some customer's id is a text, and no whole number.
     pub(crate) text_ids: bool,
@@ -35,6 +37,9 @@ pub(crate) struct Tally {
 
 /// Currencies that are counted apart at most.
 const CURRENCIES: usize = 64;
+
+/// Unknown words of a status that are listed at most.
+const WORDS: usize = 16;
 
 impl Tally {
     pub(crate) fn new(list_rejects: bool) -> Self {
@@ -49,6 +54,7 @@ impl Tally {
             seen_in_json: [false; COLUMNS],
             warnings: Warnings::default(),
             currencies: BTreeMap::new(),
+            unknown_status: (0, BTreeMap::new()),
             similar: SimilarIds::default(),
             text_ids: false,
         }
@@ -66,6 +72,10 @@ impl Tally {
         self.warnings.absorb(other.warnings);
         self.similar.absorb(other.similar);
         self.text_ids |= other.text_ids;
+        self.unknown_status.0 += other.unknown_status.0;
+        for (word, lines) in other.unknown_status.1 {
+            self.keep_word(&word, lines);
+        }
         for (currency, lines) in other.currencies {
             self.count_currency(&currency, lines);
         }
@@ -82,6 +92,25 @@ impl Tally {
         }
     }
 
+    /// Counts a line whose status is not known.
+    pub(crate) fn count_unknown_status(&mut self, word: &str) {
+        self.unknown_status.0 += 1;
+        self.keep_word(word, 1);
+    }
+
+    /// Of more words than are listed the first by alphabet stay, so that the order of the lines does not matter.
+    fn keep_word(&mut self, word: &str, lines: u64) {
+        let words = &mut self.unknown_status.1;
+        if let Some(count) = words.get_mut(word) {
+            *count += lines;
+            return;
+        }
+        words.insert(word.to_owned(), lines);
+        if words.len() > WORDS {
+            words.pop_last();
+        }
+    }
+
     /// The warnings, with those that only all lines together give.
     pub(crate) fn all_warnings(&self) -> Warnings {
         let mut warnings = self.warnings.clone();
@@ -91,6 +120,9 @@ impl Tally {
             let named = self.currencies.iter().take(8).map(|(name, lines)| format!("{name} ({lines})"));
             warnings.add(Code::SeveralCurrencies, others, || named.collect::<Vec<_>>().join(", "));
         }
+        let (lines, words) = &self.unknown_status;
+        let named = words.iter().map(|(word, lines)| format!("`{word}` ({lines})"));
+        warnings.add(Code::UnknownStatus, *lines, || named.collect::<Vec<_>>().join(", "));
         if let Some((count, example)) = self.similar.found() {
             warnings.add(Code::SimilarIds, count, || example);
         }

@@ -112,6 +112,7 @@ pub(super) fn names(column: Column) -> &'static [&'static str] {
         Column::Currency => CURRENCY,
         Column::Refunded => REFUNDED,
         Column::Test => &["test", "istest", "testorder", "istestorder", "testmode"],
+        Column::Payee => &[],
         Column::Cancelled => &[
             "cancelledat",
             "canceledat",
@@ -757,6 +758,11 @@ static AMOUNT: &[&str] = &[
     "wartosczamowienia",
     "注文金額",
     "auftragswert",
+    "nettowert",
+    "bruttowert",
+    "netvalue",
+    "netsalesvalue",
+    "salesvolume",
     "сумма",
     "tutar",
 ];

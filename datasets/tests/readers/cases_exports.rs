@@ -281,21 +281,117 @@ order_number;order_date_time;customer_number;amount_net;amount_total;order_state
 }
 
 #[test]
-fn an_order_total_of_rakuten_stands_on_every_line() {
+fn an_order_total_of_rakuten_stands_on_every_line_and_its_status_is_a_number() {
     let csv = "\
 注文番号,ステータス,注文日時,請求金額,合計金額,注文者メールアドレス,商品ID,単価,個数
 1-1,500,2025/05/04 12:25:21,1774,1774,a@pc.example,1,1274,1
 1-2,500,2025/05/14 20:08:54,7013,7013,b@pc.example,2,1274,2
 1-2,500,2025/05/14 20:08:54,7013,7013,b@pc.example,3,1625,1
+1-3,900,2025/05/15 20:08:54,7013,7013,b@pc.example,3,1625,1
+";
+    let (histories, summary) = read_all(csv, &[&[("status", "ステータス")]]);
+    assert_eq!((sums(&histories).1, recognised(&summary)), (878_700, Some("Rakuten orders export")));
+    assert_eq!(codes(&summary), [("not_purchased", 1)]);
+    // Elsewhere codes that no list knows cause a warning, whether the column was mapped or found.
+    let plain = "customer,date,total,order status\na,2025-05-04,17.74,500\n";
+    let (_, summary) = read_all(plain, &[]);
+    assert_eq!(codes(&summary), [("column_ignored", 1)]);
+    let folder = Folder::new();
+    folder.write("a.csv", plain);
+    let (_, named) = read(&[folder.given("a.csv")], &mapped(&[("status", "order status")])).unwrap();
+    assert_eq!(codes(&named), [("unknown_status", 1)]);
+}
+
+#[test]
+fn every_unknown_word_of_a_status_is_named() {
+    let csv = "customer,date,total,status\na,2025-05-04,1,gold\na,2025-05-05,1,tin\na,2025-05-06,1,gold\nb,2025-05-06,1,paid\n";
+    let (_, summary) = read_all(csv, &[]);
+    assert_eq!(summary.warnings.list()[0].example, "`gold` (2), `tin` (1)");
+}
+
+#[test]
+fn refunds_of_paypal_belong_to_whom_they_were_paid_and_other_payments_to_nobody() {
+    let english = "\
+\"Date\",\"Time\",\"TimeZone\",\"Name\",\"Type\",\"Status\",\"Currency\",\"Gross\",\"Fee\",\"Net\",\"From Email Address\",\"To Email Address\",\"Transaction ID\"
+\"05/20/2025\",\"10:00:00\",\"PST\",\"Ana\",\"Express Checkout Payment\",\"Completed\",\"USD\",\"50.00\",\"-1.00\",\"49.00\",\"ana@mail.example\",\"me@shop.example\",\"T1\"
+\"05/21/2025\",\"10:00:00\",\"PST\",\"Ana\",\"Payment Refund\",\"Completed\",\"USD\",\"-20.00\",\"0\",\"-20.00\",\"me@shop.example\",\"ana@mail.example\",\"T2\"
+\"05/22/2025\",\"10:00:00\",\"PST\",\"Bank\",\"General Withdrawal\",\"Completed\",\"USD\",\"-30.00\",\"0\",\"-30.00\",\"me@shop.example\",\"bank@bank.example\",\"T3\"
+\"05/23/2025\",\"10:00:00\",\"PST\",\"Supplier\",\"General Payment\",\"Completed\",\"USD\",\"-75.00\",\"0\",\"-75.00\",\"me@shop.example\",\"sales@supplier.example\",\"T4\"
+";
+    let german = "\
+\"Datum\",\"Uhrzeit\",\"Zeitzone\",\"Name\",\"Typ\",\"Status\",\"Währung\",\"Brutto\",\"Gebühr\",\"Netto\",\"Absender E-Mail-Adresse\",\"Empfänger E-Mail-Adresse\",\"Transaktionscode\"
+\"20.05.2025\",\"10:00:00\",\"CET\",\"Ana\",\"PayPal Express-Zahlung\",\"Abgeschlossen\",\"EUR\",\"50,00\",\"-1,00\",\"49,00\",\"ana@mail.example\",\"me@shop.example\",\"T1\"
+\"21.05.2025\",\"10:00:00\",\"CET\",\"Ana\",\"Rückzahlung\",\"Abgeschlossen\",\"EUR\",\"-20,00\",\"0,00\",\"-20,00\",\"me@shop.example\",\"ana@mail.example\",\"T2\"
+\"22.05.2025\",\"10:00:00\",\"CET\",\"Bank\",\"Allgemeine Abbuchung\",\"Abgeschlossen\",\"EUR\",\"-30,00\",\"0,00\",\"-30,00\",\"me@shop.example\",\"\",\"T3\"
+\"23.05.2025\",\"10:00:00\",\"CET\",\"Lieferant\",\"Allgemeine Zahlung\",\"Abgeschlossen\",\"EUR\",\"-75,00\",\"0,00\",\"-75,00\",\"me@shop.example\",\"sales@supplier.example\",\"T4\"
+";
+    for csv in [english, german] {
+        let (histories, summary) = read_all(csv, &[]);
+        assert_eq!(recognised(&summary), Some("PayPal activity export"));
+        assert_eq!(sums(&histories), (1, 5000, 2000), "{:?}", codes(&summary));
+        assert!(histories.get("ana@mail.example").is_some());
+    }
+}
+
+#[test]
+fn money_that_is_on_several_lines_of_an_order_counts_once() {
+    let lightspeed = "\
+Date,Receipt Number,Line Type,Customer Code,Quantity,Subtotal,Total,Details
+2025-05-01 10:00:00,1,Sale,ana,2,18,20,
+2025-05-01 10:00:00,1,Sale Line,ana,1,9,12,Tea
+2025-05-01 10:00:00,1,Sale Line,ana,1,9,8,Cup
+2025-05-01 10:00:00,1,Payment,ana,,,20,Cash
+2025-05-02 10:00:00,2,Sale,ana,-1,-10,-12,
+2025-05-02 10:00:00,2,Sale Line,ana,-1,-10,-12,Tea
+2025-05-02 10:00:00,2,Payment,ana,,,-12,Cash
+";
+    let allegro = "\
+Type,OrderId,BuyerLogin,OrderDate,TotalToPayAmount,TotalToPayCurrency,OfferId,Name,Quantity,UnitPriceAmount
+order,1,ana,2025-05-01T10:00:00Z,20.00,PLN,,,,
+lineItem,1,,,,,o1,Tea,1,12.00
+lineItem,1,,,,,o2,Cup,1,8.00
+";
+    let ebay = "\
+Sales Record Number,Order Number,Buyer Username,Item Title,Quantity,Sold For,Total Price,Sale Date
+1,1,ana,,2,$20.00,$20.00,May-01-25
+1,1,ana,Tea,1,$12.00,,May-01-25
+1,1,ana,Cup,1,$8.00,,May-01-25
+";
+    let ledger = "\
+Posting Date;Document Type;Document No.;Customer No.;Amount
+13.05.2025;Invoice;I1;1001;20,00
+14.05.2025;Payment;P1;1001;-20,00
+15.05.2025;Credit Memo;C1;1001;-12,00
+16.05.2025;Refund;R1;1001;12,00
+";
+    for (csv, spend, returned) in
+        [(lightspeed, 2000, 1200), (allegro, 2000, 0), (ebay, 2000, 0), (ledger, 2000, 1200)]
+    {
+        let (histories, summary) = read_all(csv, &[]);
+        assert_eq!(sums(&histories), (1, spend, returned), "{csv}{:?}", codes(&summary));
+        assert!(summary.rejected.is_empty(), "{csv}{:?}", summary.rejected);
+    }
+    // Payments alone are what was bought.
+    let (histories, _) = read_all("customer,date,amount,type\na,2025-05-01,20,payment\n", &[]);
+    assert_eq!(sums(&histories), (1, 2000, 0));
+}
+
+#[test]
+fn a_type_that_is_no_kind_of_line_changes_nothing() {
+    let csv = "customer,date,amount,type\na,2025-05-01,20,order\nb,2025-05-01,30,web order\n";
+    let (histories, summary) = read_all(csv, &[]);
+    assert_eq!((sums(&histories), codes(&summary)), ((2, 5000, 0), vec![("column_ignored", 1)]));
+}
+
+#[test]
+fn a_quotation_of_odoo_is_no_order() {
+    let csv = "\
+Order Reference,Creation Date,Customer,Salesperson,Total,Status
+S1,2025-05-01 10:00:00,Ana,Mitchell,20,sale
+S2,2025-05-02 10:00:00,Ana,Mitchell,30,sent
 ";
     let (histories, summary) = read_all(csv, &[]);
-    assert_eq!((sums(&histories).1, recognised(&summary)), (878_700, Some("Rakuten orders export")));
-    // Unknown codes cause a warning, whether the column was mapped or found.
-    assert!(codes(&summary).iter().any(|(code, _)| *code == "column_ignored"), "{:?}", codes(&summary));
-    let folder = Folder::new();
-    folder.write("a.csv", csv);
-    let (_, named) = read(&[folder.given("a.csv")], &mapped(&[("status", "ステータス")])).unwrap();
-    assert!(codes(&named).iter().any(|(code, _)| *code == "unknown_status"), "{:?}", codes(&named));
+    assert_eq!((sums(&histories), codes(&summary)), ((1, 2000, 0), vec![("not_purchased", 1)]));
 }
 
 #[test]
