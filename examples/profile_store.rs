@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let score = |id: &str, history: &_, at| engine.score(id, history, at, as_of);
     let intake = store.take_in(&[event], as_of, &score)?;
     println!("{:?}, {} customers with changed tags", intake.fates, intake.changed.len());
-    let profile = store.get("c1")?.ok_or("no profile")?;
+    let profile = store.profile("c1")?.ok_or("no profile")?;
     println!(
         "{} has {} tags, churn risk {}",
         profile.customer_id,

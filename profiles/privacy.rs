@@ -221,7 +221,7 @@ pub trait Privacy: Send + Sync {
     /// # };
     /// store.take_in(&[event], 0, &score)?;
     /// assert!(store.erase("c1", 0)?);
-    /// assert!(store.get("c1")?.is_none() && store.is_erased("c1")?);
+    /// assert!(store.profile("c1")?.is_none() && store.is_erased("c1")?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

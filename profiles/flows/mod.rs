@@ -55,7 +55,7 @@ pub trait Flows: Profiles {
     /// let events = [event];
     /// assert_eq!(store.take_in(&events, 0, &score)?.fates, [Fate::Accepted]);
     /// assert_eq!(store.take_in(&events, 0, &score)?.fates, [Fate::Duplicate]); // safe to send again
-    /// assert_eq!(store.get("c1")?.map(|profile| profile.history.spend), Some(10.0));
+    /// assert_eq!(store.profile("c1")?.map(|profile| profile.history.spend), Some(10.0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
