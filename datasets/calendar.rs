@@ -19,12 +19,12 @@ impl Default for Zone {
 
 /// A text that is no date or time, with the forms that would have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z")]
+#[error("`{0}` is not a date or time; write 2011-09-09, 2011-09-09 10:30:00 or 2011-09-09T10:30:00Z")]
 pub struct NoInstant(pub String);
 
 /// A text that names no time zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no time zone; write an IANA name such as Asia/Shanghai or UTC")]
+#[error("`{0}` is not a time zone; write an IANA name such as Asia/Shanghai or UTC")]
 pub struct NoZone(pub String);
 
 impl std::str::FromStr for Zone {

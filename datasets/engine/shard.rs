@@ -25,7 +25,7 @@ impl FromStr for Shard {
         let parts = text.split_once('/').and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)));
         match parts {
             Some((nth, of)) if nth >= 1 && nth <= of => Ok(Shard { nth, of }),
-            _ => Err(format!("`{text}` is no shard; write 3/16 for the third of sixteen")),
+            _ => Err(format!("`{text}` is not a shard; write 3/16 for the third of sixteen")),
         }
     }
 }
