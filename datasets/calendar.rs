@@ -33,7 +33,7 @@ pub struct NoInstant(pub String);
 
 /// A text that names no time zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a time zone; use an IANA name such as Asia/Shanghai or UTC")]
+#[error("`{0}` is not a time zone; write an IANA name such as Asia/Shanghai or UTC")]
 pub struct NoZone(pub String);
 
 impl std::str::FromStr for Zone {

@@ -51,14 +51,13 @@ impl Erasures {
     /// # Errors
     /// A text for people that names the file and says what to do.
     pub fn load(path: &str) -> Result<Arc<Erasures>, String> {
-        let again = "recreate it with `homing erased --out`";
-        let text =
-            std::fs::read_to_string(path).map_err(|cause| format!("`{path}` cannot be read: {cause}"))?;
+        let again = "export it again with `homing erased --out`";
+        let text = std::fs::read_to_string(path).map_err(|cause| format!("cannot read `{path}`: {cause}"))?;
         let listed: Listed = serde_json::from_str(&text)
             .map_err(|cause| format!("`{path}` is not a list of erased customers: {cause}; {again}"))?;
         if listed.format != FORMAT {
             return Err(format!(
-                "`{path}` has the format {}, which this version of homing does not support",
+                "`{path}` has format {}, which this version of homing does not know",
                 listed.format
             ));
         }

@@ -1,24 +1,27 @@
-//! What can go wrong while reading, in terms that help to fix it.
+//! What can go wrong while reading, in the words of the person who has to fix it.
 
 use std::io;
 use std::path::PathBuf;
 
+use crate::calendar::{NoInstant, Zone};
 use crate::event::Invalid;
 
-/// Why data cannot be taken in. Each message says what was wrong, where, and what to do.
+/// Why data cannot be read. Each message says what is wrong, where, and how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The secret of keyed hashes cannot be used.
-    #[error("the secret of the hashes cannot be used: {0}")]
+    #[error("the secret for keyed hashes cannot be used: {0}")]
     HashKey(String),
     /// A path or glob that matches nothing, or a folder without a file of a known ending.
-    #[error("`{path}` matches no file; check the path, or name files that end in {endings}", endings = ENDINGS)]
+    #[error("no file matches `{path}`; check the path, or name files that end in {endings}", endings = ENDINGS)]
     NoFile {
         /// The path or glob as given.
         path: String,
     },
     /// A glob that is malformed.
-    #[error("`{path}` is no valid glob: {reason}; put a literal `*`, `?` or `[` in brackets, e.g. `[*]`")]
+    #[error(
+        "`{path}` is not a valid glob: {reason}; put a literal `*`, `?` or `[` in brackets, such as `[*]`"
+    )]
     BadGlob {
         /// The glob as given.
         path: String,
@@ -27,8 +30,8 @@ pub enum Error {
     },
     /// An address that this build cannot reach.
     #[error(
-        "`{path}` is an address that this homing does not read (s3://, gs://, az://, http:// or https://, where it was \
-         built with them); fetch it first, then name the local file or folder"
+        "this build of homing cannot read the URL `{path}` (s3://, gs://, az://, http:// and https:// need the feature `objects`); \
+         download it and name the local file or folder"
     )]
     Remote {
         /// The address as given.
@@ -36,8 +39,8 @@ pub enum Error {
     },
     /// An object store or web server that does not answer as it should.
     #[error(
-        "`{path}` cannot be looked up: {reason}; check the address, and the variables that tell who asks and where \
-         (e.g. AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT)"
+        "cannot access `{path}`: {reason}; check the URL and the credentials (environment variables such as AWS_ACCESS_KEY_ID, \
+         AWS_REGION, AWS_ENDPOINT)"
     )]
     Store {
         /// The address as given.
@@ -46,21 +49,21 @@ pub enum Error {
         reason: String,
     },
     /// A file that the operating system does not let us read, or whose compression is damaged.
-    #[error("`{path}` cannot be read: {reason}; check that it exists, is complete, and may be read")]
+    #[error("cannot read `{path}`: {reason}; check that it exists, is complete and readable")]
     Unreadable {
         /// The file or folder.
         path: String,
         /// What the operating system or the decompressor says.
         reason: io::Error,
     },
-    /// A file whose extension is not that of a known format.
-    #[error("`{path}` has no known ending; homing reads {endings}", endings = ENDINGS)]
+    /// A file whose ending tells no format.
+    #[error("unknown file type `{path}`; homing reads {endings}", endings = ENDINGS)]
     UnknownEnding {
         /// The file.
         path: String,
     },
     /// A column mapping for a name that homing does not know.
-    #[error("`{name}` is no column that homing knows; `--columns` takes {known}")]
+    #[error("unknown column `{name}` in `--columns`; known columns: {known}")]
     UnknownColumn {
         /// The name left of the `=`.
         name: String,
@@ -68,7 +71,7 @@ pub enum Error {
         known: String,
     },
     /// A column mapping that gives one column of the file two meanings.
-    #[error("`--columns` maps both `{first}` and `{second}` to `{name}`; map each to a column of its own")]
+    #[error("`--columns` maps both `{first}` and `{second}` to `{name}`; map each to a different column")]
     DoubleMapping {
         /// The first known name.
         first: &'static str,
@@ -79,8 +82,8 @@ pub enum Error {
     },
     /// A needed column that the file does not have.
     #[error(
-        "`{path}` has no column `{column}`; it has {found}. Name the right one with `--columns {column}=...`, \
-         e.g. `--columns customer_id=member_no`"
+        "`{path}` has no column `{column}`; it has {found}. Map it with `--columns {column}=...`, \
+         such as `--columns customer_id=member_no`"
     )]
     MissingColumn {
         /// The file.
@@ -91,7 +94,7 @@ pub enum Error {
         found: String,
     },
     /// A column named in the mapping that the file does not have.
-    #[error("`{path}` has no column `{name}`, which `--columns {column}={name}` asks for; it has {found}")]
+    #[error("`{path}` has no column `{name}` (`--columns {column}={name}`); it has {found}")]
     MissingMapped {
         /// The file.
         path: String,
@@ -102,8 +105,8 @@ pub enum Error {
         /// The columns that are there.
         found: String,
     },
-    /// A column name that occurs twice in a file.
-    #[error("`{path}` has two columns named `{name}`; rename or drop one of them")]
+    /// A column name that stands twice in a file.
+    #[error("`{path}` has two columns named `{name}`; rename or remove one of them")]
     DoubleColumn {
         /// The file.
         path: String,
@@ -112,7 +115,7 @@ pub enum Error {
     },
     /// A column whose type cannot mean what it should.
     #[error(
-        "column `{name}` of `{path}` has the type {found}, but {column} needs {wanted}; convert it, or map another \
+        "column `{name}` of `{path}` has type {found}, but {column} needs {wanted}; convert it, or map another \
          column with `--columns {column}=...`"
     )]
     WrongType {
@@ -129,7 +132,7 @@ pub enum Error {
     },
     /// A member record whose number two sources have given.
     #[error(
-        "the record `{record}` stands in `{first}` and in `{second}`; make record ids unique, e.g. with the source in front"
+        "record `{record}` is in both `{first}` and `{second}`; make record ids unique, for example by prefixing the source"
     )]
     RecordInTwoSources {
         /// The record.
@@ -148,15 +151,13 @@ pub enum Error {
         wanted: &'static str,
     },
     /// More frequent sets than fit.
-    #[error(
-        "there are more than {limit} sets of goods that often; raise `--min-support` or lower `--max-items`"
-    )]
+    #[error("more than {limit} frequent item sets; raise `--min-support` or lower `--max-items`")]
     TooManySets {
         /// The limit.
         limit: usize,
     },
     /// A line of a file of rulings that says nothing.
-    #[error("`{path}`, line {line}: `{text}` is no ruling; write `merge,RECORD,RECORD` or `split,RECORD`")]
+    #[error("`{path}`, line {line}: `{text}` is not a ruling; write `merge,RECORD,RECORD` or `split,RECORD`")]
     BadRuling {
         /// The file.
         path: String,
@@ -167,16 +168,14 @@ pub enum Error {
     },
     /// A file in an object store where every machine must find it under one path.
     #[error(
-        "`{path}` lies in an object store; give a folder that every machine has, or score it on one machine"
+        "`{path}` is in an object store; use a folder that every machine can read, or score it on one machine"
     )]
     NotOnThisMachine {
         /// The file.
         path: String,
     },
     /// NDJSON where columns must be known before a line is read.
-    #[error(
-        "`{path}` is NDJSON, whose columns no header tells; give Parquet or CSV here, or score it on one machine"
-    )]
+    #[error("`{path}` is NDJSON, which has no header; use Parquet or CSV here, or score it on one machine")]
     NoHeader {
         /// The file.
         path: String,
@@ -188,15 +187,15 @@ pub enum Error {
         path: String,
     },
     /// Files without a single line of data.
-    #[error("no lines of data (files read: {files}); export again, with at least one purchase")]
+    #[error("no rows of data (files read: {files}); export again, with at least one purchase")]
     NoLines {
         /// Number of files.
         files: usize,
     },
     /// Lines of which none can be used.
     #[error(
-        "none of the {lines} lines can be used: {without_customer} have no customer and {rejected} were rejected; \
-         check which column holds the customer (`--columns customer_id=...`)"
+        "none of the {lines} rows can be used: {without_customer} have no customer and {rejected} were rejected; \
+         check which column contains the customer (`--columns customer_id=...`)"
     )]
     NoUsableLine {
         /// Lines of data.
@@ -208,13 +207,13 @@ pub enum Error {
     },
     /// More lines were rejected than the caller is ready to lose.
     #[error(
-        "{rejected} of {lines} lines with a customer ({share:.2} %) were rejected, over the limit of {limit:.2} %; \
+        "{rejected} of {lines} rows with a customer ({share:.2} %) were rejected, over the limit of {limit:.2} % (--max-rejects); \
          most of them ({most}) as `{cause}`: {remedy}.{see}",
         share = 100.0 * *rejected as f64 / *lines as f64,
         limit = 100.0 * max_share,
         see = match rejects_file {
-            Some(path) => format!(" They stand in `{}`", path.display()),
-            None => " Name a rejects file to see them".to_owned(),
+            Some(path) => format!(" They are listed in `{}`", path.display()),
+            None => " Name a rejects file to list them".to_owned(),
         }
     )]
     TooManyRejects {
@@ -235,8 +234,8 @@ pub enum Error {
     },
     /// More lines have far-off dates than typing errors explain.
     #[error(
-        "{far} of {lines} lines with a customer ({share:.2} %) have dates {beyond}, over the limit of {limit:.2} %; check \
-         the date column and the machine's clock, or take them in with --accept far_dates",
+        "{far} of {lines} rows with a customer ({share:.2} %) have dates {beyond}, over the limit of {limit:.2} %; check \
+         the date column and the machine's clock, or accept them with --accept far_dates",
         share = 100.0 * *far as f64 / *lines as f64,
         limit = 100.0 * limit
     )]
@@ -251,13 +250,13 @@ pub enum Error {
         beyond: String,
     },
     /// Data that are warned of, where no warning is allowed.
-    #[error("--strict: refused because of {}; see the warnings above, or leave out --strict", codes.join(", "))]
+    #[error("refused because of --strict: {}; see the warnings above, or leave out --strict", codes.join(", "))]
     Strict {
         /// The codes of the warnings.
         codes: Vec<&'static str>,
     },
     /// An output that is an input, or that the next run would read.
-    #[error("`--{flag} {path}` {how} (`{input}`); name another place", path = path.display())]
+    #[error("`--{flag} {path}` {how} (`{input}`); choose another path", path = path.display())]
     OutputIsInput {
         /// The flag of the output.
         flag: &'static str,
@@ -269,7 +268,7 @@ pub enum Error {
         how: &'static str,
     },
     /// Two outputs that are one file.
-    #[error("`--{flag}` and `--{other}` both name `{}`; give each a file of its own", path.display())]
+    #[error("`--{flag}` and `--{other}` both name `{}`; choose different files", path.display())]
     OneOutput {
         /// The flag.
         flag: &'static str,
@@ -278,12 +277,36 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A file named by a flag that cannot be used.
+    #[error("--{flag} {}: {cause}", path.display())]
+    InputFile {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A text that is not a date or time.
+    #[error(transparent)]
+    BadInstant(#[from] NoInstant),
+    /// A time zone that is not the model's.
+    #[error(
+        "`--timezone {given}` is not the time zone of the model ({model}), in which it counts days; leave it out, or fit a model \
+         with `homing-train fit --timezone {given}`"
+    )]
+    OtherZone {
+        /// The zone that was asked for.
+        given: Zone,
+        /// The zone of the model.
+        model: Zone,
+    },
     /// A limit of rejects that is no share.
-    #[error("the greatest share of rejects is {0}; give a share from 0 to 1, e.g. 0.01")]
+    #[error("`--max-rejects {0}`: write a share from 0 to 1, such as 0.01")]
     BadRejectShare(f64),
     /// A rejects file that cannot be written.
     #[error(
-        "the rejects file `{path}` cannot be written: {reason}; name a file in a folder that exists and is writable"
+        "cannot write the rejects file `{path}`: {reason}; name one in an existing, writable folder with --rejects"
     )]
     RejectsFile {
         /// The file.
@@ -293,7 +316,7 @@ pub enum Error {
     },
     /// A file that is no Parquet, or damaged.
     #[error(
-        "`{path}` cannot be read as Parquet: {reason}; it may be cut off or damaged, so write or copy it again"
+        "cannot read `{path}` as Parquet: {reason}; it may be truncated or damaged, so write or copy it again"
     )]
     Parquet {
         /// The file.
@@ -303,7 +326,7 @@ pub enum Error {
     },
     /// A file that does not hold JSON objects.
     #[error(
-        "line {line} of `{path}` is no JSON object: {reason}; write one object per line, or an array of objects"
+        "line {line} of `{path}` is not a JSON object: {reason}; write one object per line, or an array of objects"
     )]
     NotNdjson {
         /// The file.
@@ -314,7 +337,7 @@ pub enum Error {
         reason: String,
     },
     /// A workbook that is damaged.
-    #[error("`{path}` cannot be read as a workbook: {reason}; open and save it again, or save it as CSV")]
+    #[error("cannot read `{path}` as a workbook: {reason}; open and save it again, or save it as CSV")]
     Workbook {
         /// The file.
         path: String,
@@ -330,15 +353,15 @@ pub enum Error {
         what: String,
     },
     /// A name of no encoding.
-    #[error("`--encoding {name}` is no encoding; write utf-8, utf-16le, gbk, latin1, windows-1252, ...")]
+    #[error("unknown encoding `--encoding {name}`; write utf-8, utf-16le, gbk, latin1, windows-1252, ...")]
     UnknownEncoding {
         /// The name.
         name: String,
     },
     /// A table whose first line is data.
     #[error(
-        "`{path}` has no header: its first line is `{line}`. Add a line with the names of the columns, or give `--header none` \
-         and the columns by their numbers, e.g. `--columns customer_id=1,occurred_at=2,amount=3`"
+        "`{path}` has no header: its first row is `{line}`. Add a row with column names, or use `--header none` and column numbers, such \
+         as `--columns customer_id=1,occurred_at=2,amount=3`"
     )]
     NoHeaderLine {
         /// The file.
@@ -348,8 +371,8 @@ pub enum Error {
     },
     /// Dates of which nobody can say which figure is the month.
     #[error(
-        "the dates of `{path}` ({column}, e.g. `{example}`) do not tell which figure is the day and which the month; say it \
-         with `--dates {orders}`"
+        "the dates of `{path}` ({column}, such as `{example}`) are ambiguous: which number is the day and which the month? \
+         Choose with `--dates {orders}`"
     )]
     AmbiguousDates {
         /// The file.
@@ -363,8 +386,8 @@ pub enum Error {
     },
     /// Dates of which some have the day first and some the month.
     #[error(
-        "some dates of `{path}` ({column}) have the day first and others the month; write them all in one way, or read the \
-         files apart, each with its own `--dates`"
+        "some dates of `{path}` ({column}) have the day first and others the month; write them all in one form, or read the \
+         files separately, each with its own `--dates`"
     )]
     ContradictoryDates {
         /// The file.
@@ -374,7 +397,7 @@ pub enum Error {
     },
     /// A quoted field that swallows the lines after it.
     #[error(
-        "a quoted field in the record at line {line} of `{path}` goes on for over {lines} lines; close the quote there"
+        "a quoted field in the record at line {line} of `{path}` spans more than {lines} lines; close the quote there"
     )]
     OpenQuote {
         /// The file.
@@ -385,11 +408,11 @@ pub enum Error {
         lines: u64,
     },
     /// More than four billion distinct texts in one column family.
-    #[error("the data hold over 4 billion distinct texts; read them in parts")]
+    #[error("the data contain over 4 billion distinct texts; read them in parts")]
     TooManyTexts,
     /// A temporary file that cannot be written or read.
     #[error(
-        "the temporary file in `{}` cannot be used: {reason}; it takes about 30 to 60 bytes a line, so make room, or \
+        "cannot use the temporary file in `{}`: {reason}; it takes 30 to 60 bytes per row, so free disk space, or \
          name another folder with `--scratch`", folder.display()
     )]
     Scratch {
@@ -399,10 +422,10 @@ pub enum Error {
         reason: io::Error,
     },
     /// A temporary file that does not hold what was written.
-    #[error("a temporary file does not hold what was written to it; check the disk, then run again")]
+    #[error("a temporary file does not contain what was written to it; check the disk, then run again")]
     DamagedScratch,
     /// A snapshot of histories that cannot be used.
-    #[error("the snapshot `{}` cannot be used: {reason}; remove it and build it again from all purchases", path.display())]
+    #[error("cannot use the snapshot `{}`: {reason}; remove it and build it again from all purchases", path.display())]
     Snapshot {
         /// The folder or file.
         path: PathBuf,
@@ -410,10 +433,10 @@ pub enum Error {
         reason: String,
     },
     /// An event that makes no sense.
-    #[error("an event cannot be taken in: {0}")]
+    #[error("invalid event: {0}")]
     Invalid(#[from] Invalid),
     /// Stored bytes of a history that were changed or cut off.
-    #[error("the stored history is damaged: {reason}; restore it, or build it again from the purchases")]
+    #[error("the stored history is damaged: {reason}; restore it, or rebuild it from the purchases")]
     DamagedHistory {
         /// What is wrong with the bytes.
         reason: &'static str,
@@ -421,7 +444,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the data are refused as they are: exit code 3 of the programs.
+    /// Whether the data are refused: exit code 3 of the programs.
     #[must_use]
     pub fn refuses_data(&self) -> bool {
         matches!(
@@ -436,13 +459,16 @@ impl Error {
         )
     }
 
-    /// Whether the command line is at fault: exit code 2 of the programs.
+    /// Whether an argument is invalid: exit code 2 of the programs.
     #[must_use]
     pub fn wrong_use(&self) -> bool {
         matches!(
             self,
             Error::OutputIsInput { .. }
                 | Error::OneOutput { .. }
+                | Error::OtherZone { .. }
+                | Error::InputFile { .. }
+                | Error::BadInstant(_)
                 | Error::BadRejectShare(_)
                 | Error::UnknownColumn { .. }
                 | Error::DoubleMapping { .. }

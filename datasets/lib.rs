@@ -26,7 +26,9 @@ pub mod members;
 mod names;
 pub mod objects;
 pub mod orders;
+pub mod progress;
 pub mod readers;
+pub mod settings;
 pub mod simulate;
 pub mod table;
 #[cfg(test)]

@@ -16,12 +16,14 @@
 //! | [`backtest`] | a fit at a past cutoff, judged by what happened next |
 //! | [`report`] | the HTML report |
 //! | [`pipeline`] | all steps of a training run, in order |
+//! | [`cli`] | the command line of `homing-train` |
 
 pub mod backtest;
 pub mod baselines;
 pub mod candidates;
 pub mod challengers;
 pub mod check;
+pub mod cli;
 pub mod clusters;
 pub mod error;
 pub mod expansion;

@@ -103,7 +103,7 @@ pub struct ReadOptions {
     pub accept: Vec<Accept>,
     /// Lines outside of it are set aside as `far_date`. Reading narrows it where a few lines lie far from all others.
     pub window: Window,
-    /// Whether a progress bar is shown on stderr.
+    /// Whether progress is shown on stderr: a bar on a terminal, lines elsewhere.
     pub progress: bool,
 }
 

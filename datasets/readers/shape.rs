@@ -38,7 +38,7 @@ impl FromStr for Header {
             "none" => Ok(Header::Absent),
             text => match text.parse() {
                 Ok(line) if line > 0 => Ok(Header::Line(line)),
-                _ => Err(format!("`{text}` is no header line; write its number, from 1, or none")),
+                _ => Err(format!("`{text}` is not a header row; write its number, from 1, or none")),
             },
         }
     }

@@ -204,7 +204,7 @@ fn member_files_in_every_format_say_the_same_and_wrong_ones_are_named() {
     let mut joiner = Joiner::new(Hashing::plain());
     joiner.add(&Member { source: "a", record_id: "1", ..Member::default() }).unwrap();
     let error = joiner.add(&Member { source: "b", record_id: "1", ..Member::default() }).unwrap_err();
-    assert!(error.to_string().contains("stands in `a` and in `b`"), "{error}");
+    assert!(error.to_string().contains("is in both `a` and `b`"), "{error}");
 }
 
 #[test]

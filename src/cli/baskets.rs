@@ -4,46 +4,51 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use homing_datasets::Error;
 use homing_datasets::baskets::{Baskets as Orders, Item, Limits, Rule};
 use homing_datasets::cli::{Purchases, show_warnings};
 use homing_datasets::out;
+use homing_datasets::progress::Stage;
 use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::warnings::Code;
-use homing_datasets::{Error, read};
 
 use super::WrongUse;
-use super::progress::Stage;
+use super::args::print_json;
 
-/// Says what is bought together.
+/// Find products that are bought together (association rules).
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing baskets --purchases orders.csv
+  homing baskets --purchases exports/ --by category --min-support 0.005 --out rules.csv")]
 pub(super) struct Baskets {
-    #[command(flatten)]
-    purchases: Purchases,
-    /// What an item is.
-    #[arg(long, env = "HOMING_BY", value_enum, default_value = "product")]
-    by: By,
-    /// Least share of the orders that hold both sides.
-    #[arg(long, env = "HOMING_MIN_SUPPORT", default_value_t = 0.01, value_name = "SHARE")]
-    min_support: f64,
-    /// Least share of the orders with the left side that hold the right side too.
-    #[arg(long, env = "HOMING_MIN_CONFIDENCE", default_value_t = 0.3, value_name = "SHARE")]
-    min_confidence: f64,
-    /// Most items on both sides, up to 16.
-    #[arg(long, env = "HOMING_MAX_ITEMS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=16), value_name = "N")]
-    max_items: u8,
-    /// The rules: .parquet, .csv or .ndjson.
+    /// Write the rules (.parquet, .csv or .ndjson).
     #[arg(long, env = "HOMING_OUT", value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Prints a JSON summary on stdout.
+    /// Find rules between products or categories.
+    #[arg(long, env = "HOMING_BY", value_enum, default_value = "product", value_name = "WHAT")]
+    by: By,
+    /// Minimum share of orders that contain both sides, 0 to 1.
+    #[arg(long, env = "HOMING_MIN_SUPPORT", default_value_t = 0.01, value_name = "SHARE")]
+    min_support: f64,
+    /// Minimum share of the orders with the left side that contain the right side too, 0 to 1.
+    #[arg(long, env = "HOMING_MIN_CONFIDENCE", default_value_t = 0.3, value_name = "SHARE")]
+    min_confidence: f64,
+    /// Maximum number of items in a rule, 2 to 16.
+    #[arg(long, env = "HOMING_MAX_ITEMS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=16), value_name = "N")]
+    max_items: u8,
+    /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
+    #[command(flatten, next_help_heading = "Purchases")]
+    purchases: Purchases,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum By {
-    /// The product.
+    /// Products.
     Product,
-    /// Its category.
+    /// Categories.
     Category,
 }
 
@@ -59,20 +64,20 @@ pub(super) fn run(args: &Baskets) -> anyhow::Result<()> {
     };
     args.purchases.keep_inputs(&[], &[("out", args.out.as_deref())])?;
     let stage = Stage::begin("read");
-    let (histories, mut read) =
-        read(&args.purchases.purchases, &args.purchases.stream(args.purchases.timezone)?.read)?;
+    let zone = args.purchases.zone();
+    let (histories, mut read) = args.purchases.histories(&args.purchases.stream(zone)?)?;
     let item = match args.by {
         By::Product => Item::Product,
         By::Category => Item::Category,
     };
     let baskets = Orders::of(&histories, item);
-    stage.done(&format!("{} orders of {} different items", baskets.len(), baskets.different()));
+    stage.done(&format!("{} orders, {} distinct items", baskets.len(), baskets.different()));
     if baskets.different() == 0 {
         let column = match args.by {
             By::Product => "product_id",
             By::Category => "category",
         };
-        read.warnings.note(Code::MissingColumn, || format!("`{column}`: without it no rule can be found"));
+        read.warnings.note(Code::MissingColumn, || format!("`{column}`; without it there are no rules"));
     }
     show_warnings(&read.warnings);
     args.purchases.refuse_warnings(&read.warnings)?;
@@ -85,14 +90,14 @@ pub(super) fn run(args: &Baskets) -> anyhow::Result<()> {
     let seconds = began.elapsed().as_secs_f64();
     stage.done(&format!("{} rules", rules.len()));
     if let Some(out) = &args.out {
-        table(&rules).write(out, args.purchases.timezone)?;
+        table(&rules).write(out, zone)?;
     }
     if args.json {
         let summary = serde_json::json!({
             "orders": baskets.len(), "items": baskets.different(), "rules": rules.len(),
             "seconds": { "rules": seconds }, "read": read, "warnings": read.warnings.list(),
         });
-        out!("{}", serde_json::to_string_pretty(&summary)?);
+        print_json(&summary)?;
     } else if args.out.is_none() {
         for rule in rules.iter().take(30) {
             out!(

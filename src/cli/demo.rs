@@ -1,33 +1,37 @@
-//! `homing demo`: everything at once, on data that ship with homing.
+//! `homing demo`: train, score and serve on the sample data that homing ships.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use homing_datasets::calendar;
+use homing_datasets::progress::Stage;
 use homing_datasets::simulate::Chain;
 use homing_models::{Alias, Registry};
 use homing_training::pipeline::{Options, train};
 use homing_training::task::Task;
 
 use super::CatalogueArgs;
-use super::progress::Stage;
 use crate::scoring::{Engine, Score as _, batch};
 use crate::service::Models;
 
-/// Trains, scores and serves on bundled data.
+/// Train, score and serve on sample data, offline.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing demo
+  homing demo --dataset chain --listen 127.0.0.1:0")]
 pub(super) struct Demo {
-    /// Address and port to listen on; port 0 takes a free one.
+    /// Address and port to listen on; port 0 picks a free one.
     #[arg(long, env = "HOMING_LISTEN", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
     listen: String,
-    /// The data.
-    #[arg(long, env = "HOMING_DATASET", value_enum, default_value = "cdnow")]
+    /// Sample data to use.
+    #[arg(long, env = "HOMING_DATASET", value_enum, default_value = "cdnow", value_name = "NAME")]
     dataset: Dataset,
-    /// Where model and profiles of the demo are kept.
+    /// Folder for the model and the profiles of the demo.
     #[arg(long, env = "HOMING_FOLDER", default_value = "homing-demo", value_name = "DIR")]
     folder: PathBuf,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Tags and playbook")]
     catalogue: CatalogueArgs,
 }
 
@@ -50,9 +54,9 @@ impl Dataset {
 
 pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     let catalogue = args.catalogue.load()?;
-    // Asked first, so that a port in use is told before the work and not after it.
+    // Before the work, so that a port in use is reported at once.
     drop(std::net::TcpListener::bind(&args.listen).map_err(|cause| {
-        anyhow::anyhow!("cannot listen on {}: {cause}; choose another address or port with --listen, for example --listen 127.0.0.1:0 for a free port", args.listen)
+        anyhow::anyhow!("cannot listen on {}: {cause}; choose another address or port with --listen, such as --listen 127.0.0.1:0 for a free port", args.listen)
     })?);
     let stage = Stage::begin("read");
     let histories = match args.dataset {
@@ -63,7 +67,7 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     let stage = Stage::begin("train");
     let task = Task { name: args.dataset.name().to_owned(), ..Task::default() };
     let options = Options { task, ..Options::default() };
-    let trained = train(&histories, &options, &|text| stage.at(text))?;
+    let trained = train(&histories, &options, &|text| stage.step(text))?;
     let registry = Registry::at(args.folder.join("registry"));
     registry.register(&trained.bundle, Alias::Champion)?;
     let grade =
@@ -81,10 +85,8 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     let as_of = model.as_of_micros;
     let done = batch::to_profiles(histories, engine.as_ref(), store.as_ref(), as_of, calendar::now(), &tell)?;
     work += stage.done(&format!("{} profiles in {place}", done.customers));
-    eprintln!("{work:>6.1} s  in all");
-    eprintln!(
-        "look at the pages under the address below; the API is described at /openapi.json; stop with ctrl-c"
-    );
+    eprintln!("{work:>6.1} s  in total");
+    eprintln!("open the address below in a browser; the API is described at /docs; stop with Ctrl-C");
     let models = Models::new(registry, None, Arc::new(args.catalogue.load()?));
     let ways = super::serve::Ways::with_models(models);
     super::serve::listen(&args.listen, store, Some(engine), catalogue, ways)

@@ -1,4 +1,4 @@
-//! `homing doctor`: whether a service would work here, and what to mend if not.
+//! `homing doctor`: whether a service would work here, and how to fix it if not.
 
 use std::path::{Path, PathBuf};
 
@@ -9,28 +9,32 @@ use homing_models::Bundle;
 use serde::Serialize;
 
 use super::ModelArgs;
+use super::args::{StoreArgs, print_json};
 
-/// Checks store, registry, clock, permissions and disk, and says what to mend.
+/// Check that store, registry, clock, permissions and disk are in order, and say how to fix each problem.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing doctor
+  homing doctor --registry /var/lib/homing/registry --profiles sqlite:profiles.db --json")]
 pub(super) struct Doctor {
-    #[command(flatten)]
-    model: ModelArgs,
-    /// Where profiles are kept: sqlite:PATH.
-    #[arg(long, env = "HOMING_PROFILES", default_value = "sqlite:profiles.db", value_name = "PLACE")]
-    profiles: String,
-    /// Prints one JSON document instead of text.
+    /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
+    #[command(flatten, next_help_heading = "Profile store")]
+    store: StoreArgs,
+    #[command(flatten, next_help_heading = "Model")]
+    model: ModelArgs,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Serialize)]
 struct Finding {
     check: &'static str,
     ok: bool,
     found: String,
-    /// What to do; empty where nothing is to be done.
-    mend: String,
+    /// How to fix it; empty where nothing is wrong.
+    fix: String,
 }
 
 /// Less free disk than this is too little: the store's log and a model need room.
@@ -40,14 +44,14 @@ const EARLIEST_S: Micros = 1_735_689_600;
 
 fn finding(check: &'static str, told: Result<String, (String, String)>) -> Finding {
     match told {
-        Ok(found) => Finding { check, ok: true, found, mend: String::new() },
-        Err((found, mend)) => Finding { check, ok: false, found, mend },
+        Ok(found) => Finding { check, ok: true, found, fix: String::new() },
+        Err((found, fix)) => Finding { check, ok: false, found, fix },
     }
 }
 
-/// Something is to be mended: exit code 1.
+/// Something needs fixing: exit code 1.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} of the checks failed; mend them in the order in which they stand")]
+#[error("{0} checks failed; fix them top to bottom")]
 struct Ill(usize);
 
 pub(super) fn run(args: &Doctor) -> anyhow::Result<()> {
@@ -55,19 +59,19 @@ pub(super) fn run(args: &Doctor) -> anyhow::Result<()> {
     let (registry, model) = registry(&args.model);
     let findings = vec![
         finding("registry", registry),
-        finding("store", store(&args.profiles, now)),
+        finding("store", store(&args.store, now)),
         finding("clock", clock(now, model)),
-        finding("permissions", permissions(&args.model.registry, &args.profiles)),
-        finding("disk", disk(&args.profiles)),
+        finding("permissions", permissions(&args.model.registry.registry, &args.store.profiles)),
+        finding("disk", disk(&args.store.profiles)),
     ];
     let ill = findings.iter().filter(|finding| !finding.ok).count();
     if args.json {
-        out!("{}", serde_json::to_string_pretty(&serde_json::json!({"ok": ill == 0, "checks": findings}))?);
+        print_json(&serde_json::json!({"ok": ill == 0, "checks": findings}))?;
     } else {
-        for Finding { check, ok, found, mend } in &findings {
+        for Finding { check, ok, found, fix } in &findings {
             out!("{:<4} {check:<12} {found}", if *ok { "ok" } else { "BAD" });
             if !ok {
-                out!("                  {mend}");
+                out!("                  {fix}");
             }
         }
     }
@@ -76,55 +80,55 @@ pub(super) fn run(args: &Doctor) -> anyhow::Result<()> {
 
 type Told = Result<String, (String, String)>;
 
-/// What is found, and up to when the model has learned.
+/// The model, and the end of its training data.
 fn registry(args: &ModelArgs) -> (Told, Option<Micros>) {
     let found = args.open().and_then(|registry| registry.find(args.model.as_deref()));
     let found = found.and_then(|path| Bundle::load(&path));
     match found {
         Ok(bundle) => {
             let manifest = bundle.manifest();
-            (Ok(format!("{} up to {}", bundle.id(), manifest.as_of_text)), Some(manifest.as_of))
+            (Ok(format!("{}, data until {}", bundle.id(), manifest.as_of_text)), Some(manifest.as_of))
         }
         Err(error) => {
-            let mend = "train one with `homing-train fit --registry DIR`, or name another with --registry and --model";
-            (Err((error.to_string(), mend.to_owned())), None)
+            let fix = "train a model with `homing-train fit --registry DIR`, or name another one with --registry and --model";
+            (Err((error.to_string(), fix.to_owned())), None)
         }
     }
 }
 
-fn store(place: &str, now: Micros) -> Told {
-    let look = || -> Result<(u64, Option<Micros>), homing_profiles::Error> {
-        let store = homing_profiles::open(place, Zone::default())?;
+fn store(args: &StoreArgs, now: Micros) -> Told {
+    let place = args.shown();
+    let look = || -> anyhow::Result<(u64, Option<Micros>)> {
+        let store = args.open(Zone::default())?;
         store.ready()?;
         let totals = store.totals()?;
         Ok((totals.profiles, totals.data_until.max(store.latest_score()?)))
     };
     match look() {
         Ok((_, Some(until))) if until > now + DAY => Err((
-            format!("{place} holds events or scores of {}, which is in the future", Zone::default().format(until)),
-            "set the machine's clock right if it is slow; else run the nightly batch, which sets such dates aside, or \
+            format!("{place} contains events or scores of {}, which is in the future", Zone::default().format(until)),
+            "correct the machine's clock if it is slow; else run the nightly batch, which sets such dates aside, or \
              `homing clock --set DATE`"
                 .to_owned(),
         )),
-        Ok((profiles, _)) => Ok(format!("{place}: {profiles} profiles, can be read and written")),
+        Ok((profiles, _)) => Ok(format!("{place}: {profiles} profiles, readable and writable")),
         Err(error) => {
-            Err((error.to_string(), "see what the error says of the store; --profiles names it".to_owned()))
+            Err((format!("{error:#}"), "fix what the error says, or name another store with --profiles".to_owned()))
         }
     }
 }
 
 fn clock(now: Micros, model: Option<Micros>) -> Told {
     let text = Zone::default().format(now);
-    let mend = || {
-        "set the machine's clock (timedatectl, chronyd); events would be refused as lying ahead".to_owned()
-    };
+    let fix =
+        || "set the machine's clock (timedatectl, chronyd); events in the future are refused".to_owned();
     if now < EARLIEST_S * 1_000_000 {
-        return Err((format!("the clock says {text}"), mend()));
+        return Err((format!("the clock says {text}"), fix()));
     }
     match model {
         Some(as_of) if as_of > now + DAY => {
             let learned = Zone::default().format(as_of);
-            Err((format!("the clock says {text}, and the model has learned up to {learned}"), mend()))
+            Err((format!("the clock says {text}, but the model was trained on data until {learned}"), fix()))
         }
         _ => Ok(text),
     }
@@ -143,12 +147,12 @@ fn permissions(registry: &str, place: &str) -> Told {
     for folder in folders.into_iter().flatten() {
         let draft = folder.join(format!(".homing-doctor-{}", std::process::id()));
         if let Err(cause) = std::fs::write(&draft, b"") {
-            let mend = format!("give the user of homing the right to write in {}", folder.display());
-            return Err((format!("{} cannot be written: {cause}", folder.display()), mend));
+            let fix = format!("let the user that runs homing write to {}", folder.display());
+            return Err((format!("cannot write to {}: {cause}", folder.display()), fix));
         }
         std::fs::remove_file(&draft).map_err(|cause| {
-            let found = format!("{} cannot be removed: {cause}", draft.display());
-            (found, "give the user of homing the right to remove its files".to_owned())
+            let found = format!("cannot remove {}: {cause}", draft.display());
+            (found, "let the user that runs homing remove its files".to_owned())
         })?;
     }
     #[cfg(unix)]
@@ -156,27 +160,30 @@ fn permissions(registry: &str, place: &str) -> Told {
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(path).map(|data| data.permissions().mode()).unwrap_or_default();
         if mode & 0o002 != 0 {
-            return Err((format!("{path} can be written by everyone"), format!("chmod o-w {path}")));
+            return Err((format!("everyone can write to {path}"), format!("chmod o-w {path}")));
         }
     }
-    Ok("registry and store can be written".to_owned())
+    Ok("registry and store are writable".to_owned())
 }
 
 #[cfg(unix)]
 fn disk(place: &str) -> Told {
-    let Some(folder) = folder_of(place) else { return Ok("the store keeps its own disk".to_owned()) };
+    let Some(folder) = folder_of(place) else { return Ok("the database server has its own disk".to_owned()) };
     let told = rustix::fs::statvfs(&folder);
     let told =
-        told.map_err(|cause| (format!("{}: {cause}", folder.display()), "make the folder".to_owned()))?;
+        told.map_err(|cause| (format!("{}: {cause}", folder.display()), "create the folder".to_owned()))?;
     let free = told.f_bavail.saturating_mul(told.f_frsize);
     let found = format!("{:.1} GiB free in {}", free as f64 / f64::from(1 << 30), folder.display());
     if free < LEAST_FREE {
-        return Err((found, "make room: the store stops taking events when the disk is full".to_owned()));
+        return Err((
+            found,
+            "free disk space: the store stops accepting events when the disk is full".to_owned(),
+        ));
     }
     Ok(found)
 }
 
 #[cfg(not(unix))]
 fn disk(_: &str) -> Told {
-    Ok("not looked at on this system".to_owned())
+    Ok("not checked on this system".to_owned())
 }

@@ -7,53 +7,57 @@ use homing_datasets::cli::{refuse_warnings, show_warnings};
 use homing_datasets::guards::outputs;
 use homing_datasets::identity::{Conflict, Hashing, Joiner, People, Report, Rulings, Trouble};
 use homing_datasets::members::read_members;
+use homing_datasets::progress::Stage;
 use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::warnings::Code;
-use homing_datasets::{Warnings, Zone, out};
+use homing_datasets::{Warnings, Zone};
 
 use super::WrongUse;
-use super::progress::Stage;
+use super::args::{print_json, read_text};
 
-/// Joins the member records of several sources.
+/// Match customer records of several sources to people by shared keys.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing identity --members members/ --out people.parquet --conflicts conflicts.csv
+  homing identity --members members/ --previous people.parquet --moves moves.csv --out new.csv")]
 pub(super) struct Identity {
-    /// Member records: Parquet, CSV, TSV or NDJSON; files, globs or folders.
+    /// Member records: files, globs or folders (Parquet, CSV, TSV or NDJSON).
     ///
-    /// Needed columns: record_id and one of phone, member_id, open_id, email. Known optional ones: the others,
-    /// name, source.
+    /// Required columns: record_id and one of phone, member_id, open_id, email. Optional: the others, name, source.
     #[arg(long, env = "HOMING_MEMBERS", required = true, num_args = 1.., value_delimiter = ',', value_name = "PATH")]
     members: Vec<String>,
-    /// Other names of columns, e.g. phone=mobile,record_id=no.
-    #[arg(long, env = "HOMING_MEMBER_COLUMNS", value_delimiter = ',', value_name = "KNOWN=OWN")]
+    /// Map columns of member records, such as phone=mobile,record_id=no.
+    #[arg(long, env = "HOMING_MEMBER_COLUMNS", value_delimiter = ',', value_name = "KNOWN=OWN,...")]
     member_columns: Vec<String>,
-    /// Who is who: record_id and person_id; .parquet, .csv or .ndjson.
+    /// Write the people map: record_id and person_id (.parquet, .csv or .ndjson).
     #[arg(long, env = "HOMING_OUT", value_name = "FILE")]
     out: Option<PathBuf>,
-    /// What a run before wrote: people keep their ids, and what moved is told.
+    /// People map of the previous run: people keep their ids, and records that moved are reported.
     #[arg(long, env = "HOMING_PREVIOUS", value_name = "FILE")]
     previous: Option<String>,
-    /// Where the moves are listed: record_id, from, to.
+    /// Write the records that moved to another person: record_id, from, to.
     #[arg(long, env = "HOMING_MOVES", value_name = "FILE", requires = "previous")]
     moves: Option<PathBuf>,
-    /// Where the keys that need a look are listed.
+    /// Write the keys that need review.
     #[arg(long, env = "HOMING_CONFLICTS", value_name = "FILE")]
     conflicts: Option<PathBuf>,
-    /// Decisions of people: lines `merge,RECORD,RECORD` and `split,RECORD`.
+    /// Manual decisions: lines `merge,RECORD,RECORD` or `split,RECORD`.
     #[arg(long, env = "HOMING_RULINGS", value_name = "FILE")]
     rulings: Option<PathBuf>,
-    /// A file whose content is the secret of the keyed hash; 16 bytes or more.
+    /// File with the secret for keyed hashes of phone numbers and other keys; at least 16 bytes.
     #[arg(long, env = "HOMING_HASH_KEY_FILE", value_name = "FILE")]
     hash_key_file: Option<PathBuf>,
-    /// The keys come hashed: compare them as they are.
+    /// The keys are hashed already; compare them as they are.
     #[arg(long, env = "HOMING_HASHED")]
     hashed: bool,
-    /// The truth, where there is one (record_id and customer_id or person_id): prints precision and recall over pairs.
+    /// True people (record_id and customer_id or person_id), if known: print precision and recall over pairs.
     #[arg(long, env = "HOMING_TRUTH", value_name = "PATH")]
     truth: Option<String>,
-    /// Refuses data that are warned of (exit code 3).
+    /// Treat warnings about the data as errors (exit code 3).
     #[arg(long, env = "HOMING_STRICT")]
     strict: bool,
-    /// Prints a JSON summary on stdout.
+    /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
 }
@@ -65,14 +69,16 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
     let mut columns = std::collections::BTreeMap::new();
     for pair in &args.member_columns {
         let Some((known, own)) = pair.split_once('=') else {
-            return Err(WrongUse(format!("`{pair}` is no pair; write known=own, e.g. phone=mobile")).into());
+            return Err(
+                WrongUse(format!("--member-columns {pair}: write known=own, such as phone=mobile")).into()
+            );
         };
         columns.insert(known.trim().to_owned(), own.trim().to_owned());
     }
     keep_inputs(args)?;
     let hashing = hashing(args)?;
     let rulings = match &args.rulings {
-        Some(path) => Rulings::parse(&text(path)?, &path.display().to_string())?,
+        Some(path) => Rulings::parse(&read_text(path)?, &path.display().to_string())?,
         None => Rulings::default(),
     };
     let previous = args.previous.as_deref().map(People::read).transpose()?;
@@ -80,7 +86,7 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
     let mut joiner = Joiner::new(hashing);
     let read = read_members(&args.members, &columns, &mut joiner)?;
     let read_s = stage.done(&format!(
-        "{} records from {} files ({} lines without a record id)",
+        "{} records from {} files ({} rows without a record id)",
         joiner.len(),
         read.files,
         read.without_record_id
@@ -89,7 +95,7 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
     let (mut people, report) = joiner.finish(&rulings);
     let moved = previous.map(|before| people.keep_ids(&before));
     let join_s = stage.done(&format!(
-        "{} people; {:.1} % known to two sources or more; {:.1} % of the records are a name and a phone",
+        "{} people; {:.1} % in two or more sources; {:.1} % of the records have only name and phone",
         report.people,
         report.connected * 100.0,
         report.name_and_phone_only * 100.0
@@ -98,10 +104,7 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
         eprintln!("          {count:>9} keys: {trouble}");
     }
     if report.rulings_without_record > 0 {
-        eprintln!(
-            "          {:>9} records named in the rulings are not there",
-            report.rulings_without_record
-        );
+        eprintln!("          {:>9} records in the rulings do not exist", report.rulings_without_record);
     }
     let warnings = warnings(&report);
     show_warnings(&warnings);
@@ -136,7 +139,7 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
         document["recall"] = recall.into();
     }
     if args.json {
-        out!("{}", serde_json::to_string_pretty(&document)?);
+        print_json(&document)?;
     }
     Ok(())
 }
@@ -161,7 +164,7 @@ fn warnings(report: &Report) -> Warnings {
     for shared in report.listed.iter().filter(|conflict| conflict.trouble == Trouble::MadeUp) {
         warnings.add(Code::SharedKey, shared.count as u64, || {
             let records: Vec<&str> = shared.records.iter().take(3).map(String::as_str).collect();
-            format!("one {} on {} records, such as {}", shared.key.name(), shared.count, records.join(", "))
+            format!("one {} in {} records, such as {}", shared.key.name(), shared.count, records.join(", "))
         });
     }
     warnings
@@ -171,23 +174,21 @@ fn hashing(args: &Identity) -> anyhow::Result<Hashing> {
     let hashing = match &args.hash_key_file {
         None => Hashing::plain(),
         Some(path) => {
-            let secret = std::fs::read(path)
-                .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))?;
+            let secret = std::fs::read(path).map_err(|cause| {
+                WrongUse(format!("--hash-key-file {}: cannot be read: {cause}", path.display()))
+            })?;
             let secret = secret.trim_ascii();
             if secret.len() < 16 {
-                let text =
-                    format!("{}: the secret is shorter than 16 bytes; make a longer one", path.display());
+                let text = format!(
+                    "--hash-key-file {}: the secret is shorter than 16 bytes; use a longer one",
+                    path.display()
+                );
                 return Err(WrongUse(text).into());
             }
             Hashing::keyed(secret)?
         }
     };
     Ok(if args.hashed { hashing.of_tokens() } else { hashing })
-}
-
-fn text(path: &std::path::Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))
 }
 
 fn conflicts(listed: &[Conflict]) -> Table {

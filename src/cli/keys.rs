@@ -5,56 +5,65 @@ use homing_datasets::out;
 use homing_datasets::{Zone, calendar};
 
 use super::WrongUse;
+use super::args::{StoreArgs, print_json};
 use crate::service::{Role, create_key};
 
-/// Makes, lists and revokes the keys of the API. Once there is one, every caller must show one.
+/// Create, list and revoke API keys. Once there is one, every request needs a key.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing keys create --role reader --name 'till system'
+  homing keys list --profiles sqlite:profiles.db")]
 pub(super) struct Keys {
     #[command(subcommand)]
     command: Command,
-    /// Where profiles, and with them keys, are kept: sqlite:PATH.
-    #[arg(
-        long,
-        env = "HOMING_PROFILES",
-        default_value = "sqlite:profiles.db",
-        value_name = "PLACE",
-        global = true
-    )]
-    profiles: String,
-    /// Prints one JSON document instead of text.
+    /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON", global = true)]
     json: bool,
+    #[command(flatten, next_help_heading = "Profile store")]
+    store: StoreArgs,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes a key and shows it, this once.
+    /// Create a key and print it, once.
+    #[command(after_help = "\
+Examples:
+  homing keys create --role reader --name 'till system'
+  homing keys create --role admin --json")]
     Create {
         /// What the key allows.
-        #[arg(long, value_enum)]
+        #[arg(long, value_enum, value_name = "ROLE")]
         role: Named,
-        /// What to call it in lists, such as the program that uses it.
+        /// Name for lists, such as the program that uses the key.
         #[arg(long, default_value = "", value_name = "NAME")]
         name: String,
     },
-    /// Lists the keys, without their texts, which are kept nowhere.
+    /// List keys. The keys themselves are stored nowhere.
+    #[command(after_help = "\
+Examples:
+  homing keys list
+  homing keys list --json")]
     List,
-    /// Revokes a key by its id. Servers know within two seconds.
+    /// Revoke a key. Running services refuse it within two seconds.
+    #[command(after_help = "\
+Examples:
+  homing keys revoke 3f9a12c4")]
     Revoke {
-        /// The id, as `list` shows it.
+        /// Id of the key, as `homing keys list` shows it.
         id: String,
     },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Named {
-    /// Reads profiles, lists, changes and scores; changes nothing.
+    /// Read profiles, lists, changes and scores.
     Reader,
-    /// And sends events, takes consent down, exports.
+    /// Also send events, record consent and export.
     Operator,
-    /// And puts models to work.
+    /// Also promote models.
     Scientist,
-    /// And erases customers.
+    /// Also erase customers.
     Admin,
 }
 
@@ -70,21 +79,18 @@ impl From<Named> for Role {
 }
 
 pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
-    let store = homing_profiles::open(&args.profiles, Zone::default())?;
+    let store = args.store.open(Zone::default())?;
     let at = |instant| Zone::default().format(instant);
     match &args.command {
         Command::Create { role, name } => {
             let (key, text) = create_key(store.as_ref(), name, (*role).into(), calendar::now())?;
             if args.json {
-                let document =
-                    serde_json::json!({"id": key.id, "name": key.name, "role": key.role, "key": text});
-                out!("{}", serde_json::to_string_pretty(&document)?);
+                print_json(
+                    &serde_json::json!({"id": key.id, "name": key.name, "role": key.role, "key": text}),
+                )?;
             } else {
                 out!("{text}");
-                eprintln!(
-                    "key {} with the role {}; it is shown this once and kept nowhere",
-                    key.id, key.role
-                );
+                eprintln!("created key {} with role {}; it is shown only once", key.id, key.role);
             }
         }
         Command::List => {
@@ -99,7 +105,7 @@ pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
                         })
                     })
                     .collect();
-                out!("{}", serde_json::to_string_pretty(&serde_json::json!({ "keys": keys }))?);
+                print_json(&serde_json::json!({ "keys": keys }))?;
             } else {
                 for key in &keys {
                     let state =
@@ -110,9 +116,13 @@ pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
         }
         Command::Revoke { id } => {
             if !store.revoke_key(id, calendar::now())? {
-                return Err(WrongUse(format!("there is no key `{id}`; `homing keys list` shows them")).into());
+                return Err(WrongUse(format!("no key `{id}`; `homing keys list` shows all keys")).into());
             }
-            eprintln!("key {id} is revoked");
+            if args.json {
+                print_json(&serde_json::json!({ "id": id, "revoked": true }))?;
+            } else {
+                eprintln!("revoked key {id}");
+            }
         }
     }
     Ok(())

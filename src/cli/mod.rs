@@ -1,185 +1,160 @@
-//! The command line of `homing`: parse, resolve, run, say what happened.
+//! The command line of `homing`: parse, resolve, run, report.
 
+mod args;
 mod baskets;
 mod campaign;
 mod clock;
+mod config;
 #[cfg(feature = "training")]
 mod demo;
 mod doctor;
 mod erased;
 mod identity;
 mod keys;
+mod models;
 mod next;
 mod playbook;
-mod progress;
 mod score;
 mod serve;
 mod simulate;
 mod tags;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use homing_datasets::calendar::NoInstant;
-use homing_datasets::cli::{ConfigError, with_config};
-use homing_datasets::out;
-use homing_models::Registry;
-
+use homing_datasets::settings::{self, ConfigError, manual};
 use homing_profiles::Store;
 use homing_profiles::writeback::{Settings, WriteBack};
 use homing_tags::Catalogue;
-use homing_tags::playbook::Playbook;
 
-/// Says of each customer whether they will come back, when, and what they will be worth, and writes it into
-/// their profile.
+use args::read_text;
+pub(crate) use args::{CatalogueArgs, ModelArgs};
+
+/// Predict churn, repurchase and lifetime value of retail customers, and keep their profiles up to date.
+///
+/// Train models with `homing-train`. `homing config` shows and explains the settings of both programs.
 #[derive(Parser)]
-#[command(name = "homing", version, arg_required_else_help = true)]
+#[command(name = "homing", version = version(), arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  homing demo
+  homing score --purchases orders.csv --out scores.csv
+  homing serve --profiles sqlite:profiles.db";
+
 #[derive(Subcommand)]
 enum Command {
-    /// Scores every customer of the files, into a file or into the profiles.
-    Score(score::Score),
-    /// Serves the scoring API, the profiles and the pages.
-    Serve(serve::Serve),
-    /// Trains, scores and serves on bundled data: everything at once, offline.
+    Score(Box<score::Score>),
+    Serve(Box<serve::Serve>),
     #[cfg(feature = "training")]
     Demo(demo::Demo),
-    /// Checks store, registry, clock, permissions and disk, and says what to mend.
-    Doctor(doctor::Doctor),
-    /// Makes, lists and revokes the keys of the API.
-    Keys(keys::Keys),
-    /// Writes the data of a simulated chain of shops, with the truth beside them.
-    Simulate(simulate::Simulate),
-    /// Joins the customers of several sources by shared keys.
-    Identity(identity::Identity),
-    /// Says what is bought together: association rules.
-    Baskets(baskets::Baskets),
-    /// Writes the list of a campaign: whom to contact, how, when and why.
-    Campaign(campaign::Campaign),
-    /// Shows the data clock of the profiles, or sets it back where wrong dates have moved it.
-    Clock(clock::Clock),
-    /// Writes who was erased, for those who read purchases.
-    Erased(erased::Erased),
-    /// Lists and checks the playbook, and says what to do next with a customer.
-    Playbook {
-        #[command(subcommand)]
-        command: playbook::Command,
-    },
-    /// Writes what customers buy next: products that are due, categories that they may begin with.
-    Next(next::Next),
-    /// Lists the models of a registry.
-    Models(Models),
-    /// Lists, checks, explains and tries out tags.
+    Models(models::Models),
+    /// List, check, explain and try tags.
+    #[command(after_help = "\
+Examples:
+  homing tags list
+  homing tags explain c00000042 lifecycle.stage --purchases events/")]
     Tags {
         #[command(subcommand)]
         command: tags::Tags,
     },
+    /// List and check the playbook, and recommend the next action for a customer.
+    #[command(after_help = "\
+Examples:
+  homing playbook list
+  homing playbook advise c00000042")]
+    Playbook {
+        #[command(subcommand)]
+        command: playbook::Command,
+    },
+    /// Make campaign lists with a hold-out group.
+    #[command(after_help = "\
+Examples:
+  homing campaign make spring --out list.csv")]
+    Campaign {
+        #[command(subcommand)]
+        command: campaign::Command,
+    },
+    Next(Box<next::Next>),
+    Baskets(Box<baskets::Baskets>),
+    Identity(Box<identity::Identity>),
+    Keys(keys::Keys),
+    Doctor(doctor::Doctor),
+    Clock(clock::Clock),
+    Erased(erased::Erased),
+    Simulate(simulate::Simulate),
+    /// Show, explain and document settings.
+    #[command(after_help = "\
+Examples:
+  homing config example
+  homing config show score")]
+    Config {
+        #[command(subcommand)]
+        command: config::Config,
+    },
+    /// Print shell completions.
+    #[command(after_help = "\
+Examples:
+  homing completions bash
+  homing completions zsh")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write man pages of homing and homing-train.
+    #[command(after_help = "\
+Examples:
+  homing man --out man1")]
+    Man {
+        /// Folder for the pages.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
-#[derive(Args)]
-struct Models {
-    #[command(flatten)]
-    model: ModelArgs,
-    /// Prints one JSON document instead of text.
-    #[arg(long, env = "HOMING_JSON")]
-    json: bool,
+/// The version, with the commit where the build was told it.
+fn version() -> &'static str {
+    settings::version(env!("CARGO_PKG_VERSION"), option_env!("HOMING_COMMIT"))
 }
 
-/// Which model.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct ModelArgs {
-    /// Where models are kept: a folder, or a place in an object store, such as s3://bucket/models.
-    #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR|URL")]
-    registry: String,
-    /// The folder into which a registry of an object store is mirrored. Default: one in the user's cache.
-    #[arg(long, env = "HOMING_REGISTRY_CACHE", value_name = "DIR")]
-    registry_cache: Option<PathBuf>,
-    /// Which model: NAME (its champion), NAME@VERSION, a version, or the path of a bundle. Default: the champion
-    /// of the registry's only name.
-    #[arg(long, env = "HOMING_MODEL", value_name = "NAME|VERSION|PATH")]
-    model: Option<String>,
+/// The whole command line, for completions, man pages and the docs.
+#[must_use]
+pub fn command() -> clap::Command {
+    settings::complete(Cli::command())
 }
 
-impl ModelArgs {
-    /// The registry, mirrored where it lies in an object store.
-    fn open(&self) -> Result<Registry, homing_models::Error> {
-        Registry::open(&self.registry, self.registry_cache.as_deref())
-    }
+/// The command lines of both programs; of `homing` alone where it was built without training.
+#[must_use]
+pub fn programs() -> Vec<clap::Command> {
+    vec![
+        command(),
+        #[cfg(feature = "training")]
+        homing_training::cli::command(),
+    ]
 }
 
-/// Which tags.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct CatalogueArgs {
-    /// A catalogue of tags (TOML) instead of the one that homing ships.
-    #[arg(long, env = "HOMING_TAGS", value_name = "FILE")]
-    tags: Option<PathBuf>,
-    /// A playbook (TOML) instead of the one that homing ships: what to do next with whom.
-    #[arg(long, env = "HOMING_PLAYBOOK", value_name = "FILE")]
-    playbook: Option<PathBuf>,
-}
-
-impl CatalogueArgs {
-    /// The catalogue with its playbook. A catalogue of the business's own that the shipped playbook does not go with has
-    /// none.
-    fn load(&self) -> anyhow::Result<Catalogue> {
-        let catalogue = self.without_playbook()?;
-        let playbook = match &self.playbook {
-            Some(path) => read_playbook(path, &catalogue)?,
-            None => match Playbook::shipped(catalogue.tags()) {
-                Ok(playbook) => playbook,
-                Err(error) => {
-                    tracing::warn!(
-                        "there is no next best action: {error}; or name a playbook with --playbook"
-                    );
-                    return Ok(catalogue);
-                }
-            },
-        };
-        Ok(catalogue.with_playbook(playbook))
-    }
-
-    /// The files that are read.
-    fn files(&self) -> impl Iterator<Item = String> {
-        [&self.tags, &self.playbook].into_iter().flatten().map(|file| file.display().to_string())
-    }
-
-    fn without_playbook(&self) -> anyhow::Result<Catalogue> {
-        self.tags.as_deref().map_or_else(|| Ok(Catalogue::shipped()?), read_catalogue)
-    }
-}
-
-fn read_playbook(path: &std::path::Path, catalogue: &Catalogue) -> anyhow::Result<Playbook> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))?;
-    Ok(Playbook::parse(&text, &path.display().to_string(), catalogue.tags())?)
-}
-
-/// The write-back that homing.toml asks for, held against the real table.
+/// The write-back that homing.toml asks for, checked against the real table.
 fn write_back(
     store: &Arc<dyn Store>,
     place: &str,
     catalogue: &Catalogue,
+    config: Option<&Path>,
 ) -> anyhow::Result<Option<WriteBack>> {
-    let path = std::env::var_os("HOMING_CONFIG").map_or_else(|| PathBuf::from("homing.toml"), PathBuf::from);
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
-    let settings =
-        Settings::of_config(&text).map_err(|fault| WrongUse(format!("{}: {fault}", path.display())))?;
+    let Some(path) = config else { return Ok(None) };
+    let settings = Settings::of_config(&read_text(path)?)
+        .map_err(|fault| WrongUse(format!("{}: {fault}", path.display())))?;
     let Some(settings) = settings else { return Ok(None) };
     let tags = catalogue.tags().iter().map(|tag| tag.name.clone()).collect();
     Ok(Some(WriteBack::open(&settings, store.clone(), place, &tags)?))
-}
-
-fn read_catalogue(path: &std::path::Path) -> anyhow::Result<Catalogue> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| anyhow::anyhow!("{}: cannot be read: {cause}", path.display()))?;
-    Ok(Catalogue::parse(&text, &path.display().to_string())?)
 }
 
 /// An invalid argument: exit code 2.
@@ -192,53 +167,53 @@ struct WrongUse(String);
 #[error("{0}")]
 struct DoneInPart(String);
 
-/// Keys of `homing.toml` that are no flags here: those that only `homing-train` knows, and `[writeback]`.
-const OTHERS: &[&str] = &[
-    "writeback",
-    "horizons",
-    "churn_horizon",
-    "value_horizon",
-    "discount_rate",
-    "net_of_returns",
-    "name",
-    "seed",
-    "challenger",
-    "cutoffs",
-    "histories",
-];
-
-/// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused for the data's sake,
-/// 4 done in part.
+/// Runs the command line. Exit codes: 0 done, 1 failed, 2 invalid arguments, 3 refused because of the data, 4 done in part.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command = match with_config(Cli::command(), OTHERS) {
-        Ok(command) => command,
-        Err(error) => return fail(&error.into()),
+    let command = command();
+    let parsed = match settings::parse(&command, std::env::args_os().collect()) {
+        Ok(parsed) => parsed,
+        Err(stop) => return stop.report("homing"),
     };
-    let cli = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match Cli::from_arg_matches(&parsed.matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
     logging();
+    let config = parsed.file.as_deref();
     let done = match cli.command {
-        Command::Score(args) => score::run(&args),
-        Command::Serve(args) => serve::run(&args),
+        Command::Score(args) => score::run(&args, config),
+        Command::Serve(args) => serve::run(&args, config),
         #[cfg(feature = "training")]
         Command::Demo(args) => demo::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Keys(args) => keys::run(&args),
-        Command::Simulate(args) => simulate::run(&args),
-        Command::Identity(args) => identity::run(&args),
+        Command::Models(args) => models::run(&args),
+        Command::Tags { command } => tags::run(&command),
+        Command::Playbook { command } => playbook::run(&command),
+        Command::Campaign { command } => campaign::run(&command),
+        Command::Next(args) => next::run(&args),
         Command::Baskets(args) => baskets::run(&args),
-        Command::Campaign(args) => campaign::run(&args),
+        Command::Identity(args) => identity::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Clock(args) => clock::run(&args),
         Command::Erased(args) => erased::run(&args),
-        Command::Playbook { command } => playbook::run(&command),
-        Command::Next(args) => next::run(&args),
-        Command::Models(args) => models(&args),
-        Command::Tags { command } => tags::run(&command),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Config { command } => config::run(&command, config),
+        Command::Completions { shell } => {
+            manual::print(&manual::completions(&command, shell));
+            Ok(())
+        }
+        Command::Man { out } => man(&out),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+}
+
+fn man(out: &Path) -> anyhow::Result<()> {
+    for program in programs() {
+        manual::man_pages(&program, out)
+            .map_err(|cause| anyhow::anyhow!("cannot write man pages to {}: {cause}", out.display()))?;
+    }
+    Ok(())
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
@@ -266,7 +241,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 fn logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HOMING_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,homing=info"));
-    // Colours are for people: a log file gets none.
+    // A log file gets no colours.
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
@@ -275,35 +250,4 @@ fn logging() {
         Ok("json") => builder.json().try_init(),
         _ => builder.compact().try_init(),
     };
-}
-
-fn models(args: &Models) -> anyhow::Result<()> {
-    let entries = args.model.open()?.list();
-    if args.json {
-        let known: Vec<_> = entries.iter().filter_map(|entry| entry.as_ref().ok()).collect();
-        out!("{}", serde_json::to_string_pretty(&serde_json::json!({ "models": known }))?);
-    }
-    for entry in &entries {
-        match entry {
-            Ok(entry) if !args.json => {
-                let m = &entry.manifest;
-                let aliases: Vec<&str> = entry.aliases.iter().map(|alias| alias.name()).collect();
-                out!(
-                    "{}@{}  up to {}  {} customers  horizons {:?}  {}",
-                    m.name,
-                    m.version,
-                    m.as_of_text,
-                    m.data.customers,
-                    m.horizons,
-                    aliases.join(", ")
-                );
-            }
-            Ok(_) => {}
-            Err(error) => eprintln!("homing: {error}"),
-        }
-    }
-    if entries.is_empty() && !args.json {
-        out!("{} holds no model; train one with `homing-train fit`", args.model.registry);
-    }
-    Ok(())
 }

@@ -3,44 +3,49 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use homing_datasets::Stream;
 use homing_datasets::cli::{Purchases, show_warnings};
+use homing_datasets::progress::Stage;
 use homing_datasets::table::{Column, Format, Table, TableWriter};
 use homing_datasets::warnings::Code;
-use homing_datasets::{Stream, out};
 use homing_models::next::NextPurchase;
 use serde_json::json;
 
-use super::progress::Stage;
+use super::args::print_json;
 use super::{ModelArgs, WrongUse};
 use crate::scoring::batch::{FileError, Source};
 use crate::scoring::{Engine, Score as _};
 use homing_tags::Catalogue;
 
-/// Writes what customers buy next: products due by their own cycle, and chances of a first purchase in other categories.
+/// Predict what customers buy next: products due, and first purchases in other categories.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing next --purchases orders.csv --out next.csv
+  homing next --purchases exports/ --as-of 2025-06-30 --categories 5 --out next.parquet --json")]
 pub(super) struct Next {
-    #[command(flatten)]
-    purchases: Purchases,
-    #[command(flatten)]
-    model: ModelArgs,
-    /// Look from this instant: a date (its end, in the model's zone) or a time. Default: the last event.
-    #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
-    as_of: Option<String>,
-    /// Categories of a customer at most, the likeliest.
-    #[arg(long, env = "HOMING_CATEGORIES", default_value_t = 3, value_name = "N")]
-    categories: usize,
-    /// The rows: .parquet, .csv or .ndjson.
+    /// Write the predictions (.parquet, .csv or .ndjson).
     #[arg(long, env = "HOMING_OUT", value_name = "FILE")]
     out: PathBuf,
-    /// Prints a JSON summary on stdout.
+    /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
+    #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
+    as_of: Option<String>,
+    /// Maximum number of categories per customer, likeliest first.
+    #[arg(long, env = "HOMING_CATEGORIES", default_value_t = 3, value_name = "N")]
+    categories: usize,
+    /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
+    #[command(flatten, next_help_heading = "Purchases")]
+    purchases: Purchases,
+    #[command(flatten, next_help_heading = "Model")]
+    model: ModelArgs,
 }
 
 pub(super) fn run(args: &Next) -> anyhow::Result<()> {
     Format::of(&args.out).map_err(|error| WrongUse(error.to_string()))?;
     let engine = Engine::load(&args.model.open()?, args.model.model.as_deref(), &Catalogue::shipped()?)?;
-    let zone = engine.model().timezone;
+    let zone = args.purchases.zone_of(engine.model().timezone)?;
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
     args.purchases.keep_inputs(&[], &[("out", Some(&args.out))])?;
     let stage = Stage::begin("read");
@@ -49,13 +54,13 @@ pub(super) fn run(args: &Next) -> anyhow::Result<()> {
     let mut warnings = stream.summary().warnings.clone();
     for (lines, column) in stream.summary().named.into_iter().zip(["product_id", "category"]) {
         if lines == 0 {
-            warnings.note(Code::MissingColumn, || format!("`{column}`: without it nothing is said of it"));
+            warnings.note(Code::MissingColumn, || format!("`{column}`; its predictions are missing"));
         }
     }
     show_warnings(&warnings);
     args.purchases.refuse_warnings(&warnings)?;
     let Some(as_of) = as_of.or(stream.summary().last_instant) else {
-        return Err(WrongUse("there is no event to look from".to_owned()).into());
+        return Err(WrongUse("no events to predict from".to_owned()).into());
     };
     let stage = Stage::begin("next purchases");
     let mut writer = TableWriter::create(&args.out, zone)?;
@@ -69,7 +74,7 @@ pub(super) fn run(args: &Next) -> anyhow::Result<()> {
     // An empty table still has its columns.
     writer.write(&table(&[], args.categories)).and_then(|()| writer.finish())?;
     stage.done(&format!(
-        "{due} products due and {first} chances of {customers} customers in {}",
+        "{due} products due and {first} first purchases for {customers} customers written to {}",
         args.out.display()
     ));
     if args.json {
@@ -77,7 +82,7 @@ pub(super) fn run(args: &Next) -> anyhow::Result<()> {
             "as_of": zone.format(as_of), "customers": customers, "due": due, "first_purchases": first,
             "warnings": warnings.list(),
         });
-        out!("{}", serde_json::to_string_pretty(&document)?);
+        print_json(&document)?;
     }
     Ok(())
 }

@@ -9,13 +9,13 @@ use homing_datasets::cli::{Purchases, show_warnings};
 use homing_datasets::engine::{SnapshotFolder, Updated, fingerprint};
 use homing_datasets::guards::compare_amounts;
 use homing_datasets::identity::People;
-use homing_datasets::out;
+use homing_datasets::progress::Stage;
 use homing_datasets::table::Format;
 use homing_datasets::warnings::Code;
 use homing_datasets::{History, Micros, Shard, Stream, StreamOptions, Zone, calendar};
 use serde_json::{Value, json};
 
-use super::progress::Stage;
+use super::args::{PasswordArgs, print_json};
 use super::{CatalogueArgs, DoneInPart, ModelArgs, WrongUse};
 use crate::scoring::batch::{self, ScoresFile, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
@@ -23,16 +23,42 @@ use crate::scoring::{Engine, Score as _};
 use homing_profiles::Store;
 use homing_profiles::writeback::WriteBack;
 
-/// Scores every customer of the files.
+/// Score every customer.
+///
+/// Results go to a file (--out), the profile store (--profiles) or both.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing score --purchases orders.csv --out scores.csv
+  homing score --purchases '/data/today/*.parquet' --snapshot snapshot --profiles sqlite:profiles.db
+  homing score --purchases orders.csv --model shop@challenger --as-of 2025-06-30 --out scores.csv")]
 pub(super) struct Score {
-    #[command(flatten)]
-    purchases: Purchases,
-    /// Who is who, as `homing identity --out` wrote it: customers of the files become people.
+    /// Write one row per customer (.parquet, .csv or .ndjson).
+    #[arg(long, env = "HOMING_OUT", value_name = "FILE", required_unless_present = "profiles")]
+    out: Option<PathBuf>,
+    /// Profile store: sqlite:PATH or postgres://USER@HOST:PORT/DATABASE.
+    #[arg(long, env = "HOMING_PROFILES", value_name = "URL", help_heading = "Profile store")]
+    profiles: Option<String>,
+    /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
+    #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
+    as_of: Option<String>,
+    /// Folder that keeps all histories, so that each run reads only new files. Every customer in it is scored; events that it already
+    /// contains are not counted twice.
+    #[arg(long, env = "HOMING_SNAPSHOT", value_name = "DIR")]
+    snapshot: Option<PathBuf>,
+    /// Score one of several parts of the customers, such as 3/16. Each part may run on a machine of its own.
+    #[arg(long, env = "HOMING_SHARD", value_name = "N/OF")]
+    shard: Option<Shard>,
+    /// Folder that records progress, so that an interrupted run can resume. Default: PATH.batch beside a SQLite store.
+    #[arg(long, env = "HOMING_JOURNAL", value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Time to record as the time of scoring. Default: now.
+    #[arg(long, env = "HOMING_SCORED_AT", value_name = "TIME")]
+    scored_at: Option<String>,
+    /// People map written by `homing identity --out`: score people instead of records.
     #[arg(long, env = "HOMING_PEOPLE", value_name = "FILE")]
     people: Option<String>,
-    /// What `--people` was in the run before: whoever is one with another person now moves their profile there, with
-    /// history, event ids, contacts and attributes.
+    /// People map of the previous run. Profiles of records that now belong to another person move there.
     #[arg(
         long,
         env = "HOMING_PEOPLE_BEFORE",
@@ -41,36 +67,17 @@ pub(super) struct Score {
         requires = "profiles"
     )]
     people_before: Option<String>,
-    #[command(flatten)]
-    model: ModelArgs,
-    #[command(flatten)]
-    catalogue: CatalogueArgs,
-    /// Score as of this instant: a date (its end, in the model's zone) or a time. Default: the last event.
-    #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
-    as_of: Option<String>,
-    /// Writes one row a customer: .parquet, .csv or .ndjson.
-    #[arg(long, env = "HOMING_OUT", value_name = "FILE", required_unless_present = "profiles")]
-    out: Option<PathBuf>,
-    /// Writes the profiles: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
-    #[arg(long, env = "HOMING_PROFILES", value_name = "PLACE")]
-    profiles: Option<String>,
-    /// Scores one of several parts of the customers, e.g. 3/16. Each part may run on a machine of its own.
-    #[arg(long, env = "HOMING_SHARD", value_name = "N/OF")]
-    shard: Option<Shard>,
-    /// A folder that keeps the histories: they are those of the runs before and of today's files, and all of their
-    /// customers are scored. Events that it has already are not counted again.
-    #[arg(long, env = "HOMING_SNAPSHOT", value_name = "DIR")]
-    snapshot: Option<PathBuf>,
-    /// The folder in which a run into profiles notes how far it is, so that it can go on after being killed.
-    /// Default: beside the profiles (`PATH.batch`).
-    #[arg(long, env = "HOMING_JOURNAL", value_name = "DIR")]
-    journal: Option<PathBuf>,
-    /// What is written as the instant of scoring. Default: now.
-    #[arg(long, env = "HOMING_SCORED_AT", value_name = "TIME")]
-    scored_at: Option<String>,
-    /// Prints a JSON summary on stdout.
+    /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
+    #[command(flatten, next_help_heading = "Profile store")]
+    password: PasswordArgs,
+    #[command(flatten, next_help_heading = "Purchases")]
+    purchases: Purchases,
+    #[command(flatten, next_help_heading = "Model")]
+    model: ModelArgs,
+    #[command(flatten, next_help_heading = "Tags and playbook")]
+    catalogue: CatalogueArgs,
 }
 
 /// A run into profiles before it begins.
@@ -85,6 +92,8 @@ struct Night {
 /// What a run scores with.
 struct Run<'a> {
     args: &'a Score,
+    /// The time zone of the model.
+    zone: Zone,
     engine: Engine,
     people: Option<Arc<People>>,
     night: Option<Night>,
@@ -92,13 +101,13 @@ struct Run<'a> {
     resumed: Option<Terms>,
 }
 
-pub(super) fn run(args: &Score) -> anyhow::Result<()> {
+pub(super) fn run(args: &Score, config: Option<&Path>) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| WrongUse(error.to_string()))?;
     }
     keep_inputs(args)?;
-    let mut run = Run::prepare(args)?;
-    let zone = run.zone();
+    let mut run = Run::prepare(args, config)?;
+    let zone = run.zone;
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
     let scored_at = args.scored_at.as_ref().map(|text| zone.instant(text)).transpose()?;
     let before = args.people_before.as_ref().map(|path| People::read(path)).transpose()?;
@@ -116,8 +125,9 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     ));
     let learned = run.engine.model().as_of_micros;
     if let Some(as_of) = as_of.filter(|&as_of| as_of < learned) {
-        let example =
-            || format!("{}; the model has learned up to {}", zone.format(as_of), zone.format(learned));
+        let example = || {
+            format!("{}; the model was trained on data until {}", zone.format(as_of), zone.format(learned))
+        };
         summary.warnings.note(Code::AsOfBeforeModel, example);
     }
     compare_amounts(summary.amounts, run.engine.learned_amounts(), &mut summary.warnings);
@@ -130,7 +140,7 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     };
     let source = snapshot.as_ref().map_or(Source::Lines(&stream), |kept| Source::Snapshot(&kept.folder));
     let Some(terms) = run.terms(as_of, scored_at, last) else {
-        return Err(WrongUse("there is no event to score from".to_owned()).into());
+        return Err(WrongUse("no events to score".to_owned()).into());
     };
     let mut document = json!({
         "model": terms.model,
@@ -162,24 +172,25 @@ pub(super) fn run(args: &Score) -> anyhow::Result<()> {
     document["read"] = serde_json::to_value(&summary)?;
     document["warnings"] = serde_json::to_value(summary.warnings.list())?;
     if args.json {
-        out!("{}", serde_json::to_string_pretty(&document)?);
+        print_json(&document)?;
     }
     left.map_or(Ok(()), |left| Err(DoneInPart(left).into()))
 }
 
 impl<'a> Run<'a> {
     /// Loads model and tags; with profiles, opens the store and takes up an unfinished run.
-    fn prepare(args: &'a Score) -> anyhow::Result<Self> {
+    fn prepare(args: &'a Score, config: Option<&Path>) -> anyhow::Result<Self> {
         let catalogue = args.catalogue.load()?;
         let registry = args.model.open()?;
         let load = |model: Option<&str>| Engine::load(&registry, model, &catalogue);
         let engine = load(args.model.model.as_deref())?;
         let people = args.people.as_ref().map(|path| People::read(path)).transpose()?.map(Arc::new);
-        let mut run = Run { args, engine, people, night: None, resumed: None };
+        let zone = args.purchases.zone_of(engine.model().timezone)?;
+        let mut run = Run { args, zone, engine, people, night: None, resumed: None };
         let Some(place) = &args.profiles else { return Ok(run) };
-        let mut night = prepare(args, place, &run.options()?, run.zone())?;
-        // Before the work, so that a table that does not fit is told before it and not after.
-        night.back = super::write_back(&night.store, place, &catalogue)?;
+        let mut night = prepare(args, place, &run.options()?, zone)?;
+        // Before the work, so that a table that does not fit is reported at once.
+        night.back = super::write_back(&night.store, &args.password.place(place)?, &catalogue, config)?;
         if let Some(found) = night.journal.terms(&night.identity).cloned() {
             if found.model != *run.engine.model().id
                 && let Ok(before) = load(Some(args.model.model.as_deref().unwrap_or(&found.model)))
@@ -198,13 +209,8 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    fn zone(&self) -> Zone {
-        self.engine.model().timezone
-    }
-
     fn options(&self) -> anyhow::Result<StreamOptions> {
-        let mut options =
-            StreamOptions { shard: self.args.shard, ..self.args.purchases.stream(self.zone())? };
+        let mut options = StreamOptions { shard: self.args.shard, ..self.args.purchases.stream(self.zone)? };
         options.read.people = self.people.clone();
         // The file needs everyone; the profiles need those who are not yet done.
         let skip = self.args.out.is_none() && self.args.snapshot.is_none();
@@ -217,15 +223,15 @@ impl<'a> Run<'a> {
     fn snapshot(&self, mut folder: SnapshotFolder, today: &Stream) -> anyhow::Result<Kept> {
         let erased = self.night.as_ref().map(|night| night.store.erased()).transpose()?;
         let stage = Stage::begin("snapshot");
-        let updated = folder.update(today, erased.as_ref(), self.zone(), self.args.shard)?;
+        let updated = folder.update(today, erased.as_ref(), self.zone, self.args.shard)?;
         let held = folder.held().map_or(0, |held| held.customers);
         let seconds = stage.done(&format!(
-            "{} new customers, {} with something new, {held} in all",
+            "{} new customers, {} with new events, {held} in total",
             updated.added, updated.changed
         ));
         if updated.set_aside > 0 {
             eprintln!(
-                "          {:>9} events with far-off dates taken out of the snapshot",
+                "          {:>9} events with implausible dates removed from the snapshot",
                 updated.set_aside
             );
         }
@@ -255,7 +261,7 @@ fn write_file(
     let file = ScoresFile::create(out, engine.model())?;
     let done = batch::to_file(source, engine, terms.as_of, terms.scored_at, file)?;
     let seconds =
-        stage.done(&format!("{} of {} customers into {}", done.scored, done.customers, out.display()));
+        stage.done(&format!("{} of {} customers scored to {}", done.scored, done.customers, out.display()));
     document["file"] = serde_json::to_value(&done)?;
     document["seconds"]["score_and_write_file"] = seconds.into();
     Ok(done.customers)
@@ -275,7 +281,7 @@ fn merge(
     for (from, into) in pairs {
         merged += u64::from(homing_profiles::merge(night.store.as_ref(), from, into, terms.as_of, &scorer)?);
     }
-    let seconds = stage.done(&format!("{merged} profiles moved to the person that they belong to"));
+    let seconds = stage.done(&format!("{merged} profiles merged into another person's"));
     document["merged"] = merged.into();
     document["seconds"]["merge"] = seconds.into();
     Ok(())
@@ -314,7 +320,7 @@ fn keep_inputs(args: &Score) -> Result<(), homing_datasets::Error> {
 
 /// Opens the store and the journal, and keeps other batches out.
 fn prepare(args: &Score, place: &str, options: &StreamOptions, zone: Zone) -> anyhow::Result<Night> {
-    let store = homing_profiles::open(place, zone)?;
+    let store = homing_profiles::open(&args.password.place(place)?, zone)?;
     let folder = match (&args.journal, homing_profiles::local_file(place)) {
         (Some(folder), _) => folder.clone(),
         (None, Some(path)) => PathBuf::from(format!("{path}.batch")),
@@ -332,10 +338,10 @@ fn prepare(args: &Score, place: &str, options: &StreamOptions, zone: Zone) -> an
         "since": args.purchases.since,
         "max_rejects": args.purchases.max_rejects,
         "accept": args.purchases.accept.iter().map(|what| format!("{what:?}")).collect::<Vec<_>>(),
-        "registry": args.model.registry,
+        "registry": args.model.registry.registry,
         "model": args.model.model,
-        "tags": of_file(args.catalogue.tags.as_deref())?,
-        "playbook": of_file(args.catalogue.playbook.as_deref())?,
+        "tags": of_file(args.catalogue.tags_file.as_deref())?,
+        "playbook": of_file(args.catalogue.playbook_file.as_deref())?,
         "as_of": args.as_of,
         "scored_at": args.scored_at,
         "shard": args.shard.map(|shard| shard.to_string()),
@@ -383,7 +389,12 @@ fn write(
         number("tags_changed")
     ));
     if let (Some(file), Some(out)) = (&done.file, &run.args.out) {
-        eprintln!("          file: {} of {} customers into {}", file.scored, file.customers, out.display());
+        eprintln!(
+            "          file: {} of {} customers scored to {}",
+            file.scored,
+            file.customers,
+            out.display()
+        );
         document["file"] = serde_json::to_value(file)?;
     }
     document["profiles"] = done.done.clone();
@@ -394,7 +405,7 @@ fn write(
     if done.stopped {
         let customers = number("customers");
         return Ok(Some(format!(
-            "stopped when asked to: {customers} customers are done; the same command again goes on from there"
+            "stopped on request after {customers} customers; run the same command again to continue"
         )));
     }
     if let Some(back) = back {
@@ -424,7 +435,7 @@ fn on_signal(stop: &Arc<AtomicBool>) {
                 if stop.swap(true, Ordering::Relaxed) {
                     std::process::exit(1);
                 }
-                eprintln!("homing: ending after the customers at hand; once more to end at once");
+                eprintln!("homing: stopping after the current customers; interrupt again to stop now");
             }
         });
     });

@@ -1,15 +1,17 @@
 //! `homing serve`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use homing_datasets::settings::show::secret_of;
 use homing_datasets::{Zone, calendar};
 use tokio_rustls::TlsAcceptor;
 
+use super::args::StoreArgs;
 use super::{CatalogueArgs, ModelArgs, WrongUse};
 use crate::aggregates;
 use crate::api;
@@ -20,39 +22,60 @@ use homing_profiles::Store;
 use homing_profiles::writeback::WriteBack;
 use homing_tags::Catalogue;
 
-/// Serves the scoring API, the profiles and the pages.
+/// Serve the API and the web pages.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing serve
+  homing serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem
+  homing serve --profiles postgres://homing@db.lan/crm --profiles-password-file /run/secrets/db
+  homing serve --webhook https://crm.lan/homing --webhook-secret-file /run/secrets/webhook")]
 pub(super) struct Serve {
-    /// Address and port to listen on; port 0 takes a free one.
+    /// Address and port to listen on; port 0 picks a free one.
     #[arg(long, env = "HOMING_LISTEN", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
     listen: String,
-    #[command(flatten)]
-    model: ModelArgs,
-    #[command(flatten)]
-    catalogue: CatalogueArgs,
-    /// Where profiles are kept: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
-    #[arg(long, env = "HOMING_PROFILES", default_value = "sqlite:profiles.db", value_name = "PLACE")]
-    profiles: String,
-    /// Serves TLS with this certificate chain (PEM).
+    /// Certificate chain (PEM). Serves HTTPS.
     #[arg(long, env = "HOMING_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The key of the certificate (PEM).
+    /// Private key of the certificate (PEM).
     #[arg(long, env = "HOMING_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Share of the requests that the registry's challenger scores too, unseen, 0 to 1.
+    /// Push changed tags to this URL.
+    #[arg(long, env = "HOMING_WEBHOOK", value_name = "URL", requires = "webhook_key")]
+    webhook: Option<String>,
+    /// Secret that signs pushed changes (HMAC-SHA256 over TIMESTAMP.BODY).
+    #[arg(
+        long,
+        env = "HOMING_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "TEXT",
+        group = "webhook_key",
+        requires = "webhook"
+    )]
+    webhook_secret: Option<String>,
+    /// File with the secret that signs pushed changes.
+    #[arg(
+        long,
+        env = "HOMING_WEBHOOK_SECRET_FILE",
+        value_name = "FILE",
+        group = "webhook_key",
+        requires = "webhook"
+    )]
+    webhook_secret_file: Option<PathBuf>,
+    /// Share of requests that the challenger scores too, without answering, 0 to 1.
     #[arg(long, env = "HOMING_SHADOW_SHARE", default_value_t = 0.1, value_name = "SHARE", value_parser = share)]
     shadow_share: f64,
-    /// Pushes changed tags to this address. Of several servers of a store one does it.
-    #[arg(long, env = "HOMING_WEBHOOK", value_name = "URL", requires = "webhook_secret")]
-    webhook: Option<String>,
-    /// The secret that signs what is pushed: HMAC-SHA256 over `TIMESTAMP.BODY`.
-    #[arg(long, env = "HOMING_WEBHOOK_SECRET", hide_env_values = true, value_name = "TEXT")]
-    webhook_secret: Option<String>,
-    /// Sends a span of each request to this collector of OpenTelemetry (OTLP over HTTP), such as http://127.0.0.1:4318.
+    /// OpenTelemetry collector (OTLP over HTTP) for traces, such as http://127.0.0.1:4318.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp: Option<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Profile store")]
+    store: StoreArgs,
+    #[command(flatten, next_help_heading = "Limits")]
     limits: LimitArgs,
+    #[command(flatten, next_help_heading = "Model")]
+    model: ModelArgs,
+    #[command(flatten, next_help_heading = "Tags and playbook")]
+    catalogue: CatalogueArgs,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -63,28 +86,28 @@ fn share(text: &str) -> Result<f64, String> {
 /// What callers may ask for.
 #[derive(Args)]
 struct LimitArgs {
-    /// Bytes of a request's body.
+    /// Maximum size of a request body in bytes.
     #[arg(long, env = "HOMING_MAX_BODY_BYTES", default_value_t = Limits::default().body_bytes, value_name = "N")]
     max_body_bytes: usize,
-    /// Requests in work at one time.
+    /// Maximum number of requests processed at a time.
     #[arg(long, env = "HOMING_MAX_REQUESTS", default_value_t = Limits::default().concurrent_requests, value_name = "N")]
     max_requests: usize,
-    /// Requests of one key in work at one time.
+    /// Maximum number of requests per key processed at a time.
     #[arg(long, env = "HOMING_MAX_KEY_REQUESTS", default_value_t = Limits::default().caller_requests, value_name = "N")]
     max_key_requests: usize,
-    /// Requests that wait for the store at one time.
+    /// Maximum number of requests waiting for the store.
     #[arg(long, env = "HOMING_MAX_QUEUE", default_value_t = Limits::default().queue, value_name = "N")]
     max_queue: usize,
-    /// Connections that are open at one time.
+    /// Maximum number of open connections.
     #[arg(long, env = "HOMING_MAX_CONNECTIONS", default_value_t = Limits::default().connections, value_name = "N")]
     max_connections: usize,
-    /// Seconds that a request may take.
+    /// Time limit of a request in seconds.
     #[arg(long, env = "HOMING_REQUEST_SECONDS", default_value_t = 30, value_name = "S")]
     request_seconds: u64,
-    /// Seconds in which a request's head, its body, and each piece of its reply must get through.
+    /// Time limit in seconds for receiving the head and the body of a request and for sending each piece of the response.
     #[arg(long, env = "HOMING_IO_SECONDS", default_value_t = 20, value_name = "S")]
     io_seconds: u64,
-    /// MiB of memory for profiles that were read a moment ago.
+    /// Memory in MiB for recently read profiles.
     #[arg(long, env = "HOMING_WARM_MIB", default_value_t = Limits::default().warm_bytes >> 20, value_name = "MIB")]
     warm_mib: u64,
 }
@@ -108,13 +131,13 @@ impl LimitArgs {
     }
 }
 
-pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
+pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
+    let webhook = args.webhook()?;
     let catalogue = args.catalogue.load()?;
     let registry = args.model.open()?;
     let engine = match Engine::load(&registry, args.model.model.as_deref(), &catalogue) {
         Ok(engine) => Some(Arc::new(engine)),
-        // Without any model there is still an API to answer that there is none; a damaged or misnamed one is
-        // a mistake to be mended.
+        // Without any model the API can still answer that there is none; a damaged or misnamed one is a mistake to fix.
         Err(error @ homing_models::Error::UnknownModel { .. }) if args.model.model.is_none() => {
             tracing::warn!("{error}");
             None
@@ -122,8 +145,8 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         Err(error) => return Err(error.into()),
     };
     let zone = engine.as_ref().map_or_else(Zone::default, |engine| engine.model().timezone);
-    let store = homing_profiles::open(&args.profiles, zone)?;
-    let write_back = super::write_back(&store, &args.profiles, &catalogue)?.map(Arc::new);
+    let store = args.store.open(zone)?;
+    let write_back = super::write_back(&store, &args.store.place()?, &catalogue, config)?.map(Arc::new);
     if let Some(back) = &write_back {
         homing_profiles::writeback::keep_delivering(back.clone(), calendar::now);
     }
@@ -132,8 +155,6 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         _ => None,
     };
     let models = Models::new(registry, args.model.model.as_deref(), Arc::new(args.catalogue.load()?));
-    let webhook = args.webhook.as_ref().zip(args.webhook_secret.as_ref());
-    let webhook = webhook.map(|(url, secret)| Webhook::new(url, secret.as_bytes()));
     let ways = Ways {
         tls,
         models: Some(models),
@@ -144,6 +165,22 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         limits: args.limits.limits(),
     };
     listen(&args.listen, store, engine, catalogue, ways)
+}
+
+impl Serve {
+    /// Where changes are pushed to.
+    fn webhook(&self) -> anyhow::Result<Option<Webhook>> {
+        let Some(url) = &self.webhook else { return Ok(None) };
+        let secret = match (&self.webhook_secret, &self.webhook_secret_file) {
+            (Some(secret), _) => secret.clone(),
+            (None, Some(file)) => secret_of("webhook-secret-file", file)?,
+            (None, None) => {
+                let text = "--webhook needs a secret; add --webhook-secret-file";
+                return Err(WrongUse(text.to_owned()).into());
+            }
+        };
+        Ok(Some(Webhook::new(url, secret.as_bytes())))
+    }
 }
 
 /// Everything of a service beside its store and its model.
@@ -188,7 +225,8 @@ pub(super) fn listen(
     }
     if let Some(collector) = otlp.filter(|url| !url.is_empty()) {
         if !(collector.starts_with("http://") || collector.starts_with("https://")) {
-            let told = format!("`{collector}` is no address of a collector; write --otlp http://HOST:4318");
+            let told =
+                format!("--otlp {collector} is not an http:// or https:// URL; write http://HOST:4318");
             return Err(WrongUse(told).into());
         }
         app = app.with_traces(&collector)?;
@@ -200,18 +238,18 @@ pub(super) fn listen(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
-            format!("cannot listen on {address}; choose another address or port with --listen, for example --listen 127.0.0.1:0 for a free port")
+            format!("cannot listen on {address}; choose another address or port with --listen, such as --listen 127.0.0.1:0 for a free port")
         })?;
         let bound = listener.local_addr()?;
         if !app.demands_keys() {
             if !bound.ip().is_loopback() {
                 let told = format!(
-                    "there are no keys, so homing listens on loopback only, not on {bound}; make one first: \
+                    "without API keys homing listens on loopback only, not on {bound}; create one with \
                      `homing keys create --role admin`, then start again"
                 );
                 return Err(WrongUse(told).into());
             }
-            tracing::info!("there are no keys: homing listens on loopback only and asks nobody for one");
+            tracing::info!("no API keys: listening on loopback only, without authentication");
         }
         app.attend()?;
         let counted = Arc::downgrade(&app);

@@ -5,85 +5,99 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use homing_datasets::cli::Purchases;
+use homing_datasets::cli::{Purchases, show_warnings};
 use homing_datasets::out;
-use homing_datasets::{Histories, History, Micros, Zone, read};
+use homing_datasets::{Histories, History, Micros, Zone};
 use homing_models::features::{COUNT, Scratch, compute};
 use homing_models::{Bundle, NotScored, Outcome};
 use rayon::prelude::*;
 
-use super::{CatalogueArgs, ModelArgs, WrongUse, read_catalogue};
+use super::args::{print_json, read_catalogue, read_text};
+use super::{CatalogueArgs, ModelArgs, WrongUse};
 use homing_tags::{Catalogue, check, scales};
 
 #[derive(Subcommand)]
 pub(super) enum Tags {
-    /// Lists the tags.
+    /// List tags.
+    #[command(after_help = "\
+Examples:
+  homing tags list
+  homing tags list --json")]
     List {
-        #[command(flatten)]
-        catalogue: CatalogueArgs,
-        /// Prints one JSON document instead of text.
+        /// Print one JSON document on stdout.
         #[arg(long, env = "HOMING_JSON")]
         json: bool,
+        #[command(flatten, next_help_heading = "Tags and playbook")]
+        catalogue: CatalogueArgs,
     },
-    /// Checks a catalogue: syntax, names, languages, values that nobody can have.
+    /// Check a tag catalogue: syntax, names, texts and values that nobody can have.
+    #[command(after_help = "\
+Examples:
+  homing tags check
+  homing tags check tags.toml")]
     Check {
-        /// The catalogue, a TOML file. Default: the one that homing ships.
+        /// Tag catalogue (TOML). Default: the built-in one.
         file: Option<PathBuf>,
     },
-    /// Says how a tag of a customer came about.
-    Explain(Explain),
-    /// Tries an expression out on a file: coverage, values and examples, before it goes live.
-    Try(Try),
-    /// Measures the steps of the catalogue's scales on the customers of a business: quantiles, as TOML to paste.
-    FitScales(FitScales),
+    /// Explain how a customer got a tag.
+    #[command(after_help = "\
+Examples:
+  homing tags explain c00000042 lifecycle.stage --purchases events/")]
+    Explain(Box<Explain>),
+    /// Try an expression on purchase files: coverage, values and examples.
+    #[command(after_help = "\
+Examples:
+  homing tags try 'recency_days > 2.0 * gap_median_days ? \"late\" : null' --purchases events/")]
+    Try(Box<Try>),
+    /// Measure the steps of the catalogue's scales on your customers (quantiles), as TOML to paste.
+    #[command(after_help = "\
+Examples:
+  homing tags fit-scales --purchases events/ --grades 5")]
+    FitScales(Box<FitScales>),
 }
 
 /// Customers to look at.
 #[derive(Args)]
 struct Base {
-    #[command(flatten)]
-    purchases: Purchases,
-    #[command(flatten)]
-    model: ModelArgs,
-    /// Look from this instant: a date (its end) or a time. Default: the last event.
+    /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
+    #[command(flatten, next_help_heading = "Purchases")]
+    purchases: Purchases,
+    #[command(flatten, next_help_heading = "Model")]
+    model: ModelArgs,
+    #[command(flatten, next_help_heading = "Tags and playbook")]
+    catalogue: CatalogueArgs,
 }
 
 #[derive(Args)]
 pub(super) struct Explain {
-    /// The customer.
+    /// Id of the customer.
     customer: String,
-    /// The tag.
+    /// Name of the tag.
     tag: String,
     #[command(flatten)]
     base: Base,
-    #[command(flatten)]
-    catalogue: CatalogueArgs,
 }
 
 #[derive(Args)]
 pub(super) struct Try {
-    /// The expression.
+    /// CEL expression over features and predictions.
     expression: String,
-    #[command(flatten)]
-    base: Base,
-    #[command(flatten)]
-    catalogue: CatalogueArgs,
-    /// Prints one JSON document instead of text.
+    /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
+    #[command(flatten)]
+    base: Base,
 }
 
 #[derive(Args)]
 pub(super) struct FitScales {
-    #[command(flatten)]
-    base: Base,
-    #[command(flatten)]
-    catalogue: CatalogueArgs,
-    /// Grades of a scale.
+    /// Number of grades of a scale, 2 to 20.
     #[arg(long, env = "HOMING_GRADES", default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=20), value_name = "N")]
     grades: u8,
+    #[command(flatten)]
+    base: Base,
 }
 
 pub(super) fn run(command: &Tags) -> anyhow::Result<()> {
@@ -98,8 +112,7 @@ pub(super) fn run(command: &Tags) -> anyhow::Result<()> {
 
 fn list(catalogue: &Catalogue, json: bool) -> anyhow::Result<()> {
     if json {
-        out!("{}", serde_json::to_string_pretty(&catalogue.describe())?);
-        return Ok(());
+        return print_json(&catalogue.describe());
     }
     for tag in catalogue.tags() {
         out!("{:<32} {:<10} {} / {}", tag.name, tag.layer.name(), tag.labels.en, tag.labels.zh);
@@ -111,10 +124,10 @@ fn check_file(file: Option<&Path>) -> anyhow::Result<()> {
     let (catalogue, text, name) = match file {
         Some(path) => {
             let catalogue = read_catalogue(path)?;
-            (catalogue, std::fs::read_to_string(path)?, path.display().to_string())
+            (catalogue, read_text(path)?, path.display().to_string())
         }
         None => {
-            (Catalogue::shipped()?, Catalogue::shipped_text().to_owned(), "the shipped catalogue".to_owned())
+            (Catalogue::shipped()?, Catalogue::shipped_text().to_owned(), "built-in catalogue".to_owned())
         }
     };
     let found = check::check(&catalogue, &text, &name);
@@ -122,9 +135,9 @@ fn check_file(file: Option<&Path>) -> anyhow::Result<()> {
         eprintln!("{error}");
     }
     if !found.is_empty() {
-        anyhow::bail!("{name}: {} of {} tags say what they cannot mean", found.len(), catalogue.tags().len());
+        anyhow::bail!("{name}: problems in {} of {} tags", found.len(), catalogue.tags().len());
     }
-    out!("{name}: {} tags, nothing wrong", catalogue.tags().len());
+    out!("{name}: {} tags, no problems found", catalogue.tags().len());
     Ok(())
 }
 
@@ -144,12 +157,16 @@ impl Base {
             Err(error) if self.model.model.is_some() => return Err(error.into()),
             Err(_) => None,
         };
-        let zone = bundle.as_ref().map_or(self.purchases.timezone, |bundle| bundle.manifest().timezone);
-        let options = self.purchases.stream(zone)?.read;
-        let (histories, _) = read(&self.purchases.purchases, &options)?;
-        let as_of = self.as_of.as_ref().map(|text| options.zone.as_of(text)).transpose()?;
-        let as_of = as_of.or(histories.last_instant()).context("there is no event to look from")?;
-        Ok(Looked { histories, as_of, zone: options.zone, bundle })
+        let zone = match &bundle {
+            Some(bundle) => self.purchases.zone_of(bundle.manifest().timezone)?,
+            None => self.purchases.zone(),
+        };
+        let (histories, summary) = self.purchases.histories(&self.purchases.stream(zone)?)?;
+        show_warnings(&summary.warnings);
+        self.purchases.refuse_warnings(&summary.warnings)?;
+        let as_of = self.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
+        let as_of = as_of.or(histories.last_instant()).context("no events")?;
+        Ok(Looked { histories, as_of, zone, bundle })
     }
 }
 
@@ -170,13 +187,13 @@ impl Looked {
 }
 
 fn explain(args: &Explain) -> anyhow::Result<()> {
-    let catalogue = args.catalogue.load()?;
+    let catalogue = args.base.catalogue.load()?;
     let Some(tag) = catalogue.tags().iter().find(|tag| tag.name == args.tag) else {
-        return Err(WrongUse(format!("there is no tag `{}`; `homing tags list` names them", args.tag)).into());
+        return Err(WrongUse(format!("no tag `{}`; `homing tags list` shows all tags", args.tag)).into());
     };
     let looked = args.base.look()?;
     let Some(history) = looked.histories.get(&args.customer) else {
-        return Err(WrongUse(format!("the files hold no customer `{}`", args.customer)).into());
+        return Err(WrongUse(format!("no customer `{}` in the files", args.customer)).into());
     };
     let (features, outcome) = looked.scored(history);
     let bound = catalogue.bind(&looked.horizons()).in_zone(looked.zone);
@@ -189,7 +206,7 @@ fn explain(args: &Explain) -> anyhow::Result<()> {
         out!("  {name:<32} {value}");
     }
     if bound.unavailable().contains(&tag.name) {
-        out!("= not computed: the model has not the horizon that the tag needs");
+        out!("= not computed: the tag needs a horizon that the model does not have");
         return Ok(());
     }
     let tags = bound.evaluate_view(&view, &features, &outcome);
@@ -199,10 +216,10 @@ fn explain(args: &Explain) -> anyhow::Result<()> {
             let label = label.map_or_else(String::new, |l| format!("  {} / {}", l.labels.en, l.labels.zh));
             out!("= {}{label}", one.value);
             if let Some(confidence) = one.confidence {
-                out!("  strength {confidence:.2}");
+                out!("  confidence {confidence:.2}");
             }
             if let Some(expires_at) = one.expires_at {
-                out!("  holds until {}", looked.zone.date(expires_at));
+                out!("  expires {}", looked.zone.date(expires_at));
             }
         }
         None => out!("= empty"),
@@ -216,11 +233,11 @@ const EXAMPLES: usize = 3;
 const VALUES: usize = 20;
 
 fn try_out(args: &Try) -> anyhow::Result<()> {
-    let catalogue = args.catalogue.load()?.with_only(&args.expression)?;
+    let catalogue = args.base.catalogue.load()?.with_only(&args.expression)?;
     let looked = args.base.look()?;
     let bound = catalogue.bind(&looked.horizons()).in_zone(looked.zone);
     if !bound.unavailable().is_empty() {
-        return Err(WrongUse("the model has not the horizon that the expression needs".to_owned()).into());
+        return Err(WrongUse("the expression needs a horizon that the model does not have".to_owned()).into());
     }
     let tags: Vec<_> = looked
         .histories
@@ -253,18 +270,17 @@ fn try_out(args: &Try) -> anyhow::Result<()> {
         let document = serde_json::json!({
             "customers": tags.len(), "with_value": with, "failures": failures, "values": values,
         });
-        out!("{}", serde_json::to_string_pretty(&document)?);
-        return Ok(());
+        return print_json(&document);
     }
     let share = |count: usize| 100.0 * count as f64 / tags.len().max(1) as f64;
     out!(
-        "{with} of {} customers ({:.1} %) have a value; {} different values",
+        "{with} of {} customers ({:.1} %) have a value; {} distinct values",
         tags.len(),
         share(with),
         sorted.len()
     );
     if failures > 0 {
-        out!("{failures} customers for whom the expression failed although everything was known");
+        out!("the expression failed for {failures} customers although all its inputs were known");
     }
     for (value, (count, examples)) in sorted.iter().take(VALUES) {
         out!("  {value:<24} {count:>9}  {:>5.1} %  e.g. {}", share(*count), examples.join(", "));
@@ -276,7 +292,7 @@ fn try_out(args: &Try) -> anyhow::Result<()> {
 }
 
 fn fit_scales(args: &FitScales) -> anyhow::Result<()> {
-    let catalogue = args.catalogue.load()?;
+    let catalogue = args.base.catalogue.load()?;
     let looked = args.base.look()?;
     for scale in catalogue.scales() {
         let only = catalogue.with_only(&scale.of)?;

@@ -124,7 +124,7 @@ fn purchases_that_cannot_be_read_are_named_with_a_remedy() {
     fit(empty).says(1, &["`empty.csv` is empty", "export it again"]);
     let header = write(folder.path(), "header.csv", "customer_id,occurred_at,amount\n");
     fit(header).says(3, &["no lines of data", "export again"]);
-    fit("nowhere.csv").says(1, &["`nowhere.csv` matches no file", "check the path"]);
+    fit("nowhere.csv").says(1, &["no file matches `nowhere.csv`", "check the path"]);
     let binary = write(folder.path(), "shop.parquet", "not Parquet at all");
     fit(binary).says(1, &["`shop.parquet` cannot be read as Parquet", "write or copy it again"]);
     assert!(!folder.path().join("models").exists(), "a failure leaves nothing behind");

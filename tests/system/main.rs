@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod campaigns;
 #[cfg(test)]
+mod configuration;
 mod crm_backend;
 #[cfg(test)]
 mod data_scientist;
@@ -19,6 +20,8 @@ mod object_store;
 mod postgres;
 #[cfg(test)]
 mod service_operator;
+#[cfg(test)]
+mod settings;
 #[cfg(test)]
 mod stores;
 #[cfg(test)]

@@ -12,7 +12,7 @@ fn without_keys_homing_listens_on_loopback_only() {
     let folder = scratch();
     let mut command = homing();
     command.args(["serve", "--listen", "0.0.0.0:0", "--registry"]).arg(registry());
-    run::<&str>(command, folder.path(), []).says(2, &["no keys", "loopback", "homing keys create"]);
+    run::<&str>(command, folder.path(), []).says(2, &["without API keys", "loopback", "homing keys create"]);
 }
 
 #[test]
@@ -69,5 +69,5 @@ fn the_doctor_finds_nothing_where_all_is_well_and_names_what_is_not() {
     let registry =
         told["checks"].as_array().unwrap().iter().find(|check| check["check"] == "registry").unwrap();
     assert_eq!(registry["ok"], json!(false));
-    assert!(registry["mend"].as_str().unwrap().contains("homing-train fit"), "{registry}");
+    assert!(registry["fix"].as_str().unwrap().contains("homing-train fit"), "{registry}");
 }

@@ -2,59 +2,64 @@
 
 use std::path::PathBuf;
 
+use crate::Error;
+use crate::backtest::{Report, ScoreRow, backtest};
+use crate::challengers::challenge;
+use crate::check::Usability;
+use crate::expansion;
+use crate::labels::short_horizon;
+use crate::report::{Lang, of_backtests};
+use crate::task::Task;
+use crate::warning::early_warning;
 use anyhow::Context;
 use clap::Args;
+use homing_datasets::progress::Stage;
 use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::{Micros, out};
-use homing_training::Error;
-use homing_training::backtest::{Report, ScoreRow, backtest};
-use homing_training::challengers::challenge;
-use homing_training::check::Usability;
-use homing_training::expansion;
-use homing_training::labels::short_horizon;
-use homing_training::report::{Lang, of_backtests};
-use homing_training::task::Task;
-use homing_training::warning::early_warning;
 
-use super::input::{Common, Loaded, Steps, write_report};
+use super::input::{Common, Loaded, write_report};
 use super::show;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing-train backtest --purchases orders.csv --cutoffs 2024-12-31,2025-03-31
+  homing-train backtest --purchases orders.csv --cutoffs 2025-03-31 --report backtest.html")]
 pub(super) struct Backtest {
-    #[command(flatten)]
-    common: Common,
-    /// Cutoffs, in order of time.
+    /// Cutoffs, in chronological order.
     #[arg(long, env = "HOMING_CUTOFFS", value_delimiter = ',', required = true, value_name = "DATE")]
     cutoffs: Vec<String>,
     /// Horizons in days.
     #[arg(long, env = "HOMING_HORIZONS", value_delimiter = ',', default_value = "90", value_name = "DAYS")]
     horizons: Vec<u32>,
-    /// Writes each customer's scores and what happened (.parquet, .csv or .ndjson).
+    /// Write predictions and outcomes of every customer (.parquet, .csv or .ndjson).
     #[arg(long, env = "HOMING_OUT", value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Learns spend net of returns; the metrics whose names begin with `net_` judge it.
-    #[arg(long, env = "HOMING_NET_OF_RETURNS")]
-    net_of_returns: bool,
-    /// Seed of every sample.
-    #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
-    seed: u64,
-    /// Writes a report (one HTML file, in Chinese and English).
+    /// Write a report (HTML).
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
-    /// The language in which the report opens; it holds both.
+    /// Language of texts: zh or en.
     #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "zh|en")]
     lang: Lang,
-    /// Fits learners off the shelf beside homing, to compare.
+    /// Predict spend net of product returns.
+    #[arg(long, env = "HOMING_NET_OF_RETURNS")]
+    net_of_returns: bool,
+    /// Also fit off-the-shelf learners in the backtest, for comparison.
     #[arg(long, env = "HOMING_CHALLENGERS")]
     challengers: bool,
+    /// Seed for random sampling.
+    #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
+    seed: u64,
+    #[command(flatten)]
+    common: Common,
 }
 
 pub(super) fn run(args: &Backtest) -> anyhow::Result<()> {
-    let zone = args.common.purchases.timezone;
+    let zone = args.common.purchases.zone();
     let cutoffs: Vec<Micros> = args.cutoffs.iter().map(|text| zone.as_of(text)).collect::<Result<_, _>>()?;
     if let Some(at) = cutoffs.windows(2).position(|pair| pair[0] >= pair[1]) {
         return Err(Error::InvalidArgument(format!(
-            "--cutoffs are out of order: {} is not before {}; give them in order of time",
+            "--cutoffs must be in chronological order: {} is not before {}",
             args.cutoffs[at],
             args.cutoffs[at + 1]
         ))
@@ -75,13 +80,13 @@ pub(super) fn run(args: &Backtest) -> anyhow::Result<()> {
     args.common.purchases.keep_inputs(&[], &outputs)?;
     let Loaded { histories, summary, sampled } = args.common.load(args.seed)?;
     args.common.purchases.refuse_warnings(&summary.warnings)?;
-    let steps = Steps::new();
+    let stage = Stage::begin("backtest");
     let mut reports = Vec::new();
     for (&cutoff, name) in cutoffs.iter().zip(&args.cutoffs) {
         for &days in &args.horizons {
             let usability = Usability::of(&histories, cutoff, &[days], zone).sampled(Some(sampled));
             usability.refuse()?;
-            let step = |text: &str| steps.step(&format!("{name}, {days} days: {text}"));
+            let step = |text: &str| stage.step(&format!("{name}, {days} days: {text}"));
             let mut report = backtest(&histories, cutoff, days, Some(short_horizon(days)), &task, &step)?;
             step("early warning and first purchases");
             report.expansion = expansion::judge(&histories, cutoff, days, zone, args.seed)?;
@@ -96,12 +101,12 @@ pub(super) fn run(args: &Backtest) -> anyhow::Result<()> {
         }
     }
     if let Some(file) = &args.report {
-        steps.step("report");
+        stage.step("report");
         write_report(file, &of_backtests(&reports, &histories, args.lang)?)?;
     }
-    let seconds = steps.done();
+    let seconds = stage.end();
     if let Some(out) = &args.out {
-        scores(&reports).write(out, zone).context("the scores were not written")?;
+        scores(&reports).write(out, zone).context("cannot write the scores")?;
     }
     if args.common.json {
         out!(

@@ -1,18 +1,20 @@
 //! `homing-train check`.
 
+use crate::Error;
+use crate::check::Usability;
 use clap::Args;
 use homing_datasets::out;
-use homing_training::Error;
-use homing_training::check::Usability;
 
 use super::input::{Common, Loaded};
 use super::show;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing-train check --purchases orders.csv
+  homing-train check --purchases exports/ --columns customer_id=member_no --json")]
 pub(super) struct Check {
-    #[command(flatten)]
-    common: Common,
-    /// Look up to this instant. Default: the last event.
+    /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
     /// Horizons in days.
@@ -24,6 +26,8 @@ pub(super) struct Check {
         value_name = "DAYS"
     )]
     horizons: Vec<u32>,
+    #[command(flatten)]
+    common: Common,
 }
 
 pub(super) fn run(args: &Check) -> anyhow::Result<()> {
@@ -31,10 +35,10 @@ pub(super) fn run(args: &Check) -> anyhow::Result<()> {
     args.common.purchases.keep_inputs(&[], &[])?;
     let Loaded { histories, summary, sampled } = args.common.load(0)?;
     let Some(as_of) = as_of.or(histories.last_instant()) else {
-        return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }.into());
+        return Err(Error::Refused { lacks: vec!["no events".to_owned()] }.into());
     };
-    let usability = Usability::of(&histories, as_of, &args.horizons, args.common.purchases.timezone)
-        .sampled(Some(sampled));
+    let usability =
+        Usability::of(&histories, as_of, &args.horizons, args.common.purchases.zone()).sampled(Some(sampled));
     if args.common.json {
         let document = serde_json::json!({
             "recognised": summary.recognised,

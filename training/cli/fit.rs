@@ -3,23 +3,30 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::Error;
+use crate::pipeline::{Options, train};
+use crate::report::Lang;
+use crate::task::Task;
 use clap::Args;
+use homing_datasets::progress::Stage;
 use homing_datasets::{objects, out};
 use homing_models::{Alias, Registry};
-use homing_training::Error;
-use homing_training::pipeline::{Options, train};
-use homing_training::report::Lang;
-use homing_training::task::Task;
 
 use super::DoneInPart;
-use super::input::{Common, Loaded, Steps, write_report};
+use super::input::{Common, Loaded, write_report};
 use super::show;
 
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  homing-train fit --purchases orders.csv --name shop
+  homing-train fit --purchases exports/ --horizons 30,90,365 --registry s3://bucket/models
+  homing-train fit --purchases orders.csv --name shop --challenger")]
 pub(super) struct Fit {
-    #[command(flatten)]
-    common: Common,
-    /// Learn up to this instant: a date (its end, in the business's zone) or a time. Default: the last event.
+    /// Name of the model.
+    #[arg(long, env = "HOMING_NAME", default_value = "homing", value_name = "NAME")]
+    name: String,
+    /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
     /// Horizons in days.
@@ -31,13 +38,13 @@ pub(super) struct Fit {
         value_name = "DAYS"
     )]
     horizons: Vec<u32>,
-    /// The horizon of the churn risk in days.
+    /// Horizon of the churn risk in days.
     #[arg(long, env = "HOMING_CHURN_HORIZON", default_value_t = 90, value_name = "DAYS")]
     churn_horizon: u32,
-    /// The horizon of the lifetime value in days.
+    /// Horizon of customer lifetime value in days.
     #[arg(long, env = "HOMING_VALUE_HORIZON", default_value_t = 365, value_name = "DAYS")]
     value_horizon: u32,
-    /// Yearly rate at which the lifetime value is discounted.
+    /// Yearly discount rate of customer lifetime value.
     #[arg(
         long,
         env = "HOMING_DISCOUNT_RATE",
@@ -46,40 +53,39 @@ pub(super) struct Fit {
         allow_negative_numbers = true
     )]
     discount_rate: f64,
-    /// Learns spend net of returns: what customers keep, not what they order.
+    /// Predict spend net of product returns.
     #[arg(long, env = "HOMING_NET_OF_RETURNS")]
     net_of_returns: bool,
-    /// Where models are kept: a folder, or a place in an object store, such as s3://bucket/models.
+    /// Model registry: a folder or an object-store URL such as s3://bucket/models.
     #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR|URL")]
     registry: String,
-    /// The folder into which a registry of an object store is mirrored. Default: one in the user's cache.
+    /// Local copy of a registry in an object store. Default: a folder in the user's cache.
     #[arg(long, env = "HOMING_REGISTRY_CACHE", value_name = "DIR")]
     registry_cache: Option<PathBuf>,
-    /// The model's name.
-    #[arg(long, env = "HOMING_NAME", default_value = "homing", value_name = "NAME")]
-    name: String,
-    /// Seed of every sample.
-    #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
-    seed: u64,
-    /// Registers the model as challenger and leaves the champion as it is.
+    /// Register the model as challenger; the champion stays.
     #[arg(long, env = "HOMING_CHALLENGER")]
     challenger: bool,
-    /// Writes the report, which the bundle holds too, to this file as well.
+    /// Also write the training report, which is part of the model, to this HTML file.
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
-    /// The language in which the report opens; it holds both.
+    /// Language of texts: zh or en.
     #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "zh|en")]
     lang: Lang,
-    /// Fits learners off the shelf beside homing in the backtest, to compare.
+    /// Also fit off-the-shelf learners in the backtest, for comparison.
     #[arg(long, env = "HOMING_CHALLENGERS")]
     challengers: bool,
+    /// Seed for random sampling.
+    #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
+    seed: u64,
+    #[command(flatten)]
+    common: Common,
 }
 
 pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     let as_of = args.common.instant(args.as_of.as_ref())?;
     if !(0.0..=10.0).contains(&args.discount_rate) {
         return Err(Error::InvalidArgument(format!(
-            "--discount-rate {}: give a yearly rate from 0 to 10",
+            "--discount-rate {}: write a yearly rate from 0 to 10",
             args.discount_rate
         ))
         .into());
@@ -90,7 +96,7 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         value_horizon: args.value_horizon,
         discount_rate: args.discount_rate,
         net_of_returns: args.net_of_returns,
-        zone: args.common.purchases.timezone,
+        zone: args.common.purchases.zone(),
         name: args.name.clone(),
         seed: args.seed,
         ..Task::default()
@@ -101,7 +107,7 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     args.common.purchases.keep_inputs(&[], &outputs)?;
     let Loaded { histories, summary, sampled } = args.common.load(args.seed)?;
     args.common.purchases.refuse_warnings(&summary.warnings)?;
-    let steps = Steps::new();
+    let stage = Stage::begin("fit");
     let registry = Registry::open(&args.registry, args.registry_cache.as_deref())?;
     let until = as_of.or(histories.last_instant());
     let previous = until.and_then(|until| registry.before(&task.name, until)).map(Arc::new);
@@ -113,13 +119,13 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         lang: args.lang,
         sampled: Some(sampled),
     };
-    let trained = train(&histories, &options, &|text| steps.step(text))?;
+    let trained = train(&histories, &options, &|text| stage.step(text))?;
     let alias = if args.challenger { Alias::Challenger } else { Alias::Champion };
     let path = registry.register(&trained.bundle, alias)?;
     if let (Some(file), Some(html)) = (&args.report, trained.bundle.report()) {
         write_report(file, html)?;
     }
-    let seconds = steps.done();
+    let seconds = stage.end();
     if args.common.json {
         let mut document = serde_json::to_value(trained.summary())?;
         document["read"] = serde_json::to_value(&summary)?;

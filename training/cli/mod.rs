@@ -1,4 +1,4 @@
-//! The command line: parse, resolve, run, say what happened.
+//! The command line of `homing-train`: parse, resolve, run, report.
 
 mod backtest;
 mod check;
@@ -6,53 +6,79 @@ mod fit;
 mod input;
 mod show;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use homing_datasets::calendar::NoInstant;
-use homing_datasets::cli::{ConfigError, with_config};
-use homing_training::Error;
+use homing_datasets::settings::{self, manual};
 
-/// Learns from purchase history who comes back, when, and what they will be worth.
+use crate::Error;
+
+/// Train models of churn, repurchase and customer lifetime value on purchase history.
+///
+/// Score customers with `homing`. `homing config` shows and explains the settings of both programs.
 #[derive(Parser)]
-#[command(name = "homing-train", version, arg_required_else_help = true)]
+#[command(name = "homing-train", version = version(), arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  homing-train check --purchases orders.csv
+  homing-train fit --purchases orders.csv --name shop";
+
 #[derive(Subcommand)]
 enum Command {
-    /// Fits a model and puts it into the registry.
-    Fit(fit::Fit),
-    /// Learns at past cutoffs and judges by what then happened, beside rules that need no model.
-    Backtest(backtest::Backtest),
-    /// Says what the data can carry, and what they lack.
-    Check(check::Check),
+    /// Check what the data support: columns, horizons, warnings.
+    Check(Box<check::Check>),
+    /// Fit a model and add it to the registry.
+    Fit(Box<fit::Fit>),
+    /// Fit at past cutoffs and compare predictions with what happened.
+    Backtest(Box<backtest::Backtest>),
+    /// Print shell completions.
+    #[command(after_help = "\
+Examples:
+  homing-train completions bash
+  homing-train completions zsh")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write man pages.
+    #[command(after_help = "\
+Examples:
+  homing-train man --out man1")]
+    Man {
+        /// Folder for the pages.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
-/// Keys of `homing.toml` that only `homing` knows.
-const OTHERS: &[&str] = &[
-    "listen",
-    "profiles",
-    "model",
-    "tags",
-    "dataset",
-    "folder",
-    "shard",
-    "snapshot",
-    "journal",
-    "scored_at",
-    "writeback",
-];
+/// The version, with the commit where the build was told it.
+fn version() -> &'static str {
+    settings::version(env!("CARGO_PKG_VERSION"), option_env!("HOMING_COMMIT"))
+}
+
+/// The whole command line, for completions, man pages and the docs.
+#[must_use]
+pub fn command() -> clap::Command {
+    settings::complete(Cli::command())
+}
 
 /// Runs the command line.
+#[must_use]
 pub fn main() -> ExitCode {
-    let command = match with_config(Cli::command(), OTHERS) {
-        Ok(command) => command,
-        Err(error) => return fail(&error.into()),
+    let command = command();
+    let parsed = match settings::parse(&command, std::env::args_os().collect()) {
+        Ok(parsed) => parsed,
+        Err(stop) => return stop.report("homing-train"),
     };
-    let cli = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match Cli::from_arg_matches(&parsed.matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
@@ -60,16 +86,21 @@ pub fn main() -> ExitCode {
         Command::Fit(args) => fit::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Completions { shell } => {
+            manual::print(&manual::completions(&command, shell));
+            Ok(())
+        }
+        Command::Man { out } => manual::man_pages(&command, &out).map_err(anyhow::Error::from),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }
 
-/// A run that did its work but for some steps; exit code 4.
+/// A run that succeeded except for some steps; exit code 4.
 #[derive(Debug, thiserror::Error)]
 #[error("done in part: the model was registered without {0}")]
 struct DoneInPart(String);
 
-/// Exit codes: 1 failed, 2 wrong use, 3 refused for the data's sake, 4 done in part.
+/// Exit codes: 1 failed, 2 invalid arguments, 3 refused because of the data, 4 done in part.
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("homing-train: {error:#}");
     match error.downcast_ref::<homing_datasets::Error>() {
@@ -80,7 +111,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<Error>() {
         Some(Error::Refused { .. }) => ExitCode::from(3),
         Some(Error::InvalidArgument(_)) => ExitCode::from(2),
-        _ if error.is::<ConfigError>() || error.is::<NoInstant>() => ExitCode::from(2),
+        _ if error.is::<NoInstant>() => ExitCode::from(2),
         _ if error.is::<DoneInPart>() => ExitCode::from(4),
         _ => ExitCode::FAILURE,
     }

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
+use crate::backtest::Report;
+use crate::check::Usability;
+use crate::metrics::Metric;
+use crate::warning::Warning;
 use homing_datasets::ReadSummary;
 use homing_datasets::cli::Purchases;
 use homing_datasets::engine::Sampled;
-use homing_training::backtest::Report;
-use homing_training::check::Usability;
-use homing_training::metrics::Metric;
-use homing_training::warning::Warning;
 
 /// What was read, in a line or two.
 pub fn read(summary: &ReadSummary, purchases: &Purchases) -> String {

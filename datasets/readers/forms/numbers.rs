@@ -25,7 +25,7 @@ impl FromStr for Decimal {
         match text {
             "." | "point" => Ok(Decimal::Point),
             "," | "comma" => Ok(Decimal::Comma),
-            _ => Err(format!("`{text}` is no decimal mark; write . or ,")),
+            _ => Err(format!("`{text}` is not a decimal mark; write . or ,")),
         }
     }
 }

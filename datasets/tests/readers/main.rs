@@ -210,7 +210,7 @@ fn columns_are_mapped_to_the_names_of_the_file() {
     let missing = folder.read("d.csv").unwrap_err().to_string();
     assert_says(&missing, &["d.csv", "no column `customer_id`", "`foo`", "`baz`", "--columns customer_id="]);
     let unknown = read(&[folder.given("a.csv")], &mapped(&[("customer", "Member No")])).unwrap_err();
-    assert_says(&unknown.to_string(), &["`customer` is no column", "customer_id, occurred_at, amount"]);
+    assert_says(&unknown.to_string(), &["unknown column `customer`", "customer_id, occurred_at, amount"]);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_wrong_path_is_refused_with_its_name() {
     let folder = Folder::new();
     fs::create_dir(folder.path("nothing")).unwrap();
     for name in ["gone.csv", "*.parquet", "nothing"] {
-        assert_says(&folder.read(name).unwrap_err().to_string(), &[name, "matches no file", ".ndjson"]);
+        assert_says(&folder.read(name).unwrap_err().to_string(), &[name, "no file matches", ".ndjson"]);
     }
     assert_says(&folder.refusal("a.docx", [0; 99]), &["a.docx", "no known ending", ".csv"]);
     assert_says(&folder.refusal("a.xlsx", "x"), &["a.xlsx", "cannot be read as a workbook"]);

@@ -47,7 +47,8 @@ fn root() -> PathBuf {
 
 /// Files below a folder, without those of tests, benches and builds.
 fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
-    let skipped = ["target", "tests", "benches", ".git", "decisions", "node_modules", "testing", "conformance"];
+    let skipped =
+        ["target", "tests", "benches", ".git", "decisions", "node_modules", "testing", "conformance"];
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = entry.file_name().unwrap().to_str().unwrap().to_owned();
         if entry.is_dir() {
@@ -78,9 +79,10 @@ struct Literals(Vec<(usize, String)>);
 
 impl<'a> Visit<'a> for Literals {
     fn visit_item_mod(&mut self, module: &'a syn::ItemMod) {
-        let is_test = module.attrs.iter().any(|attribute| {
-            attribute.path().is_ident("cfg") && quote(attribute).contains("test")
-        });
+        let is_test = module
+            .attrs
+            .iter()
+            .any(|attribute| attribute.path().is_ident("cfg") && quote(attribute).contains("test"));
         if !is_test {
             visit::visit_item_mod(self, module);
         }
