@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use homing_datasets::guards::outputs;
 use homing_datasets::table::Format;
 use homing_datasets::{Zone, calendar, out};
-use homing_models::Text;
+use homing_locales::Lang;
 use serde_json::Value;
 
 use super::progress::Stage;
@@ -57,7 +57,7 @@ pub(super) struct Campaign {
     #[arg(long, env = "HOMING_ATTRIBUTES", value_delimiter = ',', value_name = "NAMES")]
     attributes: Vec<String>,
     /// The language of titles, texts and reasons.
-    #[arg(long, env = "HOMING_LANG", value_enum, default_value = "zh")]
+    #[arg(long, env = "HOMING_LANG", default_value = "zh", value_name = "CODE")]
     lang: Lang,
     /// When the customers are contacted: a date (its end) or a time. Default: now.
     #[arg(long, env = "HOMING_AT", value_name = "TIME")]
@@ -68,23 +68,6 @@ pub(super) struct Campaign {
     /// Prints a JSON summary on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Lang {
-    /// Chinese.
-    Zh,
-    /// English.
-    En,
-}
-
-impl Lang {
-    fn pick(self) -> fn(&Text) -> &String {
-        match self {
-            Lang::Zh => |text| &text.zh,
-            Lang::En => |text| &text.en,
-        }
-    }
 }
 
 fn tag(text: &str) -> Result<(String, Value), String> {
@@ -139,7 +122,7 @@ pub(super) fn run(args: &Campaign) -> anyhow::Result<()> {
         campaign::Error::Store(error) => anyhow::Error::from(error),
     })?;
     if let (Some(list), Some(beside)) = (&args.out, &beside) {
-        let lang = args.lang.pick();
+        let lang = args.lang;
         table(&done.contacts, playbook, &plan.name, &args.attributes, lang).write(list, zone)?;
         if plan.hold_out > 0.0 {
             table(&done.held_out, playbook, &plan.name, &args.attributes, lang).write(beside, zone)?;

@@ -10,10 +10,11 @@ use homing_models::{Alias, Registry};
 use homing_training::pipeline::{Options, train};
 use homing_training::task::Task;
 
-use super::CatalogueArgs;
 use super::progress::Stage;
+use super::{CatalogueArgs, CurrencyArgs};
 use crate::scoring::{Engine, Score as _, batch};
 use crate::service::Models;
+use crate::web::Sample;
 
 /// Trains, scores and serves on bundled data.
 #[derive(Args)]
@@ -29,6 +30,8 @@ pub(super) struct Demo {
     folder: PathBuf,
     #[command(flatten)]
     catalogue: CatalogueArgs,
+    #[command(flatten)]
+    currency: CurrencyArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -40,6 +43,13 @@ enum Dataset {
 }
 
 impl Dataset {
+    fn sample(self) -> Sample {
+        match self {
+            Dataset::Cdnow => Sample::Cdnow,
+            Dataset::Chain => Sample::Chain,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Dataset::Cdnow => "cdnow",
@@ -49,6 +59,7 @@ impl Dataset {
 }
 
 pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
+    args.currency.apply();
     let catalogue = args.catalogue.load()?;
     // Asked first, so that a port in use is told before the work and not after it.
     drop(std::net::TcpListener::bind(&args.listen).map_err(|cause| {
@@ -86,6 +97,6 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
         "look at the pages under the address below; the API is described at /openapi.json; stop with ctrl-c"
     );
     let models = Models::new(registry, None, Arc::new(args.catalogue.load()?));
-    let ways = super::serve::Ways::with_models(models);
+    let ways = super::serve::Ways::of_demo(models, args.dataset.sample());
     super::serve::listen(&args.listen, store, Some(engine), catalogue, ways)
 }

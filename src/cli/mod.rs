@@ -26,6 +26,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use homing_datasets::calendar::NoInstant;
 use homing_datasets::cli::{ConfigError, with_config};
 use homing_datasets::out;
+use homing_locales::{Currency, set_currency};
 use homing_models::Registry;
 
 use homing_profiles::Store;
@@ -111,6 +112,22 @@ impl ModelArgs {
     /// The registry, mirrored where it lies in an object store.
     fn open(&self) -> Result<Registry, homing_models::Error> {
         Registry::open(&self.registry, self.registry_cache.as_deref())
+    }
+}
+
+/// How amounts are shown.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CurrencyArgs {
+    /// Currency of the amounts on pages and in reasons, by its ISO 4217 code, such as CNY, EUR or USD. Default: plain numbers.
+    #[arg(long, env = "HOMING_CURRENCY", value_name = "CODE")]
+    currency: Option<Currency>,
+}
+
+impl CurrencyArgs {
+    fn apply(&self) {
+        if let Some(currency) = self.currency {
+            set_currency(currency);
+        }
     }
 }
 
@@ -211,6 +228,10 @@ const OTHERS: &[&str] = &[
 /// 4 done in part.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Err(error) = homing_locales::load_from_environment() {
+        eprintln!("homing: HOMING_LOCALES: {error}");
+        return ExitCode::from(2);
+    }
     let command = match with_config(Cli::command(), OTHERS) {
         Ok(command) => command,
         Err(error) => return fail(&error.into()),

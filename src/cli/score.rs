@@ -16,7 +16,7 @@ use homing_datasets::{History, Micros, Shard, Stream, StreamOptions, Zone, calen
 use serde_json::{Value, json};
 
 use super::progress::Stage;
-use super::{CatalogueArgs, DoneInPart, ModelArgs, WrongUse};
+use super::{CatalogueArgs, CurrencyArgs, DoneInPart, ModelArgs, WrongUse};
 use crate::scoring::batch::{self, ScoresFile, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
 use crate::scoring::{Engine, Score as _};
@@ -45,6 +45,8 @@ pub(super) struct Score {
     model: ModelArgs,
     #[command(flatten)]
     catalogue: CatalogueArgs,
+    #[command(flatten)]
+    currency: CurrencyArgs,
     /// Score as of this instant: a date (its end, in the model's zone) or a time. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
@@ -93,6 +95,7 @@ struct Run<'a> {
 }
 
 pub(super) fn run(args: &Score) -> anyhow::Result<()> {
+    args.currency.apply();
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| WrongUse(error.to_string()))?;
     }

@@ -10,7 +10,7 @@ use clap::Args;
 use homing_datasets::{Zone, calendar};
 use tokio_rustls::TlsAcceptor;
 
-use super::{CatalogueArgs, ModelArgs, WrongUse};
+use super::{CatalogueArgs, CurrencyArgs, ModelArgs, WrongUse};
 use crate::aggregates;
 use crate::api;
 use crate::scoring::{Engine, Score};
@@ -30,6 +30,8 @@ pub(super) struct Serve {
     model: ModelArgs,
     #[command(flatten)]
     catalogue: CatalogueArgs,
+    #[command(flatten)]
+    currency: CurrencyArgs,
     /// Where profiles are kept: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
     #[arg(long, env = "HOMING_PROFILES", default_value = "sqlite:profiles.db", value_name = "PLACE")]
     profiles: String,
@@ -109,6 +111,7 @@ impl LimitArgs {
 }
 
 pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
+    args.currency.apply();
     let catalogue = args.catalogue.load()?;
     let registry = args.model.open()?;
     let engine = match Engine::load(&registry, args.model.model.as_deref(), &catalogue) {
@@ -142,6 +145,7 @@ pub(super) fn run(args: &Serve) -> anyhow::Result<()> {
         write_back,
         otlp: args.otlp.clone(),
         limits: args.limits.limits(),
+        sample: None,
     };
     listen(&args.listen, store, engine, catalogue, ways)
 }
@@ -156,13 +160,14 @@ pub(super) struct Ways {
     write_back: Option<Arc<WriteBack>>,
     otlp: Option<String>,
     limits: Limits,
+    sample: Option<web::Sample>,
 }
 
 impl Ways {
-    /// Nothing but a registry.
+    /// Nothing but a registry and the data of the demo.
     #[cfg(feature = "training")]
-    pub fn with_models(models: Models) -> Self {
-        Ways { models: Some(models), ..Ways::default() }
+    pub fn of_demo(models: Models, sample: web::Sample) -> Self {
+        Ways { models: Some(models), sample: Some(sample), ..Ways::default() }
     }
 }
 
@@ -175,7 +180,7 @@ pub(super) fn listen(
     ways: Ways,
 ) -> anyhow::Result<()> {
     let engine = engine.map(|engine| engine as Arc<dyn Score>);
-    let Ways { tls, models, shadow_share, webhook, write_back, otlp, limits } = ways;
+    let Ways { tls, models, shadow_share, webhook, write_back, otlp, limits, sample } = ways;
     let mut app = App::new(store, engine, Arc::new(calendar::now), limits.clone()).with_shadow(shadow_share);
     if let Some(models) = models {
         app = app.with_models(models);
@@ -196,7 +201,7 @@ pub(super) fn listen(
     let app = Arc::new(app);
     app.refresh_keys()?;
     let catalogue = Arc::new(catalogue);
-    let router = api::router(app.clone()).merge(web::router(app.clone(), catalogue.clone()));
+    let router = api::router(app.clone()).merge(web::router(app.clone(), catalogue.clone(), sample));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {

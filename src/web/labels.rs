@@ -1,11 +1,10 @@
 //! Tags in words.
 
-use homing_models::Text;
+use homing_locales::Text;
 use homing_models::clusters::{Cluster, Clusters};
 use serde_json::Value;
 
-use super::format;
-use super::words::Lang;
+use super::words::{Lang, t};
 use crate::aggregates::{Aggregates, Count};
 use homing_charts::Tone;
 use homing_profiles::Profile;
@@ -58,7 +57,7 @@ pub(super) struct Labels<'a> {
 
 impl<'a> Labels<'a> {
     fn text(self, text: &'a Text) -> &'a str {
-        self.lang.of(text)
+        text.within(self.lang)
     }
 
     fn definition(self, tag: &str) -> Option<&'a Definition> {
@@ -88,16 +87,12 @@ impl<'a> Labels<'a> {
         if let Some(listed) = listed {
             return self.text(&listed.labels).to_owned();
         }
-        let words = self.lang.words();
+        let lang = self.lang;
         match value {
-            Value::Bool(true) => words.yes.to_owned(),
-            Value::Bool(false) => words.no.to_owned(),
-            Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-                (Some(n), _) => format::count(n),
-                (None, Some(x)) if x.fract() == 0.0 => format::decimal(x, 0),
-                (None, Some(x)) => format::decimal(x, 2),
-                (None, None) => number.to_string(),
-            },
+            Value::Bool(true) => t!(lang, "yes").to_owned(),
+            Value::Bool(false) => t!(lang, "no").to_owned(),
+            // A count that an expression made of decimals is a whole number all the same.
+            Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |x| lang.number(x)),
             value => key(value),
         }
     }
@@ -166,7 +161,7 @@ mod tests {
     #[test]
     fn values_are_put_into_words_and_unknown_ones_shown_as_they_are() {
         let catalogue = Catalogue::shipped().unwrap();
-        let labels = Labels { catalogue: &catalogue, lang: Lang::Zh };
+        let labels = Labels { catalogue: &catalogue, lang: Lang::from_code("zh").unwrap() };
         assert_eq!(labels.name(CHURN_LEVEL), "流失风险等级");
         assert_eq!(labels.value(CHURN_LEVEL, &"high".into()), "高风险");
         assert_eq!(labels.value(CHURN_LEVEL, &"odd".into()), "odd");

@@ -1,6 +1,8 @@
 //! The scores of a stored profile, read back from the flat object of the contract.
 
 use homing_models::Reason;
+
+use super::words::{Lang, t};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -73,6 +75,12 @@ impl Scores {
         let nearest = self.at.iter().min_by(|a, b| off(a).total_cmp(&off(b)));
         nearest.filter(|at| off(at) < 1e-9).map(|at| at.days)
     }
+}
+
+/// The reason that raises this customer's risk most, in words; or that none does.
+pub(super) fn raising(lang: Lang, scores: &Scores) -> String {
+    let raises = scores.reasons.iter().find(|reason| reason.contribution > 0.0);
+    raises.map_or(t!(lang, "no-raising"), |reason| reason.text.within(lang)).to_owned()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::{Micros, out};
+use homing_locales::{Currency, set_currency};
 use homing_training::Error;
 use homing_training::backtest::{Report, ScoreRow, backtest};
 use homing_training::challengers::challenge;
@@ -38,18 +39,24 @@ pub(super) struct Backtest {
     /// Seed of every sample.
     #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
     seed: u64,
-    /// Writes a report (one HTML file, in Chinese and English).
+    /// Writes a report (one HTML file, in every language).
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
-    /// The language in which the report opens; it holds both.
-    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "zh|en")]
+    /// The language in which the report opens; it holds all.
+    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
+    /// Currency of the amounts in the report, by its ISO 4217 code, such as CNY, EUR or USD. Default: plain numbers.
+    #[arg(long, env = "HOMING_CURRENCY", value_name = "CODE")]
+    currency: Option<Currency>,
     /// Fits learners off the shelf beside homing, to compare.
     #[arg(long, env = "HOMING_CHALLENGERS")]
     challengers: bool,
 }
 
 pub(super) fn run(args: &Backtest) -> anyhow::Result<()> {
+    if let Some(currency) = args.currency {
+        set_currency(currency);
+    }
     let zone = args.common.purchases.timezone;
     let cutoffs: Vec<Micros> = args.cutoffs.iter().map(|text| zone.as_of(text)).collect::<Result<_, _>>()?;
     if let Some(at) = cutoffs.windows(2).position(|pair| pair[0] >= pair[1]) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use homing_datasets::{objects, out};
+use homing_locales::{Currency, set_currency};
 use homing_models::{Alias, Registry};
 use homing_training::Error;
 use homing_training::pipeline::{Options, train};
@@ -67,15 +68,21 @@ pub(super) struct Fit {
     /// Writes the report, which the bundle holds too, to this file as well.
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
-    /// The language in which the report opens; it holds both.
-    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "zh|en")]
+    /// The language in which the report opens; it holds all.
+    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
+    /// Currency of the amounts in the report, by its ISO 4217 code, such as CNY, EUR or USD. Default: plain numbers.
+    #[arg(long, env = "HOMING_CURRENCY", value_name = "CODE")]
+    currency: Option<Currency>,
     /// Fits learners off the shelf beside homing in the backtest, to compare.
     #[arg(long, env = "HOMING_CHALLENGERS")]
     challengers: bool,
 }
 
 pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
+    if let Some(currency) = args.currency {
+        set_currency(currency);
+    }
     let as_of = args.common.instant(args.as_of.as_ref())?;
     if !(0.0..=10.0).contains(&args.discount_rate) {
         return Err(Error::InvalidArgument(format!(

@@ -48,6 +48,10 @@ const OTHERS: &[&str] = &[
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    if let Err(error) = homing_locales::load_from_environment() {
+        eprintln!("homing-train: HOMING_LOCALES: {error}");
+        return ExitCode::from(2);
+    }
     let command = match with_config(Cli::command(), OTHERS) {
         Ok(command) => command,
         Err(error) => return fail(&error.into()),

@@ -47,7 +47,7 @@ impl House {
         let app = Arc::new(App::new(store.clone(), Some(engine()), Arc::new(as_of), Limits::default()));
         app.refresh_keys().unwrap();
         let catalogue = Arc::new(catalogue());
-        let router = api::router(app.clone()).merge(router(app.clone(), catalogue));
+        let router = api::router(app.clone()).merge(router(app.clone(), catalogue, None));
         House { store, app, router, keys, _folder: folder }
     }
 

@@ -157,12 +157,11 @@ impl Sample {
     fn prediction(&self) -> Prediction {
         let reason = |code: &str, en: &str, zh: &str, contribution, importance| Reason {
             code: code.to_owned(),
-            text: Text { zh: zh.into(), en: en.into() },
+            text: Text::new(zh, en),
             value: Some(3.0),
             contribution,
             importance,
-            change: (code == "rhythm_broken")
-                .then(|| Text { zh: "现在购买一次".into(), en: "a purchase now".into() }),
+            change: (code == "rhythm_broken").then(|| Text::new("现在购买一次", "a purchase now")),
         };
         let (p, clv) = (1.0 - self.risk, self.clv);
         let at = |days, p_purchase, expected_orders, spend: [f64; 3]| AtHorizon {
@@ -302,7 +301,7 @@ impl Site {
         let store = Arc::new(base.store());
         let app = Arc::new(App::new(store.clone(), engine, Arc::new(as_of), Limits::default()));
         let catalogue = Arc::new(catalogue());
-        let router = api::router(app.clone()).merge(router(app.clone(), catalogue));
+        let router = api::router(app.clone()).merge(router(app.clone(), catalogue, None));
         Site { store, app, router }
     }
 
