@@ -167,7 +167,7 @@ fn tip_ends(pen: &mut Pen, title: &str, y: f64) {
 /// The box with a value.
 fn told(pen: &mut Pen, title: &str, y: f64) {
     pen.draw(format_args!(
-        r#"<foreignObject class="told" x="0" y="{}" width="100%" height="22" aria-hidden="true"><div xmlns="http://www.w3.org/1999/xhtml">{}</div></foreignObject>"#,
+        r#"<foreignObject class="told" x="0" y="{}" width="100%" height="22" aria-hidden="true"><div>{}</div></foreignObject>"#,
         At(y),
         Escaped(title)
     ));
