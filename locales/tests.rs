@@ -146,3 +146,31 @@ fn texts_are_found_by_keys_made_at_run_time() {
     // A text with placeholders cannot be shown without them.
     assert_eq!(Lang::ENGLISH.find("rows"), None);
 }
+
+#[test]
+fn every_text_is_used() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut source = String::new();
+    let mut folders = vec![root];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && !name.starts_with('.') && name != "target" {
+                folders.push(path);
+            } else if [".rs", ".html"].iter().any(|ending| name.ends_with(ending)) {
+                source.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    // Their keys are made of the names of tags, actions, features and so on.
+    let made = ["tag-", "action-", "feature-", "cause-", "measure-", "report-column-"];
+    let own = ["locale-", "number-", "date-pattern", "month-"];
+    let unused: Vec<&str> = crate::files::KEYS
+        .iter()
+        .map(|(key, _)| *key)
+        .filter(|key| !made.iter().chain(&own).any(|begins| key.starts_with(begins)))
+        .filter(|key| !source.contains(&format!("\"{key}\"")))
+        .collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}

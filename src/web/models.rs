@@ -70,11 +70,20 @@ pub(super) async fn report(
     match found.await {
         Ok(Some(html)) => {
             let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-            ([(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))], Html(html))
-                .into_response()
+            let headers = [(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))];
+            (headers, Html(opened_in(html, asked.lang))).into_response()
         }
         Ok(None) => message::no_report(&asked),
         Err(code) => message::problem(&web, &asked, code),
+    }
+}
+
+/// A report that opens in a language, where it has it: it holds several and shows the one that is checked.
+fn opened_in(html: String, lang: Lang) -> String {
+    let switch = format!("id=\"in-{}\"", lang.code());
+    match html.contains(&format!("{switch}>")) {
+        true => html.replacen(" checked>", ">", 1).replacen(&switch, &format!("{switch} checked"), 1),
+        false => html,
     }
 }
 

@@ -231,6 +231,10 @@ fn a_third_language_shows_on_every_page_and_report() {
         .unwrap();
     in_german("the report", &format!("<div{part}"), &data_of_tags);
     assert!(report.contains("id=\"in-de\" checked"), "the report opens in the language that was asked for");
+    let models = server.get("/models?lang=de");
+    let link = models.split("/report?lang=de").next().unwrap().rsplit('"').next().unwrap();
+    assert!(server.get(&format!("{link}/report?lang=de")).contains("id=\"in-de\" checked"), "{link}");
+    assert!(server.get(&format!("{link}/report?lang=zh")).contains("id=\"in-zh\" checked"), "{link}");
     // The switch of each page offers it, and so does the browser's own choice.
     assert!(server.get("/call").contains("hreflang=\"de\""));
     let agent = ureq::Agent::new_with_defaults();

@@ -188,8 +188,8 @@ impl Sample {
             reasons: vec![
                 reason(
                     "rhythm_broken",
-                    "76 days of silence; usually buys about every 25 days",
-                    "已 76 天未购买，而平时约每 25 天购买一次",
+                    "no purchase for 76 days; usually buys every 25 days",
+                    "76 天未购买，平时约每 25 天购买一次",
                     1.42,
                     Importance::High,
                 ),
@@ -298,10 +298,22 @@ impl Site {
 
     /// The same before anything is counted.
     fn uncounted(base: Base, engine: Option<Arc<dyn Score>>) -> Self {
-        let store = Arc::new(base.store());
+        Site::of(Arc::new(base.store()), engine, None)
+    }
+
+    /// The pages over a store that there is, with the name of its sample data.
+    fn over(store: Arc<Watched<TempDir>>, sample: Option<crate::web::Sample>) -> Self {
+        Site::of(store, Some(engine()), sample)
+    }
+
+    fn of(
+        store: Arc<Watched<TempDir>>,
+        engine: Option<Arc<dyn Score>>,
+        sample: Option<crate::web::Sample>,
+    ) -> Self {
         let app = Arc::new(App::new(store.clone(), engine, Arc::new(as_of), Limits::default()));
         let catalogue = Arc::new(catalogue());
-        let router = api::router(app.clone()).merge(router(app.clone(), catalogue, None));
+        let router = api::router(app.clone()).merge(router(app.clone(), catalogue, sample));
         Site { store, app, router }
     }
 
