@@ -133,7 +133,7 @@ value-at-risk = Value at risk
 value-at-risk-help = Churn risk × lifetime value
 clv = Lifetime value
 clv-help = Expected spend over the next year, discounted
-p-purchase = Buys in { $n } d
+p-purchase = Buys in { $n } d
 p-purchase-help = Probability of a purchase within { $n } days
 next-order = Next order
 next-order-help = Median expected date of the next order
@@ -218,7 +218,7 @@ due-lead = Products due for repurchase by the customer’s own purchase cycle, m
 due-on = Due
 due-cycle = Cycle
 first-lead = Probability of a first purchase in other categories within { $n } days.
-advice-at = by { $channel }
+advice-at = via { $channel }
 advice-hour = around { $hour }:00
 next-step-none = No action suggested.
 signals = Warning signals
@@ -364,8 +364,8 @@ report = Training report
 charts-of = Test results of { $model }
 tested = Tested on { $date }
 test-window = { $n ->
-    [one] holdout window of 1 day
-   *[other] holdout window of { $n } days
+    [one] Holdout window of 1 day
+   *[other] Holdout window of { $n } days
 }
 test-none = No test results: the history was too short, or an earlier version of homing trained this model.
 calibration = Calibration
@@ -794,10 +794,10 @@ reason-interacts = good interaction (visits, baskets, community, following)
 reason-basket-shrinking = the last three orders were about { $less } smaller than usual
 change-usual-order = an order of the usual { $usual } or more
 reason-last-order-small = last order { $last }, usually { $usual }
-reason-basket-small = low order value: { $last } last time, { $mean } on average
-reason-basket-strong = good order value: { $last } last time, { $mean } on average
-reason-spends-little = low total spend: { $total }
-reason-spends-much = high total spend: { $total }
+reason-basket-small = order value: { $last } last time, { $mean } on average
+reason-basket-strong = order value: { $last } last time, { $mean } on average
+reason-spends-little = total spend: { $total }
+reason-spends-much = total spend: { $total }
 reason-fewer-categories = bought from { $all } categories, from { $lately } in the last 90 days
 change-other-categories = { $n ->
     [one] a purchase in the other category
@@ -895,7 +895,7 @@ reason-bought-lately = { $n ->
    *[other] bought { $n } days ago
 }
 reason-bought-once = bought only once
-reason-buys-rarely = buys rarely: { $n } orders in total
+reason-buys-rarely = { $n } orders in total
 change-more-often = shorter gaps between orders
 reason-first-order-counts = has made a first purchase
 reason-came-back-before = repeat customer: { $n } orders in total

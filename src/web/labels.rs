@@ -93,6 +93,8 @@ impl<'a> Labels<'a> {
             Value::Bool(false) => t!(lang, "no").to_owned(),
             // A count that an expression made of decimals is a whole number all the same.
             Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |x| lang.number(x)),
+            // Dates are stored as in ISO 8601 and shown as the language writes them.
+            Value::String(text) if is_date(text) => lang.date(text),
             value => key(value),
         }
     }
@@ -144,6 +146,11 @@ pub(super) fn level_tone(level: &Value) -> Tone {
     }
 }
 
+/// Whether a text is a date and nothing else: `2011-09-12`.
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok()
+}
+
 /// A value as it stands in the address.
 pub(super) fn key(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
@@ -174,6 +181,10 @@ mod tests {
             (labels.value("own.tag", &0.131.into()), labels.value("own.tag", &(-3).into())),
             ("0.13".into(), "−3".into())
         );
+        assert_eq!(labels.value("own.tag", &3.0.into()), "3");
+        let english = Labels { catalogue: &catalogue, lang: Lang::ENGLISH };
+        let dated = |text: &str| english.value("own.tag", &text.into());
+        assert_eq!((dated("2011-09-02"), dated("2011-09-02x")), ("2 Sep 2011".into(), "2011-09-02x".into()));
         let keys: Vec<String> = labels.choices(CHURN_LEVEL).into_iter().map(|choice| choice.key).collect();
         assert_eq!(keys, ["high", "medium", "low"]);
         assert!(labels.choices("own.tag").is_empty());

@@ -301,7 +301,7 @@ fn calibration(lang: Lang, test: &Test) -> Drawing {
         svg: homing_charts::plot(&Plot {
             label: t!(lang, "calibration"),
             x: Axis::share(t!(lang, "chance-expected"), &|x| lang.percent(x)),
-            y: Axis::share(t!(lang, "chance-actual"), &|x| lang.percent(x)),
+            y: Axis::share(t!(lang, "report-share-bought"), &|x| lang.percent(x)),
             lines: vec![
                 diagonal(),
                 Line { ink: Ink::Expected, points: points.collect(), dots: true, joined: true },

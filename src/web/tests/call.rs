@@ -6,7 +6,7 @@ use super::*;
 async fn the_base_and_its_customers_are_told_in_both_languages() {
     let site = Site::new();
     let en = site.get("/call").await.ok();
-    has(&en, &["<html lang=\"en\">", "<h1>Who to call</h1>", "Buys in 30 d", "Buys in 90 d"]);
+    has(&en, &["<html lang=\"en\">", "<h1>Who to call</h1>", "Buys in 30\u{a0}d", "Buys in 90\u{a0}d"]);
     has(&en, &["no purchase for 76 days", "Churn risk", "Decline", "Super"]);
     has(&en, &["50 customers on this page of 120 at the last count", "lang=\"zh-CN\" hreflang=\"zh-CN\""]);
     let zh = site.get("/call?lang=zh").await.ok();
@@ -132,7 +132,16 @@ async fn an_empty_store_says_what_to_do_next() {
 #[tokio::test]
 async fn without_a_model_the_stored_scores_are_shown_with_a_note() {
     let page = Site::with(sample_base(), None).get("/call").await.ok();
-    has(&page, &["No model is loaded", "Buys in 30 d", "Buys in 90 d", "17,400", "no purchase for 76 days"]);
+    has(
+        &page,
+        &[
+            "No model is loaded",
+            "Buys in 30\u{a0}d",
+            "Buys in 90\u{a0}d",
+            "17,400",
+            "no purchase for 76 days",
+        ],
+    );
 }
 
 #[tokio::test]
