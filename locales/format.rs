@@ -1,6 +1,7 @@
 //! Numbers, dates and money as a language writes them.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::sync::OnceLock;
 
 use intl_pluralrules::PluralCategory;
@@ -100,20 +101,23 @@ impl Numbers {
             into.push_str(NOTHING);
             return;
         }
-        let text = format!("{:.decimals$}", number.abs());
-        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-        if number < 0.0 && text.contains(|c: char| ('1'..='9').contains(&c)) {
-            into.push_str(&self.minus);
-        }
-        for (at, digit) in whole.chars().enumerate() {
-            if at > 0 && (whole.len() - at).is_multiple_of(3) {
-                into.push_str(&self.group);
+        let begins = into.len();
+        // Writing to a text cannot fail.
+        let _ = write!(into, "{:.decimals$}", number.abs());
+        let negative = number < 0.0 && into[begins..].contains(|c: char| ('1'..='9').contains(&c));
+        let mut whole = into.len() - begins;
+        if decimals > 0 {
+            whole -= decimals + 1;
+            if self.decimal != "." {
+                into.replace_range(begins + whole..=begins + whole, &self.decimal);
             }
-            into.push(digit);
         }
-        if !fraction.is_empty() {
-            into.push_str(&self.decimal);
-            into.push_str(fraction);
+        while whole > 3 {
+            whole -= 3;
+            into.insert_str(begins + whole, &self.group);
+        }
+        if negative {
+            into.insert_str(begins, &self.minus);
         }
     }
 }
@@ -142,10 +146,20 @@ impl Lang {
     /// Money: with decimals below a thousand, none from there on; with the sign of the currency, where one is set.
     #[must_use]
     pub fn money(self, amount: f64) -> String {
+        let mut text = String::with_capacity(12);
+        self.write_money(amount, &mut text);
+        text
+    }
+
+    fn write_money(self, amount: f64, into: &mut String) {
         let currency = CURRENCY.get();
         let decimals = currency.map_or(2, |currency| usize::from(currency.exponent().unwrap_or(2)));
-        let text = self.decimal(amount, if amount.abs() < 999.995 { decimals } else { 0 });
-        self.with_currency(amount, text)
+        let decimals = if amount.abs() < 999.995 { decimals } else { 0 };
+        match currency {
+            // Reasons of every prediction come this way: without a currency nothing but the number is written.
+            None => self.locale().numbers.write(amount, decimals, into),
+            Some(_) => into.push_str(&self.with_currency(amount, self.decimal(amount, decimals))),
+        }
     }
 
     /// Money in a narrow place: `12.4k`.
@@ -285,7 +299,7 @@ impl Arg<'_> {
         match self {
             Arg::Text(text) => into.push_str(text),
             Arg::Number(number, decimals) => lang.locale().numbers.write(*number, *decimals, into),
-            Arg::Money(amount) => into.push_str(&lang.money(*amount)),
+            Arg::Money(amount) => lang.write_money(*amount, into),
             Arg::Percent(share) => into.push_str(&lang.percent(*share)),
         }
     }

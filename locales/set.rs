@@ -249,7 +249,7 @@ impl Lang {
     /// A text with its placeholders filled. See [`t!`](crate::t).
     #[must_use]
     pub fn format(self, message: Message, args: &[(&str, Arg<'_>)]) -> String {
-        let mut text = String::with_capacity(64);
+        let mut text = String::with_capacity(96);
         if let Some(compiled) = self.message(message.0) {
             compiled.write(self, args, &mut text);
         }
