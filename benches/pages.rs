@@ -247,7 +247,7 @@ fn main() -> Result<(), Failure> {
         Arc::new(|| AS_OF),
         Limits::default(),
     ));
-    let router = api::router(app.clone()).merge(web::router(app, Arc::new(catalogue)));
+    let router = api::router(app.clone()).merge(web::router(app, Arc::new(catalogue), None));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(measure(&router, customers))?;
     if std::env::var_os("HOMING_BENCH_SERVE").is_some() {

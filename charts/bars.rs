@@ -42,13 +42,13 @@ pub struct Part {
 pub fn parts(label: &str, parts: &[Part]) -> Svg {
     let whole: f64 = parts.iter().map(|part| part.size.max(0.0)).sum();
     let mut pen = Pen(String::new());
-    pen.draw(format_args!(r#"<svg class="chart parts" role="img" aria-label="{}">"#, Escaped(label)));
+    pen.draw(format_args!(r#"<svg class="chart parts" role="group" aria-label="{}">"#, Escaped(label)));
     pen.draw(format_args!(r#"<rect class="track" width="100%" height="100%"/>"#));
     let mut start = 0.0;
     for part in parts.iter().filter(|part| part.size > 0.0) {
         let share = part.size / whole * 100.0;
         pen.draw(format_args!(
-            r#"<rect class="part {}" x="{}%" width="{}%" height="100%"><title>{}</title></rect>"#,
+            r#"<g tabindex="0" role="img" aria-label="{3}"><rect class="part {0}" x="{1}%" width="{2}%" height="100%"><title>{3}</title></rect></g>"#,
             part.tone.class(),
             At(start),
             At(share),

@@ -51,7 +51,7 @@ pub fn columns(columns: &Columns<'_>) -> Svg {
     };
     let mut pen = Pen(String::new());
     pen.draw(format_args!(
-        r#"<svg class="chart plot" height="{}" role="img" aria-label="{}">"#,
+        r#"<svg class="chart plot" height="{}" role="group" aria-label="{}">"#,
         At(floor + TICKS + 16.0),
         Escaped(columns.label)
     ));
@@ -72,15 +72,15 @@ pub fn columns(columns: &Columns<'_>) -> Svg {
         let each = width * 0.8 / group.columns.len().max(1) as f64;
         for (i, column) in group.columns.iter().enumerate() {
             let top = y(column.value);
+            super::tip_begins(&mut pen, column.ink.class(), &column.title);
             pen.draw(format_args!(
-                r#"<g class="{}"><title>{}</title><rect class="fill" x="{}%" width="{}%" y="{}" height="{}" rx="1.5"/></g>"#,
-                column.ink.class(),
-                Escaped(&column.title),
+                r#"<rect class="fill" x="{}%" width="{}%" y="{}" height="{}" rx="1.5"/>"#,
                 At(left + width * 0.1 + each * i as f64),
                 At(each * 0.94),
                 At(top),
                 At(floor - top)
             ));
+            super::tip_ends(&mut pen, &column.title, 0.0);
         }
     }
     if let Some(reference) = columns.reference {

@@ -31,7 +31,7 @@ pub fn curve(curve: &Curve<'_>) -> Svg {
 
     let mut pen = Pen(String::new());
     pen.draw(format_args!(
-        r#"<svg class="chart plot" height="{}" role="img" aria-label="{}">"#,
+        r#"<svg class="chart plot" height="{}" role="group" aria-label="{}">"#,
         At(floor + TICKS),
         Escaped(curve.label)
     ));
@@ -62,7 +62,10 @@ pub fn curve(curve: &Curve<'_>) -> Svg {
             At(floor + 17.0),
             Escaped(&days)
         ));
+        let title = format!("{days}: {share}");
+        super::tip_begins(&mut pen, "", &title);
         pen.draw(format_args!(r#"<circle class="point" cx="{at}%" cy="{}" r="4"/>"#, At(level)));
+        super::tip_ends(&mut pen, &title, 0.0);
         pen.draw(format_args!(
             r#"<text class="of-point{end}" x="{at}%" y="{}">{}</text>"#,
             At(level - 9.0),

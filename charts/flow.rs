@@ -7,8 +7,8 @@ use super::{At, Escaped, Pen, Svg};
 pub struct Node {
     /// What it is called; short.
     pub name: String,
-    /// What shows under the pointer.
-    pub title: String,
+    /// What it tells of itself at each time.
+    pub titles: Vec<String>,
     /// Its colour, one of eight; the same state has the same at every time.
     pub hue: usize,
 }
@@ -51,19 +51,14 @@ const WIDTH: f64 = 1.4;
 pub fn flow(flow: &Flow<'_>) -> Svg {
     let mut pen = Pen(String::new());
     pen.draw(format_args!(
-        r#"<svg class="chart flow" height="{}" role="img" aria-label="{}">"#,
-        At(TOP + HEIGHT + 4.0),
+        r#"<svg class="chart flow" height="{}" role="group" aria-label="{}">"#,
+        At(TOP + HEIGHT + 26.0),
         Escaped(flow.label)
     ));
     let layout = Layout::of(flow);
-    // Bands live in a box of their own that is stretched along x only.
-    pen.draw(format_args!(
-        r#"<svg y="{TOP}" width="100%" height="{HEIGHT}" viewBox="0 0 1000 {HEIGHT}" preserveAspectRatio="none">"#
-    ));
     for (at, bands) in flow.bands.iter().enumerate() {
         layout.bands(&mut pen, flow, at, bands);
     }
-    pen.draw(format_args!("</svg>"));
     for (column, name) in flow.columns.iter().enumerate() {
         let (side, x) = match column {
             0 => ("start", 0.0),
@@ -116,8 +111,10 @@ impl Layout {
             let (x0, x1) = ((self.left(at) + WIDTH) * 10.0, self.left(at + 1) * 10.0);
             let middle = (x0 + x1) / 2.0;
             let hue = flow.nodes.get(band.from).map_or(0, |node| node.hue % 8);
+            super::tip_begins(pen, &format!("hue-{hue}"), &band.title);
+            // A band lives in a box of its own that is stretched along x only.
             pen.draw(format_args!(
-                r#"<path class="band hue-{hue}" d="M{a} {t0}C{m} {t0} {m} {t1} {b} {t1}V{u1}C{m} {u1} {m} {u0} {a} {u0}Z"><title>{title}</title></path>"#,
+                r#"<svg y="{TOP}" width="100%" height="{HEIGHT}" viewBox="0 0 1000 {HEIGHT}" preserveAspectRatio="none"><path class="band" d="M{a} {t0}C{m} {t0} {m} {t1} {b} {t1}V{u1}C{m} {u1} {m} {u0} {a} {u0}Z"/></svg>"#,
                 a = At(x0),
                 b = At(x1),
                 m = At(middle),
@@ -125,8 +122,8 @@ impl Layout {
                 t1 = At(*y1),
                 u0 = At(*y0 + height),
                 u1 = At(*y1 + height),
-                title = Escaped(&band.title),
             ));
+            super::tip_ends(pen, &band.title, TOP + HEIGHT + 2.0);
             *y0 += height;
             *y1 += height;
         }
@@ -138,14 +135,15 @@ impl Layout {
         if size <= 0.0 {
             return;
         }
+        let title = node.titles.get(column).map_or(node.name.as_str(), String::as_str);
+        super::tip_begins(pen, &format!("hue-{}", node.hue % 8), title);
         pen.draw(format_args!(
-            r#"<g class="hue-{}"><title>{}</title><rect class="node" x="{}%" width="{WIDTH}%" y="{}" height="{}"/></g>"#,
-            node.hue % 8,
-            Escaped(&node.title),
+            r#"<rect class="node" x="{}%" width="{WIDTH}%" y="{}" height="{}"/>"#,
             At(self.left(column)),
             At(top),
             At(size.max(1.0))
         ));
+        super::tip_ends(pen, title, TOP + HEIGHT + 2.0);
         // A state that is too low for its name is named by the legend only.
         if size < 11.0 || (column != 0 && column != self.last) {
             return;

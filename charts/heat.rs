@@ -43,12 +43,9 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
     let floor = TOP + ROW * heat.rows.len() as f64;
     let width = 100.0 / heat.columns.len().max(1) as f64;
     let mut pen = Pen(String::new());
-    // What is an image to a screen reader has no links in it.
-    let linked = heat.cells.iter().flatten().flatten().any(|cell| cell.link.is_some());
     pen.draw(format_args!(
-        r#"<svg class="chart plot heat" height="{}" role="{}" aria-label="{}">"#,
+        r#"<svg class="chart plot heat" height="{}" role="group" aria-label="{}">"#,
         At(floor + 38.0),
-        if linked { "group" } else { "img" },
         Escaped(heat.label)
     ));
     super::plot::names(&mut pen, heat.row_name, heat.column_name, floor);
@@ -74,17 +71,27 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
             } else {
                 0
             };
-            if let Some(link) = &cell.link {
-                pen.draw(format_args!(r#"<a href="{}">"#, Escaped(link)));
+            let class = format!("shade-{shade}");
+            match &cell.link {
+                // A link has a focus of its own.
+                Some(link) => pen.draw(format_args!(
+                    r#"<a class="tip {class}" href="{}" aria-label="{1}"><title>{1}</title>"#,
+                    Escaped(link),
+                    Escaped(&cell.title)
+                )),
+                None => super::tip_begins(&mut pen, &class, &cell.title),
             }
             pen.draw(format_args!(
-                r#"<g class="shade-{shade}"><title>{}</title><rect {place} rx="2"/><text x="{}%" y="{middle}">{}</text></g>"#,
-                Escaped(&cell.title),
+                r#"<rect {place} rx="2"/><text x="{}%" y="{middle}">{}</text>"#,
                 At(left + width / 2.0),
                 Escaped(&cell.text)
             ));
-            if cell.link.is_some() {
-                pen.draw(format_args!("</a>"));
+            match &cell.link {
+                Some(_) => {
+                    super::told(&mut pen, &cell.title, 0.0);
+                    pen.draw(format_args!("</a>"));
+                }
+                None => super::tip_ends(&mut pen, &cell.title, 0.0),
             }
         }
     }

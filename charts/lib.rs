@@ -1,5 +1,7 @@
 //! Drawings as SVG, from typed input: the same for the pages and for the training report.
 //!
+//! Every point, column, cell and band tells its value under the pointer and when it has the keyboard's focus.
+//!
 //! A drawing has no style of its own: its parts carry the classes of [`STYLE`], which has a set of colours for each
 //! theme, so no drawing needs an inline style. Charts are as wide as their place: positions along x are percentages,
 //! positions along y pixels, so texts keep their size on every screen. Values of an axis stand left of the drawing,
@@ -20,7 +22,6 @@ mod columns;
 mod curve;
 mod flow;
 mod heat;
-pub mod numbers;
 mod plot;
 #[cfg(test)]
 mod tests;
@@ -146,6 +147,30 @@ impl Pen {
         self.0.push_str("</svg>");
         Svg(self.0)
     }
+}
+
+/// Opens a part of a drawing that tells its value: under the pointer, and when it has the focus, in a box at the top of the drawing
+/// (or `below` it). [`tip_ends`] closes it. The style sheet shows the box; there is no script.
+fn tip_begins(pen: &mut Pen, class: &str, title: &str) {
+    let title = Escaped(title);
+    pen.draw(format_args!(
+        r#"<g class="tip {class}" tabindex="0" role="img" aria-label="{title}"><title>{title}</title>"#
+    ));
+}
+
+/// Closes a part of a drawing that tells its value.
+fn tip_ends(pen: &mut Pen, title: &str, y: f64) {
+    told(pen, title, y);
+    pen.draw(format_args!("</g>"));
+}
+
+/// The box with a value.
+fn told(pen: &mut Pen, title: &str, y: f64) {
+    pen.draw(format_args!(
+        r#"<foreignObject class="told" x="0" y="{}" width="100%" height="22" aria-hidden="true"><div>{}</div></foreignObject>"#,
+        At(y),
+        Escaped(title)
+    ));
 }
 
 /// Height of the place under an axis for its values.

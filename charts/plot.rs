@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use homing_locales::Lang;
+
 use super::time::date_ticks;
 use super::{At, Escaped, Ink, Pen, Svg, TICKS, grid, steps};
 
@@ -60,8 +62,9 @@ impl Axis {
 
     /// Days since 1970-01-01, named by months or years.
     #[must_use]
-    pub fn dates(first: i32, last: i32, name: impl Into<String>) -> Self {
-        let ticks = date_ticks(first, last).into_iter().map(|(day, text)| (f64::from(day), text)).collect();
+    pub fn dates(lang: Lang, first: i32, last: i32, name: impl Into<String>) -> Self {
+        let ticks =
+            date_ticks(lang, first, last).into_iter().map(|(day, text)| (f64::from(day), text)).collect();
         Axis { from: f64::from(first), to: f64::from(last.max(first + 1)), ticks, name: name.into() }
     }
 
@@ -132,7 +135,7 @@ pub fn plot(plot: &Plot<'_>) -> Svg {
     let floor = TOP + HEIGHT;
     let mut pen = Pen(String::new());
     pen.draw(format_args!(
-        r#"<svg class="chart plot" height="{}" role="img" aria-label="{}">"#,
+        r#"<svg class="chart plot" height="{}" role="group" aria-label="{}">"#,
         At(floor + TICKS + 16.0),
         Escaped(plot.label)
     ));
@@ -173,9 +176,9 @@ pub fn plot(plot: &Plot<'_>) -> Svg {
             if title.is_none() && point.interval.is_none() && !line.dots {
                 continue;
             }
-            pen.draw(format_args!("<g>"));
-            if let Some(title) = title {
-                pen.draw(format_args!("<title>{}</title>", Escaped(title)));
+            match title {
+                Some(title) => super::tip_begins(&mut pen, "", title),
+                None => pen.draw(format_args!("<g>")),
             }
             if let Some((low, high)) =
                 point.interval.filter(|(low, high)| low.is_finite() && high.is_finite())
@@ -185,7 +188,11 @@ pub fn plot(plot: &Plot<'_>) -> Svg {
                     r#"<line class="interval" x1="{at}%" x2="{at}%" y1="{low}" y2="{high}"/>"#
                 ));
             }
-            pen.draw(format_args!(r#"<circle cx="{at}%" cy="{level}" r="4"/></g>"#));
+            pen.draw(format_args!(r#"<circle cx="{at}%" cy="{level}" r="4"/>"#));
+            match title {
+                Some(title) => super::tip_ends(&mut pen, title, 0.0),
+                None => pen.draw(format_args!("</g>")),
+            }
         }
         pen.draw(format_args!("</g>"));
     }

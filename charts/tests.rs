@@ -2,6 +2,8 @@
 
 use homing_datasets::calendar::days_of;
 
+use homing_locales::Lang;
+
 use super::curve::monotone_path;
 use super::time::date_ticks;
 use super::*;
@@ -22,7 +24,13 @@ fn text_in_a_drawing_is_escaped_and_nothing_carries_a_style() {
     let value = |_: f64| evil.to_owned();
     let all = [
         parts(evil, &[Part { title: evil.into(), size: 1.0, tone: Tone::High }]),
-        time_line(&TimeLine { label: evil, stems: &stems, marks: &marks, value: &value }),
+        time_line(&TimeLine {
+            lang: Lang::ENGLISH,
+            label: evil,
+            stems: &stems,
+            marks: &marks,
+            value: &value,
+        }),
         curve(&Curve { label: evil, points: &[(30, 0.5)], share: &value, days: &|_| evil.to_owned() }),
         plot(&Plot {
             label: evil,
@@ -44,7 +52,7 @@ fn text_in_a_drawing_is_escaped_and_nothing_carries_a_style() {
         flow(&Flow {
             label: evil,
             columns: &[evil.to_owned(), evil.to_owned()],
-            nodes: &[Node { name: evil.into(), title: evil.into(), hue: 9 }],
+            nodes: &[Node { name: evil.into(), titles: vec![evil.into(); 2], hue: 9 }],
             bands: &[vec![Band { from: 0, to: 0, size: 1.0, title: evil.into() }]],
         }),
         heat(&Heat {
@@ -97,13 +105,17 @@ fn the_steps_of_an_axis_are_round_few_and_high_enough() {
 #[test]
 fn an_axis_of_dates_names_a_few_months_or_years() {
     let day = |text: &str| days_of(text.parse().unwrap());
-    let names =
-        |from, to| date_ticks(day(from), day(to)).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
-    assert_eq!(names("2011-01-15", "2011-04-20"), ["2011-02", "2011-03", "2011-04"]);
-    assert_eq!(names("2010-11-20", "2012-02-01"), ["2011-01", "2011-04", "2011-07", "2011-10", "2012-01"]);
+    let names = |from, to| {
+        date_ticks(Lang::ENGLISH, day(from), day(to)).into_iter().map(|(_, name)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(names("2011-01-15", "2011-04-20"), ["Feb 2011", "Mar 2011", "Apr 2011"]);
+    assert_eq!(
+        names("2010-11-20", "2012-02-01"),
+        ["Jan 2011", "Apr 2011", "Jul 2011", "Oct 2011", "Jan 2012"]
+    );
     assert_eq!(names("2007-03-01", "2011-02-01"), ["2008", "2009", "2010", "2011"]);
-    assert_eq!(names("2011-02-03", "2011-02-20"), ["2011-02-03", "2011-02-20"]);
-    assert_eq!(names("2011-02-03", "2011-02-03"), ["2011-02-03"]);
+    assert_eq!(names("2011-02-03", "2011-02-20"), ["3 Feb 2011", "20 Feb 2011"]);
+    assert_eq!(names("2011-02-03", "2011-02-03"), ["3 Feb 2011"]);
     assert!(names("1900-01-01", "2200-01-01").len() <= 7);
 }
 
@@ -119,7 +131,9 @@ fn a_curve_passes_its_points_and_never_falls() {
 fn a_time_line_of_nothing_or_of_one_day_can_be_drawn() {
     let value = |value: f64| value.to_string();
     for stems in [vec![], vec![Stem { day: 15_000, value: 0.0, title: String::new() }]] {
-        let svg = time_line(&TimeLine { label: "", stems: &stems, marks: &[], value: &value }).to_string();
+        let svg =
+            time_line(&TimeLine { lang: Lang::ENGLISH, label: "", stems: &stems, marks: &[], value: &value })
+                .to_string();
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     }
 }
@@ -202,7 +216,7 @@ fn points_stand_where_their_axes_say() {
 
 #[test]
 fn bands_leave_and_reach_their_states_and_odd_ones_are_left_out() {
-    let node = |name: &str| Node { name: name.into(), title: String::new(), hue: 0 };
+    let node = |name: &str| Node { name: name.into(), titles: Vec::new(), hue: 0 };
     let band = |from, to, size| Band { from, to, size, title: String::new() };
     let draw = |bands: &[Vec<Band>]| {
         let columns = ["then".to_owned(), "now".to_owned()];
@@ -213,4 +227,63 @@ fn bands_leave_and_reach_their_states_and_odd_ones_are_left_out() {
     // Both halves leave the first column at the top, one below the other; 300 px less one gap make the whole.
     assert!(svg.contains("M14 0C") && svg.contains("M14 146C"), "{svg}");
     assert!(!draw(&[]).contains("class=\"band") && !draw(&[]).contains("NaN"));
+}
+
+#[test]
+fn every_point_column_cell_and_band_tells_its_value_on_hover_and_focus() {
+    let text = |value: f64| value.to_string();
+    let value = "7 of 9";
+    let all = [
+        time_line(&TimeLine {
+            lang: Lang::ENGLISH,
+            label: "",
+            stems: &[Stem { day: 15_000, value: 3.0, title: value.into() }],
+            marks: &[],
+            value: &text,
+        }),
+        plot(&Plot {
+            label: "",
+            x: Axis::up_to(3.0, "", &text),
+            y: Axis::share("", &text),
+            lines: vec![line(vec![Point { title: Some(value.into()), ..point(1.0, 0.5) }])],
+            rules: vec![],
+        }),
+        columns(&Columns {
+            label: "",
+            y: Axis::up_to(3.0, "", &text),
+            x: "",
+            groups: vec![Group {
+                name: String::new(),
+                columns: vec![Column { ink: Ink::Actual, value: 1.0, title: value.into() }],
+            }],
+            reference: None,
+        }),
+        flow(&Flow {
+            label: "",
+            columns: &[String::new(), String::new()],
+            nodes: &[Node { name: String::new(), titles: Vec::new(), hue: 0 }],
+            bands: &[vec![Band { from: 0, to: 0, size: 1.0, title: value.into() }]],
+        }),
+        heat(&Heat {
+            label: "",
+            rows: &[String::new()],
+            columns: &[String::new()],
+            row_name: "",
+            column_name: "",
+            cells: &[vec![Some(Cell { share: 0.5, text: String::new(), title: value.into(), link: None })]],
+        }),
+        curve(&Curve {
+            label: "",
+            points: &[(7, 0.9)],
+            share: &|_| "9".to_owned(),
+            days: &|_| "7 of".to_owned(),
+        }),
+    ];
+    for svg in all.map(|svg| svg.to_string().replace("7 of: 9", value)) {
+        let tip = format!(r#"tabindex="0" role="img" aria-label="{value}"><title>{value}</title>"#);
+        let told = format!(r#"<div>{value}</div></foreignObject>"#);
+        assert!(svg.contains(&tip) && svg.contains(&told), "{svg}");
+        // What is an image as a whole hides its parts from screen readers.
+        assert!(svg.starts_with("<svg") && svg.contains(r#"role="group""#), "{svg}");
+    }
 }

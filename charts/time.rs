@@ -2,6 +2,7 @@
 
 use chrono::Datelike;
 use homing_datasets::calendar::{date_of, days_of};
+use homing_locales::Lang;
 
 use super::{At, Escaped, Pen, Svg, TICKS, grid, steps};
 
@@ -29,6 +30,8 @@ pub struct Mark {
 
 /// Values over time.
 pub struct TimeLine<'a> {
+    /// The language of the dates.
+    pub lang: Lang,
     /// The whole in words, for those who do not see it.
     pub label: &'a str,
     /// The values.
@@ -57,7 +60,7 @@ pub fn time_line(line: &TimeLine<'_>) -> Svg {
     let (first, last) = (days().min().unwrap_or(0), days().max().unwrap_or(0));
     let (from, to) = time_span(first, last);
     let x = |day: i32| (f64::from(day) - from) / (to - from) * 100.0;
-    let top = MARK_ROW * line.marks.len() as f64 + 6.0;
+    let top = MARK_ROW * (line.marks.len() + 1) as f64 + 6.0;
     let floor = top + PLOT;
     let most = line.stems.iter().map(|stem| stem.value).fold(0.0, f64::max);
     let steps = steps(most);
@@ -67,21 +70,25 @@ pub fn time_line(line: &TimeLine<'_>) -> Svg {
     let mut pen = Pen(String::new());
     let height = At(floor + TICKS);
     let label = Escaped(line.label);
-    pen.draw(format_args!(r#"<svg class="chart plot" height="{height}" role="img" aria-label="{label}">"#));
+    pen.draw(format_args!(r#"<svg class="chart plot" height="{height}" role="group" aria-label="{label}">"#));
     for &step in &steps {
         grid(&mut pen, y(step), &(line.value)(step), step == 0.0);
     }
-    for (day, text) in date_ticks(first, last) {
+    for (day, text) in date_ticks(line.lang, first, last) {
         let at = At(x(day));
         pen.draw(format_args!(
             r#"<line class="tick" x1="{at}%" x2="{at}%" y1="{}" y2="{}"/>"#,
             At(floor),
             At(floor + 4.0)
         ));
-        pen.draw(format_args!(r#"<text class="on-x" x="{at}%" y="{}">{text}</text>"#, At(floor + 17.0)));
+        pen.draw(format_args!(
+            r#"<text class="on-x" x="{at}%" y="{}">{}</text>"#,
+            At(floor + 17.0),
+            Escaped(&text)
+        ));
     }
     // The first mark has the lowest label, so that no line crosses the label of another.
-    let baseline = |row: usize| MARK_ROW * (line.marks.len() - row) as f64 - 3.0;
+    let baseline = |row: usize| MARK_ROW * (line.marks.len() + 1 - row) as f64 - 3.0;
     for (row, mark) in line.marks.iter().enumerate() {
         let (at, from) = (At(x(mark.day)), At(baseline(row) + 3.0));
         let class = if mark.expected { "mark expected" } else { "mark" };
@@ -100,18 +107,19 @@ pub fn time_line(line: &TimeLine<'_>) -> Svg {
     pen.draw(format_args!(r#"<g class="stems{crowd}">"#));
     for stem in line.stems {
         let (at, tip) = (At(x(stem.day)), At(y(stem.value)));
+        super::tip_begins(&mut pen, "", &stem.title);
         pen.draw(format_args!(
-            r#"<g><title>{}</title><line x1="{at}%" x2="{at}%" y1="{}" y2="{tip}"/><circle cx="{at}%" cy="{tip}" r="3"/></g>"#,
-            Escaped(&stem.title),
+            r#"<line x1="{at}%" x2="{at}%" y1="{}" y2="{tip}"/><circle cx="{at}%" cy="{tip}" r="3"/>"#,
             At(floor)
         ));
+        super::tip_ends(&mut pen, &stem.title, 0.0);
     }
     pen.draw(format_args!("</g>"));
     pen.done()
 }
 
 /// Up to six first days of months or years between two days.
-pub(super) fn date_ticks(first: i32, last: i32) -> Vec<(i32, String)> {
+pub(super) fn date_ticks(lang: Lang, first: i32, last: i32) -> Vec<(i32, String)> {
     let month_of = |day: i32| {
         let date = date_of(day);
         date.year() * 12 + date.month0() as i32
@@ -125,7 +133,7 @@ pub(super) fn date_ticks(first: i32, last: i32) -> Vec<(i32, String)> {
     let ticks = (from..=to).filter(|month| month.rem_euclid(step) == 0);
     let named = |month: i32, day: i32| {
         let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
-        (day, if step >= 12 { year.to_string() } else { format!("{year}-{month:02}") })
+        (day, if step >= 12 { year.to_string() } else { lang.month(year, month as u32) })
     };
     let mut named: Vec<(i32, String)> = ticks
         .filter_map(|month| Some((month, start(month)?)))
@@ -134,7 +142,7 @@ pub(super) fn date_ticks(first: i32, last: i32) -> Vec<(i32, String)> {
         .collect();
     if named.is_empty() {
         // A span within one month: its ends say where it is.
-        named = [first, last].into_iter().map(|day| (day, date_of(day).to_string())).collect();
+        named = [first, last].into_iter().map(|day| (day, lang.date(&date_of(day).to_string()))).collect();
         named.dedup();
     }
     named

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::F;
-use crate::text::Text;
+use crate::features::{F, SPECS};
+use homing_locales::{Lang, Text};
 
 /// How a feature is straightened before it is scaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,36 +45,46 @@ pub struct Measure {
     pub feature: F,
     /// How it is straightened.
     pub shape: Shape,
-    /// What it is called, zh and en.
-    pub name: [&'static str; 2],
-    /// The words for a high value, zh and en.
-    pub high: [&'static str; 2],
-    /// The words for a low value, zh and en.
-    pub low: [&'static str; 2],
+}
+
+impl Measure {
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self, lang: Lang) -> &'static str {
+        self.text(lang, "")
+    }
+
+    /// What to say of much of it, or of little.
+    #[must_use]
+    pub fn word(&self, lang: Lang, much: bool) -> &'static str {
+        self.text(lang, if much { ".high" } else { ".low" })
+    }
+
+    fn text(&self, lang: Lang, which: &str) -> &'static str {
+        let name = SPECS[self.feature as usize].name;
+        lang.find(&format!("measure-{name}{which}")).unwrap_or(name)
+    }
 }
 
 macro_rules! measures {
-    ($($feature:ident $shape:ident $name:literal $name_en:literal $high:literal $high_en:literal $low:literal $low_en:literal)*) => {
+    ($($feature:ident $shape:ident)*) => {
         /// The features that clusters are made of.
         pub const MEASURES: &[Measure] = &[$(Measure {
             feature: F::$feature,
             shape: Shape::$shape,
-            name: [$name, $name_en],
-            high: [$high, $high_en],
-            low: [$low, $low_en],
         }),*];
     };
 }
 
 measures! {
-    recency_days Log "距上次购买天数" "days since the last order" "久未购买" "long silent" "最近买过" "bought lately"
-    orders Log "订单数" "orders" "购买次数多" "many orders" "购买次数少" "few orders"
-    tenure_days Log "成为顾客的天数" "days as a customer" "老顾客" "long-standing" "新顾客" "new"
-    gap_median_days Log "购买间隔中位数（天）" "median gap in days" "间隔长" "long gaps" "间隔短" "short gaps"
-    order_value_mean Log "平均每单金额" "mean order value" "客单价高" "large orders" "客单价低" "small orders"
-    categories Log "购买过的品类数" "categories" "品类广" "many categories" "品类窄" "few categories"
-    promotion_order_share Plain "促销行占比" "share bought on promotion" "爱买促销" "buys on promotion" "少买促销" "buys at full price"
-    visits_90d Log "近 90 天到访" "visits in 90 days" "常来逛" "visits often" "很少来逛" "visits seldom"
+    recency_days Log
+    orders Log
+    tenure_days Log
+    gap_median_days Log
+    order_value_mean Log
+    categories Log
+    promotion_order_share Plain
+    visits_90d Log
 }
 
 /// A measure's place among the others' scales.
@@ -313,7 +323,7 @@ mod tests {
     use crate::features::COUNT;
 
     fn cluster(id: u32, centre: [f64; 2], normal: Option<Normal>) -> Cluster {
-        let text = || Text { zh: String::new(), en: String::new() };
+        let text = || Text::default();
         let (centre, traits, rules) = (centre.to_vec(), Vec::new(), Vec::new());
         Cluster { id, name: text(), text: text(), share: 0.5, centre, normal, traits, rules }
     }

@@ -48,6 +48,13 @@ pub fn reasons(customer: &Customer<'_>, returning: &[f64; COUNT], lifetime: Life
         .filter(|&(cause, contribution)| contribution.abs() > 1e-3 && told(cause, customer))
         .collect();
     folded.sort_by(|a, b| f64::total_cmp(&b.1.abs(), &a.1.abs()));
+    // Whoever asks why a customer may leave wants what raises the risk, also where most of it lowers it.
+    if let Some(raises) =
+        folded.iter().position(|(_, contribution)| *contribution > 0.0).filter(|at| *at >= MOST)
+    {
+        let reason = folded.remove(raises);
+        folded.insert(MOST - 1, reason);
+    }
     let total: f64 = folded.iter().map(|(_, contribution)| contribution.abs()).sum();
     folded
         .into_iter()
@@ -165,36 +172,36 @@ mod tests {
                 &[(F::gap_median_days, 12.0)],
                 (F::recency_over_gap_median, -1.0),
                 "rhythm_broken",
-                "已 40 天未购买，而平时约每 12 天购买一次",
-                "40 days of silence; usually buys about every 12 days",
-                "现在购买一次即可回到自己的节奏，之后约 12 天内再购买都属正常",
-                "a purchase now would put the customer back in rhythm; the next is then usual within about 12 days",
+                "40 天未购买，平时约每 12 天购买一次",
+                "no purchase for 40 days; usually buys every 12 days",
+                "现在购买即可回到购买周期，之后约 12 天内再次购买",
+                "a purchase now; the next is then expected within about 12 days",
             ),
             (
                 &[(F::gap_median_days, 35.0), (F::gap_p90_days, 47.4), (F::recency_over_gap_median, 1.1)],
                 (F::recency_over_gap_median, 1.0),
                 "in_rhythm",
-                "仍在自己的购买节奏内：40 天前购买，平时约每 35 天一次",
-                "in rhythm: bought 40 days ago, usually every 35 days",
-                "若再过 8 天仍未购买，沉默将长于自己九成的购买间隔",
-                "without a purchase, the silence will be longer than nine in ten of this customer's gaps in 8 days",
+                "购买周期正常：40 天前购买，平时约每 35 天一次",
+                "within the usual purchase cycle: last purchase 40 days ago, usually every 35 days",
+                "若再过 8 天仍未购买，间隔将超过其九成的购买间隔",
+                "without a purchase, in 8 days the gap exceeds nine in ten of this customer’s gaps",
             ),
             (
                 // ln((1 + 0.5) / (4 + 0.5))
                 &[(F::orders_90d, 1.0), (F::orders_trend_90d, -1.098_612_288_668_109_8)],
                 (F::orders_trend_90d, -1.0),
                 "buying_less",
-                "近 90 天购买 1 次，此前 90 天为 4 次",
-                "1 order in the last 90 days, 4 in the 90 before",
+                "近 90 天购买 1 次，此前 90 天 4 次",
+                "1 order in the last 90 days, 4 in the 90 days before",
                 "90 天内再购买 3 次即可恢复以前的频率",
-                "3 more orders within the 90 days would bring back the former pace",
+                "3 more orders within the 90 days restore the former pace",
             ),
             (
                 &[(F::order_value_change, 0.7f64.ln()), (F::order_value_median, 50.0)],
                 (F::order_value_change, -1.0),
                 "basket_shrinking",
-                "最近三次订单金额比自己以往低约 30%",
-                "the last three orders were about 30 % below this customer's own usual",
+                "最近三单金额比平时低约 30%",
+                "the last three orders were about 30% smaller than usual",
                 "一笔达到平时金额（50.00）的订单",
                 "an order of the usual 50.00 or more",
             ),
@@ -203,7 +210,7 @@ mod tests {
                 (F::categories_90d, -1.0),
                 "fewer_categories",
                 "曾购买 5 个品类，近 90 天仅 1 个",
-                "bought 5 categories before, 1 in the last 90 days",
+                "bought from 5 categories, from 1 in the last 90 days",
                 "在其余 4 个品类中再次购买",
                 "a purchase in one of the other 4 categories",
             ),
@@ -211,9 +218,9 @@ mod tests {
                 &[(F::categories, 2.0), (F::categories_abandoned, 1.0)],
                 (F::categories_abandoned, -1.0),
                 "category_abandoned",
-                "有 1 个曾多次购买的品类已 180 天未再购买",
-                "1 category bought more than once, but not in the last 180 days",
-                "在放弃的品类中再次购买",
+                "1 个曾多次购买的品类已 180 天未再购买",
+                "1 category bought repeatedly, but not in the last 180 days",
+                "在已流失的品类中再次购买",
                 "a purchase in an abandoned category",
             ),
             (
@@ -221,9 +228,9 @@ mod tests {
                 (F::returns, -1.0),
                 "returns",
                 "退货 1 次，其中近 90 天 1 次",
-                "sent goods back 1 time, 1 of them in the last 90 days",
-                "若不再退货，1 天后近 90 天内便不再有退货",
-                "without another return, none is recent in 1 day",
+                "1 product return, 1 in the last 90 days",
+                "若不再退货，1 天后近 90 天内无退货",
+                "without another product return, none is recent in 1 day",
             ),
             (
                 &[(F::complaints_180d, 1.0), (F::complaint_days, 20.0)],
@@ -231,42 +238,42 @@ mod tests {
                 "complaints",
                 "近 180 天投诉 1 次",
                 "1 complaint in the last 180 days",
-                "妥善解决；若不再投诉，160 天后便不再计入",
-                "a good settlement; without another it ceases to count in 160 days",
+                "妥善解决；若不再投诉，160 天后不再计入",
+                "a good resolution; without another complaint it stops counting in 160 days",
             ),
             (
                 &[(F::refund_requests_180d, 2.0), (F::complaint_days, 20.0)],
                 (F::refund_requests_180d, -1.0),
                 "refund_demands",
-                "近 180 天要求退款 2 次",
-                "2 demands for refund in the last 180 days",
-                "妥善解决；若不再投诉，160 天后便不再计入",
-                "a good settlement; without another it ceases to count in 160 days",
+                "近 180 天申请退款 2 次",
+                "2 refund requests in the last 180 days",
+                "妥善解决；若不再投诉，160 天后不再计入",
+                "a good resolution; without another complaint it stops counting in 160 days",
             ),
             (
                 &[(F::nps_last, 3.0)],
                 (F::nps_last, -1.0),
                 "low_mark",
-                "上次推荐意愿评分较低：3 分（满分 10 分）",
-                "gave a low mark when last asked: 3 of 10",
-                "下次给出更高的评分",
-                "a better mark when asked again",
+                "最近一次 NPS 评分较低：3 分（满分 10 分）",
+                "low NPS answer: 3 of 10",
+                "下次给出更高的 NPS 评分",
+                "a better NPS answer next time",
             ),
             (
                 &[(F::promotion_use_share, 0.1), (F::promotions_ignored_in_row, 6.0)],
                 (F::promotions_ignored_in_row, -1.0),
                 "promotions_ignored",
-                "对促销反应冷淡：连续 6 次未响应",
-                "cool to promotions: 6 ignored in a row",
-                "响应一次促销或完成一次购买",
-                "an answered promotion, or a purchase",
+                "连续 6 次未响应促销",
+                "ignored the last 6 promotions in a row",
+                "使用一次优惠或完成一次购买",
+                "using a promotion, or a purchase",
             ),
             (
                 &[(F::unfollowed, 1.0), (F::following, 0.0)],
                 (F::unfollowed, -1.0),
                 "unfollowed",
                 "已取消关注",
-                "has ceased to follow",
+                "unfollowed the shop",
                 "重新关注",
                 "following again",
             ),
@@ -279,17 +286,17 @@ mod tests {
                 ],
                 (F::posts_trend_90d, -1.0),
                 "fewer_posts",
-                "近 90 天发帖 0 次，此前 90 天为 2 次",
-                "0 posts in the last 90 days, 2 in the 90 before",
+                "近 90 天发帖 0 次，此前 90 天 2 次",
+                "0 posts in the last 90 days, 2 in the 90 days before",
                 "像以前一样参与社群",
-                "taking part in the community as before",
+                "posting in the community as before",
             ),
             (
                 &[(F::tenure_days, 41.0), (F::orders, 1.0)],
                 (F::tenure_days, -1.0),
                 "new_customer",
-                "新顾客：首次购买仅 41 天",
-                "a new customer: 41 days since the first purchase",
+                "新客：首购至今 41 天",
+                "new customer: first purchase 41 days ago",
                 "完成第二次购买",
                 "a second purchase",
             ),
@@ -297,7 +304,7 @@ mod tests {
                 &[(F::recency_days, 1.0)],
                 (F::recency_days, 1.0),
                 "bought_lately",
-                "1 天前刚购买过",
+                "1 天前刚购买",
                 "bought 1 day ago",
                 "",
                 "",
@@ -310,6 +317,35 @@ mod tests {
             assert_eq!(change(&reason), (change_zh, change_en), "{code}");
             assert_eq!(reason.contribution, -pull.1);
         }
+    }
+
+    #[test]
+    fn a_reason_that_raises_the_risk_is_kept_where_all_weightier_ones_lower_it() {
+        let mut values = [f64::NAN; COUNT];
+        let features = [
+            (F::orders, 9.0),
+            (F::tenure_days, 400.0),
+            (F::recency_days, 3.0),
+            (F::gap_median_days, 30.0),
+            (F::order_value_last, 9.0),
+            (F::order_value_mean, 9.0),
+            (F::spend_total, 80.0),
+            (F::products, 4.0),
+        ];
+        features.iter().for_each(|&(feature, value)| values[feature as usize] = value);
+        let mut returning = [0.0; COUNT];
+        for feature in [F::orders, F::tenure_days, F::recency_days, F::order_value_mean, F::spend_total] {
+            returning[feature as usize] = 1.0;
+        }
+        returning[F::recency_over_gap_median as usize] = 0.5;
+        returning[F::products as usize] = -0.1;
+        let all = reasons(&Customer::of(&values), &returning, NOTHING);
+        let raising: Vec<&str> = all
+            .iter()
+            .filter(|reason| reason.contribution > 0.0)
+            .map(|reason| reason.code.as_str())
+            .collect();
+        assert_eq!((all.len(), raising.as_slice()), (MOST, ["narrow_choice"].as_slice()), "{all:?}");
     }
 
     #[test]

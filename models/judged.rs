@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::Text;
+use homing_locales::Text;
 
 /// What a test of a model showed, and which causes the model uses. Nothing in it names a customer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

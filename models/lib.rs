@@ -31,11 +31,10 @@ pub mod registry;
 pub mod repurchase;
 pub mod sampling;
 pub mod table;
-pub mod text;
 pub mod value;
 
 pub use bundle::{Bundle, Manifest, Scoring};
 pub use error::Error;
+pub use homing_locales::Text;
 pub use prediction::{AtHorizon, Flat, NotScored, Outcome, Prediction, Provenance, Reason};
 pub use registry::{Alias, Registry};
-pub use text::Text;

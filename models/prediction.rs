@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::clusters::Assigned;
-use crate::text::Text;
+use homing_locales::Text;
 
 /// What is expected within one horizon: so many days after `as_of`.
 #[derive(Clone, Copy, Debug, PartialEq)]

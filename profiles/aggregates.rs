@@ -58,6 +58,8 @@ const MAX_AMONG: u32 = 10_000;
 pub struct TurnedHigh {
     /// How often it happened; counted up to [`MAX_TURNS`].
     pub turns: u64,
+    /// Whether anything was scored before the instant; else nobody can have turned since, whatever the count says.
+    pub earlier: bool,
     /// To whom: of those who were looked at, the ones with the most at stake.
     pub customers: Vec<String>,
 }
@@ -116,6 +118,9 @@ pub trait Aggregates: Send + Sync {
     /// [`Error`] of the store.
     fn turned_high(&self, since: Micros, among: u32, limit: u32) -> Result<TurnedHigh, Error>;
 }
+
+/// The instant that the oldest change held looks from.
+pub(super) const OLDEST: &str = "SELECT as_of FROM changes ORDER BY cursor LIMIT 1";
 
 /// How often customers turned to high risk, counted up to a limit.
 pub(super) const TURNS: &str =
@@ -238,11 +243,13 @@ impl<E: Engine> Aggregates for E {
             if turns == 0 {
                 return Ok(TurnedHigh::default());
             }
+            let oldest: Option<Micros> = sql.one(OLDEST, &[])?.map(|mut row| row.take()).transpose()?;
+            let earlier = oldest.is_some_and(|oldest| oldest < since);
             // Those with the most at stake are asked one by one only where not all who turned are looked at.
             let among = if turns > u64::from(RECENT_TURNS) { among.min(MAX_AMONG) } else { 0 };
             let rows = sql.query(TURNED, params![since, among, limit, RECENT_TURNS])?;
             let customers = rows.into_iter().map(|mut row| row.take()).collect::<Result<_, _>>()?;
-            Ok(TurnedHigh { turns, customers })
+            Ok(TurnedHigh { turns, earlier, customers })
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The definition of a tag.
 
-use homing_models::Text;
+use homing_locales::Text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -46,7 +46,7 @@
 
 use std::sync::Arc;
 
-use homing_models::Text;
+use homing_locales::{Text, t};
 use serde_json::{Value, json};
 
 use crate::playbook::Playbook;
@@ -155,7 +155,7 @@ impl Catalogue {
             let source_name = "the expression".to_owned();
             Error { source_name, line, column, problem: wrong.problem, hint: wrong.hint }
         })?;
-        let text = || Text { zh: "试".to_owned(), en: "try".to_owned() };
+        let text = || Text::new("试", "try");
         let tag = Definition {
             name: "try.it".to_owned(),
             layer: Layer::Dynamic,
@@ -186,12 +186,8 @@ impl Catalogue {
             name: names::NEXT_ACTION.to_owned(),
             layer: Layer::Predictive,
             dimension: Dimension::Lifecycle,
-            labels: Text { zh: "下一步行动".to_owned(), en: "Next best action".to_owned() },
-            meaning: Text {
-                zh: "按生命周期阶段、价值等级、流失原因和可能的损失，从行动手册中选出的下一步".to_owned(),
-                en: "The playbook's action for the customer's stage, value tier, cause and value at risk"
-                    .to_owned(),
-            },
+            labels: Text::of(|lang| t!(lang, "next-action")),
+            meaning: Text::of(|lang| t!(lang, "next-action.meaning")),
             values: playbook.entries.iter().map(value).collect(),
             expires_after_days: Some(30),
             when_empty: WhenEmpty::Blank,

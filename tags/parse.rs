@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::error::position;
 use super::expression::{Defined, Expression, Wrong};
-use super::source::{Source, Words};
+use super::source::{Source, Words, shipped};
 use super::variables::Variable;
 use super::{Catalogue, Definition, Dimension, Error, Scale, ValueLabel, WhenEmpty};
 use crate::Layer;
@@ -38,8 +38,8 @@ struct Entry {
     name: Spanned<String>,
     layer: Spanned<String>,
     dimension: Spanned<String>,
-    labels: Words,
-    meaning: Words,
+    labels: Option<Words>,
+    meaning: Option<Words>,
     expression: Spanned<String>,
     confidence: Option<Spanned<String>>,
     expires_after_days: Option<u32>,
@@ -52,7 +52,7 @@ struct Entry {
 #[serde(deny_unknown_fields)]
 struct Labelled {
     value: Spanned<toml::Value>,
-    labels: Words,
+    labels: Option<Words>,
     meaning: Option<Words>,
 }
 
@@ -68,7 +68,10 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Catalogue, Error> {
     let mut reader =
         Reader { source: Source { text, name: source }, defined: Defined::new(), tags: Vec::new() };
     let file: File = toml::from_str(text).map_err(|error| {
-        reader.source.toml(&error, "a tag needs name, layer, dimension, labels, meaning and expression")
+        reader.source.toml(
+            &error,
+            "a tag needs name, layer, dimension and expression, and one of your own labels and meaning",
+        )
     })?;
     reader.tags = file.tag.iter().map(|entry| entry.name.get_ref().clone()).collect();
     let names: Vec<String> = file.define.keys().cloned().collect();
@@ -213,13 +216,19 @@ impl Reader<'_> {
                 _ => None,
             })?,
         };
+        let key = format!("tag-{}", name.replace('.', "-"));
+        let at = entry.name.span().start;
         Ok(Definition {
             layer,
             dimension,
             when_empty,
-            labels: self.source.words(entry.labels)?,
-            meaning: self.source.words(entry.meaning)?,
-            values: entry.values.into_iter().map(|value| self.value(value)).collect::<Result<_, _>>()?,
+            labels: self.source.words_or(entry.labels, "labels", at, &key)?,
+            meaning: self.source.words_or(entry.meaning, "meaning", at, &format!("{key}.meaning"))?,
+            values: entry
+                .values
+                .into_iter()
+                .map(|value| self.value(&key, value))
+                .collect::<Result<_, _>>()?,
             expires_after_days: entry.expires_after_days,
             expression: self.expression(name, &entry.expression)?,
             confidence: entry.confidence.as_ref().map(|text| self.expression(name, text)).transpose()?,
@@ -228,9 +237,9 @@ impl Reader<'_> {
         })
     }
 
-    fn value(&self, labelled: Labelled) -> Result<ValueLabel, Error> {
+    fn value(&self, tag: &str, labelled: Labelled) -> Result<ValueLabel, Error> {
         let at = labelled.value.span().start;
-        let value = match labelled.value.into_inner() {
+        let value: serde_json::Value = match labelled.value.into_inner() {
             toml::Value::String(text) => text.into(),
             toml::Value::Boolean(truth) => truth.into(),
             toml::Value::Integer(number) => number.into(),
@@ -240,8 +249,13 @@ impl Reader<'_> {
                 return Err(self.source.error(at, problem, "write a string, a number, true or false"));
             }
         };
-        let meaning = labelled.meaning.map(|words| self.source.words(words)).transpose()?;
-        Ok(ValueLabel { value, labels: self.source.words(labelled.labels)?, meaning })
+        let word = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let key = format!("{tag}.value-{word}");
+        let meaning = match labelled.meaning {
+            Some(words) => Some(self.source.words(words, at)?),
+            None => shipped(&format!("{key}-meaning")),
+        };
+        Ok(ValueLabel { labels: self.source.words_or(labelled.labels, "labels", at, &key)?, value, meaning })
     }
 
     fn expression(&self, tag: &str, text: &Spanned<String>) -> Result<Expression, Error> {

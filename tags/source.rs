@@ -1,6 +1,8 @@
 //! A TOML file that people write, and what is wrong in it, with the place.
 
-use homing_models::Text;
+use std::collections::BTreeMap;
+
+use homing_locales::{Lang, Message, Text};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -13,13 +15,10 @@ pub(crate) struct Source<'a> {
     pub name: &'a str,
 }
 
-/// [`Text`], but no language may be missing, none be unknown, and none be empty.
+/// A text of a business's own, by language code: Chinese and English are needed, further languages may be given.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Words {
-    zh: Spanned<String>,
-    en: Spanned<String>,
-}
+#[serde(transparent)]
+pub(crate) struct Words(BTreeMap<String, Spanned<String>>);
 
 impl Source<'_> {
     /// What is wrong at a byte of the file.
@@ -33,9 +32,6 @@ impl Source<'_> {
     pub fn toml(self, error: &toml::de::Error, needs: &str) -> Error {
         let message = error.message().lines().next().unwrap_or_default();
         let hint = match message {
-            _ if message.contains("missing field `zh`") || message.contains("missing field `en`") => {
-                "write every text in both languages: { zh = \"...\", en = \"...\" }"
-            }
             _ if message.contains("missing field") => needs,
             _ if message.contains("unknown field") => "remove it, or correct its name",
             _ => "fix the TOML syntax; see https://toml.io",
@@ -60,14 +56,45 @@ impl Source<'_> {
         })
     }
 
-    /// A text in both languages.
-    pub fn words(self, words: Words) -> Result<Text, Error> {
-        for word in [&words.zh, &words.en] {
-            if word.get_ref().trim().is_empty() {
-                let at = word.span().start;
-                return Err(self.error(at, "the text is empty", "write the text in this language"));
+    /// A text of the file, or else that of the locale files with this key; `at` is where it would be written.
+    pub fn words_or(self, words: Option<Words>, field: &str, at: usize, key: &str) -> Result<Text, Error> {
+        match words {
+            Some(words) => self.words(words, at),
+            None => shipped(key).ok_or_else(|| {
+                let hint = format!("write it in both languages: {field} = {{ zh = \"...\", en = \"...\" }}");
+                self.error(at, format!("missing field `{field}`"), hint)
+            }),
+        }
+    }
+
+    /// A text of the file.
+    pub fn words(self, Words(words): Words, at: usize) -> Result<Text, Error> {
+        let mut text = Text::default();
+        let begins = words.values().map(|word| word.span().start).min().unwrap_or(at);
+        for code in ["zh", "en"] {
+            if !words.contains_key(code) {
+                let hint = "write every text in both languages: { zh = \"...\", en = \"...\" }";
+                return Err(self.error(begins, format!("missing field `{code}`"), hint));
             }
         }
-        Ok(Text { zh: words.zh.into_inner(), en: words.en.into_inner() })
+        for (code, word) in words {
+            let at = word.span().start;
+            let Some(lang) = Lang::from_code(&code) else {
+                let known: Vec<&str> = Lang::all().map(Lang::code).collect();
+                let hint = format!("write one of {}", known.join(", "));
+                return Err(self.error(at, format!("unknown field `{code}`: no such language"), hint));
+            };
+            if word.get_ref().trim().is_empty() {
+                return Err(self.error(at, "the text is empty", "write it out in this language"));
+            }
+            text.set(lang, word.into_inner());
+        }
+        Ok(text)
     }
+}
+
+/// The text with a key in every language; `None` where the locale files have none.
+pub(crate) fn shipped(key: &str) -> Option<Text> {
+    let message = Message::find(key)?;
+    Some(Text::of(|lang| lang.text(message)))
 }

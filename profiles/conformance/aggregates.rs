@@ -73,6 +73,7 @@ pub(super) fn turned_high(store: &dyn Store) {
         (turned.turns, turned.customers)
     };
     assert_eq!(turned(0, 10, 10), (0, vec![]));
+    let earlier = |since: i64| store.turned_high(day(since), 10, 10).unwrap().earlier;
     // Churn risk passes one half after thirty days without an order; the value at risk grows with the spend.
     let rows = |days: &[i64]| {
         let row = |&n: &i64| row(&format!("c{n:02}"), vec![buy(day(n), 50.0 * n as f64)]);
@@ -81,8 +82,10 @@ pub(super) fn turned_high(store: &dyn Store) {
     batch(store, rows(&[1, 2, 40, 50]), day(60));
     assert_eq!(turned(60, 10, 10), (2, vec!["c02".to_owned(), "c01".to_owned()]));
     assert_eq!(turned(61, 10, 10), (0, vec![]));
+    assert!(!earlier(60), "the first scores: nobody turned, they are only known now");
     batch(store, rows(&[1, 2, 40, 50]), day(75));
     assert_eq!(turned(75, 10, 10), (1, vec!["c40".to_owned()]));
+    assert!(earlier(75));
     let all = vec!["c40".to_owned(), "c02".to_owned(), "c01".to_owned()];
     assert_eq!(turned(60, 10, 10), (3, all.clone()));
     assert_eq!(turned(60, 10, 2), (3, all[..2].to_vec()));

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use homing_datasets::table::{Column, Table};
 use homing_datasets::{DAY, Micros};
-use homing_models::Text;
+use homing_locales::{Lang, Text};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -290,14 +290,14 @@ impl Campaign {
     }
 }
 
-/// The list as a table; `attributes` are those of the business that become columns too, `of` picks the language.
+/// The list as a table; `attributes` are those of the business that become columns too, in a language.
 #[must_use]
 pub fn table(
     members: &[Member],
     playbook: &Playbook,
     campaign: &str,
     attributes: &[String],
-    of: fn(&Text) -> &String,
+    lang: Lang,
 ) -> Table {
     let text = |cell: &dyn Fn(&Member) -> Option<String>| Column::Text(members.iter().map(cell).collect());
     let number = |cell: fn(&Member) -> Option<f64>| Column::Number(members.iter().map(cell).collect());
@@ -317,8 +317,8 @@ pub fn table(
         .with("group", text(&|m| Some(group(m).to_owned())))
         .with("action", text(&|m| Some(m.action.clone())))
         .with("effort", text(&|m| entry(m).map(|entry| entry.effort.name().to_owned())))
-        .with("title", text(&|m| entry(m).map(|entry| of(&entry.title).clone())))
-        .with("text", text(&|m| entry(m).map(|entry| of(&entry.text).clone())))
+        .with("title", text(&|m| entry(m).map(|entry| entry.title.within(lang).to_owned())))
+        .with("text", text(&|m| entry(m).map(|entry| entry.text.within(lang).to_owned())))
         .with("channel", text(&|m| m.channel.clone()))
         .with("hour", Column::Whole(members.iter().map(|m| m.hour.map(i64::from)).collect()))
         .with("value_at_risk", number(|m| Some(m.value_at_risk)))
@@ -326,5 +326,5 @@ pub fn table(
         .with("stage", text(&|m| Some(m.because[0].clone())))
         .with("tier", text(&|m| Some(m.because[1].clone())))
         .with("cause", text(&|m| Some(m.because[2].clone())))
-        .with("reason", text(&|m| Some(of(&m.reason).clone())))
+        .with("reason", text(&|m| Some(m.reason.within(lang).to_owned())))
 }

@@ -170,7 +170,7 @@ fn a_list_is_harmless_in_a_spreadsheet_and_says_all_that_is_needed() {
     let campaign = run(store.as_ref(), book, &one, NOW).unwrap();
     let path = folder.path().join("list.csv");
     let columns = ["name".to_owned(), "phone".to_owned(), "missing".to_owned()];
-    let list = table(&campaign.contacts, book, &one.name, &columns, |text| &text.en);
+    let list = table(&campaign.contacts, book, &one.name, &columns, homing_locales::Lang::ENGLISH);
     list.write(&path, Zone::default()).unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     let (head, row) = text.split_once('\n').unwrap();
@@ -184,7 +184,7 @@ fn a_list_is_harmless_in_a_spreadsheet_and_says_all_that_is_needed() {
         "{row}"
     );
     assert!(row.contains("Lifecycle stage: "), "{row}");
-    let empty = table(&[], book, "x", &[], |text| &text.zh);
+    let empty = table(&[], book, "x", &[], homing_locales::Lang::from_code("zh").unwrap());
     assert_eq!(empty.rows(), 0);
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use homing_datasets::Zone;
 use homing_datasets::settings::show::{secret_of, without_secrets};
+use homing_locales::{Currency, set_currency};
 use homing_models::Registry;
 use homing_profiles::Store;
 use homing_tags::Catalogue;
@@ -28,6 +29,22 @@ impl RegistryArgs {
     /// The registry, mirrored where it is in an object store.
     pub fn open(&self) -> Result<Registry, homing_models::Error> {
         Registry::open(&self.registry, self.registry_cache.as_deref())
+    }
+}
+
+/// How amounts are shown.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CurrencyArgs {
+    /// Currency of the amounts on pages and in reasons: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
+    #[arg(long, env = "HOMING_CURRENCY", value_name = "CODE")]
+    currency: Option<Currency>,
+}
+
+impl CurrencyArgs {
+    pub fn apply(&self) {
+        if let Some(currency) = self.currency {
+            set_currency(currency);
+        }
     }
 }
 

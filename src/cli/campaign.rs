@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use homing_datasets::guards::outputs;
 use homing_datasets::progress::Stage;
 use homing_datasets::table::Format;
 use homing_datasets::{Zone, calendar};
-use homing_models::Text;
+use homing_locales::Lang;
 use serde_json::Value;
 
 use super::args::{StoreArgs, playbook_of, print_json};
@@ -67,15 +67,8 @@ pub(super) struct Make {
     /// Customer attributes to add as columns, such as name,phone.
     #[arg(long, env = "HOMING_ATTRIBUTES", value_delimiter = ',', value_name = "NAMES")]
     attributes: Vec<String>,
-    /// Language of texts: zh or en.
-    #[arg(
-        long,
-        env = "HOMING_LANG",
-        value_enum,
-        default_value = "zh",
-        hide_possible_values = true,
-        value_name = "zh|en"
-    )]
+    /// Language of texts, such as zh or en.
+    #[arg(long, env = "HOMING_LANG", default_value = "zh", value_name = "CODE")]
     lang: Lang,
     /// When customers will be contacted: a date (its end) or a time. Default: now.
     #[arg(long, env = "HOMING_AT", value_name = "TIME")]
@@ -87,23 +80,6 @@ pub(super) struct Make {
     store: StoreArgs,
     #[command(flatten, next_help_heading = "Tags and playbook")]
     catalogue: CatalogueArgs,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Lang {
-    /// Chinese.
-    Zh,
-    /// English.
-    En,
-}
-
-impl Lang {
-    fn pick(self) -> fn(&Text) -> &String {
-        match self {
-            Lang::Zh => |text| &text.zh,
-            Lang::En => |text| &text.en,
-        }
-    }
 }
 
 fn tag(text: &str) -> Result<(String, Value), String> {
@@ -161,7 +137,7 @@ fn make(args: &Make) -> anyhow::Result<()> {
         campaign::Error::Store(error) => anyhow::Error::from(error),
     })?;
     if let (Some(list), Some(beside)) = (&args.out, &beside) {
-        let lang = args.lang.pick();
+        let lang = args.lang;
         table(&done.contacts, &playbook, &plan.name, &args.attributes, lang).write(list, zone)?;
         if plan.hold_out > 0.0 {
             table(&done.held_out, &playbook, &plan.name, &args.attributes, lang).write(beside, zone)?;

@@ -11,9 +11,10 @@ use homing_models::{Alias, Registry};
 use homing_training::pipeline::{Options, train};
 use homing_training::task::Task;
 
-use super::CatalogueArgs;
+use super::{CatalogueArgs, CurrencyArgs};
 use crate::scoring::{Engine, Score as _, batch};
 use crate::service::Models;
+use crate::web::Sample;
 
 /// Train, score and serve on sample data, offline.
 #[derive(Args)]
@@ -31,6 +32,8 @@ pub(super) struct Demo {
     /// Folder for the model and the profiles of the demo.
     #[arg(long, env = "HOMING_FOLDER", default_value = "homing-demo", value_name = "DIR")]
     folder: PathBuf,
+    #[command(flatten)]
+    currency: CurrencyArgs,
     #[command(flatten, next_help_heading = "Tags and playbook")]
     catalogue: CatalogueArgs,
 }
@@ -44,6 +47,13 @@ enum Dataset {
 }
 
 impl Dataset {
+    fn sample(self) -> Sample {
+        match self {
+            Dataset::Cdnow => Sample::Cdnow,
+            Dataset::Chain => Sample::Chain,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Dataset::Cdnow => "cdnow",
@@ -53,6 +63,7 @@ impl Dataset {
 }
 
 pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
+    args.currency.apply();
     let catalogue = args.catalogue.load()?;
     // Before the work, so that a port in use is reported at once.
     drop(std::net::TcpListener::bind(&args.listen).map_err(|cause| {
@@ -88,6 +99,6 @@ pub(super) fn run(args: &Demo) -> anyhow::Result<()> {
     eprintln!("{work:>6.1} s  in total");
     eprintln!("open the address below in a browser; the API is described at /docs; stop with Ctrl-C");
     let models = Models::new(registry, None, Arc::new(args.catalogue.load()?));
-    let ways = super::serve::Ways::with_models(models);
+    let ways = super::serve::Ways::of_demo(models, args.dataset.sample());
     super::serve::listen(&args.listen, store, Some(engine), catalogue, ways)
 }

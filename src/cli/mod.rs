@@ -33,7 +33,7 @@ use homing_profiles::writeback::{Settings, WriteBack};
 use homing_tags::Catalogue;
 
 use args::read_text;
-pub(crate) use args::{CatalogueArgs, ModelArgs};
+pub(crate) use args::{CatalogueArgs, CurrencyArgs, ModelArgs};
 
 /// Predict churn, repurchase and lifetime value of retail customers, and keep their profiles up to date.
 ///
@@ -170,6 +170,10 @@ struct DoneInPart(String);
 /// Runs the command line. Exit codes: 0 done, 1 failed, 2 invalid arguments, 3 refused because of the data, 4 done in part.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Err(error) = homing_locales::load_from_environment() {
+        eprintln!("homing: HOMING_LOCALES: {error}");
+        return ExitCode::from(2);
+    }
     let command = command();
     let parsed = match settings::parse(&command, std::env::args_os().collect()) {
         Ok(parsed) => parsed,

@@ -16,7 +16,7 @@ use homing_datasets::{History, Micros, Shard, Stream, StreamOptions, Zone, calen
 use serde_json::{Value, json};
 
 use super::args::{PasswordArgs, print_json};
-use super::{CatalogueArgs, DoneInPart, ModelArgs, WrongUse};
+use super::{CatalogueArgs, CurrencyArgs, DoneInPart, ModelArgs, WrongUse};
 use crate::scoring::batch::{self, ScoresFile, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
 use crate::scoring::{Engine, Score as _};
@@ -70,6 +70,8 @@ pub(super) struct Score {
     /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
+    #[command(flatten)]
+    currency: CurrencyArgs,
     #[command(flatten, next_help_heading = "Profile store")]
     password: PasswordArgs,
     #[command(flatten, next_help_heading = "Purchases")]
@@ -102,6 +104,7 @@ struct Run<'a> {
 }
 
 pub(super) fn run(args: &Score, config: Option<&Path>) -> anyhow::Result<()> {
+    args.currency.apply();
     if let Some(out) = &args.out {
         Format::of(out).map_err(|error| WrongUse(error.to_string()))?;
     }

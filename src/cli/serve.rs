@@ -12,7 +12,7 @@ use homing_datasets::{Zone, calendar};
 use tokio_rustls::TlsAcceptor;
 
 use super::args::StoreArgs;
-use super::{CatalogueArgs, ModelArgs, WrongUse};
+use super::{CatalogueArgs, CurrencyArgs, ModelArgs, WrongUse};
 use crate::aggregates;
 use crate::api;
 use crate::scoring::{Engine, Score};
@@ -68,6 +68,8 @@ pub(super) struct Serve {
     /// OpenTelemetry collector (OTLP over HTTP) for traces, such as http://127.0.0.1:4318.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     otlp: Option<String>,
+    #[command(flatten)]
+    currency: CurrencyArgs,
     #[command(flatten, next_help_heading = "Profile store")]
     store: StoreArgs,
     #[command(flatten, next_help_heading = "Limits")]
@@ -132,6 +134,7 @@ impl LimitArgs {
 }
 
 pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
+    args.currency.apply();
     let webhook = args.webhook()?;
     let catalogue = args.catalogue.load()?;
     let registry = args.model.open()?;
@@ -163,6 +166,7 @@ pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
         write_back,
         otlp: args.otlp.clone(),
         limits: args.limits.limits(),
+        sample: None,
     };
     listen(&args.listen, store, engine, catalogue, ways)
 }
@@ -193,13 +197,14 @@ pub(super) struct Ways {
     write_back: Option<Arc<WriteBack>>,
     otlp: Option<String>,
     limits: Limits,
+    sample: Option<web::Sample>,
 }
 
 impl Ways {
-    /// Nothing but a registry.
+    /// Nothing but a registry and the data of the demo.
     #[cfg(feature = "training")]
-    pub fn with_models(models: Models) -> Self {
-        Ways { models: Some(models), ..Ways::default() }
+    pub fn of_demo(models: Models, sample: web::Sample) -> Self {
+        Ways { models: Some(models), sample: Some(sample), ..Ways::default() }
     }
 }
 
@@ -212,7 +217,7 @@ pub(super) fn listen(
     ways: Ways,
 ) -> anyhow::Result<()> {
     let engine = engine.map(|engine| engine as Arc<dyn Score>);
-    let Ways { tls, models, shadow_share, webhook, write_back, otlp, limits } = ways;
+    let Ways { tls, models, shadow_share, webhook, write_back, otlp, limits, sample } = ways;
     let mut app = App::new(store, engine, Arc::new(calendar::now), limits.clone()).with_shadow(shadow_share);
     if let Some(models) = models {
         app = app.with_models(models);
@@ -234,7 +239,7 @@ pub(super) fn listen(
     let app = Arc::new(app);
     app.refresh_keys()?;
     let catalogue = Arc::new(catalogue);
-    let router = api::router(app.clone()).merge(web::router(app.clone(), catalogue.clone()));
+    let router = api::router(app.clone()).merge(web::router(app.clone(), catalogue.clone(), sample));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {

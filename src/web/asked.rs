@@ -33,7 +33,7 @@ impl Asked {
             accepted.iter().filter_map(|value| value.to_str().ok()).find_map(preferred)
         };
         Asked {
-            lang: named.or_else(accepted).unwrap_or(Lang::En),
+            lang: named.or_else(accepted).unwrap_or_default(),
             named: named.is_some(),
             path: uri.path().to_owned(),
             pairs: pairs.into_iter().filter(|(name, value)| name != LANG && !value.is_empty()).collect(),
@@ -142,6 +142,10 @@ pub(super) fn encoded(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn zh() -> Lang {
+        Lang::from_code("zh").unwrap()
+    }
+
     fn asked(uri: &str, accepted: Option<&str>) -> Asked {
         let headers = accepted.map(|accepted| (header::ACCEPT_LANGUAGE, accepted.parse().unwrap()));
         Asked::of(&uri.parse().unwrap(), &HeaderMap::from_iter(headers))
@@ -150,15 +154,15 @@ mod tests {
     #[test]
     fn the_address_goes_before_the_header_and_english_comes_last() {
         for (uri, accepted, lang) in [
-            ("/", None, Lang::En),
-            ("/", Some("zh-CN,zh;q=0.9,en;q=0.8"), Lang::Zh),
-            ("/", Some("de, en;q=0.5, zh;q=0.7"), Lang::Zh),
-            ("/", Some("zh;q=0, en;q=0.1"), Lang::En),
-            ("/", Some("zh;q=much"), Lang::En),
-            ("/", Some("ZH-hant"), Lang::Zh),
-            ("/?lang=en", Some("zh"), Lang::En),
-            ("/?lang=zh", None, Lang::Zh),
-            ("/?lang=fr", Some("zh"), Lang::Zh),
+            ("/", None, Lang::ENGLISH),
+            ("/", Some("zh-CN,zh;q=0.9,en;q=0.8"), zh()),
+            ("/", Some("de, en;q=0.5, zh;q=0.7"), zh()),
+            ("/", Some("zh;q=0, en;q=0.1"), Lang::ENGLISH),
+            ("/", Some("zh;q=much"), Lang::ENGLISH),
+            ("/", Some("ZH-hant"), zh()),
+            ("/?lang=en", Some("zh"), Lang::ENGLISH),
+            ("/?lang=zh", None, zh()),
+            ("/?lang=fr", Some("zh"), zh()),
         ] {
             assert_eq!(asked(uri, accepted).lang, lang, "{uri} {accepted:?}");
         }
@@ -169,7 +173,7 @@ mod tests {
         assert_eq!(asked("/", Some("zh")).link("/").to_string(), "/");
         assert_eq!(asked("/?lang=zh", None).link("/").with("sort", "clv").to_string(), "/?lang=zh&sort=clv");
         let here = asked("/customers/a%2Fb?lang=zh&x=1%262&y=", None);
-        assert_eq!(here.in_language(Lang::En).to_string(), "/customers/a%2Fb?lang=en&x=1%262");
+        assert_eq!(here.in_language(Lang::ENGLISH).to_string(), "/customers/a%2Fb?lang=en&x=1%262");
     }
 
     #[test]

@@ -7,17 +7,16 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use homing_models::Reason;
 
 use super::asked::{Asked, Link};
 use super::filters::{ANY, CURSOR, PREFIX, SORT, SORTS, fields, filters, listing, tag_of};
-use super::format::{Dates, NOTHING, count, money, percent};
+use super::format::{Dates, NOTHING};
 use super::frame::{Frame, Place};
 use super::labels::{Chip, ClusterWords, Labels};
 use super::parts::Pick;
-use super::scores::Scores;
+use super::scores::{Scores, raising};
 use super::state::{Web, written};
-use super::words::{Words, fill};
+use super::words::{self, Lang, t};
 use super::{campaign, message};
 use crate::aggregates::Aggregates;
 use crate::scoring::ModelInfo;
@@ -73,12 +72,12 @@ struct Export {
 
 /// The form for a campaign list, or why there is none.
 async fn exports(web: &Web, asked: &Asked, caller: &Caller) -> Result<Result<Export, String>, Code> {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     if !caller.may(Role::Operator) {
-        return Ok(Err(fill(w.needs_role, Role::Operator.name())));
+        return Ok(Err(t!(lang, "needs-role", role = Role::Operator.name())));
     }
     if web.catalogue.playbook().is_none() {
-        return Ok(Err(w.campaign_no_playbook.to_owned()));
+        return Ok(Err(t!(lang, "campaign-no-playbook").to_owned()));
     }
     let kept = filters(web, asked).filter(|(name, _)| name != SORT);
     let action = kept.fold(asked.link("/call/export"), |link, (name, value)| link.with(&name, &value));
@@ -127,13 +126,7 @@ struct RowScores {
     /// Column and chance.
     chances: Vec<(String, String)>,
     next_order: String,
-    reason: Option<ReasonLine>,
-}
-
-/// A reason in one line.
-struct ReasonLine {
-    raises: bool,
-    text: String,
+    reason: String,
 }
 
 struct Row {
@@ -178,8 +171,8 @@ fn view(
     exports: Result<Export, String>,
 ) -> View {
     let model = web.model();
-    let w = asked.lang.words();
-    let dates = Dates(model.as_ref().map(|model| model.timezone));
+    let lang = asked.lang;
+    let dates = Dates { lang, zone: model.as_ref().map(|model| model.timezone) };
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
     let with = |except: &str| {
         let kept = filters(web, asked).filter(|(name, _)| name != except);
@@ -193,33 +186,33 @@ fn view(
     let on: Vec<On> = on
         .map(|(name, key)| {
             let (tag, value) = tag_of(labels, &name, &key);
-            let label = format!("{}{}{}", labels.name(&tag), w.colon, labels.value(&tag, &value));
+            let label = format!("{}{}{}", labels.name(&tag), t!(lang, "colon"), labels.value(&tag, &value));
             On { without: with(&name), name, key, label }
         })
         .collect();
     let any = any(asked, labels);
     View {
-        frame: Frame::new(asked, Some(Place::Call), w.who_to_call),
+        frame: Frame::new(asked, Some(Place::Call), t!(lang, "who-to-call")),
         no_model: model.is_none(),
         action: Place::Call.path(),
         selects: fields.iter().filter_map(|name| select(asked, labels, (aggregates, words), name)).collect(),
         on,
         any_chosen: any.iter().flat_map(|values| &values.picks).any(|pick| pick.chosen),
         any,
-        sorts: sorts(w, listing.sort),
+        sorts: sorts(lang, listing.sort),
         prefix: listing.id_prefix.clone().unwrap_or_default(),
         filtered: !listing.tags.is_empty() || listing.id_prefix.is_some(),
         clear: asked.link(Place::Call.path()),
-        columns: columns(w, listing.sort, &horizons, |sort| with(SORT).with(SORT, sort)),
+        columns: columns(lang, listing.sort, &horizons, |sort| with(SORT).with(SORT, sort)),
         rows: page.profiles.iter().map(|profile| row(asked, labels, dates, &horizons, profile)).collect(),
-        row_count: fill(w.rows, &count(page.profiles.len() as u64)),
+        row_count: t!(lang, "rows", n = page.profiles.len() as u64),
         matching: aggregates
             .and_then(|aggregates| matching(aggregates, listing))
-            .map(|n| fill(w.of_matching, &count(n))),
+            .map(|n| t!(lang, "of-matching", n = n)),
         broke_off: page.next.is_some() && page.profiles.len() < ROWS as usize,
         first: listing.cursor.is_some().then(|| with("")),
         next: page.next.as_ref().map(|cursor| with("").with(CURSOR, cursor)),
-        campaign_lead: fill(w.campaign_lead, &count(campaign::MOST)),
+        campaign_lead: t!(lang, "campaign-lead", n = campaign::MOST),
         exports,
     }
 }
@@ -267,7 +260,7 @@ fn select(
         let values = aggregates.map_or_else(Vec::new, |aggregates| labels.counted(aggregates, name));
         // Clusters are named by the model, not by the catalogue.
         let named = |key: &str, label| match words.of(key).filter(|_| name.starts_with(CLUSTER)) {
-            Some((name, _)) => asked.lang.of(name).to_owned(),
+            Some((name, _)) => name.within(asked.lang).to_owned(),
             None => label,
         };
         picks = values
@@ -287,14 +280,14 @@ fn select(
 
 /// Every tag whose values the catalogue lists or that is either so or not, with its values.
 fn any(asked: &Asked, labels: Labels<'_>) -> Vec<Values> {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let asked_for = asked.get(ANY);
     let mut any: Vec<Values> = Vec::new();
     for tag in labels.catalogue.tags() {
         let mut values: Vec<(String, String)> =
             labels.choices(&tag.name).into_iter().map(|choice| (choice.key, choice.label)).collect();
         if values.is_empty() && tag.name.starts_with("signal.") && !tag.name.ends_with("_since") {
-            values = vec![("true".into(), w.yes.into())];
+            values = vec![("true".into(), t!(lang, "yes").into())];
         }
         let pick = |(key, label): (String, String)| {
             let key = format!("{}:{key}", tag.name);
@@ -308,17 +301,17 @@ fn any(asked: &Asked, labels: Labels<'_>) -> Vec<Values> {
     let met = any.iter().flat_map(|values| &values.picks).any(|pick| pick.chosen);
     if let Some(unknown) = asked_for.filter(|_| !met) {
         let pick = Pick { key: unknown.to_owned(), label: unknown.to_owned(), chosen: true };
-        any.push(Values { label: w.any_tag.to_owned(), picks: vec![pick] });
+        any.push(Values { label: t!(lang, "any-tag").to_owned(), picks: vec![pick] });
     }
     any
 }
 
-fn sorts(w: &Words, current: Sort) -> Vec<Pick> {
+fn sorts(lang: Lang, current: Sort) -> Vec<Pick> {
     let label = |sort| match sort {
-        Sort::ValueAtRisk => w.sort_value_at_risk,
-        Sort::ChurnRisk => w.sort_churn_risk,
-        Sort::Clv => w.sort_clv,
-        Sort::CustomerId => w.sort_customer_id,
+        Sort::ValueAtRisk => t!(lang, "sort-value-at-risk"),
+        Sort::ChurnRisk => t!(lang, "sort-churn-risk"),
+        Sort::Clv => t!(lang, "sort-clv"),
+        Sort::CustomerId => t!(lang, "sort-customer-id"),
     };
     let pick = |(key, sort): (&str, Sort)| Pick {
         key: key.into(),
@@ -328,7 +321,7 @@ fn sorts(w: &Words, current: Sort) -> Vec<Pick> {
     SORTS.map(pick).into()
 }
 
-fn columns(w: &Words, current: Sort, horizons: &[u32], link: impl Fn(&str) -> Link) -> Vec<Column> {
+fn columns(lang: Lang, current: Sort, horizons: &[u32], link: impl Fn(&str) -> Link) -> Vec<Column> {
     let column = |label: &str, help: &str, number: bool| Column {
         label: label.to_owned(),
         help: Some(help.to_owned()).filter(|help| !help.is_empty()),
@@ -341,46 +334,50 @@ fn columns(w: &Words, current: Sort, horizons: &[u32], link: impl Fn(&str) -> Li
         sorted: (sort == current).then_some(way),
         ..column
     };
-    let churn = horizons.last().map(|days| fill(w.churn_risk_in, &days.to_string())).unwrap_or_default();
+    let churn = horizons.last().map(|days| t!(lang, "churn-risk-in", n = *days)).unwrap_or_default();
     let mut columns = vec![
-        sortable(column(w.customer, "", false), Sort::CustomerId, "ascending"),
-        sortable(column(w.churn_risk, &churn, false), Sort::ChurnRisk, "descending"),
-        column(w.percentile, w.percentile_help, true),
-        sortable(column(w.value_at_risk, w.value_at_risk_help, true), Sort::ValueAtRisk, "descending"),
-        sortable(column(w.clv, w.clv_help, true), Sort::Clv, "descending"),
+        sortable(column(t!(lang, "customer"), "", false), Sort::CustomerId, "ascending"),
+        sortable(column(t!(lang, "churn-risk"), &churn, false), Sort::ChurnRisk, "descending"),
+        column(t!(lang, "percentile"), t!(lang, "percentile-help"), true),
+        sortable(
+            column(t!(lang, "value-at-risk"), t!(lang, "value-at-risk-help"), true),
+            Sort::ValueAtRisk,
+            "descending",
+        ),
+        sortable(column(t!(lang, "clv"), t!(lang, "clv-help"), true), Sort::Clv, "descending"),
     ];
     columns.extend(horizons.iter().map(|days| {
         let days = days.to_string();
-        column(&fill(w.p_purchase, &days), &fill(w.p_purchase_help, &days), true)
+        column(&t!(lang, "p-purchase", n = &days), &t!(lang, "p-purchase-help", n = &days), true)
     }));
     columns.extend([
-        column(w.next_order, w.next_order_help, true),
-        column(w.standing, "", false),
-        column(w.reason, "", false),
+        column(t!(lang, "next-order"), t!(lang, "next-order-help"), true),
+        column(t!(lang, "standing"), "", false),
+        column(t!(lang, "reason"), "", false),
     ]);
     columns
 }
 
 fn row(asked: &Asked, labels: Labels<'_>, dates: Dates, horizons: &[u32], profile: &Profile) -> Row {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let level = labels.chip(profile, CHURN_LEVEL);
     let tone = level.as_ref().map_or(Tone::Plain, |chip| chip.tone);
     let nothing = || NOTHING.to_owned();
     let chance = |scores: &Scores, days: u32| {
-        (fill(w.p_purchase, &days.to_string()), scores.p_purchase(days).map_or_else(nothing, percent))
+        (t!(lang, "p-purchase", n = days), scores.p_purchase(days).map_or_else(nothing, |x| lang.percent(x)))
     };
     let scores = Scores::read(&profile.prediction).map(|scores| RowScores {
-        risk: percent(scores.churn_risk),
+        risk: lang.percent(scores.churn_risk),
         meter: homing_charts::meter(scores.churn_risk, tone),
-        percentile: scores.percentile.map_or_else(nothing, count),
-        value_at_risk: scores.value_at_risk.map_or_else(nothing, money),
-        clv: scores.clv.map_or_else(nothing, money),
+        percentile: scores.percentile.map_or_else(nothing, |x| lang.count(x)),
+        value_at_risk: scores.value_at_risk.map_or_else(nothing, |x| lang.money(x)),
+        clv: scores.clv.map_or_else(nothing, |x| lang.money(x)),
         chances: horizons.iter().map(|days| chance(&scores, *days)).collect(),
         next_order: scores
             .next_order_at
             .as_deref()
-            .map_or_else(|| w.not_expected.to_owned(), |at| dates.day(at)),
-        reason: scores.reasons.first().map(|reason| line(asked, reason)),
+            .map_or_else(|| t!(lang, "not-expected").to_owned(), |at| dates.day(at)),
+        reason: raising(lang, &scores),
     });
     let cause = profile.prediction.get("not_scored").and_then(serde_json::Value::as_str);
     Row {
@@ -391,10 +388,6 @@ fn row(asked: &Asked, labels: Labels<'_>, dates: Dates, horizons: &[u32], profil
             .into_iter()
             .filter_map(|tag| labels.chip(profile, tag))
             .collect(),
-        scores: scores.ok_or_else(|| w.not_scored(cause)),
+        scores: scores.ok_or_else(|| words::not_scored(lang, cause)),
     }
-}
-
-fn line(asked: &Asked, reason: &Reason) -> ReasonLine {
-    ReasonLine { raises: reason.contribution > 0.0, text: asked.lang.of(&reason.text).to_owned() }
 }

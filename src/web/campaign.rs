@@ -141,8 +141,8 @@ fn sheet(list: &Campaign, playbook: &Playbook, campaign: &str, lang: Lang) -> Re
     writer.write_record(HEAD).map_err(internal)?;
     for member in list.contacts.iter().chain(&list.held_out) {
         let entry = playbook.entries.iter().find(|entry| entry.action == member.action);
-        let of = |text: Option<&homing_models::Text>| {
-            text.map(|text| lang.of(text).to_owned()).unwrap_or_default()
+        let of = |text: Option<&homing_locales::Text>| {
+            text.map(|text| text.within(lang).to_owned()).unwrap_or_default()
         };
         let [stage, tier, cause] = &member.because;
         let record = [
@@ -159,7 +159,7 @@ fn sheet(list: &Campaign, playbook: &Playbook, campaign: &str, lang: Lang) -> Re
             stage.clone(),
             tier.clone(),
             cause.clone(),
-            lang.of(&member.reason).to_owned(),
+            member.reason.within(lang).to_owned(),
         ];
         writer.write_record(record.map(|text| plain(&text))).map_err(internal)?;
     }
@@ -201,7 +201,7 @@ mod tests {
             hour: Some(10),
             value_at_risk: 12.345,
             churn_risk: None,
-            reason: homing_models::Text { zh: "阶段：衰退期".to_owned(), en: "-1".to_owned() },
+            reason: homing_locales::Text::new("阶段：衰退期", "-1"),
             because: ["decline".to_owned(), "super".to_owned(), String::new()],
             attributes: serde_json::Map::new(),
             held_out,
@@ -211,7 +211,7 @@ mod tests {
             held_out: vec![member("a,\"b\"\n<c>", true)],
             summary: campaign::Summary::default(),
         };
-        let bytes = sheet(&list, &playbook, "+spring", Lang::En).unwrap();
+        let bytes = sheet(&list, &playbook, "+spring", Lang::ENGLISH).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let mut reader = csv::Reader::from_reader(text.strip_prefix('\u{feff}').unwrap().as_bytes());
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();

@@ -2,7 +2,7 @@
 
 use super::asked::{Asked, Link};
 use super::assets;
-use super::words::{Lang, Words};
+use super::words::{Lang, t};
 
 /// The pages that the navigation names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +32,14 @@ impl Place {
     }
 
     /// What it is called.
-    pub fn name(self, words: &Words) -> &'static str {
+    pub fn name(self, lang: Lang) -> &'static str {
         match self {
-            Place::Today => words.today,
-            Place::Call => words.who_to_call,
-            Place::Find => words.find_customer,
-            Place::Segments => words.segments,
-            Place::Kpi => words.kpi,
-            Place::Models => words.models,
+            Place::Today => t!(lang, "today"),
+            Place::Call => t!(lang, "who-to-call"),
+            Place::Find => t!(lang, "find-customer"),
+            Place::Segments => t!(lang, "segments"),
+            Place::Kpi => t!(lang, "kpi"),
+            Place::Models => t!(lang, "models"),
         }
     }
 }
@@ -62,7 +62,6 @@ pub(super) struct Switch {
 pub(super) struct Frame {
     pub title: String,
     pub lang: Lang,
-    pub w: &'static Words,
     pub nav: Vec<NavItem>,
     pub switch: Vec<Switch>,
     pub style: String,
@@ -73,19 +72,18 @@ pub(super) struct Frame {
 
 impl Frame {
     pub fn new(asked: &Asked, current: Option<Place>, title: impl Into<String>) -> Self {
-        let w = asked.lang.words();
+        let lang = asked.lang;
         let item = |place: Place| NavItem {
-            name: place.name(w),
+            name: place.name(lang),
             link: asked.link(place.path()),
             current: current == Some(place),
         };
         let other = |lang: Lang| Switch { name: lang.name(), tag: lang.tag(), link: asked.in_language(lang) };
         Frame {
             title: title.into(),
-            lang: asked.lang,
-            w,
+            lang,
             nav: Place::ALL.map(item).into(),
-            switch: Lang::ALL.into_iter().filter(|lang| *lang != asked.lang).map(other).collect(),
+            switch: Lang::all().filter(|lang| *lang != asked.lang).map(other).collect(),
             style: assets::style(),
             icon: assets::icon(),
             lang_named: asked.named.then(|| asked.lang.code()),

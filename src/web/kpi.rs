@@ -7,17 +7,17 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use homing_charts::numbers::on_axis;
 use homing_charts::{Axis, Heat, Ink, Line, Plot, Point, Svg};
 
 use super::asked::Asked;
-use super::format::{Dates, NOTHING, count, decimal, money, percent};
+use super::format::{Dates, NOTHING};
 use super::frame::{Frame, Place};
 use super::message;
 use super::parts::{Cell, Drawing, Head, Key, Pick, Table};
 use super::state::{Web, written};
-use super::words::{Words, fill};
+use super::words::{Lang, t};
 use crate::aggregates::{self, Aggregates, Cohort, Figures, MARKS, Month, RETENTION};
+use homing_locales::Arg;
 use homing_profiles::Layer;
 
 const PERIOD: &str = "period";
@@ -91,21 +91,21 @@ fn view(
     then: Option<&Aggregates>,
     choice: Choice,
 ) -> View {
-    let w = asked.lang.words();
-    let dates = Dates(web.model().map(|model| model.timezone));
+    let lang = asked.lang;
+    let dates = Dates { lang, zone: web.model().map(|model| model.timezone) };
     let figures = &aggregates.figures;
     let last = figures.last_whole;
     let range = |end: i32| {
         if choice.months == 1 {
-            month_name(end)
+            month_name(lang, end)
         } else {
-            format!("{} – {}", month_name(end - choice.months + 1), month_name(end))
+            format!("{} – {}", month_name(lang, end - choice.months + 1), month_name(lang, end))
         }
     };
-    let names = [w.period_month, w.period_quarter, w.period_year];
+    let names = [t!(lang, "period-month"), t!(lang, "period-quarter"), t!(lang, "period-year")];
     View {
-        frame: Frame::new(asked, Some(Place::Kpi), w.kpi),
-        lead: fill(w.kpi_lead, &range(last)),
+        frame: Frame::new(asked, Some(Place::Kpi), t!(lang, "kpi")),
+        lead: t!(lang, "kpi-lead", range = &range(last)),
         periods: PERIODS
             .into_iter()
             .zip(names)
@@ -115,26 +115,29 @@ fn view(
                 chosen: key == choice.period,
             })
             .collect(),
-        againsts: [("previous", w.against_previous, false), ("year", w.against_year, true)]
-            .map(|(key, label, year)| Pick {
-                key: key.into(),
-                label: label.into(),
-                chosen: year == choice.a_year_before,
-            })
-            .into(),
-        figures: board(web, w, aggregates, then, choice, &range),
-        cohorts: cohorts(w, &figures.cohorts),
-        spend: spend(w, figures),
-        rates: rates(w, figures),
-        channels: channels(w, figures),
-        coverage: coverage(web, w, aggregates),
-        counted: fill(w.counted_at, &dates.minute_of(aggregates.taken_at)),
+        againsts: [
+            ("previous", t!(lang, "against-previous"), false),
+            ("year", t!(lang, "against-year"), true),
+        ]
+        .map(|(key, label, year)| Pick {
+            key: key.into(),
+            label: label.into(),
+            chosen: year == choice.a_year_before,
+        })
+        .into(),
+        figures: board(web, lang, aggregates, then, choice, &range),
+        cohorts: cohorts(lang, &figures.cohorts),
+        spend: spend(lang, figures),
+        rates: rates(lang, figures),
+        channels: channels(lang, figures),
+        coverage: coverage(web, lang, aggregates),
+        counted: t!(lang, "counted-at", at = &dates.minute_of(aggregates.taken_at)),
     }
 }
 
-/// `2026-06`.
-fn month_name(month: i32) -> String {
-    format!("{}-{:02}", month.div_euclid(12), month.rem_euclid(12) + 1)
+/// The name of a month.
+fn month_name(lang: Lang, month: i32) -> String {
+    lang.month(month.div_euclid(12), month.rem_euclid(12) as u32 + 1)
 }
 
 /// The months of a period that ends with one, added up; `None` where nothing is known of it.
@@ -172,31 +175,32 @@ enum Kind {
 }
 
 impl Kind {
-    fn text(self, value: f64) -> String {
+    fn text(self, lang: Lang, value: f64) -> String {
         match self {
-            Kind::Share => format!("{}%", decimal(value * 100.0, 1)),
-            Kind::Money => money(value),
-            Kind::Number => {
-                if value.fract() == 0.0 {
-                    count(value as u64)
-                } else {
-                    decimal(value, 1)
-                }
-            }
-            Kind::Points => decimal(value, 0),
+            Kind::Share => lang.percent1(value),
+            Kind::Money => lang.money(value),
+            Kind::Number if value.fract() == 0.0 => lang.decimal(value, 0),
+            Kind::Number => lang.decimal(value, 1),
+            Kind::Points => lang.decimal(value, 0),
         }
     }
 
     /// Shares and points change by their difference, amounts by their ratio.
-    fn change(self, now: f64, then: f64) -> Option<(f64, String)> {
-        let (change, unit) = match self {
-            Kind::Share => ((now - then) * 100.0, "\u{a0}pp"),
-            Kind::Points => (now - then, ""),
-            Kind::Money | Kind::Number if then > 0.0 => ((now / then - 1.0) * 100.0, "%"),
-            Kind::Money | Kind::Number => return None,
-        };
-        let sign = if change >= 0.05 { "+" } else { "" };
-        Some((change, format!("{sign}{}{unit}", decimal(change, 1))))
+    fn change(self, lang: Lang, now: f64, then: f64) -> Option<(f64, String)> {
+        let sign = |change: f64| if change >= 0.05 { "+" } else { "" };
+        let written = |change: f64| format!("{}{}", sign(change), lang.decimal(change, 1));
+        match self {
+            Kind::Share => {
+                let change = (now - then) * 100.0;
+                Some((change, t!(lang, "points", n = written(change))))
+            }
+            Kind::Points => Some((now - then, written(now - then))),
+            Kind::Money | Kind::Number if then > 0.0 => {
+                let change = (now / then - 1.0) * 100.0;
+                Some((change, t!(lang, "percent", number = written(change))))
+            }
+            Kind::Money | Kind::Number => None,
+        }
     }
 }
 
@@ -212,7 +216,7 @@ fn nps(answers: [u64; 3]) -> Option<f64> {
 
 fn board(
     web: &Web,
-    w: &Words,
+    lang: Lang,
     aggregates: &Aggregates,
     then: Option<&Aggregates>,
     choice: Choice,
@@ -223,8 +227,10 @@ fn board(
     let (now, before) =
         (sum(figures, last, choice.months), sum(figures, last - choice.back(), choice.months));
     let row = |name: String, help: &str, kind: Kind, now: Option<f64>, then: Option<f64>| {
-        let text = |value: Option<f64>| value.map_or_else(|| w.no_data.to_owned(), |value| kind.text(value));
-        let change = now.zip(then).and_then(|(now, then)| kind.change(now, then));
+        let text = |value: Option<f64>| {
+            value.map_or_else(|| t!(lang, "no-data").to_owned(), |value| kind.text(lang, value))
+        };
+        let change = now.zip(then).and_then(|(now, then)| kind.change(lang, now, then));
         let sense = change.as_ref().filter(|(change, _)| change.abs() >= 0.05);
         vec![
             Cell::text(name).note(help),
@@ -241,40 +247,56 @@ fn board(
     let mut rows = Vec::new();
     for (at, months) in RETENTION.into_iter().enumerate() {
         let (a, b) = of(&|month| ratio(month.kept[at], month.due[at]));
-        rows.push(row(fill(w.kpi_retention, &months.to_string()), w.kpi_retention_help, Kind::Share, a, b));
+        rows.push(row(
+            t!(lang, "kpi-retention", n = months),
+            t!(lang, "kpi-retention-help"),
+            Kind::Share,
+            a,
+            b,
+        ));
     }
     let mut add = |name: &str, help: &str, kind, get: &dyn Fn(&Month) -> Option<f64>| {
         let (a, b) = of(get);
         rows.push(row(name.to_owned(), help, kind, a, b));
     };
-    add(w.kpi_again, w.kpi_again_help, Kind::Share, &|month| ratio(month.new_back, month.new_due));
-    let high = fill(w.kpi_high_help, &money(figures.high_value));
-    add(w.kpi_high, &high, Kind::Share, &|month| ratio(month.high_back, month.high));
-    add(w.kpi_basket, w.kpi_basket_help, Kind::Money, &|month| {
+    add(t!(lang, "kpi-again"), t!(lang, "kpi-again-help"), Kind::Share, &|month| {
+        ratio(month.new_back, month.new_due)
+    });
+    let high = t!(lang, "kpi-high-help", amount = Arg::Money(figures.high_value));
+    add(t!(lang, "kpi-high"), &high, Kind::Share, &|month| ratio(month.high_back, month.high));
+    add(t!(lang, "kpi-basket"), t!(lang, "kpi-basket-help"), Kind::Money, &|month| {
         (month.orders > 0).then(|| month.revenue / month.orders as f64)
     });
-    add(w.kpi_revenue, w.kpi_revenue_help, Kind::Money, &|month| Some(month.revenue));
-    add(w.kpi_orders, w.kpi_orders_help, Kind::Number, &|month| Some(month.orders as f64));
-    add(w.kpi_new, w.kpi_new_help, Kind::Number, &|month| Some(month.new as f64));
-    add(w.kpi_nps, w.kpi_nps_help, Kind::Points, &|month| nps(month.nps));
+    add(t!(lang, "kpi-revenue"), t!(lang, "kpi-revenue-help"), Kind::Money, &|month| Some(month.revenue));
+    add(t!(lang, "kpi-orders"), t!(lang, "kpi-orders-help"), Kind::Number, &|month| {
+        Some(month.orders as f64)
+    });
+    add(t!(lang, "kpi-new"), t!(lang, "kpi-new-help"), Kind::Number, &|month| Some(month.new as f64));
+    add(t!(lang, "kpi-nps"), t!(lang, "kpi-nps-help"), Kind::Points, &|month| nps(month.nps));
     // What is told of the base as it stands, beside the base as it was counted then.
     let mut of_base = |name: &str, help: &str, kind, get: &dyn Fn(&Aggregates) -> Option<f64>| {
         rows.push(row(name.to_owned(), help, kind, get(aggregates), then.and_then(get)));
     };
-    of_base(w.kpi_value, w.kpi_value_help, Kind::Money, &|aggregates| Some(aggregates.base.clv));
-    let tags = fill(w.kpi_tags_help, &count(web.catalogue.tags().len() as u64));
-    of_base(w.kpi_tags, &tags, Kind::Number, &|aggregates| {
+    of_base(t!(lang, "kpi-value"), t!(lang, "kpi-value-help"), Kind::Money, &|aggregates| {
+        Some(aggregates.base.clv)
+    });
+    let tags = t!(lang, "kpi-tags-help", n = web.catalogue.tags().len() as u64);
+    of_base(t!(lang, "kpi-tags"), &tags, Kind::Number, &|aggregates| {
         ratio(aggregates.tags_held, aggregates.base.customers)
     });
-    of_base(w.kpi_connected, w.kpi_connected_help, Kind::Share, &|aggregates| {
+    of_base(t!(lang, "kpi-connected"), t!(lang, "kpi-connected-help"), Kind::Share, &|aggregates| {
         ratio(aggregates.figures.connected, aggregates.figures.met)
     });
-    let this = Head::number(w.this_period).help(range(last));
-    let that = Head::number(w.that_period).help(range(last - choice.back()));
-    Table { named_by: "board", head: vec![Head::text(w.figure), this, that, Head::number(w.change)], rows }
+    let this = Head::number(t!(lang, "this-period")).help(range(last));
+    let that = Head::number(t!(lang, "that-period")).help(range(last - choice.back()));
+    Table {
+        named_by: "board",
+        head: vec![Head::text(t!(lang, "figure")), this, that, Head::number(t!(lang, "change"))],
+        rows,
+    }
 }
 
-fn cohorts(w: &Words, cohorts: &BTreeMap<i32, Cohort>) -> Option<Svg> {
+fn cohorts(lang: Lang, cohorts: &BTreeMap<i32, Cohort>) -> Option<Svg> {
     let first = MARKS.first().copied().unwrap_or_default();
     let whole = |cohort: &Cohort, at: usize| cohort.customers > 0 && cohort.marks[at].0 == cohort.customers;
     let shown: Vec<(&i32, &Cohort)> = cohorts.iter().filter(|(_, cohort)| whole(cohort, 0)).collect();
@@ -288,23 +310,23 @@ fn cohorts(w: &Words, cohorts: &BTreeMap<i32, Cohort>) -> Option<Svg> {
         .iter()
         .flat_map(|(_, cohort)| cohort.marks.iter().filter_map(|mark| ratio(mark.1, mark.0)))
         .fold(1e-9, f64::max);
-    let rows: Vec<String> = shown.iter().map(|(month, _)| month_name(**month)).collect();
+    let rows: Vec<String> = shown.iter().map(|(month, _)| month_name(lang, **month)).collect();
     let names: Vec<String> = columns.iter().map(|at| MARKS[*at].to_string()).collect();
     let cells: Vec<Vec<Option<homing_charts::Cell>>> = shown
         .iter()
         .map(|(month, cohort)| {
             let cell = |at: &usize| {
                 let share = ratio(cohort.marks[*at].1, cohort.marks[*at].0).filter(|_| whole(cohort, *at))?;
-                let customers = fill(w.cohort_cell, &count(cohort.customers));
+                let customers = t!(lang, "cohort-cell", n = cohort.customers);
                 Some(homing_charts::Cell {
                     share: share / most,
-                    text: percent(share),
+                    text: lang.percent(share),
                     title: format!(
                         "{}, {} {}: {}; {customers}",
-                        month_name(**month),
+                        month_name(lang, **month),
                         MARKS[*at],
-                        w.cohorts_columns,
-                        percent(share)
+                        t!(lang, "cohorts-columns"),
+                        lang.percent(share)
                     ),
                     link: None,
                 })
@@ -312,13 +334,13 @@ fn cohorts(w: &Words, cohorts: &BTreeMap<i32, Cohort>) -> Option<Svg> {
             columns.iter().map(cell).collect()
         })
         .collect();
-    let label = format!("{}: {first} – {}", w.cohorts, names.last().cloned().unwrap_or_default());
+    let label = format!("{}: {first} – {}", t!(lang, "cohorts"), names.last().cloned().unwrap_or_default());
     Some(homing_charts::heat(&Heat {
         label: &label,
         rows: &rows,
         columns: &names,
-        row_name: w.cohorts_rows,
-        column_name: w.cohorts_columns,
+        row_name: t!(lang, "cohorts-rows"),
+        column_name: t!(lang, "cohorts-columns"),
         cells: &cells,
     }))
 }
@@ -342,6 +364,7 @@ fn drawn(figures: &Figures) -> Vec<(i32, i32, &Month)> {
 }
 
 fn line(
+    lang: Lang,
     months: &[(i32, i32, &Month)],
     ink: Ink,
     name: &str,
@@ -350,58 +373,67 @@ fn line(
 ) -> Line {
     let point = |(at, day, month): &(i32, i32, &Month)| {
         let y = get(month)?;
-        let title = format!("{} {name}: {}", month_name(*at), text(y));
+        let title = format!("{} {name}: {}", month_name(lang, *at), text(y));
         Some(Point { x: f64::from(*day), y, title: Some(title), interval: None })
     };
     Line { ink, points: months.iter().filter_map(point).collect(), dots: true, joined: true }
 }
 
-fn axis(w: &Words, months: &[(i32, i32, &Month)]) -> Axis {
+fn axis(lang: Lang, months: &[(i32, i32, &Month)]) -> Axis {
     let (first, last) = (months.first().map_or(0, |month| month.1), months.last().map_or(1, |month| month.1));
-    Axis::dates(first, last, w.months_axis)
+    Axis::dates(lang, first, last, t!(lang, "months-axis"))
 }
 
-fn spend(w: &Words, figures: &Figures) -> Drawing {
+fn spend(lang: Lang, figures: &Figures) -> Drawing {
     let months = drawn(figures);
-    let one = line(&months, Ink::Actual, w.kpi_revenue, &money, |month| Some(month.revenue));
+    let one = line(lang, &months, Ink::Actual, t!(lang, "kpi-revenue"), &|x| lang.money(x), |month| {
+        Some(month.revenue)
+    });
     let most = one.points.iter().map(|point| point.y).fold(0.0, f64::max);
     Drawing {
         id: "spend",
-        title: w.months_spend.into(),
-        lead: w.kpi_revenue_help.into(),
+        title: t!(lang, "months-spend").into(),
+        lead: t!(lang, "kpi-revenue-help").into(),
         keys: Vec::new(),
         svg: homing_charts::plot(&Plot {
-            label: w.months_spend,
-            x: axis(w, &months),
-            y: Axis::up_to(most, w.money_axis, &on_axis),
+            label: t!(lang, "months-spend"),
+            x: axis(lang, &months),
+            y: Axis::up_to(most, t!(lang, "money-axis"), &|x| lang.money_on_axis(x)),
             lines: vec![one],
             rules: Vec::new(),
         }),
     }
 }
 
-fn rates(w: &Words, figures: &Figures) -> Drawing {
+fn rates(lang: Lang, figures: &Figures) -> Drawing {
     let months = drawn(figures);
     let lines = vec![
-        line(&months, Ink::Other, w.again_line, &percent, |month| ratio(month.new_back, month.new_due)),
-        line(&months, Ink::Actual, w.high_line, &percent, |month| ratio(month.high_back, month.high)),
+        line(lang, &months, Ink::Other, t!(lang, "again-line"), &|x| lang.percent(x), |month| {
+            ratio(month.new_back, month.new_due)
+        }),
+        line(lang, &months, Ink::Actual, t!(lang, "high-line"), &|x| lang.percent(x), |month| {
+            ratio(month.high_back, month.high)
+        }),
     ];
     Drawing {
         id: "rates",
-        title: w.months_rates.into(),
-        lead: w.kpi_again_help.into(),
-        keys: vec![Key::line(Ink::Actual, w.high_line), Key::line(Ink::Other, w.again_line)],
+        title: t!(lang, "months-rates").into(),
+        lead: t!(lang, "kpi-again-help").into(),
+        keys: vec![
+            Key::line(Ink::Actual, t!(lang, "high-line")),
+            Key::line(Ink::Other, t!(lang, "again-line")),
+        ],
         svg: homing_charts::plot(&Plot {
-            label: w.months_rates,
-            x: axis(w, &months),
-            y: Axis::share(w.share_axis, &percent),
+            label: t!(lang, "months-rates"),
+            x: axis(lang, &months),
+            y: Axis::share(t!(lang, "share-axis"), &|x| lang.percent(x)),
             lines,
             rules: Vec::new(),
         }),
     }
 }
 
-fn channels(w: &Words, figures: &Figures) -> Option<Table> {
+fn channels(lang: Lang, figures: &Figures) -> Option<Table> {
     let mut channels: Vec<(&String, &u64)> = figures.channels.iter().collect();
     channels.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
     if channels.is_empty() {
@@ -411,18 +443,22 @@ fn channels(w: &Words, figures: &Figures) -> Option<Table> {
         let share = *customers as f64 / figures.met.max(1) as f64;
         vec![
             Cell::text(name.clone()),
-            Cell::number(count(*customers)),
-            Cell::number(percent(share)).bar(homing_charts::meter(share, homing_charts::Tone::Plain)),
+            Cell::number(lang.count(*customers)),
+            Cell::number(lang.percent(share)).bar(homing_charts::meter(share, homing_charts::Tone::Plain)),
         ]
     };
     Some(Table {
         named_by: "channels",
-        head: vec![Head::text(w.channel), Head::number(w.customers), Head::number(w.share)],
+        head: vec![
+            Head::text(t!(lang, "channel")),
+            Head::number(t!(lang, "customers")),
+            Head::number(t!(lang, "share")),
+        ],
         rows: channels.into_iter().map(row).collect(),
     })
 }
 
-fn coverage(web: &Web, w: &Words, aggregates: &Aggregates) -> Table {
+fn coverage(web: &Web, lang: Lang, aggregates: &Aggregates) -> Table {
     let base = aggregates.base.customers.max(1) as f64;
     let row = |(layer, name): (Layer, &str)| {
         let tags: Vec<u64> = web
@@ -437,17 +473,21 @@ fn coverage(web: &Web, w: &Words, aggregates: &Aggregates) -> Table {
         vec![
             Cell::text(name),
             Cell::number(format!("{used} / {}", tags.len())),
-            Cell::number(percent(mean)).bar(homing_charts::meter(mean, homing_charts::Tone::Low)),
+            Cell::number(lang.percent(mean)).bar(homing_charts::meter(mean, homing_charts::Tone::Low)),
         ]
     };
     let layers = [
-        (Layer::Static, w.layer_static),
-        (Layer::Dynamic, w.layer_dynamic),
-        (Layer::Predictive, w.layer_predictive),
+        (Layer::Static, t!(lang, "layer-static")),
+        (Layer::Dynamic, t!(lang, "layer-dynamic")),
+        (Layer::Predictive, t!(lang, "layer-predictive")),
     ];
     Table {
         named_by: "coverage",
-        head: vec![Head::text(w.layer), Head::number(w.coverage_used), Head::number(w.coverage_mean)],
+        head: vec![
+            Head::text(t!(lang, "layer")),
+            Head::number(t!(lang, "coverage-used")),
+            Head::number(t!(lang, "coverage-mean")),
+        ],
         rows: layers.map(row).into(),
     }
 }
@@ -458,10 +498,10 @@ mod tests {
 
     #[test]
     fn changes_are_points_of_shares_and_percent_of_amounts() {
-        assert_eq!(Kind::Share.change(0.42, 0.25).unwrap().1, "+17.0\u{a0}pp");
-        assert_eq!(Kind::Money.change(90.0, 100.0).unwrap().1, "−10.0%");
-        assert_eq!(Kind::Money.change(90.0, 0.0), None);
-        assert_eq!(Kind::Points.change(30.0, 30.0).unwrap().1, "0.0");
+        assert_eq!(Kind::Share.change(Lang::ENGLISH, 0.42, 0.25).unwrap().1, "+17.0\u{a0}pp");
+        assert_eq!(Kind::Money.change(Lang::ENGLISH, 90.0, 100.0).unwrap().1, "−10.0%");
+        assert_eq!(Kind::Money.change(Lang::ENGLISH, 90.0, 0.0), None);
+        assert_eq!(Kind::Points.change(Lang::ENGLISH, 30.0, 30.0).unwrap().1, "0.0");
         assert_eq!((nps([5, 3, 2]), nps([0, 0, 0])), (Some(30.0), None));
     }
 
@@ -476,6 +516,6 @@ mod tests {
         assert_eq!(sum(&figures, 24_300, 3).unwrap().orders, 6);
         assert_eq!(sum(&figures, 24_292, 3).unwrap().revenue, 30.0);
         assert!(sum(&figures, 24_291, 3).is_none() && sum(&Figures::default(), 24_300, 1).is_none());
-        assert_eq!(month_name(24_300), "2025-01");
+        assert_eq!(month_name(Lang::ENGLISH, 24_300), "Jan 2025");
     }
 }

@@ -1,11 +1,10 @@
 //! Tags in words.
 
-use homing_models::Text;
+use homing_locales::Text;
 use homing_models::clusters::{Cluster, Clusters};
 use serde_json::Value;
 
-use super::format;
-use super::words::Lang;
+use super::words::{Lang, t};
 use crate::aggregates::{Aggregates, Count};
 use homing_charts::Tone;
 use homing_profiles::Profile;
@@ -58,7 +57,7 @@ pub(super) struct Labels<'a> {
 
 impl<'a> Labels<'a> {
     fn text(self, text: &'a Text) -> &'a str {
-        self.lang.of(text)
+        text.within(self.lang)
     }
 
     fn definition(self, tag: &str) -> Option<&'a Definition> {
@@ -88,16 +87,14 @@ impl<'a> Labels<'a> {
         if let Some(listed) = listed {
             return self.text(&listed.labels).to_owned();
         }
-        let words = self.lang.words();
+        let lang = self.lang;
         match value {
-            Value::Bool(true) => words.yes.to_owned(),
-            Value::Bool(false) => words.no.to_owned(),
-            Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-                (Some(n), _) => format::count(n),
-                (None, Some(x)) if x.fract() == 0.0 => format::decimal(x, 0),
-                (None, Some(x)) => format::decimal(x, 2),
-                (None, None) => number.to_string(),
-            },
+            Value::Bool(true) => t!(lang, "yes").to_owned(),
+            Value::Bool(false) => t!(lang, "no").to_owned(),
+            // A count that an expression made of decimals is a whole number all the same.
+            Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |x| lang.number(x)),
+            // Dates are stored as in ISO 8601 and shown as the language writes them.
+            Value::String(text) if is_date(text) => lang.date(text),
             value => key(value),
         }
     }
@@ -149,6 +146,11 @@ pub(super) fn level_tone(level: &Value) -> Tone {
     }
 }
 
+/// Whether a text is a date and nothing else: `2011-09-12`.
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok()
+}
+
 /// A value as it stands in the address.
 pub(super) fn key(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
@@ -166,7 +168,7 @@ mod tests {
     #[test]
     fn values_are_put_into_words_and_unknown_ones_shown_as_they_are() {
         let catalogue = Catalogue::shipped().unwrap();
-        let labels = Labels { catalogue: &catalogue, lang: Lang::Zh };
+        let labels = Labels { catalogue: &catalogue, lang: Lang::from_code("zh").unwrap() };
         assert_eq!(labels.name(CHURN_LEVEL), "流失风险等级");
         assert_eq!(labels.value(CHURN_LEVEL, &"high".into()), "高风险");
         assert_eq!(labels.value(CHURN_LEVEL, &"odd".into()), "odd");
@@ -179,6 +181,10 @@ mod tests {
             (labels.value("own.tag", &0.131.into()), labels.value("own.tag", &(-3).into())),
             ("0.13".into(), "−3".into())
         );
+        assert_eq!(labels.value("own.tag", &3.0.into()), "3");
+        let english = Labels { catalogue: &catalogue, lang: Lang::ENGLISH };
+        let dated = |text: &str| english.value("own.tag", &text.into());
+        assert_eq!((dated("2011-09-02"), dated("2011-09-02x")), ("2 Sep 2011".into(), "2011-09-02x".into()));
         let keys: Vec<String> = labels.choices(CHURN_LEVEL).into_iter().map(|choice| choice.key).collect();
         assert_eq!(keys, ["high", "medium", "low"]);
         assert!(labels.choices("own.tag").is_empty());

@@ -10,7 +10,7 @@ use super::asked::{Asked, Link};
 use super::filters::filters;
 use super::frame::{Frame, Place};
 use super::state::{Web, written};
-use super::words::fill;
+use super::words::t;
 use crate::aggregates::Aggregates;
 use crate::service::{Code, Role};
 use homing_profiles::{Listing, Sort};
@@ -55,130 +55,138 @@ impl Message {
 
 /// The form by which a customer is found.
 pub(super) fn find(asked: &Asked) -> Response {
-    let w = asked.lang.words();
-    let mut message = Message::new(asked, Some(Place::Find), w.find_customer);
-    message.paragraphs = vec![w.find_lead.into()];
+    let lang = asked.lang;
+    let mut message = Message::new(asked, Some(Place::Find), t!(lang, "find-customer"));
+    message.paragraphs = vec![t!(lang, "find-lead").into()];
     if asked.get("done") == Some("erased") {
-        message.paragraphs.insert(0, w.done_erased.into());
+        message.paragraphs.insert(0, t!(lang, "done-erased").into());
     }
     message.find = true;
-    message.ways = vec![Way { text: w.browse_prefix.into(), link: asked.link(Place::Call.path()) }];
+    message.ways = vec![Way { text: t!(lang, "browse-prefix").into(), link: asked.link(Place::Call.path()) }];
     written(StatusCode::OK, &message)
 }
 
 /// The store knows no such customer.
 pub(super) fn unknown_customer(asked: &Asked, id: &str) -> Response {
-    let w = asked.lang.words();
-    let mut message = Message::new(asked, None, w.unknown_customer);
-    message.paragraphs =
-        vec![fill(w.unknown_customer_why, id), w.unknown_customer_do.into(), w.unknown_customer_new.into()];
+    let lang = asked.lang;
+    let mut message = Message::new(asked, None, t!(lang, "unknown-customer"));
+    message.paragraphs = vec![
+        t!(lang, "unknown-customer-why", id = id),
+        t!(lang, "unknown-customer-do").into(),
+        t!(lang, "unknown-customer-new").into(),
+    ];
     message.find = true;
     // The first half of the id: typing errors sit at the end.
     let prefix: String = id.chars().take(id.chars().count().div_ceil(2)).collect();
     if !prefix.trim().is_empty() {
         let link = asked.link(Place::Call.path()).with("id", &prefix);
-        message.ways = vec![Way { text: fill(w.list_like_this, &prefix), link }];
+        message.ways = vec![Way { text: t!(lang, "list-like-this", prefix = &prefix), link }];
     }
     written(StatusCode::NOT_FOUND, &message)
 }
 
 /// The store holds nobody yet.
 pub(super) fn empty_store(web: &Web, asked: &Asked, place: Place) -> Response {
-    let w = asked.lang.words();
-    let mut message = Message::new(asked, Some(place), w.empty_store);
+    let lang = asked.lang;
+    let mut message = Message::new(asked, Some(place), t!(lang, "empty-store"));
     let model = web.model();
     message.paragraphs = vec![match &model {
-        Some(model) => fill(w.empty_store_why_model, &model.id),
-        None => w.empty_store_why.into(),
+        Some(model) => t!(lang, "empty-store-why-model", model = model.id.to_string()),
+        None => t!(lang, "empty-store-why").into(),
     }];
-    let fit = Step { text: w.step_fit, command: Some("homing-train fit --purchases purchases.csv") };
+    let fit =
+        Step { text: t!(lang, "step-fit"), command: Some("homing-train fit --purchases purchases.csv") };
     let score = "homing score --purchases purchases.csv --profiles sqlite:profiles.db";
     message.steps = model.is_none().then_some(fit).into_iter().collect();
     message.steps.extend([
-        Step { text: w.step_score, command: Some(score) },
-        Step { text: w.step_reload, command: None },
+        Step { text: t!(lang, "step-score"), command: Some(score) },
+        Step { text: t!(lang, "step-reload"), command: None },
     ]);
-    message.aside = Some(Step { text: w.step_demo, command: Some("homing demo") });
+    message.aside = Some(Step { text: t!(lang, "step-demo"), command: Some("homing demo") });
     written(StatusCode::OK, &message)
 }
 
 /// Nothing is counted yet.
 pub(super) fn counting(asked: &Asked, place: Place) -> Response {
-    let w = asked.lang.words();
-    let mut message = Message::new(asked, Some(place), w.counting);
-    message.paragraphs = vec![w.counting_why.into(), w.counting_do.into()];
+    let lang = asked.lang;
+    let mut message = Message::new(asked, Some(place), t!(lang, "counting"));
+    message.paragraphs = vec![t!(lang, "counting-why").into(), t!(lang, "counting-do").into()];
     message.ways = vec![
-        Way { text: w.reload.into(), link: asked.moved(place.path()) },
-        Way { text: w.who_to_call.into(), link: asked.link(Place::Call.path()) },
+        Way { text: t!(lang, "reload").into(), link: asked.moved(place.path()) },
+        Way { text: t!(lang, "who-to-call").into(), link: asked.link(Place::Call.path()) },
     ];
     written(StatusCode::OK, &message)
 }
 
 /// The caller may not do this.
 pub(super) fn forbidden(asked: &Asked, role: Role) -> Response {
-    let w = asked.lang.words();
-    refused(asked, StatusCode::FORBIDDEN, w.forbidden, fill(w.forbidden_do, role.name()))
+    let lang = asked.lang;
+    refused(asked, StatusCode::FORBIDDEN, t!(lang, "forbidden"), t!(lang, "forbidden-do", role = role.name()))
 }
 
 /// A form that is not from a page of ours, or from one of long ago.
 pub(super) fn stale_form(asked: &Asked) -> Response {
-    let w = asked.lang.words();
-    refused(asked, StatusCode::FORBIDDEN, w.stale_form, w.stale_form_do.into())
+    let lang = asked.lang;
+    refused(asked, StatusCode::FORBIDDEN, t!(lang, "stale-form"), t!(lang, "stale-form-do").into())
 }
 
 /// The id typed to confirm an erasure is another one.
 pub(super) fn wrong_id(asked: &Asked, id: &str) -> Response {
-    let w = asked.lang.words();
-    let mut message = Message::new(asked, None, w.wrong_id);
-    message.paragraphs = vec![w.wrong_id_do.into()];
-    message.ways = vec![Way { text: format!("{} {id}", w.customer), link: asked.customer(id) }];
+    let lang = asked.lang;
+    let mut message = Message::new(asked, None, t!(lang, "wrong-id"));
+    message.paragraphs = vec![t!(lang, "wrong-id-do").into()];
+    message.ways = vec![Way { text: format!("{} {id}", t!(lang, "customer")), link: asked.customer(id) }];
     written(StatusCode::UNPROCESSABLE_ENTITY, &message)
 }
 
 /// A campaign list that was asked for in a way that makes none.
 pub(super) fn no_campaign(asked: &Asked) -> Response {
-    let w = asked.lang.words();
-    let mut message = Message::new(asked, Some(Place::Call), w.campaign_refused);
-    message.paragraphs = vec![w.campaign_refused_do.into()];
-    message.ways = vec![Way { text: w.who_to_call.into(), link: asked.moved(Place::Call.path()) }];
+    let lang = asked.lang;
+    let mut message = Message::new(asked, Some(Place::Call), t!(lang, "campaign-refused"));
+    message.paragraphs = vec![t!(lang, "campaign-refused-do").into()];
+    message.ways = vec![Way { text: t!(lang, "who-to-call").into(), link: asked.moved(Place::Call.path()) }];
     written(StatusCode::UNPROCESSABLE_ENTITY, &message)
 }
 
 /// A model without a report.
 pub(super) fn no_report(asked: &Asked) -> Response {
-    let w = asked.lang.words();
-    let mut message = Message::new(asked, Some(Place::Models), w.no_report);
-    message.paragraphs = vec![w.no_report_do.into()];
-    message.ways = vec![Way { text: w.models.into(), link: asked.link(Place::Models.path()) }];
+    let lang = asked.lang;
+    let mut message = Message::new(asked, Some(Place::Models), t!(lang, "no-report"));
+    message.paragraphs = vec![t!(lang, "no-report-do").into()];
+    message.ways = vec![Way { text: t!(lang, "models").into(), link: asked.link(Place::Models.path()) }];
     written(StatusCode::NOT_FOUND, &message)
 }
 
 fn refused(asked: &Asked, status: StatusCode, title: &str, advice: String) -> Response {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let mut message = Message::new(asked, None, title);
     message.paragraphs = vec![advice];
-    message.ways = vec![Way { text: w.today.into(), link: asked.link(Place::Today.path()) }];
+    message.ways = vec![Way { text: t!(lang, "today").into(), link: asked.link(Place::Today.path()) }];
     written(status, &message)
 }
 
 /// Something went wrong.
 pub(super) fn problem(web: &Web, asked: &Asked, code: Code) -> Response {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let (title, advice) = match code {
-        Code::BadCursor => (w.bad_cursor, w.bad_cursor_do),
-        Code::StoreLocked => (w.store_locked, w.store_locked_do),
+        Code::BadCursor => (t!(lang, "bad-cursor"), t!(lang, "bad-cursor-do")),
+        Code::StoreLocked => (t!(lang, "store-locked"), t!(lang, "store-locked-do")),
         Code::StoreFailed | Code::StoreReadOnly | Code::StoreUnreachable => {
-            (w.store_failed, w.store_failed_do)
+            (t!(lang, "store-failed"), t!(lang, "store-failed-do"))
         }
-        Code::Timeout => (w.timeout, w.timeout_do),
-        Code::Overloaded | Code::TooManyRequests | Code::StoreBusy => (w.overloaded, w.timeout_do),
-        Code::ModelPinned | Code::UnknownModel | Code::ModelUnusable => (w.model_stays, w.model_stays_do),
-        Code::NoEarlierModel => (w.no_earlier, w.no_earlier_do),
-        _ => (w.internal, w.internal_do),
+        Code::Timeout => (t!(lang, "timeout"), t!(lang, "timeout-do")),
+        Code::Overloaded | Code::TooManyRequests | Code::StoreBusy => {
+            (t!(lang, "overloaded"), t!(lang, "timeout-do"))
+        }
+        Code::ModelPinned | Code::UnknownModel | Code::ModelUnusable => {
+            (t!(lang, "model-stays"), t!(lang, "model-stays-do"))
+        }
+        Code::NoEarlierModel => (t!(lang, "no-earlier"), t!(lang, "no-earlier-do")),
+        _ => (t!(lang, "internal"), t!(lang, "internal-do")),
     };
     let mut message = Message::new(asked, None, title);
     message.paragraphs = vec![advice.into()];
-    let text = if code == Code::BadCursor { w.first_page } else { w.who_to_call };
+    let text = if code == Code::BadCursor { t!(lang, "first-page") } else { t!(lang, "who-to-call") };
     let link = asked.link(Place::Call.path());
     let link = filters(web, asked).fold(link, |link, (name, value)| link.with(&name, &value));
     message.ways = vec![Way { text: text.to_owned(), link }];

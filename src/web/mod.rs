@@ -2,7 +2,7 @@
 //!
 //! [`router`] makes the routes. A handler reads what was `asked`, asks the store on a thread that may block,
 //! turns the answer into a view (plain texts and numbers, already formatted), and a template in `templates/`
-//! writes it out. Every text of homing's own stands in `words`, every drawing comes from
+//! writes it out. Every text of homing's own is in `locales/`, every drawing comes from
 //! [`homing_charts`].
 //!
 //! Templates escape all that they are given, save [`homing_charts::Svg`]. A strict content security policy goes with
@@ -10,7 +10,7 @@
 //!
 //! Lower modules know nothing of those above them: this one makes the routes; `actions`, `call`, `campaign`, `customer`, `kpi`,
 //! `models`, `segments` and `today` answer them; `forms` and `message` are made of `filters` and `state`; `asked`, `format`,
-//! `frame`, `labels`, `library`, `parts`, `scores` and `words` know nothing of the service's state.
+//! `frame`, `labels`, `library`, `parts`, `sample`, `scores` and `words` know nothing of the service's state.
 
 use std::sync::Arc;
 
@@ -40,6 +40,7 @@ mod message;
 mod models;
 mod parts;
 mod path;
+mod sample;
 mod scores;
 mod segments;
 mod state;
@@ -49,15 +50,16 @@ mod today;
 mod words;
 
 use asked::Asked;
+pub use sample::Sample;
 use state::Web;
 
 /// What a page may load and do: the style sheet and the icon of this origin, forms to this origin, nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The routes of the pages, without a fallback, to be merged with those of the API.
-pub fn router(app: Arc<App>, catalogue: Arc<Catalogue>) -> Router {
-    let web = Arc::new(Web::new(app, catalogue));
+/// The routes of the pages, without a fallback, to be merged with those of the API. `sample` names the data of a demo.
+pub fn router(app: Arc<App>, catalogue: Arc<Catalogue>, sample: Option<Sample>) -> Router {
+    let web = Arc::new(Web::new(app, catalogue, sample));
     Router::new()
         .route("/", routing::get(today::page))
         .route("/call", routing::get(call::page))
@@ -98,9 +100,11 @@ async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Res
         // A page shows personal data: no cache keeps it.
         (header::CACHE_CONTROL, "no-store"),
         (header::VARY, "accept-language"),
-        (header::CONTENT_LANGUAGE, asked.lang.tag()),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(tag) = HeaderValue::from_str(asked.lang.tag()) {
+        headers.insert(header::CONTENT_LANGUAGE, tag);
     }
     response
 }

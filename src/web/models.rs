@@ -8,19 +8,19 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
-use homing_charts::numbers::on_axis;
 use homing_charts::{Axis, Column, Columns, Group, Ink, Line, Plot, Point, Rule, Tone};
+use homing_locales::Text;
 use homing_models::judged::{Judged, Shift, Test, Weight};
 use homing_models::{Alias, Bundle};
 
 use super::asked::{Asked, Link, encoded};
-use super::format::{Dates, NOTHING, count, decimal, money, percent};
+use super::format::{self, Dates, NOTHING};
 use super::frame::{Frame, Place};
 use super::library::Listed;
 use super::message;
 use super::parts::{Cell, Drawing, Figure, Head, Key, Table};
 use super::state::{Web, written};
-use super::words::{Words, fill};
+use super::words::{self, Lang, t};
 use crate::service::Role;
 use crate::service::access::Caller;
 use homing_profiles::shadow::Summary;
@@ -70,11 +70,20 @@ pub(super) async fn report(
     match found.await {
         Ok(Some(html)) => {
             let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-            ([(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))], Html(html))
-                .into_response()
+            let headers = [(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))];
+            (headers, Html(opened_in(html, asked.lang))).into_response()
         }
         Ok(None) => message::no_report(&asked),
         Err(code) => message::problem(&web, &asked, code),
+    }
+}
+
+/// A report that opens in a language, where it has it: it holds several and shows the one that is checked.
+fn opened_in(html: String, lang: Lang) -> String {
+    let switch = format!("id=\"in-{}\"", lang.code());
+    match html.contains(&format!("{switch}>")) {
+        true => html.replacen(" checked>", ">", 1).replacen(&switch, &format!("{switch} checked"), 1),
+        false => html,
     }
 }
 
@@ -125,12 +134,12 @@ fn view(
     shadows: &[Summary],
     token: Option<String>,
 ) -> View {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let at_work = web.model().map(|model| model.id.to_string());
     let followed = web.app.followed_name().ok();
     let nothing = match &listed {
-        None => Some(w.registry_without),
-        Some((models, _)) if models.is_empty() => Some(w.registry_none),
+        None => Some(t!(lang, "registry-without")),
+        Some((models, _)) if models.is_empty() => Some(t!(lang, "registry-none")),
         Some(_) => None,
     };
     let (models, damaged) = listed.unwrap_or_default();
@@ -152,34 +161,34 @@ fn view(
     });
     let refusal = match (&token, nothing) {
         (_, Some(_)) => None,
-        (None, _) => Some(fill(w.needs_role, Role::Scientist.name())),
-        (Some(_), _) if followed.is_none() => Some(w.pinned.to_owned()),
+        (None, _) => Some(t!(lang, "needs-role", role = Role::Scientist.name())),
+        (Some(_), _) if followed.is_none() => Some(t!(lang, "pinned").to_owned()),
         _ => None,
     };
     View {
-        frame: Frame::new(asked, Some(Place::Models), w.models),
-        done: asked.get("done").map(|model| fill(w.done_promoted, model)),
+        frame: Frame::new(asked, Some(Place::Models), t!(lang, "models")),
+        done: asked.get("done").map(|model| t!(lang, "done-promoted", model = model)),
         heads: vec![
-            Head::text(w.version),
-            Head::text(w.learned_until),
-            Head::number(w.learned_from),
-            Head::text(w.graded),
-            help(w.auc, w.auc_help),
-            help(w.logloss, w.logloss_help),
-            help(w.ece, w.ece_help),
-            help(w.top_tenth, w.top_tenth_help),
+            Head::text(t!(lang, "version")),
+            Head::text(t!(lang, "learned-until")),
+            Head::number(t!(lang, "learned-from")),
+            Head::text(t!(lang, "graded")),
+            help(t!(lang, "auc"), t!(lang, "auc-help")),
+            help(t!(lang, "logloss"), t!(lang, "logloss-help")),
+            help(t!(lang, "ece"), t!(lang, "ece-help")),
+            help(t!(lang, "top-tenth"), t!(lang, "top-tenth-help")),
         ],
         rows: models
             .iter()
             .map(|one| row(asked, one, at_work.as_deref(), followed.as_deref().filter(|_| changes), shown))
             .collect(),
         nothing,
-        damaged: (damaged > 0).then(|| fill(w.registry_damaged, &damaged.to_string())),
+        damaged: (damaged > 0).then(|| t!(lang, "registry-damaged", n = damaged)),
         rollback: back.filter(|_| changes).map(|_| asked.link("/models/rollback")),
         token: token.filter(|_| changes),
         refusal,
         charts: shown.map(|one| charts(asked, one)),
-        versus: versus(w, shadows),
+        versus: versus(lang, shadows),
     }
 }
 
@@ -190,32 +199,31 @@ fn row(
     changeable: Option<&str>,
     shown: Option<&Listed>,
 ) -> Row {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let (volume, manifest) = (&one.volume, &one.volume.manifest);
     let id = volume.id();
     let in_use = at_work == Some(id.as_str());
     let mut badges = Vec::new();
     if in_use {
-        badges.push(("tone-low", w.in_use));
+        badges.push(("tone-low", t!(lang, "in-use")));
     }
     badges.extend(one.aliases.iter().map(|alias| match alias {
-        Alias::Champion => ("tone-plain", w.alias_champion),
-        Alias::Challenger => ("tone-medium", w.alias_challenger),
+        Alias::Champion => ("tone-plain", t!(lang, "alias-champion")),
+        Alias::Challenger => ("tone-medium", t!(lang, "alias-challenger")),
     }));
-    let number =
-        |name: &str, decimals| volume.metric(name).map_or_else(|| NOTHING.into(), |n| decimal(n, decimals));
-    let share = |name: &str| {
-        volume.metric(name).map_or_else(|| NOTHING.into(), |n| format!("{}%", decimal(n * 100.0, 1)))
+    let number = |name: &str, decimals| {
+        volume.metric(name).map_or_else(|| NOTHING.into(), |n| lang.decimal(n, decimals))
     };
+    let share = |name: &str| volume.metric(name).map_or_else(|| NOTHING.into(), |n| lang.percent1(n));
     let path = |what: &str| asked.link(&format!("/models/{}/{what}", encoded(&manifest.version)));
     let promote = changeable == Some(manifest.name.as_str()) && !in_use;
     Row {
         look: asked.link(Place::Models.path()).with("model", &id),
         current: shown.is_some_and(|shown| Arc::ptr_eq(&shown.volume, volume)),
         badges,
-        until: Dates(Some(manifest.timezone)).of(manifest.as_of),
-        customers: count(manifest.data.customers),
-        grade: volume.grade().and_then(|grade| w.grade(grade)).unwrap_or(NOTHING).to_owned(),
+        until: Dates { lang, zone: Some(manifest.timezone) }.of(manifest.as_of),
+        customers: lang.count(manifest.data.customers),
+        grade: volume.grade().and_then(|grade| words::grade(lang, grade)).unwrap_or(NOTHING).to_owned(),
         numbers: vec![
             number("buy_auc", 3),
             number("buy_logloss", 3),
@@ -229,27 +237,36 @@ fn row(
 }
 
 fn charts(asked: &Asked, one: &Listed) -> Charts {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let empty = Judged::default();
     let judged = one.volume.judged.as_deref().unwrap_or(&empty);
     let (mut figures, mut drawings) = (Vec::new(), Vec::new());
     if let Some(test) = &judged.test {
         figures = vec![
-            Figure::new(fill(w.tested, &test.cutoff), fill(w.test_window, &test.days.to_string())).named(),
-            Figure::new(w.customers, count(test.customers)),
-            Figure::new(w.chance_actual, percent(test.bought)),
+            Figure::new(
+                t!(lang, "tested", date = lang.date(&test.cutoff)),
+                t!(lang, "test-window", n = test.days),
+            )
+            .named(),
+            Figure::new(t!(lang, "customers"), lang.count(test.customers)),
+            Figure::new(t!(lang, "chance-actual"), lang.percent(test.bought)),
         ];
         drawings = vec![
-            calibration(w, test),
-            gain(w, ("gain", w.gain, w.gain_y), &test.buyers, &test.buyers_best),
-            gain(w, ("gain-spend", w.gain_spend, w.gain_spend_y), &test.spend, &test.spend_best),
-            lift(w, test),
-            deciles(w, test),
-            tracking(w, test),
+            calibration(lang, test),
+            gain(lang, ("gain", t!(lang, "gain"), t!(lang, "gain-y")), &test.buyers, &test.buyers_best),
+            gain(
+                lang,
+                ("gain-spend", t!(lang, "gain-spend"), t!(lang, "gain-spend-y")),
+                &test.spend,
+                &test.spend_best,
+            ),
+            lift(lang, test),
+            deciles(lang, test),
+            tracking(lang, test),
         ];
     }
     Charts {
-        title: fill(w.charts_of, &one.volume.id()),
+        title: t!(lang, "charts-of", model = &one.volume.id()),
         figures,
         drawings,
         importance: importance(asked, &judged.importance),
@@ -263,30 +280,28 @@ fn diagonal() -> Line {
     Line { ink: Ink::Ideal, points, dots: false, joined: true }
 }
 
-fn calibration(w: &Words, test: &Test) -> Drawing {
+fn calibration(lang: Lang, test: &Test) -> Drawing {
     let points = test.chances.iter().map(|tenth| Point {
         x: tenth.expected,
         y: tenth.actual,
-        title: Some(format!(
-            "{} {}, {} {}; {} {}",
-            w.expected,
-            percent(tenth.expected),
-            w.actual,
-            percent(tenth.actual),
-            count(tenth.customers),
-            w.customers
+        title: Some(t!(
+            lang,
+            "point-group",
+            expected = lang.percent(tenth.expected),
+            actual = lang.percent(tenth.actual),
+            n = tenth.customers
         )),
         interval: Some(tenth.interval),
     });
     Drawing {
         id: "calibration",
-        title: w.calibration.into(),
-        lead: w.calibration_lead.into(),
-        keys: vec![Key::line(Ink::Expected, "homing"), Key::line(Ink::Ideal, w.exactly_right)],
+        title: t!(lang, "calibration").into(),
+        lead: t!(lang, "calibration-lead").into(),
+        keys: vec![Key::line(Ink::Expected, "homing"), Key::line(Ink::Ideal, t!(lang, "exactly-right"))],
         svg: homing_charts::plot(&Plot {
-            label: w.calibration,
-            x: Axis::share(w.chance_expected, &percent),
-            y: Axis::share(w.chance_actual, &percent),
+            label: t!(lang, "calibration"),
+            x: Axis::share(t!(lang, "chance-expected"), &|x| lang.percent(x)),
+            y: Axis::share(t!(lang, "report-share-bought"), &|x| lang.percent(x)),
             lines: vec![
                 diagonal(),
                 Line { ink: Ink::Expected, points: points.collect(), dots: true, joined: true },
@@ -296,31 +311,33 @@ fn calibration(w: &Words, test: &Test) -> Drawing {
     }
 }
 
-fn gain(w: &Words, (id, title, y): (&'static str, &str, &str), own: &[f64], best: &[f64]) -> Drawing {
+fn gain(lang: Lang, (id, title, y): (&'static str, &str, &str), own: &[f64], best: &[f64]) -> Drawing {
     let steps = own.len().saturating_sub(1).max(1) as f64;
     let points = |shares: &[f64], titled: bool| -> Vec<Point> {
         let point = |(at, share): (usize, &f64)| {
             let x = at as f64 / steps;
-            let title = titled.then(|| format!("{} → {}", percent(x), percent(*share)));
+            let title =
+                titled.then(|| t!(lang, "gain-point", share = lang.percent(x), found = lang.percent(*share)));
             Point { x, y: *share, title, interval: None }
         };
         shares.iter().enumerate().map(point).collect()
     };
     let fifth = own.get(own.len() / 5).copied().unwrap_or(f64::NAN);
-    let label = format!("{title}: 20% → {}", percent(fifth));
+    let point = t!(lang, "gain-point", share = lang.percent(0.2), found = lang.percent(fifth));
+    let label = format!("{title}{}{point}", t!(lang, "colon"));
     Drawing {
         id,
         title: title.into(),
-        lead: w.gain_lead.into(),
+        lead: t!(lang, "gain-lead").into(),
         keys: vec![
             Key::line(Ink::Expected, "homing"),
-            Key::line(Ink::Other, w.with_hindsight),
-            Key::line(Ink::Ideal, w.by_chance),
+            Key::line(Ink::Other, t!(lang, "with-hindsight")),
+            Key::line(Ink::Ideal, t!(lang, "by-chance")),
         ],
         svg: homing_charts::plot(&Plot {
             label: &label,
-            x: Axis::share(w.gain_x, &percent),
-            y: Axis::share(y, &percent),
+            x: Axis::share(t!(lang, "gain-x"), &|x| lang.percent(x)),
+            y: Axis::share(y, &|x| lang.percent(x)),
             lines: vec![
                 diagonal(),
                 Line { ink: Ink::Other, points: points(best, false), dots: false, joined: true },
@@ -331,7 +348,7 @@ fn gain(w: &Words, (id, title, y): (&'static str, &str, &str), own: &[f64], best
     }
 }
 
-fn lift(w: &Words, test: &Test) -> Drawing {
+fn lift(lang: Lang, test: &Test) -> Drawing {
     let times: Vec<f64> = test
         .chances
         .iter()
@@ -344,30 +361,45 @@ fn lift(w: &Words, test: &Test) -> Drawing {
         columns: vec![Column {
             ink: Ink::Expected,
             value: *times,
-            title: format!("{}: × {}", at + 1, decimal(*times, 2)),
+            title: t!(lang, "lift-point", at = at + 1, times = lang.decimal(*times, 2)),
         }],
     };
-    let text = |value: f64| decimal(value, if value.fract() == 0.0 { 0 } else { 1 });
+    let text = |value: f64| lang.decimal(value, if value.fract() == 0.0 { 0 } else { 1 });
     Drawing {
         id: "lift",
-        title: w.lift.into(),
-        lead: w.lift_lead.into(),
+        title: t!(lang, "lift").into(),
+        lead: t!(lang, "lift-lead").into(),
         keys: Vec::new(),
         svg: homing_charts::columns(&Columns {
-            label: &format!("{}: 1 → × {}", w.lift, decimal(times.first().copied().unwrap_or(0.0), 2)),
-            y: Axis::up_to(most, w.lift_y, &text),
-            x: w.tenth,
+            label: &format!(
+                "{}{}{}",
+                t!(lang, "lift"),
+                t!(lang, "colon"),
+                t!(
+                    lang,
+                    "lift-point",
+                    at = 1,
+                    times = lang.decimal(times.first().copied().unwrap_or(0.0), 2)
+                )
+            ),
+            y: Axis::up_to(most, t!(lang, "lift-y"), &text),
+            x: t!(lang, "tenth"),
             groups: times.iter().enumerate().map(group).collect(),
             reference: Some(1.0),
         }),
     }
 }
 
-fn deciles(w: &Words, test: &Test) -> Drawing {
+fn deciles(lang: Lang, test: &Test) -> Drawing {
     let most = test.value.iter().flat_map(|(a, b)| [*a, *b]).fold(0.0, f64::max);
     let group = |(at, (expected, actual)): (usize, &(f64, f64))| {
-        let title =
-            format!("{}: {} {}, {} {}", at + 1, w.expected, money(*expected), w.actual, money(*actual));
+        let title = t!(
+            lang,
+            "point-tenth",
+            at = at + 1,
+            expected = lang.money(*expected),
+            actual = lang.money(*actual)
+        );
         let column = |ink, value| Column { ink, value, title: title.clone() };
         Group {
             name: (at + 1).to_string(),
@@ -376,46 +408,56 @@ fn deciles(w: &Words, test: &Test) -> Drawing {
     };
     Drawing {
         id: "deciles",
-        title: w.deciles.into(),
-        lead: w.deciles_lead.into(),
-        keys: vec![Key::block(Ink::Expected, w.expected), Key::block(Ink::Actual, w.actual)],
+        title: t!(lang, "deciles").into(),
+        lead: t!(lang, "deciles-lead").into(),
+        keys: vec![
+            Key::block(Ink::Expected, t!(lang, "expected")),
+            Key::block(Ink::Actual, t!(lang, "actual")),
+        ],
         svg: homing_charts::columns(&Columns {
-            label: w.deciles,
-            y: Axis::up_to(most, w.deciles_y, &on_axis),
-            x: w.tenth,
+            label: t!(lang, "deciles"),
+            y: Axis::up_to(most, t!(lang, "deciles-y"), &|x| lang.money_on_axis(x)),
+            x: t!(lang, "tenth"),
             groups: test.value.iter().enumerate().map(group).collect(),
             reference: None,
         }),
     }
 }
 
-fn tracking(w: &Words, test: &Test) -> Drawing {
-    let date = |day: i32| homing_datasets::calendar::date_of(day).to_string();
+fn tracking(lang: Lang, test: &Test) -> Drawing {
+    let date = |day: i32| format::day(lang, day);
     let point = |end: i32, y: f64, name: &str| Point {
         x: f64::from(end),
         y,
-        title: Some(format!("{} {name}: {}", date(end), on_axis(y.round()))),
+        title: Some(format!("{}{}{name} {}", date(end), t!(lang, "colon"), lang.decimal(y.round(), 0))),
         interval: None,
     };
-    let actual: Vec<Point> = test.weeks.iter().map(|week| point(week.end, week.actual, w.actual)).collect();
-    let expected: Vec<Point> =
-        test.weeks.iter().filter_map(|week| Some(point(week.end, week.expected?, w.expected))).collect();
+    let actual: Vec<Point> =
+        test.weeks.iter().map(|week| point(week.end, week.actual, t!(lang, "actual"))).collect();
+    let expected: Vec<Point> = test
+        .weeks
+        .iter()
+        .filter_map(|week| Some(point(week.end, week.expected?, t!(lang, "expected"))))
+        .collect();
     let most = actual.iter().chain(&expected).map(|point| point.y).fold(0.0, f64::max);
     let (first, last) =
         (test.weeks.first().map_or(0, |week| week.end), test.weeks.last().map_or(1, |week| week.end));
     let line = |ink, points| Line { ink, points, dots: false, joined: true };
     Drawing {
         id: "tracking",
-        title: w.tracking.into(),
-        lead: w.tracking_lead.into(),
-        keys: vec![Key::line(Ink::Actual, w.actual), Key::line(Ink::Expected, w.expected)],
+        title: t!(lang, "tracking").into(),
+        lead: t!(lang, "tracking-lead").into(),
+        keys: vec![
+            Key::line(Ink::Actual, t!(lang, "actual")),
+            Key::line(Ink::Expected, t!(lang, "expected")),
+        ],
         svg: homing_charts::plot(&Plot {
-            label: w.tracking,
-            x: Axis::dates(first, last, w.months_axis),
-            y: Axis::up_to(most, w.tracking_y, &on_axis),
+            label: t!(lang, "tracking"),
+            x: Axis::dates(lang, first, last, t!(lang, "months-axis")),
+            y: Axis::up_to(most, t!(lang, "tracking-y"), &|x| lang.on_axis(x)),
             rules: expected
                 .first()
-                .map(|first| Rule { x: first.x - 7.0, label: w.tested_from.into() })
+                .map(|first| Rule { x: first.x - 7.0, label: t!(lang, "tested-from").into() })
                 .into_iter()
                 .collect(),
             lines: vec![line(Ink::Actual, actual), line(Ink::Expected, expected)],
@@ -423,36 +465,41 @@ fn tracking(w: &Words, test: &Test) -> Drawing {
     }
 }
 
+/// What a feature means: in the words of today, or of the model where the feature is no more.
+fn meaning<'a>(lang: Lang, feature: &str, stored: &'a Text) -> &'a str {
+    lang.find(&format!("feature-{feature}")).unwrap_or(stored.within(lang))
+}
+
 fn importance(asked: &Asked, weights: &[Weight]) -> Option<Table> {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let most = weights.first()?.share.max(1e-12);
     let row = |weight: &Weight| {
         vec![
-            Cell::text(asked.lang.of(&weight.meaning)).note(weight.feature.clone()),
-            Cell::number(format!("{}%", decimal(weight.share * 100.0, 1)))
+            Cell::text(meaning(lang, &weight.feature, &weight.meaning)).note(weight.feature.clone()),
+            Cell::number(lang.percent1(weight.share))
                 .bar(homing_charts::meter(weight.share / most, Tone::Low)),
         ]
     };
     Some(Table {
         named_by: "importance",
-        head: vec![Head::text(w.feature), Head::number(w.weight)],
+        head: vec![Head::text(t!(lang, "feature")), Head::number(t!(lang, "weight"))],
         rows: weights.iter().map(row).collect(),
     })
 }
 
 fn drift(asked: &Asked, shifts: &[Shift]) -> Option<Table> {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let number =
-        |value: f64| decimal(value, if value.abs() >= 100.0 || value.fract() == 0.0 { 0 } else { 2 });
+        |value: f64| lang.decimal(value, if value.abs() >= 100.0 || value.fract() == 0.0 { 0 } else { 2 });
     let row = |shift: &Shift| {
         let (tone, said) = match shift.index {
-            index if index >= 0.25 => (Tone::High, w.drift_shifted),
-            index if index >= 0.1 => (Tone::Medium, w.drift_shifting),
-            _ => (Tone::Low, w.drift_stable),
+            index if index >= 0.25 => (Tone::High, t!(lang, "drift-shifted")),
+            index if index >= 0.1 => (Tone::Medium, t!(lang, "drift-shifting")),
+            _ => (Tone::Low, t!(lang, "drift-stable")),
         };
         vec![
-            Cell::text(asked.lang.of(&shift.meaning)).note(shift.feature.clone()),
-            Cell::number(decimal(shift.index, 3))
+            Cell::text(meaning(lang, &shift.feature, &shift.meaning)).note(shift.feature.clone()),
+            Cell::number(lang.decimal(shift.index, 3))
                 .note(said)
                 .bar(homing_charts::meter(shift.index / 0.5, tone)),
             Cell::number(format!("{} → {}", number(shift.medians.0), number(shift.medians.1))),
@@ -460,33 +507,37 @@ fn drift(asked: &Asked, shifts: &[Shift]) -> Option<Table> {
     };
     (!shifts.is_empty()).then(|| Table {
         named_by: "drift",
-        head: vec![Head::text(w.feature), Head::number(w.drift_index), Head::number(w.medians)],
+        head: vec![
+            Head::text(t!(lang, "feature")),
+            Head::number(t!(lang, "drift-index")),
+            Head::number(t!(lang, "medians")),
+        ],
         rows: shifts.iter().map(row).collect(),
     })
 }
 
-fn versus(w: &Words, shadows: &[Summary]) -> Option<Table> {
-    let points = |share: f64| format!("{}\u{a0}pp", decimal(share * 100.0, 2));
+fn versus(lang: Lang, shadows: &[Summary]) -> Option<Table> {
+    let points = |share: f64| t!(lang, "points", n = lang.decimal(share * 100.0, 2));
     let row = |one: &Summary| {
         let ratio = if one.clv_champion > 0.0 { one.clv_challenger / one.clv_champion } else { f64::NAN };
         vec![
             Cell::text(format!("{} → {}", one.champion, one.challenger)),
-            Cell::number(count(one.compared)),
+            Cell::number(lang.count(one.compared)),
             Cell::number(points(one.churn_risk_mean_difference)),
             Cell::number(points(one.churn_risk_mean_distance)),
-            Cell::number(percent(one.tags_differ as f64 / one.compared.max(1) as f64)),
-            Cell::number(decimal(ratio, 3)),
+            Cell::number(lang.percent(one.tags_differ as f64 / one.compared.max(1) as f64)),
+            Cell::number(lang.decimal(ratio, 3)),
         ]
     };
     (!shadows.is_empty()).then(|| Table {
         named_by: "versus",
         head: vec![
-            Head::text(format!("{} → {}", w.alias_champion, w.alias_challenger)),
-            Head::number(w.compared),
-            Head::number(w.risk_difference),
-            Head::number(w.risk_distance),
-            Head::number(w.tags_differ),
-            Head::number(w.clv_ratio),
+            Head::text(format!("{} → {}", t!(lang, "alias-champion"), t!(lang, "alias-challenger"))),
+            Head::number(t!(lang, "compared")),
+            Head::number(t!(lang, "risk-difference")),
+            Head::number(t!(lang, "risk-distance")),
+            Head::number(t!(lang, "tags-differ")),
+            Head::number(t!(lang, "clv-ratio")),
         ],
         rows: shadows.iter().map(row).collect(),
     })

@@ -6,9 +6,8 @@ use homing_charts::{Axis, Ink, Line, Plot, Point, Svg, time_span};
 use homing_datasets::{DAY, History, Micros};
 use homing_models::Outcome;
 
-use super::format::percent;
 use super::parts::Key;
-use super::words::{Words, fill};
+use super::words::{Lang, t};
 use crate::scoring::{ModelInfo, Score, Spent};
 
 /// Times at which the model is asked.
@@ -50,7 +49,7 @@ pub(super) fn walk(engine: &dyn Score, customer_id: &str, history: &History, unt
 
 /// Draws a path on the axis of a time line from one day to another.
 pub(super) fn draw(
-    w: &Words,
+    lang: Lang,
     model: &ModelInfo,
     path: &[At],
     (first, last): (i32, i32),
@@ -60,7 +59,7 @@ pub(super) fn draw(
     }
     let (from, to) = time_span(first, last);
     let horizon = model.churn_horizon.to_string();
-    let returns = fill(w.path_return, &horizon);
+    let returns = t!(lang, "path-return", n = &horizon);
     let line = |ink, name: &str, get: fn(&At) -> f64| Line {
         ink,
         dots: false,
@@ -73,21 +72,24 @@ pub(super) fn draw(
                 title: Some(format!(
                     "{} {name}: {}",
                     homing_datasets::calendar::date_of(at.day),
-                    percent(get(at))
+                    lang.percent(get(at))
                 )),
                 interval: None,
             })
             .collect(),
     };
     let svg = homing_charts::plot(&Plot {
-        label: &fill(w.path_label, &horizon),
-        x: Axis { from, to, ..Axis::dates(first, last, "") },
-        y: Axis::share(w.chance_axis, &percent),
+        label: &t!(lang, "path-label", n = &horizon),
+        x: Axis { from, to, ..Axis::dates(lang, first, last, "") },
+        y: Axis::share(t!(lang, "chance-axis"), &|x| lang.percent(x)),
         lines: vec![
-            line(Ink::Other, w.path_alive, |at| at.alive),
+            line(Ink::Other, t!(lang, "path-alive"), |at| at.alive),
             line(Ink::Expected, &returns, |at| at.returns),
         ],
         rules: Vec::new(),
     });
-    Some((svg, vec![Key::line(Ink::Expected, returns.clone()), Key::line(Ink::Other, w.path_alive)]))
+    Some((
+        svg,
+        vec![Key::line(Ink::Expected, returns.clone()), Key::line(Ink::Other, t!(lang, "path-alive"))],
+    ))
 }

@@ -1,6 +1,8 @@
 //! The scores of a stored profile, read back from the flat object of the contract.
 
 use homing_models::Reason;
+
+use super::words::{Lang, t};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -75,6 +77,12 @@ impl Scores {
     }
 }
 
+/// The reason that raises this customer's risk most, in words; or that none does.
+pub(super) fn raising(lang: Lang, scores: &Scores) -> String {
+    let raises = scores.reasons.iter().find(|reason| reason.contribution > 0.0);
+    raises.map_or(t!(lang, "no-raising"), |reason| reason.text.within(lang)).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +104,21 @@ mod tests {
         assert_eq!((scores.next_order_at, scores.reasons), (None, vec![]));
         assert_eq!(Scores::read(&serde_json::json!({"not_scored": "no_purchase"})), None);
         assert_eq!(Scores::read(&Value::Null), None);
+    }
+
+    #[test]
+    fn the_reason_to_call_raises_the_risk_and_is_never_one_that_lowers_it() {
+        let reason = |code: &str, contribution: f64| {
+            serde_json::json!({"code": code, "text": {"zh": code, "en": code}, "value": null, "contribution": contribution,
+                "importance": "high"})
+        };
+        let scores = |reasons: &[Value]| {
+            Scores::read(&serde_json::json!({"churn_risk": 0.5, "reasons": reasons})).unwrap()
+        };
+        let mixed = scores(&[reason("buys_often", -2.0), reason("long_silence", 0.5)]);
+        assert_eq!(raising(Lang::ENGLISH, &mixed), "long_silence");
+        let loyal = scores(&[reason("buys_often", -2.0)]);
+        assert_eq!(loyal.reasons.len(), 1);
+        assert_eq!(raising(Lang::ENGLISH, &loyal), "No factor raises the risk");
     }
 }

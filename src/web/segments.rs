@@ -9,12 +9,12 @@ use axum::response::Response;
 use homing_charts::{Band, Flow, Heat, Node, Svg};
 
 use super::asked::Asked;
-use super::format::{Dates, count, money, percent};
+use super::format::Dates;
 use super::frame::{Frame, Place};
 use super::labels::{ClusterWords, Labels};
 use super::parts::{Cell, Head, Key, Pick, Table};
 use super::state::{Web, written};
-use super::words::fill;
+use super::words::t;
 use crate::aggregates::{Aggregates, Count, NOT_YET};
 use homing_tags::names::{CLUSTER, LIFECYCLE_STAGE, RFM_CELL, RFM_FREQUENCY, RFM_RECENCY};
 
@@ -48,11 +48,11 @@ struct View {
 }
 
 fn view(web: &Web, asked: &Asked, aggregates: &Aggregates, words: &ClusterWords) -> View {
-    let w = asked.lang.words();
-    let dates = Dates(web.model().map(|model| model.timezone));
+    let lang = asked.lang;
+    let dates = Dates { lang, zone: web.model().map(|model| model.timezone) };
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
     let by = BY.into_iter().find(|name| asked.get("by") == Some(name)).unwrap_or("customers");
-    let names = [w.customers, w.value_at_risk, w.clv];
+    let names = [t!(lang, "customers"), t!(lang, "value-at-risk"), t!(lang, "clv")];
     let clusters = web.catalogue.tags().iter().filter(|tag| tag.name.starts_with(CLUSTER));
     let clusters = clusters.filter_map(|tag| {
         let table = table(asked, labels, aggregates, (&tag.name, "clusters"), words)?;
@@ -61,7 +61,7 @@ fn view(web: &Web, asked: &Asked, aggregates: &Aggregates, words: &ClusterWords)
     let (flow, flow_keys) =
         flow(asked, labels, aggregates).map_or((None, Vec::new()), |(svg, keys)| (Some(svg), keys));
     View {
-        frame: Frame::new(asked, Some(Place::Segments), w.segments),
+        frame: Frame::new(asked, Some(Place::Segments), t!(lang, "segments")),
         by: BY
             .into_iter()
             .zip(names)
@@ -70,16 +70,16 @@ fn view(web: &Web, asked: &Asked, aggregates: &Aggregates, words: &ClusterWords)
         grid: grid(asked, aggregates, by),
         flow,
         flow_keys,
-        flow_lead: fill(w.flow_lead, &count(aggregates.flow.sample)),
+        flow_lead: t!(lang, "flow-lead", n = aggregates.flow.sample),
         classes: table(asked, labels, aggregates, (RFM_CELL, "classes"), &ClusterWords::default()),
         clusters: clusters.collect(),
-        counted: fill(w.counted_at, &dates.minute_of(aggregates.taken_at)),
+        counted: t!(lang, "counted-at", at = &dates.minute_of(aggregates.taken_at)),
     }
 }
 
 /// The grid of recency (rows, best above) and frequency (columns).
 fn grid(asked: &Asked, aggregates: &Aggregates, by: &str) -> Svg {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let of = |cell: &Count| match by {
         "value_at_risk" => cell.value_at_risk,
         "clv" => cell.clv,
@@ -90,42 +90,37 @@ fn grid(asked: &Asked, aggregates: &Aggregates, by: &str) -> Svg {
     let rows: Vec<String> = grades.iter().rev().cloned().collect();
     let cell = |recency: u8, frequency: u8| {
         let held = aggregates.grid.get(&recency).and_then(|row| row.get(&frequency))?;
-        let place = format!(
-            "{}{}{}",
-            fill(w.rfm_cell, &recency.to_string()),
-            w.comma,
-            fill(w.rfm_cell_frequency, &frequency.to_string())
-        );
+        let place = t!(lang, "rfm-cell", r = u32::from(recency), f = u32::from(frequency));
         let told = [
-            format!("{}{}{}", w.customers, w.colon, count(held.customers)),
-            format!("{}{}{}", w.value_at_risk, w.colon, money(held.value_at_risk)),
-            format!("{}{}{}", w.clv, w.colon, money(held.clv)),
+            format!("{}{}{}", t!(lang, "customers"), t!(lang, "colon"), lang.count(held.customers)),
+            format!("{}{}{}", t!(lang, "value-at-risk"), t!(lang, "colon"), lang.money(held.value_at_risk)),
+            format!("{}{}{}", t!(lang, "clv"), t!(lang, "colon"), lang.money(held.clv)),
         ];
         let link = asked.link(Place::Call.path());
         let link = link.with(RFM_RECENCY, &recency.to_string()).with(RFM_FREQUENCY, &frequency.to_string());
         Some(homing_charts::Cell {
             // Bases are skewed: the root keeps the middle apart.
             share: if most > 0.0 { (of(held) / most).sqrt() } else { 0.0 },
-            text: homing_charts::numbers::short(of(held)),
-            title: format!("{place}: {}", told.join("; ")),
+            text: if by == "customers" { lang.short(of(held)) } else { lang.short_money(of(held)) },
+            title: format!("{place}{}{}", t!(lang, "colon"), told.join(t!(lang, "cluster-semicolon"))),
             link: Some(link.to_string()),
         })
     };
     let cells: Vec<Vec<Option<homing_charts::Cell>>> =
         (1..=5).rev().map(|recency| (1..=5).map(|frequency| cell(recency, frequency)).collect()).collect();
     homing_charts::heat(&Heat {
-        label: w.rfm,
+        label: t!(lang, "rfm"),
         rows: &rows,
         columns: &grades,
-        row_name: w.rfm_recency,
-        column_name: w.rfm_frequency,
+        row_name: t!(lang, "rfm-recency"),
+        column_name: t!(lang, "rfm-frequency"),
         cells: &cells,
     })
 }
 
 /// The stages at several times and the moves between them.
 fn flow(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Option<(Svg, Vec<Key>)> {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let flow = &aggregates.flow;
     if flow.sample == 0 || flow.moves.is_empty() {
         return None;
@@ -142,13 +137,27 @@ fn flow(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Option<(S
         }
     }
     let name = |key: &str| match key {
-        NOT_YET => w.not_yet.to_owned(),
+        NOT_YET => t!(lang, "not-yet").to_owned(),
         key => labels.value(LIFECYCLE_STAGE, &key.into()),
     };
     let place = |key: &str| keys.iter().position(|known| known == key).unwrap_or(0);
-    let whole = |customers: u64| count((customers as f64 * flow.each).round() as u64);
-    let nodes: Vec<Node> =
-        keys.iter().enumerate().map(|(hue, key)| Node { name: name(key), title: name(key), hue }).collect();
+    let whole = |customers: u64| lang.count((customers as f64 * flow.each).round() as u64);
+    // A time is told by what leaves it, the last one by what came to it.
+    let held = |column: usize, key: &String| -> u64 {
+        match flow.moves.get(column) {
+            Some(moves) => moves.get(key).map_or(0, |to| to.values().sum()),
+            None => flow.moves.last().map_or(0, |moves| moves.values().filter_map(|to| to.get(key)).sum()),
+        }
+    };
+    let titles = |key: &String| -> Vec<String> {
+        let times = 0..=flow.moves.len();
+        times.map(|at| format!("{}{}{}", name(key), t!(lang, "colon"), whole(held(at, key)))).collect()
+    };
+    let nodes: Vec<Node> = keys
+        .iter()
+        .enumerate()
+        .map(|(hue, key)| Node { name: name(key), titles: titles(key), hue })
+        .collect();
     let bands: Vec<Vec<Band>> = flow
         .moves
         .iter()
@@ -159,7 +168,7 @@ fn flow(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Option<(S
                 from: place(from),
                 to: place(to),
                 size: size as f64,
-                title: format!("{} → {}: {}", name(from), name(to), whole(size)),
+                title: format!("{} → {}{}{}", name(from), name(to), t!(lang, "colon"), whole(size)),
             };
             // Who had not come yet and has not come still tells nothing.
             bands.filter(|(from, to, _)| !(*from == NOT_YET && *to == NOT_YET)).map(band).collect()
@@ -168,9 +177,18 @@ fn flow(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Option<(S
     let columns: Vec<String> = flow
         .days_before
         .iter()
-        .map(|days| if *days == 0 { w.flow_now.to_owned() } else { fill(w.flow_then, &days.to_string()) })
+        .map(
+            |days| {
+                if *days == 0 { t!(lang, "flow-now").to_owned() } else { t!(lang, "flow-then", n = *days) }
+            },
+        )
         .collect();
-    let svg = homing_charts::flow(&Flow { label: w.flow, columns: &columns, nodes: &nodes, bands: &bands });
+    let svg = homing_charts::flow(&Flow {
+        label: t!(lang, "flow"),
+        columns: &columns,
+        nodes: &nodes,
+        bands: &bands,
+    });
     let used = |at: &usize| bands.iter().flatten().any(|band| band.from == *at || band.to == *at);
     let keys = (0..nodes.len())
         .filter(used)
@@ -186,7 +204,7 @@ fn table(
     (tag, named_by): (&str, &'static str),
     words: &ClusterWords,
 ) -> Option<Table> {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let values = labels.counted(aggregates, tag);
     let held: u64 = values.iter().map(|(_, _, customers)| customers.customers).sum();
     if held == 0 {
@@ -198,25 +216,26 @@ fn table(
             let share = customers.customers as f64 / whole;
             vec![
                 match words.of(&key) {
-                    Some((name, text)) => Cell::text(asked.lang.of(name)).note(asked.lang.of(text)),
+                    Some((name, text)) => Cell::text(name.within(asked.lang)).note(text.within(asked.lang)),
                     None => Cell::text(label),
                 }
                 .link(asked.link(Place::Call.path()).with(tag, &key)),
-                Cell::number(count(customers.customers)),
-                Cell::number(percent(share)).bar(homing_charts::meter(share, homing_charts::Tone::Plain)),
-                Cell::number(money(customers.value_at_risk)),
-                Cell::number(money(customers.clv / customers.customers.max(1) as f64)),
+                Cell::number(lang.count(customers.customers)),
+                Cell::number(lang.percent(share))
+                    .bar(homing_charts::meter(share, homing_charts::Tone::Plain)),
+                Cell::number(lang.money(customers.value_at_risk)),
+                Cell::number(lang.money(customers.clv / customers.customers.max(1) as f64)),
             ]
         },
     );
     Some(Table {
         named_by,
         head: vec![
-            Head::text(w.segment),
-            Head::number(w.customers),
-            Head::number(w.share),
-            Head::number(w.value_at_risk).help(w.value_at_risk_help),
-            Head::number(w.mean_clv).help(w.clv_help),
+            Head::text(t!(lang, "segment")),
+            Head::number(t!(lang, "customers")),
+            Head::number(t!(lang, "share")),
+            Head::number(t!(lang, "value-at-risk")).help(t!(lang, "value-at-risk-help")),
+            Head::number(t!(lang, "mean-clv")).help(t!(lang, "clv-help")),
         ],
         rows: rows.collect(),
     })

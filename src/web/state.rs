@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::labels::ClusterWords;
 use super::library::{Library, Listed};
+use super::sample::Sample;
 use crate::aggregates::{self, Aggregates};
 use crate::scoring::ModelInfo;
 use crate::service::{App, Code, Problem};
@@ -22,6 +23,8 @@ const SEEN: Duration = Duration::from_secs(2);
 pub(super) struct Web {
     pub app: Arc<App>,
     pub catalogue: Arc<Catalogue>,
+    /// The data of a demo.
+    pub sample: Option<Sample>,
     /// The newest aggregates, and when the store was asked for them.
     newest_aggregates: Mutex<Option<(Instant, Option<Arc<Aggregates>>)>>,
     /// The secret behind the tokens of forms, once it is known.
@@ -35,10 +38,11 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Web {
-    pub fn new(app: Arc<App>, catalogue: Arc<Catalogue>) -> Self {
+    pub fn new(app: Arc<App>, catalogue: Arc<Catalogue>, sample: Option<Sample>) -> Self {
         Web {
             app,
             catalogue,
+            sample,
             newest_aggregates: Mutex::default(),
             forms: Mutex::default(),
             library: Library::default(),

@@ -12,16 +12,17 @@ use homing_datasets::{DAY, Micros};
 
 use super::asked::{Asked, Link};
 use super::filters::filters;
-use super::format::{Dates, NOTHING, count, decimal, money, percent};
+use super::format::{Dates, NOTHING};
 use super::forms::seen;
 use super::frame::{Frame, Place};
 use super::labels::{self, Labels};
 use super::message;
 use super::parts::{Cell, Figure, Head, Table};
-use super::scores::Scores;
+use super::sample::Sample;
+use super::scores::{Scores, raising};
 use super::state::{Web, written};
-use super::words::{Words, fill};
-use crate::aggregates::Aggregates;
+use super::words::{self, Lang, t};
+use crate::aggregates::{self, Aggregates};
 use crate::service::access::Caller;
 use homing_profiles::aggregates::MAX_TURNS;
 use homing_profiles::{Error, Profile, Store};
@@ -48,11 +49,12 @@ pub(super) async fn page(
         Err(page) => return *page,
     };
     let since = since(&web, &aggregates);
-    let turned = match web.ask(move |store| turned(store, since)).await {
+    let day = aggregates.day;
+    let turned = match web.ask(move |store| turned(store, since, day)).await {
         Ok(turned) => turned,
         Err(code) => return message::problem(&web, &asked, code),
     };
-    let ids: Vec<&str> = turned.0.iter().map(|(profile, _)| profile.customer_id.as_str()).collect();
+    let ids: Vec<&str> = turned.customers.iter().map(|(profile, _)| profile.customer_id.as_str()).collect();
     if let Err(problem) = web.app.note_read(&caller, "profile.list", &ids) {
         return message::problem(&web, &asked, problem.code);
     }
@@ -66,11 +68,22 @@ fn since(web: &Web, aggregates: &Aggregates) -> Micros {
     zone.end_of_day(zone.day(aggregates.as_of) - 1)
 }
 
-/// Who turned to high risk since an instant and still is at it, the most at stake first; and how often that happened.
-type Turned = (Vec<(Profile, Scores)>, u64);
+/// Who turned to high risk since an instant and still is at it, the most at stake first.
+struct Turned {
+    /// Whether there was an earlier night to compare with.
+    compared: bool,
+    /// How often it happened.
+    turns: u64,
+    customers: Vec<(Profile, Scores)>,
+}
 
-fn turned(store: &dyn Store, since: Micros) -> Result<Turned, Error> {
+fn turned(store: &dyn Store, since: Micros, day: i32) -> Result<Turned, Error> {
     let turned = store.turned_high(since, AMONG, SHOWN as u32 * 2)?;
+    // A short retention drops the changes of earlier nights; what was counted then is still there.
+    let compared = turned.earlier || aggregates::newest(store, Some(day - 1))?.is_some();
+    if !compared {
+        return Ok(Turned { compared, turns: 0, customers: Vec::new() });
+    }
     let mut found = Vec::with_capacity(SHOWN);
     for id in turned.customers {
         let Some(profile) = store.profile(&id)? else { continue };
@@ -82,7 +95,7 @@ fn turned(store: &dyn Store, since: Micros) -> Result<Turned, Error> {
             break;
         }
     }
-    Ok((found, turned.turns))
+    Ok(Turned { compared, turns: turned.turns, customers: found })
 }
 
 /// One level of the base.
@@ -99,6 +112,10 @@ struct Level {
 struct View {
     frame: Frame,
     no_model: bool,
+    /// What to look at first, in the demo.
+    tour: Option<[&'static str; 3]>,
+    /// Whether the demo has a larger data set to offer.
+    offers_chain: bool,
     figures: Vec<Figure>,
     levels_bar: Option<Svg>,
     levels: Vec<Level>,
@@ -112,72 +129,87 @@ struct View {
 }
 
 fn view(web: &Web, asked: &Asked, aggregates: &Aggregates, turned: &Turned, grade: Option<String>) -> View {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let model = web.model();
-    let dates = Dates(model.as_ref().map(|model| model.timezone));
+    let dates = Dates { lang, zone: model.as_ref().map(|model| model.timezone) };
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
     let levels = levels(asked, labels, aggregates);
     let parts: Vec<Part> = levels.iter().map(|(level, size)| part(level, *size)).collect();
     let flow = &aggregates.flow;
-    let told = match (turned.1, turned.0.is_empty()) {
-        (0, _) => w.turned_none.to_owned(),
-        (many, true) => fill(w.turned_little, &count(many)),
-        (many, false) if many >= u64::from(MAX_TURNS) => fill(w.turned_more, &count(many)),
-        (many, false) => fill(w.turned_some, &count(many)),
+    let since = t!(lang, "since-day", date = dates.of(since(web, aggregates)));
+    let told = match (turned.turns, turned.customers.is_empty()) {
+        (0, _) => t!(lang, "turned-none").to_owned(),
+        (many, true) => t!(lang, "turned-little", n = many),
+        (many, false) if many >= u64::from(MAX_TURNS) => t!(lang, "turned-more", n = many),
+        (many, false) => t!(lang, "turned-some", n = many),
     };
-    let since = fill(w.since_day, &dates.of(since(web, aggregates)));
+    let turned_lead = match turned.compared {
+        true => format!("{since}{}{told}", t!(lang, "sentence-gap")),
+        false => t!(lang, "turned-first").to_owned(),
+    };
     View {
-        frame: Frame::new(asked, Some(Place::Today), w.today),
+        frame: Frame::new(asked, Some(Place::Today), t!(lang, "today")),
         no_model: model.is_none(),
-        figures: figures(web, w, dates, aggregates, grade),
-        levels_bar: (!parts.is_empty()).then(|| homing_charts::parts(&bar_in_words(w, &levels), &parts)),
+        tour: web.sample.map(|sample| sample.tour(lang)),
+        offers_chain: web.sample == Some(Sample::Cdnow),
+        figures: figures(web, lang, dates, aggregates, grade),
+        levels_bar: (!parts.is_empty()).then(|| homing_charts::parts(&bar_in_words(lang, &levels), &parts)),
         levels: levels.into_iter().map(|(level, _)| level).collect(),
         stages: stages(asked, labels, aggregates),
         stages_lead: if flow.each > 1.0 {
-            fill(w.stages_lead, &count(flow.sample))
+            t!(lang, "stages-lead", n = flow.sample)
         } else {
-            w.stages_lead_all.into()
+            t!(lang, "stages-lead-all").into()
         },
         tiers: tiers(asked, labels, aggregates),
-        turned: turned_table(asked, labels, &turned.0),
-        turned_lead: format!("{since} {told}"),
+        turned: turned_table(asked, labels, &turned.customers),
+        turned_lead,
         turned_link: asked.link(Place::Call.path()).with(CHURN_LEVEL, HIGH),
-        counted: fill(w.counted_at, &dates.minute_of(aggregates.taken_at)),
+        counted: t!(lang, "counted-at", at = &dates.minute_of(aggregates.taken_at)),
     }
 }
 
 fn figures(
     web: &Web,
-    w: &'static Words,
+    lang: Lang,
     dates: Dates,
     aggregates: &Aggregates,
     grade: Option<String>,
 ) -> Vec<Figure> {
     let base = &aggregates.base;
     let share = (aggregates.scored < base.customers)
-        .then(|| percent(aggregates.scored as f64 / base.customers as f64));
+        .then(|| lang.percent(aggregates.scored as f64 / base.customers as f64));
     let old = (web.app.now() - aggregates.as_of) / DAY;
-    let fresh = if old <= 0 { w.is_today.to_owned() } else { fill(w.days_ago, &count(old.unsigned_abs())) };
+    let fresh = match web.sample {
+        Some(sample) => sample.name(lang).to_owned(),
+        None if old <= 0 => t!(lang, "is-today").to_owned(),
+        None => t!(lang, "days-ago", n = old),
+    };
     let model = web.model();
-    let grade = grade.and_then(|grade| Some(fill(w.grade, w.grade(&grade)?)));
-    let trained = model.as_ref().map(|model| fill(w.model_until, &dates.day(&model.as_of)));
+    let grade = grade.and_then(|grade| Some(t!(lang, "grade", grade = words::grade(lang, &grade)?)));
+    let trained = model.as_ref().map(|model| t!(lang, "model-until", date = &dates.day(&model.as_of)));
     let note: Vec<String> = trained.into_iter().chain(grade).collect();
     vec![
-        Figure::new(w.customers, count(base.customers)),
-        Figure::new(w.scored, count(aggregates.scored)).note(share),
-        Figure::new(w.total_at_risk, money(base.value_at_risk)),
-        Figure::new(w.data_until, dates.of(aggregates.as_of)).note(Some(fresh)),
-        Figure::new(w.model, model.map_or_else(|| w.no_model_short.into(), |model| model.id.to_string()))
-            .note((!note.is_empty()).then(|| note.join(w.comma)))
-            .named(),
+        Figure::new(t!(lang, "customers"), lang.count(base.customers)),
+        Figure::new(t!(lang, "scored"), lang.count(aggregates.scored)).note(share),
+        Figure::new(t!(lang, "total-at-risk"), lang.money(base.value_at_risk)),
+        Figure::new(t!(lang, "data-until"), dates.of(aggregates.as_of)).note(Some(fresh)),
+        Figure::new(
+            t!(lang, "model"),
+            model.map_or_else(|| t!(lang, "no-model-short").into(), |model| model.id.to_string()),
+        )
+        .note((!note.is_empty()).then(|| note.join(t!(lang, "comma"))))
+        .named(),
     ]
 }
 
 /// The levels in the catalogue's order, then those that it does not know, then the customers without one.
 fn levels(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Vec<(Level, u64)> {
     let whole = aggregates.base.customers.max(1) as f64;
+    let lang = asked.lang;
     let level = |label: String, size: u64, tone, link| {
-        let level = Level { label, count: count(size), share: percent(size as f64 / whole), tone, link };
+        let level =
+            Level { label, count: lang.count(size), share: lang.percent(size as f64 / whole), tone, link };
         (level, size)
     };
     let mut levels = Vec::new();
@@ -189,7 +221,7 @@ fn levels(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Vec<(Le
     }
     let without = aggregates.base.customers.saturating_sub(rated);
     if without > 0 {
-        levels.push(level(asked.lang.words().without_level.to_owned(), without, Tone::Plain, None));
+        levels.push(level(t!(asked.lang, "without-level").to_owned(), without, Tone::Plain, None));
     }
     levels
 }
@@ -202,14 +234,14 @@ fn part(level: &Level, size: u64) -> Part {
     }
 }
 
-fn bar_in_words(w: &Words, levels: &[(Level, u64)]) -> String {
+fn bar_in_words(lang: Lang, levels: &[(Level, u64)]) -> String {
     let shares: Vec<String> =
         levels.iter().map(|(level, _)| format!("{} {}", level.label, level.share)).collect();
-    format!("{}: {}", w.levels, shares.join(", "))
+    format!("{}: {}", t!(lang, "levels"), shares.join(", "))
 }
 
 fn stages(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Table {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let whole = aggregates.base.customers.max(1) as f64;
     let rows = labels.counted(aggregates, LIFECYCLE_STAGE).into_iter().enumerate().map(
         |(hue, (key, label, customers))| {
@@ -218,79 +250,84 @@ fn stages(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Table {
                 sense: change
                     .filter(|change| change.abs() >= 0.5)
                     .map(|change| if change > 0.0 { "rise" } else { "fall" }),
-                ..Cell::number(change.map_or_else(|| NOTHING.into(), signed))
+                ..Cell::number(change.map_or_else(|| NOTHING.into(), |change| signed(lang, change)))
             };
             let share = customers.customers as f64 / whole;
             vec![
                 Cell::text(label)
                     .link(asked.link(Place::Call.path()).with(LIFECYCLE_STAGE, &key))
                     .swatch(format!("hue-{}", hue % 8)),
-                Cell::number(count(customers.customers)),
-                Cell::number(percent(share)).bar(homing_charts::meter(share, Tone::Plain)),
+                Cell::number(lang.count(customers.customers)),
+                Cell::number(lang.percent(share)).bar(homing_charts::meter(share, Tone::Plain)),
                 change_cell,
-                Cell::number(money(customers.value_at_risk)),
+                Cell::number(lang.money(customers.value_at_risk)),
             ]
         },
     );
     Table {
         named_by: "stages",
         head: vec![
-            Head::text(w.stage),
-            Head::number(w.customers),
-            Head::number(w.share),
-            Head::number(w.week_change),
-            Head::number(w.value_at_risk).help(w.value_at_risk_help),
+            Head::text(t!(lang, "stage")),
+            Head::number(t!(lang, "customers")),
+            Head::number(t!(lang, "share")),
+            Head::number(t!(lang, "week-change")),
+            Head::number(t!(lang, "value-at-risk")).help(t!(lang, "value-at-risk-help")),
         ],
         rows: rows.collect(),
     }
 }
 
 /// A change in whole customers, with its sign.
-fn signed(change: f64) -> String {
-    let text = decimal(change, 0);
+fn signed(lang: Lang, change: f64) -> String {
+    let text = lang.decimal(change, 0);
     if change >= 0.5 { format!("+{text}") } else { text }
 }
 
 fn tiers(asked: &Asked, labels: Labels<'_>, aggregates: &Aggregates) -> Table {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let most =
         aggregates.values(MEMBER_TIER).iter().map(|(_, count)| count.value_at_risk).fold(0.0, f64::max);
     let rows = labels.counted(aggregates, MEMBER_TIER).into_iter().map(|(key, label, customers)| {
         let share = if most > 0.0 { customers.value_at_risk / most } else { 0.0 };
         vec![
             Cell::text(label).link(asked.link(Place::Call.path()).with(MEMBER_TIER, &key)),
-            Cell::number(count(customers.customers)),
-            Cell::number(money(customers.value_at_risk)).bar(homing_charts::meter(share, Tone::High)),
+            Cell::number(lang.count(customers.customers)),
+            Cell::number(lang.money(customers.value_at_risk)).bar(homing_charts::meter(share, Tone::High)),
         ]
     });
     Table {
         named_by: "tiers",
-        head: vec![Head::text(w.tier), Head::number(w.customers), Head::number(w.value_at_risk)],
+        head: vec![
+            Head::text(t!(lang, "tier")),
+            Head::number(t!(lang, "customers")),
+            Head::number(t!(lang, "value-at-risk")),
+        ],
         rows: rows.collect(),
     }
 }
 
 fn turned_table(asked: &Asked, labels: Labels<'_>, turned: &[(Profile, Scores)]) -> Table {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let rows = turned.iter().map(|(profile, scores)| {
-        let reason = scores.reasons.first().map(|reason| asked.lang.of(&reason.text).to_owned());
+        let reason = raising(asked.lang, scores);
         let tier = profile.tags.get(MEMBER_TIER).map(|tag| labels.value(MEMBER_TIER, &tag.value));
         vec![
             Cell::text(profile.customer_id.clone()).link(asked.customer(&profile.customer_id)),
-            Cell::number(percent(scores.churn_risk)).bar(homing_charts::meter(scores.churn_risk, Tone::High)),
-            Cell::number(scores.value_at_risk.map_or_else(|| NOTHING.into(), money)),
+            Cell::number(lang.percent(scores.churn_risk))
+                .bar(homing_charts::meter(scores.churn_risk, Tone::High)),
+            Cell::number(scores.value_at_risk.map_or_else(|| NOTHING.into(), |x| lang.money(x))),
             Cell::text(tier.unwrap_or_else(|| NOTHING.into())),
-            Cell::text(reason.unwrap_or_default()),
+            Cell::text(reason),
         ]
     });
     Table {
         named_by: "turned",
         head: vec![
-            Head::text(w.customer),
-            Head::number(w.churn_risk),
-            Head::number(w.value_at_risk),
-            Head::text(w.tier),
-            Head::text(w.reason),
+            Head::text(t!(lang, "customer")),
+            Head::number(t!(lang, "churn-risk")),
+            Head::number(t!(lang, "value-at-risk")),
+            Head::text(t!(lang, "tier")),
+            Head::text(t!(lang, "reason")),
         ],
         rows: rows.collect(),
     }

@@ -32,7 +32,7 @@
 
 use std::sync::Arc;
 
-use homing_models::Text;
+use homing_locales::{Text, t};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -234,12 +234,14 @@ impl Playbook {
         let own = profile.tag(CONTACT_HOUR).and_then(Value::as_f64);
         let hour = self.contacts.hour(own);
         let named = |axis: usize| &self.axes[axis].values[self.axes[axis].position(values[axis])];
-        let reason = |of: fn(&Text) -> &String, between: &str, then: &str| {
+        let reason = Text::of(|lang| {
             let known = (0..3).filter(|&axis| named(axis).0 != NONE);
-            let words =
-                known.map(|axis| format!("{}{between}{}", of(&self.axes[axis].labels), of(&named(axis).1)));
-            words.collect::<Vec<_>>().join(then)
-        };
+            let words = known.map(|axis| {
+                let (axis, value) = (self.axes[axis].labels.within(lang), named(axis).1.within(lang));
+                t!(lang, "playbook-part", axis = axis, value = value)
+            });
+            words.collect::<Vec<_>>().join(t!(lang, "cluster-semicolon"))
+        });
         Some(Advice {
             action: entry.action.clone(),
             title: entry.title.clone(),
@@ -249,9 +251,7 @@ impl Playbook {
             hour: (entry.effort != Effort::None).then_some(hour),
             own_hour: own.is_some(),
             value_at_risk,
-            reason: Text {
-                zh: reason(|text| &text.zh, "：", "；"), en: reason(|text| &text.en, ": ", "; ")
-            },
+            reason,
             because: std::array::from_fn(|axis| named(axis).0.clone()),
         })
     }

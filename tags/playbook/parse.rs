@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use homing_models::Text;
+use homing_locales::{Text, t};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -52,14 +52,15 @@ struct EntryTable {
     cause: Option<Vec<Spanned<String>>>,
     at_risk_over: Option<Spanned<f64>>,
     effort: Spanned<String>,
-    title: Words,
-    text: Words,
+    title: Option<Words>,
+    text: Option<Words>,
 }
 
 pub(super) fn parse(text: &str, name: &str, tags: &[Definition]) -> Result<Playbook, Error> {
     let source = Source { text, name };
-    let file: File = toml::from_str(text)
-        .map_err(|error| source.toml(&error, "an entry needs action, effort, title and text"))?;
+    let file: File = toml::from_str(text).map_err(|error| {
+        source.toml(&error, "an entry needs action and effort, and one of your own title and text")
+    })?;
     let named = [&file.axes.stage, &file.axes.tier, &file.axes.cause];
     let mut axes = Vec::with_capacity(3);
     for (at, tag) in named.into_iter().enumerate() {
@@ -106,7 +107,7 @@ fn axis(
         let problem = format!("the tag `{name}` has no text values");
         return Err(source.error(at, problem, "list its `values` in the catalogue, or choose another tag"));
     }
-    values.push((NONE.to_owned(), Text { zh: "无".to_owned(), en: "none".to_owned() }));
+    values.push((NONE.to_owned(), Text::of(|lang| t!(lang, "playbook-none"))));
     Ok(Axis { tag: name.to_owned(), labels: tag.labels.clone(), values })
 }
 
@@ -184,8 +185,8 @@ fn entry(source: Source<'_>, axes: &[Axis; 3], table: EntryTable) -> Result<Entr
     let line = source.error(at, "", "").line;
     Ok(Entry {
         action: action.clone(),
-        title: source.words(table.title)?,
-        text: source.words(table.text)?,
+        title: source.words_or(table.title, "title", at, &format!("action-{action}"))?,
+        text: source.words_or(table.text, "text", at, &format!("action-{action}.text"))?,
         effort,
         at_risk_over: table.at_risk_over.map(Spanned::into_inner),
         on,

@@ -88,7 +88,7 @@ fn advice_says_what_how_when_and_why() {
     let advice = book.advise(&who).unwrap();
     assert_eq!((advice.action.as_str(), advice.effort), ("next_age_call", Effort::Call));
     assert_eq!((advice.channel.as_deref(), advice.hour, advice.own_hour), (Some("group"), Some(20), true));
-    assert_eq!(advice.reason.en, "Lifecycle stage: Decline; Value tier: Super; Cause: Outgrown");
+    assert_eq!(advice.reason.en, "Lifecycle stage: Decline; Value tier: Super; Cause of decline: Outgrown");
     assert_eq!(advice.reason.zh, "生命周期阶段：衰退期；价值等级：超级；流失原因：孩子长大不再需要");
     who.tags.remove(CONTACT_HOUR);
     assert_eq!(book.advise(&who).unwrap().hour, Some(10));
@@ -136,7 +136,7 @@ fn wrong_playbooks_are_refused_with_place_and_hint() {
         (all.replace("effort = \"message\"", "effort = \"shout\""), "3:10", "`shout` is not a valid effort"),
         (
             all.replace("{ zh = \"文\", en = \"Text\" }", "{ zh = \"文\" }"),
-            "6:8",
+            "6:15",
             "write every text in both languages",
         ),
         (all.replace("en = \"Title\"", "en = \" \""), "5:26", "the text is empty"),
@@ -149,7 +149,8 @@ fn wrong_playbooks_are_refused_with_place_and_hint() {
         ),
         (format!("[axes]\nstage = \"life.stage\"\n{all}"), "2:9", "the catalogue has no tag `life.stage`"),
         (format!("[axes]\nstage = \"spend.year\"\n{all}"), "2:9", "has no text values"),
-        ("[[entry]]\naction = \"a\"\n".to_owned(), "1:1", "an entry needs action, effort, title and text"),
+        ("[[entry]]\naction = \"a\"\n".to_owned(), "1:1", "an entry needs action and effort"),
+        (all.replace("title = { zh = \"题\", en = \"Title\" }\n", ""), "2:10", "missing field `title`"),
         (String::new(), "1:1", "no entry matches"),
     ];
     for (text, place, words) in cases {

@@ -19,6 +19,16 @@ fn errors_name_the_place_and_the_remedy() {
         ),
         (good.replace(", en = \"Meaning\"", ""), "missing field `en`", "both languages"),
         (good.replace("\"Tag\"", "\" \""), "tags.toml:5:28: the text is empty", "in this language"),
+        (
+            good.replace("labels = { zh = \"标签\", en = \"Tag\" }\n", ""),
+            "missing field `labels`",
+            "labels = {",
+        ),
+        (
+            good.replace("en = \"Tag\"", "en = \"Tag\", xx = \"?\""),
+            "unknown field `xx`: no such language",
+            "en, zh",
+        ),
         (good.replace("layer = \"dynamic\"\n", ""), "missing field `layer`", "a tag needs"),
         (
             good.replace("\"dynamic\"", "\"dinamic\""),
@@ -163,4 +173,24 @@ fn a_check_finds_what_cannot_be_meant() {
         assert!(found.iter().any(|error| error.contains(wanted)), "{found:?} lacks {wanted}");
     }
     assert_eq!(checked(&tag_text("a.b", "orders > 3", "")), [] as [String; 0]);
+}
+
+#[test]
+fn a_tag_of_the_shipped_catalogue_has_its_texts_from_the_locale_files_unless_it_brings_its_own() {
+    let shipped = "[[tag]]\nname = \"churn.level\"\nlayer = \"predictive\"\ndimension = \"lifecycle\"\n\
+                   expression = '\"high\"'\nvalues = [{ value = \"high\" }]\n";
+    let catalogue = parse(shipped).unwrap();
+    let tag = &catalogue.tags()[0];
+    assert_eq!((tag.labels.en.as_str(), tag.labels.zh.as_str()), ("Churn risk", "流失风险等级"));
+    assert_eq!(tag.values[0].labels.en, "High");
+    let own = shipped.replace(
+        "[{ value = \"high\" }]",
+        "[{ value = \"high\", labels = { zh = \"危\", en = \"Alarm\" } }]",
+    );
+    let catalogue = parse(&own).unwrap();
+    let tag = &catalogue.tags()[0];
+    assert_eq!((tag.labels.en.as_str(), tag.values[0].labels.en.as_str()), ("Churn risk", "Alarm"));
+    // A value that is not shipped has no text anywhere.
+    let error = refused(&shipped.replace("{ value = \"high\" }", "{ value = \"own\" }"));
+    assert!(error.contains("tags.toml:6:21: missing field `labels`"), "{error}");
 }

@@ -63,9 +63,9 @@ fn pages(customer: &str) -> [(String, &'static str, &'static str); 7] {
         ("/", "Today", "今日概览"),
         ("/call", "Who to call", "回访名单"),
         (customer, "Customer", "顾客"),
-        ("/customers", "Find a customer", "查找顾客"),
+        ("/customers", "Find a customer", "查找会员"),
         ("/segments", "Segments", "客群"),
-        ("/kpi", "Key figures", "经营指标"),
+        ("/kpi", "KPIs", "经营指标"),
         ("/models", "Models", "模型"),
     ]
     .map(|(path, en, zh)| (path.to_owned(), en, zh))
@@ -243,8 +243,8 @@ fn a_model_is_put_to_work_and_taken_back() {
             "champion",
             "Calibration",
             "Lift",
-            "What the model goes by",
-            "Drift since the model before",
+            "Feature importance",
+            "Drift against the previous model",
         ],
     );
     let in_use = || {
@@ -274,12 +274,12 @@ fn what_a_key_does_not_allow_is_refused_in_words() {
     let show = |key: &str| browser.headers(json!({"authorization": format!("Bearer {key}")}));
     show(&reader);
     assert_eq!(browser.go(&format!("{}{customer}?lang=en", house.url)), 200);
-    has(&browser, &["This needs a key with the role operator.", "This needs a key with the role admin."]);
+    has(&browser, &["This needs a key with the role operator.", "This requires a key with the role admin."]);
     assert_eq!(browser.script("document.querySelectorAll('main form').length"), json!(0));
     assert_eq!(browser.go(&format!("{}{customer}/export?lang=en", house.url)), 403);
-    has(&browser, &["Your key does not allow this", "the role operator"]);
+    has(&browser, &["Your key does not permit this", "the role operator"]);
     assert_eq!(browser.go(&format!("{}{customer}/export?lang=zh", house.url)), 403);
-    has(&browser, &["您的密钥没有此权限"]);
+    has(&browser, &["密钥权限不足"]);
     browser.go(&format!("{}/call?lang=en", house.url));
     has(&browser, &["This needs a key with the role operator."]);
     browser.go(&format!("{}/models?lang=en", house.url));
@@ -289,7 +289,7 @@ fn what_a_key_does_not_allow_is_refused_in_words() {
     show(&admin);
     browser.go(&format!("{}{customer}?lang=en", house.url));
     browser.while_loading(|| browser.click(".rights form:not(.erase) button"));
-    has(&browser, &["The wish is taken down.", "The customer opted out of automated decisions."]);
+    has(&browser, &["Consent saved.", "The customer opted out of automated decisions."]);
     browser.click("#confirm");
     browser.type_in("another");
     assert_eq!(browser.while_loading(|| browser.press("Enter", false)), 422);
@@ -299,7 +299,7 @@ fn what_a_key_does_not_allow_is_refused_in_words() {
     browser.click("#confirm");
     browser.type_in(id.as_str().unwrap());
     browser.while_loading(|| browser.press("Enter", false));
-    has(&browser, &["The customer is erased."]);
+    has(&browser, &["Customer erased."]);
     assert_eq!(browser.go(&format!("{}{customer}?lang=en", house.url)), 404);
     has(&browser, &["Customer not found"]);
     is_clean(&browser, &house);
@@ -376,10 +376,10 @@ fn what_is_wrong_is_said_with_what_to_do_next() {
         );
     }
     for (path, status, en, zh) in [
-        ("/customers/nobody", 404, "Customer not found", "找不到该顾客"),
-        ("/call?id=zzz", 200, "No customer matches these filters.", "没有符合条件的顾客"),
-        ("/call?cursor=zz", 400, "This page of the list is gone", "该页已失效"),
-        ("/models/nope/report", 404, "There is no report on this model", "该模型没有报告"),
+        ("/customers/nobody", 404, "Customer not found", "未找到该会员"),
+        ("/call?id=zzz", 200, "No customers match these filters.", "没有符合条件的会员"),
+        ("/call?cursor=zz", 400, "This page of the list has expired", "列表页已失效"),
+        ("/models/nope/report", 404, "No report for this model", "该模型没有报告"),
     ] {
         let mark = if path.contains('?') { '&' } else { '?' };
         for (lang, words) in [("en", en), ("zh", zh)] {
@@ -397,12 +397,12 @@ fn what_is_wrong_is_said_with_what_to_do_next() {
     let browser = Browser::start();
     for path in ["/", "/call", "/segments", "/kpi"] {
         assert_eq!(browser.go(&format!("{}{path}?lang=en", empty.url)), 200);
-        has(&browser, &["There are no customers yet", "homing-train fit", "homing score"]);
+        has(&browser, &["No customers yet", "homing-train fit", "homing score"]);
         browser.go(&format!("{}{path}?lang=zh", empty.url));
-        has(&browser, &["还没有顾客档案"]);
+        has(&browser, &["暂无会员"]);
     }
     browser.go(&format!("{}/models?lang=en", empty.url));
-    has(&browser, &["The registry holds no model yet.", "homing-train fit"]);
+    has(&browser, &["The registry is empty.", "homing-train fit"]);
     is_clean(&browser, &empty);
 }
 

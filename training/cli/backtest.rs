@@ -16,6 +16,7 @@ use clap::Args;
 use homing_datasets::progress::Stage;
 use homing_datasets::table::{Column, Format, Table};
 use homing_datasets::{Micros, out};
+use homing_locales::{Currency, set_currency};
 
 use super::input::{Common, Loaded, write_report};
 use super::show;
@@ -38,9 +39,12 @@ pub(super) struct Backtest {
     /// Write a report (HTML).
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Language of texts: zh or en.
-    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "zh|en")]
+    /// Language in which the report opens, such as en or zh; it contains all.
+    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
+    /// Currency of the amounts in the report: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
+    #[arg(long, env = "HOMING_CURRENCY", value_name = "CODE")]
+    currency: Option<Currency>,
     /// Predict spend net of product returns.
     #[arg(long, env = "HOMING_NET_OF_RETURNS")]
     net_of_returns: bool,
@@ -55,6 +59,9 @@ pub(super) struct Backtest {
 }
 
 pub(super) fn run(args: &Backtest) -> anyhow::Result<()> {
+    if let Some(currency) = args.currency {
+        set_currency(currency);
+    }
     let zone = args.common.purchases.zone();
     let cutoffs: Vec<Micros> = args.cutoffs.iter().map(|text| zone.as_of(text)).collect::<Result<_, _>>()?;
     if let Some(at) = cutoffs.windows(2).position(|pair| pair[0] >= pair[1]) {

@@ -10,6 +10,7 @@ use crate::task::Task;
 use clap::Args;
 use homing_datasets::progress::Stage;
 use homing_datasets::{objects, out};
+use homing_locales::{Currency, set_currency};
 use homing_models::{Alias, Registry};
 
 use super::DoneInPart;
@@ -68,9 +69,12 @@ pub(super) struct Fit {
     /// Also write the training report, which is part of the model, to this HTML file.
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Language of texts: zh or en.
-    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "zh|en")]
+    /// Language in which the report opens, such as en or zh; it contains all.
+    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
+    /// Currency of the amounts in the report: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
+    #[arg(long, env = "HOMING_CURRENCY", value_name = "CODE")]
+    currency: Option<Currency>,
     /// Also fit off-the-shelf learners in the backtest, for comparison.
     #[arg(long, env = "HOMING_CHALLENGERS")]
     challengers: bool,
@@ -82,6 +86,9 @@ pub(super) struct Fit {
 }
 
 pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
+    if let Some(currency) = args.currency {
+        set_currency(currency);
+    }
     let as_of = args.common.instant(args.as_of.as_ref())?;
     if !(0.0..=10.0).contains(&args.discount_rate) {
         return Err(Error::InvalidArgument(format!(

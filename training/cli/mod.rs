@@ -73,6 +73,10 @@ pub fn command() -> clap::Command {
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Err(error) = homing_locales::load_from_environment() {
+        eprintln!("homing-train: HOMING_LOCALES: {error}");
+        return ExitCode::from(2);
+    }
     let command = command();
     let parsed = match settings::parse(&command, std::env::args_os().collect()) {
         Ok(parsed) => parsed,

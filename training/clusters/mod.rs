@@ -10,6 +10,7 @@ mod rules;
 mod words;
 
 use homing_datasets::{Histories, History};
+use homing_locales::t;
 use homing_models::clusters::{Cluster, Clusters, MEASURES, Method, RiskGroup, Scale, Trait, Trial};
 use homing_models::features::SPECS;
 use homing_models::sampling::{Picker, mix};
@@ -229,7 +230,7 @@ fn assigned(clusters: &Clusters, places: &Array2<f64>) -> Result<Vec<u32>, Error
 }
 
 fn unnamed(id: u32, group: Group) -> Cluster {
-    let text = || Text { zh: String::new(), en: String::new() };
+    let text = || Text::default();
     let (share, traits, rules) = (0.0, Vec::new(), Vec::new());
     Cluster {
         id,
@@ -352,13 +353,13 @@ fn risk_groups(clusters: &Clusters, base: &Rows, risks: &[f64], seed: u64) -> Re
     let at: Vec<usize> = picked.iter().map(group).collect();
     let rules = rules::rules(&base, &clusters.scales, &places, &at, 3)?;
     let names = [
-        ("high", "流失风险最高的三成", "the riskiest 30 %"),
-        ("medium", "流失风险居中的四成", "the 40 % between"),
-        ("low", "流失风险最低的三成", "the safest 30 %"),
+        ("high", Text::of(|lang| t!(lang, "risk-group-high"))),
+        ("medium", Text::of(|lang| t!(lang, "risk-group-medium"))),
+        ("low", Text::of(|lang| t!(lang, "risk-group-low"))),
     ];
-    let groups = names.into_iter().zip(rules).map(|((code, zh, en), rules)| RiskGroup {
+    let groups = names.into_iter().zip(rules).map(|((code, name), rules)| RiskGroup {
         code: code.to_owned(),
-        name: Text { zh: zh.to_owned(), en: en.to_owned() },
+        name,
         rules,
     });
     Ok(groups.collect())

@@ -5,7 +5,7 @@
 //! what a leaf says is chance where its classes are even): each leaf becomes conditions on the customers' own values, with
 //! rounded bounds, and whom they meet is counted.
 
-use homing_models::Text;
+use homing_locales::{Text, t};
 use homing_models::clusters::{Rule, Scale, Shape};
 use homing_models::features::{SPECS, Unit, index_of};
 use linfa::Dataset;
@@ -143,34 +143,28 @@ fn rounded(scale: &Scale, threshold: f64) -> f64 {
 }
 
 fn words(bounds: &[Bounds], scales: &[Scale], unknown: &[bool]) -> Text {
-    let mut parts: [Vec<String>; 2] = Default::default();
-    for ((bounds, scale), unknown) in bounds.iter().zip(scales).zip(unknown) {
-        let Some(measure) = scale.measure() else { continue };
-        let mean = scale.back(0.0);
-        let inside = bounds.above.is_none_or(|b| mean > b) && bounds.up_to.is_none_or(|b| mean <= b);
-        let number = |x: f64| match scale.shape {
-            Shape::Plain => format!("{:.0} %", 100.0 * x),
-            Shape::Log => format!("{x:.0}"),
-        };
-        for (language, part) in parts.iter_mut().enumerate() {
-            let name = measure.name[language];
-            let text = match (bounds.above, bounds.up_to) {
+    Text::of(|lang| {
+        let mut parts: Vec<String> = Vec::new();
+        for ((bounds, scale), unknown) in bounds.iter().zip(scales).zip(unknown) {
+            let Some(measure) = scale.measure() else { continue };
+            let mean = scale.back(0.0);
+            let inside = bounds.above.is_none_or(|b| mean > b) && bounds.up_to.is_none_or(|b| mean <= b);
+            let number = |x: f64| match scale.shape {
+                Shape::Plain => lang.percent(x),
+                Shape::Log => lang.decimal(x, 0),
+            };
+            let name = measure.name(lang);
+            let rule = match (bounds.above, bounds.up_to) {
                 (None, None) => continue,
                 (Some(above), None) => format!("{name} > {}", number(above)),
                 (None, Some(up_to)) => format!("{name} ≤ {}", number(up_to)),
                 (Some(above), Some(up_to)) => format!("{} < {name} ≤ {}", number(above), number(up_to)),
             };
-            let or_unknown = match (*unknown && inside, language) {
-                (false, _) => "",
-                (true, 0) => "（或未知）",
-                (true, _) => " (or not known)",
-            };
-            part.push(format!("{text}{or_unknown}"));
+            parts.push(if *unknown && inside { t!(lang, "cluster-unknown", rule = rule) } else { rule });
         }
-    }
-    let [zh, en] = parts;
-    let all = |parts: Vec<String>, between: &str, none: &str| {
-        if parts.is_empty() { none.to_owned() } else { parts.join(between) }
-    };
-    Text { zh: all(zh, "，", "所有顾客"), en: all(en, ", ", "everybody") }
+        match parts.is_empty() {
+            true => t!(lang, "cluster-everybody").to_owned(),
+            false => parts.join(t!(lang, "list-comma")),
+        }
+    })
 }

@@ -1,6 +1,6 @@
 //! Clusters in words.
 
-use homing_models::Text;
+use homing_locales::{Arg, Text, t};
 use homing_models::clusters::{Cluster, MEASURES, Measure, Shape, Trait};
 use homing_models::features::SPECS;
 
@@ -26,10 +26,9 @@ pub(super) fn name(clusters: &mut [Cluster]) {
             name = phrases(&cluster.traits, more);
         }
         if names.contains(&name) {
-            name = Text {
-                zh: format!("{}（{}）", name.zh, cluster.id),
-                en: format!("{} ({})", name.en, cluster.id),
-            };
+            name = Text::of(|lang| {
+                t!(lang, "cluster-numbered", name = name.within(lang), id = cluster.id.to_string())
+            });
         }
         names.push(name.clone());
         cluster.text = text(cluster);
@@ -46,39 +45,28 @@ fn apart(traits: &[Trait], most: usize) -> impl Iterator<Item = (&Trait, &'stati
 }
 
 fn phrases(traits: &[Trait], most: usize) -> Text {
-    let phrase = |language: usize| -> Vec<&str> {
-        let pick = |(of, measure): (&Trait, &'static Measure)| match of.deviation > 0.0 {
-            true => measure.high[language],
-            false => measure.low[language],
-        };
-        apart(traits, most).map(pick).collect()
-    };
-    let all = |phrases: Vec<&str>, between: &str, none: &str| {
-        if phrases.is_empty() { none.to_owned() } else { phrases.join(between) }
-    };
-    Text { zh: all(phrase(0), "、", "普通顾客"), en: all(phrase(1), ", ", "like most") }
+    Text::of(|lang| {
+        let phrase = |(of, measure): (&Trait, &'static Measure)| measure.word(lang, of.deviation > 0.0);
+        let phrases: Vec<&str> = apart(traits, most).map(phrase).collect();
+        match phrases.is_empty() {
+            true => t!(lang, "cluster-typical").to_owned(),
+            false => phrases.join(t!(lang, "list-comma")),
+        }
+    })
 }
 
 fn text(cluster: &Cluster) -> Text {
-    let number = |measure: &Measure, x: f64| match measure.shape {
-        Shape::Plain => format!("{:.0} %", 100.0 * x),
-        Shape::Log if x.abs() < 10.0 => format!("{x:.1}"),
-        Shape::Log => format!("{x:.0}"),
-    };
-    let traits = |language: usize| -> Vec<String> {
-        apart(&cluster.traits, TEXT)
-            .map(|(of, measure)| {
-                let (value, base) = (number(measure, of.value), number(measure, of.base));
-                let name = measure.name[language];
-                match language {
-                    0 => format!("{name} {value}（全体 {base}）"),
-                    _ => format!("{name} {value} (all: {base})"),
-                }
-            })
-            .collect()
-    };
-    Text {
-        zh: format!("占顾客的 {:.0} %。{}", 100.0 * cluster.share, traits(0).join("；")),
-        en: format!("{:.0} % of the customers. {}", 100.0 * cluster.share, traits(1).join("; ")),
-    }
+    Text::of(|lang| {
+        let number = |measure: &Measure, x: f64| match measure.shape {
+            Shape::Plain => lang.percent(x),
+            Shape::Log => lang.decimal(x, usize::from(x.abs() < 10.0)),
+        };
+        let phrase = |(of, measure): (&Trait, &'static Measure)| {
+            let (value, base) = (number(measure, of.value), number(measure, of.base));
+            t!(lang, "cluster-trait", name = measure.name(lang), value = value, base = base)
+        };
+        let traits: Vec<String> = apart(&cluster.traits, TEXT).map(phrase).collect();
+        let traits = traits.join(t!(lang, "cluster-semicolon"));
+        t!(lang, "cluster-text", share = Arg::Percent(cluster.share), traits = traits)
+    })
 }

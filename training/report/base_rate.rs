@@ -1,6 +1,5 @@
 //! The base rate of past windows and of the coming one.
 
-use homing_charts::numbers::percent;
 use homing_charts::{Axis, Ink, Line, Plot, Point, plot};
 use homing_datasets::calendar::date_of;
 use homing_datasets::{DAY, Histories, Micros, Zone};
@@ -9,11 +8,10 @@ use homing_models::boosting::{logit, sigmoid};
 use rayon::prelude::*;
 
 use super::base::Base;
-use super::lang::Lang;
-use super::numbers::percent1;
 use super::page::{Block, Drawing, Key, Section};
 use crate::labels::label;
 use crate::rows::first_purchase;
+use homing_locales::{Lang, t};
 
 /// Maximum number of past windows.
 const MAX_WINDOWS: i64 = 24;
@@ -55,39 +53,27 @@ impl Series {
     pub fn section(&self, lang: Lang, today: i32) -> Section {
         Section {
             id: "base-rate".to_owned(),
-            title: lang.text("基准购买率：接下来是旺季还是淡季", "Base rate: is a strong or a weak season ahead"),
-            lead: lang.text(
-                "排序说明谁更可能买；基准购买率说明总共会有多少人买。季节、增长和顾客构成会让它变化。",
-                "The ranking says who is likelier to buy; the base rate says how many will. Seasons, growth and the mix of customers move it.",
-            ),
+            title: t!(lang, "report-base-rate").to_owned(),
+            lead: t!(lang, "report-base-rate-lead").to_owned(),
             blocks: vec![Block::Drawings(vec![self.drawing(lang, today)])],
         }
     }
 
     fn drawing(&self, lang: Lang, today: i32) -> Drawing {
-        let (days, forecast) = (self.days, percent1(self.forecast));
+        let (days, forecast) = (self.days, lang.percent1(self.forecast));
         let mut past = self.past.clone();
         past.sort_by(|a, b| b.0.total_cmp(&a.0));
         let points = past.iter().map(|&(ago, rate)| {
             let day = f64::from(today) - ago;
-            let (date, rate_text) = (date_of(day as i32), percent1(rate));
-            let title = lang.pick(
-                format!("{date} 起 {days} 天：{rate_text} 购买"),
-                format!("{date} + {days} days: {rate_text} bought"),
-            );
+            let (date, rate_text) = (lang.date(&date_of(day as i32).to_string()), lang.percent1(rate));
+            let title = t!(lang, "report-base-rate-point", date = date, days = days, rate = rate_text);
             Point { x: day, y: rate, title: Some(title), interval: None }
         });
         let points: Vec<Point> = points.collect();
-        let title =
-            lang.pick(format!("{days} 天内购买的比例"), format!("Share that buys within {days} days"));
-        let label = lang.pick(
-            format!("{title}：过去 {} 个窗口；接下来预期 {forecast}", points.len()),
-            format!("{title}: {} past windows; {forecast} expected next", points.len()),
-        );
-        let next = lang.pick(
-            format!("接下来 {days} 天：预期 {forecast} 购买"),
-            format!("next {days} days: {forecast} expected to buy"),
-        );
+        let title = t!(lang, "report-base-rate-title", days = days);
+        let label =
+            t!(lang, "report-base-rate-label", title = &title, points = points.len(), forecast = &forecast);
+        let next = t!(lang, "report-base-rate-next", days = days, forecast = forecast);
         let coming =
             Point { x: f64::from(today), y: self.forecast, title: Some(next), interval: Some(self.interval) };
         let values: Vec<f64> = points
@@ -98,22 +84,19 @@ impl Series {
         let first = points.first().map_or(today, |point| point.x as i32);
         Drawing {
             title,
-            note: lang.text(
-                "每个点是一个过去的窗口：窗口开始时已有的顾客，随后有多少购买。最右的点是对接下来的预期；竖线是 80% 区间。",
-                "Each point is a past window: how many of the customers there were at its start bought in it. The last point is the forecast for the next window; its bar is the 80% interval.",
-            ),
+            note: t!(lang, "report-base-rate-note").to_owned(),
             keys: vec![
-                Key::line(Ink::Actual, lang.text("过去的窗口", "past windows")),
-                Key::line(Ink::Expected, lang.text("接下来的预期", "expected next")),
+                Key::line(Ink::Actual, t!(lang, "report-past-windows").to_owned()),
+                Key::line(Ink::Expected, t!(lang, "report-forecast").to_owned()),
             ],
             svg: plot(&Plot {
                 label: &label,
-                x: Axis::dates(first, today, lang.text("窗口开始的日期", "start of the window")),
+                x: Axis::dates(lang, first, today, t!(lang, "report-window-start").to_owned()),
                 y: Axis::around(
                     values.into_iter(),
                     (0.0, 1.0),
-                    lang.text("购买的比例", "share that bought"),
-                    &percent,
+                    t!(lang, "report-share-bought").to_owned(),
+                    &|x| lang.percent(x),
                 ),
                 lines: vec![
                     Line { ink: Ink::Actual, points, dots: true, joined: true },

@@ -1,15 +1,14 @@
 //! Drift: how today's customers differ from those that the last model was fitted on.
 
-use homing_charts::numbers::{count, decimal};
 use homing_charts::{Tone, meter};
 use homing_models::Bundle;
 use homing_models::features::{COUNT, SPECS, Unit};
 use homing_models::judged::Shift;
 
 use super::base::Base;
-use super::lang::Lang;
 use super::names;
 use super::page::{Block, Cell, Head, Row, Section, Table};
+use homing_locales::{Lang, t};
 
 /// Maximum number of features that are shown.
 const MAX_SHOWN: usize = 10;
@@ -99,25 +98,16 @@ pub(super) fn shifts(base: &Base, previous: Option<&Bundle>) -> Vec<Shift> {
 pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, previous: Option<&Bundle>) -> Section {
     let (lead, blocks) = match previous {
         Some(previous) => (against(lang, previous), compared(lang, base, bundle, previous)),
-        None => (
-            lang.text(
-                "模型库中没有用更早数据训练的同名模型，因此还没有可比的对象。下一次训练会与本模型比较。",
-                "The registry holds no model of this name from earlier data, so there is nothing to compare with yet. The next fit will be compared with this one.",
-            ),
-            Vec::new(),
-        ),
+        None => (t!(lang, "report-drift-none").to_owned(), Vec::new()),
     };
-    let title = lang.text("漂移：顾客变了吗", "Drift: have the customers changed");
+    let title = t!(lang, "report-drift").to_owned();
     Section { id: "drift".to_owned(), title, lead, blocks }
 }
 
 fn against(lang: Lang, previous: &Bundle) -> String {
     let (id, manifest) = (previous.id(), previous.manifest());
-    let date = manifest.timezone.date(manifest.as_of);
-    lang.pick(
-        format!("与上一个模型 {id} 的顾客（数据截至 {date}）相比。"),
-        format!("Against the customers of the last model, {id} (data up to {date})."),
-    )
+    let date = lang.date(&manifest.timezone.date(manifest.as_of));
+    t!(lang, "report-drift-lead", id = id.to_string(), date = date)
 }
 
 fn compared(lang: Lang, base: &Base, bundle: &Bundle, previous: &Bundle) -> Vec<Block> {
@@ -126,11 +116,8 @@ fn compared(lang: Lang, base: &Base, bundle: &Bundle, previous: &Bundle) -> Vec<
     let unknown = |bundle: &Bundle, at: usize| bundle.base().deciles.get(at).is_some_and(Vec::is_empty);
     let appeared = (0..COUNT).filter(|&at| unknown(previous, at) != unknown(bundle, at)).count();
     if appeared > 0 {
-        let many = count(appeared as u64);
-        blocks.push(Block::Note(lang.pick(
-            format!("有 {many} 项特征在一份数据中有值、在另一份中没有：数据所含的信息变了。"),
-            format!("{many} features are known in only one of the two data sets: the data contain other information now."),
-        )));
+        let many = lang.count(appeared as u64);
+        blocks.push(Block::Note(t!(lang, "report-drift-columns", many = many)));
     }
     blocks
 }
@@ -140,34 +127,33 @@ fn verdict(lang: Lang, rows: &[(usize, f64, f64, f64)]) -> String {
     let shifted = rows.iter().filter(|row| row.1 >= SHIFTED).count();
     let shifting = rows.iter().filter(|row| row.1 >= SHIFTING).count() - shifted;
     if shifted > 0 {
-        lang.pick(
-            format!("{all} 项特征中有 {shifted} 项明显变化（PSI ≥ {SHIFTED}），{shifting} 项有所变化。请查明原因：季节、活动，还是数据口径变了。"),
-            format!("Of {all} features {shifted} have shifted (PSI of {SHIFTED} or more) and {shifting} are shifting. Find out why: a season, a campaign, or a change in how data are recorded."),
+        t!(
+            lang,
+            "report-drift-shifted",
+            all = all,
+            shifted = shifted,
+            limit = lang.number(SHIFTED),
+            shifting = shifting
         )
     } else {
-        lang.pick(
-            format!("{all} 项特征都没有明显变化；{shifting} 项有所变化（PSI ≥ {SHIFTING}）。"),
-            format!(
-                "None of {all} features has shifted; {shifting} are shifting (PSI of {SHIFTING} or more)."
-            ),
-        )
+        t!(lang, "report-drift-stable", all = all, shifting = shifting, limit = lang.number(SHIFTING))
     }
 }
 
 fn table(lang: Lang, rows: &[(usize, f64, f64, f64)]) -> Table {
     let number =
-        |value: f64| decimal(value, if value.abs() >= 100.0 || value.fract() == 0.0 { 0 } else { 2 });
+        |value: f64| lang.decimal(value, if value.abs() >= 100.0 || value.fract() == 0.0 { 0 } else { 2 });
     let row = |&(at, index, then, now): &(usize, f64, f64, f64)| {
         let (tone, verdict) = match index {
-            index if index >= SHIFTED => (Tone::High, lang.text("明显变化", "shifted")),
-            index if index >= SHIFTING => (Tone::Medium, lang.text("有所变化", "shifting")),
-            _ => (Tone::Low, lang.text("稳定", "stable")),
+            index if index >= SHIFTED => (Tone::High, t!(lang, "drift-shifted").to_owned()),
+            index if index >= SHIFTING => (Tone::Medium, t!(lang, "drift-shifting").to_owned()),
+            _ => (Tone::Low, t!(lang, "drift-stable").to_owned()),
         };
         Row {
             strong: false,
             cells: vec![
                 Cell::text(names::meaning(lang, SPECS[at].name)).with(SPECS[at].name),
-                Cell::number(decimal(index, 3)).bar(meter(index / 0.5, tone)),
+                Cell::number(lang.decimal(index, 3)).bar(meter(index / 0.5, tone)),
                 Cell::text(verdict),
                 Cell::number(number(then)),
                 Cell::number(number(now)),
@@ -175,20 +161,17 @@ fn table(lang: Lang, rows: &[(usize, f64, f64, f64)]) -> Table {
         }
     };
     let head = |name: String, help: String, number| Head { name, help, number };
-    let index = lang.text("稳定指数 PSI", "Stability index, PSI");
+    let index = t!(lang, "report-psi").to_owned();
     Table {
         head: vec![
-            head(lang.text("特征", "Feature"), String::new(), false),
-            head(index, lang.text("越小越稳定", "smaller is more stable"), true),
-            head(lang.text("结论", "Verdict"), String::new(), false),
-            head(lang.text("当时中位数", "Median then"), String::new(), true),
-            head(lang.text("现在中位数", "Median now"), String::new(), true),
+            head(t!(lang, "report-feature").to_owned(), String::new(), false),
+            head(index, t!(lang, "report-psi-help").to_owned(), true),
+            head(t!(lang, "report-verdict").to_owned(), String::new(), false),
+            head(t!(lang, "report-median-then").to_owned(), String::new(), true),
+            head(t!(lang, "report-median-now").to_owned(), String::new(), true),
         ],
         rows: rows.iter().take(MAX_SHOWN).map(row).collect(),
-        note: lang.text(
-            "从十分位数算出；同值很多的特征只计能证明的变化。对比的是有值的顾客。",
-            "From deciles; of features with many equal values only the change that is certain is counted. Customers without a value are left out.",
-        ),
+        note: t!(lang, "report-drift-note").to_owned(),
     }
 }
 

@@ -1,9 +1,8 @@
 //! The grade of a fit, in words.
 
 use super::judged;
-use super::lang::Lang;
-use super::numbers::signed_percent;
 use crate::backtest::{Grade, Report};
+use homing_locales::{Lang, t};
 
 /// The grade with what it means.
 pub(super) struct GradeCard {
@@ -15,41 +14,20 @@ pub(super) struct GradeCard {
 
 impl GradeCard {
     pub fn of(lang: Lang, report: &Report) -> Self {
-        let (level, word, zh, en) = match report.grade {
-            Grade::Poor => (
-                "poor",
-                lang.pick("较差", "Poor"),
-                "不比简单规则更好，请先用规则",
-                "no better than a rule of thumb: use the rule",
-            ),
-            Grade::Fair => {
-                ("fair", lang.pick("一般", "Fair"), "略好于简单规则", "a little better than a rule of thumb")
-            }
-            Grade::Good => {
-                ("good", lang.pick("良好", "Good"), "明显好于简单规则", "clearly better than a rule of thumb")
-            }
+        let days = report.horizon;
+        let (level, word, verdict) = match report.grade {
+            Grade::Poor => ("poor", t!(lang, "grade-poor"), t!(lang, "report-grade-poor", days = days)),
+            Grade::Fair => ("fair", t!(lang, "grade-fair"), t!(lang, "report-grade-fair", days = days)),
+            Grade::Good => ("good", t!(lang, "grade-good"), t!(lang, "report-grade-good", days = days)),
             Grade::Excellent => {
-                ("good", lang.pick("优秀", "Excellent"), "远好于简单规则", "far better than a rule of thumb")
+                ("good", t!(lang, "grade-excellent"), t!(lang, "report-grade-excellent", days = days))
             }
         };
-        let gain = judged::gain_over_rule(report);
-        let by = |text: &str| {
-            gain.as_ref().map(|(name, gain)| {
-                text.replace("{rule}", &judged::name_of(lang, name)).replace("{gain}", &signed_percent(*gain))
-            })
-        };
-        let text = lang.pick(
-            format!(
-                "在最近 {} 天的检验中，模型{zh}。{}",
-                report.horizon,
-                by("与最好的规则（{rule}）相比，预测误差（对数损失）的变化为 {gain}。减少不到 2% 为较差，不到 6% 为一般，不到 12% 为良好，其余为优秀。").unwrap_or_default()
-            ),
-            format!(
-                "Tested on {} days that it had not seen, the model is {en}. {}",
-                report.horizon,
-                by("Against the best rule ({rule}) its error (log loss) changes by {gain}. Less than 2% off is Poor, less than 6% Fair, less than 12% Good, more is Excellent.").unwrap_or_default()
-            ),
-        );
-        GradeCard { name: lang.pick("等级", "Grade"), level, word, text }
+        let against = judged::gain_over_rule(report).map(|(name, gain)| {
+            let (rule, gain) = (judged::name_of(lang, &name), lang.signed_percent(gain));
+            t!(lang, "report-grade-against", rule = rule, gain = gain)
+        });
+        let text = format!("{verdict}{}{}", t!(lang, "sentence-gap"), against.unwrap_or_default());
+        GradeCard { name: t!(lang, "graded"), level, word, text }
     }
 }

@@ -5,10 +5,9 @@ use homing_models::features::{COUNT, Cause, SPECS};
 use homing_models::judged::Weight;
 
 use super::base::Base;
-use super::lang::Lang;
 use super::names;
-use super::numbers::percent1;
 use super::page::{BarRow, Bars, Block, Section};
+use homing_locales::{Lang, t};
 
 /// Maximum number of single features that are shown.
 const MAX_FEATURES: usize = 15;
@@ -21,36 +20,26 @@ pub(super) fn section(lang: Lang, base: &Base, suffix: &str) -> Option<Section> 
     }
     let features = moved(base);
     let mut blocks = vec![bars(
+        lang,
         &causes(lang, base),
-        lang.text("按原因", "By cause"),
-        lang.text(
-            "每个原因平均移动预测多少，占全部的百分比。",
-            "How much each cause moves a prediction on average, in percent of the total.",
-        ),
+        t!(lang, "report-by-cause").to_owned(),
+        t!(lang, "report-by-cause-note").to_owned(),
     )];
     if features.is_empty() {
-        blocks.push(Block::Text(lang.text(
-            "这份数据只支撑生命周期模型，没有逐项特征的影响。",
-            "These data carry a lifetime model only, which has no single features to rank.",
-        )));
+        blocks.push(Block::Text(t!(lang, "importance-none").to_owned()));
     } else {
         let whole: f64 = features.iter().map(|feature| feature.1).sum();
         blocks.push(bars(
+            lang,
             &Shares { whole, rows: single_features(lang, base, &features) },
-            lang.text("影响最大的单项特征", "The most important single features"),
-            lang.text(
-                "占全部特征影响的百分比；相近的特征会分摊影响。",
-                "In percent of what all features move; similar features share their importance.",
-            ),
+            t!(lang, "report-top-features").to_owned(),
+            t!(lang, "report-top-features-note").to_owned(),
         ));
     }
     Some(Section {
         id: format!("importance{suffix}"),
-        title: lang.text("模型依据什么判断", "What the model goes by"),
-        lead: lang.pick(
-            format!("对 {customers} 位抽样顾客逐一精确分解预测（SHAP 值，对数几率），取绝对值的平均。这是模型的依据，不是因果：改变一个数不一定改变顾客。"),
-            format!("Predictions of {customers} sampled customers, decomposed exactly (SHAP values, in log-odds), as mean absolute values. This is what the model goes by, not what causes what: changing a number need not change a customer."),
-        ),
+        title: t!(lang, "report-importance").to_owned(),
+        lead: t!(lang, "report-importance-lead", customers = customers),
         blocks,
     })
 }
@@ -61,12 +50,12 @@ struct Shares {
     rows: Vec<(String, String, f64)>,
 }
 
-fn bars(shares: &Shares, title: String, note: String) -> Block {
+fn bars(lang: Lang, shares: &Shares, title: String, note: String) -> Block {
     let most = shares.rows.iter().map(|row| row.2).fold(1e-12, f64::max);
     let rows = shares.rows.iter().map(|(name, note, moved)| BarRow {
         name: name.clone(),
         note: note.clone(),
-        value: percent1(moved / shares.whole.max(1e-12)),
+        value: lang.percent1(moved / shares.whole.max(1e-12)),
         bar: meter(moved / most, Tone::Low),
     });
     Block::Bars(Bars { title, note, rows: rows.collect() })
@@ -89,7 +78,7 @@ fn causes(lang: Lang, base: &Base) -> Shares {
     };
     let mut causes: Vec<(Cause, f64)> = names::CAUSES
         .iter()
-        .map(|&(cause, ..)| (cause, moved(cause)))
+        .map(|&(cause, _)| (cause, moved(cause)))
         .filter(|(_, moved)| *moved > 1e-9)
         .collect();
     causes.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -106,8 +95,8 @@ fn single_features(lang: Lang, base: &Base, features: &[(usize, f64)]) -> Vec<(S
     let rows = features.iter().take(MAX_FEATURES).map(|&(at, moved)| {
         let name = SPECS[at].name;
         let direction = match direction(base, at) {
-            pull if pull > 0.2 => lang.text("；越高越可能购买", "; the higher, the likelier to buy"),
-            pull if pull < -0.2 => lang.text("；越高越不可能购买", "; the higher, the less likely to buy"),
+            pull if pull > 0.2 => t!(lang, "report-higher-likelier").to_owned(),
+            pull if pull < -0.2 => t!(lang, "report-higher-unlikelier").to_owned(),
             _ => String::new(),
         };
         (names::meaning(lang, name), format!("{name}{direction}"), moved)

@@ -1,4 +1,4 @@
-//! The report on a fit or on backtests: one HTML file that needs no network and no script, in Chinese and English.
+//! The report on a fit or on backtests: one HTML file that needs no network and no script, in every language.
 //!
 //! It is made from what training knows and nothing else (no clock), so the same data and seed, and the same earlier
 //! model, give the same bytes. It shows totals and groups only, no group of fewer than five customers.
@@ -11,9 +11,7 @@ mod drift;
 mod grade;
 mod importance;
 mod judged;
-mod lang;
 mod names;
-mod numbers;
 mod page;
 mod people;
 mod tracking;
@@ -24,6 +22,7 @@ mod tests;
 
 use askama::Template;
 use homing_datasets::Histories;
+use homing_locales::t;
 use homing_models::Bundle;
 use homing_models::judged::Judged;
 
@@ -34,7 +33,7 @@ use base::Base;
 use grade::GradeCard;
 use page::{Block, Section};
 
-pub use lang::Lang;
+pub use homing_locales::Lang;
 
 /// What a report on a fit is made of.
 #[derive(Clone, Copy, Debug)]
@@ -80,13 +79,10 @@ pub fn of_fit(subject: &Subject<'_>) -> Result<(String, Judged), Error> {
         sections.push(card::section(lang, subject.bundle));
         Page {
             lang,
-            title: lang.pick(format!("模型报告：{}", manifest.name), format!("Model report: {}", manifest.name)),
-            lead: lang.pick(
-                format!("数据截至 {as_of}；流失期限 {} 天。本页说明模型从什么数据学到、在过去的检验中有多准、依据什么判断，以及不能用来做什么。", manifest.churn_horizon),
-                format!("Data up to {as_of}; churn horizon {} days. What the model learned from, how it did when tested on the past, what it goes by, and what it must not be used for.", manifest.churn_horizon),
-            ),
+            title: t!(lang, "report-title", name = &manifest.name),
+            lead: t!(lang, "report-lead", as_of = lang.date(&as_of), churn_horizon = manifest.churn_horizon),
             grade: subject.backtest.map(|report| GradeCard::of(lang, report)),
-            contents: lang.pick("目录", "Contents"),
+            contents: t!(lang, "report-contents"),
             sections,
         }
     };
@@ -122,9 +118,12 @@ pub fn of_backtests(reports: &[Report], histories: &Histories, lang: Lang) -> Re
             of_report.extend(importance::section(lang, base, &suffix));
             if subjects.len() > 1 {
                 for section in &mut of_report {
-                    section.title = lang.pick(
-                        format!("{date} 起 {days} 天：{}", section.title),
-                        format!("{date} + {days} days: {}", section.title),
+                    section.title = t!(
+                        lang,
+                        "report-backtest-section",
+                        date = lang.date(&date),
+                        days = days,
+                        title = &section.title
                     );
                 }
             }
@@ -132,18 +131,13 @@ pub fn of_backtests(reports: &[Report], histories: &Histories, lang: Lang) -> Re
         }
         Page {
             lang,
-            title: lang.pick("回测报告", "Backtest report").to_owned(),
-            lead: lang
-                .pick(
-                    "站在过去的某一天，只用当时已知的数据学习，再与随后真实发生的情况比较。",
-                    "Learned at a past day from what was known then, and compared with what happened next.",
-                )
-                .to_owned(),
+            title: t!(lang, "report-backtest").to_owned(),
+            lead: t!(lang, "report-backtest-lead").to_owned(),
             grade: match reports {
                 [only] => Some(GradeCard::of(lang, only)),
                 _ => None,
             },
-            contents: lang.pick("目录", "Contents"),
+            contents: t!(lang, "report-contents"),
             sections,
         }
     };
@@ -154,10 +148,21 @@ fn render(title: String, lang: Lang, page: impl Fn(Lang) -> Page) -> Result<Stri
     let file = File {
         lang,
         title,
-        style: format!("{STYLE}\n{}", homing_charts::STYLE),
-        pages: Lang::ALL.map(page).into(),
+        style: format!("{STYLE}\n{}\n{}", switches(), homing_charts::STYLE),
+        pages: Lang::all().map(page).collect(),
     };
     file.render().map_err(|error| Error::Report(error.to_string()))
+}
+
+/// What shows the page of the language that is chosen.
+fn switches() -> String {
+    let rules = Lang::all().map(Lang::code).map(|code| {
+        format!(
+            "#in-{code}:checked ~ .page.{code} {{ display: block; }}\n\
+             #in-{code}:focus-visible ~ .page label[for=\"in-{code}\"] {{ outline: 3px solid var(--focus); }}\n"
+        )
+    });
+    rules.collect()
 }
 
 /// The style sheet of the page.

@@ -1,13 +1,12 @@
 //! Who buys again, by recency and frequency.
 
-use homing_charts::numbers::{count, money, percent, short};
 use homing_charts::{Heat, heat};
 use homing_models::Bundle;
 use homing_models::features::F;
 
 use super::base::{Base, MIN_GROUP, Sampled};
-use super::lang::Lang;
 use super::page::{Block, Drawing, Section};
+use homing_locales::{Lang, t};
 
 /// Upper ends of the groups by days since the last order.
 const RECENCY: [f64; 7] = [7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0];
@@ -20,38 +19,26 @@ pub(super) fn section(lang: Lang, base: &Base, bundle: &Bundle, suffix: &str) ->
     let days = base.days;
     let grid = Grid::of(base);
     let probability = Measure {
-        title: lang.pick(
-            format!("{days} 天内的购买概率"),
-            format!("Purchase probability within {days} days"),
-        ),
-        note: lang.text(
-            "颜色越重概率越高。往右（沉默越久）变轻、往下（订单越多）变重是健康的样子。",
-            "The darker, the higher. Lighter to the right (longer since the last order) and darker downwards (more orders) is as it should be.",
-        ),
+        title: t!(lang, "report-people-probability", days = days),
+        note: t!(lang, "report-people-probability-note").to_owned(),
         of: |customer| customer.p_purchase,
-        short: percent,
-        long: percent,
+        short: Lang::percent,
+        long: Lang::percent,
         root: false,
     };
     let spend = Measure {
-        title: lang.pick(format!("{days} 天内的预期消费"), format!("Expected spend within {days} days")),
-        note: lang.text(
-            "人均，商家货币。沉默已久的大客户往往是最值得挽回的。",
-            "Per customer, in the business's currency. Heavy buyers who have not ordered for long are often the ones worth winning back.",
-        ),
+        title: t!(lang, "report-people-spend", days = days),
+        note: t!(lang, "report-people-spend-note").to_owned(),
         of: |customer| customer.spend,
-        short,
-        long: money,
+        short: Lang::short_money,
+        long: Lang::money,
         root: true,
     };
-    let as_of = bundle.manifest().timezone.date(base.as_of);
+    let as_of = lang.date(&bundle.manifest().timezone.date(base.as_of));
     Section {
         id: format!("people{suffix}"),
-        title: lang.text("谁会回来：沉默时间 × 购买次数", "Who buys again: recency × number of orders"),
-        lead: lang.pick(
-            format!("{as_of} 的顾客按两个最直观的数分组，格内是模型的平均预测。少于 {MIN_GROUP} 位抽样顾客的格子不显示。"),
-            format!("The customers of {as_of} by recency and orders; a cell holds the model's mean prediction. Cells of fewer than {MIN_GROUP} sampled customers are not shown."),
-        ),
+        title: t!(lang, "report-people").to_owned(),
+        lead: t!(lang, "report-people-lead", as_of = as_of, least = MIN_GROUP),
         blocks: vec![Block::Drawings([probability, spend].map(|of| grid.draw(lang, of)).into())],
     }
 }
@@ -61,8 +48,8 @@ struct Measure {
     title: String,
     note: String,
     of: fn(&Sampled) -> f64,
-    short: fn(f64) -> String,
-    long: fn(f64) -> String,
+    short: fn(Lang, f64) -> String,
+    long: fn(Lang, f64) -> String,
     /// Whether colours go by the root: spend is skewed, and the root keeps the middle apart.
     root: bool,
 }
@@ -102,15 +89,19 @@ impl<'a> Grid<'a> {
         let draw_cell = |row: usize, column: usize| {
             let customers = &self.cells[row][column];
             let value = mean(customers)?;
-            let many = count((customers.len() as f64 * self.each).round() as u64);
-            let (orders, recency, said) = (&self.rows[row], &self.columns[column], long(value));
+            let many = lang.count((customers.len() as f64 * self.each).round() as u64);
+            let (orders, recency, said) = (&self.rows[row], &self.columns[column], long(lang, value));
             let share = value / most;
             Some(homing_charts::Cell {
                 share: if root { share.sqrt() } else { share },
-                text: short(value),
-                title: lang.pick(
-                    format!("{orders} 单，距上次购买 {recency} 天：约 {many} 位顾客，平均 {said}"),
-                    format!("{orders} orders, {recency} days since the last: about {many} customers, {said} on average"),
+                text: short(lang, value),
+                title: t!(
+                    lang,
+                    "report-people-cell",
+                    orders = orders,
+                    recency = recency,
+                    many = many,
+                    said = said
                 ),
                 link: None,
             })
@@ -118,10 +109,7 @@ impl<'a> Grid<'a> {
         let drawn: Vec<Vec<Option<homing_charts::Cell>>> = (0..self.rows.len())
             .map(|row| (0..self.columns.len()).map(|column| draw_cell(row, column)).collect())
             .collect();
-        let label = lang.pick(
-            format!("{title}：按订单数与距上次购买天数分组，最高 {}", long(most)),
-            format!("{title} by orders and days since the last order; highest {}", long(most)),
-        );
+        let label = t!(lang, "report-people-label", title = &title, most = long(lang, most));
         Drawing {
             title,
             note,
@@ -130,8 +118,8 @@ impl<'a> Grid<'a> {
                 label: &label,
                 rows: &self.rows,
                 columns: &self.columns,
-                row_name: &lang.text("订单数", "orders"),
-                column_name: &lang.text("距上次购买的天数", "days since the last order"),
+                row_name: t!(lang, "report-orders"),
+                column_name: t!(lang, "report-recency"),
                 cells: &drawn,
             }),
         }

@@ -1,4 +1,4 @@
-//! The report as a file: complete in itself, the same each time, in two languages, and proof against texts.
+//! The report as a file: complete in itself, the same each time, in every language, and proof against texts.
 
 use homing_datasets::Histories;
 use homing_models::{Bundle, Error as ModelError};
@@ -46,7 +46,7 @@ fn balanced(html: &str) {
 }
 
 #[test]
-fn the_report_of_a_fit_stands_alone_in_two_languages_and_escapes_what_it_is_given() {
+fn the_report_of_a_fit_stands_alone_in_every_language_and_escapes_what_it_is_given() {
     let fitted = train(&sample(), &named("<script>alert(1)</script>"), &|_| {}).unwrap();
     let html = fitted.bundle.report().unwrap();
     balanced(html);
@@ -61,8 +61,8 @@ fn the_report_of_a_fit_stands_alone_in_two_languages_and_escapes_what_it_is_give
         "校准",
         "Calibration",
         "购买节奏",
-        "Rhythm",
-        "lang=\"zh-Hans\"",
+        "Purchase cycle",
+        "lang=\"zh-CN\"",
         "lang=\"en\"",
     ] {
         assert!(html.contains(text), "{text}");
@@ -80,7 +80,7 @@ fn the_report_of_a_fit_stands_alone_in_two_languages_and_escapes_what_it_is_give
         "drift",
         "card",
     ] {
-        for lang in Lang::ALL {
+        for lang in Lang::all() {
             assert!(html.contains(&format!("id=\"{}-{id}\"", lang.code())), "{id}");
         }
     }
@@ -118,7 +118,7 @@ fn a_model_of_earlier_data_is_what_drift_is_measured_against() {
     let options = named("shop");
     let earlier = Options { as_of: Some(zone.as_of("1998-01-31").unwrap()), ..options.clone() };
     let previous = train(&sample, &earlier, &|_| {}).unwrap().bundle;
-    let against = format!("last model, {}", previous.id());
+    let against = format!("previous model, {}", previous.id());
     let later = train(&sample, &Options { previous: Some(previous.into()), ..options }, &|_| {}).unwrap();
     assert!(later.bundle.report().unwrap().contains(&against));
 }

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use homing_charts::numbers::{count, on_axis};
 use homing_charts::{Axis, Ink, Line, Plot, Point, Rule, plot};
 use homing_datasets::Histories;
 use homing_models::Bundle;
 use homing_models::lifetimes::{LifetimeModel, Recency};
 use rayon::prelude::*;
 
-use super::lang::Lang;
-use super::numbers::signed_percent;
 use super::page::{Block, Drawing, Figure, Key, Section};
 use crate::backtest::Report;
 use crate::labels::days_after;
+use homing_locales::{Lang, t};
 
 /// Maximum number of weeks that are drawn before the cutoff.
 const MAX_WEEKS: i32 = 130;
@@ -122,31 +120,22 @@ impl Tracking {
 
     pub fn section(&self, lang: Lang, suffix: &str) -> Section {
         let weekly = Series {
-            title: lang.text("每周订单", "Orders per week"),
-            note: lang.text(
-                "看季节与促销的起伏：模型不知道的波动会在这里显出来。",
-                "Shows seasons and campaigns: what the models could not know stands out here.",
-            ),
-            axis: lang.text("每周复购订单（单）", "repeat orders per week"),
+            title: t!(lang, "tracking").to_owned(),
+            note: t!(lang, "report-tracking-weekly-note").to_owned(),
+            axis: t!(lang, "tracking-y").to_owned(),
             of: |week| [Some(week.actual), week.homing.map(|h| h.0), Some(week.lifetime)],
         };
         let cumulative = Series {
-            title: lang.text("累计订单", "Cumulative orders"),
-            note: lang.text(
-                "看总水平：两条线越靠近，总量预测越准。",
-                "Shows the total: the closer the lines, the better the forecast of the total.",
-            ),
-            axis: lang.text("累计复购订单（单）", "cumulative repeat orders"),
+            title: t!(lang, "report-tracking-total").to_owned(),
+            note: t!(lang, "report-tracking-total-note").to_owned(),
+            axis: t!(lang, "report-tracking-total-axis").to_owned(),
             of: |week| [Some(week.actual_total), week.homing.map(|h| h.1), Some(week.lifetime_total)],
         };
         let drawings = [weekly, cumulative].map(|series| self.draw(lang, series)).into();
         Section {
             id: format!("tracking{suffix}"),
-            title: lang.text("跟踪：总量对不对", "Tracking: do the totals come true"),
-            lead: lang.text(
-                "只看截止日前已购买过的顾客，不含每人的首单。生命周期模型只知道每人的首购日期；homing 从截止日起预期，其总量按生命周期模型的节奏分摊到各周。",
-                "Customers who had bought by the cutoff, without the first order of each. The lifetime model here knows their first purchases only; homing's total, from the cutoff on, is spread over the weeks in proportion to the lifetime model.",
-            ),
+            title: t!(lang, "report-tracking").to_owned(),
+            lead: t!(lang, "report-tracking-lead").to_owned(),
             blocks: vec![Block::Figures(self.figures(lang)), Block::Drawings(drawings)],
         }
     }
@@ -154,23 +143,23 @@ impl Tracking {
     fn figures(&self, lang: Lang) -> Vec<Figure> {
         let [actual, homing, lifetime] = self.window;
         let off = |expected: f64| {
-            let off = signed_percent(expected / actual - 1.0);
-            lang.pick(format!("偏差 {off}"), format!("off by {off}"))
+            let off = lang.signed_percent(expected / actual - 1.0);
+            t!(lang, "report-off", off = off)
         };
-        let orders = |sum: f64| count(sum.round().max(0.0) as u64);
+        let orders = |sum: f64| lang.count(sum.round().max(0.0) as u64);
         vec![
             Figure {
-                name: lang.text("检验期实际订单", "Orders in the holdout window"),
+                name: t!(lang, "report-tracking-actual").to_owned(),
                 value: orders(actual),
-                note: lang.pick(format!("{} 天", self.days), format!("{} days", self.days)),
+                note: t!(lang, "days", n = self.days),
             },
             Figure {
-                name: lang.text("homing 预期", "Expected by homing"),
+                name: t!(lang, "report-tracking-homing").to_owned(),
                 value: orders(homing),
                 note: off(homing),
             },
             Figure {
-                name: lang.text("生命周期模型预期", "By the lifetime model"),
+                name: t!(lang, "report-tracking-lifetime").to_owned(),
                 value: orders(lifetime),
                 note: off(lifetime),
             },
@@ -179,15 +168,21 @@ impl Tracking {
 
     fn draw(&self, lang: Lang, series: Series) -> Drawing {
         let names = [
-            lang.text("实际", "actual"),
-            lang.text("homing 预期", "expected by homing"),
-            lang.text("生命周期模型", "lifetime model"),
+            t!(lang, "report-actual").to_owned(),
+            t!(lang, "report-tracking-homing-line").to_owned(),
+            t!(lang, "report-lifetime-model").to_owned(),
         ];
         let inks = [Ink::Actual, Ink::Expected, Ink::Other];
-        let date = |day: i32| homing_datasets::calendar::date_of(day).to_string();
+        let date = |day: i32| lang.date(&homing_datasets::calendar::date_of(day).to_string());
         let point = |week: &Week, which: usize| {
             let y = (series.of)(week)[which]?;
-            let title = format!("{} {}: {}", date(week.end), names[which], on_axis(y.round()));
+            let title = format!(
+                "{}{}{} {}",
+                date(week.end),
+                t!(lang, "colon"),
+                names[which],
+                lang.decimal(y.round(), 0)
+            );
             Some(Point { x: f64::from(week.end), y, title: Some(title), interval: None })
         };
         let line = |which: usize| Line {
@@ -200,21 +195,25 @@ impl Tracking {
         let most = lines.iter().flat_map(|line| &line.points).map(|point| point.y).fold(0.0, f64::max);
         let (first, last) = (self.weeks.first(), self.weeks.last());
         let (first, last) = (first.map_or(0, |week| week.end), last.map_or(1, |week| week.end));
-        let [actual, homing, lifetime] = self.window.map(|sum| count(sum.round().max(0.0) as u64));
+        let [actual, homing, lifetime] = self.window.map(|sum| lang.count(sum.round().max(0.0) as u64));
         let Series { title, note, axis, .. } = series;
-        let label = lang.pick(
-            format!("{title}：检验期内实际 {actual} 单，homing 预期 {homing} 单，生命周期模型 {lifetime} 单"),
-            format!("{title}: {actual} orders in the holdout window, {homing} expected by homing, {lifetime} by the lifetime model"),
+        let label = t!(
+            lang,
+            "report-tracking-label",
+            title = &title,
+            actual = actual,
+            homing = homing,
+            lifetime = lifetime
         );
-        let begins = lang.text("检验期开始", "holdout window starts");
+        let begins = t!(lang, "tested-from").to_owned();
         Drawing {
             title,
             note,
             keys: [0, 1, 2].map(|which| Key::line(inks[which], names[which].clone())).into(),
             svg: plot(&Plot {
                 label: &label,
-                x: Axis::dates(first, last, lang.text("周末日期", "week ending")),
-                y: Axis::up_to(most, axis, &on_axis),
+                x: Axis::dates(lang, first, last, t!(lang, "report-week").to_owned()),
+                y: Axis::up_to(most, axis, &|x| lang.on_axis(x)),
                 lines,
                 rules: vec![Rule { x: f64::from(self.cutoff_day), label: begins }],
             }),

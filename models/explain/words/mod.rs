@@ -1,4 +1,4 @@
-//! The text of a cause: a code, a sentence, and what would change it, in Chinese and English.
+//! What is said of a cause: a code, a sentence, and what would change it, in every language.
 //!
 //! A cause has several sentences, each about certain features. The one whose features contribute most in the
 //! direction of the cause comes first. A sentence that the customer's data do not support is skipped; the last
@@ -8,9 +8,10 @@ mod contact;
 mod goods;
 mod timing;
 
+use homing_locales::{Text, t};
+
 use super::Facts;
 use crate::features::{Cause, F};
-use crate::text::Text;
 
 /// The text of one cause.
 pub(super) struct Said {
@@ -25,25 +26,28 @@ pub(super) struct Said {
 /// A sentence for a cause: the features that it is about, and the text, or nothing where it would not be true.
 pub(super) type Way = (&'static [F], fn(&Facts<'_, '_>) -> Option<Said>);
 
-fn said(code: &'static str, zh: String, en: String) -> Said {
-    Said { code, text: Text { zh, en }, change: None }
+fn said(code: &'static str, text: Text) -> Said {
+    Said { code, text, change: None }
 }
 
 impl Said {
-    fn changed_by(mut self, zh: impl Into<String>, en: impl Into<String>) -> Self {
-        self.change = Some(Text { zh: zh.into(), en: en.into() });
+    fn changed_by(mut self, change: Text) -> Self {
+        self.change = Some(change);
         self
+    }
+
+    fn changed_by_if(self, holds: bool, change: impl FnOnce() -> Text) -> Self {
+        if holds { self.changed_by(change()) } else { self }
     }
 }
 
-/// `3 days`, `1 day`.
-fn count(n: f64, one: &str, many: &str) -> String {
-    if n == 1.0 { format!("1 {one}") } else { format!("{n:.0} {many}") }
+/// A text of the locale files, in every language.
+macro_rules! say {
+    ($key:literal $(, $name:ident = $value:expr)* $(,)?) => {
+        homing_locales::Text::of(|lang| homing_locales::t!(lang, $key $(, $name = $value)*))
+    };
 }
-
-fn days(n: f64) -> String {
-    count(n.round(), "day", "days")
-}
+use say;
 
 /// The sentences for a cause that raises (`worse`) or lowers the risk, except [`plain`].
 pub(super) fn ways(cause: Cause, worse: bool) -> &'static [Way] {
@@ -96,54 +100,33 @@ impl Facts<'_, '_> {
     /// Adds after how many days without another complaint none will be recent.
     fn until_forgotten(&self, said: Said) -> Said {
         match self.known(F::complaint_days) {
-            Some(ago) if ago < 180.0 => {
-                let left = 180.0 - ago;
-                said.changed_by(
-                    format!("妥善解决；若不再投诉，{left:.0} 天后便不再计入"),
-                    format!("a good settlement; without another it ceases to count in {}", days(left)),
-                )
-            }
+            Some(ago) if ago < 180.0 => said.changed_by(say!("change-complaint", n = 180.0 - ago)),
             _ => said,
         }
     }
 
-    /// Adds after how many days recency will exceed nine in ten of the customer's own gaps.
+    /// Adds after how many days the recency will exceed nine in ten of the customer's own gaps.
     fn until_unusual(&self, said: Said) -> Said {
         match (self.known(F::gap_p90_days), self.known(F::recency_days)) {
-            (Some(long), Some(silent)) if long.floor() + 1.0 > silent => {
-                let left = long.floor() + 1.0 - silent;
-                said.changed_by(
-                    format!("若再过 {left:.0} 天仍未购买，沉默将长于自己九成的购买间隔"),
-                    format!(
-                        "without a purchase, the silence will be longer than nine in ten of this customer's gaps in {}",
-                        days(left)
-                    ),
-                )
+            (Some(long), Some(recency)) if long.floor() + 1.0 > recency => {
+                said.changed_by(say!("change-until-unusual", n = long.floor() + 1.0 - recency))
             }
             _ => said,
         }
     }
 
-    /// What of products, categories and channels is known, in brackets.
-    fn range_en(&self) -> String {
-        let each = [
-            (F::products, "product", "products"),
-            (F::categories, "category", "categories"),
-            (F::channels, "channel", "channels"),
-        ];
-        let known =
-            each.iter().filter_map(|(feature, one, many)| Some(count(self.known(*feature)?, one, many)));
-        bracketed(known.collect(), ", ", " (", ")")
+    /// What of products, categories and channels is known.
+    fn range(&self) -> Option<Text> {
+        let [products, categories, channels] =
+            [F::products, F::categories, F::channels].map(|feature| self.known(feature));
+        products.or(categories).or(channels)?;
+        Some(Text::of(|lang| {
+            let parts = [
+                products.map(|n| t!(lang, "range-products", n = n)),
+                categories.map(|n| t!(lang, "range-categories", n = n)),
+                channels.map(|n| t!(lang, "range-channels", n = n)),
+            ];
+            parts.into_iter().flatten().collect::<Vec<String>>().join(t!(lang, "list-comma"))
+        }))
     }
-
-    fn range_zh(&self) -> String {
-        let each = [(F::products, "种商品"), (F::categories, "个品类"), (F::channels, "个渠道")];
-        let known =
-            each.iter().filter_map(|(feature, of)| Some(format!("{:.0} {of}", self.known(*feature)?)));
-        bracketed(known.collect(), "、", "（", "）")
-    }
-}
-
-fn bracketed(parts: Vec<String>, comma: &str, open: &str, close: &str) -> String {
-    if parts.is_empty() { String::new() } else { format!("{open}{}{close}", parts.join(comma)) }
 }

@@ -69,11 +69,11 @@ impl FakeEngine {
         };
         let reason = Reason {
             code: "rhythm_broken".into(),
-            text: Text { zh: "节奏中断".into(), en: "rhythm broken".into() },
+            text: Text::new("节奏中断", "rhythm broken"),
             value: Some(3.0),
             contribution: 0.5,
             importance: Importance::High,
-            change: Some(Text { zh: "再次购买".into(), en: "another purchase".into() }),
+            change: Some(Text::new("再次购买", "another purchase")),
         };
         Prediction {
             at: vec![at(30), at(90)],

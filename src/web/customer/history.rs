@@ -3,9 +3,9 @@
 use homing_datasets::{Event, History, Kind, Micros, Zone};
 use serde_json::Value;
 
-use crate::web::format::{Dates, count, decimal, money};
+use crate::web::format::{self, Dates};
 use crate::web::scores::Scores;
-use crate::web::words::{Words, fill};
+use crate::web::words::{self, Lang, t};
 use homing_charts::{Mark, Stem, Svg, TimeLine};
 use homing_profiles::Profile;
 
@@ -33,7 +33,7 @@ pub(super) type Drawn = (Svg, (i32, i32));
 
 /// The purchases as stems, with the day of the scores and the day of the next order.
 pub(super) fn time_line(
-    w: &Words,
+    lang: Lang,
     zone: Zone,
     profile: &Profile,
     scores: Option<&Scores>,
@@ -42,7 +42,7 @@ pub(super) fn time_line(
     let view = history.as_of(Micros::MAX);
     let days: Vec<(i32, f64)> = view.orders(zone).map(|order| (order.day, order.amount)).collect();
     let (Some(&(first, _)), Some(&(last, _))) = (days.first(), days.last()) else {
-        return (None, w.no_purchases.to_owned());
+        return (None, t!(lang, "no-purchases").to_owned());
     };
     let width = if days.len() > STEMS as usize { (last - first) / STEMS + 1 } else { 1 };
     let mut stems: Vec<Stem> = Vec::with_capacity(days.len().min(STEMS as usize + 1));
@@ -53,9 +53,9 @@ pub(super) fn time_line(
             _ => stems.push(Stem { day, value: amount, title: String::new() }),
         }
     }
-    let date = |day: i32| homing_datasets::calendar::date_of(day).to_string();
+    let date = |day: i32| format::day(lang, day);
     for stem in &mut stems {
-        stem.title = format!("{}: {}", date(stem.day), money(stem.value));
+        stem.title = format!("{}: {}", date(stem.day), lang.money(stem.value));
     }
     let day_of = |text: &str| zone.instant(text).ok().map(|at| zone.day(at));
     let as_of = profile.prediction.get("as_of").and_then(Value::as_str).and_then(day_of);
@@ -65,38 +65,46 @@ pub(super) fn time_line(
     let mark =
         |day: i32, words: &str, expected| Mark { day, label: format!("{words} {}", date(day)), expected };
     let marks: Vec<Mark> = as_of
-        .map(|day| mark(day, w.scored_on, false))
+        .map(|day| mark(day, t!(lang, "scored-on"), false))
         .into_iter()
-        .chain(next.map(|day| mark(day, w.next_expected, true)))
+        .chain(next.map(|day| mark(day, t!(lang, "next-expected"), true)))
         .collect();
-    let orders = format!("{} {}", count(profile.history.orders), w.orders);
-    let label = format!("{}: {orders}, {} – {}", w.purchases, date(first), date(last));
-    let value = |value: f64| decimal(value, if value.fract() == 0.0 { 0 } else { 2 });
+    let orders = format!("{}{}{}", t!(lang, "orders"), t!(lang, "colon"), lang.count(profile.history.orders));
+    let label = format!("{}: {orders}, {} – {}", t!(lang, "purchases"), date(first), date(last));
+    let value = |value: f64| lang.money_on_axis(value);
     let drawn = || stems.iter().map(|stem| stem.day).chain(marks.iter().map(|mark| mark.day));
     let span = (drawn().min().unwrap_or(first), drawn().max().unwrap_or(last));
-    let svg =
-        homing_charts::time_line(&TimeLine { label: &label, stems: &stems, marks: &marks, value: &value });
-    let note =
-        if width == 1 { w.purchases_lead.to_owned() } else { fill(w.purchases_binned, &width.to_string()) };
+    let svg = homing_charts::time_line(&TimeLine {
+        lang,
+        label: &label,
+        stems: &stems,
+        marks: &marks,
+        value: &value,
+    });
+    let note = if width == 1 {
+        t!(lang, "purchases-lead").to_owned()
+    } else {
+        t!(lang, "purchases-binned", n = width)
+    };
     (Some((svg, span)), note)
 }
 
 /// The last events, the newest first.
-pub(super) fn events(w: &'static Words, dates: Dates, history: &History) -> Vec<EventRow> {
+pub(super) fn events(lang: Lang, dates: Dates, history: &History) -> Vec<EventRow> {
     let text = |text: Option<String>| text.unwrap_or_default();
     let row = |event: Event| EventRow {
         when: dates.minute_of(event.occurred_at),
-        what: w.kind(event.kind),
+        what: words::kind(lang, event.kind),
         amount: match event.kind {
-            Kind::Purchase | Kind::Return => money(event.amount),
-            Kind::Nps => decimal(event.amount, 0),
+            Kind::Purchase | Kind::Return => lang.money(event.amount),
+            Kind::Nps => lang.decimal(event.amount, 0),
             _ if event.amount == 0.0 => String::new(),
-            _ => money(event.amount),
+            _ => lang.money(event.amount),
         },
         quantity: match event.kind {
             Kind::Purchase | Kind::Return => {
                 let pieces = f64::from(event.quantity);
-                decimal(pieces, if pieces.fract() == 0.0 { 0 } else { 2 })
+                lang.decimal(pieces, if pieces.fract() == 0.0 { 0 } else { 2 })
             }
             _ => String::new(),
         },

@@ -13,13 +13,13 @@ use homing_models::next::NextPurchase;
 use serde_json::Value;
 
 use super::asked::{Asked, Link};
-use super::format::{Dates, count};
+use super::format::Dates;
 use super::frame::{Frame, Place};
 use super::labels::{self, Chip, Labels};
 use super::parts::{Figure, Key, Table};
 use super::scores::Scores;
 use super::state::{Web, written};
-use super::words::fill;
+use super::words::{self, t};
 use super::{message, path};
 use crate::service::access::Caller;
 use crate::service::{Code, Role};
@@ -125,10 +125,10 @@ async fn rights(
     id: &str,
     consent: Option<Consent>,
 ) -> Result<Rights, Code> {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let may = |role: Role, what: &str| match caller.may(role) {
         true => Ok(asked.of_customer(id, what)),
-        false => Err(fill(w.needs_role, role.name())),
+        false => Err(t!(lang, "needs-role", role = role.name())),
     };
     Ok(Rights {
         opted_out: consent.is_some_and(|consent| consent.opted_out),
@@ -168,16 +168,17 @@ struct View {
 }
 
 fn view(web: &Web, asked: &Asked, known: &Known, rights: Rights) -> View {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let (profile, history) = (&known.profile, &known.history);
     let zone = web.model().map(|model| model.timezone);
-    let dates = Dates(zone);
+    let dates = Dates { lang, zone: zone };
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
     let scores = Scores::read(&profile.prediction);
     let cause = profile.prediction.get("not_scored").and_then(Value::as_str);
-    let (drawn, time_line_note) = time_line(w, zone.unwrap_or_default(), profile, scores.as_ref(), history);
+    let (drawn, time_line_note) =
+        time_line(lang, zone.unwrap_or_default(), profile, scores.as_ref(), history);
     let (time_line, span) = drawn.unzip();
-    let path = web.model().zip(span).and_then(|(model, span)| path::draw(w, &model, &known.path, span));
+    let path = web.model().zip(span).and_then(|(model, span)| path::draw(lang, &model, &known.path, span));
     View {
         frame: Frame::new(asked, None, profile.customer_id.clone()),
         id: profile.customer_id.clone(),
@@ -186,27 +187,27 @@ fn view(web: &Web, asked: &Asked, known: &Known, rights: Rights) -> View {
             .into_iter()
             .filter_map(|tag| labels.chip(profile, tag))
             .collect(),
-        not_scored: scores.is_none().then(|| w.not_scored(cause)),
-        done: (asked.get("done") == Some("consent")).then_some(w.done_consent),
-        figures: figures(w, dates, profile, scores.as_ref()),
+        not_scored: scores.is_none().then(|| words::not_scored(lang, cause)),
+        done: (asked.get("done") == Some("consent")).then_some(t!(lang, "done-consent")),
+        figures: figures(lang, dates, profile, scores.as_ref()),
         time_line,
         time_line_note,
         path,
         advice: advice(web, asked, profile),
-        steps: steps(w, dates, labels, profile),
-        due: due(w, &known.next),
-        first: first_purchases(w, &known.next),
-        signals: signals(w, labels, profile),
+        steps: steps(lang, dates, labels, profile),
+        due: due(lang, &known.next),
+        first: first_purchases(lang, &known.next),
+        signals: signals(lang, labels, profile),
         rights,
         reasons: scores.as_ref().map_or_else(Vec::new, |scores| reasons(asked, scores)),
-        expectation: scores.as_ref().map(|scores| expectation(w, dates, &profile.prediction, scores)),
+        expectation: scores.as_ref().map(|scores| expectation(lang, dates, &profile.prediction, scores)),
         attributes: profile
             .attributes
             .iter()
             .map(|(name, value)| (name.clone(), labels::key(value)))
             .collect(),
-        groups: groups(w, dates, labels, profile),
-        events: events(w, dates, history),
-        event_count: fill(w.events_of, &count(profile.history.events)),
+        groups: groups(lang, dates, labels, profile),
+        events: events(lang, dates, history),
+        event_count: t!(lang, "events-of", n = profile.history.events),
     }
 }

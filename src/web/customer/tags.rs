@@ -1,10 +1,10 @@
 //! The tags of a customer, and what to do next.
 
 use crate::web::asked::Asked;
-use crate::web::format::{Dates, percent};
+use crate::web::format::Dates;
 use crate::web::labels::Labels;
 use crate::web::state::Web;
-use crate::web::words::{Words, fill};
+use crate::web::words::{Lang, t};
 use homing_profiles::{Layer, Profile, StoredTag};
 use homing_tags::names::{FADING_CAUSE, NEXT_ACTION, TOP_CATEGORY};
 
@@ -43,20 +43,20 @@ pub(super) struct Advised {
 }
 
 pub(super) fn advice(web: &Web, asked: &Asked, profile: &Profile) -> Option<Advised> {
-    let w = asked.lang.words();
+    let lang = asked.lang;
     let playbook = web.catalogue.playbook().filter(|playbook| !playbook.left_alone(profile))?;
     let advice = playbook.advise(profile)?;
-    let channel = advice.channel.map(|channel| fill(w.advice_at, &channel));
-    let hour = advice.hour.map(|hour| fill(w.advice_hour, &hour.to_string()));
+    let channel = advice.channel.map(|channel| t!(lang, "advice-at", channel = &channel));
+    let hour = advice.hour.map(|hour| t!(lang, "advice-hour", hour = hour));
     Some(Advised {
-        title: asked.lang.of(&advice.title).to_owned(),
-        text: asked.lang.of(&advice.text).to_owned(),
-        how: channel.into_iter().chain(hour).chain([asked.lang.of(&advice.reason).to_owned()]).collect(),
+        title: advice.title.within(asked.lang).to_owned(),
+        text: advice.text.within(asked.lang).to_owned(),
+        how: channel.into_iter().chain(hour).chain([advice.reason.within(asked.lang).to_owned()]).collect(),
     })
 }
 
 /// Tags that say what to do next.
-pub(super) fn steps(w: &Words, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<TagRow> {
+pub(super) fn steps(lang: Lang, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<TagRow> {
     let others = profile.tags.keys().map(String::as_str).filter(|name| {
         STEP_KINDS.iter().any(|kind| name.starts_with(kind))
             && !STEPS.contains(name)
@@ -64,11 +64,11 @@ pub(super) fn steps(w: &Words, dates: Dates, labels: Labels<'_>, profile: &Profi
             && *name != NEXT_ACTION
     });
     let names = others.chain(STEPS);
-    names.filter_map(|name| Some(tag_row(w, dates, labels, name, profile.tags.get(name)?))).collect()
+    names.filter_map(|name| Some(tag_row(lang, dates, labels, name, profile.tags.get(name)?))).collect()
 }
 
 /// The warning signals that hold, each with its strength and the day since when.
-pub(super) fn signals(w: &Words, labels: Labels<'_>, profile: &Profile) -> Vec<TagRow> {
+pub(super) fn signals(lang: Lang, labels: Labels<'_>, profile: &Profile) -> Vec<TagRow> {
     let holds = |(name, tag): &(&String, &StoredTag)| {
         name.starts_with("signal.")
             && !name.ends_with("_since")
@@ -76,9 +76,10 @@ pub(super) fn signals(w: &Words, labels: Labels<'_>, profile: &Profile) -> Vec<T
             && tag.value != false
     };
     let row = |(name, tag): (&String, &StoredTag)| {
-        let strength = tag.confidence.map(|strength| fill(w.strength, &percent(strength)));
+        let strength = tag.confidence.map(|strength| t!(lang, "strength", share = lang.percent(strength)));
         let since = profile.tags.get(&format!("{name}_since"));
-        let since = since.and_then(|since| since.value.as_str()).map(|day| fill(w.since, day));
+        let since =
+            since.and_then(|since| since.value.as_str()).map(|day| t!(lang, "since", date = lang.date(day)));
         TagRow {
             name: labels.name(name),
             meaning: labels.meaning(name),
@@ -90,9 +91,9 @@ pub(super) fn signals(w: &Words, labels: Labels<'_>, profile: &Profile) -> Vec<T
 }
 
 /// A tag with its words.
-fn tag_row(w: &Words, dates: Dates, labels: Labels<'_>, name: &str, tag: &StoredTag) -> TagRow {
-    let sure = tag.confidence.map(|confidence| fill(w.confidence, &percent(confidence)));
-    let expires = tag.expires_at.as_deref().map(|at| fill(w.expires, &dates.day(at)));
+fn tag_row(lang: Lang, dates: Dates, labels: Labels<'_>, name: &str, tag: &StoredTag) -> TagRow {
+    let sure = tag.confidence.map(|confidence| t!(lang, "confidence", share = lang.percent(confidence)));
+    let expires = tag.expires_at.as_deref().map(|at| t!(lang, "expires", date = &dates.day(at)));
     TagRow {
         name: labels.name(name),
         meaning: labels.meaning(name),
@@ -101,13 +102,8 @@ fn tag_row(w: &Words, dates: Dates, labels: Labels<'_>, name: &str, tag: &Stored
     }
 }
 
-pub(super) fn groups(
-    w: &'static Words,
-    dates: Dates,
-    labels: Labels<'_>,
-    profile: &Profile,
-) -> Vec<TagGroup> {
-    let row = |(name, tag): (&String, &StoredTag)| tag_row(w, dates, labels, name, tag);
+pub(super) fn groups(lang: Lang, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<TagGroup> {
+    let row = |(name, tag): (&String, &StoredTag)| tag_row(lang, dates, labels, name, tag);
     let group = |(layer, title): (Layer, &'static str)| {
         let mut tags: Vec<(&String, &StoredTag)> =
             profile.tags.iter().filter(|(_, tag)| tag.layer == layer).collect();
@@ -115,9 +111,9 @@ pub(super) fn groups(
         TagGroup { name: title, tags: tags.into_iter().map(row).collect() }
     };
     let layers = [
-        (Layer::Predictive, w.predictive_layer),
-        (Layer::Dynamic, w.dynamic_layer),
-        (Layer::Static, w.static_layer),
+        (Layer::Predictive, t!(lang, "predictive-layer")),
+        (Layer::Dynamic, t!(lang, "dynamic-layer")),
+        (Layer::Static, t!(lang, "static-layer")),
     ];
     layers.map(group).into()
 }

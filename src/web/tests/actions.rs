@@ -47,7 +47,7 @@ impl House {
         let app = Arc::new(App::new(store.clone(), Some(engine()), Arc::new(as_of), Limits::default()));
         app.refresh_keys().unwrap();
         let catalogue = Arc::new(catalogue());
-        let router = api::router(app.clone()).merge(router(app.clone(), catalogue));
+        let router = api::router(app.clone()).merge(router(app.clone(), catalogue, None));
         House { store, app, router, keys, _folder: folder }
     }
 
@@ -104,12 +104,12 @@ async fn each_button_works_for_its_role_and_refuses_those_below() {
         assert_eq!(reply.status, if consent { StatusCode::OK } else { StatusCode::FORBIDDEN }, "{role:?}");
         if !erase {
             let reply = house.send(Some(role), "POST", ERASE, &format!("token={token}&confirm=c/1")).await;
-            has(&reply.page(StatusCode::FORBIDDEN), &["needs a key with the role admin"]);
+            has(&reply.page(StatusCode::FORBIDDEN), &["requires a key with the role admin"]);
         }
     }
     let page = house.send(Some(Role::Admin), "GET", "/customers/c%2F1?lang=en", "").await.ok();
-    has(&page, &["The customer opted out of automated decisions.", "Take an opt-in down"]);
-    assert!(!page.contains("Chances over time"), "who opted out is not scored for a drawing either");
+    has(&page, &["The customer opted out of automated decisions.", "Record opt-in"]);
+    assert!(!page.contains("Probabilities over time"), "who opted out is not scored for a drawing either");
     let token = house.token(Some(Role::Admin)).await;
     let reply = house.send(Some(Role::Admin), "POST", ERASE, &format!("token={token}&confirm=c%2F2")).await;
     has(&reply.page(StatusCode::UNPROCESSABLE_ENTITY), &["Nothing was erased"]);
@@ -122,7 +122,7 @@ async fn each_button_works_for_its_role_and_refuses_those_below() {
     assert!(house.store.is_erased("c/1").unwrap());
     has(
         &house.send(Some(Role::Reader), "GET", "/customers?lang=en&done=erased", "").await.ok(),
-        &["The customer is erased."],
+        &["Customer erased."],
     );
 }
 
@@ -140,7 +140,7 @@ async fn a_form_from_elsewhere_does_nothing() {
         "token=a&token=b",
     ] {
         let reply = house.send(Some(Role::Admin), "POST", CONSENT, form).await;
-        has(&reply.page(StatusCode::FORBIDDEN), &["This form is too old", "Nothing was done"]);
+        has(&reply.page(StatusCode::FORBIDDEN), &["The form has expired", "Nothing was changed"]);
     }
     let request = Request::post(CONSENT)
         .header(header::AUTHORIZATION, format!("Bearer {}", house.keys[&Role::Admin]))
@@ -197,10 +197,10 @@ async fn a_campaign_that_cannot_be_made_says_why() {
     let token = house.token(None).await;
     for order in ["campaign=&holdout=10", "campaign=x&holdout=51", "campaign=x"] {
         let reply = house.send(None, "POST", "/call/export?lang=zh", &format!("token={token}&{order}")).await;
-        has(&reply.page(StatusCode::UNPROCESSABLE_ENTITY), &["无法导出"]);
+        has(&reply.page(StatusCode::UNPROCESSABLE_ENTITY), &["名单未导出"]);
     }
     let reply = house.send(None, "POST", "/call/export?lang=en", "campaign=x&holdout=10").await;
-    has(&reply.page(StatusCode::FORBIDDEN), &["This form is too old"]);
+    has(&reply.page(StatusCode::FORBIDDEN), &["The form has expired"]);
 }
 
 #[tokio::test]
@@ -211,6 +211,6 @@ async fn models_are_put_to_work_by_those_who_may() {
         let reply = house.send(Some(Role::Operator), "POST", uri, "token=x").await;
         has(&reply.page(StatusCode::FORBIDDEN), &["needs a key with the role scientist"]);
         let reply = house.send(Some(Role::Scientist), "POST", uri, &format!("token={token}")).await;
-        has(&reply.page(StatusCode::CONFLICT), &["The model stays"]);
+        has(&reply.page(StatusCode::CONFLICT), &["The model was not changed"]);
     }
 }

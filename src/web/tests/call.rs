@@ -7,19 +7,12 @@ async fn the_base_and_its_customers_are_told_in_both_languages() {
     let site = Site::new();
     let en = site.get("/call").await.ok();
     has(&en, &["<html lang=\"en\">", "<h1>Who to call</h1>", "Buys in 30\u{a0}d", "Buys in 90\u{a0}d"]);
-    has(&en, &["76 days of silence", "Churn risk", "Decline", "Super"]);
-    has(&en, &["50 customers on this page of 120 as last counted", "lang=\"zh-CN\" hreflang=\"zh-CN\""]);
+    has(&en, &["no purchase for 76 days", "Churn risk", "Decline", "Super"]);
+    has(&en, &["50 customers on this page of 120 at the last count", "lang=\"zh-CN\" hreflang=\"zh-CN\""]);
     let zh = site.get("/call?lang=zh").await.ok();
     has(
         &zh,
-        &[
-            "<html lang=\"zh-CN\">",
-            "<h1>回访名单</h1>",
-            "30 天内复购",
-            "已 76 天未购买",
-            "衰退期",
-            "超级会员",
-        ],
+        &["<html lang=\"zh-CN\">", "<h1>回访名单</h1>", "30 天复购概率", "76 天未购买", "衰退期", "超级会员"],
     );
     for page in [en, zh] {
         // The customer with the most at stake comes first: 0.87 × 20,000.
@@ -103,9 +96,9 @@ async fn pages_follow_one_another_with_the_filters_kept() {
 async fn a_filter_that_matches_nobody_says_so() {
     let site = Site::new();
     let page = site.get("/call?id=nobody-has-this&lang=en").await.ok();
-    has(&page, &["No customer matches these filters.", "Widen the filters"]);
+    has(&page, &["No customers match these filters.", "Widen the filters"]);
     assert_eq!(href(&page, "Clear filters"), "/call?lang=en");
-    has(&site.get("/call?id=nobody-has-this&lang=zh").await.ok(), &["没有符合条件的顾客。"]);
+    has(&site.get("/call?id=nobody-has-this&lang=zh").await.ok(), &["没有符合条件的会员。"]);
     // A value that the catalogue does not have is not silently dropped.
     let unknown = site.get("/call?churn.level=utter").await.ok();
     has(&unknown, &["No customer matches", "<option value=\"utter\" selected>utter</option>"]);
@@ -114,8 +107,8 @@ async fn a_filter_that_matches_nobody_says_so() {
 #[tokio::test]
 async fn a_customer_without_scores_stands_in_the_list_with_the_cause() {
     let site = Site::new();
-    has(&site.get("/call?id=idle").await.ok(), &["Not scored: no purchase is known of this customer yet"]);
-    has(&site.get("/call?id=idle&lang=zh").await.ok(), &["未评分：该顾客暂无购买记录"]);
+    has(&site.get("/call?id=idle").await.ok(), &["Not scored: no purchase on record"]);
+    has(&site.get("/call?id=idle&lang=zh").await.ok(), &["未评分：暂无购买记录"]);
 }
 
 #[tokio::test]
@@ -125,14 +118,14 @@ async fn an_empty_store_says_what_to_do_next() {
     has(
         &nothing,
         &[
-            "There are no customers yet",
+            "No customers yet",
             "homing-train fit",
             "homing score --purchases purchases.csv --profiles",
             "homing demo",
         ],
     );
     let model = Site::with(empty(), Some(engine())).get("/call?lang=zh").await.ok();
-    has(&model, &["还没有顾客档案", "shop@1a2b3c4d5e6f", "homing score", "homing demo"]);
+    has(&model, &["暂无会员", "shop@1a2b3c4d5e6f", "homing score", "homing demo"]);
     assert!(!model.contains("homing-train fit"));
 }
 
@@ -141,7 +134,13 @@ async fn without_a_model_the_stored_scores_are_shown_with_a_note() {
     let page = Site::with(sample_base(), None).get("/call").await.ok();
     has(
         &page,
-        &["No model is loaded", "Buys in 30\u{a0}d", "Buys in 90\u{a0}d", "17,400", "76 days of silence"],
+        &[
+            "No model is loaded",
+            "Buys in 30\u{a0}d",
+            "Buys in 90\u{a0}d",
+            "17,400",
+            "no purchase for 76 days",
+        ],
     );
 }
 
@@ -149,7 +148,7 @@ async fn without_a_model_the_stored_scores_are_shown_with_a_note() {
 async fn a_cursor_of_another_list_leads_back_to_the_first_page() {
     let page =
         Site::new().get("/call?churn.level=high&cursor=invented&lang=en").await.page(StatusCode::BAD_REQUEST);
-    has(&page, &["This page of the list is gone"]);
+    has(&page, &["This page of the list has expired"]);
     assert_eq!(href(&page, "First page"), "/call?lang=en&churn.level=high");
 }
 
@@ -190,7 +189,7 @@ async fn the_categories_that_the_base_has_are_a_field() {
         &page,
         &[
             "<option value=\"&#60;b&#62;tea&#60;/b&#62;\" selected>&#60;b&#62;tea&#60;/b&#62;</option>",
-            "of 120 as last counted",
+            "of 120 at the last count",
         ],
     );
 }

@@ -18,11 +18,14 @@ async fn a_customer_is_told_in_both_languages() {
             "5,000",
             "1,000 – 12,000",
             "Scored by shop@1a2b3c4d5e6f",
-            "as of 2011-09-09",
-            "computed 2011-09-10 07:59",
+            "as of 9 Sep 2011",
+            "computed 10 Sep 2011, 07:59",
         ],
     );
-    has(&en, &["76 days of silence", "raises the risk, strong", "lowers the risk, medium"]);
+    has(
+        &en,
+        &["no purchase for 76 days", "raises the risk, strong effect", "lowers the risk, medium effect"],
+    );
     has(&en, &["What would change it: a purchase now"]);
     // Tags by layer with labels; text from data is escaped.
     has(
@@ -30,16 +33,16 @@ async fn a_customer_is_told_in_both_languages() {
         &[
             "Predictive: what is expected",
             "Churn risk</dt><dd>High",
-            "87% sure",
-            "until 2011-10-09",
-            "Signal: rhythm broken</dt><dd>Yes",
+            "87% confidence",
+            "until 9 Oct 2011",
+            "Signal: overdue</dt><dd>Yes",
             "&#60;b&#62;bold&#60;/b&#62;",
         ],
     );
     has(
         &en,
         &[
-            "scored 2011-09-09",
+            "scored 9 Sep 2011",
             "class=\"stems\"",
             "class=\"under\"",
             "13%",
@@ -54,8 +57,8 @@ async fn a_customer_is_told_in_both_languages() {
             "<html lang=\"zh-CN\">",
             "百分位 87 / 100",
             "推高风险，影响大",
-            "已 76 天未购买",
-            "可以改变它的：现在购买一次",
+            "76 天未购买",
+            "如何改变：现在购买一次",
             "预测标签：预计会怎样",
             "流失风险等级</dt><dd>高风险",
             "置信度 87%",
@@ -66,10 +69,16 @@ async fn a_customer_is_told_in_both_languages() {
     assert_eq!(href(&zh, "← 回访名单"), "/call?lang=zh");
     has(
         &en,
-        &["Chances over time", "buys within 90 days", "What to do next", "Personal call", "Warning signals"],
+        &[
+            "Probabilities over time",
+            "buys within 90 days",
+            "Next best action",
+            "Personal call",
+            "Warning signals",
+        ],
     );
-    has(&en, &["Consent and data", "The customer allows automated decisions.", "Erase the customer"]);
-    has(&zh, &["概率变化", "下一步", "专人电话回访", "预警信号", "同意与数据"]);
+    has(&en, &["Consent and data", "Automated decisions are allowed.", "Erase customer"]);
+    has(&zh, &["概率变化", "下一步建议", "专人电话回访", "预警信号", "授权与数据"]);
     assert_eq!(href(&zh, "English"), format!("{uri}?lang=en"));
 }
 
@@ -86,9 +95,9 @@ async fn the_last_twenty_events_come_newest_first() {
 async fn a_customer_without_purchases_has_a_page_without_drawings() {
     let site = Site::new();
     let page = site.get("/customers/idle").await.ok();
-    has(&page, &["Not scored: no purchase is known", "No purchase is known of this customer.", "Visit"]);
+    has(&page, &["Not scored: no purchase on record", "No purchase on record.", "Visit"]);
     assert!(!page.contains("class=\"chart plot\""));
-    has(&site.get("/customers/idle?lang=zh").await.ok(), &["未评分：该顾客暂无购买记录", "到访"]);
+    has(&site.get("/customers/idle?lang=zh").await.ok(), &["未评分：暂无购买记录", "到访"]);
 }
 
 #[tokio::test]
@@ -97,7 +106,7 @@ async fn many_order_days_are_drawn_as_fewer_stems() {
     let base = Base(BTreeMap::from([("daily".into(), sample.scored())]));
     let page = Site::with(base, Some(engine())).get("/customers/daily").await.ok();
     let stems = page.split("class=\"stems").nth(1).unwrap().split("</svg>").next().unwrap();
-    let stems = stems.matches("<g><title>").count();
+    let stems = stems.matches("<g class=\"tip").count();
     assert!((100..=401).contains(&stems), "{stems}");
     has(&page, &["Spend per", "crowded"]);
 }
@@ -106,10 +115,10 @@ async fn many_order_days_are_drawn_as_fewer_stems() {
 async fn an_unknown_customer_is_not_found_and_the_page_says_what_to_do() {
     let site = Site::new();
     let page = site.get("/customers/M1%3Cscript%3E?lang=en").await.page(StatusCode::NOT_FOUND);
-    has(&page, &["Customer not found", "“M1&#60;script&#62;”", "Check the id", "name=\"id\""]);
-    assert_eq!(href(&page, "List the ids that begin with “M1&#60;sc”"), "/call?lang=en&id=M1%3Csc");
+    has(&page, &["Customer not found", "“M1&#60;script&#62;”", "Check the ID", "name=\"id\""]);
+    assert_eq!(href(&page, "List IDs that start with “M1&#60;sc”"), "/call?lang=en&id=M1%3Csc");
     let zh = site.get("/customers/nobody?lang=zh").await.page(StatusCode::NOT_FOUND);
-    has(&zh, &["找不到该顾客", "“nobody”"]);
+    has(&zh, &["未找到该会员", "“nobody”"]);
     site.get("/customers/%FF").await.page(StatusCode::NOT_FOUND);
 }
 
@@ -117,7 +126,7 @@ async fn an_unknown_customer_is_not_found_and_the_page_says_what_to_do() {
 async fn a_customer_is_found_by_typing_the_id() {
     let site = Site::new();
     let form = site.get("/customers?lang=zh").await.ok();
-    has(&form, &["<h1>查找顾客</h1>", "action=\"/customers\"", "name=\"lang\" value=\"zh\""]);
+    has(&form, &["<h1>查找会员</h1>", "action=\"/customers\"", "name=\"lang\" value=\"zh\""]);
     has(&site.get("/customers?id=+VIP-10000+").await.ok(), &["VIP-10000", "Why this risk"]);
     site.get("/customers?id=..").await.page(StatusCode::NOT_FOUND);
 }

@@ -157,12 +157,11 @@ impl Sample {
     fn prediction(&self) -> Prediction {
         let reason = |code: &str, en: &str, zh: &str, contribution, importance| Reason {
             code: code.to_owned(),
-            text: Text { zh: zh.into(), en: en.into() },
+            text: Text::new(zh, en),
             value: Some(3.0),
             contribution,
             importance,
-            change: (code == "rhythm_broken")
-                .then(|| Text { zh: "现在购买一次".into(), en: "a purchase now".into() }),
+            change: (code == "rhythm_broken").then(|| Text::new("现在购买一次", "a purchase now")),
         };
         let (p, clv) = (1.0 - self.risk, self.clv);
         let at = |days, p_purchase, expected_orders, spend: [f64; 3]| AtHorizon {
@@ -189,8 +188,8 @@ impl Sample {
             reasons: vec![
                 reason(
                     "rhythm_broken",
-                    "76 days of silence; usually buys about every 25 days",
-                    "已 76 天未购买，而平时约每 25 天购买一次",
+                    "no purchase for 76 days; usually buys every 25 days",
+                    "76 天未购买，平时约每 25 天购买一次",
                     1.42,
                     Importance::High,
                 ),
@@ -299,10 +298,22 @@ impl Site {
 
     /// The same before anything is counted.
     fn uncounted(base: Base, engine: Option<Arc<dyn Score>>) -> Self {
-        let store = Arc::new(base.store());
+        Site::of(Arc::new(base.store()), engine, None)
+    }
+
+    /// The pages over a store that there is, with the name of its sample data.
+    fn over(store: Arc<Watched<TempDir>>, sample: Option<crate::web::Sample>) -> Self {
+        Site::of(store, Some(engine()), sample)
+    }
+
+    fn of(
+        store: Arc<Watched<TempDir>>,
+        engine: Option<Arc<dyn Score>>,
+        sample: Option<crate::web::Sample>,
+    ) -> Self {
         let app = Arc::new(App::new(store.clone(), engine, Arc::new(as_of), Limits::default()));
         let catalogue = Arc::new(catalogue());
-        let router = api::router(app.clone()).merge(router(app.clone(), catalogue));
+        let router = api::router(app.clone()).merge(router(app.clone(), catalogue, sample));
         Site { store, app, router }
     }
 

@@ -15,7 +15,7 @@ async fn the_language_follows_the_browser_unless_the_address_names_one() {
     assert_eq!((reply.header("content-language"), reply.header("vary")), ("zh-CN", "accept-language"));
     let page = reply.ok();
     has(&page, &["<html lang=\"zh-CN\">"]);
-    assert_eq!(href(&page, "查找顾客"), "/customers");
+    assert_eq!(href(&page, "查找会员"), "/customers");
     let page = site.send(ask("/?lang=en")).await.ok();
     has(&page, &["<html lang=\"en\">"]);
     assert_eq!(href(&page, "Find a customer"), "/customers?lang=en");
@@ -90,7 +90,7 @@ async fn a_store_that_fails_is_a_page_that_says_what_to_do() {
         (
             || panic!("a bug"),
             StatusCode::INTERNAL_SERVER_ERROR,
-            "homing failed to make this page",
+            "The page could not be rendered",
             "页面生成失败",
         ),
     ] {

@@ -1,14 +1,12 @@
 //! homing beside its rivals, in a table.
 
-use homing_charts::numbers::{count, decimal};
 use homing_charts::{Ink, span};
 
 use crate::backtest::Report;
 use crate::candidates::Candidate;
 use crate::metrics::Metric;
-use crate::report::lang::Lang;
-use crate::report::numbers::{percent1, signed_percent};
 use crate::report::page::{Block, Cell, Head, Row, Section, Table};
+use homing_locales::{Lang, t};
 
 /// The best rule by log loss, and the share by which homing's log loss differs from its.
 pub(in crate::report) fn gain_over_rule(report: &Report) -> Option<(String, f64)> {
@@ -20,21 +18,17 @@ pub(in crate::report) fn gain_over_rule(report: &Report) -> Option<(String, f64)
 /// A candidate's name in words.
 pub(in crate::report) fn name_of(lang: Lang, name: &str) -> String {
     let known = match name {
-        "rule: naive_repeat" => ("规则：上期重演", "rule: last period repeats"),
-        "rule: naive_recency" => ("规则：距上次购买天数", "rule: days since last purchase"),
-        "rule: naive_rfm" => ("规则：RFM 分组", "rule: RFM cells"),
-        "rule: naive_rate" => ("规则：终身平均频率", "rule: lifetime average rate"),
-        "BG/NBD × Gamma-Gamma" => ("BG/NBD × Gamma-Gamma（教科书模型）", "BG/NBD × Gamma-Gamma (textbook)"),
-        "challenger: linfa-logistic" => {
-            ("挑战者：逻辑回归（linfa）", "challenger: logistic regression (linfa)")
-        }
-        "challenger: linfa-trees" => ("挑战者：决策树（linfa）", "challenger: decision tree (linfa)"),
-        "challenger: smartcore forest" => {
-            ("挑战者：随机森林（smartcore）", "challenger: random forest (smartcore)")
-        }
-        other => return other.to_owned(),
+        "rule: naive_repeat" => t!(lang, "report-rule-repeat"),
+        "rule: naive_recency" => t!(lang, "report-rule-recency"),
+        "rule: naive_rfm" => t!(lang, "report-rule-rfm"),
+        "rule: naive_rate" => t!(lang, "report-rule-rate"),
+        "BG/NBD × Gamma-Gamma" => t!(lang, "report-textbook"),
+        "challenger: linfa-logistic" => t!(lang, "report-challenger-logistic"),
+        "challenger: linfa-trees" => t!(lang, "report-challenger-tree"),
+        "challenger: smartcore forest" => t!(lang, "report-challenger-forest"),
+        other => other,
     };
-    lang.pick(known.0, known.1).to_owned()
+    known.to_owned()
 }
 
 /// The section.
@@ -48,20 +42,21 @@ pub(super) fn section(lang: Lang, report: &Report) -> Section {
     let table = Table {
         head: head(lang),
         rows: rows.map(|(at, candidate)| row(lang, candidate, own.filter(|_| at > 0), &scales)).collect(),
-        note: lang.text(
-            "AUC 与对数损失下方是 95% 区间（按顾客自助抽样 100 次）和它的位置图；橙色虚线是 homing 的值。“–” 表示该方法不给出这个数。",
-            "Below AUC and log loss: the 95% interval (100 bootstrap draws over customers), drawn to scale; the dashed line is homing's value. “–”: the method does not predict it.",
-        ),
+        note: t!(lang, "report-candidates-note").to_owned(),
     };
     let manifest = report.bundle.manifest();
-    let (date, days) = (manifest.timezone.date(manifest.as_of), report.horizon);
-    let (customers, bought) = (count(report.customers as u64), percent1(report.bought));
+    let (date, days) = (lang.date(&manifest.timezone.date(manifest.as_of)), report.horizon);
+    let (customers, bought) = (lang.count(report.customers as u64), lang.percent1(report.bought));
     Section {
         id: "candidates".to_owned(),
-        title: lang.text("各方法比较", "Candidates and baselines"),
-        lead: lang.pick(
-            format!("站在 {date}，只用当时已知的数据，预测之后 {days} 天；再与 {customers} 位顾客真实的行为比较，其中 {bought} 购买了。"),
-            format!("Fitted on {date} to what was known then, judged by what {customers} customers did in the {days} days after; {bought} of them bought."),
+        title: t!(lang, "report-candidates").to_owned(),
+        lead: t!(
+            lang,
+            "report-candidates-lead",
+            date = date,
+            customers = customers,
+            days = days,
+            bought = bought
         ),
         blocks: vec![Block::Table(table)],
     }
@@ -90,9 +85,9 @@ fn ends(report: &Report, interval: fn(&Candidate) -> (f64, f64), metric: Metric)
 fn row(lang: Lang, c: &Candidate, own: Option<&Candidate>, scales: &Scales) -> Row {
     let ink = if own.is_none() { Ink::Expected } else { Ink::Actual };
     let judged = |metric, interval: (f64, f64), scale| {
-        let (low, high) = (decimal(interval.0, 3), decimal(interval.1, 3));
+        let (low, high) = (lang.decimal(interval.0, 3), lang.decimal(interval.1, 3));
         let reference = own.map(|own| value(own, metric));
-        Cell::number(decimal(value(c, metric), 3)).with(format!("{low} – {high}")).bar(span(
+        Cell::number(lang.decimal(value(c, metric), 3)).with(format!("{low} – {high}")).bar(span(
             value(c, metric),
             Some(interval),
             scale,
@@ -106,35 +101,25 @@ fn row(lang: Lang, c: &Candidate, own: Option<&Candidate>, scales: &Scales) -> R
             Cell::text(name_of(lang, &c.name)),
             judged(Metric::BUY_AUC, c.auc_interval, scales.auc),
             judged(Metric::BUY_LOGLOSS, c.logloss_interval, scales.log_loss),
-            Cell::number(percent1(value(c, Metric::BUY_ECE15))),
-            Cell::number(percent1(value(c, Metric::SPEND_TOP10))),
-            Cell::number(decimal(value(c, Metric::SPEND_GINI), 3)),
-            Cell::number(signed_percent(value(c, Metric::SPEND_BIAS))),
-            Cell::number(decimal(value(c, Metric::ORDERS_MAE), 3)),
+            Cell::number(lang.percent1(value(c, Metric::BUY_ECE15))),
+            Cell::number(lang.percent1(value(c, Metric::SPEND_TOP10))),
+            Cell::number(lang.decimal(value(c, Metric::SPEND_GINI), 3)),
+            Cell::number(lang.signed_percent(value(c, Metric::SPEND_BIAS))),
+            Cell::number(lang.decimal(value(c, Metric::ORDERS_MAE), 3)),
         ],
     }
 }
 
 fn head(lang: Lang) -> Vec<Head> {
-    let columns: [[&str; 4]; 7] = [
-        ["排序 AUC", "Ranking, AUC", "越高越好；0.5 = 随机", "higher is better; 0.5 is random"],
-        ["对数损失", "Log loss", "概率的误差，越低越好", "error of the probabilities; lower is better"],
-        ["校准误差", "Calibration error", "概率与实际平均相差", "mean gap between probability and outcome"],
-        [
-            "前 10% 消费占比",
-            "Spend in top 10%",
-            "得分最高的一成顾客占总消费",
-            "share of spend by the best-scored tenth",
-        ],
-        ["消费排序 Gini", "Spend ranking, Gini", "1 = 完美，0 = 随机", "1 is perfect, 0 is random"],
-        ["总消费偏差", "Total spend off by", "预测总额对实际", "expected against actual sum"],
-        ["订单误差", "Orders off by", "每位顾客，平均绝对值", "mean absolute error per customer"],
-    ];
-    let method = Head { name: lang.text("方法", "Method"), help: String::new(), number: false };
-    let metrics = columns.into_iter().map(|[zh, en, zh_help, en_help]| Head {
-        name: lang.text(zh, en),
-        help: lang.text(zh_help, en_help),
-        number: true,
-    });
-    [method].into_iter().chain(metrics).collect()
+    let metric = |name: &str, help: &str| Head { name: name.to_owned(), help: help.to_owned(), number: true };
+    vec![
+        Head { name: t!(lang, "report-method").to_owned(), help: String::new(), number: false },
+        metric(t!(lang, "report-metric-auc"), t!(lang, "report-metric-auc.help")),
+        metric(t!(lang, "report-metric-logloss"), t!(lang, "report-metric-logloss.help")),
+        metric(t!(lang, "report-metric-ece"), t!(lang, "report-metric-ece.help")),
+        metric(t!(lang, "report-metric-top"), t!(lang, "report-metric-top.help")),
+        metric(t!(lang, "report-metric-gini"), t!(lang, "report-metric-gini.help")),
+        metric(t!(lang, "report-metric-bias"), t!(lang, "report-metric-bias.help")),
+        metric(t!(lang, "report-metric-orders"), t!(lang, "report-metric-orders.help")),
+    ]
 }

@@ -9,10 +9,10 @@ mod value;
 
 use homing_models::judged::{Tenth, Test, Week};
 
-use super::lang::Lang;
 use super::page::Section;
 use crate::backtest::{Report, ScoreRow};
 use groups::{GROUPS, bought, gains, groups, mean, wilson};
+use homing_locales::{Lang, t};
 
 pub(super) use candidates::{gain_over_rule, name_of};
 
@@ -20,13 +20,8 @@ pub(super) use candidates::{gain_over_rule, name_of};
 pub(super) fn missing(lang: Lang) -> Section {
     Section {
         id: "candidates".to_owned(),
-        title: lang.pick("检验", "Test").to_owned(),
-        lead: lang
-            .pick(
-                "历史太短，无法留出最近一段时间来检验模型，因此没有等级。",
-                "The history is too short to hold back its last part, so the model is not tested and has no grade.",
-            )
-            .to_owned(),
+        title: t!(lang, "report-test").to_owned(),
+        lead: t!(lang, "report-test-none").to_owned(),
         blocks: Vec::new(),
     }
 }

@@ -1,19 +1,17 @@
 //! The challengers' decision tree as rules.
 
-use homing_charts::numbers::{count, decimal};
-
 use crate::backtest::Report;
-use crate::report::lang::Lang;
 use crate::report::names;
-use crate::report::numbers::percent1;
 use crate::report::page::{Block, Cell, Head, Row, Section, Table};
+use homing_locales::{Lang, t};
 
 /// The section; `None` where no challengers were asked for.
 pub(super) fn section(lang: Lang, report: &Report) -> Option<Section> {
     if report.rules.is_empty() {
         return None;
     }
-    let number = |value: f64| if value.fract() == 0.0 { decimal(value, 0) } else { decimal(value, 2) };
+    let number =
+        |value: f64| if value.fract() == 0.0 { lang.decimal(value, 0) } else { lang.decimal(value, 2) };
     let rows = report.rules.iter().map(|rule| {
         let conditions: Vec<String> = rule
             .conditions
@@ -31,29 +29,34 @@ pub(super) fn section(lang: Lang, report: &Report) -> Option<Section> {
         Row {
             strong: false,
             cells: vec![
-                Cell::text(conditions.join(lang.pick("；", "; "))),
-                Cell::number(percent1(rule.bought)),
-                Cell::number(count(rule.rows as u64)),
+                Cell::text(conditions.join(t!(lang, "cluster-semicolon"))),
+                Cell::number(lang.percent1(rule.bought)),
+                Cell::number(lang.count(rule.rows as u64)),
             ],
         }
     });
     let head = |name: String, help: String, number| Head { name, help, number };
     let table = Table {
         head: vec![
-            head(lang.text("条件", "Conditions"), lang.text("全部满足", "all of them hold"), false),
-            head(lang.text("购买的比例", "Bought"), lang.text("在过去的窗口中", "in past windows"), true),
-            head(lang.text("样本行数", "Rows"), lang.text("顾客 × 窗口", "customers × windows"), true),
+            head(
+                t!(lang, "report-conditions").to_owned(),
+                t!(lang, "report-conditions-help").to_owned(),
+                false,
+            ),
+            head(
+                t!(lang, "report-tree-bought").to_owned(),
+                t!(lang, "report-tree-bought-help").to_owned(),
+                true,
+            ),
+            head(t!(lang, "report-tree-rows").to_owned(), t!(lang, "report-tree-rows-help").to_owned(), true),
         ],
         rows: rows.collect(),
-        note: lang.text("缺失值按中位数处理。", "Missing values count as the median."),
+        note: t!(lang, "report-tree-note").to_owned(),
     };
     Some(Section {
         id: "rules".to_owned(),
-        title: lang.text("一棵可读的决策树", "A readable decision tree"),
-        lead: lang.text(
-            "挑战者之一：用几条规则就能说出来的模型。它不用于评分，只供对照和讨论。",
-            "One of the challengers: a model that a few rules state in full. It scores nobody; it is here for comparison and discussion.",
-        ),
+        title: t!(lang, "report-tree").to_owned(),
+        lead: t!(lang, "report-tree-lead").to_owned(),
         blocks: vec![Block::Table(table)],
     })
 }

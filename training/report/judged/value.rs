@@ -1,14 +1,12 @@
 //! Value: expected spend against actual spend.
 
-use homing_charts::numbers::{money, on_axis};
 use homing_charts::{Axis, Column, Columns, Group, Ink, columns};
 
 use super::groups::{GROUPS, groups, mean};
 use crate::backtest::{Report, ScoreRow};
 use crate::metrics::Metric;
-use crate::report::lang::Lang;
-use crate::report::numbers::{percent1, signed_percent};
 use crate::report::page::{Block, Drawing, Figure, Key, Section};
+use homing_locales::{Lang, t};
 
 /// The section.
 pub(super) fn section(lang: Lang, report: &Report) -> Section {
@@ -16,11 +14,8 @@ pub(super) fn section(lang: Lang, report: &Report) -> Section {
     let (expected, actual) = (sum(|row| row.expected_spend), sum(|row| row.label.spend));
     Section {
         id: "value".to_owned(),
-        title: lang.text("价值：预期消费准不准", "Value: does the expected spend come true"),
-        lead: lang.text(
-            "预期消费 = 购买概率 × 购买时的消费。金额按商家货币，未减退货。",
-            "Expected spend = purchase probability × spend of those who buy; in the business's currency, before product returns.",
-        ),
+        title: t!(lang, "report-value").to_owned(),
+        lead: t!(lang, "report-value-lead").to_owned(),
         blocks: vec![
             Block::Figures(figures(lang, report, expected, actual)),
             Block::Drawings(vec![deciles(lang, report, expected, actual)]),
@@ -31,33 +26,27 @@ pub(super) fn section(lang: Lang, report: &Report) -> Section {
 fn figures(lang: Lang, report: &Report, expected: f64, actual: f64) -> Vec<Figure> {
     let own = report.candidates.first();
     let get = |metric| own.and_then(|c| c.metrics.get(metric)).unwrap_or(f64::NAN);
-    let (days, bias) = (report.horizon, signed_percent(get(Metric::SPEND_BIAS)));
+    let (days, bias) = (report.horizon, lang.signed_percent(get(Metric::SPEND_BIAS)));
     vec![
         Figure {
-            name: lang.text("预期总消费", "Total expected spend"),
-            value: money(expected),
-            note: lang.pick(format!("{days} 天，商家货币"), format!("{days} days, the business's currency")),
+            name: t!(lang, "report-value-expected").to_owned(),
+            value: lang.money(expected),
+            note: t!(lang, "report-value-days", days = days),
         },
         Figure {
-            name: lang.text("实际总消费", "Total actual spend"),
-            value: money(actual),
-            note: lang.pick(format!("偏差 {bias}"), format!("expected is off by {bias}")),
+            name: t!(lang, "report-value-actual").to_owned(),
+            value: lang.money(actual),
+            note: t!(lang, "report-value-bias", bias = bias),
         },
         Figure {
-            name: lang.text("80% 区间的覆盖率", "Coverage of the 80% interval"),
-            value: percent1(report.interval_coverage),
-            note: lang.text(
-                "消费落在所给区间内的顾客；应接近或高于 80%",
-                "customers whose spend lay within their interval; should be near or above 80%",
-            ),
+            name: t!(lang, "report-coverage").to_owned(),
+            value: lang.percent1(report.interval_coverage),
+            note: t!(lang, "report-coverage-note").to_owned(),
         },
         Figure {
-            name: lang.text("最高一成占消费", "Spend of the top tenth"),
-            value: percent1(get(Metric::SPEND_TOP10)),
-            note: lang.text(
-                "预期消费最高的 10% 顾客的实际消费占比",
-                "share of actual spend by the tenth with the highest expected spend",
-            ),
+            name: t!(lang, "report-top-spend").to_owned(),
+            value: lang.percent1(get(Metric::SPEND_TOP10)),
+            note: t!(lang, "report-top-spend-note").to_owned(),
         },
     ]
 }
@@ -72,40 +61,27 @@ fn deciles(lang: Lang, report: &Report, expected: f64, actual: f64) -> Drawing {
         .collect();
     let most = means.iter().flat_map(|&(e, a)| [e, a]).fold(0.0, f64::max);
     let groups_of = means.iter().enumerate().map(|(at, &(expected, actual))| {
-        let (number, said, spent) = (at + 1, money(expected), money(actual));
-        let title = lang.pick(
-            format!("第 {number} 组：人均预期 {said}，实际 {spent}"),
-            format!("tenth {number}: {said} expected per customer, {spent} actual"),
-        );
+        let (number, said, spent) = (at + 1, lang.money(expected), lang.money(actual));
+        let title = t!(lang, "report-value-point", number = number, said = said, spent = spent);
         let column = |ink, value| Column { ink, value, title: title.clone() };
         Group {
             name: number.to_string(),
             columns: vec![column(Ink::Expected, expected), column(Ink::Actual, actual)],
         }
     });
-    let (expected, actual) = (money(expected), money(actual));
-    let label = lang.pick(
-        format!("各组人均消费：预期总额 {expected}，实际 {actual}"),
-        format!("Spend per customer by tenth: {expected} expected in total, {actual} actual"),
-    );
+    let (expected, actual) = (lang.money(expected), lang.money(actual));
+    let label = t!(lang, "report-value-label", expected = expected, actual = actual);
     Drawing {
-        title: lang.text("人均消费，预期与实际", "Spend per customer, expected and actual"),
-        note: lang.text(
-            "顾客按预期消费从高到低分为十组。两根柱子一样高就是准的。",
-            "Customers in tenths by expected spend, highest first. Columns of equal height are right.",
-        ),
+        title: t!(lang, "report-value-title").to_owned(),
+        note: t!(lang, "report-value-note").to_owned(),
         keys: vec![
-            Key::block(Ink::Expected, lang.text("预期", "expected")),
-            Key::block(Ink::Actual, lang.text("实际", "actual")),
+            Key::block(Ink::Expected, t!(lang, "report-expected").to_owned()),
+            Key::block(Ink::Actual, t!(lang, "report-actual").to_owned()),
         ],
         svg: columns(&Columns {
             label: &label,
-            y: Axis::up_to(
-                most,
-                lang.text("人均消费（货币单位）", "spend per customer (currency)"),
-                &on_axis,
-            ),
-            x: &lang.text("组（1 = 预期消费最高的一成）", "tenth (1 = highest expected spend)"),
+            y: Axis::up_to(most, t!(lang, "deciles-y").to_owned(), &|x| lang.on_axis(x)),
+            x: t!(lang, "report-value-tenth"),
             groups: groups_of.collect(),
             reference: None,
         }),
