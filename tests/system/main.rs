@@ -8,6 +8,8 @@ mod crm_backend;
 #[cfg(test)]
 mod data_scientist;
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod long_batch;
