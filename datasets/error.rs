@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// An address that this build cannot reach.
     #[error(
-        "this build of homing cannot read the URL `{path}` (s3://, gs://, az://, http:// and https:// need the feature `objects`); \
+        "cannot read the URL `{path}`: homing reads s3://, gs://, az://, http:// and https://, if built with the feature `objects`; \
          download it and name the local file or folder"
     )]
     Remote {

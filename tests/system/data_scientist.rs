@@ -92,7 +92,7 @@ fn cutoffs_out_of_order_are_wrong_use() {
     let backtest = |cutoffs| {
         run(homing_train(), folder.path(), ["backtest", "--purchases", CDNOW, "--cutoffs", cutoffs])
     };
-    let words = ["--cutoffs", "1997-12-31 is not before 1997-09-30", "in order of time"];
+    let words = ["--cutoffs", "1997-12-31 is not before 1997-09-30", "in chronological order"];
     backtest("1997-12-31,1997-09-30").says(2, &words);
     backtest("1997-09-30,1997-09-30").says(2, &["--cutoffs", "1997-09-30 is not before 1997-09-30"]);
     backtest("1997-09-31").says(2, &["1997-09-31", "2011-09-09"]);
@@ -123,10 +123,10 @@ fn purchases_that_cannot_be_read_are_named_with_a_remedy() {
     let empty = write(folder.path(), "empty.csv", "");
     fit(empty).says(1, &["`empty.csv` is empty", "export it again"]);
     let header = write(folder.path(), "header.csv", "customer_id,occurred_at,amount\n");
-    fit(header).says(3, &["no lines of data", "export again"]);
+    fit(header).says(3, &["no rows of data", "export again"]);
     fit("nowhere.csv").says(1, &["no file matches `nowhere.csv`", "check the path"]);
     let binary = write(folder.path(), "shop.parquet", "not Parquet at all");
-    fit(binary).says(1, &["`shop.parquet` cannot be read as Parquet", "write or copy it again"]);
+    fit(binary).says(1, &["cannot read `shop.parquet` as Parquet", "write or copy it again"]);
     assert!(!folder.path().join("models").exists(), "a failure leaves nothing behind");
 }
 

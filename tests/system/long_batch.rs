@@ -402,7 +402,7 @@ fn bad_files_stop_the_run_before_the_store_is_touched() {
     std::fs::remove_file(data.join("2.csv")).unwrap();
     let parquet = std::fs::read(CDNOW).unwrap();
     put("2.parquet", &parquet[..parquet.len() / 2]);
-    refused(1, &["2.parquet", "cut off or damaged"]);
+    refused(1, &["2.parquet", "truncated or damaged"]);
     let mut holed = parquet.clone();
     holed[5000..9000].fill(0);
     put("2.parquet", &holed);
@@ -413,7 +413,7 @@ fn bad_files_stop_the_run_before_the_store_is_touched() {
         "2.csv",
         format!("customer_id,occurred_at,amount\n{},1998-07-01,5\n", "x".repeat(1 << 20)).as_bytes(),
     );
-    refused(3, &["1 of 2 lines", "text_too_long", "longer than 1000 bytes"]);
+    refused(3, &["1 of 2 rows", "text_too_long", "longer than 1000 bytes"]);
     let rejects = std::fs::read_to_string(folder.path().join("homing-rejects.csv")).unwrap();
     assert!(rejects.len() < 2000, "the rejects file shows the beginning of it: {} bytes", rejects.len());
 }

@@ -170,7 +170,7 @@ fn bad_rows_stop_the_run_and_stand_in_the_rejects_file() {
         write(folder.path(), name, &text);
         let rejects = format!("{name}-rejects.csv");
         let told = score(folder.path(), name, &["--out", "scores.csv", "--rejects", &rejects]);
-        told.says(3, &["1 of 2 lines", cause, remedy, &rejects]);
+        told.says(3, &["1 of 2 rows", cause, remedy, &rejects]);
         let found = std::fs::read_to_string(folder.path().join(&rejects)).unwrap();
         let mut reader = csv::Reader::from_reader(found.as_bytes());
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
