@@ -150,7 +150,7 @@ fn manifest(path: &Path) -> Result<Manifest, Error> {
     if version(&manifest)? != manifest.version {
         return Err(damaged("does not have the content that was written".into()));
     }
-    if !features::is_known_schema(&manifest.feature_schema) {
+    if !features::is_known_schema(&manifest.feature_schema, manifest.features.len()) {
         return Err(Error::OtherFeatures {
             path: path.to_owned(),
             found: manifest.feature_schema,

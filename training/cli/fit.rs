@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use homing_datasets::{objects, out};
-use homing_models::{Alias, Registry};
+use homing_models::{Alias, Bundle, Registry};
 use homing_training::Error;
 use homing_training::pipeline::{Options, train};
+use homing_training::promotion::{Promote, compare};
 use homing_training::report::Lang;
 use homing_training::task::Task;
 
@@ -61,9 +62,13 @@ pub(super) struct Fit {
     /// Seed of every sample.
     #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
     seed: u64,
-    /// Registers the model as challenger and leaves the champion as it is.
+    /// Registers the model as challenger and leaves the champion as it is: the same as --promote never.
     #[arg(long, env = "HOMING_CHALLENGER")]
     challenger: bool,
+    /// When the model becomes champion: unless it is worse on the holdout window, always, or never. Else it is registered as
+    /// challenger.
+    #[arg(long, env = "HOMING_PROMOTE", value_enum, default_value = "if-better", value_name = "WHEN")]
+    promote: Promote,
     /// Writes the report, which the bundle holds too, to this file as well.
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
@@ -114,7 +119,15 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         sampled: Some(sampled),
     };
     let trained = train(&histories, &options, &|text| steps.step(text))?;
-    let alias = if args.challenger { Alias::Challenger } else { Alias::Champion };
+    let champion = champion(&registry, &trained.bundle.manifest().name);
+    let compared = compare(&histories, &trained, champion.as_ref(), args.seed)?;
+    let promote = match args.promote {
+        _ if args.challenger => false,
+        Promote::Never => false,
+        Promote::Always => true,
+        Promote::IfBetter => compared.promote,
+    };
+    let alias = if promote { Alias::Champion } else { Alias::Challenger };
     let path = registry.register(&trained.bundle, alias)?;
     if let (Some(file), Some(html)) = (&args.report, trained.bundle.report()) {
         write_report(file, html)?;
@@ -122,6 +135,8 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     let seconds = steps.done();
     if args.common.json {
         let mut document = serde_json::to_value(trained.summary())?;
+        document["promotion"] = serde_json::to_value(&compared)?;
+        document["promoted"] = promote.into();
         document["read"] = serde_json::to_value(&summary)?;
         document["warnings"] = serde_json::to_value(summary.warnings.list())?;
         out!("{}", serde_json::to_string_pretty(&document)?);
@@ -133,6 +148,9 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         out!("model {} ({}) in {}", trained.bundle.id(), alias.name(), path.display());
     }
     eprintln!("fitted in {seconds:.1} s");
+    if let Some(text) = show::promotion(&compared, promote) {
+        eprintln!("homing-train: {text}");
+    }
     for failure in &trained.failures {
         eprintln!("homing-train: {} failed: {}", failure.step, failure.cause);
     }
@@ -141,4 +159,14 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     }
     let steps: Vec<&str> = trained.failures.iter().map(|failure| failure.step).collect();
     Err(DoneInPart(steps.join(", ")).into())
+}
+
+/// The champion of this name; `None` where there is none, or where it cannot be read and a new one is welcome.
+fn champion(registry: &Registry, name: &str) -> Option<Bundle> {
+    let version = registry.version(name, Alias::Champion)?;
+    let loaded = registry.find(Some(&format!("{name}@{version}"))).and_then(|path| Bundle::load(&path));
+    if let Err(error) = &loaded {
+        eprintln!("homing-train: the champion was not compared: {error}");
+    }
+    loaded.ok()
 }

@@ -2,8 +2,10 @@
 
 mod backtest;
 mod check;
+mod features;
 mod fit;
 mod input;
+mod lifetimes;
 mod show;
 
 use std::process::ExitCode;
@@ -29,6 +31,10 @@ enum Command {
     Backtest(backtest::Backtest),
     /// Says what the data can carry, and what they lack.
     Check(check::Check),
+    /// Writes the feature matrix, with labels if asked.
+    Features(features::Features),
+    /// Fits every lifetime model: parameters, standard errors, likelihoods.
+    Lifetimes(lifetimes::Lifetimes),
 }
 
 /// Keys of `homing.toml` that only `homing` knows.
@@ -60,6 +66,8 @@ pub fn main() -> ExitCode {
         Command::Fit(args) => fit::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Features(args) => features::run(&args),
+        Command::Lifetimes(args) => lifetimes::run(&args),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }

@@ -25,7 +25,7 @@ pub(in crate::report) fn name_of(lang: Lang, name: &str) -> String {
         "rule: naive_rfm" => ("规则：RFM 分组", "rule: RFM cells"),
         "rule: naive_rate" => ("规则：终身平均频率", "rule: lifetime average rate"),
         "BG/NBD × Gamma-Gamma" => ("BG/NBD × Gamma-Gamma（教科书模型）", "BG/NBD × Gamma-Gamma (textbook)"),
-        "challenger: linfa-logistic" => {
+        "challenger: logistic regression" => {
             ("挑战者：逻辑回归（linfa）", "challenger: logistic regression (linfa)")
         }
         "challenger: linfa-trees" => ("挑战者：决策树（linfa）", "challenger: decision tree (linfa)"),
