@@ -1035,6 +1035,21 @@ feature-complaints_180d = Complaints in the last 180 days
 feature-refund_requests_180d = Refund requests in the last 180 days
 feature-complaint_days = Days since the last complaint or refund request
 feature-nps_last = Last NPS answer, 0 to 10
+feature-recency_over_gap_last = Days since the last order over the gap before it
+feature-cycles_missed = Whole median gaps that have passed since the last order
+feature-cycle_due_days = Days until the next multiple of the median gap since the last order
+feature-gap_regular_share = Share of the gaps within a fifth of the median gap; 1 = like a subscription
+feature-weekday_due_days = Days until the usual weekday of the customer's orders
+feature-month_day_due_days = Days until the usual day of the month of the customer's orders
+feature-month_day_strength = How much the orders keep to one day of the month; 1 = always the same
+feature-anniversary_due_days = Days until the next anniversary of the last order
+feature-years_active_share = Share of the years back from the instant, since the first order, with an order
+feature-years_streak = Years in a row with an order, back from the instant
+feature-orders_second_year = Orders 365 to 729 days ago
+feature-orders_third_year = Orders 730 to 1094 days ago
+feature-spend_second_year = Spend 365 to 729 days ago
+feature-season_years_30d = Share of earlier years with an order in the 30 days that now follow
+feature-season_years_90d = Share of earlier years with an order in the 90 days that now follow
 
 ## Causes: what features speak of
 

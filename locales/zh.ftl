@@ -890,6 +890,21 @@ feature-complaints_180d = 近 180 天投诉数
 feature-refund_requests_180d = 近 180 天退款申请数
 feature-complaint_days = 距上次投诉或退款申请的天数
 feature-nps_last = 最近一次 NPS 评分（0 到 10）
+feature-recency_over_gap_last = 距上次购买天数与最近一次间隔之比
+feature-cycles_missed = 上次购买以来已过的完整购买周期数
+feature-cycle_due_days = 距下一个购买周期到期的天数
+feature-gap_regular_share = 与间隔中位数相差不超过两成的间隔比例（1 = 类似订阅）
+feature-weekday_due_days = 距常购星期几的天数
+feature-month_day_due_days = 距每月常购日的天数
+feature-month_day_strength = 订单集中在每月同一天的程度（1 = 总是同一天）
+feature-anniversary_due_days = 距上次购买周年日的天数
+feature-years_active_share = 首次购买以来有订单的年份比例
+feature-years_streak = 连续有订单的年数
+feature-orders_second_year = 365 至 729 天前的订单数
+feature-orders_third_year = 730 至 1094 天前的订单数
+feature-spend_second_year = 365 至 729 天前的消费金额
+feature-season_years_30d = 往年同期（接下来 30 天）有订单的年份比例
+feature-season_years_90d = 往年同期（接下来 90 天）有订单的年份比例
 
 ## Causes: what features speak of
 

@@ -16,6 +16,7 @@ pub mod bundle;
 pub mod calibration;
 pub mod churn;
 pub mod clusters;
+pub mod coherence;
 pub mod customer;
 pub mod error;
 pub mod explain;

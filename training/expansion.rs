@@ -84,7 +84,7 @@ pub fn fit(
             let width = open[0].basis.inputs.len();
             let x =
                 Array2::from_shape_fn((open.len(), width), |(row, column)| open[row].basis.inputs[column]);
-            Ok((rate, Some(Linear::fit(x.view(), &[], &then, PENALTY)?)))
+            Ok((rate, Some(Linear::fit(x.view(), &[], &then, PENALTY, &[])?)))
         })
         .collect();
     let learned: Vec<_> = learned.into_iter().collect::<Result<_, Error>>()?;

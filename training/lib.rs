@@ -9,6 +9,7 @@
 //! | [`error`], [`task`] | what can go wrong; what to learn |
 //! | [`labels`], [`snapshots`], [`rows`] | what customers did after a cutoff; which cutoffs; training rows |
 //! | [`check`] | what the data can carry |
+//! | [`matrix`], [`lifetimes`] | the feature matrix as a table; every lifetime model with its standard errors |
 //! | [`metrics`] | how good scores are |
 //! | [`baselines`], [`candidates`] | simple rules; the models judged on a holdout window |
 //! | [`fit`] | the predictive model: lifetime models, base learners, stacking, base rate, spend |
@@ -17,6 +18,7 @@
 //! | [`report`] | the HTML report |
 //! | [`pipeline`] | all steps of a training run, in order |
 //! | [`cli`] | the command line of `homing-train` |
+//! | [`promotion`] | whether a new model may replace the champion |
 
 pub mod backtest;
 pub mod baselines;
@@ -29,8 +31,11 @@ pub mod error;
 pub mod expansion;
 pub mod fit;
 pub mod labels;
+pub mod lifetimes;
+pub mod matrix;
 pub mod metrics;
 pub mod pipeline;
+pub mod promotion;
 pub mod report;
 pub mod rows;
 pub mod snapshots;

@@ -5,6 +5,10 @@ use homing_datasets::{DAY, Micros};
 /// Maximum number of snapshots of a fit.
 const MAX_SNAPSHOTS: usize = 24;
 
+/// Base rates are learned from windows of up to this many days back (three years), and this many windows.
+const MAX_WINDOW_DAYS: i64 = 1095;
+const MAX_WINDOWS: usize = 80;
+
 /// When to look, and how far ahead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -12,6 +16,8 @@ pub struct Plan {
     pub learned_days: u32,
     /// Cutoffs, the latest first. Every label window ends at or before the fit's `as_of`.
     pub cutoffs: Vec<Micros>,
+    /// The same further back: the starts of windows from which only base rates are learned.
+    pub windows: Vec<Micros>,
 }
 
 /// Plans the snapshots for a horizon in days: the history must reach back for the horizon and a third of it (at
@@ -31,12 +37,41 @@ pub fn plan(first_purchase: Micros, as_of: Micros, horizon: u32) -> Option<Plan>
     let whole = span - asked >= (asked / 3).max(28);
     let learned = if whole { asked } else { span / 2 };
     let min_history = if whole { (asked / 3).clamp(28, 90) } else { (learned / 2).max(28) };
-    let step = (learned / 3).clamp(7, 30);
-    let cutoffs: Vec<Micros> = (0..MAX_SNAPSHOTS as i64)
-        .map(|j| as_of - (learned + j * step) * DAY)
+    // Whole weeks: a snapshot of a Friday teaches what holds on a Friday; and 13 steps of four weeks are a year.
+    let step = (learned / 3).clamp(7, 28) / 7 * 7;
+    let windows: Vec<Micros> = (0..MAX_WINDOWS as i64)
+        .map(|j| learned + j * step)
+        .take_while(|&days_ago| days_ago <= MAX_WINDOW_DAYS.max(learned))
+        .map(|days_ago| as_of - days_ago * DAY)
         .take_while(|&cutoff| cutoff - first_purchase >= min_history * DAY)
         .collect();
-    (learned > 0 && !cutoffs.is_empty()).then_some(Plan { learned_days: learned as u32, cutoffs })
+    let cutoffs: Vec<Micros> = windows.iter().copied().take(MAX_SNAPSHOTS).collect();
+    (learned > 0 && !cutoffs.is_empty()).then_some(Plan { learned_days: learned as u32, cutoffs, windows })
+}
+
+/// Number of the latest snapshots that are taken with as many customers as memory holds.
+const RECENT: usize = 8;
+
+/// Days by which a snapshot may lie from the time of the year of `as_of` and still stand for it.
+const SEASON_DAYS: i64 = 31;
+
+impl Plan {
+    /// The snapshots that resemble the one at `as_of` most: for horizons of about a year those of the same time of the year
+    /// (who gives every December looks different in June), else the latest.
+    #[must_use]
+    pub fn alike(&self, as_of: Micros) -> Vec<Micros> {
+        let off_season = |cutoff: Micros| {
+            let days = (as_of - cutoff) / DAY;
+            ((days + 182).rem_euclid(365) - 182).abs()
+        };
+        let yearly = self
+            .windows
+            .first()
+            .is_some_and(|&latest| (as_of - latest) / DAY > 182 && off_season(latest) <= SEASON_DAYS);
+        let alike =
+            self.windows.iter().copied().filter(|&cutoff| !yearly || off_season(cutoff) <= SEASON_DAYS);
+        alike.take(RECENT).collect()
+    }
 }
 
 #[cfg(test)]
@@ -54,5 +89,16 @@ mod tests {
         assert_eq!(short.learned_days, 50);
         assert!(short.cutoffs.iter().all(|c| c + 50 * DAY <= as_of && *c >= as_of - 72 * DAY));
         assert_eq!(plan(as_of - 20 * DAY, as_of, 90), None);
+    }
+
+    #[test]
+    fn a_year_ahead_is_learned_from_the_same_time_of_the_year() {
+        let as_of = 4000 * DAY;
+        let days_ago = |plan: &Plan| -> Vec<i64> {
+            plan.alike(as_of).iter().map(|cutoff| (as_of - cutoff) / DAY).collect()
+        };
+        assert_eq!(days_ago(&plan(0, as_of, 365).unwrap()), [365, 393, 701, 729, 757, 1065, 1093]);
+        let quarter = days_ago(&plan(0, as_of, 90).unwrap());
+        assert_eq!((quarter.len(), quarter[0], quarter[7]), (RECENT, 90, 286));
     }
 }

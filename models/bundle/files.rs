@@ -157,7 +157,7 @@ fn manifest(path: &Path) -> Result<Manifest, Error> {
     if version(&manifest)? != manifest.version {
         return Err(damaged("does not match its checksum".into()));
     }
-    if !features::is_known_schema(&manifest.feature_schema) {
+    if !features::is_known_schema(&manifest.feature_schema, manifest.features.len()) {
         return Err(Error::OtherFeatures {
             path: path.to_owned(),
             found: manifest.feature_schema,

@@ -37,6 +37,10 @@ pub struct Manifest {
     /// Whether expected spend is net of returns: what customers keep, not what they order.
     #[serde(default)]
     pub net_of_returns: bool,
+    /// Whether predictions are held to each other and to the customer's own past (see [`crate::coherence`]); bundles of
+    /// 0.1 predict as they did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub coherent: bool,
     /// The business's time zone.
     pub timezone: Zone,
     /// The seed of the fit.

@@ -13,6 +13,7 @@ pub(crate) use self::files::{MANIFEST, hex};
 pub use self::manifest::{DataFingerprint, FORMAT, Manifest};
 use crate::churn::{ChurnBase, value_at_risk};
 use crate::clusters::Clusters;
+use crate::coherence;
 use crate::customer::Customer;
 use crate::error::Error;
 use crate::explain::reasons;
@@ -317,14 +318,18 @@ impl Bundle {
             let before = at.last().copied();
             let floor =
                 |value: f64, of: fn(&AtHorizon) -> f64| before.as_ref().map_or(value, |b| value.max(of(b)));
-            at.push(AtHorizon {
+            let mut this = AtHorizon {
                 days,
                 p_purchase: p,
                 expected_orders: floor(p * if_returned.orders, |b| b.expected_orders),
                 expected_spend: floor(p * if_returned.spend, |b| b.expected_spend),
                 expected_spend_low: floor(low, |b| b.expected_spend_low),
                 expected_spend_high: floor(high, |b| b.expected_spend_high),
-            });
+            };
+            if self.manifest.coherent {
+                coherence::settle(&mut this, customer);
+            }
+            at.push(this);
         }
         let within = |days: u32| at.iter().find(|at| at.days == days).or(at.last());
         let churn_risk = 1.0 - within(self.manifest.churn_horizon).map_or(0.0, |at| at.p_purchase);
@@ -336,7 +341,12 @@ impl Bundle {
         Prediction {
             churn_risk,
             churn_percentile: self.base.churn.percentile(churn_risk),
-            p_alive: lifetime.probability_alive(row.recency),
+            p_alive: match at.last() {
+                Some(longest) if self.manifest.coherent => {
+                    coherence::alive(lifetime.probability_alive(row.recency), longest.p_purchase)
+                }
+                _ => lifetime.probability_alive(row.recency),
+            },
             next_order_at: curve.median_instant(row.recency, lifetime, as_of),
             clv,
             value_at_risk: value_at_risk(churn_risk, clv),

@@ -3,6 +3,7 @@
 use homing_datasets::{Days, Kind, View, Zone};
 
 use super::breadth::breadth;
+use super::cycle::cycle;
 use super::interactions::Interactions;
 use super::orders::{recency_and_gaps, values_and_days, windows};
 use super::row::{Row, Scratch};
@@ -35,6 +36,7 @@ pub fn compute(view: &View<'_>, zone: Zone, scratch: &mut Scratch, out: &mut [f6
     recency_and_gaps(scratch, &mut row);
     windows(scratch, &mut row);
     values_and_days(scratch, &mut row);
+    cycle(scratch, &mut row);
     true
 }
 

@@ -8,6 +8,7 @@
 
 mod breadth;
 mod compute;
+mod cycle;
 mod interactions;
 mod orders;
 mod row;

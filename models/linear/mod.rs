@@ -4,6 +4,8 @@
 mod algorithm;
 #[cfg(feature = "fit")]
 mod error;
+#[cfg(feature = "fit")]
+mod solve;
 
 use serde::{Deserialize, Serialize};
 

@@ -63,7 +63,7 @@ pub fn challenge(
     let now = rows(histories, &[cutoff], None, task.zone, usize::MAX, task.seed);
     let (tree, rules) = sample.tree(&now)?;
     let predicted = [
-        ("challenger: linfa-logistic", sample.logistic(&now)?),
+        ("challenger: logistic regression", sample.logistic(&now)?),
         ("challenger: linfa-trees", tree),
         ("challenger: smartcore forest", sample.smartcore_forest(&now, task.seed)?),
     ];
@@ -115,7 +115,7 @@ impl Sample {
 
     /// A linear model of evened-out features alone.
     fn logistic(&self, now: &Rows) -> Result<Vec<f64>, Error> {
-        let linear = Linear::fit(self.rows.matrix_of(&self.fitted).view(), &[], &self.outcomes(), 10.0)?;
+        let linear = Linear::fit(self.rows.matrix_of(&self.fitted).view(), &[], &self.outcomes(), 10.0, &[])?;
         let held: Vec<f64> = self.held.iter().map(|&row| linear.margin(&self.rows.features[row])).collect();
         let now: Vec<f64> = now.features.iter().map(|row| linear.margin(row)).collect();
         Ok(self.calibrated(&held, &now))

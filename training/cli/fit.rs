@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::pipeline::{Options, train};
+use crate::promotion::{Promote, compare};
 use crate::report::Lang;
 use crate::task::Task;
 use clap::Args;
 use homing_datasets::progress::Stage;
 use homing_datasets::{objects, out};
 use homing_locales::{Currency, set_currency};
-use homing_models::{Alias, Registry};
+use homing_models::{Alias, Bundle, Registry};
 
 use super::DoneInPart;
 use super::input::{Common, Loaded, write_report};
@@ -63,9 +64,12 @@ pub(super) struct Fit {
     /// Local copy of a registry in an object store. Default: a folder in the user's cache.
     #[arg(long, env = "HOMING_REGISTRY_CACHE", value_name = "DIR")]
     registry_cache: Option<PathBuf>,
-    /// Register the model as challenger; the champion stays.
+    /// Register the model as challenger; the champion stays. The same as --promote never.
     #[arg(long, env = "HOMING_CHALLENGER")]
     challenger: bool,
+    /// When the model becomes champion: if it is not worse on the holdout window, always, or never. Otherwise it becomes the challenger.
+    #[arg(long, env = "HOMING_PROMOTE", value_enum, default_value = "if-better", value_name = "WHEN")]
+    promote: Promote,
     /// Also write the training report, which is part of the model, to this HTML file.
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
@@ -127,7 +131,15 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         sampled: Some(sampled),
     };
     let trained = train(&histories, &options, &|text| stage.step(text))?;
-    let alias = if args.challenger { Alias::Challenger } else { Alias::Champion };
+    let champion = champion(&registry, &trained.bundle.manifest().name);
+    let compared = compare(&histories, &trained, champion.as_ref(), args.seed)?;
+    let promote = match args.promote {
+        _ if args.challenger => false,
+        Promote::Never => false,
+        Promote::Always => true,
+        Promote::IfBetter => compared.promote,
+    };
+    let alias = if promote { Alias::Champion } else { Alias::Challenger };
     let path = registry.register(&trained.bundle, alias)?;
     if let (Some(file), Some(html)) = (&args.report, trained.bundle.report()) {
         write_report(file, html)?;
@@ -135,6 +147,8 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     let seconds = stage.end();
     if args.common.json {
         let mut document = serde_json::to_value(trained.summary())?;
+        document["promotion"] = serde_json::to_value(&compared)?;
+        document["promoted"] = promote.into();
         document["read"] = serde_json::to_value(&summary)?;
         document["warnings"] = serde_json::to_value(summary.warnings.list())?;
         out!("{}", serde_json::to_string_pretty(&document)?);
@@ -146,6 +160,9 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         out!("model {} ({}) in {}", trained.bundle.id(), alias.name(), path.display());
     }
     eprintln!("fitted in {seconds:.1} s");
+    if let Some(text) = show::promotion(&compared, promote) {
+        eprintln!("homing-train: {text}");
+    }
     for failure in &trained.failures {
         eprintln!("homing-train: {} failed: {}", failure.step, failure.cause);
     }
@@ -154,4 +171,14 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     }
     let steps: Vec<&str> = trained.failures.iter().map(|failure| failure.step).collect();
     Err(DoneInPart(steps.join(", ")).into())
+}
+
+/// The champion of this name; `None` where there is none, or where it cannot be read and a new one is welcome.
+fn champion(registry: &Registry, name: &str) -> Option<Bundle> {
+    let version = registry.version(name, Alias::Champion)?;
+    let loaded = registry.find(Some(&format!("{name}@{version}"))).and_then(|path| Bundle::load(&path));
+    if let Err(error) = &loaded {
+        eprintln!("homing-train: the champion was not compared: {error}");
+    }
+    loaded.ok()
 }

@@ -2,8 +2,10 @@
 
 mod backtest;
 mod check;
+mod features;
 mod fit;
 mod input;
+mod lifetimes;
 mod show;
 
 use std::path::PathBuf;
@@ -39,6 +41,10 @@ enum Command {
     Fit(Box<fit::Fit>),
     /// Fit at past cutoffs and compare predictions with what happened.
     Backtest(Box<backtest::Backtest>),
+    /// Write the feature matrix, with labels if asked for.
+    Features(Box<features::Features>),
+    /// Fit every lifetime model: parameters, standard errors, likelihoods.
+    Lifetimes(Box<lifetimes::Lifetimes>),
     /// Print shell completions.
     #[command(after_help = "\
 Examples:
@@ -95,6 +101,8 @@ pub fn main() -> ExitCode {
             Ok(())
         }
         Command::Man { out } => manual::man_pages(&command, &out).map_err(anyhow::Error::from),
+        Command::Features(args) => features::run(&args),
+        Command::Lifetimes(args) => lifetimes::run(&args),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::backtest::Report;
 use crate::check::Usability;
 use crate::metrics::Metric;
+use crate::promotion::{Comparison, Reason};
 use crate::warning::Warning;
 use homing_datasets::ReadSummary;
 use homing_datasets::cli::Purchases;
@@ -176,4 +177,30 @@ fn warning(warning: &Warning) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Why a model was not promoted, or how it did beside the champion; nothing where there was no champion.
+pub(super) fn promotion(compared: &Comparison, promoted: bool) -> Option<String> {
+    let champion = compared.champion.as_deref()?;
+    let numbers = match (compared.log_losses, compared.difference) {
+        (Some((own, theirs)), Some((low, high))) => {
+            format!(" (log loss {own:.4}, champion {theirs:.4}, difference {low:+.4} to {high:+.4})")
+        }
+        _ => String::new(),
+    };
+    let why = match compared.reason {
+        Reason::First => return None,
+        Reason::NotWorse => "not worse on the holdout window",
+        Reason::Worse => "worse on the holdout window",
+        Reason::RankingLost => {
+            "it ranks its holdout window worse than the champion ranked its own; check the customer ids"
+        }
+        Reason::OtherAmounts => {
+            "amounts are several times those of the champion's data; check currency and columns"
+        }
+        Reason::NoScore => "its backtest has no defined AUC; check dates and customer ids",
+        Reason::NotCompared => "there is no holdout window on which both could be compared",
+    };
+    let done = if promoted { "promoted" } else { "registered as challenger; --promote always overrides" };
+    Some(format!("beside {champion}: {why}{numbers}; {done}"))
 }

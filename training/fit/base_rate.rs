@@ -2,6 +2,13 @@
 //!
 //! Base learners rank customers; what moves all of them together (season, trend, a shop that grows) is a series of
 //! offsets, one for each past window, in log-odds or logs. This forecasts the next one and says how sure that is.
+//!
+//! A base rate is a mean, a level that reverts to it, and a season that comes back yearly, all of them Gaussian processes
+//! (Rasmussen & Williams 2006, "Gaussian Processes for Machine Learning", sections 2.2 and 5.4.3), seen through windows
+//! that overlap: a window shows the average over its days. How strong and how lasting each of them is differs from shop to
+//! shop; forecasts under [`settings`] are averaged by how well each setting explains the shop's own past.
+
+use super::kernel::{Components, Setting, settings};
 
 /// How far the base rate of one past window lay from what the lifetime model expected of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,83 +17,81 @@ pub struct Past {
     pub days_ago: f64,
     /// Its offset, in log-odds or logs.
     pub offset: f64,
+    /// Variance of the offset from the number of its customers.
+    pub variance: f64,
 }
 
-/// Days of a year, for seasons.
-const YEAR: f64 = 365.0;
-
-/// The offset at `days_ago` by interpolation; `None` outside the series.
-fn at(past: &[Past], days_ago: f64) -> Option<f64> {
-    // A window up to a week outside still stands for the edge.
-    let nearest = past
-        .iter()
-        .min_by(|a, b| f64::total_cmp(&(a.days_ago - days_ago).abs(), &(b.days_ago - days_ago).abs()))?;
-    let before =
-        past.iter().filter(|p| p.days_ago <= days_ago).max_by(|a, b| a.days_ago.total_cmp(&b.days_ago));
-    let after =
-        past.iter().filter(|p| p.days_ago >= days_ago).min_by(|a, b| a.days_ago.total_cmp(&b.days_ago));
-    match (before, after) {
-        (Some(a), Some(b)) if b.days_ago > a.days_ago => {
-            let part = (days_ago - a.days_ago) / (b.days_ago - a.days_ago);
-            Some(a.offset + part * (b.offset - a.offset))
-        }
-        (Some(a), Some(_)) => Some(a.offset),
-        _ if (nearest.days_ago - days_ago).abs() <= 7.0 => Some(nearest.offset),
-        _ => None,
-    }
+/// The offset of the coming window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Forecast {
+    /// Its mean; 0 is what was expected.
+    pub mean: f64,
+    /// Its standard deviation.
+    pub sd: f64,
+    /// How well the past is explained: log of its likelihood, averaged over the settings.
+    pub evidence: f64,
 }
 
-/// Forecasts the offset of the window that starts now; 0 is what the lifetime model expects of it.
+/// Standard deviation, before any data, of the mean offset: beside what a lifetime model expects, and beside a ranking,
+/// whose margins have no base rate.
+pub const BESIDE_LIFETIME_SD: f64 = 0.1;
+pub const BESIDE_RANKING_SD: f64 = 0.6;
+
+/// How likely, before any data, the ranking carries base rates on better than the lifetime model.
+const RANKING_SHARE: f64 = 0.3;
+
+/// The calibration offset of the coming window from two forecasts of it: beside the lifetime model, and beside the ranking.
 ///
-/// - With the same window a year ago known: that offset, plus a third of what changed between the latest window
-///   and its own counterpart a year before.
-/// - With the window a year ago but not the latest one's counterpart: half of each.
-/// - Without a year: half of the latest offset.
+/// A lifetime model knows how a base ages and misses habits that it has no parameter for; a ranking knows habits and takes
+/// ageing for a falling base rate. Each counts by how well it explains the past.
 #[must_use]
-pub fn forecast(past: &[Past]) -> f64 {
-    let Some(latest) = past.iter().min_by(|a, b| a.days_ago.total_cmp(&b.days_ago)) else { return 0.0 };
-    match (at(past, YEAR), at(past, YEAR + latest.days_ago)) {
-        (Some(year_ago), Some(counterpart)) => year_ago + (latest.offset - counterpart) / 3.0,
-        (Some(year_ago), None) => 0.5 * (year_ago + latest.offset),
-        (None, _) => 0.5 * latest.offset,
-    }
+pub fn combined(lifetime: Forecast, ranking: Forecast) -> Forecast {
+    let odds = (1.0 - RANKING_SHARE) / RANKING_SHARE
+        * (lifetime.evidence - ranking.evidence).clamp(-30.0, 30.0).exp();
+    let share = 1.0 / (1.0 + odds);
+    let mean = (1.0 - share) * lifetime.mean + share * ranking.mean;
+    let square = |one: Forecast| one.sd * one.sd + (one.mean - mean) * (one.mean - mean);
+    let sd = ((1.0 - share) * square(lifetime) + share * square(ranking)).sqrt();
+    Forecast { mean, sd, evidence: lifetime.evidence.max(ranking.evidence) }
 }
 
-/// The standard deviation of the forecast's error before any data, and how many windows that counts for.
-const PRIOR_SD: f64 = 0.3;
-const PRIOR_WINDOWS: f64 = 2.0;
+/// Share by which the offset of a coming window is unsure for each unit of ln(days asked for / days seen).
+const STRETCH_SD: f64 = 0.5;
 
-/// The standard deviation of [`forecast`]'s error for a window of `days`, learned from past windows of `learned_days`.
+/// Forecasts the window of `days` that starts now from past windows of `learned_days`, the latest first. A window that is
+/// missing (a gap in the data) is no window: the processes run through. `mean_sd` says how far the mean of all windows may
+/// lie from 0.
 #[must_use]
-pub fn uncertainty(past: &[Past], learned_days: u32, days: u32) -> f64 {
-    let sd = past_error(past, f64::from(learned_days));
-    if days > learned_days {
-        // A longer window than any seen is less sure, the more so the longer it is.
-        sd.hypot(0.5 * (f64::from(days) / f64::from(learned_days)).ln())
-    } else {
-        sd
-    }
-}
-
-/// The standard deviation of [`forecast`]'s error for past windows of `days`: each is forecast from those that had
-/// ended when it began. Windows that overlap repeat each other; their errors count for as many as fit side by side.
-fn past_error(past: &[Past], days: f64) -> f64 {
-    let errors: Vec<(f64, f64)> = past
-        .iter()
-        .filter_map(|window| {
-            let known: Vec<Past> = past
-                .iter()
-                .map(|p| Past { days_ago: p.days_ago - window.days_ago, ..*p })
-                .filter(|p| p.days_ago >= days)
-                .collect();
-            (!known.is_empty()).then(|| (window.days_ago, window.offset - forecast(&known)))
+pub fn forecast(past: &[Past], mean_sd: f64, learned_days: u32, days: u32) -> Forecast {
+    let components = Components::of(past, f64::from(learned_days), f64::from(days));
+    // Windows that overlap repeat each other: each counts as much as is new in it.
+    let reach = past.iter().map(|p| p.days_ago).fold(f64::NEG_INFINITY, f64::max)
+        - past.iter().map(|p| p.days_ago).fold(f64::INFINITY, f64::min);
+    let step = if past.len() > 1 { reach / (past.len() - 1) as f64 } else { f64::from(learned_days) };
+    let counts = (step / f64::from(learned_days.max(1))).min(1.0);
+    let each: Vec<(f64, f64, f64)> = settings()
+        .filter_map(|setting: Setting| {
+            let fitted = components.posterior(past, mean_sd, &setting)?;
+            Some((counts * fitted.log_likelihood, fitted.mean, fitted.sd))
         })
         .collect();
-    let ago = || errors.iter().map(|e| e.0);
-    let reach = ago().fold(f64::NEG_INFINITY, f64::max) - ago().fold(f64::INFINITY, f64::min);
-    let apart = if errors.is_empty() { 0.0 } else { 1.0 + reach / days.max(1.0) };
-    let mean = errors.iter().map(|e| e.1 * e.1).sum::<f64>() / errors.len().max(1) as f64;
-    ((mean * apart + PRIOR_SD * PRIOR_SD * PRIOR_WINDOWS) / (apart + PRIOR_WINDOWS)).sqrt()
+    let best = each.iter().map(|one| one.0).fold(f64::NEG_INFINITY, f64::max);
+    let (mut total, mut mean, mut square) = (0.0, 0.0, 0.0);
+    for (log_likelihood, one, sd) in &each {
+        let weight = (log_likelihood - best).exp();
+        total += weight;
+        mean += weight * one;
+        square += weight * (sd * sd + one * one);
+    }
+    if total.is_nan() || total <= 0.0 {
+        return Forecast { mean: 0.0, sd: STRETCH_SD, evidence: f64::NEG_INFINITY };
+    }
+    let evidence = best + (total / each.len() as f64).ln();
+    let (mean, square) = (mean / total, square / total);
+    let sd = (square - mean * mean).max(0.0).sqrt();
+    // A longer window than any seen is less sure, the more so the longer it is.
+    let stretch = (f64::from(days) / f64::from(learned_days.max(1))).ln().max(0.0);
+    Forecast { mean, sd: sd.hypot(STRETCH_SD * stretch), evidence }
 }
 
 #[cfg(test)]
@@ -97,30 +102,58 @@ mod tests {
         (3..)
             .map(|i| f64::from(i) * 30.0)
             .take_while(|&d| d <= to)
-            .map(|d| Past { days_ago: d, offset: offset(d) })
+            .map(|d| Past { days_ago: d, offset: offset(d), variance: 1e-3 })
             .collect()
     }
 
     #[test]
-    fn a_season_comes_back() {
-        let season = |days_ago: f64| (-days_ago / 365.0 * std::f64::consts::TAU).cos();
-        let past = series(season, 600.0);
-        assert!((forecast(&past) - 1.0).abs() < 0.02);
+    fn a_season_that_came_back_is_expected_again() {
+        // The window of 90 days that starts now is the season's peak.
+        let season = |days_ago: f64| ((days_ago - 45.0) / 365.25 * std::f64::consts::TAU + 0.77).cos();
+        let peak = forecast(&series(season, 800.0), BESIDE_LIFETIME_SD, 90, 90);
+        assert!((peak.mean - season(0.0)).abs() < 0.2 && peak.sd < 0.4, "{peak:?} {}", season(0.0));
     }
 
     #[test]
-    fn without_a_year_the_latest_counts_half() {
-        assert_eq!(forecast(&series(|_| 1.0, 200.0)), 0.5);
-        assert_eq!(forecast(&[]), 0.0);
+    fn without_a_year_a_peak_is_not_carried_on() {
+        // Eight quiet months, then a peak in the latest window.
+        let past = series(|ago| if ago < 100.0 { 1.0 } else { 0.0 }, 300.0);
+        let found = forecast(&past, BESIDE_LIFETIME_SD, 90, 90);
+        assert!(found.mean < 0.5 && found.sd > 0.2, "{found:?}");
+    }
+
+    #[test]
+    fn a_level_that_lasts_is_carried_on() {
+        let found = forecast(&series(|_| 0.6, 300.0), BESIDE_LIFETIME_SD, 90, 90);
+        assert!((0.4..0.65).contains(&found.mean), "{found:?}");
     }
 
     #[test]
     fn base_rates_that_jump_are_less_sure() {
-        let calm = uncertainty(&series(|_| 0.1, 400.0), 90, 90);
-        let wild =
-            uncertainty(&series(|ago| if (ago / 90.0) as i64 % 2 == 0 { 1.0 } else { -1.0 }, 400.0), 90, 90);
-        assert!(calm < 0.25 && wild > 0.6, "{calm} {wild}");
-        assert_eq!(uncertainty(&[], 90, 90), 0.3);
-        assert!(uncertainty(&[], 45, 90) > 0.4);
+        let calm = forecast(&series(|_| 0.1, 400.0), BESIDE_LIFETIME_SD, 90, 90).sd;
+        let jump = |ago: f64| if (ago / 90.0) as i64 % 2 == 0 { 1.0 } else { -1.0 };
+        let wild = forecast(&series(jump, 400.0), BESIDE_LIFETIME_SD, 90, 90).sd;
+        assert!(calm < 0.25 && wild > 0.4, "{calm} {wild}");
+        let nothing = forecast(&[], BESIDE_LIFETIME_SD, 90, 90);
+        assert!(nothing.mean == 0.0 && nothing.sd > 0.2);
+        assert!(forecast(&[], BESIDE_LIFETIME_SD, 45, 90).sd > nothing.sd);
+    }
+
+    #[test]
+    fn a_gap_in_the_data_is_bridged() {
+        let all = series(|ago| (ago / 80.0).sin() * 0.3, 500.0);
+        let gap: Vec<Past> = all.iter().copied().filter(|p| !(180.0..300.0).contains(&p.days_ago)).collect();
+        let (all, gap) =
+            (forecast(&all, BESIDE_LIFETIME_SD, 90, 90), forecast(&gap, BESIDE_LIFETIME_SD, 90, 90));
+        assert!((all.mean - gap.mean).abs() < 0.15, "{all:?} {gap:?}");
+    }
+
+    #[test]
+    fn the_forecast_that_explains_the_past_counts_more() {
+        let one = |mean, evidence| Forecast { mean, sd: 0.2, evidence };
+        let even = combined(one(0.0, 0.0), one(1.0, 0.0));
+        assert!((even.mean - RANKING_SHARE).abs() < 1e-12 && even.sd > 0.2, "{even:?}");
+        assert!(combined(one(0.0, 0.0), one(1.0, 5.0)).mean > 0.95);
+        assert!(combined(one(0.0, 5.0), one(1.0, 0.0)).mean < 0.05);
     }
 }

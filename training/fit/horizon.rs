@@ -1,101 +1,92 @@
 //! The data from which the models of one horizon learn.
 
 use homing_datasets::{DAY, Histories, Micros};
-use homing_models::boosting::{Binned, Bins};
-use homing_models::lifetimes::Lifetime;
-use rayon::prelude::*;
 
-use super::lifetime;
-use crate::error::Error;
+use super::learners::Sample;
+use super::windows::Windows;
 use crate::rows::{Rows, rows};
-use crate::snapshots::{Plan, plan};
+use crate::snapshots::Plan;
 use crate::task::Task;
 
-/// Fewest rows, and fewest of each outcome among them, that trees are fitted to.
-const MIN_ROWS: usize = 2000;
-pub const MIN_OUTCOMES: usize = 200;
-
-/// Fewest rows of a snapshot whose base rate counts.
-pub const MIN_SNAPSHOT_ROWS: usize = 50;
-
-/// The rows of the past windows of one horizon, binned once for all learners, and the base for which is predicted.
+/// What was learned from the past windows of one horizon, and the base for which is predicted.
 pub struct HorizonData<'a> {
     /// The horizon in days that is asked for, and the one that the past windows have.
     pub days: u32,
     pub learned_days: u32,
-    /// Rows at all cutoffs, the latest snapshot first.
-    pub rows: Rows,
-    pub bins: Bins,
-    pub binned: Binned,
-    /// Days from each cutoff to `as_of`.
-    pub days_ago: Vec<f64>,
-    /// The lifetime model of each snapshot, fitted on what was known then.
-    pub lifetimes: Vec<Lifetime>,
+    /// The snapshots most like the one at `as_of` ([`Plan::alike`]), with as many customers as the limit of rows allows.
+    pub alike: Sample,
+    /// Snapshots of the whole history, with fewer customers each; `None` where `alike` holds them all.
+    pub whole: Option<Sample>,
+    /// Windows of a third of the horizon, at least 7 days: they are more and end later. `None` where they are too few.
+    pub short: Option<Sample>,
+    /// All windows of the history: what was expected of them and what came.
+    pub windows: Windows,
     /// The customers at `as_of`.
     pub base: &'a Rows,
     /// The share of what is ordered that counts as spend.
     pub kept_share: f64,
+    /// Days from each cutoff to `as_of`, of `whole` and of `alike`.
+    pub days_ago: Vec<f64>,
+    pub alike_days_ago: Vec<f64>,
     pub seed: u64,
 }
 
 impl<'a> HorizonData<'a> {
     /// Gathers the rows of the planned snapshots; `None` where they are too few to learn from.
-    ///
-    /// # Errors
-    /// [`Error::Lifetime`] where the lifetime model of a snapshot cannot be fitted.
     pub fn gather(
         histories: &Histories,
         as_of: Micros,
         task: &Task,
-        days: u32,
+        first: Micros,
         plan: &Plan,
         base: &'a Rows,
+        days: u32,
         kept_share: f64,
-    ) -> Result<Option<Self>, Error> {
-        let learned = Some(plan.learned_days);
-        let mut rows = rows(histories, &plan.cutoffs, learned, task.zone, task.max_rows, task.seed);
-        if !enough(&rows) {
-            return Ok(None);
+    ) -> Option<Self> {
+        let sample = |cutoffs: &[Micros], days: u32, most: usize| {
+            let mut rows = rows(histories, cutoffs, Some(days), task.zone, most, task.seed);
+            if task.net_of_returns {
+                rows.labels.iter_mut().for_each(|label| label.spend = label.net_spend);
+            }
+            Sample::of(rows)
+        };
+        let days_ago = |cutoffs: &[Micros]| -> Vec<f64> {
+            cutoffs.iter().map(|cutoff| (as_of - cutoff) as f64 / DAY as f64).collect()
+        };
+        let learned = plan.learned_days;
+        let mut alike_cutoffs = plan.alike(as_of);
+        let mut alike = sample(&alike_cutoffs, learned, task.max_rows);
+        let mut whole = (alike_cutoffs != plan.cutoffs)
+            .then(|| sample(&plan.cutoffs, learned, task.max_rows / 2))
+            .flatten();
+        if alike.is_none() {
+            // Those alike may be too few where all of them are enough.
+            (alike, whole, alike_cutoffs) = (whole, None, plan.cutoffs.clone());
         }
-        if task.net_of_returns {
-            rows.labels.iter_mut().for_each(|label| label.spend = label.net_spend);
-        }
-        let lifetimes = rows
-            .by_snapshot()
-            .into_par_iter()
-            .map(|snapshot| lifetime::orders(&rows.recency[snapshot]))
-            .collect::<Result<_, Error>>()?;
-        let bins = Bins::of(rows.matrix());
-        Ok(Some(HorizonData {
+        let short = crate::snapshots::plan(first, as_of, (learned / 3).max(7))
+            .and_then(|plan| sample(&plan.cutoffs, plan.learned_days, task.max_rows / 2));
+        let windows = Windows::gather(histories, as_of, task, &plan.windows, learned);
+        Some(HorizonData {
             days,
-            learned_days: plan.learned_days,
-            binned: bins.sort(rows.matrix()),
-            bins,
-            days_ago: plan.cutoffs.iter().map(|cutoff| (as_of - cutoff) as f64 / DAY as f64).collect(),
-            lifetimes,
-            rows,
+            learned_days: learned,
+            alike: alike?,
+            alike_days_ago: days_ago(&alike_cutoffs),
+            whole,
+            short,
+            windows,
             base,
             kept_share,
+            days_ago: days_ago(&plan.cutoffs),
             seed: task.seed,
-        }))
+        })
     }
-}
 
-/// Rows of a third of a horizon, at least 7 days: their windows are more and end later. `None` where they are too few.
-pub fn short_horizon_rows(
-    histories: &Histories,
-    as_of: Micros,
-    task: &Task,
-    first: Micros,
-    days: u32,
-) -> Option<Rows> {
-    let plan = plan(first, as_of, (days / 3).max(7))?;
-    let learned = Some(plan.learned_days);
-    Some(rows(histories, &plan.cutoffs, learned, task.zone, task.max_rows / 2, task.seed)).filter(enough)
-}
-
-/// Whether trees can be fitted to these rows.
-fn enough(rows: &Rows) -> bool {
-    let bought = rows.labels.iter().filter(|label| label.bought).count();
-    rows.len() >= MIN_ROWS && bought >= MIN_OUTCOMES && rows.len() - bought >= MIN_OUTCOMES
+    /// The rows from which habits of the whole history show, and the days from each of their cutoffs to `as_of`.
+    #[must_use]
+    pub fn longest(&self) -> (&Sample, &[f64]) {
+        match &self.whole {
+            Some(whole) => (whole, &self.days_ago),
+            None => (&self.alike, &self.alike_days_ago),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! They learn to rank: each snapshot's own base rate is given to them as an offset, so that none of it is learned.
 
 use homing_models::boosting::{Binned, Bins, Booster, Objective, Training, logit};
-use homing_models::features::COUNT;
+use homing_models::features::{SPECS, Unit};
 use homing_models::linear::Linear;
 use homing_models::sampling::mix;
 use linfa::ParamGuard;
@@ -11,109 +11,94 @@ use linfa::ParamGuard;
 use crate::error::Error;
 use crate::rows::Rows;
 
-/// Maximum number of rows that the linear model is fitted to.
-pub const LINEAR_ROWS: usize = 40_000;
-
 /// L2 penalty of the linear model.
 const LINEAR_PENALTY: f64 = 60.0;
 
 /// Fewest rows of a leaf.
 const MIN_LEAF_ROWS: f64 = 100.0;
 
-/// The share of the trees of the short-horizon model in the log-odds of the trees.
-const SHORT_HORIZON_SHARE: f64 = 0.4;
+/// Fewest rows, and fewest of each outcome among them, that learners are fitted to.
+const MIN_ROWS: usize = 2000;
+const MIN_OUTCOMES: usize = 200;
 
-/// What base learners are fitted to: some rows of the past.
-pub struct Sample<'a> {
-    pub rows: &'a Rows,
-    pub bins: &'a Bins,
-    pub binned: &'a Binned,
-    /// The rows, by position.
-    pub picked: Vec<usize>,
-    /// Maximum number of them that the linear model is fitted to.
-    pub linear_rows: usize,
-    pub seed: u64,
+/// Training rows, binned once for all learners.
+#[derive(Debug)]
+pub struct Sample {
+    /// Rows at all cutoffs, the latest snapshot first.
+    pub rows: Rows,
+    pub bins: Bins,
+    pub binned: Binned,
 }
 
-/// Fitted base learners.
-pub struct BaseLearners {
-    pub tree: Booster,
-    pub linear: Linear,
-    /// Log-odds of the trees for the rows they were fitted to.
-    pub tree_log_odds: Vec<f64>,
-}
+impl Sample {
+    /// Bins these rows; `None` where they are too few to learn from.
+    #[must_use]
+    pub fn of(rows: Rows) -> Option<Self> {
+        let all: Vec<usize> = (0..rows.len()).collect();
+        if !enough(&rows, &all) {
+            return None;
+        }
+        let bins = Bins::of(rows.matrix());
+        Some(Sample { binned: bins.sort(rows.matrix()), bins, rows })
+    }
 
-impl BaseLearners {
-    /// Fits trees and linear model side by side.
+    /// Trees over the picked rows; also their log-odds for each of these.
     ///
     /// # Errors
-    /// [`Error::Booster`] and [`Error::Linear`] where a learner cannot be fitted.
-    pub fn fit(sample: &Sample<'_>) -> Result<Self, Error> {
-        let (trees, linear) = rayon::join(|| trees(sample), || linear(sample));
-        let (tree, tree_log_odds) = trees?;
-        Ok(BaseLearners { tree, linear: linear?, tree_log_odds })
+    /// [`Error::Booster`] where they cannot be fitted.
+    pub fn trees(&self, picked: &[usize], seed: u64) -> Result<(Booster, Vec<f64>), Error> {
+        let rows = &self.rows;
+        let bought = |row: &usize| f64::from(u8::from(rows.labels[*row].bought));
+        let targets: Vec<f64> = picked.iter().map(bought).collect();
+        let mut base_rates = Vec::with_capacity(picked.len());
+        for same in picked.chunk_by(|&a, &b| rows.snapshot[a] == rows.snapshot[b]) {
+            let start = base_rates.len();
+            let end = start + same.len();
+            let rate = (targets[start..end].iter().sum::<f64>() + 0.5) / (same.len() as f64 + 1.0);
+            base_rates.resize(end, logit(rate));
+        }
+        let params = Booster::params(Objective::Logistic)
+            .feature_share(1.0)
+            .min_leaf_rows(MIN_LEAF_ROWS)
+            .monotone(money_signs())
+            .seed(seed ^ 11);
+        let training = Training {
+            data: &self.binned.select(picked),
+            bins: &self.bins,
+            targets: &targets,
+            offsets: Some(&base_rates),
+            weights: None,
+        };
+        Ok(params.check()?.fit_binned(&training)?)
     }
 
-    /// Mixes the trees of the short-horizon model in; `rows` are those the learners were fitted to.
+    /// A linear model of about `most` of the picked rows.
     ///
     /// # Errors
-    /// [`Error::NoTrees`] where there is nothing to mix.
-    pub fn mix_in(&mut self, short_horizon: &Booster, rows: &Rows) -> Result<(), Error> {
-        let said = short_horizon.margins(rows.features.as_flattened(), COUNT);
-        self.tree_log_odds
-            .iter_mut()
-            .zip(said)
-            .for_each(|(own, short)| *own += SHORT_HORIZON_SHARE * (short - *own));
-        let parts = [(1.0 - SHORT_HORIZON_SHARE, &self.tree), (SHORT_HORIZON_SHARE, short_horizon)];
-        self.tree = Booster::together(&parts).ok_or(Error::NoTrees)?;
-        Ok(())
+    /// [`Error::Linear`] where it cannot be fitted.
+    pub fn linear(&self, picked: &[usize], most: usize, seed: u64) -> Result<Linear, Error> {
+        // Sampled by hash and not every n-th: outcomes may alternate with the order of the rows.
+        let share = most as f64 / picked.len().max(1) as f64;
+        let bar = (share.min(1.0) * u64::MAX as f64) as u64;
+        let taken = |row: &&usize| mix(seed ^ mix(**row as u64)) <= bar;
+        let few: Vec<usize> = picked.iter().filter(taken).copied().collect();
+        let outcomes: Vec<bool> = few.iter().map(|&row| self.rows.labels[row].bought).collect();
+        let snapshots: Vec<u32> = few.iter().map(|&row| self.rows.snapshot[row]).collect();
+        let matrix = self.rows.matrix_of(&few);
+        Ok(Linear::fit(matrix.view(), &snapshots, &outcomes, LINEAR_PENALTY, &money_signs())?)
     }
 }
 
-/// The short-horizon model: trees over all these rows.
-///
-/// # Errors
-/// [`Error::Booster`] where they cannot be fitted.
-pub fn short_horizon_trees(rows: &Rows, seed: u64) -> Result<Booster, Error> {
-    let bins = Bins::of(rows.matrix());
-    let binned = bins.sort(rows.matrix());
-    let picked = (0..rows.len()).collect();
-    let sample = Sample { rows, bins: &bins, binned: &binned, picked, linear_rows: 0, seed };
-    Ok(trees(&sample)?.0)
+/// How predictions move with each feature: never down with money. A customer who spends more, all else alike, is never
+/// worth less.
+#[must_use]
+pub fn money_signs() -> Vec<i8> {
+    SPECS.iter().map(|spec| i8::from(spec.unit == Unit::Money)).collect()
 }
 
-fn trees(sample: &Sample<'_>) -> Result<(Booster, Vec<f64>), Error> {
-    let (rows, picked) = (sample.rows, &sample.picked);
-    let bought = |row: &usize| f64::from(u8::from(rows.labels[*row].bought));
-    let targets: Vec<f64> = picked.iter().map(bought).collect();
-    let mut base_rates = Vec::with_capacity(picked.len());
-    for same in picked.chunk_by(|&a, &b| rows.snapshot[a] == rows.snapshot[b]) {
-        let start = base_rates.len();
-        let end = start + same.len();
-        let rate = (targets[start..end].iter().sum::<f64>() + 0.5) / (same.len() as f64 + 1.0);
-        base_rates.resize(end, logit(rate));
-    }
-    let params = Booster::params(Objective::Logistic)
-        .feature_share(1.0)
-        .min_leaf_rows(MIN_LEAF_ROWS)
-        .seed(sample.seed ^ 11);
-    let training = Training {
-        data: &sample.binned.select(picked),
-        bins: sample.bins,
-        targets: &targets,
-        offsets: Some(&base_rates),
-        weights: None,
-    };
-    Ok(params.check()?.fit_binned(&training)?)
-}
-
-fn linear(sample: &Sample<'_>) -> Result<Linear, Error> {
-    // Sampled by hash and not every n-th: outcomes may alternate with the order of the rows.
-    let share = sample.linear_rows as f64 / sample.picked.len().max(1) as f64;
-    let bar = (share.min(1.0) * u64::MAX as f64) as u64;
-    let taken = |row: &&usize| mix(sample.seed ^ mix(**row as u64)) <= bar;
-    let few: Vec<usize> = sample.picked.iter().filter(taken).copied().collect();
-    let outcomes: Vec<bool> = few.iter().map(|&row| sample.rows.labels[row].bought).collect();
-    let snapshots: Vec<u32> = few.iter().map(|&row| sample.rows.snapshot[row]).collect();
-    Ok(Linear::fit(sample.rows.matrix_of(&few).view(), &snapshots, &outcomes, LINEAR_PENALTY)?)
+/// Whether learners can be fitted to these rows.
+#[must_use]
+pub fn enough(rows: &Rows, picked: &[usize]) -> bool {
+    let bought = picked.iter().filter(|&&row| rows.labels[row].bought).count();
+    picked.len() >= MIN_ROWS && bought >= MIN_OUTCOMES && picked.len() - bought >= MIN_OUTCOMES
 }

@@ -6,7 +6,8 @@
 //! | `horizon` | the rows that a horizon learns from |
 //! | `learners` | the base learners and how complex they are |
 //! | `stacking` | how much each of them counts |
-//! | `base_rate` | the base rate of the coming window and how sure it is |
+//! | `windows` | what past windows showed beside what was expected of them |
+//! | `base_rate`, `kernel` | the base rate of the coming window and how sure it is |
 //! | `purchase` | these together: the purchase probability |
 //! | `spend` | orders, spend and their totals |
 //! | `base` | what the base looks like at `as_of` |
@@ -14,24 +15,26 @@
 mod base;
 mod base_rate;
 mod horizon;
+mod kernel;
 mod learners;
 mod lifetime;
 mod purchase;
 mod spend;
 mod stacking;
+mod windows;
 
 use std::collections::BTreeMap;
 
 use homing_datasets::guards::AmountRange;
 use homing_datasets::{Histories, Micros, Zone};
 use homing_models::Bundle;
-use homing_models::bundle::{DataFingerprint, HorizonPart, LifetimePart, Manifest};
+use homing_models::bundle::{DataFingerprint, HorizonPart, Manifest};
 use homing_models::sampling::{mix, mix_text};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::rows::{Rows, first_purchase, rows};
+use crate::rows::{first_purchase, rows};
 use crate::snapshots::plan;
 use crate::task::Task;
 use horizon::HorizonData;
@@ -68,34 +71,21 @@ pub fn fit(
         step(&format!("{days} days: snapshots"));
         let plan = plan(first, as_of, days);
         let data = match &plan {
-            Some(plan) => HorizonData::gather(histories, as_of, task, days, plan, &base, kept_share)?,
+            Some(plan) => HorizonData::gather(histories, as_of, task, first, plan, &base, days, kept_share),
             None => None,
         };
         parts.push(match data {
             Some(data) => {
-                step(&format!("{days} days: {} rows", data.rows.len()));
-                fit_horizon(histories, as_of, task, first, &data, &lifetime)?
+                step(&format!("{days} days: {} rows", data.alike.rows.len()));
+                let returns = purchase::fit(&data, &lifetime.orders)?;
+                let value = spend::fit(&data, &lifetime, &returns)?;
+                HorizonPart { returns, value }
             }
             None => lifetime::alone(days, kept_share),
         });
     }
     let base = base::describe(&base, &lifetime, &parts, task.churn_horizon);
     Ok(Bundle::new(manifest(histories, as_of, task, horizons, metrics), lifetime, parts, base)?)
-}
-
-fn fit_horizon(
-    histories: &Histories,
-    as_of: Micros,
-    task: &Task,
-    first: Micros,
-    data: &HorizonData<'_>,
-    lifetime: &LifetimePart,
-) -> Result<HorizonPart, Error> {
-    let short = horizon::short_horizon_rows(histories, as_of, task, first, data.learned_days);
-    let short = short.map(|rows: Rows| learners::short_horizon_trees(&rows, task.seed ^ 5)).transpose()?;
-    let returns = purchase::fit(data, &lifetime.orders, short.as_ref())?;
-    let value = spend::fit(data, lifetime, &returns)?;
-    Ok(HorizonPart { returns, value })
 }
 
 /// The manifest of a fit; format, version and parts are filled in by the bundle.
@@ -118,6 +108,7 @@ fn manifest(
         value_horizon: task.value_horizon,
         discount_rate: task.discount_rate,
         net_of_returns: task.net_of_returns,
+        coherent: true,
         timezone: task.zone,
         seed: task.seed,
         feature_schema: String::new(),

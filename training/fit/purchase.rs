@@ -2,133 +2,178 @@
 
 use homing_models::boosting::{Booster, sigmoid};
 use homing_models::calibration::level;
+use homing_models::features::COUNT;
 use homing_models::lifetimes::Lifetime;
 use homing_models::repurchase::{Members, ReturnModel};
 use homing_models::sampling::mix;
 use rayon::prelude::*;
 
-use super::base_rate::{Past, forecast, uncertainty};
-use super::horizon::{HorizonData, MIN_OUTCOMES, MIN_SNAPSHOT_ROWS};
-use super::learners::{BaseLearners, LINEAR_ROWS, Sample};
+use super::base_rate::{BESIDE_LIFETIME_SD, BESIDE_RANKING_SD, Forecast, Past, combined, forecast};
+use super::horizon::HorizonData;
+use super::learners::{Sample, enough};
 use super::lifetime::log_odds;
-use super::stacking::Stacking;
+use super::stacking::{LEARNERS, Stacking};
 use crate::error::Error;
 
-/// Maximum number of rows that the linear model is fitted to where it only serves to learn the stacking weights.
+/// Maximum number of rows that the linear model is fitted to, and where it only serves to learn the stacking weights.
+const LINEAR_ROWS: usize = 40_000;
 const OUT_OF_FOLD_LINEAR_ROWS: usize = 15_000;
 
-/// Fits the model of one horizon; `lifetime` is the lifetime model of today's base, `short_horizon` are the trees of
-/// the short-horizon model, where there are any.
+/// About the most rows that trees are fitted to where they only serve to learn the stacking weights.
+const OUT_OF_FOLD_ROWS: usize = 50_000;
+
+/// Fewest rows of a snapshot whose base rate counts, and about the most that are looked at.
+const MIN_SNAPSHOT_ROWS: usize = 50;
+const MAX_SNAPSHOT_ROWS: usize = 4000;
+
+/// Fits the model of one horizon; `lifetime` is the lifetime model of today's base.
 ///
 /// # Errors
 /// What the base learners say.
-pub fn fit(
-    data: &HorizonData<'_>,
-    lifetime: &Lifetime,
-    short_horizon: Option<&Booster>,
-) -> Result<ReturnModel, Error> {
-    let rows = &data.rows;
-    let mut learners = BaseLearners::fit(&Sample {
-        rows,
-        bins: &data.bins,
-        binned: &data.binned,
-        picked: (0..rows.len()).collect(),
-        linear_rows: LINEAR_ROWS,
-        seed: data.seed,
-    })?;
-    if let Some(short_horizon) = short_horizon {
-        learners.mix_in(short_horizon, rows)?;
-    }
-    let Stacking { weights: [tree, linear, _], slope } = stacking(data)?;
-    let BaseLearners { tree: trees, linear: linear_model, tree_log_odds } = learners;
-    let members = Members { tree: trees, linear: linear_model, weights: [tree, linear] };
-    let lifetime_then = log_odds(&rows.recency, lifetime, data.learned_days);
-    let ranking: Vec<f64> = (0..rows.len())
-        .into_par_iter()
-        .with_min_len(256)
-        .map(|i| {
-            let linear = members.linear.margin(&rows.features[i]);
-            slope * members.weigh([tree_log_odds[i], linear], lifetime_then[i])
-        })
-        .collect();
-    let series = base_rates(data, &ranking);
+pub fn fit(data: &HorizonData<'_>, lifetime: &Lifetime) -> Result<ReturnModel, Error> {
+    let stacking = stacking(data, lifetime)?;
+    let members = members(data, &stacking)?;
     let mut model = ReturnModel {
         days: data.days,
         learned_days: data.learned_days,
         members: Some(members),
-        slope,
+        slope: stacking.slope,
         level: 0.0,
         level_sd: 0.0,
     };
-    let learned = log_odds(&data.base.recency, lifetime, data.learned_days);
     let asked = log_odds(&data.base.recency, lifetime, data.days);
-    // What `ReturnModel::log_odds` says, summed in the order of the first version: fits stay equal to the bit.
-    let base_ranking: Vec<f64> = (0..data.base.len())
+    let ranking: Vec<f64> = (0..data.base.len())
         .into_par_iter()
         .with_min_len(256)
-        .map(|i| model.learned_log_odds(data.base.row(i), lifetime) + asked[i] - learned[i])
+        .map(|i| model.log_odds(data.base.row(i), lifetime))
         .collect();
-    model.level = level(&base_ranking, mean_probability(&asked)) + forecast(&series);
-    model.level_sd = uncertainty(&series, data.learned_days, data.days);
+    let series = data.windows.purchases(lifetime);
+    let beside = forecast(&series, BESIDE_LIFETIME_SD, data.learned_days, data.days);
+    let expected = asked.iter().map(|&z| sigmoid(z + beside.mean)).sum::<f64>() / asked.len().max(1) as f64;
+    let by_lifetime = Forecast { mean: level(&ranking, expected), ..beside };
+    let by_ranking = ranking_forecast(data, &model, lifetime);
+    let offset = combined(by_lifetime, by_ranking);
+    model.level = offset.mean;
+    model.level_sd = offset.sd;
     Ok(model)
 }
 
-/// The base rate of each past window beside what the lifetime model of its own day expected, in log-odds: the ageing
-/// of the base, which that model sees, is taken out; season and shocks are left.
-fn base_rates(data: &HorizonData<'_>, ranking: &[f64]) -> Vec<Past> {
-    data.rows
+/// The calibration offset of the coming window if base rates beside the ranking go on as they did.
+fn ranking_forecast(data: &HorizonData<'_>, model: &ReturnModel, lifetime: &Lifetime) -> Forecast {
+    let (sample, days_ago) = data.longest();
+    let rows = &sample.rows;
+    let series: Vec<Past> = rows
         .by_snapshot()
         .into_par_iter()
         .enumerate()
-        .filter(|(_, rows)| rows.len() >= MIN_SNAPSHOT_ROWS)
-        .map(|(j, rows)| {
-            let bought = data.rows.labels[rows.clone()].iter().filter(|label| label.bought).count();
-            let rate = (bought as f64 + 0.5) / (rows.len() as f64 + 1.0);
-            let expected = log_odds(&data.rows.recency[rows.clone()], &data.lifetimes[j], data.learned_days);
-            let ranking = &ranking[rows];
-            let offset = level(ranking, rate) - level(ranking, mean_probability(&expected));
-            Past { days_ago: data.days_ago[j], offset }
+        .filter(|(_, range)| range.len() >= MIN_SNAPSHOT_ROWS)
+        .map(|(j, range)| {
+            let step = range.len().div_ceil(MAX_SNAPSHOT_ROWS);
+            let picked: Vec<usize> = range.step_by(step).collect();
+            let ranking: Vec<f64> =
+                picked.iter().map(|&row| model.learned_log_odds(rows.row(row), lifetime)).collect();
+            let bought = picked.iter().filter(|&&row| rows.labels[row].bought).count() as f64;
+            let rate = (bought + 0.5) / (picked.len() as f64 + 1.0);
+            let variance = 1.0 / (picked.len() as f64 * rate * (1.0 - rate));
+            Past { days_ago: days_ago[j], offset: level(&ranking, rate), variance }
         })
-        .collect()
+        .collect();
+    let centre = series.iter().map(|past| past.offset).sum::<f64>() / series.len().max(1) as f64;
+    let centred: Vec<Past> =
+        series.iter().map(|past| Past { offset: past.offset - centre, ..*past }).collect();
+    let found = forecast(&centred, BESIDE_RANKING_SD, data.learned_days, data.days);
+    Forecast { mean: centre + found.mean, ..found }
 }
 
-fn mean_probability(log_odds: &[f64]) -> f64 {
-    log_odds.iter().map(|&z| sigmoid(z)).sum::<f64>() / log_odds.len().max(1) as f64
+/// Fits the learners that count to all rows of the past.
+fn members(data: &HorizonData<'_>, stacking: &Stacking) -> Result<Members, Error> {
+    let samples = [Some(&data.alike), data.whole.as_ref(), data.short.as_ref()];
+    let counting: Vec<(&Sample, f64, u64)> = samples
+        .into_iter()
+        .zip(stacking.weights)
+        .zip(0u64..)
+        .filter_map(|((sample, weight), number)| Some((sample?, weight, number)))
+        .filter(|(_, weight, _)| *weight > 0.0)
+        .collect();
+    let all = |sample: &Sample| (0..sample.rows.len()).collect::<Vec<usize>>();
+    let (trees, linear) = rayon::join(
+        || -> Result<Vec<(f64, Booster)>, Error> {
+            counting
+                .into_par_iter()
+                .map(|(sample, weight, number)| {
+                    Ok((weight, sample.trees(&all(sample), data.seed ^ number)?.0))
+                })
+                .collect()
+        },
+        || data.alike.linear(&all(&data.alike), LINEAR_ROWS, data.seed),
+    );
+    let trees = trees?;
+    let total: f64 = trees.iter().map(|(weight, _)| weight).sum();
+    let parts: Vec<(f64, &Booster)> = trees.iter().map(|(weight, trees)| (weight / total, trees)).collect();
+    let tree = Booster::together(&parts).ok_or(Error::NoTrees)?;
+    Ok(Members { tree, linear: linear?, weights: [total, stacking.weights[3]] })
 }
 
 /// Learns the stacking in the latest snapshot: each half of its customers is predicted by base learners that were
 /// fitted to the other half in the snapshots before it.
-fn stacking(data: &HorizonData<'_>) -> Result<Stacking, Error> {
-    let rows = &data.rows;
-    let snapshots = rows.by_snapshot();
-    let (Some(latest), Some(then)) = (snapshots.first().cloned(), data.lifetimes.first()) else {
-        return Ok(Stacking::default());
+fn stacking(data: &HorizonData<'_>, now: &Lifetime) -> Result<Stacking, Error> {
+    let rows = &data.alike.rows;
+    let available = [true, data.whole.is_some(), data.short.is_some(), true, true];
+    let Some(latest) = rows.by_snapshot().first().cloned() else {
+        return Ok(Stacking::prior(available));
     };
-    let lifetime = log_odds(&rows.recency[latest.clone()], then, data.learned_days);
-    let from = if snapshots.len() > 3 { latest.end } else { 0 };
-    let half = |row: usize| mix(data.seed ^ u64::from(rows.customer[row])) & 1;
+    let lifetime = log_odds(&rows.recency[latest.clone()], now, data.learned_days);
+    let half = |customer: u32| mix(data.seed ^ u64::from(customer)) & 1;
     let mut out_of_fold = Vec::with_capacity(latest.len());
     let mut bought = Vec::with_capacity(latest.len());
     for fold in 0..2 {
-        let picked: Vec<usize> = (from..rows.len()).filter(|&row| half(row) != fold).collect();
-        let outcomes = picked.iter().filter(|&&row| rows.labels[row].bought).count();
-        if outcomes < MIN_OUTCOMES || picked.len() - outcomes < MIN_OUTCOMES {
-            return Ok(Stacking::default());
+        // The other half's rows; the latest snapshot is left out where there are enough others.
+        let picked = |sample: &Sample, own_windows: bool| -> Vec<usize> {
+            let snapshots = sample.rows.by_snapshot();
+            let from = match snapshots.first() {
+                Some(first) if own_windows && snapshots.len() > 3 => first.end,
+                _ => 0,
+            };
+            let mut picked: Vec<usize> =
+                (from..sample.rows.len()).filter(|&row| half(sample.rows.customer[row]) != fold).collect();
+            // Whole customers are left out, so that every snapshot keeps its share.
+            let share = OUT_OF_FOLD_ROWS as f64 / picked.len().max(1) as f64;
+            let bar = (share.min(1.0) * u64::MAX as f64) as u64;
+            picked.retain(|&row| mix(data.seed ^ 7 ^ mix(u64::from(sample.rows.customer[row]))) <= bar);
+            picked
+        };
+        let samples = [Some(&data.alike), data.whole.as_ref(), data.short.as_ref()];
+        let mut trees = Vec::new();
+        for (number, sample) in (0u64..).zip(samples) {
+            let Some(sample) = sample else {
+                trees.push(None);
+                continue;
+            };
+            let picked = picked(sample, number < 2);
+            if !enough(&sample.rows, &picked) {
+                return Ok(Stacking::prior(available));
+            }
+            trees.push(Some(sample.trees(&picked, data.seed ^ fold ^ number)?.0));
         }
-        let learners = BaseLearners::fit(&Sample {
-            rows,
-            bins: &data.bins,
-            binned: &data.binned,
-            picked,
-            linear_rows: OUT_OF_FOLD_LINEAR_ROWS,
-            seed: data.seed ^ fold,
-        })?;
-        for row in latest.clone().filter(|&row| half(row) == fold) {
-            let x = &rows.features[row];
-            let lifetime = lifetime[row - latest.start];
-            out_of_fold.push([learners.tree.margin(x), learners.linear.margin(x), lifetime]);
+        let linear =
+            data.alike.linear(&picked(&data.alike, true), OUT_OF_FOLD_LINEAR_ROWS, data.seed ^ fold)?;
+        let held: Vec<usize> = latest.clone().filter(|&row| half(rows.customer[row]) == fold).collect();
+        let features: Vec<f32> = held.iter().flat_map(|&row| rows.features[row]).collect();
+        let margins: Vec<Vec<f64>> = trees
+            .iter()
+            .map(|trees| match trees {
+                Some(trees) => trees.margins(&features, COUNT),
+                None => vec![0.0; held.len()],
+            })
+            .collect();
+        for (at, &row) in held.iter().enumerate() {
+            let mut each = [0.0; LEARNERS];
+            (0..3).for_each(|k| each[k] = margins[k][at]);
+            each[3] = linear.margin(&rows.features[row]);
+            each[4] = lifetime[row - latest.start];
+            out_of_fold.push(each);
             bought.push(rows.labels[row].bought);
         }
     }
-    Ok(Stacking::fit(&out_of_fold, &bought))
+    Ok(Stacking::fit(&out_of_fold, &bought, available))
 }

@@ -2,16 +2,16 @@
 
 use homing_models::boosting::{Booster, Objective, Training};
 use homing_models::bundle::LifetimePart;
-use homing_models::lifetimes::{Lifetime, LifetimeModel};
+use homing_models::lifetimes::LifetimeModel;
 use homing_models::repurchase::ReturnModel;
 use homing_models::value::{ValueModel, lifetime_extra_orders, order_value};
 use linfa::ParamGuard;
 use rayon::prelude::*;
 
-use super::base_rate::{Past, forecast};
-use super::horizon::{HorizonData, MIN_SNAPSHOT_ROWS};
+use super::base_rate::{BESIDE_LIFETIME_SD, Past, forecast};
+use super::horizon::HorizonData;
+use super::learners::{Sample, money_signs};
 use crate::error::Error;
-use crate::rows::Rows;
 
 /// Trees that correct orders and spend of those who buy.
 const BUYER_TREES: usize = 70;
@@ -21,6 +21,9 @@ const MIN_LEAF_ROWS: f64 = 100.0;
 
 /// Spend is winsorised to this many times what the lifetime model expects of a customer who buys, and to this share
 /// of it where nearly all or more came back.
+/// Fewest buyers of a snapshot whose level counts.
+const MIN_BUYERS: usize = 50;
+
 const MAX_SPEND_RATIO: f64 = 20.0;
 const MIN_SPEND_RATIO: f64 = 0.01;
 
@@ -33,15 +36,17 @@ pub fn fit(
     lifetime: &LifetimePart,
     purchase: &ReturnModel,
 ) -> Result<ValueModel, Error> {
-    let expected = LifetimeExpectation::of(data, lifetime);
-    let (buyers, everyone) = rayon::join(|| buyers(data, &expected), || everyone(data, &expected));
-    let (mut model, (direct, spend)) = (buyers?, everyone?);
+    let (sample, _) = data.longest();
+    let expected = LifetimeExpectation::of(data, sample, lifetime);
+    let (buyers, everyone) =
+        rayon::join(|| buyers(data, sample, &expected), || everyone(data, sample, &expected));
+    let (mut model, direct) = (buyers?, everyone?);
     model.direct = Some(direct);
     let views = views(data, &model, lifetime, purchase);
     let total: f64 = views.iter().map(|view| view.0).sum();
     let agreed: f64 = views.iter().map(|view| (view.0 * view.1).sqrt()).sum();
     // The total has two views as well: through those who buy, and through the lifetime model.
-    let goal = (total * lifetime_total(data, lifetime, &spend)).sqrt();
+    let goal = (total * lifetime_total(data, lifetime)).sqrt();
     let goal = if goal.is_finite() { goal } else { total };
     // Both views count alike (geometric mean), so half of an offset to one comes through.
     model.direct_level = 2.0 * (goal.max(1e-9) / agreed.max(1e-9)).ln();
@@ -57,8 +62,8 @@ struct LifetimeExpectation {
 }
 
 impl LifetimeExpectation {
-    fn of(data: &HorizonData<'_>, lifetime: &LifetimePart) -> Self {
-        let rows = &data.rows;
+    fn of(data: &HorizonData<'_>, sample: &Sample, lifetime: &LifetimePart) -> Self {
+        let rows = &sample.rows;
         LifetimeExpectation {
             order_value: (0..rows.len())
                 .into_par_iter()
@@ -79,10 +84,14 @@ impl LifetimeExpectation {
 }
 
 /// Trees over orders and spend of those who bought, beside what the lifetime models expect of them.
-fn buyers(data: &HorizonData<'_>, expected: &LifetimeExpectation) -> Result<ValueModel, Error> {
-    let rows = &data.rows;
+fn buyers(
+    data: &HorizonData<'_>,
+    sample: &Sample,
+    expected: &LifetimeExpectation,
+) -> Result<ValueModel, Error> {
+    let rows = &sample.rows;
     let bought: Vec<usize> = (0..rows.len()).filter(|&row| rows.labels[row].bought).collect();
-    let binned = data.binned.select(&bought);
+    let binned = sample.binned.select(&bought);
     let spend_start: Vec<f64> = bought.iter().map(|&row| expected.spend(row).ln()).collect();
     let extra_start: Vec<f64> = bought.iter().map(|&row| expected.extra_orders[row].ln()).collect();
     let extra: Vec<f64> = bought.iter().map(|&row| f64::from(rows.labels[row].orders) - 1.0).collect();
@@ -94,9 +103,9 @@ fn buyers(data: &HorizonData<'_>, expected: &LifetimeExpectation) -> Result<Valu
         .map(|(&spend, start)| spend.clamp(MIN_SPEND_RATIO * start.exp(), MAX_SPEND_RATIO * start.exp()))
         .collect();
     let fit = |objective, targets: &[f64], offsets: &[f64], seed: u64| {
-        let params = Booster::params(objective).trees(BUYER_TREES).seed(seed);
+        let params = Booster::params(objective).trees(BUYER_TREES).monotone(money_signs()).seed(seed);
         let training =
-            Training { data: &binned, bins: &data.bins, targets, offsets: Some(offsets), weights: None };
+            Training { data: &binned, bins: &sample.bins, targets, offsets: Some(offsets), weights: None };
         params.check()?.fit_binned(&training)
     };
     let (orders_trees, spend_trees) = rayon::join(
@@ -123,10 +132,13 @@ fn buyers(data: &HorizonData<'_>, expected: &LifetimeExpectation) -> Result<Valu
     })
 }
 
-/// Trees over what everyone spends, buyers or not, with the mean spend of each snapshot taken out. Also the
-/// winsorised spend of each row.
-fn everyone(data: &HorizonData<'_>, expected: &LifetimeExpectation) -> Result<(Booster, Vec<f64>), Error> {
-    let rows = &data.rows;
+/// Trees over what everyone spends, buyers or not, with the mean spend of each snapshot taken out.
+fn everyone(
+    data: &HorizonData<'_>,
+    sample: &Sample,
+    expected: &LifetimeExpectation,
+) -> Result<Booster, Error> {
+    let rows = &sample.rows;
     let spend: Vec<f64> = (0..rows.len())
         .map(|row| {
             let most = MAX_SPEND_RATIO * (1.0 + expected.extra_orders[row]) * expected.order_value[row];
@@ -142,10 +154,11 @@ fn everyone(data: &HorizonData<'_>, expected: &LifetimeExpectation) -> Result<(B
     let params = Booster::params(Objective::Tweedie(1.5))
         .feature_share(1.0)
         .min_leaf_rows(MIN_LEAF_ROWS)
+        .monotone(money_signs())
         .seed(data.seed ^ 23);
     let training =
-        Training { data: &data.binned, bins: &data.bins, targets: &scaled, offsets: None, weights: None };
-    Ok((params.check()?.fit_binned(&training)?.0, spend))
+        Training { data: &sample.binned, bins: &sample.bins, targets: &scaled, offsets: None, weights: None };
+    Ok(params.check()?.fit_binned(&training)?.0)
 }
 
 /// The spend of the base by two views, customer by customer: through the purchase probability, and direct. Empty where the
@@ -170,44 +183,37 @@ fn views(
 }
 
 /// The total spend of the base that the lifetime model expects, times the forecast ratio of actual to expected.
-fn lifetime_total(data: &HorizonData<'_>, lifetime: &LifetimePart, spend: &[f64]) -> f64 {
-    let expected = |rows: &Rows, range: std::ops::Range<usize>, model: &Lifetime, days: u32| -> f64 {
-        let each = |i: usize| {
-            let order = order_value(&lifetime.money, rows.recency[i], rows.order_value[i]) * data.kept_share;
-            model.expected_orders(rows.recency[i], f64::from(days)) * order
-        };
-        range.into_par_iter().with_min_len(256).map(each).collect::<Vec<f64>>().iter().sum()
+fn lifetime_total(data: &HorizonData<'_>, lifetime: &LifetimePart) -> f64 {
+    let expected = |i: usize| {
+        let recency = data.base.recency[i];
+        let order = order_value(&lifetime.money, recency, data.base.order_value[i]) * data.kept_share;
+        lifetime.orders.expected_orders(recency, f64::from(data.days)) * order
     };
-    let series: Vec<Past> = data
-        .rows
-        .by_snapshot()
-        .into_iter()
-        .enumerate()
-        .filter(|(_, rows)| rows.len() >= MIN_SNAPSHOT_ROWS)
-        .filter_map(|(j, rows)| {
-            let spent: f64 = spend[rows.clone()].iter().sum();
-            let offset = (spent / expected(&data.rows, rows, &data.lifetimes[j], data.learned_days)).ln();
-            offset.is_finite().then_some(Past { days_ago: data.days_ago[j], offset })
-        })
-        .collect();
-    let now = expected(data.base, 0..data.base.len(), &lifetime.orders, data.days);
-    now * forecast(&series).clamp(-1.0, 1.0).exp()
+    let each: Vec<f64> = (0..data.base.len()).into_par_iter().with_min_len(256).map(expected).collect();
+    let series = data.windows.spend(lifetime, data.kept_share, MAX_SPEND_RATIO);
+    each.iter().sum::<f64>()
+        * forecast(&series, BESIDE_LIFETIME_SD, data.learned_days, data.days).mean.clamp(-1.0, 1.0).exp()
 }
 
 /// The calibration offset of an amount: the series of log(actual / predicted) of past windows, forecast.
 fn amount_offset(data: &HorizonData<'_>, snapshot: &[u32], actual: &[f64], predicted: &[f64]) -> f64 {
-    let mut sums = vec![(0.0, 0.0, 0usize); data.days_ago.len()];
+    let (_, days_ago) = data.longest();
+    let mut sums = vec![(0.0, 0.0, 0.0, 0usize); days_ago.len()];
     for ((&j, a), p) in snapshot.iter().zip(actual).zip(predicted) {
         let sum = &mut sums[j as usize];
-        *sum = (sum.0 + a, sum.1 + p, sum.2 + 1);
+        *sum = (sum.0 + a, sum.1 + p, sum.2 + (a - p) * (a - p), sum.3 + 1);
     }
     let series: Vec<Past> = sums
         .iter()
-        .zip(&data.days_ago)
-        .filter(|((a, p, n), _)| *n >= MIN_SNAPSHOT_ROWS && *a > 0.0 && *p > 0.0)
-        .map(|(&(a, p, _), &days_ago)| Past { days_ago, offset: (a / p).ln() })
+        .zip(days_ago)
+        .filter(|((a, p, _, n), _)| *n >= MIN_BUYERS && *a > 0.0 && *p > 0.0)
+        .map(|(&(a, p, squares, _), &days_ago)| Past {
+            days_ago,
+            offset: (a / p).ln(),
+            variance: squares / (a * a),
+        })
         .collect();
-    forecast(&series).clamp(-1.0, 1.0)
+    forecast(&series, BESIDE_LIFETIME_SD, data.learned_days, data.days).mean.clamp(-1.0, 1.0)
 }
 
 /// Residual quantiles: actual over predicted spend at the shares (i + ½) / 40.

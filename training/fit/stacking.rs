@@ -6,8 +6,15 @@ use homing_models::calibration::platt;
 /// How strongly the weights are held to [`PRIOR_WEIGHTS`], in customers.
 const WEIGHT_PRIOR: f64 = 300.0;
 
-/// Weights of trees, linear and lifetime model before any data.
-const PRIOR_WEIGHTS: [f64; 3] = [0.45, 0.35, 0.2];
+/// Number of base learners: trees over the latest snapshots, over the whole history and over shorter windows; linear
+/// model; lifetime model.
+pub const LEARNERS: usize = 5;
+
+/// Their weights before any data; those of learners that are not there go to the first.
+const PRIOR_WEIGHTS: [f64; LEARNERS] = [0.25, 0.1, 0.1, 0.35, 0.2];
+
+/// A learner with less weight is left out: what it adds is not worth its time.
+const LEAST_WEIGHT: f64 = 0.03;
 
 /// How strongly the slope is held to 1, in customers.
 const SLOPE_PRIOR: f64 = 100.0;
@@ -15,24 +22,40 @@ const SLOPE_PRIOR: f64 = 100.0;
 /// How base learners combine: log-odds = slope × Σ weight × the learner's log-odds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stacking {
-    /// Weights of trees, linear and lifetime model; 0 or more, 1 in sum.
-    pub weights: [f64; 3],
+    /// Weights of the learners; 0 or more, 1 in sum.
+    pub weights: [f64; LEARNERS],
     /// Slope on the weighted sum.
     pub slope: f64,
 }
 
-impl Default for Stacking {
-    /// The weights before any data.
-    fn default() -> Self {
-        Stacking { weights: PRIOR_WEIGHTS, slope: 1.0 }
-    }
-}
-
 impl Stacking {
-    /// Learns from out-of-fold log-odds of the learners (one array a customer) and from who bought.
+    /// The weights before any data, of the learners that are there.
     #[must_use]
-    pub fn fit(log_odds: &[[f64; 3]], bought: &[bool]) -> Self {
-        let weights = weights(log_odds, bought, PRIOR_WEIGHTS);
+    pub fn prior(available: [bool; LEARNERS]) -> Self {
+        let mut weights = PRIOR_WEIGHTS;
+        for learner in 1..LEARNERS {
+            if !available[learner] {
+                weights[0] += std::mem::take(&mut weights[learner]);
+            }
+        }
+        Stacking { weights, slope: 1.0 }
+    }
+
+    /// Learns from out-of-fold log-odds of the learners (one array a customer; 0 where a learner is not there) and from
+    /// who bought.
+    #[must_use]
+    pub fn fit(log_odds: &[[f64; LEARNERS]], bought: &[bool], available: [bool; LEARNERS]) -> Self {
+        let prior = Stacking::prior(available).weights;
+        let mut weights = weights(log_odds, bought, prior);
+        for (learner, weight) in weights.iter_mut().enumerate() {
+            // The first keeps the trees in being; linear and lifetime model cost next to nothing.
+            if !available[learner] || (learner == 1 || learner == 2) && *weight < LEAST_WEIGHT {
+                *weight = 0.0;
+            }
+        }
+        weights[0] = weights[0].max(0.01);
+        let sum: f64 = weights.iter().sum();
+        weights.iter_mut().for_each(|weight| *weight /= sum);
         // Learners of different kinds that agree are surer together than each of them is.
         let combined: Vec<f64> = log_odds
             .iter()

@@ -23,7 +23,7 @@ pub(in crate::report) fn name_of(lang: Lang, name: &str) -> String {
         "rule: naive_rfm" => t!(lang, "report-rule-rfm"),
         "rule: naive_rate" => t!(lang, "report-rule-rate"),
         "BG/NBD × Gamma-Gamma" => t!(lang, "report-textbook"),
-        "challenger: linfa-logistic" => t!(lang, "report-challenger-logistic"),
+        "challenger: logistic regression" => t!(lang, "report-challenger-logistic"),
         "challenger: linfa-trees" => t!(lang, "report-challenger-tree"),
         "challenger: smartcore forest" => t!(lang, "report-challenger-forest"),
         other => other,
