@@ -186,7 +186,7 @@ fn asked_to_end_it_says_what_is_left() {
     let done = summary["profiles"]["customers"].as_u64().unwrap();
     assert!(done > 0 && done < cdnow().len() as u64, "{done}");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("the same command again goes on from there"), "{said}");
+    assert!(said.contains("run the same command again to continue"), "{said}");
     whole(folder.path(), &[]);
     assert!(dump(folder.path()) == undisturbed());
 }
