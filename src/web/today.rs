@@ -78,7 +78,8 @@ struct Turned {
 }
 
 fn turned(store: &dyn Store, since: Micros, day: i32) -> Result<Turned, Error> {
-    let turned = store.turned_high(since, AMONG, SHOWN as u32 * 2)?;
+    // Scores as of the end of the day before are those to compare with.
+    let turned = store.turned_high(since + 1, AMONG, SHOWN as u32 * 2)?;
     // A short retention drops the changes of earlier nights; what was counted then is still there.
     let compared = turned.earlier || aggregates::newest(store, Some(day - 1))?.is_some();
     if !compared {

@@ -19,7 +19,7 @@ const CONVENTIONS: &str = "locale-tag = de\nlocale-name = Deutsch\nnumber-decima
     number-units = 1000 Tsd. 1000000 Mio. 1000000000 Mrd.\npercent = { $number } %\nmoney = { $amount } { $symbol }\n\
     date-pattern = DD.MM.YYYY\nmonth-pattern = MM/YYYY\nmonth-names = J F M A M J J A S O N D\ndate-time = { $date } { $time }\n";
 
-/// The English file with each text in `[de: ` and `]`.
+/// The English file with each text in `⟦de: ` and `⟧`.
 fn placeholders() -> String {
     let english = include_str!("../../locales/en.ftl");
     let mut resource = fluent_syntax::parser::parse(english).unwrap();
@@ -36,14 +36,14 @@ fn placeholders() -> String {
                 }]
             );
             if !joins {
-                pattern.elements.insert(0, PatternElement::TextElement { value: "[de: " });
-                pattern.elements.push(PatternElement::TextElement { value: "]" });
+                pattern.elements.insert(0, PatternElement::TextElement { value: "⟦de: " });
+                pattern.elements.push(PatternElement::TextElement { value: "⟧" });
             }
             return;
         };
-        // A bracket at the beginning of a line would be a variant.
-        pattern.elements.insert(0, PatternElement::TextElement { value: "[de: " });
-        pattern.elements.push(PatternElement::TextElement { value: "]" });
+        // No square bracket: at the beginning of a line that would be a variant.
+        pattern.elements.insert(0, PatternElement::TextElement { value: "⟦de: " });
+        pattern.elements.push(PatternElement::TextElement { value: "⟧" });
     };
     resource.body.retain_mut(|entry| match entry {
         Entry::Message(message) => {
@@ -123,7 +123,7 @@ impl Server {
         let until = Instant::now() + PATIENCE;
         loop {
             let page = self.get(path);
-            if !page.contains("[de: Figures are being computed]") {
+            if !page.contains("⟦de: Figures are being computed]") {
                 return page;
             }
             assert!(Instant::now() < until, "{path} is never counted");
@@ -164,8 +164,8 @@ fn is_data(text: &str) -> bool {
 #[track_caller]
 fn in_german(what: &str, html: &str, data: &BTreeSet<String>) {
     let mut english: Vec<String> = texts(html);
-    english.retain(|text| !text.contains("[de: ") && !is_data(text) && !data.contains(text.as_str()));
-    assert!(html.contains("[de: "), "{what}: {html}");
+    english.retain(|text| !text.contains("⟦de: ") && !is_data(text) && !data.contains(text.as_str()));
+    assert!(html.contains("⟦de: "), "{what}: {html}");
     assert!(english.is_empty(), "{what} has texts that are not from the file: {english:#?}");
 }
 
@@ -250,7 +250,7 @@ fn a_third_language_shows_on_every_page_and_report() {
             .unwrap();
     let text = &profile["prediction"]["reasons"][0]["text"];
     assert!(
-        text["de"].as_str().unwrap().starts_with("[de: ") && text["en"].is_string() && text["zh"].is_string(),
+        text["de"].as_str().unwrap().starts_with("⟦de: ") && text["en"].is_string() && text["zh"].is_string(),
         "{text}"
     );
     assert!(list.contains(" €"), "{list}");

@@ -62,9 +62,9 @@ fn pages(customer: &str) -> [(String, &'static str, &'static str); 7] {
     [
         ("/", "Today", "今日概览"),
         ("/call", "Who to call", "回访名单"),
-        (customer, "Customer", "顾客"),
+        (customer, "Customer", "会员"),
         ("/customers", "Find a customer", "查找会员"),
-        ("/segments", "Segments", "客群"),
+        ("/segments", "Segments", "会员分层"),
         ("/kpi", "KPIs", "经营指标"),
         ("/models", "Models", "模型"),
     ]
@@ -239,7 +239,7 @@ fn a_model_is_put_to_work_and_taken_back() {
     has(
         &browser,
         &[
-            "in use",
+            "serving",
             "champion",
             "Calibration",
             "Lift",
@@ -248,15 +248,15 @@ fn a_model_is_put_to_work_and_taken_back() {
         ],
     );
     let in_use = || {
-        browser.script("[...document.querySelectorAll('.registry tbody tr')].find(r => r.innerText.includes('in use')).querySelector('a').innerText")
+        browser.script("[...document.querySelectorAll('.registry tbody tr')].find(r => r.innerText.includes('serving')).querySelector('a').innerText")
     };
     let before = in_use();
     browser.while_loading(|| browser.click(".registry form button"));
-    has(&browser, &["is at work now"]);
+    has(&browser, &["is now serving."]);
     let after = in_use();
     assert_ne!(before, after);
     browser.while_loading(|| browser.click("form.deed button"));
-    has(&browser, &["is at work now"]);
+    has(&browser, &["is now serving."]);
     assert_eq!(in_use(), before);
     // The report as it was made, with a style of its own.
     assert_eq!(browser.while_loading(|| browser.click(".deeds a")), 200);
@@ -274,16 +274,16 @@ fn what_a_key_does_not_allow_is_refused_in_words() {
     let show = |key: &str| browser.headers(json!({"authorization": format!("Bearer {key}")}));
     show(&reader);
     assert_eq!(browser.go(&format!("{}{customer}?lang=en", house.url)), 200);
-    has(&browser, &["This needs a key with the role operator.", "This requires a key with the role admin."]);
+    has(&browser, &["This requires a key with the role operator.", "This requires a key with the role admin."]);
     assert_eq!(browser.script("document.querySelectorAll('main form').length"), json!(0));
     assert_eq!(browser.go(&format!("{}{customer}/export?lang=en", house.url)), 403);
     has(&browser, &["Your key does not permit this", "the role operator"]);
     assert_eq!(browser.go(&format!("{}{customer}/export?lang=zh", house.url)), 403);
     has(&browser, &["密钥权限不足"]);
     browser.go(&format!("{}/call?lang=en", house.url));
-    has(&browser, &["This needs a key with the role operator."]);
+    has(&browser, &["This requires a key with the role operator."]);
     browser.go(&format!("{}/models?lang=en", house.url));
-    has(&browser, &["This needs a key with the role scientist."]);
+    has(&browser, &["This requires a key with the role scientist."]);
     assert_eq!(browser.script("document.querySelectorAll('main form').length"), json!(0));
     // An admin takes an opt-out down, and erases after typing the id.
     show(&admin);
@@ -342,7 +342,7 @@ fn the_keyboard_alone_is_enough() {
     // Letters choose in a closed field, too.
     browser.press("M", false);
     assert_eq!(browser.script("document.activeElement.value"), json!("medium"));
-    tab_to("Show");
+    tab_to("Apply");
     browser.while_loading(|| browser.press("Enter", false));
     assert!(address(&browser).contains("churn.level=medium"), "{}", address(&browser));
     for _ in 0..80 {

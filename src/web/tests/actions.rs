@@ -209,7 +209,7 @@ async fn models_are_put_to_work_by_those_who_may() {
     let token = house.token(Some(Role::Scientist)).await;
     for uri in ["/models/abc/promote?lang=en", "/models/rollback?lang=en"] {
         let reply = house.send(Some(Role::Operator), "POST", uri, "token=x").await;
-        has(&reply.page(StatusCode::FORBIDDEN), &["needs a key with the role scientist"]);
+        has(&reply.page(StatusCode::FORBIDDEN), &["requires a key with the role scientist"]);
         let reply = house.send(Some(Role::Scientist), "POST", uri, &format!("token={token}")).await;
         has(&reply.page(StatusCode::CONFLICT), &["The model was not changed"]);
     }
