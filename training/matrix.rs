@@ -17,7 +17,7 @@ struct MatrixRow {
 }
 
 /// Features of every customer with a purchase by each cutoff, sorted by cutoff and customer; unknown features are empty. For each
-/// horizon of `labels` (days) also what the customer did after the cutoff: `bought_{d}d`, `orders_{d}d` and `spend_{d}d` come
+/// horizon of `labels` (days) also what the customer did after the cutoff: `bought_next_{d}d`, `orders_next_{d}d` and `spend_next_{d}d` come
 /// after the features.
 ///
 /// # Errors
@@ -61,9 +61,9 @@ pub fn matrix(
             rows.iter().map(|row| row.labels.get(k).map(value)).collect()
         };
         table = table
-            .with(format!("bought_{days}d"), Column::Whole(whole(|label| i64::from(label.bought))))
-            .with(format!("orders_{days}d"), Column::Whole(whole(|label| i64::from(label.orders))))
-            .with(format!("spend_{days}d"), Column::Number(of(|label| label.spend)));
+            .with(format!("bought_next_{days}d"), Column::Whole(whole(|label| i64::from(label.bought))))
+            .with(format!("orders_next_{days}d"), Column::Whole(whole(|label| i64::from(label.orders))))
+            .with(format!("spend_next_{days}d"), Column::Number(of(|label| label.spend)));
     }
     Ok(table)
 }
@@ -112,8 +112,12 @@ mod tests {
         let of = |name: &str| rows.iter().map(|row| row[place(name)]).collect::<Vec<_>>();
         assert_eq!(of("customer_id"), ["a", "a", "b"]);
         assert_eq!(of("orders"), ["2", "2", "1"]);
-        assert_eq!(of("bought_30d"), ["1", "1", "0"]);
-        assert_eq!(of("spend_30d"), ["10", "10", "0"]);
+        assert_eq!(of("bought_next_30d"), ["1", "1", "0"]);
+        assert_eq!(of("spend_next_30d"), ["10", "10", "0"]);
+        let mut names = header.clone();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), header.len(), "no label is named like a feature");
         assert_eq!(of("gap_mean_days")[2], "", "what one order cannot tell is empty");
     }
 

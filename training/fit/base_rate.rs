@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn a_level_that_lasts_is_carried_on() {
         let found = forecast(&series(|_| 0.6, 300.0), BESIDE_LIFETIME_SD, 90, 90);
-        assert!((0.4..0.65).contains(&found.mean), "{found:?}");
+        // Most of it: half a year says little about how long it lasts.
+        assert!((0.33..0.65).contains(&found.mean), "{found:?}");
     }
 
     #[test]
