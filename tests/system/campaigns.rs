@@ -194,7 +194,7 @@ fn the_chain_says_what_is_bought_next() {
     assert!(run(homing(), home, dry).json()["matched"].as_u64().unwrap() > 50);
     let report =
         std::fs::read_to_string(crate::support::bundle(&home.join("registry")).join("report.html")).unwrap();
-    assert!(report.contains("Groups of like customers") && report.contains("客群"));
+    assert!(report.contains("Clusters by purchase behaviour") && report.contains("智能聚类"));
 }
 
 #[test]

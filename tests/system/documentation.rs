@@ -16,13 +16,15 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The lines of the code blocks of a page, those that end in a backslash joined with the next.
+/// The lines of the code blocks of a page, those that end in a backslash joined with the next. Of a console only what is typed.
 fn lines_of_blocks(text: &str) -> Vec<String> {
     let (mut lines, mut inside, mut open): (Vec<String>, bool, bool) = (Vec::new(), false, false);
+    let mut console = false;
     for line in text.lines() {
         if line.trim_start().starts_with("```") {
             (inside, open) = (!inside, false);
-        } else if inside {
+            console = line.trim() == "```console";
+        } else if inside && (open || !console || line.starts_with("$ ")) {
             let (part, goes_on) = match line.trim_end().strip_suffix('\\') {
                 Some(part) => (part, true),
                 None => (line, false),
@@ -62,7 +64,8 @@ fn words(line: &str) -> Vec<String> {
 /// The command of homing in a line of a block, if it has one: after a prompt, an assignment, or a path of the job.
 fn command(line: &str) -> Option<Vec<String>> {
     let mut words = words(line.trim_start().trim_start_matches("$ "));
-    let program = words.iter().position(|word| {
+    // The last one: a crontab names a user before the command.
+    let program = words.iter().rposition(|word| {
         matches!(word.rsplit('/').next(), Some("homing" | "homing-train")) && !word.starts_with('/') || {
             word.starts_with("/usr") && word.rsplit('/').next().is_some_and(|name| name.starts_with("homing"))
         }
@@ -81,7 +84,8 @@ fn every_command_in_the_docs_is_one_that_the_programs_take() {
         for line in lines_of_blocks(&text) {
             let Some(mut words) = command(&line) else { continue };
             // `list | show` and `...` stand for what the reader fills in.
-            if words.len() < 2 || words.iter().any(|word| word.contains("...")) {
+            let is_path = words.get(1).is_some_and(|word| word.ends_with('/'));
+            if words.len() < 2 || is_path || words.iter().any(|word| word.contains("...")) {
                 continue;
             }
             let name = words[0].rsplit('/').next().unwrap().to_owned();

@@ -47,8 +47,7 @@ fn root() -> PathBuf {
 
 /// Files below a folder, without those of tests, benches and builds.
 fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
-    let skipped =
-        ["target", "tests", "benches", ".git", "node_modules", "testing", "conformance"];
+    let skipped = ["target", "tests", "benches", ".git", "node_modules", "testing", "conformance"];
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = entry.file_name().unwrap().to_str().unwrap().to_owned();
         if entry.is_dir() {
