@@ -159,7 +159,15 @@ pub fn columns_of_file(path: &Path) -> Result<Pairs, Error> {
     let text = std::fs::read_to_string(path).map_err(|cause| fault(format!("cannot be read: {cause}")))?;
     let table: toml::Table = text.parse().map_err(|cause: toml::de::Error| fault(cause.to_string()))?;
     let table = table.get("columns").and_then(toml::Value::as_table).cloned().unwrap_or(table);
-    Ok(Pairs(table.iter().map(|(known, own)| (known.clone(), crate::settings::keys::plain(own))).collect()))
+    Ok(Pairs(table.iter().map(|(known, own)| (known.clone(), plain(own))).collect()))
+}
+
+/// A value of TOML as people write it.
+pub(crate) fn plain(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// Reads `known=own`.

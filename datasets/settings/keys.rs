@@ -1,5 +1,6 @@
 //! Which settings there are, what each may be, and how a value of the file becomes one of a flag.
 
+use crate::cli::plain;
 use std::any::TypeId;
 use std::error::Error as _;
 use std::sync::OnceLock;
@@ -171,14 +172,6 @@ pub(super) fn texts(arg: &Arg, value: &toml::Value) -> Vec<String> {
             pairs.iter().map(|(known, own)| format!("{known}={}", plain(own))).collect()
         }
         one => vec![plain(one)],
-    }
-}
-
-/// A value as people write it.
-pub(crate) fn plain(value: &toml::Value) -> String {
-    match value {
-        toml::Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

@@ -99,6 +99,6 @@ fn senseless_limits_are_refused() {
     let error = baskets.rules(&Limits { min_confidence: 2.0, ..Limits::default() }).unwrap_err().to_string();
     assert!(error.contains("min-confidence"), "{error}");
     let few = Limits { min_support: 0.001, max_items: 8, max_sets: 10, ..Limits::default() };
-    assert!(baskets.frequent(&few).unwrap_err().to_string().contains("more than 10 sets"));
+    assert!(baskets.frequent(&few).unwrap_err().to_string().contains("more than 10 frequent item sets"));
     assert_eq!(Baskets::default().rules(&Limits::default()).unwrap(), []);
 }

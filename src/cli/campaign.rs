@@ -67,7 +67,7 @@ pub(super) struct Make {
     /// Customer attributes to add as columns, such as name,phone.
     #[arg(long, env = "HOMING_ATTRIBUTES", value_delimiter = ',', value_name = "NAMES")]
     attributes: Vec<String>,
-    /// Language of texts, such as zh or en.
+    /// Language of the texts, such as zh or en.
     #[arg(long, env = "HOMING_LANG", default_value = "zh", value_name = "CODE")]
     lang: Lang,
     /// When customers will be contacted: a date (its end) or a time. Default: now.

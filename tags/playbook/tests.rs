@@ -206,5 +206,5 @@ fn the_next_action_is_a_tag_of_customers_with_scores() {
     assert_eq!(next(&Outcome::NotScored(NotScored::NoPurchase)).1, None);
     let listed = catalogue.describe();
     let listed = listed["tags"].as_array().unwrap().iter().find(|tag| tag["name"] == NEXT_ACTION).unwrap();
-    assert_eq!(listed["values"][0]["labels"]["en"], "The manager calls to apologise");
+    assert_eq!(listed["values"][0]["labels"]["en"], "Manager calls to apologise");
 }

@@ -39,7 +39,7 @@ pub(super) struct Backtest {
     /// Write a report (HTML).
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Language in which the report opens, such as en or zh; it contains all.
+    /// Language of the texts, such as zh or en.
     #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
     /// Currency of the amounts in the report: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.

@@ -13,7 +13,7 @@ use super::input::{Common, Loaded};
 #[command(after_help = "\
 Examples:
   homing-train features --purchases orders.csv --as-of 2025-03-31 --out features.parquet
-  homing-train features --purchases orders.csv --as-of 2024-12-31,2025-03-31 --labels 30,90 --out rows.csv")]
+  homing-train features --purchases orders.csv --as-of 2025-03-31 --labels 30,90 --out rows.csv")]
 pub(super) struct Features {
     /// Cutoffs. A date means its end in the business's time zone.
     #[arg(long, env = "HOMING_AS_OF", required = true, value_delimiter = ',', value_name = "DATE,...")]

@@ -73,7 +73,7 @@ pub(super) struct Fit {
     /// Also write the training report, which is part of the model, to this HTML file.
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Language in which the report opens, such as en or zh; it contains all.
+    /// Language of the texts, such as zh or en.
     #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
     /// Currency of the amounts in the report: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
