@@ -158,7 +158,7 @@ fn is_data(text: &str) -> bool {
     let mut words = words.filter(|word| !names.contains(word)).peekable();
     words.peek().is_none()
         || plain.contains('@')
-        || plain.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        || plain.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
 }
 
 #[track_caller]
