@@ -73,9 +73,9 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
             };
             let class = format!("shade-{shade}");
             match &cell.link {
-                // A link has a focus of its own.
+                // A link has a focus of its own, and its title and text for a name.
                 Some(link) => pen.draw(format_args!(
-                    r#"<a class="tip {class}" href="{}" aria-label="{1}"><title>{1}</title>"#,
+                    r#"<a class="tip {class}" href="{}"><title>{}</title>"#,
                     Escaped(link),
                     Escaped(&cell.title)
                 )),

@@ -276,7 +276,7 @@ fn what_a_key_does_not_allow_is_refused_in_words() {
     assert_eq!(browser.go(&format!("{}{customer}?lang=en", house.url)), 200);
     has(
         &browser,
-        &["This requires a key with the role operator.", "This requires a key with the role admin."],
+        &["Requires a key with the role operator.", "Requires a key with the role admin."],
     );
     assert_eq!(browser.script("document.querySelectorAll('main form').length"), json!(0));
     assert_eq!(browser.go(&format!("{}{customer}/export?lang=en", house.url)), 403);
@@ -284,9 +284,9 @@ fn what_a_key_does_not_allow_is_refused_in_words() {
     assert_eq!(browser.go(&format!("{}{customer}/export?lang=zh", house.url)), 403);
     has(&browser, &["密钥权限不足"]);
     browser.go(&format!("{}/call?lang=en", house.url));
-    has(&browser, &["This requires a key with the role operator."]);
+    has(&browser, &["Requires a key with the role operator."]);
     browser.go(&format!("{}/models?lang=en", house.url));
-    has(&browser, &["This requires a key with the role scientist."]);
+    has(&browser, &["Requires a key with the role scientist."]);
     assert_eq!(browser.script("document.querySelectorAll('main form').length"), json!(0));
     // An admin takes an opt-out down, and erases after typing the id.
     show(&admin);
