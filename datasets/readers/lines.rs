@@ -139,16 +139,11 @@ pub(crate) fn read<'a>(
         Ok(fate) => fate,
         Err((code, column)) => return Ok(Outcome::LeftOut(code, column)),
     };
+    let not_bought = || Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind));
     let kind = match kind(cell(Column::Kind)) {
-        Ok(Some(LineKind::Other)) => return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind)),
-        Ok(Some(LineKind::Payment)) if !rules.counted.payments => {
-            return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind));
-        }
-        Ok(Some(LineKind::Refund)) if !rules.counted.refunds => {
-            return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind));
-        }
-        Ok(kind) => kind,
-        Err(_) if rules.any_kind => return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind)),
+        Ok(kind) if is_counted(kind, rules.counted) => kind,
+        Ok(_) => return not_bought(),
+        Err(_) if rules.any_kind => return not_bought(),
         Err(cause) => return Err(cause),
     };
     let detail = kind == Some(LineKind::Detail) && !rules.counted.details;
@@ -163,21 +158,7 @@ pub(crate) fn read<'a>(
         value = value.map(|price| price * pieces);
     }
     let negative = value.is_some_and(|value| value < 0.0);
-    let kind = match kind {
-        None if negative => Kind::Return,
-        None => Kind::Purchase,
-        // Paid to somebody, not by a customer.
-        Some(LineKind::Payment) if negative => {
-            return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Kind));
-        }
-        // Only homing's own word says that a negative amount is a mistake.
-        Some(LineKind::Event(Kind::Purchase) | LineKind::Detail) if negative && rules.any_kind => {
-            Kind::Return
-        }
-        Some(LineKind::Event(kind)) => kind,
-        Some(LineKind::Credit | LineKind::Refund) => Kind::Return,
-        Some(LineKind::Detail | LineKind::Payment | LineKind::Other) => Kind::Purchase,
-    };
+    let Some(kind) = event_kind(kind, negative, rules.any_kind) else { return not_bought() };
     if detail {
         // The order's own line has the total; this one says what was in it.
         value = Some(0.0);
@@ -211,6 +192,30 @@ pub(crate) fn read<'a>(
         unknown_status: fate == Status::Unknown
             && matches!(cell(Column::Status), Cell::Text(text) if !text.trim().is_empty()),
     }))
+}
+
+/// Whether a line of this kind carries money of its own.
+fn is_counted(kind: Option<LineKind>, counted: Counted) -> bool {
+    match kind {
+        Some(LineKind::Other) => false,
+        Some(LineKind::Payment) => counted.payments,
+        Some(LineKind::Refund) => counted.refunds,
+        _ => true,
+    }
+}
+
+/// The kind of event that a line is; `None` for money that was paid to somebody who is no customer.
+fn event_kind(kind: Option<LineKind>, negative: bool, any_kind: bool) -> Option<Kind> {
+    Some(match kind {
+        None if negative => Kind::Return,
+        None => Kind::Purchase,
+        Some(LineKind::Payment) if negative => return None,
+        // Only homing's own word says that a negative amount is a mistake.
+        Some(LineKind::Event(Kind::Purchase) | LineKind::Detail) if negative && any_kind => Kind::Return,
+        Some(LineKind::Event(kind)) => kind,
+        Some(LineKind::Credit | LineKind::Refund) => Kind::Return,
+        Some(LineKind::Detail | LineKind::Payment | LineKind::Other) => Kind::Purchase,
+    })
 }
 
 /// Whether an id is a whole number as numbers are written.

@@ -1,5 +1,7 @@
 //! `homing.toml`, environment and flags together, and what is said of every mistake.
 
+#![cfg(test)]
+
 use std::ffi::OsString;
 use std::path::Path;
 

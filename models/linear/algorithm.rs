@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn base_rates_of_groups_teach_the_coefficients_nothing() {
         // The feature is higher in the group that buys more, and says nothing within a group.
-        let group = |i: usize| u32::from(i % 2 == 0);
+        let group = |i: usize| u32::from(i.is_multiple_of(2));
         let x = Array2::from_shape_fn((20_000, 1), |(i, _)| (unit(i, 0) + 3.0 * f64::from(group(i))) as f32);
         let groups: Vec<u32> = (0..20_000).map(group).collect();
         let bought: Vec<bool> = (0..20_000).map(|i| unit(i, 9) < 0.2 + 0.5 * f64::from(group(i))).collect();

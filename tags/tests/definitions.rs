@@ -3,6 +3,7 @@
 use super::*;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of mistakes")]
 fn errors_name_the_place_and_the_remedy() {
     let good = tag_text("a.b", "orders", "");
     let cases = [

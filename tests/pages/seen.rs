@@ -274,10 +274,7 @@ fn what_a_key_does_not_allow_is_refused_in_words() {
     let show = |key: &str| browser.headers(json!({"authorization": format!("Bearer {key}")}));
     show(&reader);
     assert_eq!(browser.go(&format!("{}{customer}?lang=en", house.url)), 200);
-    has(
-        &browser,
-        &["Requires a key with the role operator.", "Requires a key with the role admin."],
-    );
+    has(&browser, &["Requires a key with the role operator.", "Requires a key with the role admin."]);
     assert_eq!(browser.script("document.querySelectorAll('main form').length"), json!(0));
     assert_eq!(browser.go(&format!("{}{customer}/export?lang=en", house.url)), 403);
     has(&browser, &["Your key does not permit this", "the role operator"]);

@@ -89,6 +89,18 @@ pub(super) struct Fit {
     common: Common,
 }
 
+impl Fit {
+    /// Whether the model becomes champion, if the comparison with the present one allows it.
+    fn promotes(&self, allowed: bool) -> bool {
+        match self.promote {
+            _ if self.challenger => false,
+            Promote::Never => false,
+            Promote::Always => true,
+            Promote::IfBetter => allowed,
+        }
+    }
+}
+
 pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     if let Some(currency) = args.currency {
         set_currency(currency);
@@ -133,12 +145,7 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     let trained = train(&histories, &options, &|text| stage.step(text))?;
     let champion = champion(&registry, &trained.bundle.manifest().name);
     let compared = compare(&histories, &trained, champion.as_ref(), args.seed)?;
-    let promote = match args.promote {
-        _ if args.challenger => false,
-        Promote::Never => false,
-        Promote::Always => true,
-        Promote::IfBetter => compared.promote,
-    };
+    let promote = args.promotes(compared.promote);
     let alias = if promote { Alias::Champion } else { Alias::Challenger };
     let path = registry.register(&trained.bundle, alias)?;
     if let (Some(file), Some(html)) = (&args.report, trained.bundle.report()) {

@@ -35,9 +35,8 @@ impl<'a> HorizonData<'a> {
     /// Gathers the rows of the planned snapshots; `None` where they are too few to learn from.
     pub fn gather(
         histories: &Histories,
-        as_of: Micros,
+        (first, as_of): (Micros, Micros),
         task: &Task,
-        first: Micros,
         plan: &Plan,
         base: &'a Rows,
         days: u32,

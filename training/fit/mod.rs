@@ -71,7 +71,7 @@ pub fn fit(
         step(&format!("{days} days: snapshots"));
         let plan = plan(first, as_of, days);
         let data = match &plan {
-            Some(plan) => HorizonData::gather(histories, as_of, task, first, plan, &base, days, kept_share),
+            Some(plan) => HorizonData::gather(histories, (first, as_of), task, plan, &base, days, kept_share),
             None => None,
         };
         parts.push(match data {

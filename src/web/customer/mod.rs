@@ -171,7 +171,7 @@ fn view(web: &Web, asked: &Asked, known: &Known, rights: Rights) -> View {
     let lang = asked.lang;
     let (profile, history) = (&known.profile, &known.history);
     let zone = web.model().map(|model| model.timezone);
-    let dates = Dates { lang, zone: zone };
+    let dates = Dates { lang, zone };
     let labels = Labels { catalogue: &web.catalogue, lang: asked.lang };
     let scores = Scores::read(&profile.prediction);
     let cause = profile.prediction.get("not_scored").and_then(Value::as_str);

@@ -2,6 +2,8 @@
 //!
 //! Read are the docs, the locale files, the shipped catalogue and playbook, and every string literal of the programs.
 
+#![cfg(test)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
