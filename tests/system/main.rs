@@ -4,6 +4,7 @@
 mod campaigns;
 #[cfg(test)]
 mod configuration;
+#[cfg(test)]
 mod crm_backend;
 #[cfg(test)]
 mod data_scientist;
