@@ -11,7 +11,7 @@ use crate::prediction::AtHorizon;
 const BEYOND_PACE: f64 = 1.0;
 
 /// The most orders within `days` that a customer's own past makes plausible: those of the faster of the last 90 and 365
-/// days, gone on with, and [`BEYOND_PACE`] more. In expectation buyers at their peak fall back, they do not speed up.
+/// days, gone on with, and `BEYOND_PACE` more. In expectation buyers at their peak fall back, they do not speed up.
 #[must_use]
 pub fn plausible_orders(customer: &Customer<'_>, days: u32) -> f64 {
     let pace = |feature: F, of: f64| customer.get(feature) / of;

@@ -8,7 +8,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`keys`] | which settings there are, and what each may be |
-//! | [`file`] | `homing.toml`: read, checked, looked up |
+//! | [`mod@file`] | `homing.toml`: read, checked, looked up |
 //! | [`error`] | what can be wrong with it |
 //! | [`show`] | effective values and where each comes from |
 //! | [`describe`] | the complete example file and the page of the docs |

@@ -35,7 +35,7 @@ impl RegistryArgs {
 /// How amounts are shown.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct CurrencyArgs {
-    /// Currency of the amounts on pages and in reasons: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
+    /// Currency of the amounts shown: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
     #[arg(long, env = "HOMING_CURRENCY", value_name = "CODE")]
     currency: Option<Currency>,
 }

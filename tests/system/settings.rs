@@ -111,6 +111,7 @@ fn sample(arg: &Arg) -> String {
         ("horizons", "[7, 77]"),
         ("max_items", "7"),
         ("lang", "\"zh\""),
+        ("currency", "\"EUR\""),
     ];
     if let Some((_, value)) = special.iter().find(|(own, _)| *own == key) {
         return (*value).to_owned();

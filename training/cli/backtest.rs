@@ -42,7 +42,7 @@ pub(super) struct Backtest {
     /// Language of the texts, such as zh or en.
     #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
-    /// Currency of the amounts in the report: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
+    /// Currency of the amounts shown: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
     #[arg(long, env = "HOMING_CURRENCY", value_name = "CODE")]
     currency: Option<Currency>,
     /// Predict spend net of product returns.

@@ -76,7 +76,7 @@ pub(super) struct Fit {
     /// Language of the texts, such as zh or en.
     #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
-    /// Currency of the amounts in the report: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
+    /// Currency of the amounts shown: an ISO 4217 code such as CNY, EUR or USD. Default: plain numbers.
     #[arg(long, env = "HOMING_CURRENCY", value_name = "CODE")]
     currency: Option<Currency>,
     /// Also fit off-the-shelf learners in the backtest, for comparison.
