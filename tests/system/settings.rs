@@ -112,6 +112,7 @@ fn sample(arg: &Arg) -> String {
         ("max_items", "7"),
         ("lang", "\"zh\""),
         ("currency", "\"EUR\""),
+        ("labels", "[14, 21]"),
     ];
     if let Some((_, value)) = special.iter().find(|(own, _)| *own == key) {
         return (*value).to_owned();
