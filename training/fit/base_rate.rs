@@ -8,18 +8,8 @@
 //! that overlap: a window shows the average over its days. How strong and how lasting each of them is differs from shop to
 //! shop; forecasts under [`settings`] are averaged by how well each setting explains the shop's own past.
 
+pub use super::kernel::Past;
 use super::kernel::{Components, Setting, settings};
-
-/// How far the base rate of one past window lay from what the lifetime model expected of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Past {
-    /// Days from the start of the window to the instant of the forecast.
-    pub days_ago: f64,
-    /// Its offset, in log-odds or logs.
-    pub offset: f64,
-    /// Variance of the offset from the number of its customers.
-    pub variance: f64,
-}
 
 /// The offset of the coming window.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,7 +2,16 @@
 
 use std::f64::consts::PI;
 
-use super::base_rate::Past;
+/// How far the base rate of one past window lay from what the lifetime model expected of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Past {
+    /// Days from the start of the window to the instant of the forecast.
+    pub days_ago: f64,
+    /// Its offset, in log-odds or logs.
+    pub offset: f64,
+    /// Variance of the offset from the number of its customers.
+    pub variance: f64,
+}
 
 /// Standard deviations of the level that reverts, and the days in which it forgets.
 const LEVEL_SDS: [f64; 3] = [0.08, 0.2, 0.5];
