@@ -95,7 +95,7 @@ impl Default for StreamOptions {
 /// let customers = stream.for_each_range("counting", |range| {
 ///     range.each(|_id, history| {
 ///         assert!(!history.is_empty());
-///         Ok(())
+///         Ok::<(), homing_datasets::Error>(())
 ///     })
 /// })?;
 /// assert_eq!(customers, 23_570);
