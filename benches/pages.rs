@@ -211,11 +211,11 @@ fn main() -> Result<(), Failure> {
     }
     let catalogue = Catalogue::shipped()?;
     let started = Instant::now();
-    let survey = aggregates::compute(store.as_ref(), &catalogue, Zone::default(), AS_OF)?;
+    let all = aggregates::compute(store.as_ref(), &catalogue, Zone::default(), AS_OF)?;
     let size = store.aggregates(None)?.map_or(0, |kept| kept.document.len());
     println!(
         "counted {} customers in {:.1} s, {} kB",
-        survey.base.customers,
+        all.base.customers,
         started.elapsed().as_secs_f64(),
         size / 1000
     );

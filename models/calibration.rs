@@ -7,15 +7,15 @@ use crate::boosting::{logit, sigmoid};
 ///
 /// ```
 /// use homing_models::boosting::sigmoid;
-/// use homing_models::calibration::level;
+/// use homing_models::calibration::offset;
 ///
 /// let log_odds = [-1.0, 0.0, 2.0];
-/// let offset = level(&log_odds, 0.3);
+/// let a = offset(&log_odds, 0.3);
 /// let mean = log_odds.iter().map(|z| sigmoid(offset + z)).sum::<f64>() / 3.0;
 /// assert!((mean - 0.3).abs() < 1e-9);
 /// ```
 #[must_use]
-pub fn level(z: &[f64], target: f64) -> f64 {
+pub fn offset(z: &[f64], target: f64) -> f64 {
     if z.is_empty() {
         return 0.0;
     }
@@ -95,11 +95,11 @@ mod tests {
     fn the_level_meets_the_target() {
         let z: Vec<f64> = (0..1000).map(|i| f64::from(i) / 50.0 - 12.0).collect();
         for target in [0.001, 0.2, 0.5, 0.97] {
-            let a = level(&z, target);
+            let a = offset(&z, target);
             let mean = z.iter().map(|z| sigmoid(a + z)).sum::<f64>() / 1000.0;
             assert!((mean - target).abs() < 1e-9, "{target} {mean}");
         }
-        assert!(level(&z, 0.0).is_finite() && level(&[], 0.3) == 0.0);
+        assert!(offset(&z, 0.0).is_finite() && offset(&[], 0.3) == 0.0);
     }
 
     #[test]

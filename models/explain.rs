@@ -39,7 +39,7 @@ pub fn reasons(customer: &Customer<'_>, returning: &[f64; COUNT], lifetime: Life
         .into_iter()
         .map(|cause| {
             let by_lifetime = match cause {
-                Cause::Rhythm => lifetime.silence,
+                Cause::Rhythm => lifetime.recency,
                 Cause::Frequency => lifetime.frequency,
                 _ => 0.0,
             };
@@ -138,7 +138,7 @@ fn told(cause: Cause, customer: &Customer<'_>) -> bool {
 mod tests {
     use super::*;
 
-    const NOTHING: LifetimeShare = LifetimeShare { frequency: 0.0, silence: 0.0 };
+    const NOTHING: LifetimeShare = LifetimeShare { frequency: 0.0, recency: 0.0 };
 
     /// The only reason of a customer with these features (the others unknown), where each of `pulls` adds so much to
     /// the log-odds of coming back.

@@ -7,7 +7,7 @@
 
 use crate::features::F;
 use crate::prediction::Prediction;
-use crate::repurchase::ReturnCurve;
+use crate::repurchase::PurchaseCurve;
 
 /// The least recency that is a lapse, in days.
 pub const LEAST_DAYS: f64 = 90.0;
@@ -36,7 +36,7 @@ pub fn left_days(features: &[f64]) -> f64 {
 #[must_use]
 pub fn silent_for(prediction: &Prediction, days: f64) -> f64 {
     let points: Vec<(u32, f64)> = prediction.at.iter().map(|at| (at.days, at.p_purchase)).collect();
-    1.0 - ReturnCurve::through(&points).at(days.max(0.0))
+    1.0 - PurchaseCurve::through(&points).at(days.max(0.0))
 }
 
 #[cfg(test)]

@@ -13,26 +13,28 @@ use crate::linear::Linear;
 
 /// The fitted model of the purchase probability within one horizon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReturnModel {
+pub struct PurchaseModel {
     /// The horizon in days that it predicts.
     pub days: u32,
     /// The horizon in days that the base learners were fitted to: shorter than `days` where the history is too
     /// short for it. The lifetime model bridges the two.
     pub learned_days: u32,
     /// The base learners; `None` where the data are enough for a lifetime model only.
-    pub members: Option<Members>,
+    #[serde(alias = "members")]
+    pub base_learners: Option<BaseLearners>,
     /// Slope on the stacked log-odds.
     pub slope: f64,
     /// Calibration offset added to them.
-    pub level: f64,
+    #[serde(alias = "level")]
+    pub offset: f64,
     /// Uncertainty of the calibration offset: the standard deviation of its forecast error, in log-odds.
-    #[serde(default)]
-    pub level_sd: f64,
+    #[serde(default, alias = "level_sd")]
+    pub offset_sd: f64,
 }
 
 /// The base learners over features, with their stacking weights; the rest to 1 is the lifetime model's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Members {
+pub struct BaseLearners {
     /// Trees over features; their margin leaves out the base rate.
     pub tree: Booster,
     /// The linear model.
@@ -41,23 +43,23 @@ pub struct Members {
     pub weights: [f64; 2],
 }
 
-impl Members {
+impl BaseLearners {
     /// The stacked log-odds of a row of features; `lifetime` are those of the lifetime model.
     #[must_use]
-    pub fn vote(&self, row: &[f32], lifetime: f64) -> f64 {
-        self.weigh([self.tree.margin(row), self.linear.margin(row)], lifetime)
+    pub fn stack(&self, row: &[f32], lifetime: f64) -> f64 {
+        self.stack_margins([self.tree.margin(row), self.linear.margin(row)], lifetime)
     }
 
     /// The stacked log-odds, from the margins of trees and linear model.
     #[must_use]
-    pub fn weigh(&self, margins: [f64; 2], lifetime: f64) -> f64 {
+    pub fn stack_margins(&self, margins: [f64; 2], lifetime: f64) -> f64 {
         let ([tree, linear], [t, l]) = (self.weights, margins);
         tree * t + linear * l + (1.0 - tree - linear) * lifetime
     }
 }
 
-impl ReturnModel {
-    /// The log-odds of a purchase within the horizon, before the calibration offset ([`ReturnModel::level`]): those within
+impl PurchaseModel {
+    /// The log-odds of a purchase within the horizon, before the calibration offset ([`PurchaseModel::offset`]): those within
     /// the horizon that was learned, carried on to the horizon by the lifetime model. Fits, backtests and serving all come
     /// through here.
     #[must_use]
@@ -71,11 +73,11 @@ impl ReturnModel {
         self.learned_log_odds(row, lifetime) + bridge
     }
 
-    /// The stacked log-odds of the base learners within [`ReturnModel::learned_days`], times the slope.
+    /// The stacked log-odds of the base learners within [`PurchaseModel::learned_days`], times the slope.
     #[must_use]
     pub fn learned_log_odds(&self, row: Row<'_>, lifetime: &Lifetime) -> f64 {
         let learned = lifetime_log_odds(lifetime, row.recency, self.learned_days);
-        self.slope * self.members.as_ref().map_or(learned, |members| members.vote(row.x, learned))
+        self.slope * self.base_learners.as_ref().map_or(learned, |learners| learners.stack(row.x, learned))
     }
 
     /// The probability of a purchase within the horizon.
@@ -84,27 +86,27 @@ impl ReturnModel {
         self.calibrated(self.log_odds(row, lifetime))
     }
 
-    /// The probability that goes with log-odds of [`ReturnModel::log_odds`], averaged over what the calibration offset
+    /// The probability that goes with log-odds of [`PurchaseModel::log_odds`], averaged over what the calibration offset
     /// may turn out to be (MacKay 1992, "The Evidence Framework Applied to Classification Networks", eq. 10).
     #[must_use]
     pub fn calibrated(&self, log_odds: f64) -> f64 {
-        let widening = 1.0 + std::f64::consts::FRAC_PI_8 * self.level_sd * self.level_sd;
-        sigmoid((self.level + log_odds) / widening.sqrt())
+        let widening = 1.0 + std::f64::consts::FRAC_PI_8 * self.offset_sd * self.offset_sd;
+        sigmoid((self.offset + log_odds) / widening.sqrt())
     }
 }
 
 /// The base learners of a horizon, prepared for explanations.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ReturnExplainer {
+pub struct PurchaseExplainer {
     /// The trees.
     tree: Option<Explainer>,
 }
 
-impl ReturnExplainer {
+impl PurchaseExplainer {
     /// Prepares a model.
     #[must_use]
-    pub fn of(model: &ReturnModel) -> Self {
-        ReturnExplainer { tree: model.members.as_ref().map(|members| Explainer::of(&members.tree)) }
+    pub fn of(model: &PurchaseModel) -> Self {
+        PurchaseExplainer { tree: model.base_learners.as_ref().map(|learners| Explainer::of(&learners.tree)) }
     }
 
     /// Adds what each feature contributes to the log-odds of a purchase by `model` (the one it was made of)
@@ -112,7 +114,7 @@ impl ReturnExplainer {
     /// customer.
     pub fn explain(
         &self,
-        model: &ReturnModel,
+        model: &PurchaseModel,
         row: Row<'_>,
         lifetime: &Lifetime,
         typical: f64,
@@ -125,16 +127,16 @@ impl ReturnExplainer {
             frequency => Recency::new(frequency, now.age, now.age),
         };
         let (own, fresh) = (log_odds(now), log_odds(fresh));
-        let weight = match &model.members {
-            Some(members) => model.slope * (1.0 - members.weights[0] - members.weights[1]),
+        let weight = match &model.base_learners {
+            Some(learners) => model.slope * (1.0 - learners.weights[0] - learners.weights[1]),
             None => model.slope,
         };
-        if let (Some(members), Some(tree)) = (&model.members, &self.tree) {
-            let [tree_weight, linear_weight] = members.weights;
+        if let (Some(learners), Some(tree)) = (&model.base_learners, &self.tree) {
+            let [tree_weight, linear_weight] = learners.weights;
             tree.explain(row.x, model.slope * tree_weight, out);
-            members.linear.explain(row.x, model.slope * linear_weight, out);
+            learners.linear.explain(row.x, model.slope * linear_weight, out);
         }
-        LifetimeShare { frequency: weight * (fresh - typical), silence: weight * (own - fresh) }
+        LifetimeShare { frequency: weight * (fresh - typical), recency: weight * (own - fresh) }
     }
 }
 
@@ -144,7 +146,7 @@ pub struct LifetimeShare {
     /// How often the customer buys: as if the last purchase were today, compared with a typical customer.
     pub frequency: f64,
     /// The time since the last purchase.
-    pub silence: f64,
+    pub recency: f64,
 }
 
 /// The lifetime model's log-odds of a purchase within so many days.
@@ -157,12 +159,12 @@ pub fn lifetime_log_odds(lifetime: &Lifetime, recency: Recency, days: u32) -> f6
 ///
 /// Between horizons the hazard is constant; past the last horizon the lifetime model's hazard continues.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ReturnCurve {
+pub struct PurchaseCurve {
     /// Days and cumulated hazard, −ln(1 − R), ascending in both.
     knots: Vec<(f64, f64)>,
 }
 
-impl ReturnCurve {
+impl PurchaseCurve {
     /// A curve through these horizons (days, ascending) and probabilities; where a probability is below one
     /// before it, it is raised to it.
     #[must_use]
@@ -174,7 +176,7 @@ impl ReturnCurve {
             highest = f64::max(highest, -(-p.clamp(0.0, 1.0 - 1e-9)).ln_1p());
             knots.push((f64::from(days), highest));
         }
-        ReturnCurve { knots }
+        PurchaseCurve { knots }
     }
 
     /// R(d) at a day up to the last horizon; later days get the last horizon's.
@@ -214,7 +216,7 @@ impl ReturnCurve {
         Some(high)
     }
 
-    /// The instant of [`ReturnCurve::median_days`] after `as_of`, to the second.
+    /// The instant of [`PurchaseCurve::median_days`] after `as_of`, to the second.
     #[must_use]
     pub fn median_instant(&self, recency: Recency, lifetime: &Lifetime, as_of: Micros) -> Option<Micros> {
         let days = self.median_days(recency, lifetime)?;
@@ -228,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_curve_never_falls() {
-        let curve = ReturnCurve::through(&[(30, 0.3), (90, 0.25), (365, 0.6)]);
+        let curve = PurchaseCurve::through(&[(30, 0.3), (90, 0.25), (365, 0.6)]);
         let days: Vec<f64> = (0..400).map(f64::from).collect();
         assert!(days.windows(2).all(|d| curve.at(d[0]) <= curve.at(d[1])));
         assert!((curve.at(30.0) - 0.3).abs() < 1e-12 && (curve.at(90.0) - 0.3).abs() < 1e-12);

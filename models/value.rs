@@ -24,19 +24,22 @@ pub struct ValueModel {
     #[serde(default)]
     pub direct: Option<Booster>,
     /// Offset added to the log of the `direct` estimate, so that both estimates have one total over the base.
-    #[serde(default)]
-    pub direct_level: f64,
+    #[serde(default, alias = "direct_level")]
+    pub direct_offset: f64,
     /// Offset added to the log of the orders beyond the first.
-    pub orders_level: f64,
+    #[serde(alias = "orders_level")]
+    pub orders_offset: f64,
     /// Offset added to the log of the spend.
-    pub spend_level: f64,
+    #[serde(alias = "spend_level")]
+    pub spend_offset: f64,
     /// Spend over expected spend among those who bought, at the shares `(i + 0.5) / length`.
-    pub spread: Vec<f64>,
+    #[serde(alias = "spread")]
+    pub residual_quantiles: Vec<f64>,
 }
 
 /// Expected orders and spend of a customer who buys.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct IfReturned {
+pub struct IfBuys {
     /// Days with a purchase, 1 or more.
     pub orders: f64,
     /// Spend.
@@ -82,9 +85,9 @@ pub fn order_value(money: &GammaGamma, recency: Recency, mean: f64) -> f64 {
 /// The spend of a customer who buys with probability `p`, from two estimates: the spend of similar customers
 /// who buy, and the spend of all similar customers. The geometric mean, so that neither dominates.
 #[must_use]
-pub fn agreed(p: f64, if_returned: f64, expected: f64) -> f64 {
+pub fn agreed(p: f64, if_buys: f64, expected: f64) -> f64 {
     let p = p.max(1e-6);
-    (p * if_returned * expected).sqrt() / p
+    (p * if_buys * expected).sqrt() / p
 }
 
 impl ValueModel {
@@ -94,22 +97,22 @@ impl ValueModel {
     pub fn views(&self, row: Row<'_>, lifetime: &Lifetime, money: &GammaGamma) -> Views {
         let extra = lifetime_extra_orders(lifetime, row.recency, self.days);
         let margin = |booster: &Option<Booster>| booster.as_ref().map_or(0.0, |b| b.margin(row.x));
-        let orders = 1.0 + extra * (margin(&self.orders) + self.orders_level).clamp(-8.0, 8.0).exp();
+        let orders = 1.0 + extra * (margin(&self.orders) + self.orders_offset).clamp(-8.0, 8.0).exp();
         let order = order_value(money, row.recency, row.order_value);
-        let spend = (1.0 + extra) * order * (margin(&self.spend) + self.spend_level).clamp(-8.0, 8.0).exp();
+        let spend = (1.0 + extra) * order * (margin(&self.spend) + self.spend_offset).clamp(-8.0, 8.0).exp();
         let direct = self.direct.as_ref().map(|direct| {
             let bridge = bridge_orders(lifetime, row.recency, self.learned_days, self.days);
-            bridge * (direct.margin(row.x) + self.direct_level).clamp(-30.0, 30.0).exp()
+            bridge * (direct.margin(row.x) + self.direct_offset).clamp(-30.0, 30.0).exp()
         });
         Views { orders, spend, direct }
     }
 
     /// Orders and spend of a customer if they buy within the horizon, which they do with probability `p`.
     #[must_use]
-    pub fn if_returned(&self, row: Row<'_>, lifetime: &Lifetime, money: &GammaGamma, p: f64) -> IfReturned {
+    pub fn if_buys(&self, row: Row<'_>, lifetime: &Lifetime, money: &GammaGamma, p: f64) -> IfBuys {
         let Views { orders, spend, direct } = self.views(row, lifetime, money);
         let spend = direct.map_or(spend, |direct| agreed(p, spend, direct));
-        IfReturned { orders: orders.min(f64::from(self.days)), spend }
+        IfBuys { orders: orders.min(f64::from(self.days)), spend }
     }
 
     /// The 80 % interval of the spend of customers like this one, who buy with probability `p` and are then
@@ -127,13 +130,13 @@ impl ValueModel {
     pub fn spend_quantile(&self, q: f64, p: f64, spend: f64) -> f64 {
         // A share 1 − p spends nothing; the rest has the residual quantiles of those who bought.
         let among = (q - (1.0 - p)) / p.max(1e-12);
-        if among <= 0.0 || self.spread.is_empty() {
+        if among <= 0.0 || self.residual_quantiles.is_empty() {
             return 0.0;
         }
-        let at = (among * self.spread.len() as f64 - 0.5).clamp(0.0, (self.spread.len() - 1) as f64);
+        let at = (among * self.residual_quantiles.len() as f64 - 0.5).clamp(0.0, (self.residual_quantiles.len() - 1) as f64);
         let low = at.floor() as usize;
-        let high = (low + 1).min(self.spread.len() - 1);
-        spend * (self.spread[low] + at.fract() * (self.spread[high] - self.spread[low]))
+        let high = (low + 1).min(self.residual_quantiles.len() - 1);
+        spend * (self.residual_quantiles[low] + at.fract() * (self.residual_quantiles[high] - self.residual_quantiles[low]))
     }
 }
 
@@ -165,17 +168,17 @@ mod tests {
 
     #[test]
     fn quantiles_are_zero_for_those_who_stay_away() {
-        let spread = (0..100).map(|i| (f64::from(i) + 0.5) / 50.0).collect();
+        let residual_quantiles = (0..100).map(|i| (f64::from(i) + 0.5) / 50.0).collect();
         let model = ValueModel {
             days: 90,
             learned_days: 90,
             orders: None,
             spend: None,
             direct: None,
-            direct_level: 0.0,
-            orders_level: 0.0,
-            spend_level: 0.0,
-            spread,
+            direct_offset: 0.0,
+            orders_offset: 0.0,
+            spend_offset: 0.0,
+            residual_quantiles,
         };
         assert_eq!(model.spend_quantile(0.1, 0.5, 10.0), 0.0);
         assert!((model.spend_quantile(0.9, 0.5, 10.0) - 16.0).abs() < 1e-9);

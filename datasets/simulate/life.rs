@@ -234,13 +234,13 @@ impl<'a> Life<'a> {
                 continue;
             }
             let ready = ((sent_at - last) / p.gap_mean).clamp(0.0, 1.0);
-            let wish = match (p.cause, p.fading(sent_at)) {
+            let appetite = match (p.cause, p.fading(sent_at)) {
                 (Cause::Price, Some(part)) => (0.9 - 0.5 * part).max(p.sensitivity),
                 (Cause::Rhythm, Some(_)) => p.sensitivity * 0.3,
                 (Cause::Service, Some(_)) => p.sensitivity * 0.2,
                 _ => p.sensitivity,
             };
-            if self.dice.chance(wish * ready) {
+            if self.dice.chance(appetite * ready) {
                 let at = sent_at + self.dice.between(0.1, 5.0);
                 if at < p.leaves_at && at < self.end() {
                     self.order(at, Some(&promotion));

@@ -39,8 +39,8 @@ const SHARED_PHONE: f64 = 0.005;
 const MADE_UP: [&str; 3] = ["13800000000", "00000000000", "18888888888"];
 
 fn shares_phone(seed: u64, number: u64) -> bool {
-    let wish = |number: u64| Dice::of(seed ^ 0xfa31, number).chance(SHARED_PHONE);
-    number > 0 && wish(number) && !wish(number - 1)
+    let chance = |number: u64| Dice::of(seed ^ 0xfa31, number).chance(SHARED_PHONE);
+    number > 0 && chance(number) && !chance(number - 1)
 }
 
 /// The customer's phone number: eleven digits, unique except in families.

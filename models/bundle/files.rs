@@ -134,7 +134,7 @@ impl Bundle {
 
     fn boosters(&self) -> impl Iterator<Item = &Booster> {
         self.horizons.iter().flat_map(|part| {
-            let tree = part.returns.members.as_ref().map(|members| &members.tree);
+            let tree = part.purchase.base_learners.as_ref().map(|learners| &learners.tree);
             let value = &part.value;
             tree.into_iter().chain(&value.orders).chain(&value.spend).chain(&value.direct)
         })

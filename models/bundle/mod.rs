@@ -22,7 +22,7 @@ use crate::judged::Judged;
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
 use crate::next::{Expansion, NextPurchase, due};
 use crate::prediction::{AtHorizon, NotScored, Outcome, Prediction};
-use crate::repurchase::{LifetimeShare, ReturnCurve, ReturnExplainer, ReturnModel};
+use crate::repurchase::{LifetimeShare, PurchaseCurve, PurchaseExplainer, PurchaseModel};
 use crate::value::{ValueModel, discount};
 
 /// The lifetime models.
@@ -38,7 +38,8 @@ pub struct LifetimePart {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HorizonPart {
     /// The purchase probability.
-    pub returns: ReturnModel,
+    #[serde(alias = "returns")]
+    pub purchase: PurchaseModel,
     /// What they spend if they do.
     pub value: ValueModel,
 }
@@ -62,7 +63,7 @@ pub struct Bundle {
     lifetime: LifetimePart,
     horizons: Vec<HorizonPart>,
     base: BasePart,
-    explainer: Option<ReturnExplainer>,
+    explainer: Option<PurchaseExplainer>,
     clusters: Option<Clusters>,
     expansion: Option<Expansion>,
     report: Option<Arc<str>>,
@@ -254,11 +255,11 @@ impl Bundle {
     }
 
     fn explained(&self, customer: &Customer<'_>) -> Option<([f64; COUNT], LifetimeShare)> {
-        let churn = self.horizons.iter().find(|p| p.returns.days == self.manifest.churn_horizon)?;
+        let churn = self.horizons.iter().find(|p| p.purchase.days == self.manifest.churn_horizon)?;
         let mut returning = [0.0; COUNT];
         let (orders, typical) = (&self.lifetime.orders, self.base.typical_log_odds);
         let explainer = self.explainer.as_ref()?;
-        let own = explainer.explain(&churn.returns, customer.row(), orders, typical, &mut returning);
+        let own = explainer.explain(&churn.purchase, customer.row(), orders, typical, &mut returning);
         Some((returning, own))
     }
 
@@ -305,15 +306,15 @@ impl Bundle {
         let points: Vec<(u32, f64)> = self
             .horizons
             .iter()
-            .map(|part| (part.returns.days, part.returns.probability(row, lifetime)))
+            .map(|part| (part.purchase.days, part.purchase.probability(row, lifetime)))
             .collect();
-        let curve = ReturnCurve::through(&points);
+        let curve = PurchaseCurve::through(&points);
         let mut at: Vec<AtHorizon> = Vec::with_capacity(points.len());
         for part in &self.horizons {
-            let days = part.returns.days;
+            let days = part.purchase.days;
             let p = curve.at(f64::from(days));
-            let if_returned = part.value.if_returned(row, lifetime, &self.lifetime.money, p);
-            let (low, high) = part.value.spend_interval(p, if_returned.spend);
+            let if_buys = part.value.if_buys(row, lifetime, &self.lifetime.money, p);
+            let (low, high) = part.value.spend_interval(p, if_buys.spend);
             // What is expected within a longer time is at least what is expected within a shorter one.
             let before = at.last().copied();
             let floor =
@@ -321,8 +322,8 @@ impl Bundle {
             let mut this = AtHorizon {
                 days,
                 p_purchase: p,
-                expected_orders: floor(p * if_returned.orders, |b| b.expected_orders),
-                expected_spend: floor(p * if_returned.spend, |b| b.expected_spend),
+                expected_orders: floor(p * if_buys.orders, |b| b.expected_orders),
+                expected_spend: floor(p * if_buys.spend, |b| b.expected_spend),
                 expected_spend_low: floor(low, |b| b.expected_spend_low),
                 expected_spend_high: floor(high, |b| b.expected_spend_high),
             };
@@ -357,7 +358,7 @@ impl Bundle {
     }
 }
 
-fn explainer(manifest: &Manifest, horizons: &[HorizonPart]) -> Option<ReturnExplainer> {
-    let churn = horizons.iter().find(|part| part.returns.days == manifest.churn_horizon)?;
-    Some(ReturnExplainer::of(&churn.returns))
+fn explainer(manifest: &Manifest, horizons: &[HorizonPart]) -> Option<PurchaseExplainer> {
+    let churn = horizons.iter().find(|part| part.purchase.days == manifest.churn_horizon)?;
+    Some(PurchaseExplainer::of(&churn.purchase))
 }

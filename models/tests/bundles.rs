@@ -64,7 +64,7 @@ fn a_bundle_of_0_1_0_loads_and_predicts_the_same_to_the_bit() {
     assert_eq!(&**bundle.id(), "compat@5571dbfd38ff");
     assert!(bundle.clusters().is_some() && bundle.expansion().is_some() && bundle.judged().is_some());
     let horizons: Vec<(u32, u32)> =
-        bundle.horizons().iter().map(|part| (part.returns.days, part.returns.learned_days)).collect();
+        bundle.horizons().iter().map(|part| (part.purchase.days, part.purchase.learned_days)).collect();
     assert_eq!(horizons, [(30, 30), (365, 228)], "one horizon that was learned, one that is carried on");
     let as_of: Micros = zone.as_of("2024-04-01").unwrap();
     let customers = customers(zone);

@@ -48,7 +48,7 @@ pub(super) fn tells(store: &dyn Store) {
 
     // By pages of any size the same.
     for limit in [0, 1, 2, 3, 5, 6] {
-        let (mut walked, mut after) = (Vec::new(), None);
+        let (mut scanned, mut after) = (Vec::new(), None);
         loop {
             let page = store.changes(after, limit).unwrap();
             assert!(page.changes.len() <= limit.max(1) as usize);
@@ -56,9 +56,9 @@ pub(super) fn tells(store: &dyn Store) {
             if page.changes.is_empty() {
                 break;
             }
-            walked.extend(page.changes);
+            scanned.extend(page.changes);
         }
-        assert_eq!(walked, changes, "pages of {limit}");
+        assert_eq!(scanned, changes, "pages of {limit}");
         assert_eq!(after, Some(store.newest_change().unwrap()));
     }
     let ahead = store.newest_change().unwrap() + 1;

@@ -7,7 +7,7 @@ use super::{batch, buy, day, row};
 use crate::*;
 
 /// The ids of every page of a listing.
-pub(super) fn walk(store: &dyn Store, listing: &Listing) -> Vec<String> {
+pub(super) fn scan(store: &dyn Store, listing: &Listing) -> Vec<String> {
     let (mut listing, mut ids) = (listing.clone(), Vec::new());
     loop {
         let page = store.list(&listing).unwrap();
@@ -45,8 +45,8 @@ pub(super) fn pages(store: &dyn Store) {
         });
         assert_eq!(keys, expected, "{key}");
         for limit in [1, 2, 3, 7, 39, 40, 41] {
-            let walked = walk(store, &Listing { sort, limit, ..Listing::default() });
-            assert_eq!(walked, keys.iter().map(|key| key.1).collect::<Vec<_>>(), "{key} by {limit}");
+            let scanned = scan(store, &Listing { sort, limit, ..Listing::default() });
+            assert_eq!(scanned, keys.iter().map(|key| key.1).collect::<Vec<_>>(), "{key} by {limit}");
         }
     }
     assert_eq!(store.list(&Listing::default()).unwrap().profiles.len(), 1, "a limit of 0 is taken as 1");
@@ -54,7 +54,7 @@ pub(super) fn pages(store: &dyn Store) {
 
 pub(super) fn filters(store: &dyn Store) {
     forty(store);
-    let count = |listing: Listing| walk(store, &Listing { limit: 4, ..listing }).len();
+    let count = |listing: Listing| scan(store, &Listing { limit: 4, ..listing }).len();
     let tags =
         |tags: &[(&str, Value)]| tags.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect::<Vec<_>>();
     let scored: Vec<Profile> = store

@@ -9,7 +9,7 @@ use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
 use serde_json::{Value, json};
 
 use super::*;
-use listing::walk;
+use listing::scan;
 
 mod aggregates;
 pub(super) mod commit;
@@ -457,9 +457,9 @@ fn weird_ids(store: &dyn Store) {
     let mut sorted = ids.to_vec();
     sorted.sort_unstable();
     let listing = Listing { sort: Sort::CustomerId, limit: 3, ..Listing::default() };
-    assert_eq!(walk(store, &listing), sorted);
+    assert_eq!(scan(store, &listing), sorted);
     let listing = Listing { id_prefix: Some("a\u{0}".into()), ..listing };
-    assert_eq!(walk(store, &listing), ["a\u{0}b", "a\u{0}c"]);
+    assert_eq!(scan(store, &listing), ["a\u{0}b", "a\u{0}c"]);
 }
 
 fn panic_rolls_back(store: &dyn Store) {

@@ -34,7 +34,7 @@ pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listi
     let mut broke_off = None;
     let mut stretches = stretches(listing.sort, after.as_ref());
     if let Some(first) = stretches.first().filter(|_| !listing.tags.is_empty()) {
-        rows = fetch(wire, store, &compose(listing, first, &Way::Walk(PROBE), limit + 1)).await?;
+        rows = fetch(wire, store, &compose(listing, first, &Way::Scan(PROBE), limit + 1)).await?;
     }
     let mut way = Way::Straight;
     if rows.len() > limit {
@@ -51,8 +51,8 @@ pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listi
         }
         let before = rows.len();
         rows.extend(fetch(wire, store, &compose(listing, &stretch, &way, missing)).await?);
-        if let (Way::Walk(walk), true) = (&way, rows.len() - before < missing) {
-            let query = last_walked(listing, &stretch, *walk);
+        if let (Way::Scan(scan), true) = (&way, rows.len() - before < missing) {
+            let query = last_scanned(listing, &stretch, *scan);
             if let Some(row) = wire.one(&query.text, &query.parameters()).await? {
                 broke_off = Some((row.try_get(0)?, original(row.try_get(1)?)));
                 break;
@@ -84,7 +84,7 @@ enum Way {
     /// Among the few whose ids begin so.
     Ids,
     /// Along so many entries of the order in each stretch.
-    Walk(i64),
+    Scan(i64),
 }
 
 impl Way {
@@ -107,7 +107,7 @@ impl Way {
         }
         let [_, across] = ranges(listing);
         let sought = !listing.tags.is_empty() || prefix(listing).is_some() && !by_id || !across.is_empty();
-        Ok(if sought { Way::Walk(WALK) } else { Way::Straight })
+        Ok(if sought { Way::Scan(WALK) } else { Way::Straight })
     }
 }
 
@@ -226,15 +226,15 @@ fn compose(listing: &Listing, stretch: &Stretch<'_>, way: &Way, limit: usize) ->
             has_tags(&mut query, listing);
             searched
         }
-        Way::Walk(walk) => {
-            let searched = walked(&mut query, listing, stretch, *walk);
+        Way::Scan(scan) => {
+            let searched = scanned(&mut query, listing, stretch, *scan);
             has_tags(&mut query, listing);
             begins_with(&mut query, listing);
             searched
         }
     };
     within(&mut query, &across);
-    if !matches!(way, Way::Walk(_)) {
+    if !matches!(way, Way::Scan(_)) {
         within(&mut query, &along);
         bound(&mut query, column(listing.sort), stretch);
     }
@@ -248,23 +248,23 @@ fn compose(listing: &Listing, stretch: &Stretch<'_>, way: &Way, limit: usize) ->
 }
 
 /// The entries of a range that one page scans.
-fn walked(query: &mut Query, listing: &Listing, stretch: &Stretch<'_>, walk: i64) -> String {
+fn scanned(query: &mut Query, listing: &Listing, stretch: &Stretch<'_>, scan: i64) -> String {
     let [along, _] = ranges(listing);
     within(query, &along);
     bound(query, column(listing.sort), stretch);
     let (order, _) = order(listing);
-    format!("(SELECT * FROM homing.profiles p{} ORDER BY {order} LIMIT {walk}) p", query.conditions())
+    format!("(SELECT * FROM homing.profiles p{} ORDER BY {order} LIMIT {scan}) p", query.conditions())
 }
 
 /// The last entry that a page scans in a range; none if the range ends before.
-fn last_walked(listing: &Listing, stretch: &Stretch<'_>, walk: i64) -> Query {
+fn last_scanned(listing: &Listing, stretch: &Stretch<'_>, scan: i64) -> Query {
     let mut query = Query::default();
     let [along, _] = ranges(listing);
     within(&mut query, &along);
     bound(&mut query, column(listing.sort), stretch);
     let (order, selected) = order(listing);
     let conditions = query.conditions();
-    let before = walk - 1;
+    let before = scan - 1;
     query.text = format!(
         "SELECT {selected}, p.customer_id FROM homing.profiles p{conditions} ORDER BY {order} OFFSET {before} LIMIT 1"
     );
@@ -309,8 +309,8 @@ pub(super) async fn plans(wire: &mut Wire, listing: &Listing) -> Inner<Vec<Strin
     let mut plans = Vec::new();
     for stretch in stretches(listing.sort, None) {
         let mut queries = vec![compose(listing, &stretch, &way, 51)];
-        if let Way::Walk(walk) = way {
-            queries.push(last_walked(listing, &stretch, walk));
+        if let Way::Scan(scan) = way {
+            queries.push(last_scanned(listing, &stretch, scan));
         }
         for query in queries {
             let rows = wire.query(&format!("EXPLAIN {}", query.text), &query.parameters()).await?;

@@ -43,11 +43,11 @@ pub(super) fn list(
         if missing == 0 {
             break;
         }
-        if !tags.walks(listing) {
+        if !tags.scans(listing) {
             fetch(connection, listing, &tags, &stretch, missing, &mut rows)?;
             continue;
         }
-        broke_off = search.walk(connection, listing, &tags, &stretch, missing, &mut rows)?;
+        broke_off = search.scan(connection, listing, &tags, &stretch, missing, &mut rows)?;
         if broke_off {
             break;
         }
@@ -106,7 +106,7 @@ impl Tags {
     }
 
     /// Whether the sort order is scanned for matches.
-    fn walks(&self, listing: &Listing) -> bool {
+    fn scans(&self, listing: &Listing) -> bool {
         let by_id = listing.sort == Sort::CustomerId;
         let [_, across] = ranges(listing);
         let sought = !self.wanted.is_empty() || prefix(listing).is_some() && !by_id || !across.is_empty();
@@ -171,7 +171,7 @@ struct Search {
 impl Search {
     /// Scans a range of the sort index and fetches the rows of the matches, until `missing` are found. Says whether the
     /// search stopped early.
-    fn walk(
+    fn scan(
         &mut self,
         connection: &Connection,
         listing: &Listing,
@@ -421,7 +421,7 @@ mod tests {
         assert_eq!(all, "SCAN p USING INDEX sqlite_autoindex_profiles_1");
 
         // A scan for matches reads the index and nothing else.
-        let walk = |sort: Sort, stretch: &Stretch<'_>| {
+        let scan = |sort: Sort, stretch: &Stretch<'_>| {
             let query = compose_walk(&Listing { sort, ..Listing::default() }, stretch, 10);
             let plan = store.read(|connection, _| {
                 let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.text))?;
@@ -437,7 +437,7 @@ mod tests {
             (Sort::Clv, Stretch::Tied(None, None)),
             (Sort::CustomerId, Stretch::ById(Some("c"))),
         ] {
-            let plan = walk(sort, &stretch);
+            let plan = scan(sort, &stretch);
             assert!(plan.starts_with("SEARCH p USING COVERING INDEX") && !plan.contains(';'), "{plan}");
         }
     }

@@ -77,8 +77,8 @@ impl Tally {
 
     fn count(&mut self, terms: &Terms, one: &Scanned) {
         let [risk, at_risk, clv] = one.numbers;
-        let worth = Count { customers: 1, value_at_risk: at_risk.unwrap_or(0.0), clv: clv.unwrap_or(0.0) };
-        self.base.add(&worth);
+        let count = Count { customers: 1, value_at_risk: at_risk.unwrap_or(0.0), clv: clv.unwrap_or(0.0) };
+        self.base.add(&count);
         self.scored += u64::from(risk.is_some());
         self.tags_held += one.tags.len() as u64;
         let (mut recency, mut frequency) = (None, None);
@@ -93,11 +93,11 @@ impl Tally {
             }
             if let Some(tag) = self.tags.get_mut(name) {
                 tag.customers += 1;
-                tag.count(value, &worth);
+                tag.count(value, &count);
             }
         }
         if let (Some(recency), Some(frequency)) = (recency, frequency) {
-            self.grid.entry(recency).or_default().entry(frequency).or_default().add(&worth);
+            self.grid.entry(recency).or_default().entry(frequency).or_default().add(&count);
         }
         terms.counter.count(&one.history, &mut self.figures);
         terms.follower.follow(&one.customer_id, &one.history, &mut self.flow);

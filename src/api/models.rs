@@ -30,19 +30,19 @@ struct Model {
 /// Answers `GET /v1/models`: every model of the registry that can be read, and the one in use.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     app.work(move |app| {
-        let at_work = app.engine().ok().map(|engine| engine.model().clone());
+        let serving = app.engine().ok().map(|engine| engine.model().clone());
         let mut models = Vec::new();
         for entry in app.registry().into_iter().flat_map(homing_models::Registry::list) {
             match entry {
                 Ok(entry) => {
                     let info = ModelInfo::of(&entry.manifest);
-                    let in_use = at_work.as_ref().is_some_and(|model| model.id == info.id);
+                    let in_use = serving.as_ref().is_some_and(|model| model.id == info.id);
                     models.push(Model { info, aliases: entry.aliases, in_use });
                 }
                 Err(error) => tracing::warn!(%error, "cannot read a model in the registry"),
             }
         }
-        if let Some(info) = at_work.filter(|_| !models.iter().any(|model| model.in_use)) {
+        if let Some(info) = serving.filter(|_| !models.iter().any(|model| model.in_use)) {
             models.push(Model { info, aliases: Vec::new(), in_use: true });
         }
         json(&Listed { models })

@@ -21,7 +21,7 @@ fn catalogue() -> Catalogue {
     catalogue.with_playbook(playbook)
 }
 
-/// A store with customers of the chain: real histories and tags, and a score that grows with spend and silence.
+/// A store with customers of the chain: real histories and tags, and a score that grows with spend and recency.
 fn filled(place: &str) -> (Arc<dyn Store>, Catalogue) {
     let store = homing_profiles::open(place, Zone::default()).unwrap();
     let catalogue = catalogue();
@@ -189,7 +189,7 @@ fn a_list_is_harmless_in_a_spreadsheet_and_says_all_that_is_needed() {
 }
 
 #[test]
-fn wishes_that_make_no_sense_are_refused() {
+fn invalid_arguments_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store =
         homing_profiles::open(&format!("sqlite:{}", folder.path().join("p.db").display()), Zone::default())

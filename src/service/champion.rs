@@ -36,9 +36,9 @@ impl App {
         };
         let Some(name) = models.name() else { return Ok(()) };
         let champion = models.registry.version(&name, Alias::Champion);
-        let at_work = self.engine().ok().map(|engine| engine.model().id.clone());
+        let serving = self.engine().ok().map(|engine| engine.model().id.clone());
         if let Some(version) = champion
-            && at_work.as_deref() != Some(&format!("{name}@{version}"))
+            && serving.as_deref() != Some(&format!("{name}@{version}"))
         {
             let engine = models.load(&name, &version)?;
             tracing::info!(model = %engine.model().id, "now serving a new model");

@@ -1,6 +1,6 @@
 //! Webhooks: the feed, pushed to an address, signed, at least once and in order.
 //!
-//! One thread walks the feed and sends pieces of it, one after the other, so the changes of a customer come in their
+//! One thread reads the feed and sends it in batches, one after the other, so the changes of a customer come in their
 //! order. Of several servers with the same store and address one pushes: the one that holds the lease. How far it came
 //! is kept in the store after each piece that was taken; a piece whose answer was lost is sent again. A receiver that
 //! fails is asked again and again, with pauses that double; a change that it refuses, or that it failed to take for too

@@ -135,7 +135,7 @@ fn view(
     token: Option<String>,
 ) -> View {
     let lang = asked.lang;
-    let at_work = web.model().map(|model| model.id.to_string());
+    let serving = web.model().map(|model| model.id.to_string());
     let followed = web.app.followed_name().ok();
     let nothing = match &listed {
         None => Some(t!(lang, "registry-without")),
@@ -148,7 +148,7 @@ fn view(
     let shown = models
         .iter()
         .find(|one| wanted == Some(one.volume.id().as_str()))
-        .or_else(|| models.iter().find(|one| at_work.as_deref() == Some(one.volume.id().as_str())))
+        .or_else(|| models.iter().find(|one| serving.as_deref() == Some(one.volume.id().as_str())))
         .or_else(|| models.iter().find(champion))
         .or(models.first());
     let help = |name: &str, help: &str| Head::number(name).help(help);
@@ -180,7 +180,7 @@ fn view(
         ],
         rows: models
             .iter()
-            .map(|one| row(asked, one, at_work.as_deref(), followed.as_deref().filter(|_| changes), shown))
+            .map(|one| row(asked, one, serving.as_deref(), followed.as_deref().filter(|_| changes), shown))
             .collect(),
         nothing,
         damaged: (damaged > 0).then(|| t!(lang, "registry-damaged", n = damaged)),
@@ -195,14 +195,14 @@ fn view(
 fn row(
     asked: &Asked,
     one: &Listed,
-    at_work: Option<&str>,
+    serving: Option<&str>,
     changeable: Option<&str>,
     shown: Option<&Listed>,
 ) -> Row {
     let lang = asked.lang;
     let (volume, manifest) = (&one.volume, &one.volume.manifest);
     let id = volume.id();
-    let in_use = at_work == Some(id.as_str());
+    let in_use = serving == Some(id.as_str());
     let mut badges = Vec::new();
     if in_use {
         badges.push(("tone-low", t!(lang, "in-use")));

@@ -113,10 +113,10 @@ fn abandoned(today: i32, text: Text, orders: &[Order]) -> Option<(f64, f64)> {
     }
     let gap = f64::from(text.last_day - text.first_day) / f64::from(text.days - 1);
     let limit = (3.0 * gap).max(60.0);
-    let silence = f64::from(today - text.last_day);
+    let recency = f64::from(today - text.last_day);
     // The customer must have come without it; else the customer is away and not the category.
     let others = orders.iter().rev().take_while(|order| f64::from(order.day - text.last_day) > gap).count();
-    (silence > limit && others >= 2).then(|| (silence - limit, 1.0 - limit / silence))
+    (recency > limit && others >= 2).then(|| (recency - limit, 1.0 - limit / recency))
 }
 
 /// The channel of most orders, of the first and of the last, and whether the last two went elsewhere.
@@ -154,10 +154,10 @@ fn rhythm(today: i32, orders: &[Order], gaps: &mut Vec<f64>, facts: &mut Facts<'
     let at = 0.9 * (gaps.len() - 1) as f64;
     let (low, part) = (at as usize, at.fract());
     let limit = gaps[low] + part * (gaps[(low + 1).min(gaps.len() - 1)] - gaps[low]);
-    let silence = f64::from(today - orders[orders.len() - 1].day);
-    if silence > limit {
-        facts.set(N::rhythm_broken_days, (silence - limit).floor());
-        facts.set(N::rhythm_broken_strength, 1.0 - limit / silence);
+    let recency = f64::from(today - orders[orders.len() - 1].day);
+    if recency > limit {
+        facts.set(N::rhythm_broken_days, (recency - limit).floor());
+        facts.set(N::rhythm_broken_strength, 1.0 - limit / recency);
     }
 }
 

@@ -234,19 +234,19 @@ fn a_service_follows_models_in_a_bucket() {
         Server::start_command(command, folder.path())
     };
     let [one, other] = [serve("one"), serve("other")];
-    let at_work = |server: &Server| {
+    let serving = |server: &Server| {
         let listed = server.get("/v1/models").ok();
         let models = listed["models"].as_array().unwrap().clone();
         let used = models.iter().find(|model| model["in_use"] == json!(true)).unwrap();
         (models.len(), used["version"].as_str().unwrap().to_owned())
     };
-    assert_eq!(at_work(&one), (2, first.clone()));
+    assert_eq!(serving(&one), (2, first.clone()));
     // What one promotes is in the bucket at once, and serving on the other soon.
     one.post(&format!("/v1/models/{second}/promote"), &json!({})).ok();
     assert_eq!(alias().trim(), second);
-    assert_eq!(at_work(&one), (2, second.clone()));
+    assert_eq!(serving(&one), (2, second.clone()));
     let follows =
-        |server: &Server, version: &str| waits("the server follows", || at_work(server).1 == version);
+        |server: &Server, version: &str| waits("the server follows", || serving(server).1 == version);
     follows(&other, &second);
     // The other can take it back: it knows the champion before from the bucket.
     other.post("/v1/models/rollback", &json!({})).ok();
@@ -264,7 +264,7 @@ fn a_service_follows_models_in_a_bucket() {
     put("broken/manifest.json", manifest[..manifest.len() / 2].to_vec());
     run::<&str>(score(&bucket, "fresh"), folder.path(), []).says(1, &["is damaged", "manifest.json"]);
     std::thread::sleep(Duration::from_secs(12));
-    assert_eq!(at_work(&one).1, first);
+    assert_eq!(serving(&one).1, first);
     let log = std::fs::read_to_string(folder.path().join("server.log")).unwrap();
     assert!(log.contains("is damaged"), "{log}");
 

@@ -15,8 +15,10 @@ use homing::cli::programs;
 /// Settings whose environment variable is a standard of its own.
 const OTHER_VARIABLES: [(&str, &str); 1] = [("otlp", "OTEL_EXPORTER_OTLP_ENDPOINT")];
 
-/// Flags that are no settings: what they ask for is done once.
-const ONCE: [&str; 9] = [
+/// Flags that are no settings, because what they ask for is done once; and the matrix of `features`, which takes several
+/// instants where other commands take one.
+const ONCE: [&str; 10] = [
+    "features --as-of",
     "--help",
     "--version",
     "--config",

@@ -11,16 +11,16 @@ use crate::rows::Rows;
 /// Churn risks, typical log-odds and deciles of the features of the base.
 #[must_use]
 pub fn describe(base: &Rows, lifetime: &LifetimePart, parts: &[HorizonPart], churn_horizon: u32) -> BasePart {
-    let part = parts.iter().find(|part| part.returns.days == churn_horizon).or(parts.last());
+    let part = parts.iter().find(|part| part.purchase.days == churn_horizon).or(parts.last());
     let mut risks = Vec::new();
     let mut typical = 0.0;
-    if let Some(HorizonPart { returns, .. }) = part {
-        let learned = log_odds(&base.recency, &lifetime.orders, returns.learned_days);
+    if let Some(HorizonPart { purchase, .. }) = part {
+        let learned = log_odds(&base.recency, &lifetime.orders, purchase.learned_days);
         typical = learned.iter().sum::<f64>() / base.len().max(1) as f64;
         risks = (0..base.len())
             .into_par_iter()
             .with_min_len(256)
-            .map(|i| 1.0 - returns.probability(base.row(i), &lifetime.orders))
+            .map(|i| 1.0 - purchase.probability(base.row(i), &lifetime.orders))
             .collect();
     }
     let churn = ChurnBase { days: churn_horizon, thresholds: percentiles(risks) };

@@ -4,7 +4,7 @@ use homing_datasets::event::is_purchase;
 use homing_datasets::{Histories, Kind, Micros};
 use homing_models::bundle::{HorizonPart, LifetimePart};
 use homing_models::lifetimes::{Cohort, GammaGamma, Lifetime, MbgNbd, Options, Recency, Spend, SpendSample};
-use homing_models::repurchase::{ReturnModel, lifetime_log_odds};
+use homing_models::repurchase::{PurchaseModel, lifetime_log_odds};
 use homing_models::value::ValueModel;
 use rayon::prelude::*;
 
@@ -66,13 +66,13 @@ pub fn alone(days: u32, kept: f64) -> HorizonPart {
     // Nothing is known of the residuals: spend of those who buy is taken to be exponential.
     let quantile = |i: u32| -(1.0 - (f64::from(i) + 0.5) / f64::from(QUANTILES)).ln();
     HorizonPart {
-        returns: ReturnModel {
+        purchase: PurchaseModel {
             days,
             learned_days: days,
-            members: None,
+            base_learners: None,
             slope: 1.0,
-            level: 0.0,
-            level_sd: 0.0,
+            offset: 0.0,
+            offset_sd: 0.0,
         },
         value: ValueModel {
             days,
@@ -80,10 +80,10 @@ pub fn alone(days: u32, kept: f64) -> HorizonPart {
             orders: None,
             spend: None,
             direct: None,
-            direct_level: 0.0,
-            orders_level: 0.0,
-            spend_level: kept.ln(),
-            spread: (0..QUANTILES).map(quantile).collect(),
+            direct_offset: 0.0,
+            orders_offset: 0.0,
+            spend_offset: kept.ln(),
+            residual_quantiles: (0..QUANTILES).map(quantile).collect(),
         },
     }
 }

@@ -77,9 +77,9 @@ pub fn fit(
         parts.push(match data {
             Some(data) => {
                 step(&format!("{days} days: {} rows", data.alike.rows.len()));
-                let returns = purchase::fit(&data, &lifetime.orders)?;
-                let value = spend::fit(&data, &lifetime, &returns)?;
-                HorizonPart { returns, value }
+                let purchase = purchase::fit(&data, &lifetime.orders)?;
+                let value = spend::fit(&data, &lifetime, &purchase)?;
+                HorizonPart { purchase, value }
             }
             None => lifetime::alone(days, kept_share),
         });

@@ -1,10 +1,10 @@
 //! The model of the purchase probability within one horizon: base learners, stacking, base rate.
 
 use homing_models::boosting::{Booster, sigmoid};
-use homing_models::calibration::level;
+use homing_models::calibration::offset;
 use homing_models::features::COUNT;
 use homing_models::lifetimes::Lifetime;
-use homing_models::repurchase::{Members, ReturnModel};
+use homing_models::repurchase::{BaseLearners, PurchaseModel};
 use homing_models::sampling::mix;
 use rayon::prelude::*;
 
@@ -30,16 +30,16 @@ const MAX_SNAPSHOT_ROWS: usize = 4000;
 ///
 /// # Errors
 /// What the base learners say.
-pub fn fit(data: &HorizonData<'_>, lifetime: &Lifetime) -> Result<ReturnModel, Error> {
+pub fn fit(data: &HorizonData<'_>, lifetime: &Lifetime) -> Result<PurchaseModel, Error> {
     let stacking = stacking(data, lifetime)?;
-    let members = members(data, &stacking)?;
-    let mut model = ReturnModel {
+    let base_learners = base_learners(data, &stacking)?;
+    let mut model = PurchaseModel {
         days: data.days,
         learned_days: data.learned_days,
-        members: Some(members),
+        base_learners: Some(base_learners),
         slope: stacking.slope,
-        level: 0.0,
-        level_sd: 0.0,
+        offset: 0.0,
+        offset_sd: 0.0,
     };
     let asked = log_odds(&data.base.recency, lifetime, data.days);
     let ranking: Vec<f64> = (0..data.base.len())
@@ -50,16 +50,16 @@ pub fn fit(data: &HorizonData<'_>, lifetime: &Lifetime) -> Result<ReturnModel, E
     let series = data.windows.purchases(lifetime);
     let beside = forecast(&series, BESIDE_LIFETIME_SD, data.learned_days, data.days);
     let expected = asked.iter().map(|&z| sigmoid(z + beside.mean)).sum::<f64>() / asked.len().max(1) as f64;
-    let by_lifetime = Forecast { mean: level(&ranking, expected), ..beside };
+    let by_lifetime = Forecast { mean: offset(&ranking, expected), ..beside };
     let by_ranking = ranking_forecast(data, &model, lifetime);
     let offset = combined(by_lifetime, by_ranking);
-    model.level = offset.mean;
-    model.level_sd = offset.sd;
+    model.offset = offset.mean;
+    model.offset_sd = offset.sd;
     Ok(model)
 }
 
 /// The calibration offset of the coming window if base rates beside the ranking go on as they did.
-fn ranking_forecast(data: &HorizonData<'_>, model: &ReturnModel, lifetime: &Lifetime) -> Forecast {
+fn ranking_forecast(data: &HorizonData<'_>, model: &PurchaseModel, lifetime: &Lifetime) -> Forecast {
     let (sample, days_ago) = data.longest();
     let rows = &sample.rows;
     let series: Vec<Past> = rows
@@ -75,7 +75,7 @@ fn ranking_forecast(data: &HorizonData<'_>, model: &ReturnModel, lifetime: &Life
             let bought = picked.iter().filter(|&&row| rows.labels[row].bought).count() as f64;
             let rate = (bought + 0.5) / (picked.len() as f64 + 1.0);
             let variance = 1.0 / (picked.len() as f64 * rate * (1.0 - rate));
-            Past { days_ago: days_ago[j], offset: level(&ranking, rate), variance }
+            Past { days_ago: days_ago[j], offset: offset(&ranking, rate), variance }
         })
         .collect();
     let centre = series.iter().map(|past| past.offset).sum::<f64>() / series.len().max(1) as f64;
@@ -86,7 +86,7 @@ fn ranking_forecast(data: &HorizonData<'_>, model: &ReturnModel, lifetime: &Life
 }
 
 /// Fits the learners that count to all rows of the past.
-fn members(data: &HorizonData<'_>, stacking: &Stacking) -> Result<Members, Error> {
+fn base_learners(data: &HorizonData<'_>, stacking: &Stacking) -> Result<BaseLearners, Error> {
     let samples = [Some(&data.alike), data.whole.as_ref(), data.short.as_ref()];
     let counting: Vec<(&Sample, f64, u64)> = samples
         .into_iter()
@@ -111,7 +111,7 @@ fn members(data: &HorizonData<'_>, stacking: &Stacking) -> Result<Members, Error
     let total: f64 = trees.iter().map(|(weight, _)| weight).sum();
     let parts: Vec<(f64, &Booster)> = trees.iter().map(|(weight, trees)| (weight / total, trees)).collect();
     let tree = Booster::together(&parts).ok_or(Error::NoTrees)?;
-    Ok(Members { tree, linear: linear?, weights: [total, stacking.weights[3]] })
+    Ok(BaseLearners { tree, linear: linear?, weights: [total, stacking.weights[3]] })
 }
 
 /// Learns the stacking in the latest snapshot: each half of its customers is predicted by base learners that were

@@ -3,7 +3,7 @@
 use homing_models::boosting::{Booster, Objective, Training};
 use homing_models::bundle::LifetimePart;
 use homing_models::lifetimes::LifetimeModel;
-use homing_models::repurchase::ReturnModel;
+use homing_models::repurchase::PurchaseModel;
 use homing_models::value::{ValueModel, lifetime_extra_orders, order_value};
 use linfa::ParamGuard;
 use rayon::prelude::*;
@@ -19,11 +19,11 @@ const BUYER_TREES: usize = 70;
 /// Fewest rows of a leaf of the trees over everyone's spend.
 const MIN_LEAF_ROWS: f64 = 100.0;
 
-/// Spend is winsorised to this many times what the lifetime model expects of a customer who buys, and to this share
-/// of it where nearly all or more came back.
-/// Fewest buyers of a snapshot whose level counts.
+/// Fewest buyers of a snapshot whose calibration offset counts.
 const MIN_BUYERS: usize = 50;
 
+/// Spend is winsorised to this many times what the lifetime model expects of a customer who buys, and to this share
+/// of it where nearly all or more was sent back.
 const MAX_SPEND_RATIO: f64 = 20.0;
 const MIN_SPEND_RATIO: f64 = 0.01;
 
@@ -34,7 +34,7 @@ const MIN_SPEND_RATIO: f64 = 0.01;
 pub fn fit(
     data: &HorizonData<'_>,
     lifetime: &LifetimePart,
-    purchase: &ReturnModel,
+    purchase: &PurchaseModel,
 ) -> Result<ValueModel, Error> {
     let (sample, _) = data.longest();
     let expected = LifetimeExpectation::of(data, sample, lifetime);
@@ -49,7 +49,7 @@ pub fn fit(
     let goal = (total * lifetime_total(data, lifetime)).sqrt();
     let goal = if goal.is_finite() { goal } else { total };
     // Both views count alike (geometric mean), so half of an offset to one comes through.
-    model.direct_level = 2.0 * (goal.max(1e-9) / agreed.max(1e-9)).ln();
+    model.direct_offset = 2.0 * (goal.max(1e-9) / agreed.max(1e-9)).ln();
     Ok(model)
 }
 
@@ -125,10 +125,10 @@ fn buyers(
         orders: Some(orders_trees),
         spend: Some(spend_trees),
         direct: None,
-        direct_level: 0.0,
-        orders_level: amount_offset(data, &snapshot, &extra, &predicted_extra),
-        spend_level: amount_offset(data, &snapshot, &spend, &predicted_spend),
-        spread: residual_quantiles(&spend, &predicted_spend),
+        direct_offset: 0.0,
+        orders_offset: amount_offset(data, &snapshot, &extra, &predicted_extra),
+        spend_offset: amount_offset(data, &snapshot, &spend, &predicted_spend),
+        residual_quantiles: residual_quantiles(&spend, &predicted_spend),
     })
 }
 
@@ -167,7 +167,7 @@ fn views(
     data: &HorizonData<'_>,
     model: &ValueModel,
     lifetime: &LifetimePart,
-    purchase: &ReturnModel,
+    purchase: &PurchaseModel,
 ) -> Vec<(f64, f64)> {
     (0..data.base.len())
         .into_par_iter()

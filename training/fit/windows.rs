@@ -5,7 +5,7 @@
 
 use homing_datasets::{DAY, Histories, History, Micros, Zone};
 use homing_models::bundle::LifetimePart;
-use homing_models::calibration::level;
+use homing_models::calibration::offset;
 use homing_models::lifetimes::{Lifetime, LifetimeModel, Recency};
 use homing_models::sampling::{mix, mix_text};
 use homing_models::value::order_value;
@@ -81,7 +81,7 @@ impl Windows {
             let bought = window.customers.iter().filter(|one| one.label.bought).count();
             let rate = (bought as f64 + 0.5) / (each.len() as f64 + 1.0);
             let variance = 1.0 / (each.len() as f64 * rate * (1.0 - rate));
-            Past { days_ago: window.days_ago, offset: level(&expected, rate), variance }
+            Past { days_ago: window.days_ago, offset: offset(&expected, rate), variance }
         };
         self.each.par_iter().map(of).collect()
     }

@@ -56,7 +56,7 @@ impl Base {
                 Some(Sampled {
                     features: contributions.features,
                     by_feature: contributions.by_feature,
-                    lifetime: [contributions.lifetime.silence, contributions.lifetime.frequency],
+                    lifetime: [contributions.lifetime.recency, contributions.lifetime.frequency],
                     p_purchase: at.p_purchase,
                     spend: at.expected_spend,
                 })

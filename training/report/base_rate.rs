@@ -44,8 +44,8 @@ impl Series {
         let n = base.customers.len() as f64;
         let mean =
             |of: &dyn Fn(f64) -> f64| base.customers.iter().map(|one| of(one.p_purchase)).sum::<f64>() / n;
-        let part = bundle.horizons().iter().find(|part| part.returns.days == days);
-        let sd = part.map_or(0.0, |part| part.returns.level_sd);
+        let part = bundle.horizons().iter().find(|part| part.purchase.days == days);
+        let sd = part.map_or(0.0, |part| part.purchase.offset_sd);
         let at = |z: f64| mean(&|p| sigmoid(logit(p) + z * sd));
         Some(Series { days, past, forecast: mean(&|p| p), interval: (at(-Z90), at(Z90)) })
     }

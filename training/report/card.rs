@@ -51,7 +51,7 @@ fn of_fit(lang: Lang, bundle: &Bundle) -> [(String, String); 4] {
     };
     let (all, learned) = (
         manifest.horizons.len(),
-        bundle.horizons().iter().filter(|part| part.returns.members.is_some()).count(),
+        bundle.horizons().iter().filter(|part| part.purchase.base_learners.is_some()).count(),
     );
     let (homing, schema, features) = (&manifest.homing, &manifest.feature_schema, manifest.features.len());
     let (seed, zone) = (manifest.seed, manifest.timezone);

@@ -85,7 +85,7 @@ async fn customer(web: &Web, asked: &Asked, caller: &Caller, id: String) -> Resp
     let answer = web.ask(move |store| {
         let Some(profile) = store.profile(&wanted)? else { return Ok(None) };
         let history = store.history(&wanted)?.unwrap_or_default();
-        // Who has no scores, be it by their own wish, gets no path of scores either.
+        // Who has no scores, for example after an opt-out, gets no path of scores either.
         let scored = Scores::read(&profile.prediction).is_some();
         let as_of = profile.prediction.get("as_of").and_then(Value::as_str);
         let (mut path, mut next) = (Vec::new(), NextPurchase::default());
