@@ -103,7 +103,7 @@ codes! {
         "if the price is that of the whole line, turn this off with --columns quantity=";
     UnknownStatus, "unknown_status", "Order status words that homing does not know",
         "these lines count as purchases; remove what was not bought, or ignore the column with --columns status=";
-    ColumnIgnored, "column_ignored", "A column whose values do not fit its name",
+    ColumnIgnored, "column_ignored", "A column whose values do not fit its name, or that another column overrules",
         "it is ignored; map the right column with --columns, or leave it out with an empty name";
     MixedEncoding, "mixed_encoding", "Text that is not in the encoding of its file",
         "save the file in one encoding, preferably UTF-8, or set --encoding";

@@ -133,10 +133,13 @@ impl ValueModel {
         if among <= 0.0 || self.residual_quantiles.is_empty() {
             return 0.0;
         }
-        let at = (among * self.residual_quantiles.len() as f64 - 0.5).clamp(0.0, (self.residual_quantiles.len() - 1) as f64);
+        let at = (among * self.residual_quantiles.len() as f64 - 0.5)
+            .clamp(0.0, (self.residual_quantiles.len() - 1) as f64);
         let low = at.floor() as usize;
         let high = (low + 1).min(self.residual_quantiles.len() - 1);
-        spend * (self.residual_quantiles[low] + at.fract() * (self.residual_quantiles[high] - self.residual_quantiles[low]))
+        spend
+            * (self.residual_quantiles[low]
+                + at.fract() * (self.residual_quantiles[high] - self.residual_quantiles[low]))
     }
 }
 

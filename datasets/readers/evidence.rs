@@ -14,7 +14,7 @@ use super::lines::{Cell, Cells, Rules};
 use super::rejects::Place;
 use super::rows::Take;
 use crate::warnings::{Code, Warnings};
-use crate::{Error, ReadOptions};
+use crate::{Error, Kind, ReadOptions};
 
 /// Ids that are counted apart at most.
 const IDS: usize = 4096;
@@ -32,6 +32,8 @@ pub(crate) struct Evidence {
     refunded: NumberEvidence,
     kind: Words,
     kinds: Kinds,
+    /// Kinds by homing's own names, and other words for them.
+    own_kind: Words,
     status: Words,
     direction: Words,
     /// Ids, how many have an `@`, how many are 0, and how many different ones there are.
@@ -89,6 +91,7 @@ impl Take for Evidence {
         if let Some(text) = word(Column::Kind) {
             let kind = words::kind(text);
             self.kind.note(text, kind.is_some());
+            self.own_kind.note(text, Kind::from_name(text).is_some());
             kind.into_iter().for_each(|kind| self.kinds.note(kind));
         }
         if let Some(text) = word(Column::Status) {
@@ -168,6 +171,7 @@ impl Evidence {
         self.refunded.absorb(other.refunded);
         self.kind.absorb(other.kind);
         self.kinds.absorb(other.kinds);
+        self.own_kind.absorb(other.own_kind);
         self.status.absorb(other.status);
         self.direction.absorb(other.direction);
         self.ids += other.ids;
@@ -182,6 +186,21 @@ impl Evidence {
         let any_type = guessed
             && layout.places[Column::Kind as usize]
                 .is_some_and(|at| ANY_TYPE.contains(&&*plain(&header[at])));
+        // A table in homing's own terms says of each line whether it was a purchase; a status beside it is the shop's remark.
+        let says_itself =
+            !guessed && layout.export.is_none() && self.own_kind.known > 0 && self.own_kind.unknown == 0;
+        if says_itself
+            && layout.places[Column::Kind as usize].is_some()
+            && layout.guessed[Column::Status as usize]
+            && let Some(place) = layout.places[Column::Status as usize].take()
+        {
+            warnings.note(Code::ColumnIgnored, || {
+                format!(
+                    "column `{0}`: `kind` says what each line is; --columns status={0} uses it",
+                    header[place]
+                )
+            });
+        }
         let mut drop = |column: Column, words: &Words, told: bool| {
             if let Some(place) = layout.places[column as usize].take()
                 && told

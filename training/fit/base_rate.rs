@@ -8,7 +8,7 @@
 //! that overlap: a window shows the average over its days. How strong and how lasting each of them is differs from shop to
 //! shop; forecasts under [`settings`] are averaged by how well each setting explains the shop's own past.
 
-pub use super::kernel::Past;
+pub use super::kernel::{BESIDE_LIFETIME, BESIDE_RANKING, Past};
 use super::kernel::{Components, Setting, settings};
 
 /// The offset of the coming window.
@@ -21,11 +21,6 @@ pub struct Forecast {
     /// How well the past is explained: log of its likelihood, averaged over the settings.
     pub evidence: f64,
 }
-
-/// Standard deviation, before any data, of the mean offset: beside what a lifetime model expects, and beside a ranking,
-/// whose margins have no base rate.
-pub const BESIDE_LIFETIME_SD: f64 = 0.1;
-pub const BESIDE_RANKING_SD: f64 = 0.6;
 
 /// How likely, before any data, the ranking carries base rates on better than the lifetime model.
 const RANKING_SHARE: f64 = 0.3;
@@ -48,21 +43,27 @@ pub fn combined(lifetime: Forecast, ranking: Forecast) -> Forecast {
 /// Share by which the offset of a coming window is unsure for each unit of ln(days asked for / days seen).
 const STRETCH_SD: f64 = 0.5;
 
+/// How much wider errors of forecasts were than the processes say: 80 % intervals held 75 % of 691 windows of seven shops.
+const MISSPECIFIED: f64 = 1.2;
+
 /// Forecasts the window of `days` that starts now from past windows of `learned_days`, the latest first. A window that is
-/// missing (a gap in the data) is no window: the processes run through. `mean_sd` says how far the mean of all windows may
-/// lie from 0.
+/// missing (a gap in the data) is no window: the processes run through. `mean_sds` says how far the mean of all windows may
+/// lie from 0 ([`BESIDE_LIFETIME`], [`BESIDE_RANKING`]).
 #[must_use]
-pub fn forecast(past: &[Past], mean_sd: f64, learned_days: u32, days: u32) -> Forecast {
+pub fn forecast(past: &[Past], mean_sds: &[(f64, f64)], learned_days: u32, days: u32) -> Forecast {
     let components = Components::of(past, f64::from(learned_days), f64::from(days));
     // Windows that overlap repeat each other: each counts as much as is new in it.
     let reach = past.iter().map(|p| p.days_ago).fold(f64::NEG_INFINITY, f64::max)
         - past.iter().map(|p| p.days_ago).fold(f64::INFINITY, f64::min);
     let step = if past.len() > 1 { reach / (past.len() - 1) as f64 } else { f64::from(learned_days) };
     let counts = (step / f64::from(learned_days.max(1))).min(1.0);
-    let each: Vec<(f64, f64, f64)> = settings()
-        .filter_map(|setting: Setting| {
-            let fitted = components.posterior(past, mean_sd, &setting)?;
-            Some((counts * fitted.log_likelihood, fitted.mean, fitted.sd))
+    let settings = settings(mean_sds);
+    let prior: f64 = settings.iter().map(|setting| setting.log_prior.exp()).sum();
+    let each: Vec<(f64, f64, f64)> = settings
+        .iter()
+        .filter_map(|setting: &Setting| {
+            let fitted = components.posterior(past, setting)?;
+            Some((counts * fitted.log_likelihood + setting.log_prior, fitted.mean, fitted.sd))
         })
         .collect();
     let best = each.iter().map(|one| one.0).fold(f64::NEG_INFINITY, f64::max);
@@ -76,9 +77,9 @@ pub fn forecast(past: &[Past], mean_sd: f64, learned_days: u32, days: u32) -> Fo
     if total.is_nan() || total <= 0.0 {
         return Forecast { mean: 0.0, sd: STRETCH_SD, evidence: f64::NEG_INFINITY };
     }
-    let evidence = best + (total / each.len() as f64).ln();
+    let evidence = best + (total / prior).ln();
     let (mean, square) = (mean / total, square / total);
-    let sd = (square - mean * mean).max(0.0).sqrt();
+    let sd = MISSPECIFIED * (square - mean * mean).max(0.0).sqrt();
     // A longer window than any seen is less sure, the more so the longer it is.
     let stretch = (f64::from(days) / f64::from(learned_days.max(1))).ln().max(0.0);
     Forecast { mean, sd: sd.hypot(STRETCH_SD * stretch), evidence }
@@ -100,7 +101,7 @@ mod tests {
     fn a_season_that_came_back_is_expected_again() {
         // The window of 90 days that starts now is the season's peak.
         let season = |days_ago: f64| ((days_ago - 45.0) / 365.25 * std::f64::consts::TAU + 0.77).cos();
-        let peak = forecast(&series(season, 800.0), BESIDE_LIFETIME_SD, 90, 90);
+        let peak = forecast(&series(season, 800.0), BESIDE_LIFETIME, 90, 90);
         assert!((peak.mean - season(0.0)).abs() < 0.2 && peak.sd < 0.4, "{peak:?} {}", season(0.0));
     }
 
@@ -108,34 +109,33 @@ mod tests {
     fn without_a_year_a_peak_is_not_carried_on() {
         // Eight quiet months, then a peak in the latest window.
         let past = series(|ago| if ago < 100.0 { 1.0 } else { 0.0 }, 300.0);
-        let found = forecast(&past, BESIDE_LIFETIME_SD, 90, 90);
+        let found = forecast(&past, BESIDE_LIFETIME, 90, 90);
         assert!(found.mean < 0.5 && found.sd > 0.2, "{found:?}");
     }
 
     #[test]
     fn a_level_that_lasts_is_carried_on() {
-        let found = forecast(&series(|_| 0.6, 300.0), BESIDE_LIFETIME_SD, 90, 90);
+        let found = forecast(&series(|_| 0.6, 300.0), BESIDE_LIFETIME, 90, 90);
         // Most of it: half a year says little about how long it lasts.
         assert!((0.33..0.65).contains(&found.mean), "{found:?}");
     }
 
     #[test]
     fn base_rates_that_jump_are_less_sure() {
-        let calm = forecast(&series(|_| 0.1, 400.0), BESIDE_LIFETIME_SD, 90, 90).sd;
+        let calm = forecast(&series(|_| 0.1, 400.0), BESIDE_LIFETIME, 90, 90).sd;
         let jump = |ago: f64| if (ago / 90.0) as i64 % 2 == 0 { 1.0 } else { -1.0 };
-        let wild = forecast(&series(jump, 400.0), BESIDE_LIFETIME_SD, 90, 90).sd;
+        let wild = forecast(&series(jump, 400.0), BESIDE_LIFETIME, 90, 90).sd;
         assert!(calm < 0.25 && wild > 0.4, "{calm} {wild}");
-        let nothing = forecast(&[], BESIDE_LIFETIME_SD, 90, 90);
+        let nothing = forecast(&[], BESIDE_LIFETIME, 90, 90);
         assert!(nothing.mean == 0.0 && nothing.sd > 0.2);
-        assert!(forecast(&[], BESIDE_LIFETIME_SD, 45, 90).sd > nothing.sd);
+        assert!(forecast(&[], BESIDE_LIFETIME, 45, 90).sd > nothing.sd);
     }
 
     #[test]
     fn a_gap_in_the_data_is_bridged() {
         let all = series(|ago| (ago / 80.0).sin() * 0.3, 500.0);
         let gap: Vec<Past> = all.iter().copied().filter(|p| !(180.0..300.0).contains(&p.days_ago)).collect();
-        let (all, gap) =
-            (forecast(&all, BESIDE_LIFETIME_SD, 90, 90), forecast(&gap, BESIDE_LIFETIME_SD, 90, 90));
+        let (all, gap) = (forecast(&all, BESIDE_LIFETIME, 90, 90), forecast(&gap, BESIDE_LIFETIME, 90, 90));
         assert!((all.mean - gap.mean).abs() < 0.15, "{all:?} {gap:?}");
     }
 

@@ -13,19 +13,26 @@ pub struct Past {
     pub variance: f64,
 }
 
-/// Standard deviations of the level that reverts, and the days in which it forgets.
-const LEVEL_SDS: [f64; 3] = [0.08, 0.2, 0.5];
-const LEVEL_DAYS: [f64; 3] = [30.0, 90.0, 270.0];
+/// Standard deviations that a component may have, each with the log of how likely it is before any data: base rates
+/// that move little are the rule, and forecasts that expect much of few windows were worse on every shop tried.
+type Strengths = [(f64, f64)];
 
-/// Standard deviations of the season, and its smoothness: small for short peaks.
-const SEASON_SDS: [f64; 3] = [0.02, 0.2, 0.6];
-const SEASON_SCALES: [f64; 2] = [0.25, 0.6];
+/// The level that reverts, and the days in which it forgets.
+const LEVEL_SDS: &Strengths = &[(0.05, 0.0), (0.15, -2.0), (0.4, -4.0), (0.8, -8.0)];
+const LEVEL_DAYS: [f64; 2] = [60.0, 180.0];
 
-/// Days in which a season forgets its shape.
+/// The season, its smoothness (small for short peaks), and the days in which it forgets its shape.
+const SEASON_SDS: &Strengths = &[(0.02, 0.0), (0.15, -2.0), (0.4, -4.0), (0.8, -8.0)];
+const SEASON_SCALE: f64 = 0.2;
 const SEASON_DAYS: f64 = 3000.0;
 
-/// Standard deviations of what is peculiar to one window.
-const WINDOW_SDS: [f64; 2] = [0.05, 0.2];
+/// What is peculiar to one window.
+const WINDOW_SDS: &Strengths = &[(0.1, 0.0), (0.25, 0.0)];
+
+/// How far the mean of all windows lies from what a lifetime model expects: little, or, where buyers have habits that it
+/// has no parameter for, a lot. Beside a ranking, whose margins have no base rate, nothing is known of it.
+pub const BESIDE_LIFETIME: &Strengths = &[(0.05, 0.0), (0.6, -4.0)];
+pub const BESIDE_RANKING: &Strengths = &[(0.6, 0.0)];
 
 /// Points of a window at which the processes are looked at.
 const POINTS: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
@@ -33,30 +40,31 @@ const POINTS: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
 /// One way in which base rates may move.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
+    mean_sd: f64,
     level_sd: f64,
     level_days: usize,
     season_sd: f64,
-    season_scale: usize,
     window_sd: f64,
+    /// Log of how likely it is before any data, up to a constant.
+    pub log_prior: f64,
 }
 
-/// Every combination of the strengths and durations above; before any data all are as likely.
-pub(super) fn settings() -> impl Iterator<Item = Setting> {
-    LEVEL_SDS.into_iter().flat_map(|level_sd| {
-        (0..LEVEL_DAYS.len()).flat_map(move |level_days| {
-            SEASON_SDS.into_iter().flat_map(move |season_sd| {
-                (0..SEASON_SCALES.len()).flat_map(move |season_scale| {
-                    WINDOW_SDS.into_iter().map(move |window_sd| Setting {
-                        level_sd,
-                        level_days,
-                        season_sd,
-                        season_scale,
-                        window_sd,
-                    })
-                })
-            })
-        })
-    })
+/// Every combination of the strengths and durations above.
+pub(super) fn settings(mean_sds: &Strengths) -> Vec<Setting> {
+    let mut all = Vec::new();
+    for &(mean_sd, of_mean) in mean_sds {
+        for &(level_sd, of_level) in LEVEL_SDS {
+            for level_days in 0..LEVEL_DAYS.len() {
+                for &(season_sd, of_season) in SEASON_SDS {
+                    for &(window_sd, of_window) in WINDOW_SDS {
+                        let log_prior = of_mean + of_level + of_season + of_window;
+                        all.push(Setting { mean_sd, level_sd, level_days, season_sd, window_sd, log_prior });
+                    }
+                }
+            }
+        }
+    }
+    all
 }
 
 /// What the past windows say of the next under one setting.
@@ -70,7 +78,7 @@ pub(super) struct Posterior {
 pub(super) struct Components {
     size: usize,
     levels: Vec<Vec<f64>>,
-    seasons: Vec<Vec<f64>>,
+    season: Vec<f64>,
 }
 
 impl Components {
@@ -98,27 +106,21 @@ impl Components {
             out
         };
         let level = |days: &f64| average(&|apart: f64| (-apart / days).exp());
-        let season = |scale: &f64| {
-            average(&|apart: f64| {
-                let phase = (PI * apart / 365.25).sin() / scale;
-                (-2.0 * phase * phase - apart / SEASON_DAYS).exp()
-            })
-        };
-        Components {
-            size,
-            levels: LEVEL_DAYS.iter().map(level).collect(),
-            seasons: SEASON_SCALES.iter().map(season).collect(),
-        }
+        let season = average(&|apart: f64| {
+            let phase = (PI * apart / 365.25).sin() / SEASON_SCALE;
+            (-2.0 * phase * phase - apart / SEASON_DAYS).exp()
+        });
+        Components { size, levels: LEVEL_DAYS.iter().map(level).collect(), season }
     }
 
     /// The coming window given the past ones; `None` where the covariances cannot be inverted.
-    pub fn posterior(&self, past: &[Past], mean_sd: f64, setting: &Setting) -> Option<Posterior> {
+    pub fn posterior(&self, past: &[Past], setting: &Setting) -> Option<Posterior> {
         let (size, known) = (self.size, past.len());
-        let (level, season) = (&self.levels[setting.level_days], &self.seasons[setting.season_scale]);
+        let (level, season) = (&self.levels[setting.level_days], &self.season);
         let own = setting.window_sd * setting.window_sd;
         let covariance = |i: usize, j: usize| {
             let at = i * size + j;
-            mean_sd * mean_sd
+            setting.mean_sd * setting.mean_sd
                 + setting.level_sd * setting.level_sd * level[at]
                 + setting.season_sd * setting.season_sd * season[at]
         };

@@ -404,3 +404,24 @@ fn a_date_in_spanish_words_is_read() {
     let (histories, _) = read_all(csv, &[]);
     assert_eq!(sums(&histories), (2, 5_790_000, 3_990_000));
 }
+
+#[test]
+fn a_table_in_homings_own_terms_is_not_overruled_by_a_status() {
+    let text = |kind: &str| {
+        format!(
+            "customer_id,occurred_at,amount,{kind},financial_status
+a,2024-01-01,10,purchase,paid
+b,2024-01-02,20,purchase,pending
+c,2024-01-03,30,purchase,refunded
+"
+        )
+    };
+    let own = read_all(&text("kind"), &[]);
+    assert_eq!((sums(&own.0), codes(&own.1)), ((3, 6000, 0), vec![("column_ignored", 1)]));
+    // Another program's column of kinds, or a status that is mapped, leaves out what was not paid.
+    assert_eq!(sums(&read_all(&text("type"), &[]).0), (2, 4000, 3000));
+    let folder = Folder::new();
+    folder.write("orders.csv", &text("kind"));
+    let found = read(&[folder.given("orders.csv")], &mapped(&[("status", "financial_status")])).unwrap();
+    assert_eq!(sums(&found.0), (2, 4000, 3000));
+}
