@@ -5,6 +5,20 @@ use std::path::PathBuf;
 /// Why a bundle could not be read, written or found.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A horizon that cannot be asked for.
+    #[error("a horizon of {days} days; give 1 to {longest} days")]
+    Horizon {
+        /// The horizon in days.
+        days: u32,
+        /// The longest that can be.
+        longest: u32,
+    },
+    /// A discount rate that cannot be asked for.
+    #[error("a discount rate of {rate}; give a yearly rate from 0 to 10, such as 0.1 for 10 %")]
+    DiscountRate {
+        /// The rate.
+        rate: f64,
+    },
     /// No bundle there.
     #[error("no model bundle at {}: {cause}; train one with `homing-train fit`", path.display())]
     NoBundle {

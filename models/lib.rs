@@ -21,6 +21,7 @@ pub mod customer;
 pub mod error;
 pub mod explain;
 pub mod features;
+mod horizons;
 pub mod judged;
 pub mod lapse;
 pub mod lifetimes;

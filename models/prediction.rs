@@ -22,8 +22,20 @@ pub struct AtHorizon {
     pub expected_spend: f64,
     /// Lower end of the 80 % interval of the spend.
     pub expected_spend_low: f64,
-    /// Upper end of the 80 % interval of the spend; where four in five spend nothing it is 0, below the expectation.
+    /// Upper end of the 80 % interval of the spend, at least the expected spend.
     pub expected_spend_high: f64,
+}
+
+impl AtHorizon {
+    /// Nothing within no time.
+    pub(crate) const NOTHING: AtHorizon = AtHorizon {
+        days: 0,
+        p_purchase: 0.0,
+        expected_orders: 0.0,
+        expected_spend: 0.0,
+        expected_spend_low: 0.0,
+        expected_spend_high: 0.0,
+    };
 }
 
 /// How much a reason weighs among the reasons of its customer.
@@ -47,7 +59,7 @@ pub struct Reason {
     pub text: Text,
     /// The value of the feature that weighs most in this cause, in that feature's unit; absent if unknown.
     pub value: Option<f64>,
-    /// What the cause adds to the log-odds of leaving; negative when it speaks for coming back.
+    /// What the cause adds to the log-odds of leaving; negative when it speaks for staying.
     pub contribution: f64,
     /// Its weight among this customer's reasons.
     pub importance: Importance,

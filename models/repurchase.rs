@@ -191,6 +191,18 @@ impl PurchaseCurve {
         -(-hazard).exp_m1()
     }
 
+    /// R(d) at any day; past the last horizon the lifetime model's hazard continues.
+    #[must_use]
+    pub fn beyond(&self, days: f64, recency: Recency, lifetime: &Lifetime) -> f64 {
+        match self.knots.last() {
+            Some(&(last, reached)) if days > last => {
+                let hazard = |days: f64| -(-lifetime.probability_of_purchase(recency, days)).ln_1p();
+                -(-(reached + (hazard(days) - hazard(last)).max(0.0))).exp_m1()
+            }
+            _ => self.at(days),
+        }
+    }
+
     /// The first day at which R reaches one half; past the last horizon by the lifetime model, up to three
     /// years. `None` where the odds stay below even.
     #[must_use]

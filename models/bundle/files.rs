@@ -118,6 +118,7 @@ impl Bundle {
             judged: later_part(path, &manifest, JUDGED)?.map(Arc::new),
             manifest,
             explainer: None,
+            asked: super::Asked::default(),
         };
         if !bundle.boosters().all(Booster::is_sound) {
             return Err(damaged(path, HORIZONS, "has an invalid tree".into()));

@@ -18,12 +18,16 @@ use crate::customer::Customer;
 use crate::error::Error;
 use crate::explain::reasons;
 use crate::features::{self, COUNT, Scratch};
+use crate::horizons::Known;
 use crate::judged::Judged;
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
 use crate::next::{Expansion, NextPurchase, due};
 use crate::prediction::{AtHorizon, NotScored, Outcome, Prediction};
 use crate::repurchase::{LifetimeShare, PurchaseCurve, PurchaseExplainer, PurchaseModel};
 use crate::value::{ValueModel, discount};
+
+/// Longest horizon in days that can be asked for.
+const LONGEST: u32 = 3650;
 
 /// The lifetime models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +72,16 @@ pub struct Bundle {
     expansion: Option<Expansion>,
     report: Option<Arc<str>>,
     judged: Option<Arc<Judged>>,
+    asked: Asked,
+}
+
+/// What a caller asks of a model beyond what it was fitted to; no part of the bundle as it is stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Asked {
+    /// Further horizons in days, ascending, none of them the model's own.
+    horizons: Vec<u32>,
+    /// Yearly discount rate in place of the model's.
+    discount_rate: Option<f64>,
 }
 
 /// An outcome with the features that it came from (empty without a purchase).
@@ -79,7 +93,7 @@ pub struct Scoring {
     pub outcome: Outcome,
 }
 
-/// What moved a customer's log-odds of coming back within the churn horizon.
+/// What moved a customer's log-odds of a purchase within the churn horizon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contributions {
     /// The features, in the order of [`features::SPECS`].
@@ -114,6 +128,7 @@ impl Bundle {
             expansion: None,
             report: None,
             judged: None,
+            asked: Asked::default(),
         };
         bundle.sealed()
     }
@@ -134,6 +149,43 @@ impl Bundle {
     pub fn with_judged(mut self, judged: Judged) -> Result<Self, Error> {
         self.judged = Some(judged.into());
         self.sealed()
+    }
+
+    /// The same bundle, which also predicts within these horizons in days. Those that it was not fitted to follow from those
+    /// that it was: interpolated between them, carried on by the lifetime model beyond the last one.
+    ///
+    /// # Errors
+    /// [`Error::Horizon`] for zero days or more than ten years.
+    pub fn at_horizons(mut self, days: &[u32]) -> Result<Self, Error> {
+        if let Some(&days) = days.iter().find(|&&days| days == 0 || days > LONGEST) {
+            return Err(Error::Horizon { days, longest: LONGEST });
+        }
+        let own = &self.manifest.horizons;
+        let mut further: Vec<u32> = days.iter().copied().filter(|days| !own.contains(days)).collect();
+        further.sort_unstable();
+        further.dedup();
+        self.asked.horizons = further;
+        Ok(self)
+    }
+
+    /// The same bundle with another yearly discount rate of the lifetime value (0.1 = 10 %).
+    ///
+    /// # Errors
+    /// [`Error::DiscountRate`] unless the rate is from 0 to 10.
+    pub fn discounted(mut self, rate: f64) -> Result<Self, Error> {
+        if !(0.0..=10.0).contains(&rate) {
+            return Err(Error::DiscountRate { rate });
+        }
+        self.asked.discount_rate = Some(rate);
+        Ok(self)
+    }
+
+    /// The horizons in days within which it predicts, ascending: its own and those of [`Bundle::at_horizons`].
+    #[must_use]
+    pub fn all_horizons(&self) -> Vec<u32> {
+        let mut all: Vec<u32> = self.manifest.horizons.iter().chain(&self.asked.horizons).copied().collect();
+        all.sort_unstable();
+        all
     }
 
     /// What its test showed, where that is known: bundles of earlier versions do not have it.
@@ -245,7 +297,7 @@ impl Bundle {
         self.run(history, as_of, features_done, true)
     }
 
-    /// What each feature contributes to the log-odds of coming back within the churn horizon; `None` without a
+    /// What each feature contributes to the log-odds of a purchase within the churn horizon; `None` without a
     /// purchase.
     #[must_use]
     pub fn contributions(&self, history: &History, as_of: Micros) -> Option<Contributions> {
@@ -332,30 +384,49 @@ impl Bundle {
             }
             at.push(this);
         }
+        let values: Vec<&ValueModel> = self.horizons.iter().map(|part| &part.value).collect();
+        let known = Known {
+            own: &at,
+            values: &values,
+            curve: &curve,
+            lifetime,
+            customer,
+            coherent: self.manifest.coherent,
+        };
+        let further: Vec<AtHorizon> =
+            self.asked.horizons.iter().filter_map(|&days| known.within(days)).collect();
         let within = |days: u32| at.iter().find(|at| at.days == days).or(at.last());
+        let longest = further.iter().chain(&at).map(|at| at.p_purchase).fold(0.0, f64::max);
         let churn_risk = 1.0 - within(self.manifest.churn_horizon).map_or(0.0, |at| at.p_purchase);
         let value_days = self.manifest.value_horizon;
         let clv = within(value_days).map_or(0.0, |at| at.expected_spend)
-            * discount(value_days, self.manifest.discount_rate);
+            * discount(value_days, self.asked.discount_rate.unwrap_or(self.manifest.discount_rate));
         let reasons = if with_reasons { self.explained(customer) } else { None }
             .map_or_else(Vec::new, |(returning, own)| reasons(customer, &returning, own));
         Prediction {
             churn_risk,
             churn_percentile: self.base.churn.percentile(churn_risk),
-            p_alive: match at.last() {
-                Some(longest) if self.manifest.coherent => {
-                    coherence::alive(lifetime.probability_alive(row.recency), longest.p_purchase)
-                }
-                _ => lifetime.probability_alive(row.recency),
+            p_alive: match self.manifest.coherent {
+                true => coherence::alive(lifetime.probability_alive(row.recency), longest),
+                false => lifetime.probability_alive(row.recency),
             },
             next_order_at: curve.median_instant(row.recency, lifetime, as_of),
             clv,
             value_at_risk: value_at_risk(churn_risk, clv),
             cluster: self.clusters.as_ref().and_then(|clusters| clusters.assign(customer.features)),
             reasons,
-            at,
+            at: merged(at, further),
         }
     }
+}
+
+/// All of them, shortest horizon first.
+fn merged(mut at: Vec<AtHorizon>, further: Vec<AtHorizon>) -> Vec<AtHorizon> {
+    if !further.is_empty() {
+        at.extend(further);
+        at.sort_unstable_by_key(|at| at.days);
+    }
+    at
 }
 
 fn explainer(manifest: &Manifest, horizons: &[HorizonPart]) -> Option<PurchaseExplainer> {

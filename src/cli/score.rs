@@ -31,6 +31,7 @@ use homing_profiles::writeback::WriteBack;
 Examples:
   homing score --purchases orders.csv --out scores.csv
   homing score --purchases '/data/today/*.parquet' --snapshot snapshot --profiles sqlite:profiles.db
+  homing score --purchases orders.csv --horizons 14,60,180 --out scores.csv
   homing score --purchases orders.csv --model shop@challenger --as-of 2025-06-30 --out scores.csv")]
 pub(super) struct Score {
     /// Write one row per customer (.parquet, .csv or .ndjson).
@@ -42,6 +43,17 @@ pub(super) struct Score {
     /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
+    /// Horizons in days.
+    ///
+    /// Added to those that the model was fitted to: what lies between two of them is interpolated, what lies beyond the last one
+    /// follows the lifetime model.
+    #[arg(long, env = "HOMING_HORIZONS", value_delimiter = ',', value_name = "DAYS")]
+    horizons: Vec<u32>,
+    /// Yearly discount rate of customer lifetime value.
+    ///
+    /// Default: the model's.
+    #[arg(long, env = "HOMING_DISCOUNT_RATE", value_name = "RATE")]
+    discount_rate: Option<f64>,
     /// Folder that keeps all histories, so that each run reads only new files. Every customer in it is scored; events that it already
     /// contains are not counted twice.
     #[arg(long, env = "HOMING_SNAPSHOT", value_name = "DIR")]
@@ -185,7 +197,10 @@ impl<'a> Run<'a> {
     fn prepare(args: &'a Score, config: Option<&Path>) -> anyhow::Result<Self> {
         let catalogue = args.catalogue.load()?;
         let registry = args.model.open()?;
-        let load = |model: Option<&str>| Engine::load(&registry, model, &catalogue);
+        let load = |model: Option<&str>| {
+            let engine = Engine::load(&registry, model, &catalogue)?;
+            engine.asked(&args.horizons, args.discount_rate, &catalogue)
+        };
         let engine = load(args.model.model.as_deref())?;
         let people = args.people.as_ref().map(|path| People::read(path)).transpose()?.map(Arc::new);
         let zone = args.purchases.zone_of(engine.model().timezone)?;
@@ -347,6 +362,8 @@ fn prepare(args: &Score, place: &str, options: &StreamOptions, zone: Zone) -> an
         "playbook": of_file(args.catalogue.playbook_file.as_deref())?,
         "as_of": args.as_of,
         "scored_at": args.scored_at,
+        "horizons": args.horizons,
+        "discount_rate": args.discount_rate,
         "shard": args.shard.map(|shard| shard.to_string()),
         "snapshot": args.snapshot,
     });

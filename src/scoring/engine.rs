@@ -24,8 +24,8 @@ impl Engine {
     #[must_use]
     pub fn new(bundle: Bundle, catalogue: &Catalogue) -> Self {
         let manifest = bundle.manifest();
-        let info = ModelInfo::of(manifest);
-        let tags = catalogue.bind(&manifest.horizons).in_zone(manifest.timezone);
+        let info = ModelInfo { horizons: bundle.all_horizons(), ..ModelInfo::of(manifest) };
+        let tags = catalogue.bind(&info.horizons).in_zone(manifest.timezone);
         Engine { bundle, tags, info }
     }
 
@@ -40,6 +40,24 @@ impl Engine {
     ) -> Result<Self, homing_models::Error> {
         let path = registry.find(wanted)?;
         Ok(Engine::new(Bundle::load(&path)?, catalogue))
+    }
+
+    /// The same engine, which also predicts within these horizons in days, and discounts the lifetime value by this yearly rate
+    /// instead of the model's.
+    ///
+    /// # Errors
+    /// [`homing_models::Error`]: a horizon or a rate that is out of range.
+    pub fn asked(
+        self,
+        horizons: &[u32],
+        discount_rate: Option<f64>,
+        catalogue: &Catalogue,
+    ) -> Result<Self, homing_models::Error> {
+        let mut bundle = self.bundle.at_horizons(horizons)?;
+        if let Some(rate) = discount_rate {
+            bundle = bundle.discounted(rate)?;
+        }
+        Ok(Engine::new(bundle, catalogue))
     }
 
     /// The amounts in the model's training data.
