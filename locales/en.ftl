@@ -683,7 +683,7 @@ report-data-sampled = The data exceed the memory budget: { $kept } of { $all } c
 report-data-season = { $span } days of history do not cover two years of seasons: base rates rest on the latest windows and the lifetime model.
 report-data-far = The latest event is on { $latest }, but all customers except { $customers } end by { $rest_end }. Check for mistyped dates, or set --as-of.
 report-data-after = { $many } events after the cutoff were not used.
-report-grade-poor = On a { $days }-day holdout window the model is no better than a rule of thumb: use the rule.
+report-grade-poor = On a { $days }-day holdout window the model is hardly better than a rule of thumb, or worse: prefer the rule.
 report-grade-fair = On a { $days }-day holdout window the model is slightly better than a rule of thumb.
 report-grade-good = On a { $days }-day holdout window the model is clearly better than a rule of thumb.
 report-grade-excellent = On a { $days }-day holdout window the model is far better than a rule of thumb.
@@ -923,10 +923,12 @@ reason-new-customer = { $n ->
    *[other] new customer: first purchase { $n } days ago
 }
 reason-tenure-against = { $n ->
+    [0] new customer: such customers leave more often
     [one] customer for 1 day: such customers leave more often
    *[other] customer for { $n } days: such customers leave more often
 }
 reason-tenure-for = { $n ->
+    [0] new customer: such customers tend to stay
     [one] customer for 1 day: such customers tend to stay
    *[other] customer for { $n } days: such customers tend to stay
 }

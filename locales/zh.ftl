@@ -644,7 +644,7 @@ report-data-sampled = 数据超出内存预算：从 { $all } 位会员中抽样
 report-data-season = { $span } 天的历史不足两个完整季节：基准购买率依据最近的窗口和生命周期模型。
 report-data-far = 最晚的事件在 { $latest }，但除 { $customers } 位会员外均止于 { $rest_end }。请检查日期是否有误，或指定 --as-of。
 report-data-after = { $many } 个事件晚于截止时刻，未使用。
-report-grade-poor = 在最近 { $days } 天的检验中，模型不优于简单规则，请先使用规则。
+report-grade-poor = 在最近 { $days } 天的检验中，模型与简单规则相差无几，甚至更差，请先使用规则。
 report-grade-fair = 在最近 { $days } 天的检验中，模型略优于简单规则。
 report-grade-good = 在最近 { $days } 天的检验中，模型明显优于简单规则。
 report-grade-excellent = 在最近 { $days } 天的检验中，模型远优于简单规则。
@@ -801,8 +801,14 @@ reason-new-customer = { $n ->
     [0] 新客：今天首购
    *[other] 新客：首购至今 { $n } 天
 }
-reason-tenure-against = 首购至今 { $n } 天，这类会员较易流失
-reason-tenure-for = 首购至今 { $n } 天，这类会员较稳定
+reason-tenure-against = { $n ->
+    [0] 新客：这类会员较易流失
+   *[other] 首购至今 { $n } 天，这类会员较易流失
+}
+reason-tenure-for = { $n ->
+    [0] 新客：这类会员较稳定
+   *[other] 首购至今 { $n } 天，这类会员较稳定
+}
 reason-quiet-season = 去年同期没有购买
 reason-season-of-purchases = 去年同期购买 { $n } 次
 reason-off-season = 购买时段、星期或季节习惯不利于近期复购
