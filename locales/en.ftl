@@ -117,7 +117,7 @@ campaign-lead = Exports the customers of this list that the playbook suggests co
 campaign-name = Campaign name
 campaign-holdout = Hold-out group (%)
 campaign-record = Count as contacts
-campaign-no-playbook = The tag catalogue does not match the playbook, so no campaign list can be made. Start the service with --playbook.
+campaign-no-playbook = The tag catalogue does not match the playbook, so no campaign list can be made. Start the service with --playbook-file.
 campaign-export = Download CSV
 campaign-refused = The list was not exported
 campaign-refused-do = Enter a campaign name of 1 to 80 characters and a hold-out group of 0 to 50 percent.
@@ -369,20 +369,20 @@ test-window = { $n ->
 }
 test-none = No test results: the history was too short, or an earlier version of homing trained this model.
 calibration = Calibration
-calibration-lead = Points on the dotted line are exact: of customers given 30%, 30% bought.
+calibration-lead = A point on the dotted line is exact: of the customers with a predicted 30%, 30% bought.
 expected = expected
 actual = actual
 chance-expected = predicted purchase probability
 chance-actual = Share who bought
 gain = Gain: buyers
-gain-lead = The closer to the upper left, the fewer contacts reach most buyers.
+gain-lead = The closer the curve to the upper left, the fewer contacts are needed.
 gain-x = customers contacted, best score first
 gain-y = share of buyers
 gain-spend = Gain: spend
 gain-spend-y = share of spend
 with-hindsight = perfect ranking
 by-chance = random
-exactly-right = exact
+exactly-right = perfect calibration
 lift = Lift
 lift-lead = How much likelier than average each tenth of customers was to buy, best score first.
 lift-y = times the average
@@ -532,7 +532,7 @@ report-clusters-lead = Clusters by purchase behaviour. A cluster keeps its numbe
 report-cluster = Cluster
 report-share = Share
 report-cluster-traits = Characteristics and rules
-report-clusters-note = Means are geometric. Small print: rules with precision (share of the matched customers who are in the cluster) and coverage (share of the cluster that is matched).
+report-clusters-note = Means are geometric. Below them: rules, in brackets their precision (share of the matched customers who are in the cluster) and coverage (share of the cluster that is matched).
 report-no-rule = no simple rule
 report-or = { "; or " }
 report-clusters-method = The number of clusters is chosen by prediction strength (Tibshirani & Walther 2005): clusters found in one half of the customers must be found in the other. The largest number with a strength of at least 0.80 is taken, else the strongest: { $k } ({ $chosen }). Strength by number: k-means { $means }; Gaussian mixture { $mixture }.
@@ -569,7 +569,7 @@ report-calibration-point = { $many } customers: expected { $said }, actual { $ac
 report-calibration-label = Calibration: expected { $expected } on average, actual { $actual }, calibration error { $ece }
 report-calibration-title = Predicted against actual
 report-calibration-note = Customers in ten groups by probability. On the dotted line the probability is exact; above it, too low. Bars are 95% intervals.
-report-exactly-right = exactly right
+report-exactly-right = perfect calibration
 report-distribution-bar = { $low } to { $high }: { $many } customers
 report-distribution-label = Purchase probabilities of { $scores } customers
 report-distribution = Distribution of the probabilities
@@ -581,7 +581,7 @@ report-candidates = Comparison with baselines
 report-candidates-lead = Trained on data through { $date }, tested on what { $customers } customers did in the following { $days } days; { $bought } of them bought.
 report-method = Method
 report-gain-buyers = Finding buyers
-report-gain-buyers-note = The closer to the upper left, the better: few contacts reach most buyers.
+report-gain-buyers-note = The closer the curve to the upper left, the better: few contacts reach most buyers.
 report-buyers = buyers
 report-gain-spend = Finding spend
 report-gain-spend-note = Sorted by expected spend: share of actual spend by the top customers.
@@ -635,9 +635,9 @@ report-backtest-section = { $date } + { $days } days: { $title }
 report-backtest = Backtest report
 report-backtest-lead = Trained at a past cutoff on the data up to then, and compared with what happened next.
 report-people-probability = Purchase probability within { $days } days
-report-people-probability-note = Darker is higher. It should get lighter to the right (longer since the last order) and darker downwards (more orders).
+report-people-probability-note = A stronger colour means a higher probability. It should fade to the right (longer since the last order) and grow stronger downwards (more orders).
 report-people-spend = Expected spend within { $days } days
-report-people-spend-note = Per customer. Big spenders who have not ordered for long often pay to win back.
+report-people-spend-note = Per customer. Big spenders who have not ordered for a long time are often worth winning back.
 report-people = Recency × number of orders
 report-people-lead = Customers as of { $as_of } by recency and number of orders; each cell shows the mean prediction. Cells with fewer than { $least } sampled customers are hidden.
 report-people-cell = { $orders } orders, { $recency } days since the last: about { $many } customers, { $said } on average
@@ -683,7 +683,7 @@ report-data-sampled = The data exceed the memory budget: { $kept } of { $all } c
 report-data-season = { $span } days of history do not cover two years of seasons: base rates rest on the latest windows and the lifetime model.
 report-data-far = The latest event is on { $latest }, but all customers except { $customers } end by { $rest_end }. Check for mistyped dates, or set --as-of.
 report-data-after = { $many } events after the cutoff were not used.
-report-grade-poor = On a { $days }-day holdout window the model is no better than a rule of thumb: use the rule.
+report-grade-poor = On a { $days }-day holdout window the model is hardly better than a rule of thumb, or worse: prefer the rule.
 report-grade-fair = On a { $days }-day holdout window the model is slightly better than a rule of thumb.
 report-grade-good = On a { $days }-day holdout window the model is clearly better than a rule of thumb.
 report-grade-excellent = On a { $days }-day holdout window the model is far better than a rule of thumb.
@@ -694,7 +694,7 @@ report-card-use-text = Estimates whether, when and for how much retail customers
 report-card-not-for = Not for
 report-card-not-for-text = Credit, employment, insurance, individual pricing, or any automated decision with legal or similarly significant effect; nor to refuse service or complaint handling.
 report-card-not-judged = Not suitable for
-report-card-not-judged-text = People without a purchase or who opted out of automated decisions; shared cards, staff and wholesale accounts; minors; and customers of a few days, whose scores are mostly the average.
+report-card-not-judged-text = People without a purchase or who opted out of automated decisions; shared cards, staff and wholesale accounts; minors; and customers with only a few days of history, whose scores are close to the average.
 report-card-reproducible = Reproducible
 report-card-reproducible-text = The same data, seed, version and previous model give a byte-identical model and report, on any number of threads.
 report-card-limits = Limits
@@ -851,12 +851,14 @@ reason-products-not-rebought = { $n ->
 }
 change-rebuy = buying one of them again
 reason-no-second-purchase = { $n ->
+    [0] first purchase today, no second one yet
     [one] 1 day since the first purchase, no second one
    *[other] { $n } days since the first purchase, no second one
 }
 change-second = a second purchase
 reason-rhythm-broken =
     { $silent ->
+        [0] bought today
         [one] no purchase for 1 day
        *[other] no purchase for { $silent } days
     }; usually buys { $usual ->
@@ -868,6 +870,7 @@ change-back-in-cycle = { $n ->
    *[other] a purchase now; the next is then expected within about { $n } days
 }
 reason-new-and-fresh = { $n ->
+    [0] first purchase today
     [one] first purchase 1 day ago, still within the usual time for a second
    *[other] first purchase { $n } days ago, still within the usual time for a second
 }
@@ -885,6 +888,7 @@ reason-in-rhythm =
        *[other] every { $usual } days
     }
 reason-long-silence = { $n ->
+    [0] last purchase today
     [one] last purchase 1 day ago
    *[other] last purchase { $n } days ago
 }
@@ -914,14 +918,17 @@ reason-spending-less = spent { $now } in the last 90 days, { $before } in the 90
 reason-trend-against = the recent order trend points to a higher risk
 reason-trend-for = the recent order trend points to a lower risk
 reason-new-customer = { $n ->
+    [0] new customer: first purchase today
     [one] new customer: first purchase 1 day ago
    *[other] new customer: first purchase { $n } days ago
 }
 reason-tenure-against = { $n ->
+    [0] new customer: such customers leave more often
     [one] customer for 1 day: such customers leave more often
    *[other] customer for { $n } days: such customers leave more often
 }
 reason-tenure-for = { $n ->
+    [0] new customer: such customers tend to stay
     [one] customer for 1 day: such customers tend to stay
    *[other] customer for { $n } days: such customers tend to stay
 }
@@ -937,22 +944,22 @@ reason-in-season = usual hours, weekdays or season make a purchase soon more lik
 
 feature-recency_days = Days since the last order
 feature-tenure_days = Days since the first order
-feature-recency_share = Days from the first order to the last, over the tenure; 1 = just bought
+feature-recency_share = Days from the first order to the last ÷ tenure (1 = just bought)
 feature-orders = Total orders
 feature-orders_per_30d = Orders after the first, per 30 days of tenure
 feature-lines = Purchase lines in total
 feature-gap_mean_days = Mean gap between orders
 feature-gap_median_days = Median gap between orders
 feature-gap_std_days = Standard deviation of the gaps
-feature-gap_cv = Standard deviation of the gaps over their mean; small = regular
+feature-gap_cv = Standard deviation ÷ mean of the gaps (small = regular)
 feature-gap_last_days = Last gap between orders
 feature-gap_min_days = The shortest gap
 feature-gap_max_days = The longest gap
 feature-gap_p90_days = The 90th percentile of the gaps
-feature-recency_over_gap_median = Days since the last order over the customer’s own median gap
-feature-recency_over_gap_mean = Days since the last order over the customer’s own mean gap
-feature-recency_over_gap_max = Days since the last order over the customer’s own longest gap
-feature-recency_gap_rank = Share of the customer’s own gaps shorter than the present recency
+feature-recency_over_gap_median = Days since the last order ÷ the customer’s median gap
+feature-recency_over_gap_mean = Days since the last order ÷ the customer’s mean gap
+feature-recency_over_gap_max = Days since the last order ÷ the customer’s longest gap
+feature-recency_gap_rank = Share of the customer’s gaps shorter than the current recency
 feature-overdue_sd = Days past the mean gap, in standard deviations of the gaps
 feature-gap_trend = Mean of the last three gaps against the mean of those before (log)
 feature-orders_7d = Orders in the last 7 days
@@ -962,10 +969,10 @@ feature-orders_60d = Orders in the last 60 days
 feature-orders_90d = Orders in the last 90 days
 feature-orders_180d = Orders in the last 180 days
 feature-orders_365d = Orders in the last 365 days
-feature-orders_decay_15d = Orders, each counting half as much every 15 days
-feature-orders_decay_45d = Orders, each counting half as much every 45 days
-feature-orders_decay_120d = Orders, each counting half as much every 120 days
-feature-orders_decay_365d = Orders, each counting half as much every 365 days
+feature-orders_decay_15d = Orders, weighted with a half-life of 15 days
+feature-orders_decay_45d = Orders, weighted with a half-life of 45 days
+feature-orders_decay_120d = Orders, weighted with a half-life of 120 days
+feature-orders_decay_365d = Orders, weighted with a half-life of 365 days
 feature-orders_trend_30d = Orders of the last 30 days against the 30 before (log of counts plus one half)
 feature-orders_trend_90d = Orders of the last 90 days against the 90 before (log of counts plus one half)
 feature-orders_year_ago_30d = Orders in the same 30 days a year ago
@@ -978,8 +985,8 @@ feature-spend_60d = Spend of the last 60 days
 feature-spend_90d = Spend of the last 90 days
 feature-spend_180d = Spend of the last 180 days
 feature-spend_365d = Spend of the last 365 days
-feature-spend_decay_45d = Spend, each order counting half as much every 45 days
-feature-spend_decay_180d = Spend, each order counting half as much every 180 days
+feature-spend_decay_45d = Spend, weighted with a half-life of 45 days
+feature-spend_decay_180d = Spend, weighted with a half-life of 180 days
 feature-spend_trend_90d = Spend of the last 90 days against the 90 before (log, both plus a mean order)
 feature-spend_year_ago_90d = Spend in the same 90 days a year ago
 feature-spend_per_30d = Spend per 30 days of tenure (30 days at least)
@@ -996,7 +1003,7 @@ feature-items_per_order = Mean pieces per order
 feature-lines_per_order = Mean lines per order
 feature-price_mean = Spend per piece
 feature-products = Distinct products bought
-feature-products_per_line = Distinct products over lines with a product; small = repeat purchases
+feature-products_per_line = Distinct products ÷ lines with a product (small = repeat purchases)
 feature-products_last_order = Distinct products in the last order
 feature-product_rebuy_days = Mean days between buying a product and buying it again
 feature-products_due = Regularly bought products that are overdue
@@ -1012,13 +1019,13 @@ feature-weekend_share = Share of orders on Saturday or Sunday
 feature-weekday_top_share = Share of orders on the weekday used most
 feature-season_share = Share of orders that fell within 45 days of this season of the year
 feature-returns = Product return lines
-feature-return_share = Returned amount over spend
+feature-return_share = Returned amount ÷ spend
 feature-returns_90d = Product return lines in the last 90 days
 feature-return_days = Days since the last product return
 feature-gifts = Purchase lines with amount 0 (gifts)
 feature-promotions_sent_90d = Promotions sent in the last 90 days
 feature-promotions_used_90d = Promotions used in the last 90 days
-feature-promotion_use_share = Promotions used over promotions sent
+feature-promotion_use_share = Promotions used ÷ promotions sent
 feature-promotions_ignored_in_row = Promotions sent since the last one used or the last purchase
 feature-promotion_order_share = Share of purchase lines that carry a promotion
 feature-visits_30d = Visits in the last 30 days
@@ -1035,7 +1042,7 @@ feature-complaints_180d = Complaints in the last 180 days
 feature-refund_requests_180d = Refund requests in the last 180 days
 feature-complaint_days = Days since the last complaint or refund request
 feature-nps_last = Last NPS answer, 0 to 10
-feature-recency_over_gap_last = Days since the last order over the gap before it
+feature-recency_over_gap_last = Days since the last order ÷ the gap before it
 feature-cycles_missed = Whole median gaps that have passed since the last order
 feature-cycle_due_days = Days until the next multiple of the median gap since the last order
 feature-gap_regular_share = Share of the gaps within a fifth of the median gap; 1 = like a subscription
@@ -1043,8 +1050,8 @@ feature-weekday_due_days = Days until the usual weekday of the customer's orders
 feature-month_day_due_days = Days until the usual day of the month of the customer's orders
 feature-month_day_strength = How much the orders keep to one day of the month; 1 = always the same
 feature-anniversary_due_days = Days until the next anniversary of the last order
-feature-years_active_share = Share of the years back from the instant, since the first order, with an order
-feature-years_streak = Years in a row with an order, back from the instant
+feature-years_active_share = Share of the years since the first order with an order, counted back from the reference date
+feature-years_streak = Consecutive years with an order, counted back from the reference date
 feature-orders_second_year = Orders 365 to 729 days ago
 feature-orders_third_year = Orders 730 to 1094 days ago
 feature-spend_second_year = Spend 365 to 729 days ago
@@ -1110,7 +1117,7 @@ measure-visits_90d = visits in 90 days
 cluster-typical = like most customers
 cluster-numbered = { $name } ({ $id })
 cluster-trait = { $name } { $value } (all: { $base })
-cluster-text = { $share } of customers. { $traits }
+cluster-text = { $share } of customers at training: { $traits }
 cluster-everybody = everybody
 cluster-unknown = { $rule } (or unknown)
 cluster-semicolon = { "; " }
@@ -1221,7 +1228,7 @@ tag-warning-early = Early warning
 tag-warning-lapse_on = Lapse date
     .meaning = The day on which the customer lapses by their own purchase cycle if they do not buy
 tag-cluster-group = Cluster
-    .meaning = The cluster by purchase behaviour. Its number stays the same across trainings; the model report describes it
+    .meaning = Customers with similar purchase behaviour. A cluster keeps its number in the next training; the model report describes it
 tag-lifecycle-stage = Lifecycle stage
     .meaning = Stage by the customer’s own purchase cycle; one-time buyers are kept apart
     .value-introduction = Introduction
@@ -1421,11 +1428,11 @@ tag-lifecycle-start = First 90 days
     .value-fair = Fair
     .value-weak = Weak
 tag-lifecycle-one_time_window = Window for a second order
-    .meaning = One-time buyers: how much time is left to win a second order
-    .value-fresh = Fresh
-    .value-open = Open
-    .value-closing = Closing
-    .value-closed = Closed
+    .meaning = One-time buyers: time since the first order; the chance of a second one falls
+    .value-fresh = First 30 days
+    .value-open = 31 to 60 days
+    .value-closing = 61 to 120 days
+    .value-closed = Over 120 days
 tag-lifecycle-reactivated = Reactivated
     .meaning = Bought within the last 60 days after an unusually long gap
 tag-lifecycle-months_active = Active months
@@ -1477,7 +1484,7 @@ tag-spend-steadiness = Steadiness
 tag-spend-half_year = Spend, past half year
     .meaning = Spend of the last 180 days, rounded
 tag-spend-returned = Product return share
-    .meaning = Returned amount over spend
+    .meaning = Returned amount as a share of spend
     .value-none = None
     .value-little = Little
     .value-much = Much
@@ -1691,7 +1698,7 @@ action-second_order_offer = Second-order offer
 action-leave_in_peace = No further contact
     .text = Most likely a one-time buyer; spend no more on contacts.
 action-welcome_call = Welcome call
-    .text = A large first order: a sales assistant calls to welcome them, exchanges contacts, and asks the child’s age.
+    .text = A large first order: a sales assistant calls to welcome them, exchanges contacts, and asks what they need.
 action-welcome = Welcome message with advice
     .text = Thank them for the first order, send tips on its use, and invite them to a second order within 30 days.
 action-check_in_call = Check-in call: overdue
@@ -1703,7 +1710,7 @@ action-thank_personally = Personal care for super members
 action-upgrade_path = Path to the next tier
     .text = Tell them what is missing for the next tier and what it brings; suggest a related category.
 action-grow = Build the habit
-    .text = Suggest products that go with what they bought, and a subscription.
+    .text = Suggest products that go with what they bought, or a regular delivery.
 action-ordinary_care = Standard care
     .text = All is well; no contact needed.
 
