@@ -151,7 +151,10 @@ impl Column {
         match self {
             Column::Text(v) => v[row].as_deref().map(harmless).unwrap_or_default(),
             Column::Id(v) => v[row].clone().unwrap_or_default(),
-            Column::Number(v) => v[row].map(|x| x.to_string()).unwrap_or_default(),
+            // A p-value of 1e-300 is not written with 300 zeros.
+            Column::Number(v) => v[row]
+                .map(|x| if x != 0.0 && x.abs() < 1e-6 { format!("{x:e}") } else { x.to_string() })
+                .unwrap_or_default(),
             Column::Whole(v) => v[row].map(|x| x.to_string()).unwrap_or_default(),
             Column::Instant(v) => v[row].map(|t| zone.format(t)).unwrap_or_default(),
             Column::Json(v) => v[row].as_ref().map(Value::to_string).unwrap_or_default(),

@@ -77,6 +77,20 @@ pub enum Error {
         /// What is there.
         there: String,
     },
+    /// The registry is empty.
+    #[error("the registry {} has no models; train one with `homing-train fit`", registry.display())]
+    NoModels {
+        /// The registry.
+        registry: PathBuf,
+    },
+    /// No model was named, and the registry holds several.
+    #[error("the registry {} holds several models: {there}; name one with --model", registry.display())]
+    SeveralModels {
+        /// The registry.
+        registry: PathBuf,
+        /// Their names.
+        there: String,
+    },
     /// A registry in an object store that could not be read or written.
     #[error("the registry {address}: {cause}")]
     Mirror {

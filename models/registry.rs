@@ -18,7 +18,7 @@ use crate::mirror::{self, Mirror};
 pub enum Alias {
     /// Answers.
     Champion,
-    /// Is tried beside it.
+    /// Is tried against it.
     Challenger,
 }
 
@@ -222,7 +222,10 @@ impl Registry {
         let names = self.names();
         let (name, version) = match (wanted, names.as_slice()) {
             (None, [only]) => (only.clone(), None),
-            (None, _) => return Err(self.unknown("(no name given)")),
+            (None, []) => return Err(Error::NoModels { registry: self.place() }),
+            (None, _) => {
+                return Err(Error::SeveralModels { registry: self.place(), there: names.join(", ") });
+            }
             (Some(wanted), _) => match wanted.split_once('@') {
                 Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
                 None if names.iter().any(|name| name == wanted) => (wanted.to_owned(), None),
@@ -288,12 +291,21 @@ impl Registry {
         folders(&self.root)
     }
 
-    fn folder(&self, name: &str) -> Result<PathBuf, Error> {
+    /// Whether a model may have this name, before it is trained.
+    ///
+    /// # Errors
+    /// [`Error::BadName`].
+    pub fn check_name(name: &str) -> Result<(), Error> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let fits = (1..=64).contains(&name.len()) && name.chars().all(plain);
         if !fits || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
             return Err(Error::BadName(name.to_owned()));
         }
+        Ok(())
+    }
+
+    fn folder(&self, name: &str) -> Result<PathBuf, Error> {
+        Registry::check_name(name)?;
         Ok(self.root.join(name))
     }
 

@@ -27,9 +27,9 @@ pub enum Promote {
     /// Unless it is worse than the champion, or its data are not like the champion's.
     #[default]
     IfBetter,
-    /// Whatever it is like.
+    /// Always, whatever the comparison says.
     Always,
-    /// Not at all: it is registered as challenger.
+    /// Never: it is registered as challenger.
     Never,
 }
 
@@ -47,6 +47,8 @@ pub enum Reason {
     RankingLost,
     /// Amounts are several times those of the champion's data.
     OtherAmounts,
+    /// The data end before those of the champion.
+    OlderData,
     /// The new model could not be judged: its scores say nothing.
     NoScore,
     /// There is no holdout window that both models predict.
@@ -95,6 +97,9 @@ pub fn compare(
 ) -> Result<Comparison, Error> {
     let Some(champion) = champion else { return Ok(Comparison::of(true, Reason::First, None)) };
     let ends = |promote, reason| Ok(Comparison::of(promote, reason, Some(champion)));
+    if trained.bundle.manifest().as_of < champion.manifest().as_of {
+        return ends(false, Reason::OlderData);
+    }
     let Some(report) = &trained.backtest else { return ends(true, Reason::NotCompared) };
     let own_auc = report.candidates.first().map(|own| own.auc_interval);
     let Some(own_auc) = own_auc.filter(|auc| auc.0.is_finite() && auc.1.is_finite()) else {

@@ -185,10 +185,43 @@ fn show(registry: &Registry, model: Option<&str>, json: bool) -> anyhow::Result<
         m.value_horizon
     );
     out!("  written by      homing {}", m.homing);
-    for (name, value) in numbers(&m.metrics) {
-        out!("  {name:<48} {value:.4}");
+    if let Some(cutoff) = m.metrics["backtest"]["cutoff"].as_str() {
+        let grade = m.metrics["backtest"]["grade"].as_str().unwrap_or("-");
+        out!("  backtest        from {cutoff}; grade: {}", grade.to_lowercase());
+    }
+    for (name, value) in measures(&m.metrics) {
+        out!("    {name:<34} {value}");
     }
     Ok(())
+}
+
+/// What a business reads of a model's backtest, in words, with the place of each number.
+fn measures(metrics: &Value) -> Vec<(&'static str, String)> {
+    let backtest = &metrics["backtest"];
+    let own = backtest["candidates"].as_array().and_then(|all| all.first()).map(|own| &own["metrics"]);
+    let number = |value: &Value| value.as_f64();
+    let of = |name: &str| own.and_then(|own| number(&own[name]));
+    let whole = |value: f64| format!("{value:.0}");
+    let share = |value: f64| format!("{:.1} %", 100.0 * value);
+    let signed = |value: f64| format!("{:+.1} %", 100.0 * value);
+    let score = |value: f64| format!("{value:.4}");
+    [
+        ("horizon in days", number(&backtest["horizon"]).map(whole)),
+        ("customers", number(&backtest["customers"]).map(whole)),
+        ("share that purchased", number(&backtest["bought"]).map(share)),
+        ("AUC", of("buy_auc").map(score)),
+        ("log loss", of("buy_logloss").map(score)),
+        ("Brier score", of("buy_brier").map(score)),
+        ("calibration error (ECE)", of("buy_ece15").map(score)),
+        ("spend bias", of("spend_bias").map(signed)),
+        ("Gini of spend", of("spend_gini").map(score)),
+        ("spend of the top tenth", of("spend_top10").map(share)),
+        ("orders bias", of("orders_bias").map(signed)),
+        ("coverage of 80 % spend intervals", number(&backtest["interval_coverage"]).map(share)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
 }
 
 /// Every number of a document, by its path.
@@ -232,9 +265,13 @@ fn compare(registry: &Registry, (a, b): (&str, &str), json: bool) -> anyhow::Res
     }
     out!("{:<48} {:>24} {:>24}", "", a.id(), b.id());
     out!("{:<48} {:>24} {:>24}", "as of", a.manifest().as_of_text, b.manifest().as_of_text);
-    let text = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
-    for name in names {
-        out!("{name:<48} {:>24} {:>24}", text(of(&left, name)), text(of(&right, name)));
+    let (left, right) = (measures(&a.manifest().metrics), measures(&b.manifest().metrics));
+    let text = |all: &[(&str, String)], name: &str| {
+        all.iter().find(|(own, _)| *own == name).map_or_else(|| "-".to_owned(), |(_, value)| value.clone())
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for (name, _) in left.iter().chain(&right).filter(|(name, _)| seen.insert(*name)) {
+        out!("{name:<48} {:>24} {:>24}", text(&left, name), text(&right, name));
     }
     if !same_data {
         eprintln!(

@@ -316,7 +316,9 @@ impl Kept {
     fn describe(&self, document: &mut Value) {
         document["snapshot"] = json!({ "today": self.updated, "held": self.folder.held() });
         if let Some(held) = document["snapshot"]["held"].as_object_mut() {
-            held.remove("files");
+            for internal in ["files", "days", "format"] {
+                held.remove(internal);
+            }
         }
         document["seconds"]["snapshot"] = self.seconds.into();
     }

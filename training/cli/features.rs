@@ -16,7 +16,14 @@ Examples:
   homing-train features --purchases orders.csv --as-of 2025-03-31 --labels 30,90 --out rows.csv")]
 pub(super) struct Features {
     /// Cutoffs. A date means its end in the business's time zone.
-    #[arg(long, env = "HOMING_AS_OF", required = true, value_delimiter = ',', value_name = "DATE,...")]
+    #[arg(
+        long,
+        env = "HOMING_AS_OF",
+        visible_alias = "cutoffs",
+        required = true,
+        value_delimiter = ',',
+        value_name = "DATE,..."
+    )]
     as_of: Vec<String>,
     /// Add labels for these horizons in days: bought, orders and spend after each cutoff.
     #[arg(long, env = "HOMING_LABELS", value_delimiter = ',', value_name = "DAYS,...")]

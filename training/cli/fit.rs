@@ -125,6 +125,7 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
         ..Task::default()
     };
     task.all_horizons()?;
+    Registry::check_name(&task.name).map_err(|error| Error::InvalidArgument(format!("--name: {error}")))?;
     let folder = (!objects::is_address(&args.registry)).then(|| Path::new(&args.registry));
     let outputs = [("registry", folder), ("report", args.report.as_deref())];
     args.common.purchases.keep_inputs(&[], &outputs)?;

@@ -21,7 +21,11 @@ pub fn read(summary: &ReadSummary, purchases: &Purchases) -> String {
         let _ = write!(text, "; {} lines without a customer left out", summary.without_customer);
     }
     if summary.not_bought > 0 {
-        let _ = write!(text, "; {} lines that bought nothing left out", summary.not_bought);
+        let _ = write!(
+            text,
+            "; {} lines left out because their status or kind is no purchase",
+            summary.not_bought
+        );
     }
     if summary.remarks > 0 {
         let _ = write!(text, "; {} sums and remarks passed over", summary.remarks);
@@ -179,7 +183,7 @@ fn warning(warning: &Warning) -> String {
     text
 }
 
-/// Why a model was not promoted, or how it did beside the champion; nothing where there was no champion.
+/// Why a model was not promoted, or how it did against the champion; nothing where there was no champion.
 pub(super) fn promotion(compared: &Comparison, promoted: bool) -> Option<String> {
     let champion = compared.champion.as_deref()?;
     let numbers = match (compared.log_losses, compared.difference) {
@@ -198,9 +202,10 @@ pub(super) fn promotion(compared: &Comparison, promoted: bool) -> Option<String>
         Reason::OtherAmounts => {
             "amounts are several times those of the champion's data; check currency and columns"
         }
+        Reason::OlderData => "its data end before those of the champion",
         Reason::NoScore => "its backtest has no defined AUC; check dates and customer ids",
         Reason::NotCompared => "there is no holdout window on which both could be compared",
     };
     let done = if promoted { "promoted" } else { "registered as challenger; --promote always overrides" };
-    Some(format!("beside {champion}: {why}{numbers}; {done}"))
+    Some(format!("compared with {champion}: {why}{numbers}; {done}"))
 }

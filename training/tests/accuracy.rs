@@ -112,6 +112,45 @@ fn numbers_of_one_customer_agree_and_never_fall_with_money() {
 }
 
 #[test]
+fn any_horizon_lies_between_those_that_were_fitted() {
+    let histories = shop(1.0);
+    let bundle = fitted(&histories);
+    let own = bundle.manifest().horizons.clone();
+    let last = own[own.len() - 1];
+    let asked = [7, 60, last - 1, last + 200, 30];
+    let more = bundle.clone().at_horizons(&asked).unwrap();
+    assert!(asked.iter().all(|days| more.all_horizons().contains(days)));
+    for (id, history) in histories.iter().step_by(5) {
+        let (Some(before), Some(now)) = (scored(&bundle, history), scored(&more, history)) else { continue };
+        assert_eq!(now.at.iter().map(|at| at.days).collect::<Vec<_>>(), more.all_horizons());
+        // What was fitted stays as it was.
+        assert!(before.at.iter().all(|at| now.within(at.days) == Some(at)), "{id}");
+        assert_eq!((before.churn_risk, before.clv), (now.churn_risk, now.clv));
+        for pair in now.at.windows(2) {
+            let (a, b) = (&pair[0], &pair[1]);
+            assert!(
+                a.p_purchase <= b.p_purchase && a.expected_orders <= b.expected_orders + 1e-9,
+                "{id}: {pair:?}"
+            );
+            assert!(a.expected_spend <= b.expected_spend * (1.0 + 1e-9), "{id}: {pair:?}");
+        }
+        for at in &now.at {
+            assert!(
+                at.expected_orders + 1e-12 >= at.p_purchase && at.p_purchase <= now.p_alive + 1e-12,
+                "{id}: {at:?}"
+            );
+            assert!(at.expected_spend_low <= at.expected_spend, "{id}: {at:?}");
+            assert!(at.expected_spend <= at.expected_spend_high, "{id}: {at:?}");
+        }
+    }
+    let undiscounted = bundle.clone().discounted(0.0).unwrap();
+    let (_, history) = histories.iter().next().unwrap();
+    let (own, whole) = (scored(&bundle, history).unwrap(), scored(&undiscounted, history).unwrap());
+    assert!(whole.clv >= own.clv && (whole.clv - whole.within(90).unwrap().expected_spend).abs() < 1e-9);
+    assert!(bundle.clone().at_horizons(&[0]).is_err() && bundle.discounted(f64::NAN).is_err());
+}
+
+#[test]
 fn a_fit_is_the_same_on_any_number_of_threads() {
     let histories = shop(1.0);
     let on = |threads| {
@@ -133,6 +172,11 @@ fn a_model_of_shuffled_customers_or_other_amounts_does_not_become_champion() {
     assert_eq!(compare(&histories, &champion, None, 0).unwrap().reason, Reason::First);
     let again = compare(&histories, &champion, Some(&champion.bundle), 0).unwrap();
     assert!(again.promote && again.reason == Reason::NotWorse && again.champion_saw_window, "{again:?}");
+
+    let earlier = Options { as_of: Some(AS_OF - 60 * DAY), task: task(), ..Options::default() };
+    let earlier = train(&histories, &earlier, &|_| {}).unwrap();
+    let compared = compare(&histories, &earlier, Some(&champion.bundle), 0).unwrap();
+    assert!(!compared.promote && compared.reason == Reason::OlderData, "{compared:?}");
 
     let dear = shop(10.0);
     let compared = compare(&dear, &trained(&dear), Some(&champion.bundle), 0).unwrap();
