@@ -10,6 +10,7 @@ use super::forms::ids::{Id, customer, normal};
 use super::forms::numbers::{NumberEvidence, NumberForm};
 use super::forms::status::{Status, status};
 use super::forms::words::{self, Counted, Kinds};
+use super::headings::HeadingEvidence;
 use super::lines::{Cell, Cells, Rules};
 use super::rejects::Place;
 use super::rows::Take;
@@ -30,6 +31,10 @@ pub(crate) struct Evidence {
     amount: NumberEvidence,
     quantity: NumberEvidence,
     refunded: NumberEvidence,
+    adjusted: NumberEvidence,
+    /// Adjusted totals that are 0, and those that are not.
+    adjusted_zeros: [u64; 2],
+    pub(super) headings: HeadingEvidence,
     kind: Words,
     kinds: Kinds,
     status: Words,
@@ -77,11 +82,17 @@ impl Take for Evidence {
             (&mut self.amount, Column::Amount),
             (&mut self.quantity, Column::Quantity),
             (&mut self.refunded, Column::Refunded),
+            (&mut self.adjusted, Column::Adjusted),
         ] {
             if let Cell::Text(text) = cells[column as usize] {
                 numbers.note(text);
             }
         }
+        let left = cells[Column::Adjusted as usize].to_string();
+        if left.bytes().any(|byte| byte.is_ascii_digit()) {
+            self.adjusted_zeros[usize::from(left.bytes().any(|byte| matches!(byte, b'1'..=b'9')))] += 1;
+        }
+        self.headings.row(cells);
         let word = |column: Column| match cells[column as usize] {
             Cell::Text(text) if !text.trim().is_empty() => Some(text.trim()),
             _ => None,
@@ -111,6 +122,11 @@ impl Take for Evidence {
             Cell::Text(text) => !text.as_bytes().first().is_some_and(u8::is_ascii_digit),
             _ => false,
         }
+    }
+
+    fn heading(&mut self, name: &str) -> bool {
+        self.headings.heading(name);
+        false
     }
 }
 
@@ -166,6 +182,9 @@ impl Evidence {
         self.amount.absorb(other.amount);
         self.quantity.absorb(other.quantity);
         self.refunded.absorb(other.refunded);
+        self.adjusted.absorb(other.adjusted);
+        self.adjusted_zeros.iter_mut().zip(other.adjusted_zeros).for_each(|(mine, theirs)| *mine += theirs);
+        self.headings.absorb(&other.headings);
         self.kind.absorb(other.kind);
         self.kinds.absorb(other.kinds);
         self.status.absorb(other.status);
@@ -224,6 +243,10 @@ impl Evidence {
             amount: decimal(&self.amount),
             quantity: decimal(&self.quantity),
             refunded: decimal(&self.refunded),
+            adjusted: decimal(&self.adjusted),
+            // Few orders are refunded in full: where most are 0, it stands for an empty cell.
+            adjusted_zero: self.adjusted_zeros[0] > self.adjusted_zeros[1],
+            headings: self.headings.grouped(has(Column::CustomerId)),
             multiply: layout.multiply,
             order_total: layout.order_total,
             counted,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::columns::{Column, KNOWN};
 use super::forms::is_blank;
 use super::forms::numbers::currency;
-use super::lines::{Cell, Cells, Found, Outcome, Rules, instant, read};
+use super::headings::{Grouped, Headings};
+use super::lines::{Cell, Cells, Found, Outcome, Rules, instant, read, undated};
 use super::rejects::{Cause, Place, Raw};
 use super::rows::Take;
 use super::tally::Tally;
@@ -55,6 +56,7 @@ pub(crate) struct Gather<S> {
     /// The currency of the last lines, and how many they are.
     currency: (String, u64),
     first: First,
+    headings: Headings,
 }
 
 impl<S: Sink> Gather<S> {
@@ -74,6 +76,7 @@ impl<S: Sink> Gather<S> {
             last: String::new(),
             currency: (String::new(), 0),
             first: First::default(),
+            headings: Headings::default(),
         }
     }
 
@@ -82,6 +85,7 @@ impl<S: Sink> Gather<S> {
         self.rules = rules.clone();
         self.partial = partial;
         self.first = First::default();
+        self.headings = Headings::default();
         self.last.clear();
     }
 
@@ -111,8 +115,15 @@ impl<S: Sink> Take for Gather<S> {
                 *seen |= !matches!(cell, Cell::Null);
             }
         }
-        let (mut filled, first);
+        let (mut filled, first, headings, named);
         let mut cells = cells;
+        let grouped = self.rules.headings != Grouped::No;
+        if grouped {
+            headings = std::mem::take(&mut self.headings);
+            named = headings.fill(cells);
+            cells = &named;
+            self.headings = headings.clone();
+        }
         if self.rules.carries {
             first = std::mem::take(&mut self.first);
             filled = *cells;
@@ -169,18 +180,17 @@ impl<S: Sink> Take for Gather<S> {
     }
 
     fn is_remark(&self, cells: &Cells<'_>) -> bool {
-        match cells[Column::OccurredAt as usize] {
-            Cell::Null => true,
-            Cell::Text(text) => {
-                !text.as_bytes().first().is_some_and(u8::is_ascii_digit)
-                    && self.rules.occurred_at.read(text).is_none()
-            }
-            _ => false,
-        }
+        undated(cells, &self.rules)
     }
 
     fn remark(&mut self) {
         self.tally.remarks += 1;
+    }
+
+    fn heading(&mut self, name: &str) -> bool {
+        let is = self.rules.headings != Grouped::No && self.headings.take(name, self.rules.headings);
+        self.tally.remarks += u64::from(is);
+        is
     }
 
     /// Whether this cell is an instant before the one asked for.
@@ -314,6 +324,7 @@ impl First {
         let amount = cells[Column::Amount as usize];
         if order_total && (empty(amount) || amount.to_string() == self.amount) {
             cells[Column::Amount as usize] = Cell::Float(0.0);
+            cells[Column::Adjusted as usize] = Cell::Null;
         }
         if self.refunded {
             cells[Column::Refunded as usize] = Cell::Null;

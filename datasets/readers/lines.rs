@@ -10,6 +10,7 @@ use super::forms::is_blank;
 use super::forms::numbers::{Number, NumberForm};
 use super::forms::status::{Status, is_yes, status};
 use super::forms::words::{self, Counted, LineKind};
+use super::headings::Grouped;
 use super::rejects::Cause;
 use crate::calendar;
 use crate::event::{DAY, Kind, Micros};
@@ -66,6 +67,11 @@ pub(crate) struct Rules {
     pub(crate) amount: NumberForm,
     pub(crate) quantity: NumberForm,
     pub(crate) refunded: NumberForm,
+    pub(crate) adjusted: NumberForm,
+    /// A 0 in the column of adjusted totals says that nothing was adjusted.
+    pub(crate) adjusted_zero: bool,
+    /// Customers stand in headings above their rows.
+    pub(crate) headings: Grouped,
     pub(crate) multiply: Multiply,
     /// The amount is that of the whole order: later lines of it add nothing.
     pub(crate) order_total: bool,
@@ -157,6 +163,12 @@ pub(crate) fn read<'a>(
     if rules.multiply != Multiply::No {
         value = value.map(|price| price * pieces);
     }
+    let adjusted = adjusted(cells, rules)?;
+    if let (Some(more), Some(amount)) = (adjusted, value)
+        && more > amount
+    {
+        value = adjusted;
+    }
     let negative = value.is_some_and(|value| value < 0.0);
     let Some(kind) = event_kind(kind, negative, rules.any_kind) else { return not_bought() };
     if detail {
@@ -184,7 +196,7 @@ pub(crate) fn read<'a>(
         customer,
         whole_id: is_whole(customer),
         text_id,
-        refund: refund(cells, rules, &line, fate)?,
+        refund: refund(cells, rules, &line, (fate, adjusted))?,
         line,
         unit: amount.and_then(|amount| amount.unit),
         ambiguous: amount.is_some_and(|amount| amount.ambiguous),
@@ -192,6 +204,17 @@ pub(crate) fn read<'a>(
         unknown_status: fate == Status::Unknown
             && matches!(cell(Column::Status), Cell::Text(text) if !text.trim().is_empty()),
     }))
+}
+
+/// Whether a row has no date, so that it may be no line of the table.
+pub(super) fn undated(cells: &Cells<'_>, rules: &Rules) -> bool {
+    match cells[Column::OccurredAt as usize] {
+        Cell::Null => true,
+        Cell::Text(text) => {
+            !text.as_bytes().first().is_some_and(u8::is_ascii_digit) && rules.occurred_at.read(text).is_none()
+        }
+        _ => false,
+    }
 }
 
 /// Whether a line of this kind carries money of its own.
@@ -280,9 +303,24 @@ fn is_negative(cell: Cell<'_>) -> bool {
     }
 }
 
+/// What was left of the amount in the end, where that is told.
+#[inline]
+fn adjusted(cells: &Cells<'_>, rules: &Rules) -> Result<Option<f64>, Cause> {
+    let left = match cells[Column::Adjusted as usize] {
+        Cell::Null => return Ok(None),
+        cell => number(cell, rules.adjusted, Cause::BadAmount)?.map(|number| number.value),
+    };
+    Ok(left.filter(|&left| left.is_finite() && (left > 0.0 || left == 0.0 && !rules.adjusted_zero)))
+}
+
 /// What was paid back of a purchase.
 #[inline]
-fn refund(cells: &Cells<'_>, rules: &Rules, line: &Line<'_>, fate: Status) -> Result<Option<f64>, Cause> {
+fn refund(
+    cells: &Cells<'_>,
+    rules: &Rules,
+    line: &Line<'_>,
+    (fate, adjusted): (Status, Option<f64>),
+) -> Result<Option<f64>, Cause> {
     if line.kind != Kind::Purchase {
         return Ok(None);
     }
@@ -290,7 +328,9 @@ fn refund(cells: &Cells<'_>, rules: &Rules, line: &Line<'_>, fate: Status) -> Re
         Cell::Null | Cell::Bool(_) => None,
         cell => number(cell, rules.refunded, Cause::BadAmount)?.map(|number| number.value.abs()),
     };
-    let told = told.filter(|&told| told > 0.0 && told.is_finite());
+    let taken_off = adjusted.map(|left| line.amount - left);
+    // Differences of sums in cents are no refunds of a thousandth of a cent.
+    let told = told.or(taken_off.filter(|&off| off > 1e-9)).filter(|&told| told > 0.0 && told.is_finite());
     Ok(match fate {
         Status::Refunded => told.or(Some(line.amount).filter(|&amount| amount > 0.0)),
         _ => told,

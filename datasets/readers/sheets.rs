@@ -9,11 +9,12 @@ use chrono::NaiveDate;
 
 use super::columns::Column;
 use super::files::{DataFile, Opened};
+use super::headings::heading;
 use super::lines::Cell;
 use super::progress::Progress;
 use super::rejects::Place;
 use super::rows::{Take, Wanted};
-use super::shape::{Header, is_remark_of};
+use super::shape::{Around, Header};
 use crate::calendar::days_of;
 use crate::event::{DAY, Micros};
 use crate::{Error, ReadOptions};
@@ -115,6 +116,7 @@ impl Table {
     ) -> Result<(), Error> {
         let mut workbook = Workbook::open(file)?;
         let base = wanted.constants();
+        let mut around = Around::new(&self.header);
         workbook.each_row(&self.sheet, &mut |row, values| {
             if self.header_row.is_some_and(|header| row <= header)
                 || values.iter().all(|value| shown(value).is_empty())
@@ -125,15 +127,20 @@ impl Table {
             for &(slot, place) in &wanted.slots {
                 cells[slot] = values.get(place).map_or(Cell::Null, cell);
             }
-            if matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
-                && take.is_remark(&cells)
-            {
-                let texts: Vec<String> = values.iter().map(shown).filter(|text| !text.is_empty()).collect();
-                if is_remark_of(&texts.iter().map(String::as_str).collect::<Vec<_>>(), values.len()) {
+            let undated = matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
+                && take.is_remark(&cells);
+            if undated || around.expects_sums() {
+                let texts: Vec<String> = values.iter().map(shown).collect();
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                if undated && take.heading(heading(cells[Column::CustomerId as usize], &texts, wanted)) {
+                    return Ok(true);
+                }
+                if around.has(&texts) {
                     take.remark();
                     return Ok(true);
                 }
             }
+            around.end();
             take.take(Place { file: at, row: u64::from(row) + 1, span: 1 }, &cells)?;
             Ok(!take.done())
         })?;

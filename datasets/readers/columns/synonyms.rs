@@ -113,6 +113,7 @@ pub(super) fn names(column: Column) -> &'static [&'static str] {
         Column::Refunded => REFUNDED,
         Column::Test => &["test", "istest", "testorder", "istestorder", "testmode"],
         Column::Payee => &[],
+        Column::Adjusted => ADJUSTED,
         Column::Cancelled => &[
             "cancelledat",
             "canceledat",
@@ -1174,6 +1175,27 @@ static REFUNDED: &[&str] = &[
     "已退金额",
     "退款总额",
     "返金額",
+];
+
+/// Names of what is left of an order's total. Where they are filled in, they are the last word on it.
+static ADJUSTED: &[&str] = &[
+    "adjustedordertotal",
+    "adjustedtotal",
+    "adjustedtotalprice",
+    "adjustedgrandtotal",
+    "currenttotalprice",
+    "currenttotal",
+    "currentordertotal",
+    "totalafterrefund",
+    "totalafterrefunds",
+    "ordertotalafterrefund",
+    "ordertotalafterrefunds",
+    "amountafterrefund",
+    "amountafterrefunds",
+    "remainingtotal",
+    "退款后金额",
+    "退款后订单金额",
+    "退款后实付金额",
 ];
 
 #[cfg(test)]
