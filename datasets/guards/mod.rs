@@ -102,16 +102,18 @@ impl Guards {
         self.named[1] += u64::from(line.category.is_some());
         let who = quick(customer.as_bytes());
         self.crowd.see(customer, who);
+        // Lines of a receipt are mostly adjacent; no receipt is 0.
+        let receipt = line.order.map_or(0, |order| quick(order.as_bytes()) ^ who);
         match line.kind {
             Kind::Purchase => {
                 self.purchases.see(line.occurred_at);
-                self.money.purchase(customer, who, line);
+                self.money.purchase(customer, receipt, line);
             }
             Kind::Return => self.money.product_return(line),
             _ => {}
         }
         if let Some(repeats) = &mut self.repeats {
-            repeats.see(who, line);
+            repeats.see(who, receipt, line);
         }
     }
 

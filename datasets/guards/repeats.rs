@@ -84,13 +84,10 @@ impl Repeats {
     }
 
     #[inline]
-    pub(super) fn see(&mut self, who: u64, line: &Line<'_>) {
+    pub(super) fn see(&mut self, who: u64, receipt: u64, line: &Line<'_>) {
         self.lines += 1;
-        if let Some(order) = line.order {
-            let receipt = quick(order.as_bytes()) ^ who;
-            self.receipts += u64::from(receipt != self.receipt);
-            self.receipt = receipt;
-        }
+        self.receipts += u64::from(receipt != self.receipt);
+        self.receipt = receipt;
         // Most lines are passed over by this hash alone.
         let first = (line.occurred_at as u64 ^ who).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let first = (first ^ first >> 32 ^ line.amount.to_bits()).wrapping_mul(0xd6e8_feb8_6659_fd93);

@@ -250,7 +250,10 @@ impl Evidence {
             multiply: layout.multiply,
             order_total: layout.order_total,
             counted,
-            carries: has(Column::OrderId) && (layout.order_total || has(Column::Status) || !counted.details),
+            carries: has(Column::OrderId)
+                && (layout.order_total
+                    || has(Column::Status)
+                    || !counted.details && self.kinds.has_details()),
             statuses: layout.statuses,
             mail: layout.mail || self.mails * 2 > self.ids,
             guest_zero: layout.guest_zero || self.zeros > 10 * usual.max(1) && self.zeros * 50 > self.ids,

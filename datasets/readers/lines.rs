@@ -126,7 +126,8 @@ pub(crate) fn read<'a>(
     zone: Zone,
     scratch: &'a mut [String; KNOWN],
 ) -> Result<Outcome<'a>, Cause> {
-    let cell = |column: Column| cells[column as usize];
+    // Cells are looked at where they lie: a copy of one that was just written makes the processor wait.
+    let cell = |column: Column| &cells[column as usize];
     let [customer, _, _, order, product, category, channel, _, _, _, promotion] = scratch.each_mut();
     let who = match cell(Column::Payee) {
         Cell::Null => cell(Column::CustomerId),
@@ -250,9 +251,9 @@ fn is_whole(id: &str) -> bool {
 /// What became of the order, or why nothing was bought and which column says so.
 #[inline]
 fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
-    let given = |column: Column| match cells[column as usize] {
+    let given = |column: Column| match &cells[column as usize] {
         Cell::Null => None,
-        Cell::Text(text) => Some(text),
+        Cell::Text(text) => Some(*text),
         Cell::Bool(true) | Cell::Instant(_) | Cell::Local(_) => Some("yes"),
         Cell::Bool(false) => Some("no"),
         Cell::Int(0) | Cell::UInt(0) => Some("0"),
@@ -266,7 +267,7 @@ fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
     {
         return Err((Code::NotPurchased, Column::Direction));
     }
-    let fate = match cells[Column::Status as usize] {
+    let fate = match &cells[Column::Status as usize] {
         Cell::Null => Status::Bought,
         cell => special(rules, cell).unwrap_or_else(|| given(Column::Status).map_or(Status::Bought, status)),
     };
@@ -281,7 +282,7 @@ fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
 }
 
 /// What a status means in this export alone.
-fn special(rules: &Rules, cell: Cell<'_>) -> Option<Status> {
+fn special(rules: &Rules, cell: &Cell<'_>) -> Option<Status> {
     if rules.statuses.is_empty() {
         return None;
     }
@@ -291,8 +292,8 @@ fn special(rules: &Rules, cell: Cell<'_>) -> Option<Status> {
 }
 
 /// Whether an amount is below zero, however that is written.
-fn is_negative(cell: Cell<'_>) -> bool {
-    match cell {
+fn is_negative(cell: &Cell<'_>) -> bool {
+    match *cell {
         Cell::Text(text) => {
             let text = text.trim_matches(is_blank);
             text.starts_with(['-', '−', '(']) || text.ends_with('-')
@@ -306,7 +307,7 @@ fn is_negative(cell: Cell<'_>) -> bool {
 /// What was left of the amount in the end, where that is told.
 #[inline]
 fn adjusted(cells: &Cells<'_>, rules: &Rules) -> Result<Option<f64>, Cause> {
-    let left = match cells[Column::Adjusted as usize] {
+    let left = match &cells[Column::Adjusted as usize] {
         Cell::Null => return Ok(None),
         cell => number(cell, rules.adjusted, Cause::BadAmount)?.map(|number| number.value),
     };
@@ -324,7 +325,7 @@ fn refund(
     if line.kind != Kind::Purchase {
         return Ok(None);
     }
-    let told = match cells[Column::Refunded as usize] {
+    let told = match &cells[Column::Refunded as usize] {
         Cell::Null | Cell::Bool(_) => None,
         cell => number(cell, rules.refunded, Cause::BadAmount)?.map(|number| number.value.abs()),
     };
@@ -338,8 +339,8 @@ fn refund(
 }
 
 /// A customer id: a number must be whole and exact, for it is somebody's name.
-fn customer_id<'a>(cell: Cell<'a>, rules: &Rules, scratch: &'a mut String) -> Result<Id<'a>, Cause> {
-    let id = match cell {
+fn customer_id<'a>(cell: &Cell<'a>, rules: &Rules, scratch: &'a mut String) -> Result<Id<'a>, Cause> {
+    let id = match *cell {
         Cell::Float(value) if !value.is_nan() && (value.fract() != 0.0 || value.abs() >= EXACT) => {
             return Err(Cause::BadCustomerId);
         }
@@ -354,7 +355,7 @@ fn customer_id<'a>(cell: Cell<'a>, rules: &Rules, scratch: &'a mut String) -> Re
             }
             Some(ids::normal(scratch)).filter(|text| !text.is_empty())
         }
-        cell => text(cell, scratch)?,
+        _ => text(cell, scratch)?,
     };
     let Some(id) = id else { return Ok(Id::Empty) };
     if rules.guest_zero && id == "0" {
@@ -366,18 +367,18 @@ fn customer_id<'a>(cell: Cell<'a>, rules: &Rules, scratch: &'a mut String) -> Re
 /// A text exactly as it is, without what programs put around it, or a number as text; nothing if there is nothing
 /// but space.
 #[inline]
-fn text<'a>(cell: Cell<'a>, scratch: &'a mut String) -> Result<Option<&'a str>, Cause> {
-    match cell {
+fn text<'a>(cell: &Cell<'a>, scratch: &'a mut String) -> Result<Option<&'a str>, Cause> {
+    match *cell {
         Cell::Null => Ok(None),
         Cell::Text(text) if text.len() > TEXT_BYTES => Err(Cause::TextTooLong),
         Cell::Text(text) => Ok(Some(ids::normal(text)).filter(|text| !text.is_empty())),
-        cell => as_text(cell, scratch),
+        _ => as_text(cell, scratch),
     }
 }
 
-fn as_text<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>, Cause> {
+fn as_text<'a>(cell: &Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>, Cause> {
     number.clear();
-    match cell {
+    match *cell {
         Cell::Null => return Ok(None),
         Cell::Text(text) => number.push_str(text),
         Cell::Other | Cell::Bool(_) | Cell::Instant(_) | Cell::Local(_) => return Err(Cause::BadText),
@@ -395,9 +396,9 @@ fn as_text<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>
 }
 
 #[inline]
-fn number(cell: Cell<'_>, form: NumberForm, bad: Cause) -> Result<Option<Number<'_>>, Cause> {
+fn number<'a>(cell: &Cell<'a>, form: NumberForm, bad: Cause) -> Result<Option<Number<'a>>, Cause> {
     let plain = |value| Ok(Some(Number { value, unit: None, ambiguous: false }));
-    match cell {
+    match *cell {
         Cell::Null => Ok(None),
         Cell::Float(value) => plain(value),
         Cell::Int(value) => plain(value as f64),
@@ -414,8 +415,8 @@ fn number(cell: Cell<'_>, form: NumberForm, bad: Cause) -> Result<Option<Number<
 /// The instant of a line: its date, with the time of the day from a column of its own where the date has none.
 #[inline]
 fn occurred_at(cells: &Cells<'_>, rules: &Rules, zone: Zone) -> Result<Micros, Cause> {
-    let cell = cells[Column::OccurredAt as usize];
-    let time = match cells[Column::Time as usize] {
+    let cell = &cells[Column::OccurredAt as usize];
+    let time = match &cells[Column::Time as usize] {
         Cell::Null => None,
         time => time_of_day(time),
     };
@@ -429,8 +430,8 @@ fn occurred_at(cells: &Cells<'_>, rules: &Rules, zone: Zone) -> Result<Micros, C
 }
 
 /// Microseconds since midnight, if the cell is a time of the day.
-fn time_of_day(cell: Cell<'_>) -> Option<Micros> {
-    match cell {
+fn time_of_day(cell: &Cell<'_>) -> Option<Micros> {
+    match *cell {
         Cell::Local(at) => Some(at.rem_euclid(DAY)),
         Cell::Float(share) if (0.0..1.0).contains(&share) => {
             Some((share * 86_400.0).round() as i64 * 1_000_000)
@@ -445,15 +446,15 @@ fn time_of_day(cell: Cell<'_>) -> Option<Micros> {
 
 #[inline]
 pub(super) fn instant(
-    cell: Cell<'_>,
+    cell: &Cell<'_>,
     form: DateForm,
     zone: Zone,
     bad: Cause,
 ) -> Result<Option<Micros>, Cause> {
-    match cell {
+    match *cell {
         Cell::Null => Ok(None),
         Cell::Text(text) if text.trim_matches(is_blank).is_empty() => Ok(None),
-        cell => match moment(cell, form) {
+        _ => match moment(cell, form) {
             Some(Moment::Instant(instant)) => Ok(Some(instant)),
             Some(Moment::Local(local)) => Ok(Some(zone.from_local(local))),
             None => Err(bad),
@@ -462,8 +463,8 @@ pub(super) fn instant(
 }
 
 #[inline]
-fn moment(cell: Cell<'_>, form: DateForm) -> Option<Moment> {
-    match cell {
+fn moment(cell: &Cell<'_>, form: DateForm) -> Option<Moment> {
+    match *cell {
         Cell::Instant(instant) => Some(Moment::Instant(instant)),
         Cell::Local(local) => Some(Moment::Local(local)),
         // Most dates are written so, whatever the form of the others.
@@ -479,8 +480,8 @@ fn moment(cell: Cell<'_>, form: DateForm) -> Option<Moment> {
 }
 
 #[inline]
-fn kind(cell: Cell<'_>) -> Result<Option<LineKind>, Cause> {
-    match cell {
+fn kind(cell: &Cell<'_>) -> Result<Option<LineKind>, Cause> {
+    match *cell {
         Cell::Null => Ok(None),
         Cell::Text("purchase") => Ok(Some(LineKind::Event(Kind::Purchase))),
         Cell::Text(text) => match text.trim_matches(is_blank) {

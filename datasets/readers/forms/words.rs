@@ -253,6 +253,11 @@ pub(crate) struct Kinds {
 }
 
 impl Kinds {
+    /// Whether some line is a part of an order that has a line of its own.
+    pub(crate) fn has_details(self) -> bool {
+        self.details > 0
+    }
+
     pub(crate) fn note(&mut self, kind: LineKind) {
         match kind {
             LineKind::Event(Kind::Purchase) => self.sales += 1,

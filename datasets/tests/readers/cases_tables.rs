@@ -1,5 +1,6 @@
 //! Tables that are more than one row per purchase: reports with headings, sums between the rows, tables that belong
 //! together, orders that were changed later; and what a refused run says.
+use crate::support::workbook::{of_rows, row};
 use crate::support::{Folder, assert_says, mapped};
 use homing_datasets::{Error, Histories, Kind, ReadOptions, ReadSummary, read};
 
@@ -305,4 +306,43 @@ fn a_table_of_purchases_beside_others_is_named() {
         &folder.read("").unwrap_err().to_string(),
         &["products.csv", "orders.csv` has all that is needed"],
     );
+}
+
+#[test]
+fn a_cell_of_several_rows_belongs_to_each_of_them_and_its_amount_once() {
+    let rows = [
+        row(1, &["Customer", "Order", "Date", "Product", "Total"]),
+        row(2, &["Ana", "o1", "2023-01-05", "Tea", "12.5"]),
+        row(3, &["", "", "", "Cup", ""]),
+        row(4, &["", "o2", "2023-02-05", "Tea", "5"]),
+        row(5, &["Bo", "o3", "2023-02-06", "Pot", "7"]),
+        row(6, &["", "o4", "2023-02-07", "Pot", "9"]),
+    ];
+    let merged = "<mergeCells count=\"4\"><mergeCell ref=\"A2:A4\"/><mergeCell ref=\"B2:B3\"/><mergeCell ref=\"C2:C3\"/><mergeCell ref=\"E2:E3\"/></mergeCells>";
+    let folder = Folder::new();
+    std::fs::write(folder.path("a.xlsx"), of_rows(&rows.concat(), merged)).unwrap();
+    let (histories, summary) = folder.read("a.xlsx").unwrap();
+    assert_eq!(sums(&histories), named(&[("Ana", 1750, 0), ("Bo", 700, 0)]));
+    // The last row is nobody's: nothing says that it is Bo's.
+    assert_eq!((summary.events, summary.without_customer, summary.rejected.len()), (4, 1, 0));
+}
+
+#[test]
+fn formulas_are_read_by_their_values_and_refused_without_one() {
+    let folder = Folder::new();
+    let rows = |formula: &str| {
+        let header = row(1, &["Customer", "Date", "Pieces", "Single", "Total"]);
+        header
+            + &row(2, &["Ana", "2023-01-05", "2", "6.25", formula])
+            + &row(3, &["Bo", "2023-01-06", "1", "5", "5"])
+    };
+    std::fs::write(folder.path("a.xlsx"), of_rows(&rows("<f>C2*D2</f><v>12.5</v>"), "")).unwrap();
+    assert_eq!(total(&folder.read("a.xlsx").unwrap().0), (1750, 0));
+    for formula in ["<f>C2*D2</f><v></v>", "<f>C2*D2</f><v/>", "<f>C2*D2</f>"] {
+        std::fs::write(folder.path("b.xlsx"), of_rows(&rows(formula), "")).unwrap();
+        assert_says(
+            &folder.read("b.xlsx").unwrap_err().to_string(),
+            &["b.xlsx", "never computed", "row 2", "save it"],
+        );
+    }
 }
