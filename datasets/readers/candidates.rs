@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::columns::{COLUMNS, Column, Layout};
+use super::columns::{COLUMNS, Column, Layout, plain};
 use super::files::DataFile;
 use super::forms::dates::{DateForm, DateOrder};
 use super::forms::is_blank;
@@ -62,7 +62,8 @@ impl Values {
     }
 
     fn most(&self, some: u32) -> bool {
-        self.filled > 0 && f64::from(some) >= 0.8 * f64::from(self.filled)
+        // Sums and remarks below the table are values too.
+        self.filled > 0 && f64::from(some) > 0.6 * f64::from(self.filled)
     }
 
     /// How well the values suit a column, 0 if not at all.
@@ -72,7 +73,7 @@ impl Values {
             Column::Amount if !self.most(self.numbers) || self.most(self.dates) => 0,
             Column::Amount => 1 + u32::from(self.fractions > 0),
             Column::CustomerId if self.filled == 0 || self.long > 0 => 0,
-            Column::CustomerId if self.dates > 0 || self.fractions > 0 => 0,
+            Column::CustomerId if self.most(self.dates) || self.most(self.fractions) => 0,
             Column::CustomerId if self.most(self.mails) => 3,
             // One value on every row says nothing of anybody.
             Column::CustomerId if self.different.len() < 2 && self.filled > 2 => 0,
@@ -134,12 +135,21 @@ pub(super) fn remedy(
     let of = |column: Column| -> Vec<&str> {
         let mut found: Vec<(u32, usize)> = free
             .iter()
-            .map(|&at| (values[at].suits(column), at))
+            .map(|&at| {
+                let suits = values[at].suits(column);
+                // What it is called says more of an id than what it holds.
+                let named = column == Column::CustomerId && is_customer_like(&header[at]);
+                (if suits > 0 && named { suits + 4 } else { suits }, at)
+            })
             .filter(|&(suits, at)| suits > 0 && !header[at].trim().is_empty())
             .collect();
         found.sort_by_key(|&(suits, at)| (std::cmp::Reverse(suits), at));
         found.iter().take(NAMED).map(|&(_, at)| &*header[at]).collect()
     };
+    if months(header) >= 3 {
+        return "The columns are months, as in a pivot table: export one row per purchase, with its date"
+            .to_owned();
+    }
     let candidates: Vec<(Column, Vec<&str>)> = missing.iter().map(|&column| (column, of(column))).collect();
     let mut taken = HashSet::new();
     let pairs: Vec<String> = candidates
@@ -165,6 +175,67 @@ pub(super) fn remedy(
         });
     }
     text
+}
+
+/// Columns that are named after months or days.
+fn months(header: &[String]) -> usize {
+    let is = |name: &&String| {
+        let year =
+            name.split(|c: char| !c.is_ascii_digit()).any(|part| part.len() == 4 && part.starts_with("20"));
+        year && name.len() <= 14 && name.split_whitespace().count() <= 3
+    };
+    header.iter().filter(is).count()
+}
+
+/// Whether a name has a word for a customer in it.
+fn is_customer_like(name: &str) -> bool {
+    const PARTS: &[&str] = &[
+        "cust",
+        "client",
+        "klient",
+        "kund",
+        "kd",
+        "buyer",
+        "shopper",
+        "member",
+        "user",
+        "account",
+        "debit",
+        "konto",
+        "mail",
+        "phone",
+        "mobil",
+        "acheteur",
+        "comprador",
+        "cliente",
+        "klant",
+        "zakaz",
+        "odber",
+        "asiakas",
+        "musteri",
+        "vevo",
+        "vasarlo",
+        "контраг",
+        "клиент",
+        "покуп",
+        "заказч",
+        "会员",
+        "客户",
+        "顾客",
+        "买家",
+        "用户",
+        "手机",
+        "会員",
+        "顧客",
+        "購入者",
+        "お客様",
+        "고객",
+        "구매자",
+        "회원",
+        "주문자",
+    ];
+    let plain = plain(name);
+    PARTS.iter().any(|part| plain.contains(part))
 }
 
 /// A name as `--columns` takes it.

@@ -189,6 +189,11 @@ impl Table {
             }
             let undated = matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
                 && take.is_remark(&cells);
+            if undated && around.describes(cells[Column::OccurredAt as usize], cells[Column::Amount as usize])
+            {
+                take.remark();
+                continue;
+            }
             if undated || around.expects_sums() {
                 let texts = texts(&record);
                 let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();

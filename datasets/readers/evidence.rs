@@ -8,7 +8,7 @@ use super::forms::date_column::{DateEvidence, Decision};
 use super::forms::dates::DateForm;
 use super::forms::ids::{Id, customer, normal};
 use super::forms::numbers::{NumberEvidence, NumberForm};
-use super::forms::status::{Status, status};
+use super::forms::status::{self, Status, status};
 use super::forms::words::{self, Counted, Kinds};
 use super::headings::HeadingEvidence;
 use super::lines::{Cell, Cells, Rules};
@@ -32,6 +32,8 @@ pub(crate) struct Evidence {
     quantity: NumberEvidence,
     refunded: NumberEvidence,
     adjusted: NumberEvidence,
+    /// Cells of the column of refunds that say no, yes, and something else.
+    refund_flags: [u64; 3],
     /// Adjusted totals that are 0, and those that are not.
     adjusted_zeros: [u64; 2],
     pub(super) headings: HeadingEvidence,
@@ -92,6 +94,7 @@ impl Take for Evidence {
         if left.bytes().any(|byte| byte.is_ascii_digit()) {
             self.adjusted_zeros[usize::from(left.bytes().any(|byte| matches!(byte, b'1'..=b'9')))] += 1;
         }
+        self.note_refund(cells[Column::Refunded as usize]);
         self.headings.row(cells);
         let word = |column: Column| match cells[column as usize] {
             Cell::Text(text) if !text.trim().is_empty() => Some(text.trim()),
@@ -152,6 +155,23 @@ impl Evidence {
         Evidence { customers: Some(Vec::new()), ..Evidence::of_rows(most) }
     }
 
+    fn note_refund(&mut self, cell: Cell<'_>) {
+        let word = match cell {
+            Cell::Null => return,
+            Cell::Bool(yes) => return self.refund_flags[usize::from(yes)] += 1,
+            other => other.to_string().trim().to_lowercase(),
+        };
+        let at = match &*word {
+            "" => return,
+            "1" | "1.0" => 1,
+            number if NumberForm::default().read(number).is_some_and(|number| number.value == 0.0) => 0,
+            number if number.bytes().any(|byte| byte.is_ascii_digit()) => 2,
+            word if status::is_yes(word) => 1,
+            _ => 0,
+        };
+        self.refund_flags[at] += 1;
+    }
+
     fn note_id(&mut self, cell: Cell<'_>) {
         let owned;
         let id = match cell {
@@ -185,6 +205,7 @@ impl Evidence {
         self.adjusted.absorb(other.adjusted);
         self.adjusted_zeros.iter_mut().zip(other.adjusted_zeros).for_each(|(mine, theirs)| *mine += theirs);
         self.headings.absorb(&other.headings);
+        self.refund_flags.iter_mut().zip(other.refund_flags).for_each(|(mine, theirs)| *mine += theirs);
         self.kind.absorb(other.kind);
         self.kinds.absorb(other.kinds);
         self.status.absorb(other.status);
@@ -212,6 +233,10 @@ impl Evidence {
         };
         if self.kind.unknown > 0 && (self.kind.known == 0 || any_type) {
             drop(Column::Kind, &self.kind, !guessed || self.kind.known > 0);
+        }
+        let (known, unknown) = (self.status.known, self.status.unknown);
+        if layout.loose_status && known * 10 < 9 * (known + unknown) {
+            drop(Column::Status, &self.status, false);
         }
         if self.status.known == 0 && self.status.unknown > 0 && layout.statuses.is_empty() {
             // A mapped column, or one named `status`, stays: each unknown word causes a warning.
@@ -243,6 +268,7 @@ impl Evidence {
             amount: decimal(&self.amount),
             quantity: decimal(&self.quantity),
             refunded: decimal(&self.refunded),
+            refund_flag: self.refund_flags[1] > 0 && self.refund_flags[2] == 0,
             adjusted: decimal(&self.adjusted),
             // Few orders are refunded in full: where most are 0, it stands for an empty cell.
             adjusted_zero: self.adjusted_zeros[0] > self.adjusted_zeros[1],

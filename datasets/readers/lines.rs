@@ -67,6 +67,8 @@ pub(crate) struct Rules {
     pub(crate) amount: NumberForm,
     pub(crate) quantity: NumberForm,
     pub(crate) refunded: NumberForm,
+    /// The column of refunds says yes or no: all was paid back, or nothing.
+    pub(crate) refund_flag: bool,
     pub(crate) adjusted: NumberForm,
     /// A 0 in the column of adjusted totals says that nothing was adjusted.
     pub(crate) adjusted_zero: bool,
@@ -248,17 +250,24 @@ fn is_whole(id: &str) -> bool {
     digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) && (digits[0] != b'0' || digits.len() == 1)
 }
 
-/// What became of the order, or why nothing was bought and which column says so.
+/// What a cell says that means yes or no, or is a word.
 #[inline]
-fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
-    let given = |column: Column| match &cells[column as usize] {
+fn given<'a>(cell: &Cell<'a>) -> Option<&'a str> {
+    match cell {
         Cell::Null => None,
-        Cell::Text(text) => Some(*text),
+        Cell::Text(text) => Some(text),
         Cell::Bool(true) | Cell::Instant(_) | Cell::Local(_) => Some("yes"),
         Cell::Bool(false) => Some("no"),
         Cell::Int(0) | Cell::UInt(0) => Some("0"),
+        Cell::Float(value) if *value == 0.0 => Some("0"),
         _ => Some("other"),
-    };
+    }
+}
+
+/// What became of the order, or why nothing was bought and which column says so.
+#[inline]
+fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
+    let given = |column: Column| given(&cells[column as usize]);
     if given(Column::Test).is_some_and(is_yes) {
         return Err((Code::TestOrder, Column::Test));
     }
@@ -326,6 +335,9 @@ fn refund(
         return Ok(None);
     }
     let told = match &cells[Column::Refunded as usize] {
+        _ if rules.refund_flag => {
+            given(&cells[Column::Refunded as usize]).filter(|word| is_yes(word)).map(|_| line.amount)
+        }
         Cell::Null | Cell::Bool(_) => None,
         cell => number(cell, rules.refunded, Cause::BadAmount)?.map(|number| number.value.abs()),
     };

@@ -7,6 +7,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::forms::dates::DateForm;
 use super::forms::numbers::NumberForm;
+use super::lines::Cell;
 use crate::Error;
 
 /// Lines at the beginning of a file among which the header is looked for.
@@ -272,11 +273,13 @@ pub(super) struct Around<'h> {
     header: &'h [String],
     /// After a line that names sums: how many of them follow.
     sums: Option<usize>,
+    /// Whether no line of the table has come yet.
+    first: bool,
 }
 
 impl<'h> Around<'h> {
     pub(super) fn new(header: &'h [String]) -> Self {
-        Around { header, sums: None }
+        Around { header, sums: None, first: true }
     }
 
     /// Whether the line before named sums, so that this one may hold them.
@@ -287,6 +290,17 @@ impl<'h> Around<'h> {
     /// A line of the table ends what was between.
     pub(super) fn end(&mut self) {
         self.sums = None;
+        self.first = false;
+    }
+
+    /// Whether the line below the header describes the columns, as some marketplaces do: neither its date nor its amount
+    /// has a figure.
+    pub(super) fn describes(&self, occurred_at: Cell<'_>, amount: Cell<'_>) -> bool {
+        let words = |cell: Cell<'_>| match cell {
+            Cell::Text(text) => text.contains(char::is_alphabetic) && !text.contains(char::is_numeric),
+            _ => false,
+        };
+        self.first && words(occurred_at) && words(amount)
     }
 
     /// Whether the cells of a line that has no date are no line of the table.

@@ -192,6 +192,10 @@ impl Table {
             }
             let undated = matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
                 && take.is_remark(&cells);
+            if undated && around.describes(cells[Column::OccurredAt as usize], cells[Column::Amount as usize]) {
+                take.remark();
+                return Ok(true);
+            }
             if undated || around.expects_sums() {
                 let texts: Vec<String> = values.iter().map(shown).collect();
                 let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

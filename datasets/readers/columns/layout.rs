@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::exports::Export;
-use super::synonyms::{CUSTOMER_LAST, OCCURRED_LAST, head, is_mail, names, plain, unit_price};
+use super::synonyms::{CUSTOMER_LAST, OCCURRED_LAST, head, is_mail, names, plain, status_like, unit_price};
 use super::{COLUMNS, Column, KNOWN};
 use crate::Error;
 use crate::readers::forms::status::Status;
@@ -40,6 +40,8 @@ pub(crate) struct Layout {
     pub(crate) statuses: &'static [(&'static str, Status)],
     /// The name of the customer's column is that of a mail address.
     pub(crate) mail: bool,
+    /// The column of the status has a name that is only like one: its values decide.
+    pub(crate) loose_status: bool,
     /// Columns that were found by a common name: their values may show that something else is meant.
     pub(crate) guessed: [bool; COLUMNS],
 }
@@ -155,6 +157,13 @@ impl Mapping {
                 guessed[at] = places[at].is_some();
             }
         }
+        let status = Column::Status as usize;
+        let mut loose_status = false;
+        if places[status].is_none() && wanted(Column::Status) && !native {
+            places[status] = search.like_status();
+            guessed[status] = places[status].is_some();
+            loose_status = guessed[status];
+        }
         missing.extend(Column::ALL.into_iter().filter(|&column| {
             column.needed() && places[column as usize].is_none() && self.own(column).is_none()
         }));
@@ -186,6 +195,7 @@ impl Mapping {
             guest_zero: export.is_some_and(|export| export.guest_zero),
             statuses: export.map_or(&[], |export| export.statuses),
             mail,
+            loose_status,
             places,
             guessed,
         };
@@ -351,6 +361,17 @@ impl Search<'_> {
     fn named(&mut self, names: &[&str]) -> Option<usize> {
         let found = names.iter().find_map(|name| self.free().find(|&at| self.plains[at] == *name));
         self.take(found)
+    }
+
+    /// The place of a column whose name is like that of a status.
+    fn like_status(&mut self) -> Option<usize> {
+        let likeness = |at: usize| status_like(&self.plains[at]);
+        // Of equals the first.
+        let best = self
+            .free()
+            .filter(|&at| likeness(at) > 0)
+            .max_by_key(|&at| (likeness(at), std::cmp::Reverse(at)));
+        self.take(best)
     }
 
     /// The place of a column by the names that are common for it.

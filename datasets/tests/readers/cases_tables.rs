@@ -346,3 +346,10 @@ fn formulas_are_read_by_their_values_and_refused_without_one() {
         );
     }
 }
+
+#[test]
+fn a_table_with_a_column_for_each_month_is_refused_by_name() {
+    let refused =
+        read_text("pivot.csv", "Customer,Jan 2025,Feb 2025,Mar 2025\nAna,12.50,0,3.00\nBo,0,5.00,0\n");
+    assert_says(&refused.unwrap_err().to_string(), &["months", "pivot", "one row per purchase"]);
+}
