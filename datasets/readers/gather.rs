@@ -324,6 +324,13 @@ impl First {
             }
         }
         let amount = cells[Column::Amount as usize];
+        // A line that says neither who nor when nor how much says what else was in the order.
+        let detail = [Column::CustomerId, Column::OccurredAt, Column::Amount]
+            .iter()
+            .all(|column| is_empty(cells[*column as usize]));
+        if detail {
+            filled[Column::Amount as usize] = Cell::Float(0.0);
+        }
         if order_total && (is_empty(amount) || self.amount.is(amount)) {
             filled[Column::Amount as usize] = Cell::Float(0.0);
             filled[Column::Adjusted as usize] = Cell::Null;

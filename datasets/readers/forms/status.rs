@@ -87,6 +87,10 @@ const BOUGHT: &[&str] = &[
     "onaccount closed",
     "ready for shipment",
     "ready for processing",
+    "shipping",
+    "to ship",
+    "to receive",
+    "ready to ship",
     "recibido",
     "recibida",
     "abierta",
@@ -190,6 +194,7 @@ const NOT_BOUGHT: &[&str] = &[
     "payment error",
     "chargeback lost",
     "not paid",
+    "to pay",
     "annulled",
     "storniert",
     "offen",
@@ -429,6 +434,8 @@ fn by_part(word: &str) -> Status {
 
 fn plain(word: &str) -> String {
     let word = word.trim_matches(is_blank).to_lowercase().replace(['_', '-'], " ");
+    // A capital İ leaves its dot behind.
+    let word = word.replace('\u{307}', "");
     word.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -442,6 +442,24 @@ fn a_status_is_found_by_a_name_like_one_and_by_its_words() {
 }
 
 #[test]
+fn later_rows_of_an_order_may_name_a_product_and_nothing_else() {
+    let csv = "\
+Número de orden;Email;Fecha;Estado de la orden;Total;Nombre del producto;Precio del producto;Cantidad del producto
+101;ana@x.com;05/01/2025 10:15:00;Abierta;1200,00;Té;500,00;2
+103;bo@x.com;17/01/2025 10:15:00;Cerrada;1500,00;Té;500,00;1
+103;;;;;Taza;1000,00;1
+";
+    let (histories, summary) = read_all(csv, &[]);
+    assert_eq!((sums(&histories), summary.rejected.len()), ((2, 270_000, 0), 0), "{:?}", summary.rejected);
+    assert_eq!(histories.get("bo@x.com").unwrap().len(), 2);
+    // A row that does say whose and when it is lacks its amount.
+    let folder = Folder::new();
+    let refused =
+        folder.refusal("a.csv", csv.replace("103;;;;;Taza", "104;cy@x.com;18/01/2025;Abierta;;Taza"));
+    crate::support::assert_says(&refused, &["missing_amount"]);
+}
+
+#[test]
 fn a_line_that_describes_the_columns_is_none_of_the_table() {
     let csv = "\
 Order ID,Order Status,Created Time,Buyer Username,Order Amount,Order Refund Amount,SKU ID,Quantity
