@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::names::Names;
-use crate::{Error, Histories};
+use crate::{Error, Histories, Kind};
 
 /// What an item of a basket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,11 +131,11 @@ impl Baskets {
     }
 
     /// The baskets of histories: purchases of an amount above zero, by order, or by instant where there is no order.
-    /// Lines without the item are left out.
+    /// Lines without the item are left out. Of a receipt whose total stands on one line the others, of amount zero, count too.
     #[must_use]
     pub fn of(histories: &Histories, item: Item) -> Self {
         let mut baskets = Baskets::default();
-        let mut lines: Vec<(i64, u32, u32)> = Vec::new();
+        let mut lines: Vec<(i64, u32, u32, bool)> = Vec::new();
         for (_, history) in histories.iter() {
             let Some(last) = history.last_instant() else { continue };
             let view = history.as_of(last);
@@ -145,15 +145,20 @@ impl Baskets {
             };
             lines.clear();
             for (at, &code) in codes.iter().enumerate() {
-                if view.is_purchase(at) && code != 0 {
+                if view.kind()[at] == Kind::Purchase && code != 0 {
                     let order = view.order()[at];
                     let instant = if order == 0 { view.occurred_at()[at] } else { 0 };
-                    lines.push((instant, order, code));
+                    lines.push((instant, order, code, view.is_purchase(at)));
                 }
             }
             lines.sort_unstable();
             for basket in lines.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-                baskets.add(basket.iter().filter_map(|&(_, _, code)| view.name(code)));
+                let paid = basket.iter().filter(|line| line.3).count();
+                let whole = paid == 1 && basket[0].1 != 0;
+                let names = basket.iter().filter(|line| line.3 || whole);
+                if paid > 0 {
+                    baskets.add(names.filter_map(|line| view.name(line.2)));
+                }
             }
         }
         baskets

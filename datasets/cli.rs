@@ -272,8 +272,10 @@ impl Purchases {
         others: &[&str],
         outputs: &[(&'static str, Option<&Path>)],
     ) -> Result<(), Error> {
-        let inputs: Vec<String> =
-            self.purchases.iter().cloned().chain(others.iter().map(|&other| other.to_owned())).collect();
+        let own = [&self.columns_file, &self.erased_file].into_iter().flatten();
+        let own = own.map(|path| path.display().to_string());
+        let others = others.iter().map(|&other| other.to_owned());
+        let inputs: Vec<String> = self.purchases.iter().cloned().chain(others).chain(own).collect();
         outputs::check(&inputs, &[&[("rejects", Some(&*self.rejects))], outputs].concat())
     }
 

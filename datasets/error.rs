@@ -80,21 +80,22 @@ pub enum Error {
         /// The file's column.
         name: String,
     },
-    /// A needed column that the file does not have.
-    #[error(
-        "`{path}` has no column `{column}`; it has {found}. Map it with `--columns {column}=...`, \
-         such as `--columns customer_id=member_no`"
-    )]
+    /// Needed columns that the file does not have.
+    #[error("`{path}` has no column {}; it has {found}.{recognised} {remedy}", any_of(columns))]
     MissingColumn {
         /// The file.
         path: String,
-        /// The known name.
-        column: &'static str,
+        /// The known names, all of them.
+        columns: Vec<&'static str>,
         /// The columns that are there.
         found: String,
+        /// What was understood of the file, as a sentence after a blank, or nothing.
+        recognised: String,
+        /// What to do, in the file's own names where its values say which column may be meant.
+        remedy: String,
     },
     /// A column named in the mapping that the file does not have.
-    #[error("`{path}` has no column `{name}` (`--columns {column}={name}`); it has {found}")]
+    #[error("`{path}` has no column `{name}` (`--columns {column}={name}`){others}; it has {found}")]
     MissingMapped {
         /// The file.
         path: String,
@@ -102,8 +103,18 @@ pub enum Error {
         column: &'static str,
         /// The name in the mapping.
         name: String,
+        /// Further ones, after a comma.
+        others: String,
         /// The columns that are there.
         found: String,
+    },
+    /// Tables that hold a purchase together and cannot be joined for certain.
+    #[error("a purchase is spread over several files: {what}; {remedy}")]
+    SeparateTables {
+        /// Which file has what.
+        what: String,
+        /// What to do.
+        remedy: String,
     },
     /// A column name that stands twice in a file.
     #[error("`{path}` has two columns named `{name}`; rename or remove one of them")]
@@ -475,6 +486,16 @@ impl Error {
                 | Error::UnknownEncoding { .. }
                 | Error::NoHeaderLine { .. }
         )
+    }
+}
+
+/// Names as a sentence lists them: `a`, `b` or `c`.
+fn any_of(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
     }
 }
 

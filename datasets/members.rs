@@ -120,8 +120,10 @@ fn each_row(
     if let Some(column) = missing(&header) {
         return Err(Error::MissingColumn {
             path: file.shown.clone(),
-            column: known.iter().find(|known| **known == column).copied().unwrap_or(column),
+            columns: vec![known.iter().find(|known| **known == column).copied().unwrap_or(column)],
             found: header.join(", "),
+            recognised: String::new(),
+            remedy: format!("Map it with `--columns {column}=...`"),
         });
     }
     let mut wanted = Wanted::new(&places(&header), &header, &[]);

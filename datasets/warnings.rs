@@ -49,6 +49,8 @@ macro_rules! codes {
 codes! {
     FilesNotRead, "files_not_read", "Files of an unknown type in a folder",
         "convert them to CSV, or move them out of the folder";
+    FileChanged, "file_changed", "A file was written to, or removed, while it was read",
+        "the figures may be incomplete; run again when the export is complete";
     AmbiguousDecimal, "ambiguous_decimal", "Numbers such as `1.000`, which can mean one or one thousand",
         "choose with --decimal . or --decimal ,";
     SeveralCurrencies, "several_currencies", "Amounts in more than one currency",
@@ -71,6 +73,8 @@ codes! {
         "they affect only their own customers until the next batch; check the dates";
     RepeatedLines, "repeated_lines", "The same lines in several files: a double export, or overlapping months",
         "they are counted once; remove one of the files, or count them in each with --accept repeated_lines";
+    RepeatedRows, "repeated_rows", "Rows that stand in one file again, far from each other: an export appended to itself, or overlapping months",
+        "they are counted each time; remove the second copy, or export again";
     GiantCustomer, "giant_customer", "One customer with an implausible share of all lines",
         "if the id stands for unknown buyers, leave the customer empty";
     ScaleJump, "scale_jump", "Amounts many times larger or smaller from some day or file on",

@@ -244,7 +244,13 @@ impl Stream {
             arena = Arena::new(&options.scratch, shares.room);
             (spilled, tally) = spill(&input, &ranges, &arena, &options, (block, &sides))?;
         }
-        input.check(&tally, &options.read)?;
+        if let Err(refused) = input.check(&tally, &options.read) {
+            // What was recognised says why so much is wrong: another column, another order of day and month.
+            if options.read.progress {
+                input.recognised().for_each(|recognised| eprintln!("{recognised}"));
+            }
+            return Err(refused);
+        }
         let names: Vec<String> = input.files.iter().map(|file| file.shown.clone()).collect();
         let summary = summary(&spilled, input.summary(&tally), &names, clock, options.read.zone);
         let Spilled { buckets, .. } = spilled;

@@ -6,7 +6,7 @@
 //! timeline.rs  days without lines, weeks cut short, jumps in volume, old data
 //! money.rs     jumps of scale, amounts beyond all others, order totals that are repeated on each line
 //! crowd.rs     one customer with an implausible share of the lines
-//! repeats.rs   files that hold the same lines
+//! repeats.rs   files that hold the same lines, and files that hold their own lines twice
 //! outputs.rs   outputs that are inputs
 //! ```
 //!
@@ -63,47 +63,67 @@ pub(crate) struct Guards {
     crowd: Crowd,
     /// Lines with a product, and with a category.
     named: [u64; 2],
-    /// Of each file the lines with the smallest hashes; only where there are several files.
+    /// Of each file the lines with the smallest hashes.
     repeats: Option<Repeats>,
+    /// Lines of each file.
+    lines: Counts<u32>,
+    file: (u32, u64),
 }
 
 impl Guards {
     /// Guards for so many files.
     pub(crate) fn new(files: usize) -> Self {
-        Guards { repeats: (files > 1).then(|| Repeats::new(files)), ..Guards::default() }
+        Guards { repeats: Some(Repeats::new(files)), ..Guards::default() }
     }
 
     /// Lines of this file come next.
     pub(crate) fn begin(&mut self, file: usize) {
         self.money.begin(file as u32);
+        self.settle();
+        self.file.0 = file as u32;
         if let Some(repeats) = &mut self.repeats {
             repeats.begin(file as u32);
+        }
+    }
+
+    fn settle(&mut self) {
+        let (file, lines) = (self.file.0, std::mem::take(&mut self.file.1));
+        if lines > 0 {
+            *self.lines.entry(file).or_default() += lines;
         }
     }
 
     /// Looks at a line that is taken in.
     #[inline]
     pub(crate) fn see(&mut self, customer: &str, line: &Line<'_>) {
+        self.file.1 += 1;
         self.days.see(line.occurred_at);
         self.named[0] += u64::from(line.product.is_some());
         self.named[1] += u64::from(line.category.is_some());
         let who = quick(customer.as_bytes());
         self.crowd.see(customer, who);
+        // Lines of a receipt are mostly adjacent; no receipt is 0.
+        let receipt = line.order.map_or(0, |order| quick(order.as_bytes()) ^ who);
         match line.kind {
             Kind::Purchase => {
                 self.purchases.see(line.occurred_at);
-                self.money.purchase(customer, who, line);
+                self.money.purchase(customer, receipt, line);
             }
             Kind::Return => self.money.product_return(line),
             _ => {}
         }
         if let Some(repeats) = &mut self.repeats {
-            repeats.see(who, line);
+            repeats.see(who, receipt, line);
         }
     }
 
     /// Takes in what another thread gathered.
-    pub(crate) fn absorb(&mut self, other: Guards) {
+    pub(crate) fn absorb(&mut self, mut other: Guards) {
+        self.settle();
+        other.settle();
+        for (file, lines) in other.lines {
+            *self.lines.entry(file).or_default() += lines;
+        }
         self.days.absorb(&other.days);
         self.purchases.absorb(&other.purchases);
         self.money.absorb(other.money);
@@ -132,6 +152,14 @@ impl Guards {
         Timeline::of(&self.purchases, now).judge(warnings);
         self.money.judge(files, zone, warnings);
         self.crowd.judge(warnings);
+        for (file, share) in self.repeats.iter().flat_map(Repeats::within) {
+            let lines = self.lines.get(&file).copied().unwrap_or(0);
+            let again = (share * lines as f64).round().max(1.0) as u64;
+            warnings.add(Code::RepeatedRows, again, || {
+                let name = files.get(file as usize).map_or("a file", String::as_str);
+                format!("about {:.0} % of the {lines} rows of `{name}`", 100.0 * share)
+            });
+        }
     }
 }
 

@@ -208,13 +208,14 @@ impl Money {
     }
 
     #[inline]
-    pub(super) fn purchase(&mut self, customer: &str, who: u64, line: &Line<'_>) {
+    pub(super) fn purchase(&mut self, customer: &str, receipt: u64, line: &Line<'_>) {
         let amount = line.amount;
         if amount <= 0.0 {
             return;
         }
         self.purchases += 1;
-        self.spend += (amount * MICROS).round() as i128;
+        // An amount is below 1e12, so that its millionths fit.
+        self.spend += i128::from((amount * MICROS).round() as i64);
         let bucket = bucket(amount);
         self.weeks.of(line.occurred_at.div_euclid(7 * DAY)).0[bucket] += 1;
         self.this_file.amounts.0[bucket] += 1;
@@ -235,8 +236,10 @@ impl Money {
                 self.negative_quantity = Some((count, line.occurred_at, customer.to_owned()));
             }
         }
-        let Some(order) = line.order else { return };
-        let id = quick(order.as_bytes()) ^ who;
+        if line.order.is_none() {
+            return;
+        }
+        let id = receipt;
         let product = line.product.map_or(0, |product| quick(product.as_bytes()));
         if id == self.order.id && self.order.lines > 0 {
             self.order.lines += 1;

@@ -104,7 +104,7 @@ pub(super) fn take_batch<T: Take>(
     let mut cells = base;
     for row in 0..batch.num_rows() {
         for (slot, values) in &columns {
-            cells[*slot] = values.cell(row);
+            values.put(row, &mut cells[*slot]);
         }
         take.take(Place { file, row: before + row as u64 + 1, span: 1 }, &cells)?;
         if take.done() {
@@ -247,18 +247,24 @@ impl Values {
         })
     }
 
-    #[inline]
     pub(crate) fn cell(&self, row: usize) -> Cell<'_> {
+        let mut cell = Cell::Null;
+        self.put(row, &mut cell);
+        cell
+    }
+
+    /// Writes a cell to its place: the processor waits for a copy of what was just written in parts.
+    #[inline]
+    pub(crate) fn put<'a>(&'a self, row: usize, cell: &mut Cell<'a>) {
         match self {
-            Values::Null => Cell::Null,
-            Values::Text(array) if array.is_valid(row) => Cell::Text(array.value(row)),
-            Values::LargeText(array) if array.is_valid(row) => Cell::Text(array.value(row)),
-            Values::TextView(array) if array.is_valid(row) => Cell::Text(array.value(row)),
-            Values::Int(array) if array.is_valid(row) => Cell::Int(array.value(row)),
-            Values::UInt(array) if array.is_valid(row) => Cell::UInt(array.value(row)),
-            Values::Float(array) if array.is_valid(row) => Cell::Float(array.value(row)),
-            Values::Bool(array) if array.is_valid(row) => Cell::Bool(array.value(row)),
-            Values::Other => Cell::Other,
+            Values::Text(array) if array.is_valid(row) => *cell = Cell::Text(array.value(row)),
+            Values::LargeText(array) if array.is_valid(row) => *cell = Cell::Text(array.value(row)),
+            Values::TextView(array) if array.is_valid(row) => *cell = Cell::Text(array.value(row)),
+            Values::Int(array) if array.is_valid(row) => *cell = Cell::Int(array.value(row)),
+            Values::UInt(array) if array.is_valid(row) => *cell = Cell::UInt(array.value(row)),
+            Values::Float(array) if array.is_valid(row) => *cell = Cell::Float(array.value(row)),
+            Values::Bool(array) if array.is_valid(row) => *cell = Cell::Bool(array.value(row)),
+            Values::Other => *cell = Cell::Other,
             Values::Time { ticks, nulls, tick, local }
                 if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) =>
             {
@@ -267,9 +273,13 @@ impl Values {
                     Tick::Times(micros) => ticks[row].saturating_mul(*micros),
                     Tick::Nanoseconds => ticks[row].div_euclid(1000),
                 };
-                if *local { Cell::Local(micros) } else { Cell::Instant(micros) }
+                if *local {
+                    *cell = Cell::Local(micros);
+                } else {
+                    *cell = Cell::Instant(micros);
+                }
             }
-            _ => Cell::Null,
+            _ => *cell = Cell::Null,
         }
     }
 }

@@ -113,7 +113,11 @@ impl BatchReader {
         shown: &str,
     ) -> Result<BatchReader, Error> {
         let header: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let layout = Mapping::new(columns)?.layout(shown, &header, false)?;
+        let mut layout = Mapping::new(columns)?.layout(shown, &header, false)?;
+        // There are no values yet that could show what a name means that is only like one.
+        if layout.loose_status {
+            layout.places[Column::Status as usize] = None;
+        }
         let wanted = Wanted::new(&layout.places, &header, &[]);
         arrow::check_types(shown, schema.fields(), &wanted.slots)?;
         let rules = Rules {

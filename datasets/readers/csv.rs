@@ -1,5 +1,6 @@
 //! Rows of delimited text.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
@@ -7,11 +8,12 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use super::columns::Column;
 use super::encoding::{Encoding, decode_alone};
 use super::files::{DataFile, Format};
+use super::headings::heading;
 use super::lines::Cell;
 use super::progress::Progress;
 use super::rejects::{Cause, Place};
 use super::rows::{Take, Wanted};
-use super::shape::{self, BLANKS, Shape};
+use super::shape::{self, Around, BLANKS, Shape};
 use crate::warnings::Code;
 use crate::{Error, ReadOptions};
 
@@ -139,6 +141,7 @@ impl Table {
         let lines_before = self.shape.skip + u64::from(self.shape.crlf);
         let width = self.shape.header.len();
         let base = wanted.constants();
+        let mut around = Around::new(&self.shape.header);
         let mut record = ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(|error| broken(file, error))? {
             reader.get_mut().left = RECORD_BYTES;
@@ -151,7 +154,7 @@ impl Table {
                 return Err(Error::OpenQuote { path: file.shown.clone(), line: row, lines: RECORD_LINES });
             }
             if record.len() != width && !self.fits(&mut record) {
-                if shape::is_remark(&record) {
+                if around.has(&texts(&record).iter().map(|text| &**text).collect::<Vec<_>>()) {
                     take.remark();
                     continue;
                 }
@@ -184,13 +187,25 @@ impl Table {
                 }
                 take.note(Code::MixedEncoding, || format!("{}, line {row}", file.shown));
             }
-            if matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
-                && take.is_remark(&cells)
-                && shape::is_remark(&record)
+            let undated = matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
+                && take.is_remark(&cells);
+            if undated && around.describes(cells[Column::OccurredAt as usize], cells[Column::Amount as usize])
             {
                 take.remark();
                 continue;
             }
+            if undated || around.expects_sums() {
+                let texts = texts(&record);
+                let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+                if undated && take.heading(heading(cells[Column::CustomerId as usize], &texts, wanted)) {
+                    continue;
+                }
+                if around.has(&texts) {
+                    take.remark();
+                    continue;
+                }
+            }
+            around.end();
             take.take(place, &cells)?;
             if take.done() {
                 break;
@@ -204,6 +219,11 @@ impl Table {
         let width = self.shape.header.len();
         record.len() > width && record.iter().skip(width).all(|field| field.trim_ascii().is_empty())
     }
+}
+
+/// The fields of a record as texts.
+fn texts(record: &ByteRecord) -> Vec<Cow<'_, str>> {
+    record.iter().map(|cell| String::from_utf8_lossy(cell.trim_ascii())).collect()
 }
 
 /// A record in which some field is no UTF-8.

@@ -8,8 +8,9 @@ use super::forms::date_column::{DateEvidence, Decision};
 use super::forms::dates::DateForm;
 use super::forms::ids::{Id, customer, normal};
 use super::forms::numbers::{NumberEvidence, NumberForm};
-use super::forms::status::{Status, status};
+use super::forms::status::{self, Status, status};
 use super::forms::words::{self, Counted, Kinds};
+use super::headings::HeadingEvidence;
 use super::lines::{Cell, Cells, Rules};
 use super::rejects::Place;
 use super::rows::Take;
@@ -30,6 +31,12 @@ pub(crate) struct Evidence {
     amount: NumberEvidence,
     quantity: NumberEvidence,
     refunded: NumberEvidence,
+    adjusted: NumberEvidence,
+    /// Cells of the column of refunds that say no, yes, and something else.
+    refund_flags: [u64; 3],
+    /// Adjusted totals that are 0, and those that are not.
+    adjusted_zeros: [u64; 2],
+    pub(super) headings: HeadingEvidence,
     kind: Words,
     kinds: Kinds,
     /// Kinds by homing's own names, and other words for them.
@@ -79,11 +86,18 @@ impl Take for Evidence {
             (&mut self.amount, Column::Amount),
             (&mut self.quantity, Column::Quantity),
             (&mut self.refunded, Column::Refunded),
+            (&mut self.adjusted, Column::Adjusted),
         ] {
             if let Cell::Text(text) = cells[column as usize] {
                 numbers.note(text);
             }
         }
+        let left = cells[Column::Adjusted as usize].to_string();
+        if left.bytes().any(|byte| byte.is_ascii_digit()) {
+            self.adjusted_zeros[usize::from(left.bytes().any(|byte| matches!(byte, b'1'..=b'9')))] += 1;
+        }
+        self.note_refund(cells[Column::Refunded as usize]);
+        self.headings.row(cells);
         let word = |column: Column| match cells[column as usize] {
             Cell::Text(text) if !text.trim().is_empty() => Some(text.trim()),
             _ => None,
@@ -115,6 +129,11 @@ impl Take for Evidence {
             _ => false,
         }
     }
+
+    fn heading(&mut self, name: &str) -> bool {
+        self.headings.heading(name);
+        false
+    }
 }
 
 fn note_date(evidence: &mut DateEvidence, cell: Cell<'_>) {
@@ -137,6 +156,23 @@ impl Evidence {
     /// Wants the customers of so many rows.
     pub(crate) fn of_customers(most: u64) -> Self {
         Evidence { customers: Some(Vec::new()), ..Evidence::of_rows(most) }
+    }
+
+    fn note_refund(&mut self, cell: Cell<'_>) {
+        let word = match cell {
+            Cell::Null => return,
+            Cell::Bool(yes) => return self.refund_flags[usize::from(yes)] += 1,
+            other => other.to_string().trim().to_lowercase(),
+        };
+        let at = match &*word {
+            "" => return,
+            "1" | "1.0" => 1,
+            number if NumberForm::default().read(number).is_some_and(|number| number.value == 0.0) => 0,
+            number if number.bytes().any(|byte| byte.is_ascii_digit()) => 2,
+            word if status::is_yes(word) => 1,
+            _ => 0,
+        };
+        self.refund_flags[at] += 1;
     }
 
     fn note_id(&mut self, cell: Cell<'_>) {
@@ -169,6 +205,10 @@ impl Evidence {
         self.amount.absorb(other.amount);
         self.quantity.absorb(other.quantity);
         self.refunded.absorb(other.refunded);
+        self.adjusted.absorb(other.adjusted);
+        self.adjusted_zeros.iter_mut().zip(other.adjusted_zeros).for_each(|(mine, theirs)| *mine += theirs);
+        self.headings.absorb(&other.headings);
+        self.refund_flags.iter_mut().zip(other.refund_flags).for_each(|(mine, theirs)| *mine += theirs);
         self.kind.absorb(other.kind);
         self.kinds.absorb(other.kinds);
         self.own_kind.absorb(other.own_kind);
@@ -213,6 +253,10 @@ impl Evidence {
         if self.kind.unknown > 0 && (self.kind.known == 0 || any_type) {
             drop(Column::Kind, &self.kind, !guessed || self.kind.known > 0);
         }
+        let (known, unknown) = (self.status.known, self.status.unknown);
+        if layout.loose_status && known * 10 < 9 * (known + unknown) {
+            drop(Column::Status, &self.status, false);
+        }
         if self.status.known == 0 && self.status.unknown > 0 && layout.statuses.is_empty() {
             // A mapped column, or one named `status`, stays: each unknown word causes a warning.
             if layout.guessed[Column::Status as usize] {
@@ -243,10 +287,18 @@ impl Evidence {
             amount: decimal(&self.amount),
             quantity: decimal(&self.quantity),
             refunded: decimal(&self.refunded),
+            refund_flag: self.refund_flags[1] > 0 && self.refund_flags[2] == 0,
+            adjusted: decimal(&self.adjusted),
+            // Few orders are refunded in full: where most are 0, it stands for an empty cell.
+            adjusted_zero: self.adjusted_zeros[0] > self.adjusted_zeros[1],
+            headings: self.headings.grouped(has(Column::CustomerId)),
             multiply: layout.multiply,
             order_total: layout.order_total,
             counted,
-            carries: has(Column::OrderId) && (layout.order_total || has(Column::Status) || !counted.details),
+            carries: has(Column::OrderId)
+                && (layout.order_total
+                    || has(Column::Status)
+                    || !counted.details && self.kinds.has_details()),
             statuses: layout.statuses,
             mail: layout.mail || self.mails * 2 > self.ids,
             guest_zero: layout.guest_zero || self.zeros > 10 * usual.max(1) && self.zeros * 50 > self.ids,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::columns::{Column, KNOWN};
 use super::forms::is_blank;
 use super::forms::numbers::currency;
-use super::lines::{Cell, Cells, Found, Outcome, Rules, instant, read};
+use super::headings::{Grouped, Headings};
+use super::lines::{Cell, Cells, Found, Outcome, Rules, instant, read, undated};
 use super::rejects::{Cause, Place, Raw};
 use super::rows::Take;
 use super::tally::Tally;
@@ -55,6 +56,7 @@ pub(crate) struct Gather<S> {
     /// The currency of the last lines, and how many they are.
     currency: (String, u64),
     first: First,
+    headings: Headings,
 }
 
 impl<S: Sink> Gather<S> {
@@ -74,6 +76,7 @@ impl<S: Sink> Gather<S> {
             last: String::new(),
             currency: (String::new(), 0),
             first: First::default(),
+            headings: Headings::default(),
         }
     }
 
@@ -82,6 +85,7 @@ impl<S: Sink> Gather<S> {
         self.rules = rules.clone();
         self.partial = partial;
         self.first = First::default();
+        self.headings = Headings::default();
         self.last.clear();
     }
 
@@ -111,22 +115,26 @@ impl<S: Sink> Take for Gather<S> {
                 *seen |= !matches!(cell, Cell::Null);
             }
         }
-        let (mut filled, first);
+        // What earlier lines say is held here while the cells borrow from it.
+        let headings = std::mem::take(&mut self.headings);
+        let mut first = std::mem::take(&mut self.first);
+        let (filled, named);
         let mut cells = cells;
+        if self.rules.headings != Grouped::No {
+            named = headings.fill(cells);
+            cells = &named;
+        }
         if self.rules.carries {
-            first = std::mem::take(&mut self.first);
-            filled = *cells;
-            if first.is_of(cells) {
-                first.fill(&mut filled, self.rules.order_total);
+            if !first.is_of(cells) {
+                first.set(cells);
+            } else if let Some(more) = first.fill(cells, self.rules.order_total) {
+                filled = more;
                 cells = &filled;
-                self.first = first.clone();
-            } else {
-                self.first = First::of(cells);
             }
         }
         let mut scratch = self.scratch.take().unwrap_or_default();
         let outcome = read(cells, &self.rules, self.zone, &mut scratch);
-        let done = match outcome {
+        let done = match &outcome {
             Ok(Outcome::Event(found))
                 if !self.window.has(found.line.occurred_at) || found.line.recorded_at > self.recorded_to =>
             {
@@ -136,25 +144,28 @@ impl<S: Sink> Take for Gather<S> {
                 self.reject(place, Cause::FarDate, cells);
                 Ok(())
             }
-            Ok(Outcome::Event(found)) => self.take_event(&found, cells),
+            Ok(Outcome::Event(found)) => self.take_event(found, cells),
             Ok(Outcome::Nobody(code)) => {
                 self.tally.without_customer += 1;
                 if let Some(code) = code {
-                    self.tally.warnings.note(code, || cells[Column::CustomerId as usize].to_string());
+                    self.tally.warnings.note(*code, || cells[Column::CustomerId as usize].to_string());
                 }
                 Ok(())
             }
             Ok(Outcome::LeftOut(code, column)) => {
                 self.tally.not_bought += 1;
-                self.tally.warnings.note(code, || format!("{} `{}`", column.name(), cells[column as usize]));
+                let what = || format!("{} `{}`", column.name(), cells[*column as usize]);
+                self.tally.warnings.note(*code, what);
                 Ok(())
             }
             Err(cause) => {
-                self.reject(place, cause, cells);
+                self.reject(place, *cause, cells);
                 Ok(())
             }
         };
         self.scratch = Some(scratch);
+        self.headings = headings;
+        self.first = first;
         done
     }
 
@@ -169,24 +180,23 @@ impl<S: Sink> Take for Gather<S> {
     }
 
     fn is_remark(&self, cells: &Cells<'_>) -> bool {
-        match cells[Column::OccurredAt as usize] {
-            Cell::Null => true,
-            Cell::Text(text) => {
-                !text.as_bytes().first().is_some_and(u8::is_ascii_digit)
-                    && self.rules.occurred_at.read(text).is_none()
-            }
-            _ => false,
-        }
+        undated(cells, &self.rules)
     }
 
     fn remark(&mut self) {
         self.tally.remarks += 1;
     }
 
+    fn heading(&mut self, name: &str) -> bool {
+        let is = self.rules.headings != Grouped::No && self.headings.take(name, self.rules.headings);
+        self.tally.remarks += u64::from(is);
+        is
+    }
+
     /// Whether this cell is an instant before the one asked for.
     fn is_before(&self, cell: Cell<'_>) -> bool {
         self.since > Micros::MIN
-            && matches!(instant(cell, self.rules.occurred_at, self.zone, Cause::BadOccurredAt), Ok(Some(at)) if at < self.since)
+            && matches!(instant(&cell, self.rules.occurred_at, self.zone, Cause::BadOccurredAt), Ok(Some(at)) if at < self.since)
     }
 
     /// Passes over lines that are known to be before the instant asked for.
@@ -261,63 +271,136 @@ impl<S: Sink> Gather<S> {
 }
 
 /// What the first line of an order says that the lines after it leave out.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct First {
-    order: String,
-    customer: String,
-    occurred_at: String,
-    status: String,
-    amount: String,
+    order: Kept,
+    customer: Kept,
+    occurred_at: Kept,
+    status: Kept,
+    amount: Kept,
     refunded: bool,
 }
 
 impl First {
-    fn of(cells: &Cells<'_>) -> First {
-        let text = |column: Column| match cells[column as usize] {
-            Cell::Null => String::new(),
-            cell => cell.to_string(),
+    /// This line is the first one of an order.
+    fn set(&mut self, cells: &Cells<'_>) {
+        let cell = |column: Column| cells[column as usize];
+        self.order.set(cell(Column::OrderId));
+        self.customer.set(cell(Column::CustomerId));
+        self.occurred_at.set(cell(Column::OccurredAt));
+        self.status.set(cell(Column::Status));
+        self.amount.set(cell(Column::Amount));
+        self.refunded = match cell(Column::Refunded) {
+            Cell::Null => false,
+            Cell::Text(text) => text.bytes().any(|byte| matches!(byte, b'1'..=b'9')),
+            other => other.to_string().bytes().any(|byte| matches!(byte, b'1'..=b'9')),
         };
-        First {
-            order: text(Column::OrderId),
-            customer: text(Column::CustomerId),
-            occurred_at: text(Column::OccurredAt),
-            status: text(Column::Status),
-            amount: text(Column::Amount),
-            refunded: text(Column::Refunded).bytes().any(|byte| matches!(byte, b'1'..=b'9')),
-        }
     }
 
     /// Whether a line is a later one of the same order.
+    #[inline]
     fn is_of(&self, cells: &Cells<'_>) -> bool {
-        match cells[Column::OrderId as usize] {
-            Cell::Null => false,
-            Cell::Text(text) => !self.order.is_empty() && text == self.order,
-            other => !self.order.is_empty() && other.to_string() == self.order,
+        !self.order.is_empty() && self.order.is(cells[Column::OrderId as usize])
+    }
+
+    /// The cells of a later line with what it leaves out, if it leaves anything out. What counts once for the order counts
+    /// on its first line.
+    #[inline]
+    fn fill<'a>(&'a self, cells: &Cells<'a>, order_total: bool) -> Option<Cells<'a>> {
+        let carried = [
+            (Column::CustomerId, &self.customer),
+            (Column::OccurredAt, &self.occurred_at),
+            (Column::Status, &self.status),
+        ];
+        let lacks = |column: Column, kept: &Kept| is_empty(cells[column as usize]) && !kept.is_empty();
+        let whole = !carried.iter().any(|(column, kept)| lacks(*column, kept));
+        if whole && !order_total && !self.refunded {
+            return None;
+        }
+        let mut filled = *cells;
+        for (column, kept) in carried {
+            if lacks(column, kept) {
+                filled[column as usize] = kept.cell();
+            }
+        }
+        let amount = cells[Column::Amount as usize];
+        // A line that says neither who nor when nor how much says what else was in the order.
+        let detail = [Column::CustomerId, Column::OccurredAt, Column::Amount]
+            .iter()
+            .all(|column| is_empty(cells[*column as usize]));
+        if detail {
+            filled[Column::Amount as usize] = Cell::Float(0.0);
+        }
+        if order_total && (is_empty(amount) || self.amount.is(amount)) {
+            filled[Column::Amount as usize] = Cell::Float(0.0);
+            filled[Column::Adjusted as usize] = Cell::Null;
+        }
+        if self.refunded {
+            filled[Column::Refunded as usize] = Cell::Null;
+            filled[Column::Status as usize] = Cell::Text("paid");
+        }
+        Some(filled)
+    }
+}
+
+fn is_empty(cell: Cell<'_>) -> bool {
+    match cell {
+        Cell::Null => true,
+        Cell::Text(text) => text.trim_matches(is_blank).is_empty(),
+        _ => false,
+    }
+}
+
+/// A cell that outlives its line. Its text reuses the memory of the one before.
+#[derive(Debug, Default)]
+struct Kept {
+    text: String,
+    /// The cell where it is no text.
+    other: Option<Cell<'static>>,
+}
+
+impl Kept {
+    fn set(&mut self, cell: Cell<'_>) {
+        self.text.clear();
+        self.other = match cell {
+            Cell::Text(text) => {
+                self.text.push_str(text);
+                None
+            }
+            Cell::Null => None,
+            Cell::Int(number) => Some(Cell::Int(number)),
+            Cell::UInt(number) => Some(Cell::UInt(number)),
+            Cell::Float(number) => Some(Cell::Float(number)),
+            Cell::Bool(value) => Some(Cell::Bool(value)),
+            Cell::Instant(at) => Some(Cell::Instant(at)),
+            Cell::Local(at) => Some(Cell::Local(at)),
+            Cell::Other => Some(Cell::Other),
+        };
+    }
+
+    fn cell(&self) -> Cell<'_> {
+        match self.other {
+            Some(other) => other,
+            None if self.text.is_empty() => Cell::Null,
+            None => Cell::Text(&self.text),
         }
     }
 
-    /// Fills in what a later line leaves out. What counts once for the order counts on its first line.
-    fn fill<'a>(&'a self, cells: &mut Cells<'a>, order_total: bool) {
-        let empty = |cell: Cell<'_>| match cell {
-            Cell::Null => true,
-            Cell::Text(text) => text.trim_matches(is_blank).is_empty(),
-            _ => false,
-        };
-        let mut fill = |column: Column, text: &'a str| {
-            if empty(cells[column as usize]) && !text.is_empty() {
-                cells[column as usize] = Cell::Text(text);
-            }
-        };
-        fill(Column::CustomerId, &self.customer);
-        fill(Column::OccurredAt, &self.occurred_at);
-        fill(Column::Status, &self.status);
-        let amount = cells[Column::Amount as usize];
-        if order_total && (empty(amount) || amount.to_string() == self.amount) {
-            cells[Column::Amount as usize] = Cell::Float(0.0);
-        }
-        if self.refunded {
-            cells[Column::Refunded as usize] = Cell::Null;
-            cells[Column::Status as usize] = Cell::Text("paid");
+    fn is_empty(&self) -> bool {
+        self.other.is_none() && self.text.is_empty()
+    }
+
+    /// Whether a cell is the same.
+    #[inline]
+    fn is(&self, cell: Cell<'_>) -> bool {
+        match (self.other, cell) {
+            (None, Cell::Text(text)) => self.text == text,
+            (None, Cell::Null) => self.text.is_empty(),
+            (Some(Cell::Int(a)), Cell::Int(b)) => a == b,
+            (Some(Cell::UInt(a)), Cell::UInt(b)) => a == b,
+            (Some(Cell::Float(a)), Cell::Float(b)) => a.to_bits() == b.to_bits(),
+            // A number here and a text there: how they are written decides.
+            _ => !matches!(cell, Cell::Null) && self.cell().to_string() == cell.to_string(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Files whose columns are found and understood, and whose lines wait to be read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -9,13 +10,15 @@ use super::evidence::{Evidence, Order};
 use super::files::{self, DataFile};
 use super::forms::date_column::Decision;
 use super::gather::{Gather, Sink};
+use super::headings::Grouped;
+use super::join::{self, Join, Joining, Lacking};
 use super::lines::Rules;
 use super::progress::Progress;
 use super::recognised::{Preview, Recognised};
-use super::rows::{Take as _, Wanted};
+use super::rows::{Take, Wanted};
 use super::table::Table;
 use super::tally::Tally;
-use super::{ReadOptions, ReadSummary};
+use super::{ReadOptions, ReadSummary, candidates};
 use crate::Error;
 use crate::warnings::{Code, Warnings};
 
@@ -42,6 +45,8 @@ pub(crate) struct Input {
     mapping: Mapping,
     warnings: Warnings,
     recognised: Vec<Recognised>,
+    /// Files whose rows are parts of the lines of others.
+    joined: usize,
     /// Bytes of all files.
     pub(crate) bytes: u64,
 }
@@ -58,22 +63,143 @@ struct Plan {
     layout: Layout,
     wanted: Wanted,
     rules: Rules,
+    /// What other tables say of its lines. The names of their columns come last in the header.
+    join: Option<Arc<Join>>,
+}
+
+/// Why a file has no plan.
+enum Refused {
+    /// It lacks columns, which other tables may have.
+    Lacking(Box<Lacking>),
+    Otherwise(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Refused::Otherwise(error)
+    }
 }
 
 impl Plan {
-    fn new(file: &DataFile, mapping: &Mapping, options: &ReadOptions) -> Result<Plan, Error> {
+    fn new(file: &DataFile, mapping: &Mapping, options: &ReadOptions) -> Result<Plan, Refused> {
         let constants = file.partitions();
         let whole = |own: &[String]| -> (Vec<String>, Vec<(String, String)>) {
             let new = constants.iter().filter(|(name, _)| !own.contains(name));
             let constants: Vec<(String, String)> = new.cloned().collect();
             (own.iter().cloned().chain(constants.iter().map(|(name, _)| name.clone())).collect(), constants)
         };
-        let table = Table::open(file, options, &|own| mapping.suits(&whole(own).0))?;
+        let table = Self::open(file, mapping, options, &|own| whole(own).0)?;
         let (header, constants) = whole(&table.header());
-        let layout = mapping.layout(&file.shown, &header, table.is_partial())?;
+        let (layout, missing) = mapping.found(&file.shown, &header, table.is_partial())?;
         let wanted = Wanted::new(&layout.places, &header, &constants);
-        table.check_types(file, &wanted)?;
-        Ok(Plan { table, header, constants, layout, wanted, rules: Rules::default() })
+        let mut plan = Plan { table, header, constants, layout, wanted, rules: Rules::default(), join: None };
+        if missing == [Column::CustomerId] && plan.has_headings(file) {
+            return Ok(plan);
+        }
+        if !missing.is_empty() {
+            let Plan { table, header, layout, .. } = plan;
+            return Err(Refused::Lacking(Box::new(Lacking {
+                file: file.clone(),
+                table,
+                header,
+                layout,
+                missing,
+            })));
+        }
+        plan.table.check_types(file, &plan.wanted)?;
+        Ok(plan)
+    }
+
+    /// Finds the columns. Where no line names all that are needed, one that names most of them is the header.
+    fn open(
+        file: &DataFile,
+        mapping: &Mapping,
+        options: &ReadOptions,
+        whole: &dyn Fn(&[String]) -> Vec<String>,
+    ) -> Result<Table, Error> {
+        let suits = |own: &[String]| mapping.suits(&whole(own));
+        let table = Table::open(file, options, &suits);
+        match &table {
+            Ok(table) if suits(&table.header()) => {}
+            Ok(_) | Err(Error::NoHeaderLine { .. }) => {
+                let nearly = |own: &[String]| {
+                    let found = mapping.found("", &whole(own), true);
+                    found
+                        .is_ok_and(|(_, missing)| missing.iter().filter(|column| column.needed()).count() < 2)
+                };
+                if let Ok(other) = Table::open(file, options, &nearly)
+                    && nearly(&other.header())
+                {
+                    return Ok(other);
+                }
+            }
+            Err(_) => {}
+        }
+        table
+    }
+
+    /// Whether customers stand in headings above their rows: in a column without a name, or alone in a row.
+    fn has_headings(&mut self, file: &DataFile) -> bool {
+        if !matches!(self.table, Table::Csv(_) | Table::Workbook(_)) {
+            return false;
+        }
+        let unnamed = (0..self.header.len()).filter(|&at| self.header[at].trim().is_empty());
+        let places: Vec<Option<usize>> = unnamed.map(Some).chain([None]).collect();
+        for place in places {
+            self.layout.places[Column::CustomerId as usize] = place;
+            self.wanted = Wanted::new(&self.layout.places, &self.header, &self.constants);
+            let evidence = self.evidence(file, EVIDENCE_ROWS_EACH);
+            if evidence.is_ok_and(|evidence| evidence.headings.grouped(place.is_some()) != Grouped::No) {
+                return true;
+            }
+        }
+        self.layout.places[Column::CustomerId as usize] = None;
+        false
+    }
+
+    /// The columns of the table itself.
+    fn wanted(&self) -> Wanted {
+        let mut places = self.layout.places;
+        if self.join.is_some() {
+            let own = self.table.header().len();
+            places.iter_mut().for_each(|place| *place = place.filter(|&at| at < own));
+        }
+        Wanted::new(&places, &self.header, &self.constants)
+    }
+
+    /// Reads the rows of a part.
+    fn read<T: Take>(
+        &self,
+        file: &DataFile,
+        part: (u32, usize),
+        wanted: &Wanted,
+        take: &mut T,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        match &self.join {
+            None => self.table.read(file, part, wanted, take, progress),
+            Some(join) => {
+                let mut joining = Joining { join, layout: &self.layout, inner: take };
+                self.table.read(file, part, wanted, &mut joining, progress)
+            }
+        }
+    }
+
+    /// Reads a stretch of whole lines, as far as it can be read.
+    fn read_stretch<T: Take>(
+        &self,
+        stretch: &[u8],
+        file: &DataFile,
+        wanted: &Wanted,
+        take: &mut T,
+    ) -> Result<(), Error> {
+        match &self.join {
+            None => self.table.read_stretch(stretch, file, wanted, take),
+            Some(join) => {
+                let mut joining = Joining { join, layout: &self.layout, inner: take };
+                self.table.read_stretch(stretch, file, wanted, &mut joining)
+            }
+        }
     }
 
     /// Files of one layout are understood together.
@@ -85,13 +211,13 @@ impl Plan {
         let silent = Progress::new(false, "", 0);
         let mut evidence = Evidence::of_rows(rows);
         if self.table.parts() > 0 {
-            self.table.read(file, (0, 0), &self.wanted, &mut evidence, &silent)?;
+            self.read(file, (0, 0), &self.wanted, &mut evidence, &silent)?;
         }
         if evidence.done() && file.bytes > 8 * SAMPLED_BYTES as u64 {
             for stretch in file.stretches(EVIDENCE_STRETCHES, SAMPLED_BYTES).skip(1) {
                 let mut more = Evidence::of_rows(rows / 8);
                 // What cannot be read here is reported when it is actually read.
-                if self.table.read_stretch(&stretch, file, &self.wanted, &mut more).is_ok() {
+                if self.read_stretch(&stretch, file, &self.wanted, &mut more).is_ok() {
                     evidence.absorb(more);
                 }
             }
@@ -104,13 +230,45 @@ impl Plan {
         let silent = Progress::new(false, "", 0);
         let mut evidence = Evidence::default();
         for part in 0..self.table.parts() {
-            self.table.read(file, (0, part), &self.wanted, &mut evidence, &silent)?;
+            self.read(file, (0, part), &self.wanted, &mut evidence, &silent)?;
         }
         Ok(evidence)
     }
 }
 
+/// The error for the first of the files that lack columns: what was recognised, and which of its columns may be meant.
+fn missing(lacking: &[Lacking], complete: Option<&DataFile>, mapping: &Mapping) -> Error {
+    let Some(Lacking { file, table, header, layout, missing }) = lacking.first() else {
+        return Error::NoLines { files: 0 };
+    };
+    let error = mapping.missing_error(&file.shown, missing, Some((layout, header)), header);
+    let Error::MissingColumn { path, columns, found, .. } = error else { return error };
+    let named = layout.columns(header);
+    let shape = Recognised::new(file, table, header, layout, &Rules::default()).shape();
+    let named = if named.is_empty() { "no column".to_owned() } else { named };
+    let export = layout.export.map_or(String::new(), |export| format!("{export}, "));
+    let mut remedy = candidates::remedy(table, file, header, layout, missing);
+    if let Some(complete) = complete {
+        remedy += &format!(
+            "; `{}` has all that is needed, so leave out `{path}` if it is no list of purchases",
+            complete.shown
+        );
+    }
+    Error::MissingColumn {
+        path,
+        columns,
+        found,
+        recognised: format!(" Recognised: {export}{shape}; {named}."),
+        remedy,
+    }
+}
+
 impl Input {
+    /// What was understood of the files, where that is not plain, for somebody whose run is refused.
+    pub(crate) fn recognised(&self) -> impl Iterator<Item = &Recognised> {
+        self.recognised.iter().filter(|recognised| !recognised.is_plain())
+    }
+
     /// Finds the files and understands their columns. Columns of all files are checked before any line is read, so that a
     /// wrong name costs no time.
     pub(crate) fn open(paths: &[String], options: &ReadOptions) -> Result<Input, Error> {
@@ -123,7 +281,7 @@ impl Input {
         for path in &expanded.not_read {
             warnings.note(Code::FilesNotRead, || path.clone());
         }
-        let opened: Vec<(DataFile, Result<Plan, Error>)> = expanded
+        let opened: Vec<(DataFile, Result<Plan, Refused>)> = expanded
             .files
             .into_par_iter()
             .map(|file| {
@@ -131,7 +289,7 @@ impl Input {
                 (file, plan)
             })
             .collect();
-        let (mut files, mut plans, mut refused) = (Vec::new(), Vec::new(), None);
+        let (mut files, mut plans, mut lacking, mut refused) = (Vec::new(), Vec::new(), Vec::new(), None);
         for (file, plan) in opened {
             match plan {
                 Ok(plan) => {
@@ -143,14 +301,46 @@ impl Input {
                     warnings.note(Code::FilesNotRead, || file.shown.clone());
                     refused.get_or_insert(error);
                 }
-                Err(error) => return Err(error),
+                Err(Refused::Lacking(file)) => lacking.push(*file),
+                Err(Refused::Otherwise(error)) => return Err(error),
+            }
+        }
+        let mut joined = (0, 0);
+        if !lacking.is_empty() {
+            let found = if files.is_empty() { join::find(&lacking, &mapping)? } else { None };
+            let Some(found) = found else { return Err(missing(&lacking, files.first(), &mapping)) };
+            for &at in &found.unused {
+                warnings.note(Code::FilesNotRead, || lacking[at].file.shown.clone());
+            }
+            joined = (found.join.files, found.join.bytes);
+            let join = Arc::new(found.join);
+            for (at, Lacking { file, table, .. }) in lacking.into_iter().enumerate() {
+                if found.amounts.contains(&at) {
+                    let mut plan = Plan {
+                        table,
+                        header: found.header.clone(),
+                        constants: Vec::new(),
+                        layout: found.layout.clone(),
+                        wanted: Wanted::default(),
+                        rules: Rules::default(),
+                        join: Some(join.clone()),
+                    };
+                    plan.wanted = plan.wanted();
+                    plan.table.check_types(&file, &plan.wanted)?;
+                    files.push(file);
+                    plans.push(plan);
+                }
             }
         }
         if let (true, Some(error)) = (files.is_empty(), refused) {
-            return Err(error);
+            return Err(match error {
+                Refused::Lacking(file) => missing(&[*file], None, &mapping),
+                Refused::Otherwise(error) => error,
+            });
         }
-        let bytes = files.iter().map(|file| file.bytes).sum();
-        let mut input = Input { files, plans, mapping, warnings, recognised: Vec::new(), bytes };
+        let bytes = files.iter().map(|file| file.bytes).sum::<u64>() + joined.1;
+        let mut input =
+            Input { files, plans, mapping, warnings, recognised: Vec::new(), bytes, joined: joined.0 };
         input.understand(options)?;
         Ok(input)
     }
@@ -189,7 +379,7 @@ impl Input {
             for &file in group {
                 let plan = &mut self.plans[file];
                 evidence[at].correct(&mut plan.layout, &plan.header, &mut self.warnings);
-                plan.wanted = Wanted::new(&plan.layout.places, &plan.header, &plan.constants);
+                plan.wanted = plan.wanted();
                 if plan.table.is_partial() {
                     // A row may have a column that none of the first ones has.
                     for column in Column::ALL {
@@ -275,10 +465,11 @@ impl Input {
         let (file, plan) = (&self.files[group[0]], &self.plans[group[0]]);
         let mut recognised = Recognised::new(file, &plan.table, &plan.header, &plan.layout, &plan.rules);
         recognised.files = group.len();
+        recognised.joined = plan.join.as_ref().map(|join| join.shown.clone());
         if options.preview && plan.table.parts() > 0 {
             let mut preview = Preview::new(&plan.rules, options.zone, SHOWN_LINES);
             let silent = Progress::new(false, "", 0);
-            plan.table.read(file, (0, 0), &plan.wanted, &mut preview, &silent)?;
+            plan.read(file, (0, 0), &plan.wanted, &mut preview, &silent)?;
             recognised.first_lines = preview.lines;
         }
         self.recognised.push(recognised);
@@ -300,7 +491,7 @@ impl Input {
     ) -> Result<(), Error> {
         let plan = &self.plans[at];
         gather.begin(&plan.rules, plan.table.is_partial());
-        plan.table.read(&self.files[at], (at as u32, part), &plan.wanted, gather, progress)?;
+        plan.read(&self.files[at], (at as u32, part), &plan.wanted, gather, progress)?;
         gather.end();
         Ok(())
     }
@@ -322,9 +513,7 @@ impl Input {
             tally.seen_in_json[at] || placed.iter().any(|plan| plan.layout.places[at].is_some())
         };
         match self.mapping.missing(there) {
-            Some(column) => {
-                Err(self.mapping.missing_error(&file.shown, column, first.header.iter().map(String::as_str)))
-            }
+            Some(column) => Err(self.mapping.missing_error(&file.shown, &[column], None, &first.header)),
             None => Ok(()),
         }
     }
@@ -332,9 +521,16 @@ impl Input {
     /// What was read, but for the events themselves.
     pub(crate) fn summary(&self, tally: &Tally) -> ReadSummary {
         let mut warnings = self.warnings.clone();
+        for file in self.files.iter().filter(|file| file.has_changed()) {
+            warnings.note(Code::FileChanged, || file.shown.clone());
+        }
         warnings.absorb(tally.all_warnings());
         let recognised = self.recognised.clone();
-        ReadSummary { warnings, recognised, ..super::summary(tally, self.files.len(), self.bytes) }
+        ReadSummary {
+            warnings,
+            recognised,
+            ..super::summary(tally, self.files.len() + self.joined, self.bytes)
+        }
     }
 
     /// A guess at the number of lines.
@@ -355,20 +551,41 @@ impl Input {
             let (file, plan) = (&self.files[at], &self.plans[at]);
             let only = |wanted: &Wanted| {
                 let mut wanted = wanted.clone();
-                wanted.slots.retain(|(slot, _)| *slot == Column::CustomerId as usize);
-                wanted.names.retain(|(slot, _)| *slot == Column::CustomerId as usize);
+                // The receipt tells the customer where tables are joined.
+                let column = if plan.join.is_some() { Column::OrderId } else { Column::CustomerId };
+                wanted.slots.retain(|(slot, _)| *slot == column as usize);
+                wanted.names.retain(|(slot, _)| *slot == column as usize);
                 wanted
             };
             let wanted = only(&plan.wanted);
             let mut evidence = Evidence::of_customers(SAMPLED_ROWS);
-            let _ = plan.table.read(file, (0, part), &wanted, &mut evidence, &silent);
+            let _ = plan.read(file, (0, part), &wanted, &mut evidence, &silent);
             ids.extend(evidence.customers.take().into_iter().flatten());
             for stretch in file.stretches(stretches, SAMPLED_BYTES).skip(1) {
                 let mut evidence = Evidence::of_customers(SAMPLED_ROWS);
-                let _ = plan.table.read_stretch(&stretch, file, &wanted, &mut evidence);
+                let _ = plan.read_stretch(&stretch, file, &wanted, &mut evidence);
                 ids.extend(evidence.customers.take().into_iter().flatten());
             }
         }
         ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "customer_id,occurred_at,amount\na,2023-05-01,5\n").unwrap();
+        let input = Input::open(&[path.display().to_string()], &ReadOptions::default()).unwrap();
+        let changes = || input.summary(&Tally::new(false)).warnings.count(Code::FileChanged);
+        assert_eq!(changes(), 0);
+        std::fs::write(&path, "customer_id,occurred_at,amount\na,2023-05-01,5\nb,2023-05-02,6\n").unwrap();
+        assert_eq!(changes(), 1);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(changes(), 1);
     }
 }

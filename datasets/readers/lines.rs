@@ -10,6 +10,7 @@ use super::forms::is_blank;
 use super::forms::numbers::{Number, NumberForm};
 use super::forms::status::{Status, is_yes, status};
 use super::forms::words::{self, Counted, LineKind};
+use super::headings::Grouped;
 use super::rejects::Cause;
 use crate::calendar;
 use crate::event::{DAY, Kind, Micros};
@@ -66,6 +67,13 @@ pub(crate) struct Rules {
     pub(crate) amount: NumberForm,
     pub(crate) quantity: NumberForm,
     pub(crate) refunded: NumberForm,
+    /// The column of refunds says yes or no: all was paid back, or nothing.
+    pub(crate) refund_flag: bool,
+    pub(crate) adjusted: NumberForm,
+    /// A 0 in the column of adjusted totals says that nothing was adjusted.
+    pub(crate) adjusted_zero: bool,
+    /// Customers stand in headings above their rows.
+    pub(crate) headings: Grouped,
     pub(crate) multiply: Multiply,
     /// The amount is that of the whole order: later lines of it add nothing.
     pub(crate) order_total: bool,
@@ -120,7 +128,8 @@ pub(crate) fn read<'a>(
     zone: Zone,
     scratch: &'a mut [String; KNOWN],
 ) -> Result<Outcome<'a>, Cause> {
-    let cell = |column: Column| cells[column as usize];
+    // Cells are looked at where they lie: a copy of one that was just written makes the processor wait.
+    let cell = |column: Column| &cells[column as usize];
     let [customer, _, _, order, product, category, channel, _, _, _, promotion] = scratch.each_mut();
     let who = match cell(Column::Payee) {
         Cell::Null => cell(Column::CustomerId),
@@ -157,6 +166,12 @@ pub(crate) fn read<'a>(
     if rules.multiply != Multiply::No {
         value = value.map(|price| price * pieces);
     }
+    let adjusted = adjusted(cells, rules)?;
+    if let (Some(more), Some(amount)) = (adjusted, value)
+        && more > amount
+    {
+        value = adjusted;
+    }
     let negative = value.is_some_and(|value| value < 0.0);
     let Some(kind) = event_kind(kind, negative, rules.any_kind) else { return not_bought() };
     if detail {
@@ -184,7 +199,7 @@ pub(crate) fn read<'a>(
         customer,
         whole_id: is_whole(customer),
         text_id,
-        refund: refund(cells, rules, &line, fate)?,
+        refund: refund(cells, rules, &line, (fate, adjusted))?,
         line,
         unit: amount.and_then(|amount| amount.unit),
         ambiguous: amount.is_some_and(|amount| amount.ambiguous),
@@ -192,6 +207,17 @@ pub(crate) fn read<'a>(
         unknown_status: fate == Status::Unknown
             && matches!(cell(Column::Status), Cell::Text(text) if !text.trim().is_empty()),
     }))
+}
+
+/// Whether a row has no date, so that it may be no line of the table.
+pub(super) fn undated(cells: &Cells<'_>, rules: &Rules) -> bool {
+    match cells[Column::OccurredAt as usize] {
+        Cell::Null => true,
+        Cell::Text(text) => {
+            !text.as_bytes().first().is_some_and(u8::is_ascii_digit) && rules.occurred_at.read(text).is_none()
+        }
+        _ => false,
+    }
 }
 
 /// Whether a line of this kind carries money of its own.
@@ -224,17 +250,24 @@ fn is_whole(id: &str) -> bool {
     digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) && (digits[0] != b'0' || digits.len() == 1)
 }
 
-/// What became of the order, or why nothing was bought and which column says so.
+/// What a cell says that means yes or no, or is a word.
 #[inline]
-fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
-    let given = |column: Column| match cells[column as usize] {
+fn given<'a>(cell: &Cell<'a>) -> Option<&'a str> {
+    match cell {
         Cell::Null => None,
         Cell::Text(text) => Some(text),
         Cell::Bool(true) | Cell::Instant(_) | Cell::Local(_) => Some("yes"),
         Cell::Bool(false) => Some("no"),
         Cell::Int(0) | Cell::UInt(0) => Some("0"),
+        Cell::Float(value) if *value == 0.0 => Some("0"),
         _ => Some("other"),
-    };
+    }
+}
+
+/// What became of the order, or why nothing was bought and which column says so.
+#[inline]
+fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
+    let given = |column: Column| given(&cells[column as usize]);
     if given(Column::Test).is_some_and(is_yes) {
         return Err((Code::TestOrder, Column::Test));
     }
@@ -243,7 +276,7 @@ fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
     {
         return Err((Code::NotPurchased, Column::Direction));
     }
-    let fate = match cells[Column::Status as usize] {
+    let fate = match &cells[Column::Status as usize] {
         Cell::Null => Status::Bought,
         cell => special(rules, cell).unwrap_or_else(|| given(Column::Status).map_or(Status::Bought, status)),
     };
@@ -258,7 +291,7 @@ fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
 }
 
 /// What a status means in this export alone.
-fn special(rules: &Rules, cell: Cell<'_>) -> Option<Status> {
+fn special(rules: &Rules, cell: &Cell<'_>) -> Option<Status> {
     if rules.statuses.is_empty() {
         return None;
     }
@@ -268,8 +301,8 @@ fn special(rules: &Rules, cell: Cell<'_>) -> Option<Status> {
 }
 
 /// Whether an amount is below zero, however that is written.
-fn is_negative(cell: Cell<'_>) -> bool {
-    match cell {
+fn is_negative(cell: &Cell<'_>) -> bool {
+    match *cell {
         Cell::Text(text) => {
             let text = text.trim_matches(is_blank);
             text.starts_with(['-', '−', '(']) || text.ends_with('-')
@@ -280,17 +313,37 @@ fn is_negative(cell: Cell<'_>) -> bool {
     }
 }
 
+/// What was left of the amount in the end, where that is told.
+#[inline]
+fn adjusted(cells: &Cells<'_>, rules: &Rules) -> Result<Option<f64>, Cause> {
+    let left = match &cells[Column::Adjusted as usize] {
+        Cell::Null => return Ok(None),
+        cell => number(cell, rules.adjusted, Cause::BadAmount)?.map(|number| number.value),
+    };
+    Ok(left.filter(|&left| left.is_finite() && (left > 0.0 || left == 0.0 && !rules.adjusted_zero)))
+}
+
 /// What was paid back of a purchase.
 #[inline]
-fn refund(cells: &Cells<'_>, rules: &Rules, line: &Line<'_>, fate: Status) -> Result<Option<f64>, Cause> {
+fn refund(
+    cells: &Cells<'_>,
+    rules: &Rules,
+    line: &Line<'_>,
+    (fate, adjusted): (Status, Option<f64>),
+) -> Result<Option<f64>, Cause> {
     if line.kind != Kind::Purchase {
         return Ok(None);
     }
-    let told = match cells[Column::Refunded as usize] {
+    let told = match &cells[Column::Refunded as usize] {
+        _ if rules.refund_flag => {
+            given(&cells[Column::Refunded as usize]).filter(|word| is_yes(word)).map(|_| line.amount)
+        }
         Cell::Null | Cell::Bool(_) => None,
         cell => number(cell, rules.refunded, Cause::BadAmount)?.map(|number| number.value.abs()),
     };
-    let told = told.filter(|&told| told > 0.0 && told.is_finite());
+    let taken_off = adjusted.map(|left| line.amount - left);
+    // Differences of sums in cents are no refunds of a thousandth of a cent.
+    let told = told.or(taken_off.filter(|&off| off > 1e-9)).filter(|&told| told > 0.0 && told.is_finite());
     Ok(match fate {
         Status::Refunded => told.or(Some(line.amount).filter(|&amount| amount > 0.0)),
         _ => told,
@@ -298,8 +351,8 @@ fn refund(cells: &Cells<'_>, rules: &Rules, line: &Line<'_>, fate: Status) -> Re
 }
 
 /// A customer id: a number must be whole and exact, for it is somebody's name.
-fn customer_id<'a>(cell: Cell<'a>, rules: &Rules, scratch: &'a mut String) -> Result<Id<'a>, Cause> {
-    let id = match cell {
+fn customer_id<'a>(cell: &Cell<'a>, rules: &Rules, scratch: &'a mut String) -> Result<Id<'a>, Cause> {
+    let id = match *cell {
         Cell::Float(value) if !value.is_nan() && (value.fract() != 0.0 || value.abs() >= EXACT) => {
             return Err(Cause::BadCustomerId);
         }
@@ -314,7 +367,7 @@ fn customer_id<'a>(cell: Cell<'a>, rules: &Rules, scratch: &'a mut String) -> Re
             }
             Some(ids::normal(scratch)).filter(|text| !text.is_empty())
         }
-        cell => text(cell, scratch)?,
+        _ => text(cell, scratch)?,
     };
     let Some(id) = id else { return Ok(Id::Empty) };
     if rules.guest_zero && id == "0" {
@@ -326,18 +379,18 @@ fn customer_id<'a>(cell: Cell<'a>, rules: &Rules, scratch: &'a mut String) -> Re
 /// A text exactly as it is, without what programs put around it, or a number as text; nothing if there is nothing
 /// but space.
 #[inline]
-fn text<'a>(cell: Cell<'a>, scratch: &'a mut String) -> Result<Option<&'a str>, Cause> {
-    match cell {
+fn text<'a>(cell: &Cell<'a>, scratch: &'a mut String) -> Result<Option<&'a str>, Cause> {
+    match *cell {
         Cell::Null => Ok(None),
         Cell::Text(text) if text.len() > TEXT_BYTES => Err(Cause::TextTooLong),
         Cell::Text(text) => Ok(Some(ids::normal(text)).filter(|text| !text.is_empty())),
-        cell => as_text(cell, scratch),
+        _ => as_text(cell, scratch),
     }
 }
 
-fn as_text<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>, Cause> {
+fn as_text<'a>(cell: &Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>, Cause> {
     number.clear();
-    match cell {
+    match *cell {
         Cell::Null => return Ok(None),
         Cell::Text(text) => number.push_str(text),
         Cell::Other | Cell::Bool(_) | Cell::Instant(_) | Cell::Local(_) => return Err(Cause::BadText),
@@ -355,9 +408,9 @@ fn as_text<'a>(cell: Cell<'a>, number: &'a mut String) -> Result<Option<&'a str>
 }
 
 #[inline]
-fn number(cell: Cell<'_>, form: NumberForm, bad: Cause) -> Result<Option<Number<'_>>, Cause> {
+fn number<'a>(cell: &Cell<'a>, form: NumberForm, bad: Cause) -> Result<Option<Number<'a>>, Cause> {
     let plain = |value| Ok(Some(Number { value, unit: None, ambiguous: false }));
-    match cell {
+    match *cell {
         Cell::Null => Ok(None),
         Cell::Float(value) => plain(value),
         Cell::Int(value) => plain(value as f64),
@@ -374,8 +427,8 @@ fn number(cell: Cell<'_>, form: NumberForm, bad: Cause) -> Result<Option<Number<
 /// The instant of a line: its date, with the time of the day from a column of its own where the date has none.
 #[inline]
 fn occurred_at(cells: &Cells<'_>, rules: &Rules, zone: Zone) -> Result<Micros, Cause> {
-    let cell = cells[Column::OccurredAt as usize];
-    let time = match cells[Column::Time as usize] {
+    let cell = &cells[Column::OccurredAt as usize];
+    let time = match &cells[Column::Time as usize] {
         Cell::Null => None,
         time => time_of_day(time),
     };
@@ -389,8 +442,8 @@ fn occurred_at(cells: &Cells<'_>, rules: &Rules, zone: Zone) -> Result<Micros, C
 }
 
 /// Microseconds since midnight, if the cell is a time of the day.
-fn time_of_day(cell: Cell<'_>) -> Option<Micros> {
-    match cell {
+fn time_of_day(cell: &Cell<'_>) -> Option<Micros> {
+    match *cell {
         Cell::Local(at) => Some(at.rem_euclid(DAY)),
         Cell::Float(share) if (0.0..1.0).contains(&share) => {
             Some((share * 86_400.0).round() as i64 * 1_000_000)
@@ -405,15 +458,15 @@ fn time_of_day(cell: Cell<'_>) -> Option<Micros> {
 
 #[inline]
 pub(super) fn instant(
-    cell: Cell<'_>,
+    cell: &Cell<'_>,
     form: DateForm,
     zone: Zone,
     bad: Cause,
 ) -> Result<Option<Micros>, Cause> {
-    match cell {
+    match *cell {
         Cell::Null => Ok(None),
         Cell::Text(text) if text.trim_matches(is_blank).is_empty() => Ok(None),
-        cell => match moment(cell, form) {
+        _ => match moment(cell, form) {
             Some(Moment::Instant(instant)) => Ok(Some(instant)),
             Some(Moment::Local(local)) => Ok(Some(zone.from_local(local))),
             None => Err(bad),
@@ -422,8 +475,8 @@ pub(super) fn instant(
 }
 
 #[inline]
-fn moment(cell: Cell<'_>, form: DateForm) -> Option<Moment> {
-    match cell {
+fn moment(cell: &Cell<'_>, form: DateForm) -> Option<Moment> {
+    match *cell {
         Cell::Instant(instant) => Some(Moment::Instant(instant)),
         Cell::Local(local) => Some(Moment::Local(local)),
         // Most dates are written so, whatever the form of the others.
@@ -439,8 +492,8 @@ fn moment(cell: Cell<'_>, form: DateForm) -> Option<Moment> {
 }
 
 #[inline]
-fn kind(cell: Cell<'_>) -> Result<Option<LineKind>, Cause> {
-    match cell {
+fn kind(cell: &Cell<'_>) -> Result<Option<LineKind>, Cause> {
+    match *cell {
         Cell::Null => Ok(None),
         Cell::Text("purchase") => Ok(Some(LineKind::Event(Kind::Purchase))),
         Cell::Text(text) => match text.trim_matches(is_blank) {

@@ -6,7 +6,10 @@
 //! table.rs     any file ─▶ a header, and rows of cells (rows.rs): csv.rs, json/, sheets.rs, parquet.rs, arrow.rs
 //! columns/     the header ─▶ known columns: by --columns, known exports, common names
 //! evidence.rs  a sample of the values ─▶ rules: the form of dates and numbers, column by column (forms/)
-//! input.rs     all files, understood together; recognised.rs: what was understood, for people
+//! join.rs      tables that hold a purchase together: customer and date in one, amounts in another
+//! headings.rs  reports that name a customer once, above the rows
+//! input.rs     all files, understood together; recognised.rs: what was understood, for people; candidates.rs: which
+//!              column could be one that is missing
 //! lines.rs     cells and rules ─▶ events, a line that is left out, or a reject (the same for every format)
 //! gather.rs    one line after the other ─▶ a sink of events, and a tally
 //! tally.rs, rejects.rs  counts, warnings, and rejects by cause
@@ -15,6 +18,7 @@
 
 mod arrow;
 mod batches;
+mod candidates;
 mod columns;
 mod csv;
 mod damage;
@@ -23,7 +27,9 @@ mod evidence;
 pub(crate) mod files;
 mod forms;
 mod gather;
+mod headings;
 mod input;
+mod join;
 mod json;
 mod lines;
 mod parquet;
@@ -69,7 +75,7 @@ pub(crate) use tally::Tally;
 pub struct ReadOptions {
     /// From a known column name (`customer_id`, `occurred_at`, `amount`, `order_id`, `product_id`, `category`,
     /// `channel`, `quantity`, `kind`, `recorded_at`, `promotion`; `time`, `status`, `direction`, `currency`,
-    /// `refunded`, `test`, `cancelled`) to the file's own name of it. Columns that are not mapped are recognised by
+    /// `refunded`, `adjusted`, `test`, `cancelled`) to the file's own name of it. Columns that are not mapped are recognised by
     /// their names; a column mapped to an empty name is left out.
     pub columns: BTreeMap<String, String>,
     /// The encoding of text files; found out where it is not given.

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::columns::{Column, KNOWN, Layout, Multiply};
 use super::files::DataFile;
-use super::lines::{Cells, Outcome, Rules, read};
+use super::headings::{Grouped, Headings};
+use super::lines::{Cells, Outcome, Rules, read, undated};
 use super::rejects::Place;
 use super::rows::Take;
 use super::table::Table;
@@ -42,6 +43,10 @@ pub struct Recognised {
     pub decimal: Option<String>,
     /// Whether amounts are price x quantity.
     pub price_by_quantity: bool,
+    /// Whether customers stand in headings above their rows.
+    pub headings: bool,
+    /// The files that were joined with this one, and by what.
+    pub joined: Option<String>,
     /// The first lines as understood, where they were asked for.
     pub first_lines: Vec<FirstLine>,
 }
@@ -101,17 +106,38 @@ impl Recognised {
             dates: dates.or_else(|| form.ticks.map(|ticks| ticks.name().to_owned())),
             decimal: rules.amount.decimal.map(|decimal| decimal.to_string()),
             price_by_quantity: layout.multiply != Multiply::No,
+            headings: rules.headings != Grouped::No,
+            joined: None,
             first_lines: Vec::new(),
         }
     }
 }
 
 impl Recognised {
+    /// How the table lies in its file.
+    pub(super) fn shape(&self) -> String {
+        let mut shape = self.format.to_owned();
+        let parts = [self.compression, self.encoding].into_iter().flatten();
+        parts.for_each(|part| shape += &format!(", {part}"));
+        if let Some(delimiter) = &self.delimiter {
+            shape += &format!(", delimiter {delimiter}");
+        }
+        if let Some(sheet) = &self.sheet {
+            shape += &format!(", sheet `{sheet}`");
+        }
+        if let Some(line) = self.header_line.filter(|&line| line > 1) {
+            shape += &format!(", header in line {line}");
+        }
+        shape
+    }
+
     /// Whether there is nothing to report: homing's own names in one of its own formats.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         let own = self.columns.iter().all(|(known, own)| known == own);
         own && self.export.is_none()
+            && !self.headings
+            && self.joined.is_none()
             && self.encoding.is_none_or(|encoding| encoding == "UTF-8")
             && self.dates.is_none()
             && self.header_line.is_none_or(|line| line == 1)
@@ -122,18 +148,7 @@ impl fmt::Display for Recognised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "recognised: {}", self.export.unwrap_or("table"))?;
         let more = if self.files > 1 { format!(" and {} more", self.files - 1) } else { String::new() };
-        write!(f, " in {}{more}: {}", self.file, self.format)?;
-        let parts = [self.compression, self.encoding].into_iter().flatten();
-        parts.into_iter().try_for_each(|part| write!(f, ", {part}"))?;
-        if let Some(delimiter) = &self.delimiter {
-            write!(f, ", delimiter {delimiter}")?;
-        }
-        if let Some(sheet) = &self.sheet {
-            write!(f, ", sheet `{sheet}`")?;
-        }
-        if let Some(line) = self.header_line.filter(|&line| line > 1) {
-            write!(f, ", header in line {line}")?;
-        }
+        write!(f, " in {}{more}: {}", self.file, self.shape())?;
         if let Some(dates) = &self.dates {
             write!(f, ", dates {dates}")?;
         }
@@ -148,6 +163,12 @@ impl fmt::Display for Recognised {
         if self.price_by_quantity {
             write!(f, "; amounts are price x quantity")?;
         }
+        if self.headings {
+            write!(f, "; the customer of a row is the heading above it")?;
+        }
+        if let Some(joined) = &self.joined {
+            write!(f, "; {joined}")?;
+        }
         Ok(())
     }
 }
@@ -157,18 +178,20 @@ pub(super) struct Preview<'r> {
     rules: &'r Rules,
     zone: Zone,
     most: usize,
+    headings: Headings,
     pub(super) lines: Vec<FirstLine>,
 }
 
 impl<'r> Preview<'r> {
     pub(super) fn new(rules: &'r Rules, zone: Zone, most: usize) -> Self {
-        Preview { rules, zone, most, lines: Vec::new() }
+        Preview { rules, zone, most, headings: Headings::default(), lines: Vec::new() }
     }
 }
 
 impl Take for Preview<'_> {
     fn take(&mut self, _: Place, cells: &Cells<'_>) -> Result<(), Error> {
         let mut scratch: [String; KNOWN] = Default::default();
+        let cells = &self.headings.fill(cells);
         let raw = |column: Column| cells[column as usize].to_string();
         let left_out = |why: String| FirstLine {
             customer_id: raw(Column::CustomerId),
@@ -190,6 +213,14 @@ impl Take for Preview<'_> {
             Err(cause) => left_out(cause.code().to_owned()),
         });
         Ok(())
+    }
+
+    fn is_remark(&self, cells: &Cells<'_>) -> bool {
+        undated(cells, self.rules)
+    }
+
+    fn heading(&mut self, name: &str) -> bool {
+        self.rules.headings != Grouped::No && self.headings.take(name, self.rules.headings)
     }
 
     fn done(&self) -> bool {

@@ -25,6 +25,11 @@ pub(crate) trait Take {
     /// Counts a line that is a sum or a remark.
     fn remark(&mut self) {}
 
+    /// Takes a name that stands alone, above the rows of a customer or beside their sum. Returns whether it is one.
+    fn heading(&mut self, _: &str) -> bool {
+        false
+    }
+
     /// Whether no more rows are wanted.
     fn done(&self) -> bool {
         false
@@ -66,6 +71,11 @@ impl Wanted {
             }
         }
         wanted
+    }
+
+    /// Whether the table has a column for these cells.
+    pub(crate) fn has(&self, slot: usize) -> bool {
+        self.slots.iter().any(|(own, _)| *own == slot)
     }
 
     /// The cells of a row before its own are filled in.

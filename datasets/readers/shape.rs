@@ -3,10 +3,11 @@
 
 use std::str::FromStr;
 
-use csv::{ByteRecord, ReaderBuilder, StringRecord};
+use csv::{ReaderBuilder, StringRecord};
 
 use super::forms::dates::DateForm;
 use super::forms::numbers::NumberForm;
+use super::lines::Cell;
 use crate::Error;
 
 /// Lines at the beginning of a file among which the header is looked for.
@@ -216,48 +217,120 @@ fn commonest(text: &str, lines: &[(usize, usize)], told: Option<u8>) -> Option<(
     best.map(|(_, delimiter, at, width)| (delimiter, at, width))
 }
 
-/// Whether a record is no line of the table but one that a program wrote below or between: a sum, a rule, a remark.
-pub(super) fn is_remark(record: &ByteRecord) -> bool {
-    let mut cells = record.iter().map(|cell| String::from_utf8_lossy(cell.trim_ascii()).into_owned());
-    let filled: Vec<String> = cells.by_ref().filter(|cell| !cell.is_empty()).collect();
-    is_remark_of(&filled.iter().map(String::as_str).collect::<Vec<_>>(), record.len())
+/// Words for a sum, in small letters.
+const SUMS: &[&str] = &[
+    "total",
+    "totals",
+    "grand total",
+    "subtotal",
+    "sub total",
+    "sum",
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "zwischensumme",
+    "somme",
+    "totaux",
+    "total général",
+    "suma",
+    "totale",
+    "totaal",
+    "razem",
+    "итого",
+    "总计",
+    "合计",
+    "小计",
+    "总和",
+    "汇总",
+    "共计",
+    "合計",
+    "総計",
+    "小計",
+    "합계",
+    "총계",
+];
+
+/// What a word for a sum begins with or contains.
+const SUM_STEMS: &[&str] =
+    &["total", "summe", "gesamt", "somme", "suma", "razem", "итого", "总", "合计", "小计", "合計", "합계"];
+
+/// Whether a text is a word for a sum and nothing else.
+pub(super) fn is_sum_word(text: &str) -> bool {
+    let word = text.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase();
+    SUMS.contains(&&*word)
 }
 
-/// The same of the cells that are not empty.
-pub(super) fn is_remark_of(filled: &[&str], width: usize) -> bool {
-    const SUMS: &[&str] = &[
-        "total",
-        "totals",
-        "grand total",
-        "subtotal",
-        "sub total",
-        "sum",
-        "summe",
-        "gesamt",
-        "gesamtsumme",
-        "zwischensumme",
-        "somme",
-        "totaux",
-        "total général",
-        "suma",
-        "totale",
-        "totaal",
-        "razem",
-        "итого",
-        "总计",
-        "合计",
-        "小计",
-        "总和",
-        "汇总",
-        "共计",
-        "合計",
-        "総計",
-        "합계",
-        "총계",
-    ];
+/// Whether a text holds a word for a sum.
+pub(super) fn has_sum_word(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let spaced = text.split(|c: char| !c.is_alphanumeric()).any(|word| SUMS.contains(&word));
+    spaced || SUMS.iter().any(|word| !word.is_ascii() && text.contains(word))
+}
+
+/// Tells the lines of a table from those that programs write below or between them: sums, rules, remarks, and the
+/// header once more.
+pub(super) struct Around<'h> {
+    header: &'h [String],
+    /// After a line that names sums: how many of them follow.
+    sums: Option<usize>,
+    /// Whether no line of the table has come yet.
+    first: bool,
+}
+
+impl<'h> Around<'h> {
+    pub(super) fn new(header: &'h [String]) -> Self {
+        Around { header, sums: None, first: true }
+    }
+
+    /// Whether the line before named sums, so that this one may hold them.
+    pub(super) fn expects_sums(&self) -> bool {
+        self.sums.is_some()
+    }
+
+    /// A line of the table ends what was between.
+    pub(super) fn end(&mut self) {
+        self.sums = None;
+        self.first = false;
+    }
+
+    /// Whether the line below the header describes the columns, as some marketplaces do: neither its date nor its amount
+    /// has a figure.
+    pub(super) fn describes(&self, occurred_at: Cell<'_>, amount: Cell<'_>) -> bool {
+        let words = |cell: Cell<'_>| match cell {
+            Cell::Text(text) => text.contains(char::is_alphabetic) && !text.contains(char::is_numeric),
+            _ => false,
+        };
+        self.first && words(occurred_at) && words(amount)
+    }
+
+    /// Whether the cells of a line that has no date are no line of the table.
+    pub(super) fn has(&mut self, cells: &[&str]) -> bool {
+        let filled: Vec<&str> = cells.iter().copied().filter(|cell| !cell.is_empty()).collect();
+        let number = |cell: &str| NumberForm::default().read(cell.trim_matches('`')).is_some();
+        if self.sums.is_some_and(|sums| sums == filled.len() && filled.iter().all(|cell| number(cell))) {
+            return true;
+        }
+        self.sums = None;
+        if is_remark_of(&filled, cells.len()) {
+            return true;
+        }
+        if filled.len() > 1 && cells.iter().zip(self.header).all(|(cell, name)| cell == name) {
+            return true;
+        }
+        let naming =
+            filled.iter().filter(|cell| SUM_STEMS.iter().any(|stem| cell.to_lowercase().contains(stem)));
+        if filled.len() > 1 && naming.count() * 2 >= filled.len() && !filled.iter().any(|cell| number(cell)) {
+            self.sums = Some(filled.len());
+            return true;
+        }
+        false
+    }
+}
+
+/// Whether the cells that are not empty are a sum, a rule or a remark.
+fn is_remark_of(filled: &[&str], width: usize) -> bool {
     let Some(first) = filled.first() else { return true };
-    let word = first.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase();
-    if SUMS.contains(&&*word) {
+    if is_sum_word(first) {
         return true;
     }
     if filled.len() > 1 {
@@ -314,18 +387,37 @@ mod tests {
 
     #[test]
     fn sums_and_remarks_are_no_lines_of_the_table() {
-        let is = |cells: &[&str]| is_remark(&ByteRecord::from(cells.to_vec()));
+        let header = ["date", "order", "amount"].map(str::to_owned);
+        let is = |cells: &[&str]| Around::new(&header).has(cells);
         for remark in [
             &["合计", "", "1397.00"][..],
             &["Total:", "", "5"],
-            &["------------"],
+            &["------------", "", ""],
             &["共3笔记录"],
             &["", "", ""],
+            &["date", "order", "amount"],
         ] {
             assert!(is(remark), "{remark:?}");
         }
-        for data in [&["c1", "2011-01-01"][..], &["c1"], &["17850"], &["total wine", "2011", "5"]] {
+        for data in [
+            &["c1", "2011-01-01"][..],
+            &["c1"],
+            &["17850"],
+            &["total wine", "2011", "5"],
+            &["order", "a", "b"],
+        ] {
             assert!(!is(data), "{data:?}");
         }
+    }
+
+    #[test]
+    fn named_sums_between_the_lines_are_none_of_the_table() {
+        let header = ["date", "order", "amount"].map(str::to_owned);
+        let mut around = Around::new(&header);
+        assert!(!around.has(&["`2", "`0.02"]), "no line has named them");
+        assert!(around.has(&["总交易单数", "应结订单总金额"]) && around.expects_sums());
+        assert!(around.has(&["`2", "`0.02"]) && around.has(&["2", "1,234.50"]));
+        assert!(!around.has(&["ana", "5"]) && !around.expects_sums());
+        assert!(!around.has(&["ana", "total gym", "sports"]), "one word of three");
     }
 }

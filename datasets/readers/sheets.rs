@@ -4,16 +4,17 @@ use std::io::{BufReader, Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use calamine::{Data, DataRef, ExcelDateTime, Reader, Sheets, Xlsx};
+use calamine::{Data, DataRef, Dimensions, ExcelDateTime, Reader, Sheets, Xlsx};
 use chrono::NaiveDate;
 
 use super::columns::Column;
 use super::files::{DataFile, Opened};
+use super::headings::heading;
 use super::lines::Cell;
 use super::progress::Progress;
 use super::rejects::Place;
 use super::rows::{Take, Wanted};
-use super::shape::{Header, is_remark_of};
+use super::shape::{Around, Header};
 use crate::calendar::days_of;
 use crate::event::{DAY, Micros};
 use crate::{Error, ReadOptions};
@@ -35,6 +36,43 @@ pub(crate) struct Table {
     header: Vec<String>,
     /// Row of the header, from 0; `None` where there is none.
     header_row: Option<u32>,
+    /// Cells of several rows that were made one, by the first row: their value is on that row alone.
+    merged: Vec<Dimensions>,
+    /// Whether there are formulas without a value.
+    uncomputed: bool,
+}
+
+/// Columns whose value counts once, however many rows share the cell.
+const ONCE: [Column; 4] = [Column::Amount, Column::Quantity, Column::Refunded, Column::Adjusted];
+
+/// What the sheets of an xlsx hold besides values.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    merged: bool,
+    uncomputed: bool,
+}
+
+impl Marks {
+    /// Looks for marks in the bytes of a sheet, without taking it apart.
+    fn note(&mut self, mut sheet: impl Read) {
+        const UNCOMPUTED: &[&[u8]] = &[b"</f><v></v>", b"</f><v/>", b"</f><v />", b"</f></c>"];
+        const LONGEST: usize = 11;
+        let (mut buffer, mut held) = (vec![0; 1 << 16], 0);
+        // Damage is reported when the rows are read.
+        while let Ok(read @ 1..) = sheet.read(&mut buffer[held..]) {
+            let bytes = &buffer[..held + read];
+            for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'<') {
+                let tag = &bytes[at..];
+                self.merged |= tag.starts_with(b"<mergeCell ");
+                self.uncomputed |=
+                    tag.starts_with(b"</f>") && UNCOMPUTED.iter().any(|mark| tag.starts_with(mark));
+            }
+            let kept = bytes.len().min(LONGEST - 1);
+            let from = bytes.len() - kept;
+            buffer.copy_within(from..from + kept, 0);
+            held = kept;
+        }
+    }
 }
 
 /// What takes the rows of a sheet: its number from 0, and its cells. It says whether it wants more.
@@ -47,7 +85,7 @@ impl Table {
         options: &ReadOptions,
         suits: &dyn Fn(&[String]) -> bool,
     ) -> Result<Table, Error> {
-        let mut workbook = Workbook::open(file)?;
+        let mut workbook = Workbook::open(file, true)?;
         let names = workbook.names();
         let chosen: Vec<String> = match &options.sheet {
             Some(sheet) if names.contains(sheet) => vec![sheet.clone()],
@@ -73,7 +111,14 @@ impl Table {
                 Header::Absent => None,
             };
             if let Some((row, names)) = found {
-                return Ok(Table { sheet, header: names.clone(), header_row: Some(*row) });
+                let (merged, uncomputed) = (workbook.merged(&sheet), workbook.uncomputed());
+                return Ok(Table {
+                    sheet,
+                    header: names.clone(),
+                    header_row: Some(*row),
+                    merged,
+                    uncomputed,
+                });
             }
             let widest =
                 rows.iter().map(|(_, names)| names.iter().filter(|name| !name.is_empty()).count()).max();
@@ -83,9 +128,10 @@ impl Table {
             if let Some((row, names)) = row {
                 let table = if options.header == Header::Absent {
                     let header = (1..=names.len()).map(|name| name.to_string()).collect();
-                    Table { sheet, header, header_row: None }
+                    Table { sheet, header, header_row: None, merged: Vec::new(), uncomputed: false }
                 } else {
-                    Table { sheet, header: names.clone(), header_row: Some(*row) }
+                    let (header, header_row) = (names.clone(), Some(*row));
+                    Table { sheet, header, header_row, merged: Vec::new(), uncomputed: false }
                 };
                 if options.header == Header::Absent {
                     return Ok(table);
@@ -113,8 +159,10 @@ impl Table {
         take: &mut T,
         progress: &Progress,
     ) -> Result<(), Error> {
-        let mut workbook = Workbook::open(file)?;
+        let mut workbook = Workbook::open(file, false)?;
         let base = wanted.constants();
+        let mut around = Around::new(&self.header);
+        let mut merged = Merged { cells: &self.merged, held: Vec::new() };
         workbook.each_row(&self.sheet, &mut |row, values| {
             if self.header_row.is_some_and(|header| row <= header)
                 || values.iter().all(|value| shown(value).is_empty())
@@ -125,15 +173,41 @@ impl Table {
             for &(slot, place) in &wanted.slots {
                 cells[slot] = values.get(place).map_or(Cell::Null, cell);
             }
-            if matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
-                && take.is_remark(&cells)
+            merged.next(row, values);
+            for &(slot, place) in &wanted.slots {
+                if let (Cell::Null, Some(value)) = (cells[slot], merged.value(row, place)) {
+                    let once = ONCE.iter().any(|column| *column as usize == slot);
+                    cells[slot] = if once { Cell::Float(0.0) } else { cell(value) };
+                }
+            }
+            if self.uncomputed && matches!(cells[Column::Amount as usize], Cell::Null) && wanted.has(Column::Amount as usize)
+                && !matches!(cells[Column::OccurredAt as usize], Cell::Null)
             {
-                let texts: Vec<String> = values.iter().map(shown).filter(|text| !text.is_empty()).collect();
-                if is_remark_of(&texts.iter().map(String::as_str).collect::<Vec<_>>(), values.len()) {
+                let what = format!(
+                    "a workbook with formulas that were never computed (row {}); open it in a spreadsheet program, save it, and \
+                     read it again",
+                    row + 1
+                );
+                return Err(Error::NotATable { path: file.shown.clone(), what });
+            }
+            let undated = matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
+                && take.is_remark(&cells);
+            if undated && around.describes(cells[Column::OccurredAt as usize], cells[Column::Amount as usize]) {
+                take.remark();
+                return Ok(true);
+            }
+            if undated || around.expects_sums() {
+                let texts: Vec<String> = values.iter().map(shown).collect();
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                if undated && take.heading(heading(cells[Column::CustomerId as usize], &texts, wanted)) {
+                    return Ok(true);
+                }
+                if around.has(&texts) {
                     take.remark();
                     return Ok(true);
                 }
             }
+            around.end();
             take.take(Place { file: at, row: u64::from(row) + 1, span: 1 }, &cells)?;
             Ok(!take.done())
         })?;
@@ -142,14 +216,41 @@ impl Table {
     }
 }
 
+/// The cells of several rows that reach down to the current one.
+struct Merged<'t> {
+    cells: &'t [Dimensions],
+    held: Vec<(&'t Dimensions, Data)>,
+}
+
+impl Merged<'_> {
+    /// Goes on to a row with these cells.
+    fn next(&mut self, row: u32, values: &[Data]) {
+        self.held.retain(|(at, _)| row <= at.end.0);
+        while let Some(at) = self.cells.first().filter(|at| at.start.0 <= row) {
+            self.cells = &self.cells[1..];
+            if at.start.0 == row {
+                self.held.push((at, values.get(at.start.1 as usize).cloned().unwrap_or_default()));
+            }
+        }
+    }
+
+    /// The value of a cell that has none of its own.
+    fn value(&self, row: u32, column: usize) -> Option<&Data> {
+        let reaches =
+            |at: &Dimensions| at.start.1 as usize == column && (at.start.0 + 1..=at.end.0).contains(&row);
+        self.held.iter().find(|(at, _)| reaches(at)).map(|(_, value)| value)
+    }
+}
+
 /// A workbook that is open. Of an xlsx the sheets are read as streams; the others are held whole.
 enum Workbook {
-    Xlsx(String, Box<Xlsx<BufReader<Opened>>>),
+    Xlsx(String, Box<Xlsx<BufReader<Opened>>>, Marks),
     Whole(String, Box<Sheets<Cursor<Bytes>>>),
 }
 
 impl Workbook {
-    fn open(file: &DataFile) -> Result<Workbook, Error> {
+    /// Opens a workbook; `look`: what its sheets hold besides values is looked for.
+    fn open(file: &DataFile, look: bool) -> Result<Workbook, Error> {
         let shown = file.shown.clone();
         let refused = |what: &str| Error::NotATable { path: shown.clone(), what: what.to_owned() };
         let mut input = BufReader::new(file.open()?);
@@ -160,6 +261,7 @@ impl Workbook {
             let mut zip = zip::ZipArchive::new(&mut input)
                 .map_err(|error| file.unreadable(std::io::Error::other(error.to_string())))?;
             let streamed = zip.index_for_name("xl/workbook.xml").is_some();
+            let mut marks = Marks::default();
             for at in 0..zip.len() {
                 let Ok(entry) = zip.by_index_raw(at) else { continue };
                 let name = entry.name().map(|name| name.into_owned()).unwrap_or_default();
@@ -174,11 +276,22 @@ impl Workbook {
                     return Err(refused("a workbook whose texts do not fit into memory; save it as CSV"));
                 }
             }
+            if look {
+                for at in 0..zip.len() {
+                    let Ok(entry) = zip.by_index(at) else { continue };
+                    if entry
+                        .name()
+                        .is_ok_and(|name| name.starts_with("xl/worksheets/") && name.ends_with(".xml"))
+                    {
+                        marks.note(entry);
+                    }
+                }
+            }
             drop(zip);
             input.rewind().map_err(|reason| file.unreadable(reason))?;
             if streamed {
                 return guarded(&shown, || Xlsx::new(input))
-                    .map(|book| Workbook::Xlsx(shown.clone(), Box::new(book)));
+                    .map(|book| Workbook::Xlsx(shown.clone(), Box::new(book), marks));
             }
         }
         let mut bytes = Vec::new();
@@ -193,9 +306,24 @@ impl Workbook {
 
     fn names(&self) -> Vec<String> {
         match self {
-            Workbook::Xlsx(_, book) => book.sheet_names(),
+            Workbook::Xlsx(_, book, _) => book.sheet_names(),
             Workbook::Whole(_, book) => book.sheet_names(),
         }
+    }
+
+    /// The cells of a sheet that reach over several rows, by their first row.
+    fn merged(&mut self, sheet: &str) -> Vec<Dimensions> {
+        let Workbook::Xlsx(shown, book, Marks { merged: true, .. }) = self else { return Vec::new() };
+        // Damage is reported when the rows are read.
+        let mut cells = guarded(shown, || book.merge_cells_by_sheet_name(sheet)).unwrap_or_default();
+        cells.retain(|at| at.end.0 > at.start.0);
+        cells.sort_by_key(|at| (at.start.0, at.start.1));
+        cells
+    }
+
+    /// Whether some formula has no value.
+    fn uncomputed(&self) -> bool {
+        matches!(self, Workbook::Xlsx(_, _, Marks { uncomputed: true, .. }))
     }
 
     /// Hands out the rows of a sheet that are not blank, until no more are wanted.
@@ -215,7 +343,7 @@ impl Workbook {
                 }
                 Ok(())
             }
-            Workbook::Xlsx(shown, book) => {
+            Workbook::Xlsx(shown, book, _) => {
                 let mut reader = guarded(shown, || book.worksheet_cells_reader(sheet))?;
                 let (mut row, mut cells) = (0, Vec::new());
                 while let Some(cell) = guarded(shown, || reader.next_cell())? {

@@ -138,6 +138,65 @@ pub fn parse(command: &Command, args: Vec<OsString>) -> Result<Parsed, Stop> {
     Ok(Parsed { matches, file: typed.path_of_file() })
 }
 
+/// Flags that name what a command writes.
+const OUTPUTS: [(&str, &str); 8] = [
+    ("out", "out"),
+    ("report", "report"),
+    ("moves", "moves"),
+    ("conflicts", "conflicts"),
+    ("hold_out_file", "hold-out-file"),
+    ("snapshot", "snapshot"),
+    ("journal", "journal"),
+    ("folder", "folder"),
+];
+
+/// Settings that name what commands read.
+const INPUTS: [&str; 2] = ["purchases", "members"];
+
+impl Parsed {
+    /// Refuses outputs that lie among the inputs that the environment or the configuration file names, for this command
+    /// or for another one: the next run would read them.
+    ///
+    /// # Errors
+    /// [`crate::Error::OutputIsInput`].
+    pub fn keep_inputs(&self) -> Result<(), crate::Error> {
+        let mut leaf = &self.matches;
+        while let Some((_, below)) = leaf.subcommand() {
+            leaf = below;
+        }
+        let path = |id: &str| leaf.try_get_one::<PathBuf>(id).ok().flatten().map(PathBuf::as_path);
+        let outputs = OUTPUTS.map(|(id, flag)| (flag, path(id)));
+        if outputs.iter().all(|(_, path)| path.is_none()) {
+            return Ok(());
+        }
+        let mut inputs = Vec::new();
+        for key in INPUTS {
+            let variable = std::env::var(keys::variable(key)).unwrap_or_default();
+            inputs.extend(variable.split(',').filter(|part| !part.is_empty()).map(str::to_owned));
+        }
+        // What is wrong with the file is said where it is used.
+        let text = self.file.as_deref().and_then(|path| std::fs::read_to_string(path).ok());
+        if let Some(table) = text.and_then(|text| text.parse::<toml::Table>().ok()) {
+            named_inputs(&table, &mut inputs);
+        }
+        crate::guards::outputs::check(&inputs, &outputs)
+    }
+}
+
+/// The inputs that a file of settings names, in whatever section.
+fn named_inputs(table: &toml::Table, inputs: &mut Vec<String>) {
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(section) => named_inputs(section, inputs),
+            toml::Value::String(path) if INPUTS.contains(&&**key) => inputs.push(path.clone()),
+            toml::Value::Array(paths) if INPUTS.contains(&&**key) => {
+                inputs.extend(paths.iter().filter_map(toml::Value::as_str).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A variable that had another name before must not be passed over.
 fn refuse_old_variables() -> Result<(), ConfigError> {
     for (old, new) in keys::RENAMED {

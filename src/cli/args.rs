@@ -48,6 +48,13 @@ impl CurrencyArgs {
     }
 }
 
+impl ModelArgs {
+    /// The model where it is named by its folder.
+    pub fn folder(&self) -> Option<String> {
+        self.model.clone().filter(|model| Path::new(model).exists())
+    }
+}
+
 /// Which model.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ModelArgs {

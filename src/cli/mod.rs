@@ -184,6 +184,9 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     logging();
+    if let Err(error) = parsed.keep_inputs() {
+        return fail(&error.into());
+    }
     let config = parsed.file.as_deref();
     let done = match cli.command {
         Command::Score(args) => score::run(&args, config),

@@ -47,7 +47,9 @@ pub(super) fn run(args: &Next) -> anyhow::Result<()> {
     let engine = Engine::load(&args.model.open()?, args.model.model.as_deref(), &Catalogue::shipped()?)?;
     let zone = args.purchases.zone_of(engine.model().timezone)?;
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
-    args.purchases.keep_inputs(&[], &[("out", Some(&args.out))])?;
+    let folder = args.model.folder();
+    args.purchases
+        .keep_inputs(&folder.as_deref().into_iter().collect::<Vec<_>>(), &[("out", Some(&args.out))])?;
     let stage = Stage::begin("read");
     let stream = Stream::open(&args.purchases.purchases, &args.purchases.stream(zone)?)?;
     stage.done(&format!("{} events", stream.summary().events));

@@ -326,8 +326,9 @@ impl Kept {
 
 /// Refuses outputs that are read, or would be by the next run.
 fn keep_inputs(args: &Score) -> Result<(), homing_datasets::Error> {
-    let others: Vec<&str> =
-        [&args.people, &args.people_before].into_iter().flatten().map(String::as_str).collect();
+    let files: Vec<String> = args.catalogue.files().chain(args.model.folder()).collect();
+    let people = [&args.people, &args.people_before].into_iter().flatten();
+    let others: Vec<&str> = people.chain(&files).map(String::as_str).collect();
     let store = args.profiles.as_deref().and_then(homing_profiles::local_file).map(Path::new);
     let outputs = [
         ("out", args.out.as_deref()),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use homing_datasets::Zone;
+use homing_datasets::guards::outputs;
 use homing_datasets::progress::Stage;
 use homing_datasets::simulate::{Chain, write};
 
@@ -45,6 +46,15 @@ pub(super) fn run(args: &Simulate) -> anyhow::Result<()> {
     }
     let until_day = Zone::default().day(Zone::default().as_of(&args.until)?);
     let chain = Chain { customers: args.customers, seed: args.seed, until_day, days: args.days };
+    if let Some(table) = outputs::table_in(&args.out) {
+        let text = format!(
+            "--out {} already holds data (`{}`), and whoever reads it would read the simulated customers too; choose an \
+             empty folder, or one that does not exist",
+            args.out.display(),
+            table.display()
+        );
+        return Err(WrongUse(text).into());
+    }
     let stage = Stage::begin("simulate");
     let tell = |count: u64| stage.at(&format!("{count} customers"));
     let written = write(&chain, &args.out, &tell)?;

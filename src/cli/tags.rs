@@ -151,6 +151,8 @@ struct Looked {
 
 impl Base {
     fn look(&self) -> anyhow::Result<Looked> {
+        let files: Vec<String> = self.catalogue.files().chain(self.model.folder()).collect();
+        self.purchases.keep_inputs(&files.iter().map(String::as_str).collect::<Vec<_>>(), &[])?;
         let bundle = match self.model.open()?.find(self.model.model.as_deref()) {
             Ok(path) => Some(Bundle::load(&path)?),
             // Most tags need no model; a model that was asked for must be there.

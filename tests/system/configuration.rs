@@ -274,3 +274,38 @@ fn completions_man_pages_and_versions_are_printed() {
     );
     run(homing(), home, ["scor"]).says(2, &["a similar subcommand exists: 'score'"]);
 }
+
+#[test]
+fn no_command_writes_where_another_one_reads() {
+    let folder = scratch();
+    let home = folder.path();
+    std::fs::create_dir(home.join("in")).unwrap();
+    write(home, "in/shop.csv", SHOP);
+    write(home, "homing.toml", "purchases = ['in']\n\n[identity]\nmembers = ['members']\n");
+    let inside = |args: &[&str]| run(homing(), home, args).says(2, &["--out", "is inside the input folder"]);
+    std::fs::create_dir(home.join("members")).unwrap();
+    inside(&["simulate", "--customers", "10", "--out", "in/chain"]);
+    inside(&["simulate", "--customers", "10", "--out", "members"]);
+    inside(&["man", "--out", "in/man"]);
+    inside(&["erased", "--profiles", "sqlite:profiles.db", "--out", "in/erased.json"]);
+    inside(&["campaign", "make", "spring", "--profiles", "sqlite:profiles.db", "--out", "in/list.csv"]);
+    inside(&["models", "export", "--registry", &registry().display().to_string(), "--out", "in/model"]);
+    run(homing_train(), home, ["man", "--out", "in/man"]).says(2, &["is inside the input folder"]);
+    // Where data lie that nobody has named in a setting.
+    std::fs::remove_file(home.join("homing.toml")).unwrap();
+    run(homing(), home, ["simulate", "--customers", "10", "--out", "in"])
+        .says(2, &["in/shop.csv", "empty folder"]);
+    // The list of rejects is an output of whoever reads purchases.
+    for command in [
+        &["tags", "try", "orders", "--purchases", "in/shop.csv", "--rejects", "in/shop.csv"][..],
+        &["tags", "fit-scales", "--purchases", "in/shop.csv", "--rejects", "in/shop.csv"],
+        &["baskets", "--purchases", "in/shop.csv", "--columns-file", "c.toml", "--rejects", "in/shop.csv"],
+    ] {
+        run(homing(), home, command).says(2, &["--rejects in/shop.csv", "is the input"]);
+    }
+    write(home, "c.toml", "amount = 'amount'\n");
+    let over = ["baskets", "--purchases", "in/shop.csv", "--columns-file", "c.toml", "--out", "c.toml"];
+    assert_eq!(run(homing(), home, over).code, 2);
+    assert_eq!(std::fs::read_to_string(home.join("in/shop.csv")).unwrap(), SHOP);
+    assert_eq!(std::fs::read_dir(home.join("in")).unwrap().count(), 1);
+}

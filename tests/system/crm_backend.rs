@@ -257,6 +257,73 @@ fn what_a_caller_does_wrong_is_told_in_a_problem_document() {
     assert_eq!(server.get("/v1/profiles/c1").ok()["history"]["events"], 1);
 }
 
+/// The purchase probability and the expected spend within 90 days, for each history, as of this day.
+fn predicted(server: &Server, as_of: &str, histories: &[Vec<Value>]) -> Vec<(f64, f64)> {
+    let customers: Vec<Value> = histories
+        .iter()
+        .enumerate()
+        .map(|(at, events)| json!({ "customer_id": format!("c{at:05}"), "events": events }))
+        .collect();
+    let mut answer = server.post("/v1/predictions", &json!({ "as_of": as_of, "customers": customers })).ok();
+    let Value::Array(predictions) = answer["predictions"].take() else { panic!("{answer:#}") };
+    let of = |prediction: &Value| {
+        let probability = prediction["p_purchase_90d"].as_f64().unwrap_or(f64::NAN);
+        (probability, prediction["expected_spend_90d"].as_f64().unwrap_or(f64::NAN))
+    };
+    predictions.iter().map(of).collect()
+}
+
+/// A purchase so many days before the end of the data that the model has learned from.
+fn purchase(days_before: i64, amount: f64) -> Value {
+    let at = as_of() - days_before * homing_datasets::DAY;
+    json!({ "occurred_at": homing_datasets::Zone::default().format(at), "amount": amount })
+}
+
+#[test]
+fn predictions_fall_with_recency_and_are_never_negative_or_infinite() {
+    let folder = scratch();
+    let server = Server::start(folder.path());
+    let of = |histories: &[Vec<Value>]| predicted(&server, AS_OF, histories);
+    let falls = |what: &str, all: &[(f64, f64)]| {
+        assert!(all.iter().all(|(p, spend)| (0.0..=1.0).contains(p) && *spend >= 0.0), "{what}: {all:?}");
+        let first = all.first().unwrap().0;
+        let last = all.last().unwrap().0;
+        assert!(last < first / 2.0, "{what}: {all:?}");
+        assert!(all.windows(2).all(|pair| pair[1].0 <= pair[0].0 + 0.02), "{what}: {all:?}");
+    };
+    // One order, longer and longer ago.
+    let once: Vec<Vec<Value>> = [1, 30, 90, 180, 300, 700].map(|days| vec![purchase(days, 20.0)]).into();
+    falls("one order", &of(&once));
+    // Payments each month, then none.
+    let monthly: Vec<Vec<Value>> =
+        [10, 40, 70, 130, 250].map(|last| (0..8).map(|nth| purchase(last + 30 * nth, 9.99)).collect()).into();
+    falls("monthly", &of(&monthly));
+    // An order a day for years, then none; silence of ten years.
+    let daily: Vec<Vec<Value>> =
+        [1, 30, 200].map(|last| (0..300).map(|nth| purchase(last + nth, 5.0)).collect()).into();
+    falls("daily", &of(&daily));
+    let old = of(&[vec![purchase(3650, 5.0), purchase(3640, 5.0)], vec![purchase(35_000, 5.0)]]);
+    assert!(old.iter().all(|(p, spend)| *p < 0.1 && spend.is_finite()), "{old:?}");
+    // Gifts and product returns: no negative money.
+    let odd = of(&[
+        vec![purchase(5, -3.0)],
+        vec![purchase(5, 0.0)],
+        vec![purchase(50, 10.0), purchase(40, -30.0), purchase(3, -1.0)],
+    ]);
+    assert!(odd.iter().all(|(p, spend)| p.is_nan() || *p >= 0.0 && *spend >= 0.0), "{odd:?}");
+    // Three receipts of one day are one order, in whatever order they come, and what comes after the day is not seen.
+    let mut three = vec![purchase(30, 10.0), purchase(30, 20.0), purchase(30, 30.0), purchase(90, 10.0)];
+    let one = vec![purchase(30, 60.0), purchase(90, 10.0)];
+    let forward = three.clone();
+    three.reverse();
+    let mut later = one.clone();
+    later.push(purchase(-40, 500.0));
+    let same = of(&[forward, three, one.clone(), one, later]);
+    assert_eq!(same[0], same[1]);
+    assert_eq!(same[3], same[4]);
+    assert!((same[0].0 - same[2].0).abs() < 0.02, "{same:?}");
+}
+
 #[test]
 fn a_port_in_use_is_told_with_the_flag_that_helps() {
     let folder = scratch();

@@ -141,3 +141,41 @@ fn a_column_of_the_wrong_type_is_named_with_what_it_needs() {
     let told = run(homing_train(), folder.path(), ["check", "--purchases", "typed.parquet"]);
     told.says(1, &["column `amount` of `typed.parquet`", "Timestamp", "amount needs", "--columns amount="]);
 }
+
+#[test]
+fn purchases_come_from_standard_input_too() {
+    let folder = scratch();
+    for name in ["-", "/dev/stdin"] {
+        let text = std::fs::File::open(CDNOW).unwrap();
+        let mut command = homing_train();
+        command.stdin(text);
+        let told = run(command, folder.path(), ["check", "--purchases", name]);
+        told.says(0, &["read 69659 events of 23570 customers"]);
+    }
+    // A table of texts, packed.
+    let csv = write(folder.path(), "few.csv", FEW);
+    let mut command = homing_train();
+    command.stdin(std::fs::File::open(folder.path().join(csv)).unwrap());
+    run(command, folder.path(), ["check", "--purchases", "-"]).says(3, &["read "]);
+}
+
+#[test]
+fn a_refused_run_says_what_was_recognised() {
+    let folder = scratch();
+    let mut rows = String::from("Order Date;Order No;Kunde;Total\n");
+    (0..20).for_each(|nth| {
+        rows.push_str(&format!("2023-01-{:02};{nth};c{};{}\n", nth + 1, nth % 3, ["x", "5"][nth % 2]))
+    });
+    let bad = write(folder.path(), "bad.csv", &rows);
+    let told = run(homing_train(), folder.path(), ["check", "--purchases", bad]);
+    told.says(
+        3,
+        &[
+            "bad_amount",
+            "recognised: table in bad.csv",
+            "delimiter ;",
+            "amount = Total",
+            "customer_id = Kunde",
+        ],
+    );
+}

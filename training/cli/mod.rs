@@ -92,6 +92,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
+    if let Err(error) = parsed.keep_inputs() {
+        return fail(&error.into());
+    }
     let done = match cli.command {
         Command::Fit(args) => fit::run(&args),
         Command::Backtest(args) => backtest::run(&args),

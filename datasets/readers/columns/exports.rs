@@ -44,7 +44,7 @@ impl Export {
     }
 }
 
-static EXPORTS: [Export; 31] = [
+static EXPORTS: [Export; 35] = [
     Export {
         name: "Shopify orders export",
         needs: &["name", "email", "financialstatus", "total"],
@@ -398,6 +398,51 @@ static EXPORTS: [Export; 31] = [
             (Column::OccurredAt, &["orderdate"]),
             (Column::Amount, &["totaltopayamount"]),
             (Column::Kind, &["type"]),
+        ],
+        ..PLAIN
+    },
+    Export {
+        name: "Xero invoices export",
+        needs: &["contactname", "invoicenumber", "invoicedate", "total", "lineamount|unitamount"],
+        columns: &[
+            (Column::CustomerId, &["emailaddress", "contactname"]),
+            (Column::OccurredAt, &["invoicedate"]),
+            (Column::Amount, &["total"]),
+            (Column::OrderId, &["invoicenumber"]),
+            (Column::Kind, &["type"]),
+        ],
+        statuses: &[("awaiting payment", Status::Bought), ("submitted", Status::NotBought)],
+        order_total: true,
+        ..PLAIN
+    },
+    Export {
+        name: "Shopee orders export",
+        needs: &["orderid", "orderstatus", "ordercreationdate", "usernamebuyer", "grandtotal"],
+        columns: &[(Column::CustomerId, &["usernamebuyer"]), (Column::Amount, &["grandtotal"])],
+        order_total: true,
+        ..PLAIN
+    },
+    Export {
+        name: "TikTok Shop orders export",
+        needs: &["orderid", "orderstatus", "createdtime", "buyerusername", "orderamount"],
+        columns: &[
+            (Column::CustomerId, &["buyerusername"]),
+            (Column::OccurredAt, &["createdtime"]),
+            (Column::Amount, &["orderamount"]),
+            (Column::Refunded, &["orderrefundamount"]),
+        ],
+        order_total: true,
+        ..PLAIN
+    },
+    Export {
+        name: "Gumroad sales export",
+        needs: &["purchaseemail|buyeremail", "purchasedate", "saleprice", "fullyrefunded"],
+        columns: &[
+            (Column::CustomerId, &["buyeremail", "purchaseemail"]),
+            (Column::Amount, &["saleprice"]),
+            (Column::OrderId, &["purchaseid"]),
+            (Column::Refunded, &["partialrefund"]),
+            (Column::Cancelled, &["fullyrefunded"]),
         ],
         ..PLAIN
     },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::exports::Export;
-use super::synonyms::{CUSTOMER_LAST, OCCURRED_LAST, head, is_mail, names, plain, unit_price};
+use super::synonyms::{CUSTOMER_LAST, OCCURRED_LAST, head, is_mail, names, plain, status_like, unit_price};
 use super::{COLUMNS, Column, KNOWN};
 use crate::Error;
 use crate::readers::forms::status::Status;
@@ -40,6 +40,8 @@ pub(crate) struct Layout {
     pub(crate) statuses: &'static [(&'static str, Status)],
     /// The name of the customer's column is that of a mail address.
     pub(crate) mail: bool,
+    /// The column of the status has a name that is only like one: its values decide.
+    pub(crate) loose_status: bool,
     /// Columns that were found by a common name: their values may show that something else is meant.
     pub(crate) guessed: [bool; COLUMNS],
 }
@@ -102,6 +104,20 @@ impl Mapping {
     /// The positions of the columns in a file with this header. `partial`: the header need not name every column, so that
     /// one that was mapped may be missing from it.
     pub(crate) fn layout(&self, path: &str, header: &[String], partial: bool) -> Result<Layout, Error> {
+        let (layout, missing) = self.found(path, header, partial)?;
+        match missing[..] {
+            [] => Ok(layout),
+            _ => Err(self.missing_error(path, &missing, Some((&layout, header)), header)),
+        }
+    }
+
+    /// What is found in a header, and which columns it lacks.
+    pub(crate) fn found(
+        &self,
+        path: &str,
+        header: &[String],
+        partial: bool,
+    ) -> Result<(Layout, Vec<Column>), Error> {
         let plains: Vec<String> = header.iter().map(|name| plain(name)).collect();
         let native = Column::ALL[..3].iter().all(|column| {
             header.iter().any(|own| own == column.name()) && self.given[*column as usize] == Given::Nothing
@@ -116,12 +132,13 @@ impl Mapping {
         };
         let mut places: Places = [None; COLUMNS];
         let mut guessed = [false; COLUMNS];
+        let mut missing = Vec::new();
         for column in Column::ALL {
             let at = column as usize;
             if let Given::Own(own) = &self.given[at] {
                 places[at] = search.given(own)?;
                 if places[at].is_none() && (column.needed() || !partial) {
-                    return Err(self.missing_error(path, column, header.iter().map(String::as_str)));
+                    missing.push(column);
                 }
             }
         }
@@ -140,11 +157,16 @@ impl Mapping {
                 guessed[at] = places[at].is_some();
             }
         }
-        if let Some(missing) =
-            Column::ALL.into_iter().find(|&column| column.needed() && places[column as usize].is_none())
-        {
-            return Err(self.missing_error(path, missing, header.iter().map(String::as_str)));
+        let status = Column::Status as usize;
+        let mut loose_status = false;
+        if places[status].is_none() && wanted(Column::Status) && !native {
+            places[status] = search.like_status();
+            guessed[status] = places[status].is_some();
+            loose_status = guessed[status];
         }
+        missing.extend(Column::ALL.into_iter().filter(|&column| {
+            column.needed() && places[column as usize].is_none() && self.own(column).is_none()
+        }));
         let name = |column: Column| places[column as usize].map_or("", |place| &*header[place]);
         let line_price = export.is_some_and(|export| export.line_price);
         let multiply = match unit_price(name(Column::Amount)) {
@@ -158,7 +180,13 @@ impl Mapping {
             _ => Multiply::No,
         };
         let order_level = is_order_level(&plain(name(Column::Amount)));
-        Ok(Layout {
+        let mail = is_mail(name(Column::CustomerId));
+        // What is left of the order's total says nothing of another amount.
+        let same = is_adjusted(&plain(name(Column::Adjusted)), &plain(name(Column::Amount)), order_level);
+        if !same && self.own(Column::Adjusted).is_none() {
+            places[Column::Adjusted as usize] = None;
+        }
+        let layout = Layout {
             export: export.map(|export| export.name),
             multiply,
             order_total: export.is_some_and(|export| export.order_total)
@@ -166,10 +194,12 @@ impl Mapping {
                 && places[Column::OrderId as usize].is_some(),
             guest_zero: export.is_some_and(|export| export.guest_zero),
             statuses: export.map_or(&[], |export| export.statuses),
-            mail: is_mail(name(Column::CustomerId)),
+            mail,
+            loose_status,
             places,
             guessed,
-        })
+        };
+        Ok((layout, missing))
     }
 
     /// The first column that was mapped and is not there.
@@ -177,27 +207,52 @@ impl Mapping {
         Column::ALL.into_iter().find(|&column| self.own(column).is_some() && !there(column))
     }
 
-    /// The error for a column that is not there.
-    pub(crate) fn missing_error<'s>(
+    /// The error for columns that are not there. `found`: what a header has of the others.
+    pub(crate) fn missing_error(
         &self,
         path: &str,
-        column: Column,
-        header: impl Iterator<Item = &'s str>,
+        missing: &[Column],
+        found: Option<(&Layout, &[String])>,
+        header: &[String],
     ) -> Error {
-        let found: Vec<String> = header.map(|name| format!("`{}`", shortened(name))).collect();
-        let more = found.len().saturating_sub(LISTED);
-        let mut found = match found.len() {
+        let names: Vec<String> = header.iter().map(|name| format!("`{}`", shortened(name))).collect();
+        let more = names.len().saturating_sub(LISTED);
+        let mut listed = match names.len() {
             0 => "no columns".to_owned(),
-            len => found[..len.min(LISTED)].join(", "),
+            len => names[..len.min(LISTED)].join(", "),
         };
         if more > 0 {
-            found.push_str(&format!(" and {more} more"));
+            listed.push_str(&format!(" and {more} more"));
         }
         let path = path.to_owned();
-        match self.own(column) {
-            Some(name) => Error::MissingMapped { path, column: column.name(), name: name.to_owned(), found },
-            None => Error::MissingColumn { path, column: column.name(), found },
+        let mapped: Vec<(&'static str, &str)> =
+            missing.iter().filter_map(|&column| Some((column.name(), self.own(column)?))).collect();
+        if let Some(&(column, name)) = mapped.first() {
+            let others: String = mapped[1..]
+                .iter()
+                .map(|(column, name)| format!(", no `{name}` (`{column}={name}`)"))
+                .collect();
+            return Error::MissingMapped { path, column, name: name.to_owned(), others, found: listed };
         }
+        let recognised = found.map(|(layout, header)| layout.columns(header)).unwrap_or_default();
+        let recognised =
+            if recognised.is_empty() { String::new() } else { format!(" Recognised: {recognised}.") };
+        let columns: Vec<&'static str> = missing.iter().map(|column| column.name()).collect();
+        let pairs: Vec<String> = columns.iter().map(|column| format!("{column}=...")).collect();
+        let remedy = format!("Map what is missing with `--columns {}`", pairs.join(","));
+        Error::MissingColumn { path, columns, found: listed, recognised, remedy }
+    }
+}
+
+impl Layout {
+    /// The columns that were found, with the file's own names of them.
+    pub(crate) fn columns(&self, header: &[String]) -> String {
+        let named = |column: Column| {
+            let own = &header[self.places[column as usize]?];
+            let known = column.name();
+            Some(if own == known { known.to_owned() } else { format!("{known} = {}", shortened(own)) })
+        };
+        Column::ALL.into_iter().filter_map(named).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -212,6 +267,16 @@ fn shortened(name: &str) -> String {
 /// Columns that say how a line is to be understood and are looked for beside homing's own names too.
 fn is_telling(column: Column) -> bool {
     matches!(column, Column::Status | Column::Currency | Column::Cancelled)
+}
+
+/// Whether one column is what is left of another: `Adjusted Order Total` of `Order Total`.
+fn is_adjusted(adjusted: &str, amount: &str, order_level: bool) -> bool {
+    let root = ["adjusted", "current", "remaining", "退款后"]
+        .iter()
+        .find_map(|word| adjusted.strip_prefix(word))
+        .or_else(|| adjusted.strip_suffix("s").unwrap_or(adjusted).strip_suffix("afterrefund"))
+        .unwrap_or(adjusted);
+    root == amount || order_level && !root.is_empty() && (root.ends_with(amount) || amount.ends_with(root))
 }
 
 /// Whether an amount of this name is that of a whole order.
@@ -296,6 +361,17 @@ impl Search<'_> {
     fn named(&mut self, names: &[&str]) -> Option<usize> {
         let found = names.iter().find_map(|name| self.free().find(|&at| self.plains[at] == *name));
         self.take(found)
+    }
+
+    /// The place of a column whose name is like that of a status.
+    fn like_status(&mut self) -> Option<usize> {
+        let likeness = |at: usize| status_like(&self.plains[at]);
+        // Of equals the first.
+        let best = self
+            .free()
+            .filter(|&at| likeness(at) > 0)
+            .max_by_key(|&at| (likeness(at), std::cmp::Reverse(at)));
+        self.take(best)
     }
 
     /// The place of a column by the names that are common for it.
@@ -412,6 +488,15 @@ mod tests {
             "{plain}"
         );
         assert!(plain.contains("--columns customer_id=..."), "{plain}");
+        let all = message(&[], &["Nr", "Order Date", "Wert"]);
+        for part in
+            ["no column `customer_id` or `amount`", "occurred_at = Order Date", "customer_id=...,amount=..."]
+        {
+            assert!(all.contains(part), "{part}: {all}");
+        }
+        let two =
+            message(&[("channel", "till"), ("category", "group")], &["customer_id", "occurred_at", "amount"]);
+        assert!(two.contains("no column `group`") && two.contains("no `till` (`channel=till`)"), "{two}");
         let mapped = message(&[("channel", "till")], &["customer_id", "occurred_at", "amount"]);
         assert!(mapped.contains("no column `till` (`--columns channel=till`)"), "{mapped}");
         let double = message(&[], &["customer_id", "occurred_at", "amount", "amount"]);

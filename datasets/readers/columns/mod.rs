@@ -43,10 +43,12 @@ pub(crate) enum Column {
     Cancelled,
     /// Who received the money: the customer of a line whose amount is negative.
     Payee,
+    /// What was left of the amount once refunds and changes were taken into account.
+    Adjusted,
 }
 
 /// Number of columns.
-pub(crate) const COLUMNS: usize = 19;
+pub(crate) const COLUMNS: usize = 20;
 
 /// Number of columns of an event itself; the others say how a line is to be understood.
 pub(crate) const KNOWN: usize = 11;
@@ -73,6 +75,7 @@ impl Column {
         Column::Test,
         Column::Cancelled,
         Column::Payee,
+        Column::Adjusted,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -96,6 +99,7 @@ impl Column {
             Column::Test => "test",
             Column::Cancelled => "cancelled",
             Column::Payee => "payee",
+            Column::Adjusted => "adjusted",
         }
     }
 
@@ -108,7 +112,7 @@ impl Column {
     pub(crate) fn role(self) -> Role {
         match self {
             Column::OccurredAt | Column::RecordedAt => Role::Instant,
-            Column::Amount | Column::Quantity | Column::Refunded => Role::Number,
+            Column::Amount | Column::Quantity | Column::Refunded | Column::Adjusted => Role::Number,
             Column::Kind => Role::Word,
             Column::Time | Column::Cancelled | Column::Test => Role::Any,
             _ => Role::Text,

@@ -74,6 +74,14 @@ impl DataFile {
         }
     }
 
+    /// Whether a file of this machine is another one than when it was found.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.local().is_some_and(|path| {
+            let now = fs::metadata(path).map(|data| (data.len(), version_of(&data)));
+            now.map_or(true, |now| now != (self.bytes, self.version.clone()))
+        })
+    }
+
     pub(crate) fn open(&self) -> Result<Opened, Error> {
         self.place.open().map_err(|reason| self.unreadable(reason))
     }
@@ -126,6 +134,11 @@ impl DataFile {
     }
 }
 
+/// A text that changes with a file.
+fn version_of(metadata: &fs::Metadata) -> String {
+    metadata.modified().map(|at| format!("{at:?}")).unwrap_or_default()
+}
+
 /// What a name says about a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Named {
@@ -155,6 +168,12 @@ fn named(path: &Path) -> Named {
         _ => None,
     };
     Named { format, packing, zip: ending == "zip" }
+}
+
+/// Whether a file of a folder would be read as data by its name.
+pub(crate) fn is_data(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    !hidden(path) && name != crate::guards::outputs::REJECTS && named(path).format.is_some()
 }
 
 /// Whether a name alone says that a file of an object store is a table.
@@ -371,7 +390,7 @@ impl Files {
             return Ok(());
         }
         let metadata = fs::metadata(path).map_err(unreadable)?;
-        let version = metadata.modified().map(|at| format!("{at:?}")).unwrap_or_default();
+        let version = version_of(&metadata);
         self.add_place(Place::Here(path.to_owned()), shown, metadata.len(), version, named(path), meant)
     }
 

@@ -87,6 +87,21 @@ const BOUGHT: &[&str] = &[
     "onaccount closed",
     "ready for shipment",
     "ready for processing",
+    "shipping",
+    "to ship",
+    "to receive",
+    "ready to ship",
+    "recibido",
+    "recibida",
+    "abierta",
+    "cerrada",
+    "aprobado",
+    "acreditado",
+    "aprovado",
+    "concluida",
+    "concluída",
+    "ok",
+    "通常",
     "in bearbeitung",
     "teilgeliefert",
     "teilversandt",
@@ -179,6 +194,7 @@ const NOT_BOUGHT: &[&str] = &[
     "payment error",
     "chargeback lost",
     "not paid",
+    "to pay",
     "annulled",
     "storniert",
     "offen",
@@ -328,7 +344,30 @@ fn by_part(word: &str) -> Status {
     if has(&["部分退款"]) {
         Status::PartlyRefunded
     } else if has(&["等待付款", "待付款", "未付款", "待支付", "未支付", "取消", "关闭", "作废", "失败"])
-        || has(&["cancel", "void", "unpaid", "failed", "declined", "abandon"])
+        || has(&[
+            "cancel",
+            "void",
+            "unpaid",
+            "fail",
+            "declined",
+            "abandon",
+            "storn",
+            "annul",
+            "anul",
+            "unbezahlt",
+        ])
+        || has(&[
+            "iptal",
+            "ödenmedi",
+            "отмен",
+            "не оплач",
+            "неоплач",
+            "nezaplac",
+            "makuler",
+            "취소",
+            "미결제",
+            "입금대기",
+        ])
     {
         Status::NotBought
     } else if has(&[
@@ -341,6 +380,14 @@ fn by_part(word: &str) -> Status {
         "rembours",
         "erstattet",
         "rimbors",
+        "iade",
+        "возвра",
+        "vrácen",
+        "returned",
+        "返品",
+        "返金",
+        "환불",
+        "반품",
     ]) {
         Status::Refunded
     } else if has(&[
@@ -356,6 +403,28 @@ fn by_part(word: &str) -> Status {
         "paid",
         "shipped",
         "deliver",
+        "success",
+        "bezahlt",
+        "betald",
+        "betalt",
+        "tamamland",
+        "teslim",
+        "kargo",
+        "оплач",
+        "выполн",
+        "доставл",
+        "отправл",
+        "заверш",
+        "vyřízen",
+        "odeslán",
+        "zaplac",
+        "doručen",
+        "구매확정",
+        "배송",
+        "발송",
+        "결제완료",
+        "決済完了",
+        "支払済",
     ]) {
         Status::Bought
     } else {
@@ -365,6 +434,8 @@ fn by_part(word: &str) -> Status {
 
 fn plain(word: &str) -> String {
     let word = word.trim_matches(is_blank).to_lowercase().replace(['_', '-'], " ");
+    // A capital İ leaves its dot behind.
+    let word = word.replace('\u{307}', "");
     word.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -392,6 +463,12 @@ pub(crate) fn is_yes(word: &str) -> bool {
             | "いいえ"
             | "未取消"
             | "-"
+            | "nej"
+            | "hayir"
+            | "hayır"
+            | "ne"
+            | "0.0"
+            | "아니오"
     )
 }
 

@@ -26,6 +26,16 @@ const PURCHASE: &[&str] = &[
     "order paid",
     "transaction",
     "invoice",
+    "sales receipt",
+    "sales invoice",
+    "tax invoice",
+    "通常",
+    "通常販売",
+    "реализация",
+    "продажа",
+    "satış",
+    "cash sale",
+    "cash invoice",
     "fulfilled order",
     "verkauf",
     "kauf",
@@ -91,6 +101,8 @@ const RETURN: &[&str] = &[
     "退货退款",
     "返品",
     "返金",
+    "возврат",
+    "iade",
     "반품",
     "환불",
 ];
@@ -152,6 +164,7 @@ const PAYMENT_PARTS: &[&str] =
 
 /// What was credited to the customer, beside which a refund is only the money going out.
 const CREDIT: &[&str] = &["credit memo", "credit note", "gutschrift", "avoir", "abono", "nota de crédito"];
+const CREDIT_PARTS: &[&str] = &["credit memo", "credit note"];
 const REFUND_PARTS: &[&str] = &[
     "refund",
     "rückzahlung",
@@ -175,6 +188,9 @@ const OTHER: &[&str] = &[
     "adjustment",
     "reminder",
     "finance charge memo",
+    "取消",
+    "取消し",
+    "キャンセル",
     "提现",
     "手续费",
     "转账",
@@ -228,7 +244,7 @@ pub(crate) fn kind(word: &str) -> Option<LineKind> {
     match () {
         () if is(DETAIL) => Some(LineKind::Detail),
         () if is(PAYMENT) => Some(LineKind::Payment),
-        () if is(CREDIT) => Some(LineKind::Credit),
+        () if is(CREDIT) || part(CREDIT_PARTS) => Some(LineKind::Credit),
         () if is(OTHER) => Some(LineKind::Other),
         () if is(PURCHASE) => Some(LineKind::Event(Kind::Purchase)),
         () if is(RETURN) && part(REFUND_PARTS) => Some(LineKind::Refund),
@@ -250,6 +266,11 @@ pub(crate) struct Kinds {
 }
 
 impl Kinds {
+    /// Whether some line is a part of an order that has a line of its own.
+    pub(crate) fn has_details(self) -> bool {
+        self.details > 0
+    }
+
     pub(crate) fn note(&mut self, kind: LineKind) {
         match kind {
             LineKind::Event(Kind::Purchase) => self.sales += 1,

@@ -238,6 +238,69 @@ fn months_that_overlap_count_once_and_chance_does_not() {
     assert_eq!(both.events(), histories.events() + 2);
 }
 
+/// Rows with receipts of one to three articles, as a till writes them.
+fn receipts(sales: &[Sale]) -> String {
+    let mut rows = String::new();
+    for sale in sales {
+        for article in 0..1 + sale.order % 3 {
+            let date = Zone::default().date(sale.day * DAY);
+            let _ = writeln!(
+                rows,
+                "{},{date} 10:{:02}:{:02},{}.5,o{},p{article},1",
+                sale.customer,
+                sale.order % 60,
+                sale.order % 53,
+                sale.cents / 100 + article as u64,
+                sale.order
+            );
+        }
+    }
+    rows
+}
+
+#[test]
+fn an_export_that_was_appended_to_itself_is_told() {
+    let rows = receipts(&shop());
+    let count = rows.lines().count() as u64;
+    assert_eq!(codes(&read_all(&[("o.csv", &rows)]).1), []);
+    let told = |text: &str| -> u64 {
+        let (_, summary) = read_all(&[("o.csv", text)]);
+        let codes = codes(&summary);
+        assert_eq!(codes.len(), 1, "{codes:?}");
+        assert_eq!(codes[0].0, "repeated_rows");
+        assert!(example(&summary).contains("o.csv"), "{}", example(&summary));
+        codes[0].1
+    };
+    // Twice as a whole, sorted afterwards, and a month that overlaps.
+    assert!((count * 9 / 10..=count * 11 / 10).contains(&told(&format!("{rows}{rows}"))));
+    let mut sorted: Vec<&str> = rows.lines().chain(rows.lines()).collect();
+    sorted.sort_unstable();
+    assert!(told(&(sorted.join("\n") + "\n")) > count / 2);
+    let month: String = rows.lines().rev().take(count as usize / 10).map(|row| format!("{row}\n")).collect();
+    assert!((count / 20..count / 5).contains(&told(&format!("{rows}{month}"))));
+    // Without receipts the time to the second says it.
+    let bare: String =
+        rows.lines().filter_map(|row| Some(format!("{},,,\n", row.rsplitn(4, ',').nth(3)?))).collect();
+    assert!(told(&format!("{bare}{bare}")) > count / 2);
+}
+
+#[test]
+fn two_units_of_one_product_are_no_repeated_rows() {
+    let twice: String = receipts(&shop()).lines().map(|row| format!("{row}\n{row}\n")).collect();
+    let some: String = receipts(&shop())
+        .lines()
+        .enumerate()
+        .map(|(at, row)| if at % 3 == 0 { format!("{row}\n{row}\n") } else { format!("{row}\n") })
+        .collect();
+    assert_eq!(codes(&read_all(&[("o.csv", &some)]).1), []);
+    // Every single row twice is no chance.
+    assert_eq!(codes(&read_all(&[("o.csv", &twice)]).1)[0].0, "repeated_rows");
+    // Days without a time and without a receipt are alike by chance.
+    let days: String =
+        (0..600).map(|nth| format!("c{},2023-05-0{},5.00,,,\n", nth % 20, nth % 9 + 1)).collect();
+    assert!(!codes(&read_all(&[("o.csv", &days)]).1).iter().any(|(code, _)| *code == "repeated_rows"));
+}
+
 #[test]
 fn amounts_of_another_scale_are_told() {
     let all = shop();

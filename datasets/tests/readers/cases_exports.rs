@@ -425,3 +425,153 @@ c,2024-01-03,30,purchase,refunded
     let found = read(&[folder.given("orders.csv")], &mapped(&[("status", "financial_status")])).unwrap();
     assert_eq!(sums(&found.0), (2, 4000, 3000));
 }
+
+#[test]
+fn a_status_is_found_by_a_name_like_one_and_by_its_words() {
+    for (csv, spend, left_out) in [
+        (
+            "Rechnungs-Nr.;Rechnungsdatum;Kunden-Nr.;Brutto;Zahlstatus\nRE1;05.01.2025;1;12,50;bezahlt\nRE2;16.01.2025;1;10,00;storniert\n",
+            1250,
+            1,
+        ),
+        (
+            "Payment Date,Payment ID,Order ID,Result,Amount,Customer ID\n05-Jan-2025 10:15 AM,P1,O1,SUCCESS,$12.50,C1\n06-Jan-2025 10:15 AM,P2,O2,FAIL,$99.00,C2\n",
+            1250,
+            1,
+        ),
+        (
+            "Número de orden;Email;Fecha;Estado de la orden;Estado del pago;Total\n1;ana@x.com;05/01/2025;Abierta;Recibido;12,50\n2;bo@x.com;16/01/2025;Cancelada;Anulado;99,00\n",
+            1250,
+            1,
+        ),
+        // These are states of something else.
+        (
+            "Customer,Date,Total,Customer Status,State,Shipping Status\nana,2025-01-05,12.50,cancelled,open,pending\n",
+            1250,
+            0,
+        ),
+        // Words that nobody knows are no reason to leave anything out.
+        (
+            "Customer,Date,Total,Visit Status\nana,2025-01-05,12.50,first\nbo,2025-01-06,1.00,cancelled\n",
+            1350,
+            0,
+        ),
+    ] {
+        let (histories, summary) = read_all(csv, &[]);
+        assert_eq!((sums(&histories).1, summary.not_bought), (spend, left_out), "{csv}{:?}", codes(&summary));
+    }
+}
+
+#[test]
+fn later_rows_of_an_order_may_name_a_product_and_nothing_else() {
+    let csv = "\
+Número de orden;Email;Fecha;Estado de la orden;Total;Nombre del producto;Precio del producto;Cantidad del producto
+101;ana@x.com;05/01/2025 10:15:00;Abierta;1200,00;Té;500,00;2
+103;bo@x.com;17/01/2025 10:15:00;Cerrada;1500,00;Té;500,00;1
+103;;;;;Taza;1000,00;1
+";
+    let (histories, summary) = read_all(csv, &[]);
+    assert_eq!((sums(&histories), summary.rejected.len()), ((2, 270_000, 0), 0), "{:?}", summary.rejected);
+    assert_eq!(histories.get("bo@x.com").unwrap().len(), 2);
+    // A row that does say whose and when it is lacks its amount.
+    let folder = Folder::new();
+    let refused =
+        folder.refusal("a.csv", csv.replace("103;;;;;Taza", "104;cy@x.com;18/01/2025;Abierta;;Taza"));
+    crate::support::assert_says(&refused, &["missing_amount"]);
+}
+
+#[test]
+fn a_line_that_describes_the_columns_is_none_of_the_table() {
+    let csv = "\
+Order ID,Order Status,Created Time,Buyer Username,Order Amount,Order Refund Amount,SKU ID,Quantity
+Platform unique order ID.,Current order status.,The time when the order was created.,Buyer's username.,Total order amount,Refund amount,SKU,Sold quantity
+5761,Completed,01/05/2025 10:15:00 AM,ana,13.00,0,S1,1
+5762,Canceled,01/06/2025 10:15:00 AM,bo,9.00,9.00,S1,1
+5763,Shipped,01/17/2025 10:15:00 AM,bo,9.00,2.00,S1,1
+";
+    let (histories, summary) = read_all(csv, &[]);
+    assert_eq!((sums(&histories), summary.remarks, summary.lines), ((2, 2200, 200), 1, 3));
+    assert_eq!(recognised(&summary), Some("TikTok Shop orders export"));
+}
+
+#[test]
+fn a_column_of_refunds_may_only_say_yes_or_no() {
+    for (yes, no) in [("1", "0"), ("Yes", "No"), ("true", "false"), ("ja", "nein")] {
+        let csv = format!(
+            "customer,date,total,refunded\nana,2025-01-05,10,{no}\nbo,2025-01-06,20,{yes}\ncy,2025-01-06,5,\n"
+        );
+        let (histories, _) = read_all(&csv, &[]);
+        assert_eq!(sums(&histories), (3, 3500, 2000), "{yes}");
+    }
+    // One more value, and they are amounts.
+    let (histories, _) =
+        read_all("customer,date,total,refunded\nana,2025-01-05,10,1\nbo,2025-01-06,20,2.50\n", &[]);
+    assert_eq!(sums(&histories), (2, 3000, 350));
+    let gumroad = "\
+Purchase ID,Item Name,Buyer Email,Purchase Date,Purchase Time (UTC timezone),Subtotal ($),Sale Price ($),Net Total ($),Refunded?,Partial Refund ($),Fully Refunded?
+g1,Book,ana@x.com,2025-01-05,10:15:00,10.00,10.00,9.0,0,0.0,0
+g2,Book,bo@x.com,2025-01-06,10:15:00,10.00,10.00,9.0,1,0.0,1
+g3,Book,cy@x.com,2025-01-07,10:15:00,10.00,10.00,9.0,1,4.0,0
+";
+    let (histories, summary) = read_all(gumroad, &[]);
+    assert_eq!((sums(&histories), codes(&summary)), ((2, 2000, 400), vec![("not_purchased", 1)]));
+}
+
+#[test]
+fn totals_of_xero_and_shopee_stand_on_every_line() {
+    let xero = "\
+*ContactName,EmailAddress,*InvoiceNumber,*InvoiceDate,Total,*Description,*Quantity,*UnitAmount,LineAmount,Type,Status
+Ana,ana@x.com,INV-1,05/01/2025,22.00,Tea,1,10.00,10.00,Sales invoice,Paid
+Ana,ana@x.com,INV-1,05/01/2025,22.00,Cup,2,5.00,10.00,Sales invoice,Paid
+Bo,bo@x.com,INV-2,16/01/2025,11.00,Tea,1,10.00,10.00,Sales invoice,Voided
+Bo,bo@x.com,CN-1,17/01/2025,5.50,Tea,1,5.00,5.00,Sales credit note,Paid
+";
+    let (histories, summary) = read_all(xero, &[]);
+    assert_eq!((sums(&histories), recognised(&summary)), ((2, 2200, 550), Some("Xero invoices export")));
+    let shopee = "\
+Order ID,Order Status,Order Creation Date,Username (Buyer),Product Name,Deal Price,Quantity,Product Subtotal,Grand Total
+A1,Completed,2025-01-05 10:15,ana,Tea,5.00,2,10.00,13.00
+A1,Completed,2025-01-05 10:15,ana,Cup,3.00,1,3.00,13.00
+B2,Cancelled,2025-01-06 10:15,bo,Cup,3.00,1,3.00,3.00
+";
+    let (histories, summary) = read_all(shopee, &[]);
+    assert_eq!((sums(&histories), recognised(&summary)), ((1, 1300, 0), Some("Shopee orders export")));
+}
+
+#[test]
+fn tables_of_the_north_and_the_east_are_read() {
+    for (csv, expected) in [
+        (
+            "Fakturanr;Fakturadatum;Kundnr;Totalt;Makulerad\n1;2025-01-05;1;125,00;Nej\n2;2025-01-17;2;99,00;Ja\n",
+            (1, 12_500, 0),
+        ),
+        (
+            "Дата;Номер;Контрагент;Сумма\n05.01.2025 10:15:00;РН-1;Анна;1 234,50\n16.01.2025 11:00:00;РН-2;Борис;12,50\nИтого;;;1 247,00\n",
+            (2, 124_700, 0),
+        ),
+        (
+            "Sipariş No;Müşteri E-posta;Sipariş Tarihi;Tutar;Durum\n1;ana@x.com;05.01.2025;1.234,50 TL;Tamamlandı\n2;bo@x.com;16.01.2025;12,50 TL;İptal Edildi\n",
+            (1, 123_450, 0),
+        ),
+        (
+            "Číslo objednávky;Datum vytvoření;E-mail;Celkem s DPH;Stav\n1;5.1.2025;ana@x.com;1 234,50 Kč;Vyřízena\n2;16.1.2025;bo@x.com;12,50 Kč;Stornována\n",
+            (1, 123_450, 0),
+        ),
+        (
+            "取引ID,取引日時,取引区分,会員コード,合計\n1,2025/01/05 10:15:00,通常,M001,\"1,250\"\n2,2025/01/06 10:15:00,返品,M001,-250\n3,2025/01/07 10:15:00,取消,M002,900\n",
+            (1, 125_000, 25_000),
+        ),
+        (
+            "주문번호,주문상태,결제일,구매자ID,수량,최종 상품별 총 주문금액\n1,구매확정,2025-01-05 10:15:00,ana12,2,10000\n2,취소,2025-01-06 10:15:00,bo12,1,7000\n",
+            (1, 1_000_000, 0),
+        ),
+        (
+            "Pedido;Data;CPF;Valor Total;Situação\n1;05/01/2025;123.456.789-00;R$ 1.234,50;Pago\n2;16/01/2025;987.654.321-00;R$ 12,50;Cancelado\n",
+            (1, 123_450, 0),
+        ),
+    ] {
+        let (histories, summary) = read_all(csv, &[]);
+        assert_eq!(sums(&histories), expected, "{csv}{:?} {:?}", codes(&summary), summary.rejected);
+        assert!(summary.rejected.is_empty(), "{csv}");
+    }
+}

@@ -3,6 +3,8 @@
 
 mod cases_exports;
 mod cases_files;
+mod cases_lines;
+mod cases_tables;
 mod cases_values;
 mod random_bytes;
 #[path = "../support/mod.rs"]

@@ -2,6 +2,61 @@
 
 use std::io::{Cursor, Write};
 
+/// A workbook of one sheet with these rows in the form of its format, and what comes after them.
+pub fn of_rows(rows: &str, after: &str) -> Vec<u8> {
+    const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
+    let files = [
+        (
+            "[Content_Types].xml",
+            "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>".to_owned(),
+        ),
+        (
+            "_rels/.rels",
+            format!(
+                "<Relationships xmlns=\"{PACKAGE}\"><Relationship Id=\"r1\" Type=\"{OFFICE}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+            ),
+        ),
+        (
+            "xl/workbook.xml",
+            format!(
+                "<workbook xmlns=\"{MAIN}\" xmlns:r=\"{OFFICE}\"><sheets><sheet name=\"Orders\" sheetId=\"1\" r:id=\"r1\"/></sheets></workbook>"
+            ),
+        ),
+        (
+            "xl/_rels/workbook.xml.rels",
+            format!(
+                "<Relationships xmlns=\"{PACKAGE}\"><Relationship Id=\"r1\" Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet1.xml\"/></Relationships>"
+            ),
+        ),
+        (
+            "xl/worksheets/sheet1.xml",
+            format!("<worksheet xmlns=\"{MAIN}\"><sheetData>{rows}</sheetData>{after}</worksheet>"),
+        ),
+    ];
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(content.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// A row of texts and numbers; empty ones are left out.
+pub fn row(nth: u32, cells: &[&str]) -> String {
+    let cell = |(at, value): (usize, &&str)| {
+        let place = format!("{}{nth}", char::from(b'A' + at as u8));
+        match value.parse::<f64>() {
+            _ if value.is_empty() => String::new(),
+            _ if value.starts_with("<f>") => format!("<c r=\"{place}\">{value}</c>"),
+            Ok(_) => format!("<c r=\"{place}\"><v>{value}</v></c>"),
+            Err(_) => format!("<c r=\"{place}\" t=\"inlineStr\"><is><t>{value}</t></is></c>"),
+        }
+    };
+    format!("<row r=\"{nth}\">{}</row>", cells.iter().enumerate().map(cell).collect::<String>())
+}
+
 /// A sheet of notes, then a sheet with a title, a header in its third row, numbers as ids, dates as dates, and a sum.
 pub fn orders() -> Vec<u8> {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";

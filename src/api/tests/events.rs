@@ -184,3 +184,44 @@ async fn a_panic_while_scoring_is_answered() {
     let service = Service::new();
     service.buy("1", "panic", "2011-09-12").await.problem("internal");
 }
+
+#[tokio::test]
+async fn what_other_systems_send_is_named_or_taken() {
+    let service = Service::with(Limits { events: 1000, ..Limits::default() }, "UTC");
+    let event = |id: &str, more: Value| {
+        let mut event = event(id, "a", 5.0);
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let events = [
+        event("1", json!({"currency": "USD"})),
+        event("2", json!({"line_items": [{"sku": "p1"}]})),
+        event("3", json!({"occurred_at": "1799-01-01"})),
+        event("4", json!({"occurred_at": "2099-01-01"})),
+        event("5", json!({"occurred_at": null})),
+        event("6", json!({"amount": null})),
+        event("7", json!({"order_id": null, "product_id": null})),
+        event("8", json!({"amount": "29.90", "customer_id": 12345, "order_id": 1001})),
+        event("9", json!({"amount": true})),
+    ];
+    let reply = service.post(PATH, json!({ "events": events })).await.ok();
+    assert_eq!(reply["accepted"], 2, "{reply:#}");
+    let rejected: Vec<(u64, &str)> = reply["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["index"].as_u64().unwrap(), one["field"].as_str().unwrap()))
+        .collect();
+    let fields = [
+        (0, "currency"),
+        (1, "line_items"),
+        (2, "occurred_at"),
+        (3, "occurred_at"),
+        (4, "occurred_at"),
+        (5, "amount"),
+        (8, "amount"),
+    ];
+    assert_eq!(rejected, fields, "{reply:#}");
+    let many: Vec<Value> = (0..1001).map(|nth| event(&format!("m{nth}"), json!({}))).collect();
+    assert_eq!(service.post(PATH, json!({ "events": many })).await.problem("too_many_events")["limit"], 1000);
+}

@@ -185,7 +185,11 @@ async fn a_request_of_the_wrong_form_is_refused_with_a_pointer() {
 #[tokio::test]
 async fn what_is_no_json_is_malformed() {
     let service = Service::new();
-    let cases: [&[u8]; 9] = [
+    let cases: [&[u8]; 12] = [
+        // GBK, a byte order mark, a form.
+        b"{\"customers\": [{\"customer_id\": \"\xd0\xa1\xcd\xf5\", \"events\": []}]}",
+        b"\xef\xbb\xbf{\"customers\": [",
+        b"customer_id=a&amount=5",
         b"",
         b"{",
         b"customers",

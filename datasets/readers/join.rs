@@ -1,0 +1,408 @@
+//! Tables that hold a purchase together: one has the customer and the date, another the amounts, as databases export them.
+//!
+//! They are joined where nothing is open: one table of each kind, a key that both name alike, once for each receipt. A third
+//! table may say which person is behind the customer of a receipt. Everything else is refused with the names of the tables.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::candidates::in_shell;
+use super::columns::{Column, Layout, Mapping, plain};
+use super::files::DataFile;
+use super::forms::ids::normal;
+use super::lines::{Cell, Cells};
+use super::progress::Progress;
+use super::rejects::{Cause, Place};
+use super::rows::{Take, Wanted};
+use super::table::Table;
+use crate::Error;
+use crate::warnings::Code;
+
+/// Receipts that are held in memory at most.
+const RECEIPTS: usize = 20_000_000;
+
+/// Lines with an amount whose keys are looked up before all are read, and the share of them that must be found.
+const TRIED: u64 = 1000;
+const FOUND: f64 = 0.5;
+
+/// A file that lacks needed columns.
+pub(super) struct Lacking {
+    pub(super) file: DataFile,
+    pub(super) table: Table,
+    pub(super) header: Vec<String>,
+    pub(super) layout: Layout,
+    pub(super) missing: Vec<Column>,
+}
+
+impl Lacking {
+    fn lacks(&self, column: Column) -> bool {
+        self.missing.contains(&column)
+    }
+
+    /// The place of a column with this plain name.
+    fn place(&self, name: &str) -> Option<usize> {
+        self.header.iter().position(|own| plain(own) == name)
+    }
+
+    fn own(&self, column: Column) -> Option<&str> {
+        self.layout.places[column as usize].map(|at| &*self.header[at])
+    }
+}
+
+/// What the receipts say, by their keys.
+#[derive(Debug)]
+pub(crate) struct Join {
+    receipts: HashMap<Box<str>, Box<[Box<str>]>>,
+    /// Where the values of a receipt go among the cells.
+    slots: Vec<usize>,
+    /// The files that were joined to the one with the amounts, and by what, for people.
+    pub(super) shown: String,
+    /// Their bytes, and how many they are.
+    pub(super) bytes: u64,
+    pub(super) files: usize,
+}
+
+/// The files with the amounts, and how their lines are understood together with the others.
+pub(super) struct Joined {
+    /// Positions among the files that lack something.
+    pub(super) amounts: Vec<usize>,
+    pub(super) header: Vec<String>,
+    pub(super) layout: Layout,
+    pub(super) join: Join,
+    /// Files that are no part of it.
+    pub(super) unused: Vec<usize>,
+}
+
+/// Files of one header.
+type Group<'l> = Vec<(usize, &'l Lacking)>;
+
+/// Joins the tables if they are parts of one; `None` if nothing says that they are.
+pub(super) fn find(lacking: &[Lacking], mapping: &Mapping) -> Result<Option<Joined>, Error> {
+    let mut groups: BTreeMap<Vec<&str>, Group> = BTreeMap::new();
+    for (at, file) in lacking.iter().enumerate() {
+        groups.entry(file.header.iter().map(String::as_str).collect()).or_default().push((at, file));
+    }
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    groups.sort_by_key(|group| group[0].0);
+    let amounts: Vec<&Group> = groups
+        .iter()
+        .filter(|group| {
+            let file = group[0].1;
+            file.lacks(Column::CustomerId)
+                && !file.lacks(Column::Amount)
+                && file.own(Column::OrderId).is_some()
+        })
+        .collect();
+    let pairs: Vec<(&Group, &Group, String)> = amounts
+        .iter()
+        .flat_map(|amounts| groups.iter().map(move |receipts| (*amounts, receipts)))
+        .filter_map(|(amounts, receipts)| Some((amounts, receipts, key(amounts[0].1, receipts[0].1)?)))
+        .collect();
+    let Some((lines, receipts, key)) = pairs.first() else { return Ok(None) };
+    if pairs.len() > 1 {
+        return Err(ambiguous(&pairs, &groups));
+    }
+    let (line, receipt) = (lines[0].1, receipts[0].1);
+    let taken: Vec<String> = line.header.iter().map(|name| plain(name)).collect();
+    let mut header = line.header.clone();
+    // Where the columns of the receipt come from: its own table, or that of the people.
+    let mut places: Vec<(bool, usize)> = Vec::new();
+    for (at, name) in receipt.header.iter().enumerate().filter(|(_, name)| !taken.contains(&plain(name))) {
+        header.push(name.clone());
+        places.push((false, at));
+    }
+    let shown = &line.file.shown;
+    let people = people(receipt, &groups);
+    let alone = mapping.found(shown, &header, false)?;
+    let (mut layout, mut missing) = alone.clone();
+    let mut with_people = None;
+    if let Some((group, link)) = &people {
+        let known: Vec<String> = header.iter().map(|name| plain(name)).collect();
+        let (before, held) = (header.clone(), places.clone());
+        for (at, name) in
+            group[0].1.header.iter().enumerate().filter(|(_, name)| !known.contains(&plain(name)))
+        {
+            header.push(name.clone());
+            places.push((true, at));
+        }
+        (layout, missing) = mapping.found(shown, &header, false)?;
+        let by = layout.places[Column::CustomerId as usize];
+        if by.is_some_and(|at| at >= before.len()) {
+            with_people = Some((*group, *link));
+        } else {
+            // The receipts name their customers as well as the table of people does.
+            (header, places) = (before, held);
+            (layout, missing) = alone;
+        }
+    }
+    if !missing.is_empty() {
+        return Ok(None);
+    }
+    let own = line.header.len();
+    let wanted: Vec<(usize, (bool, usize))> = (0..layout.places.len())
+        .filter_map(|slot| Some((slot, *places.get(layout.places[slot]?.checked_sub(own)?)?)))
+        .collect();
+    let persons = match with_people {
+        Some((group, link)) => Some(values(group, link, &wanted_of(&wanted, true))?),
+        None => None,
+    };
+    let link = receipt.layout.places[Column::CustomerId as usize];
+    let place = receipt.place(key).unwrap_or_default();
+    let from_receipt = wanted_of(&wanted, false);
+    let mut join = Join {
+        receipts: HashMap::new(),
+        slots: wanted.iter().map(|(slot, _)| *slot).collect(),
+        shown: String::new(),
+        bytes: 0,
+        files: 0,
+    };
+    let mut read = from_receipt.clone();
+    let with_link = persons.is_some() && !read.iter().any(|(slot, _)| *slot == Column::CustomerId as usize);
+    if let (true, Some(link)) = (with_link, link) {
+        read.push((Column::CustomerId as usize, link));
+    }
+    let rows = values(receipts, place, &read)?;
+    for (key, mut row) in rows {
+        let mut all: Vec<Box<str>> = Vec::with_capacity(wanted.len());
+        let customer = if with_link { row.pop() } else { None };
+        let person = customer.and_then(|customer| persons.as_ref()?.get(normal(&customer)));
+        let (mut own, mut other) = (row.into_iter(), person.into_iter().flatten().cloned());
+        for (_, (of_person, _)) in &wanted {
+            all.push(if *of_person { other.next() } else { own.next() }.unwrap_or_default());
+        }
+        join.receipts.insert(key, all.into());
+    }
+    let mut used: Vec<usize> = receipts.iter().map(|(at, _)| *at).collect();
+    let by = receipt.header.get(place).map_or("", String::as_str);
+    join.shown = format!("joined with {} by {by}", receipt.file.shown);
+    if let Some((group, link)) = with_people {
+        used.extend(group.iter().map(|(at, _)| *at));
+        join.shown += &format!(" and {} by {}", group[0].1.file.shown, group[0].1.header[link]);
+    }
+    join.files = used.len();
+    join.bytes = used.iter().map(|&at| lacking[at].file.bytes).sum();
+    try_out(line, &join, &receipt.file.shown)?;
+    let amounts: Vec<usize> = lines.iter().map(|(at, _)| *at).collect();
+    let unused = (0..lacking.len()).filter(|at| !used.contains(at) && !amounts.contains(at)).collect();
+    Ok(Some(Joined { amounts, header, layout, join, unused }))
+}
+
+/// The columns of the receipts, or of the people, among those that are wanted.
+fn wanted_of(wanted: &[(usize, (bool, usize))], of_people: bool) -> Vec<(usize, usize)> {
+    wanted.iter().filter(|(_, (other, _))| *other == of_people).map(|&(slot, (_, at))| (slot, at)).collect()
+}
+
+/// The plain name of the key of a table of receipts in this one, if the two complete each other.
+fn key(lines: &Lacking, receipts: &Lacking) -> Option<String> {
+    let complete = receipts.lacks(Column::Amount)
+        && !receipts.lacks(Column::CustomerId)
+        && !(lines.lacks(Column::OccurredAt) && receipts.lacks(Column::OccurredAt));
+    let name = plain(lines.own(Column::OrderId)?);
+    if !complete {
+        return None;
+    }
+    if receipts.place(&name).is_some() {
+        return Some(name);
+    }
+    // A table of orders calls its own key `id`.
+    (name.ends_with("id") && receipts.place("id").is_some()).then(|| "id".to_owned())
+}
+
+/// The one table that knows the customers of the receipts and nothing of purchases, and its place of their key.
+fn people<'g, 'l>(receipt: &Lacking, groups: &'g [Group<'l>]) -> Option<(&'g Group<'l>, usize)> {
+    let link = plain(receipt.own(Column::CustomerId)?);
+    let mut found = groups.iter().filter_map(|group| {
+        let file = group[0].1;
+        let nothing_bought = file.lacks(Column::Amount) && file.lacks(Column::OccurredAt);
+        Some((group, file.place(&link)?)).filter(|_| nothing_bought)
+    });
+    let first = found.next();
+    first.filter(|_| found.next().is_none())
+}
+
+/// Values of the rows of a table by their key, with a key that stands once.
+fn values(
+    group: &Group,
+    key: usize,
+    columns: &[(usize, usize)],
+) -> Result<HashMap<Box<str>, Vec<Box<str>>>, Error> {
+    let mut held = HashMap::new();
+    let silent = Progress::new(false, "", 0);
+    for (_, file) in group {
+        // The table with the amounts has a receipt of its own, so that this place among the cells is free.
+        let slot = Column::OrderId as usize;
+        let mut all = columns.to_vec();
+        all.push((slot, key));
+        let names = all.iter().map(|&(slot, at)| (slot, file.header[at].clone())).collect();
+        let wanted = Wanted { slots: all, names, constants: Vec::new() };
+        let slots: Vec<usize> = columns.iter().map(|(slot, _)| *slot).collect();
+        let mut rows = Rows { key: slot, slots, held: &mut held, twice: None };
+        for part in 0..file.table.parts() {
+            file.table.read(&file.file, (0, part), &wanted, &mut rows, &silent)?;
+        }
+        let (twice, many) = (rows.twice, held.len() > RECEIPTS);
+        if let Some(twice) = twice {
+            return Err(Error::SeparateTables {
+                what: format!("`{}` has `{twice}` more than once as `{}`", file.file.shown, file.header[key]),
+                remedy: "join the tables first, one row per purchase".to_owned(),
+            });
+        }
+        if many {
+            return Err(Error::SeparateTables {
+                what: format!("`{}` has more than {RECEIPTS} rows", file.file.shown),
+                remedy: "join the tables in the database first, one row per purchase".to_owned(),
+            });
+        }
+    }
+    Ok(held)
+}
+
+struct Rows<'h> {
+    key: usize,
+    slots: Vec<usize>,
+    held: &'h mut HashMap<Box<str>, Vec<Box<str>>>,
+    twice: Option<String>,
+}
+
+impl Take for Rows<'_> {
+    fn take(&mut self, _: Place, cells: &Cells<'_>) -> Result<(), Error> {
+        let key = cells[self.key].to_string();
+        let key = normal(&key);
+        if key.is_empty() {
+            return Ok(());
+        }
+        let row: Vec<Box<str>> = self.slots.iter().map(|&slot| cells[slot].to_string().into()).collect();
+        if self.held.get(key).is_some_and(|other| *other != row) {
+            self.twice.get_or_insert_with(|| key.to_owned());
+        }
+        self.held.insert(key.into(), row);
+        Ok(())
+    }
+
+    fn done(&self) -> bool {
+        self.twice.is_some() || self.held.len() > RECEIPTS
+    }
+}
+
+/// Refuses tables whose keys are not the same.
+fn try_out(lines: &Lacking, join: &Join, receipts: &str) -> Result<(), Error> {
+    struct Tried<'j> {
+        join: &'j Join,
+        rows: u64,
+        found: u64,
+        example: String,
+    }
+    impl Take for Tried<'_> {
+        fn take(&mut self, _: Place, cells: &Cells<'_>) -> Result<(), Error> {
+            let key = cells[Column::OrderId as usize].to_string();
+            self.rows += 1;
+            if self.join.receipts.contains_key(normal(&key)) {
+                self.found += 1;
+            } else {
+                self.example = key;
+            }
+            Ok(())
+        }
+
+        fn done(&self) -> bool {
+            self.rows >= TRIED
+        }
+    }
+    let slot = Column::OrderId as usize;
+    let Some(place) = lines.layout.places[slot] else { return Ok(()) };
+    let names = vec![(slot, lines.header[place].clone())];
+    let wanted = Wanted { slots: vec![(slot, place)], names, constants: Vec::new() };
+    let mut tried = Tried { join, rows: 0, found: 0, example: String::new() };
+    if lines.table.parts() > 0 {
+        lines.table.read(&lines.file, (0, 0), &wanted, &mut tried, &Progress::new(false, "", 0))?;
+    }
+    if (tried.found as f64) < FOUND * tried.rows as f64 {
+        return Err(Error::SeparateTables {
+            what: format!(
+                "{} of the first {} rows of `{}` have a `{}` that `{receipts}` does not have, such as `{}`",
+                tried.rows - tried.found,
+                tried.rows,
+                lines.file.shown,
+                lines.header[place],
+                tried.example
+            ),
+            remedy: "export both tables for the same time".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// More than one way to join the tables.
+fn ambiguous(pairs: &[(&Group, &Group, String)], groups: &[Group]) -> Error {
+    let amount = |group: &Group| {
+        let file = group[0].1;
+        format!("`{}` (`{}`)", file.file.shown, file.own(Column::Amount).unwrap_or_default())
+    };
+    let mut lines: Vec<String> = pairs.iter().map(|(lines, ..)| amount(lines)).collect();
+    lines.dedup();
+    let mut receipts: Vec<String> =
+        pairs.iter().map(|(_, receipts, _)| format!("`{}`", receipts[0].1.file.shown)).collect();
+    receipts.sort();
+    receipts.dedup();
+    let (first, receipt, _) = &pairs[0];
+    let by = first[0].1.own(Column::OrderId).unwrap_or_default();
+    let mut files = vec![&*receipt[0].1.file.shown, &*first[0].1.file.shown];
+    files.extend(people(receipt[0].1, groups).map(|(group, _)| &*group[0].1.file.shown));
+    let files: Vec<String> = files.into_iter().map(in_shell).collect();
+    Error::SeparateTables {
+        what: format!(
+            "customer and date are in {}, amounts in {}",
+            receipts.join(" and in "),
+            lines.join(" and in ")
+        ),
+        remedy: format!(
+            "name one table with amounts, and homing joins them by `{by}`, such as `--purchases {}`",
+            files.join(" ")
+        ),
+    }
+}
+
+/// Hands on the rows of a table with what their receipts say.
+pub(super) struct Joining<'j, T> {
+    pub(super) join: &'j Join,
+    /// The columns that are wanted.
+    pub(super) layout: &'j Layout,
+    pub(super) inner: &'j mut T,
+}
+
+impl<T: Take> Take for Joining<'_, T> {
+    fn take(&mut self, place: Place, cells: &Cells<'_>) -> Result<(), Error> {
+        let owned;
+        let key = match cells[Column::OrderId as usize] {
+            Cell::Text(text) => text,
+            other => {
+                owned = other.to_string();
+                &owned
+            }
+        };
+        let mut filled = *cells;
+        if let Some(receipt) = self.join.receipts.get(normal(key)) {
+            for (&slot, text) in self.join.slots.iter().zip(receipt) {
+                if self.layout.places[slot].is_some() && !text.is_empty() {
+                    filled[slot] = Cell::Text(text);
+                }
+            }
+        }
+        self.inner.take(place, &filled)
+    }
+
+    fn refuse(&mut self, place: Place, cause: Cause, raw: impl FnOnce() -> String) {
+        self.inner.refuse(place, cause, raw);
+    }
+
+    fn note(&mut self, code: Code, example: impl FnOnce() -> String) {
+        self.inner.note(code, example);
+    }
+
+    fn remark(&mut self) {
+        self.inner.remark();
+    }
+
+    fn done(&self) -> bool {
+        self.inner.done()
+    }
+}
