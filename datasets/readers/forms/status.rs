@@ -338,97 +338,104 @@ pub(crate) fn status(word: &str) -> Status {
     }
 }
 
-/// What a part of a word says: systems join words of their own.
+/// Parts of words: systems join words of their own.
+const PARTLY_PARTS: &[&str] = &["部分退款"];
+const NOT_BOUGHT_PARTS: &[&str] = &[
+    "等待付款",
+    "待付款",
+    "未付款",
+    "待支付",
+    "未支付",
+    "取消",
+    "关闭",
+    "作废",
+    "失败",
+    "cancel",
+    "void",
+    "unpaid",
+    "fail",
+    "declined",
+    "abandon",
+    "storn",
+    "annul",
+    "anul",
+    "unbezahlt",
+    "iptal",
+    "ödenmedi",
+    "отмен",
+    "не оплач",
+    "неоплач",
+    "nezaplac",
+    "makuler",
+    "취소",
+    "미결제",
+    "입금대기",
+];
+const REFUNDED_PARTS: &[&str] = &[
+    "退款成功",
+    "已退款",
+    "已退货",
+    "refund",
+    "chargeback",
+    "reembols",
+    "rembours",
+    "erstattet",
+    "rimbors",
+    "iade",
+    "возвра",
+    "vrácen",
+    "returned",
+    "返品",
+    "返金",
+    "환불",
+    "반품",
+];
+const BOUGHT_PARTS: &[&str] = &[
+    "完成",
+    "成功",
+    "已发货",
+    "已付款",
+    "已支付",
+    "已签收",
+    "待发货",
+    "已收货",
+    "complete",
+    "paid",
+    "shipped",
+    "deliver",
+    "success",
+    "bezahlt",
+    "betald",
+    "betalt",
+    "tamamland",
+    "teslim",
+    "kargo",
+    "оплач",
+    "выполн",
+    "доставл",
+    "отправл",
+    "заверш",
+    "vyřízen",
+    "odeslán",
+    "zaplac",
+    "doručen",
+    "구매확정",
+    "배송",
+    "발송",
+    "결제완료",
+    "決済完了",
+    "支払済",
+];
+
+/// What a part of a word says.
 fn by_part(word: &str) -> Status {
     let has = |parts: &[&str]| parts.iter().any(|part| word.contains(part));
-    if has(&["部分退款"]) {
-        Status::PartlyRefunded
-    } else if has(&["等待付款", "待付款", "未付款", "待支付", "未支付", "取消", "关闭", "作废", "失败"])
-        || has(&[
-            "cancel",
-            "void",
-            "unpaid",
-            "fail",
-            "declined",
-            "abandon",
-            "storn",
-            "annul",
-            "anul",
-            "unbezahlt",
-        ])
-        || has(&[
-            "iptal",
-            "ödenmedi",
-            "отмен",
-            "не оплач",
-            "неоплач",
-            "nezaplac",
-            "makuler",
-            "취소",
-            "미결제",
-            "입금대기",
-        ])
-    {
-        Status::NotBought
-    } else if has(&[
-        "退款成功",
-        "已退款",
-        "已退货",
-        "refund",
-        "chargeback",
-        "reembols",
-        "rembours",
-        "erstattet",
-        "rimbors",
-        "iade",
-        "возвра",
-        "vrácen",
-        "returned",
-        "返品",
-        "返金",
-        "환불",
-        "반품",
-    ]) {
-        Status::Refunded
-    } else if has(&[
-        "完成",
-        "成功",
-        "已发货",
-        "已付款",
-        "已支付",
-        "已签收",
-        "待发货",
-        "已收货",
-        "complete",
-        "paid",
-        "shipped",
-        "deliver",
-        "success",
-        "bezahlt",
-        "betald",
-        "betalt",
-        "tamamland",
-        "teslim",
-        "kargo",
-        "оплач",
-        "выполн",
-        "доставл",
-        "отправл",
-        "заверш",
-        "vyřízen",
-        "odeslán",
-        "zaplac",
-        "doručen",
-        "구매확정",
-        "배송",
-        "발송",
-        "결제완료",
-        "決済完了",
-        "支払済",
-    ]) {
-        Status::Bought
-    } else {
-        Status::Unknown
+    match () {
+        () if has(PARTLY_PARTS) => Status::PartlyRefunded,
+        () if has(NOT_BOUGHT_PARTS) => Status::NotBought,
+        () if has(REFUNDED_PARTS) => Status::Refunded,
+        () if has(BOUGHT_PARTS) => Status::Bought,
+        () => Status::Unknown,
     }
 }
 
