@@ -140,6 +140,16 @@ pub(super) fn names(column: Column) -> &'static [&'static str] {
             "cancelado",
             "annullato",
             "anulowane",
+            "voided",
+            "isvoided",
+            "void",
+            "isvoid",
+            "deleted",
+            "isdeleted",
+            "storno",
+            "annulliert",
+            "anulada",
+            "annullata",
             "makulerad",
             "annulleret",
             "annullert",
@@ -246,8 +256,9 @@ pub(super) fn status_like(plain: &str) -> u32 {
     }
     match () {
         () if has(STATUS_PARTS) && has(PAYMENT_PARTS) => 3,
-        // A bare `state` is one of a country.
+        // A bare `state` may be one of a country.
         () if has(STATUS_PARTS) && plain != "state" => 2,
+        () if plain == "state" => 1,
         () if RESULTS.contains(&plain) => 1,
         () => 0,
     }
@@ -1308,6 +1319,25 @@ static KIND: &[&str] = &[
     "видоперации",
     "типоперации",
     "거래유형",
+    "receipttype",
+    "saletype",
+    "salestype",
+    "invoicetype",
+    "vouchertype",
+    "doctype",
+    "entrytype",
+    "movementtype",
+    "operationtype",
+    "vorgangsart",
+    "buchungsart",
+    "rechnungsart",
+    "tipodocumento",
+    "tipodecomprobante",
+    "tipodeoperacion",
+    "typedocument",
+    "typedeoperation",
+    "typdokumentu",
+    "单据类别",
 ];
 
 /// Names of a kind that may mean anything: they count only where every word of the column is known.
