@@ -185,6 +185,9 @@ const STATUS_PARTS: &[&str] = &[
     "상태",
 ];
 const RESULTS: &[&str] = &[
+    "stage",
+    "dealstage",
+    "opportunitystage",
     "result",
     "paymentresult",
     "transactionresult",
@@ -481,6 +484,12 @@ static CUSTOMER_ID: &[&str] = &[
     "purchaseemail",
     "cpf",
     "cpfcnpj",
+    "accountcode",
+    "constituentid",
+    "donorid",
+    "supporterid",
+    "patientid",
+    "studentid",
 ];
 
 /// Names of phones and of people: taken where nothing better is there.
@@ -775,6 +784,11 @@ static OCCURRED_AT: &[&str] = &[
     "datavystavenia",
     "datavanzare",
     "datacomenzii",
+    "createdate",
+    "bookedon",
+    "bookedat",
+    "giftdate",
+    "donationdate",
 ];
 
 /// More names of dates, whose lists are too long for one table.
@@ -1019,6 +1033,16 @@ static AMOUNT: &[&str] = &[
     "판매금액",
     "합계금액",
     "합계",
+    "transamount",
+    "txnamount",
+    "trxamount",
+    "giftamount",
+    "donationamount",
+    "positionswert",
+    "zeilensumme",
+    "nrevenue",
+    "netrevenue",
+    "dealvalue",
 ];
 
 static ORDER_ID: &[&str] = &[

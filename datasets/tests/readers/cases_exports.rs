@@ -424,6 +424,16 @@ fn a_status_is_found_by_a_name_like_one_and_by_its_words() {
             1,
         ),
         ("Customer,Date,Total,State\nana,2025-01-05,12.50,complete\nbo,2025-01-06,1.00,canceled\n", 1250, 1),
+        (
+            "Account Name,Opportunity Name,Stage,Amount,Close Date\nAna,D1,Closed Won,12.50,2025-01-05\nBo,D2,Closed Lost,50,2025-01-06\nBo,D3,Negotiation/Review,70,2025-01-07\n",
+            1250,
+            2,
+        ),
+        (
+            "Guest Name,Booked On,Total,Booking Status\nAna,2025-01-01,12.50,Checked-Out\nBo,2025-01-02,110.00,No-Show\n",
+            1250,
+            1,
+        ),
         // These are states of something else.
         (
             "Customer,Date,Total,Customer Status,State,Shipping Status\nana,2025-01-05,12.50,cancelled,CA,pending\n",
