@@ -73,7 +73,7 @@ codes! {
         "they affect only their own customers until the next batch; check the dates";
     RepeatedLines, "repeated_lines", "The same lines in several files: a double export, or overlapping months",
         "they are counted once; remove one of the files, or count them in each with --accept repeated_lines";
-    RepeatedRows, "repeated_rows", "Rows that stand in one file again, far from each other: an export appended to itself, or overlapping months",
+    RepeatedRows, "repeated_rows", "Rows repeated within one file, far from each other: an export appended to itself, or overlapping months",
         "they are counted each time; remove the second copy, or export again";
     GiantCustomer, "giant_customer", "One customer with an implausible share of all lines",
         "if the id stands for unknown buyers, leave the customer empty";

@@ -30,18 +30,6 @@ pub fn check(inputs: &[String], outputs: &[(&'static str, Option<&Path>)]) -> Re
     Ok(())
 }
 
-/// A table that lies in a folder which is to be filled with data: whoever reads the folder would read both.
-#[must_use]
-pub fn table_in(folder: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).ok()?;
-    let mut tables: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_file() && crate::readers::files::is_data(path))
-        .collect();
-    tables.sort();
-    tables.into_iter().next()
-}
-
 /// How an output meets an input.
 fn clash(input: &str, path: &Path, own: &Path) -> Option<&'static str> {
     let read = Path::new(input);

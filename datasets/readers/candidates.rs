@@ -73,7 +73,8 @@ impl Values {
             Column::Amount if !self.most(self.numbers) || self.most(self.dates) => 0,
             Column::Amount => 1 + u32::from(self.fractions > 0),
             Column::CustomerId if self.filled == 0 || self.long > 0 => 0,
-            Column::CustomerId if self.most(self.dates) || self.most(self.fractions) => 0,
+            Column::CustomerId if self.most(self.dates) => 0,
+            Column::CustomerId if self.most(self.numbers) && self.fractions > 0 => 0,
             Column::CustomerId if self.most(self.mails) => 3,
             // One value on every row says nothing of anybody.
             Column::CustomerId if self.different.len() < 2 && self.filled > 2 => 0,
@@ -138,8 +139,13 @@ pub(super) fn remedy(
             .map(|&at| {
                 let suits = values[at].suits(column);
                 // What it is called says more of an id than what it holds.
-                let named = column == Column::CustomerId && is_customer_like(&header[at]);
-                (if suits > 0 && named { suits + 4 } else { suits }, at)
+                let (id, named) = (is_id_like(&header[at]), is_customer_like(&header[at]));
+                let rank = match column {
+                    Column::CustomerId if suits > 0 => suits + 4 * u32::from(named) + u32::from(id),
+                    Column::Amount if id => 0,
+                    _ => suits,
+                };
+                (rank, at)
             })
             .filter(|&(suits, at)| suits > 0 && !header[at].trim().is_empty())
             .collect();
@@ -185,6 +191,15 @@ fn months(header: &[String]) -> usize {
         year && name.len() <= 14 && name.split_whitespace().count() <= 3
     };
     header.iter().filter(is).count()
+}
+
+/// Whether a name is that of an id or number of something.
+fn is_id_like(name: &str) -> bool {
+    let words: Vec<String> = name.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
+    let last = words.iter().rev().find(|word| !word.is_empty()).map_or("", String::as_str);
+    matches!(last, "id" | "no" | "nr" | "number" | "code" | "zip" | "phone")
+        || name.ends_with("ID")
+        || name.ends_with("Id")
 }
 
 /// Whether a name has a word for a customer in it.

@@ -9,7 +9,7 @@ use super::columns::Column;
 use super::encoding::{Encoding, decode_alone};
 use super::files::{DataFile, Format};
 use super::headings::heading;
-use super::lines::Cell;
+use super::lines::{Cell, Cells};
 use super::progress::Progress;
 use super::rejects::{Cause, Place};
 use super::rows::{Take, Wanted};
@@ -187,23 +187,8 @@ impl Table {
                 }
                 take.note(Code::MixedEncoding, || format!("{}, line {row}", file.shown));
             }
-            let undated = matches!(cells[Column::OccurredAt as usize], Cell::Null | Cell::Text(_))
-                && take.is_remark(&cells);
-            if undated && around.describes(cells[Column::OccurredAt as usize], cells[Column::Amount as usize])
-            {
-                take.remark();
+            if is_around(&mut around, &record, &cells, wanted, take) {
                 continue;
-            }
-            if undated || around.expects_sums() {
-                let texts = texts(&record);
-                let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
-                if undated && take.heading(heading(cells[Column::CustomerId as usize], &texts, wanted)) {
-                    continue;
-                }
-                if around.has(&texts) {
-                    take.remark();
-                    continue;
-                }
             }
             around.end();
             take.take(place, &cells)?;
@@ -219,6 +204,33 @@ impl Table {
         let width = self.shape.header.len();
         record.len() > width && record.iter().skip(width).all(|field| field.trim_ascii().is_empty())
     }
+}
+
+/// Whether a record is no line of the table but one around it: a description, a heading, a sum, a remark.
+fn is_around<T: Take>(
+    around: &mut Around<'_>,
+    record: &ByteRecord,
+    cells: &Cells<'_>,
+    wanted: &Wanted,
+    take: &mut T,
+) -> bool {
+    let [occurred_at, amount, customer] =
+        [Column::OccurredAt, Column::Amount, Column::CustomerId].map(|column| cells[column as usize]);
+    let undated = matches!(occurred_at, Cell::Null | Cell::Text(_)) && take.is_remark(cells);
+    if !undated && !around.expects_sums() {
+        return false;
+    }
+    let texts = texts(record);
+    let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+    let described = undated && around.describes(occurred_at, amount);
+    if !described && undated && take.heading(heading(customer, &texts, wanted)) {
+        return true;
+    }
+    let is = described || around.has(&texts);
+    if is {
+        take.remark();
+    }
+    is
 }
 
 /// The fields of a record as texts.

@@ -11,21 +11,9 @@
 
 use super::columns::Column;
 use super::forms::is_blank;
-use super::lines::{Cell, Cells};
+use super::lines::{Cell, Cells, Grouped};
 use super::rows::Wanted;
 use super::shape::{has_sum_word, is_sum_word};
-
-/// How a file names its customers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Grouped {
-    /// In each row.
-    #[default]
-    No,
-    /// In headings; the next heading ends the rows of the one before.
-    Flat,
-    /// In headings whose rows end with a sum. A heading within is a part of the customer above.
-    Closed,
-}
 
 /// Words before the name, as in `Customer: Ana Lopez`.
 const PREFIXES: &[&str] = &[

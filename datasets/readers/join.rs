@@ -48,10 +48,13 @@ impl Lacking {
     }
 }
 
-/// What the receipts say, by their keys.
+/// The values of receipts by their keys.
+type Receipts = HashMap<Box<str>, Box<[Box<str>]>>;
+
+/// What the receipts say.
 #[derive(Debug)]
 pub(crate) struct Join {
-    receipts: HashMap<Box<str>, Box<[Box<str>]>>,
+    receipts: Receipts,
     /// Where the values of a receipt go among the cells.
     slots: Vec<usize>,
     /// The files that were joined to the one with the amounts, and by what, for people.
@@ -83,18 +86,13 @@ pub(super) fn find(lacking: &[Lacking], mapping: &Mapping) -> Result<Option<Join
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
     groups.sort_by_key(|group| group[0].0);
-    let amounts: Vec<&Group> = groups
+    let has_amounts = |file: &Lacking| {
+        file.lacks(Column::CustomerId) && !file.lacks(Column::Amount) && file.own(Column::OrderId).is_some()
+    };
+    let pairs: Vec<(&Group, &Group, String)> = groups
         .iter()
-        .filter(|group| {
-            let file = group[0].1;
-            file.lacks(Column::CustomerId)
-                && !file.lacks(Column::Amount)
-                && file.own(Column::OrderId).is_some()
-        })
-        .collect();
-    let pairs: Vec<(&Group, &Group, String)> = amounts
-        .iter()
-        .flat_map(|amounts| groups.iter().map(move |receipts| (*amounts, receipts)))
+        .filter(|group| has_amounts(group[0].1))
+        .flat_map(|amounts| groups.iter().map(move |receipts| (amounts, receipts)))
         .filter_map(|(amounts, receipts)| Some((amounts, receipts, key(amounts[0].1, receipts[0].1)?)))
         .collect();
     let Some((lines, receipts, key)) = pairs.first() else { return Ok(None) };
@@ -102,88 +100,97 @@ pub(super) fn find(lacking: &[Lacking], mapping: &Mapping) -> Result<Option<Join
         return Err(ambiguous(&pairs, &groups));
     }
     let (line, receipt) = (lines[0].1, receipts[0].1);
-    let taken: Vec<String> = line.header.iter().map(|name| plain(name)).collect();
-    let mut header = line.header.clone();
-    // Where the columns of the receipt come from: its own table, or that of the people.
-    let mut places: Vec<(bool, usize)> = Vec::new();
-    for (at, name) in receipt.header.iter().enumerate().filter(|(_, name)| !taken.contains(&plain(name))) {
-        header.push(name.clone());
-        places.push((false, at));
-    }
-    let shown = &line.file.shown;
-    let people = people(receipt, &groups);
-    let alone = mapping.found(shown, &header, false)?;
-    let (mut layout, mut missing) = alone.clone();
-    let mut with_people = None;
-    if let Some((group, link)) = &people {
-        let known: Vec<String> = header.iter().map(|name| plain(name)).collect();
-        let (before, held) = (header.clone(), places.clone());
-        for (at, name) in
-            group[0].1.header.iter().enumerate().filter(|(_, name)| !known.contains(&plain(name)))
-        {
-            header.push(name.clone());
-            places.push((true, at));
-        }
-        (layout, missing) = mapping.found(shown, &header, false)?;
-        let by = layout.places[Column::CustomerId as usize];
-        if by.is_some_and(|at| at >= before.len()) {
-            with_people = Some((*group, *link));
-        } else {
-            // The receipts name their customers as well as the table of people does.
-            (header, places) = (before, held);
-            (layout, missing) = alone;
-        }
-    }
-    if !missing.is_empty() {
-        return Ok(None);
-    }
-    let own = line.header.len();
-    let wanted: Vec<(usize, (bool, usize))> = (0..layout.places.len())
-        .filter_map(|slot| Some((slot, *places.get(layout.places[slot]?.checked_sub(own)?)?)))
-        .collect();
-    let persons = match with_people {
-        Some((group, link)) => Some(values(group, link, &wanted_of(&wanted, true))?),
-        None => None,
-    };
-    let link = receipt.layout.places[Column::CustomerId as usize];
+    let Some(combined) = combine(line, receipt, people(receipt, &groups), mapping)? else { return Ok(None) };
     let place = receipt.place(key).unwrap_or_default();
-    let from_receipt = wanted_of(&wanted, false);
-    let mut join = Join {
-        receipts: HashMap::new(),
-        slots: wanted.iter().map(|(slot, _)| *slot).collect(),
-        shown: String::new(),
-        bytes: 0,
-        files: 0,
-    };
-    let mut read = from_receipt.clone();
-    let with_link = persons.is_some() && !read.iter().any(|(slot, _)| *slot == Column::CustomerId as usize);
-    if let (true, Some(link)) = (with_link, link) {
-        read.push((Column::CustomerId as usize, link));
-    }
-    let rows = values(receipts, place, &read)?;
-    for (key, mut row) in rows {
-        let mut all: Vec<Box<str>> = Vec::with_capacity(wanted.len());
-        let customer = if with_link { row.pop() } else { None };
-        let person = customer.and_then(|customer| persons.as_ref()?.get(normal(&customer)));
-        let (mut own, mut other) = (row.into_iter(), person.into_iter().flatten().cloned());
-        for (_, (of_person, _)) in &wanted {
-            all.push(if *of_person { other.next() } else { own.next() }.unwrap_or_default());
-        }
-        join.receipts.insert(key, all.into());
-    }
     let mut used: Vec<usize> = receipts.iter().map(|(at, _)| *at).collect();
     let by = receipt.header.get(place).map_or("", String::as_str);
-    join.shown = format!("joined with {} by {by}", receipt.file.shown);
-    if let Some((group, link)) = with_people {
+    let mut shown = format!("joined with {} by {by}", receipt.file.shown);
+    if let Some((group, link)) = combined.people {
         used.extend(group.iter().map(|(at, _)| *at));
-        join.shown += &format!(" and {} by {}", group[0].1.file.shown, group[0].1.header[link]);
+        shown += &format!(" and {} by {}", group[0].1.file.shown, group[0].1.header[link]);
     }
-    join.files = used.len();
-    join.bytes = used.iter().map(|&at| lacking[at].file.bytes).sum();
+    let join = Join {
+        receipts: combined.receipts(receipts, place)?,
+        slots: combined.wanted.iter().map(|(slot, _)| *slot).collect(),
+        shown,
+        bytes: used.iter().map(|&at| lacking[at].file.bytes).sum(),
+        files: used.len(),
+    };
     try_out(line, &join, &receipt.file.shown)?;
     let amounts: Vec<usize> = lines.iter().map(|(at, _)| *at).collect();
     let unused = (0..lacking.len()).filter(|at| !used.contains(at) && !amounts.contains(at)).collect();
-    Ok(Some(Joined { amounts, header, layout, join, unused }))
+    Ok(Some(Joined { amounts, header: combined.header, layout: combined.layout, join, unused }))
+}
+
+/// The columns of two or three tables as those of one.
+struct Combined<'g, 'l> {
+    header: Vec<String>,
+    layout: Layout,
+    /// Place among the cells; whether it comes from the table of people, and its place there or in that of the receipts.
+    wanted: Vec<(usize, (bool, usize))>,
+    /// The table of people with the place of its key, if it names them better than the receipts do.
+    people: Option<(&'g Group<'l>, usize)>,
+}
+
+fn combine<'g, 'l>(
+    line: &Lacking,
+    receipt: &Lacking,
+    people: Option<(&'g Group<'l>, usize)>,
+    mapping: &Mapping,
+) -> Result<Option<Combined<'g, 'l>>, Error> {
+    let mut header = line.header.clone();
+    let mut places: Vec<(bool, usize)> = Vec::new();
+    let add =
+        |header: &mut Vec<String>, places: &mut Vec<(bool, usize)>, more: &[String], of_people: bool| {
+            let known: Vec<String> = header.iter().map(|name| plain(name)).collect();
+            for (at, name) in more.iter().enumerate().filter(|(_, name)| !known.contains(&plain(name))) {
+                header.push(name.clone());
+                places.push((of_people, at));
+            }
+        };
+    add(&mut header, &mut places, &receipt.header, false);
+    let shown = &line.file.shown;
+    let (mut layout, mut missing) = mapping.found(shown, &header, false)?;
+    let mut used = None;
+    if let Some((group, _)) = people {
+        let (mut wider, mut more) = (header.clone(), places.clone());
+        add(&mut wider, &mut more, &group[0].1.header, true);
+        let (other, lacks) = mapping.found(shown, &wider, false)?;
+        if other.places[Column::CustomerId as usize].is_some_and(|at| at >= header.len()) {
+            (header, places, layout, missing, used) = (wider, more, other, lacks, people);
+        }
+    }
+    let own = line.header.len();
+    let wanted = (0..layout.places.len())
+        .filter_map(|slot| Some((slot, *places.get(layout.places[slot]?.checked_sub(own)?)?)))
+        .collect();
+    Ok(missing.is_empty().then_some(Combined { header, layout, wanted, people: used }))
+}
+
+impl Combined<'_, '_> {
+    /// What the receipts say, with what is known of their people, by the key of the receipts.
+    fn receipts(&self, receipts: &Group, key: usize) -> Result<Receipts, Error> {
+        let persons = match self.people {
+            Some((group, link)) => Some(values(group, link, &wanted_of(&self.wanted, true))?),
+            None => None,
+        };
+        let mut read = wanted_of(&self.wanted, false);
+        if persons.is_some() {
+            let customer = Column::CustomerId as usize;
+            read.extend(receipts[0].1.layout.places[customer].map(|link| (customer, link)));
+        }
+        let mut all = HashMap::new();
+        for (key, mut row) in values(receipts, key, &read)? {
+            let customer = if persons.is_some() { row.pop() } else { None };
+            let person = customer.and_then(|customer| persons.as_ref()?.get(normal(&customer)));
+            let (mut own, mut other) = (row.into_iter(), person.into_iter().flatten().cloned());
+            let cells = self.wanted.iter().map(|(_, (of_people, _))| {
+                if *of_people { other.next() } else { own.next() }.unwrap_or_default()
+            });
+            all.insert(key, cells.collect());
+        }
+        Ok(all)
+    }
 }
 
 /// The columns of the receipts, or of the people, among those that are wanted.

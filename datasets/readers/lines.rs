@@ -10,7 +10,6 @@ use super::forms::is_blank;
 use super::forms::numbers::{Number, NumberForm};
 use super::forms::status::{Status, is_yes, status};
 use super::forms::words::{self, Counted, LineKind};
-use super::headings::Grouped;
 use super::rejects::Cause;
 use crate::calendar;
 use crate::event::{DAY, Kind, Micros};
@@ -58,6 +57,18 @@ impl fmt::Display for Cell<'_> {
 
 /// The cells of the known columns, by the position of the column.
 pub(crate) type Cells<'a> = [Cell<'a>; COLUMNS];
+
+/// How a file names its customers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Grouped {
+    /// In each row.
+    #[default]
+    No,
+    /// In headings; the next heading ends the rows of the one before.
+    Flat,
+    /// In headings whose rows end with a sum. A heading within is a part of the customer above.
+    Closed,
+}
 
 /// How the lines of a file are to be understood: what its columns say together.
 #[derive(Clone, Debug, Default, PartialEq)]

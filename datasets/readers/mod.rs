@@ -58,6 +58,7 @@ use crate::{Erasures, Error, Histories, HistoriesBuilder, Micros, Warnings, Zone
 use columns::Mapping;
 use files::DataFile;
 pub(crate) use files::expand;
+pub use files::table_in;
 pub use forms::{DateOrder, Decimal};
 pub(crate) use gather::{Gather, Sink};
 pub(crate) use input::Input;

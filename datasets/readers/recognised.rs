@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::columns::{Column, KNOWN, Layout, Multiply};
 use super::files::DataFile;
-use super::headings::{Grouped, Headings};
-use super::lines::{Cells, Outcome, Rules, read, undated};
+use super::headings::Headings;
+use super::lines::{Cells, Grouped, Outcome, Rules, read, undated};
 use super::rejects::Place;
 use super::rows::Take;
 use super::table::Table;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use homing_datasets::Zone;
-use homing_datasets::guards::outputs;
 use homing_datasets::progress::Stage;
+use homing_datasets::readers::table_in;
 use homing_datasets::simulate::{Chain, write};
 
 use super::WrongUse;
@@ -46,9 +46,9 @@ pub(super) fn run(args: &Simulate) -> anyhow::Result<()> {
     }
     let until_day = Zone::default().day(Zone::default().as_of(&args.until)?);
     let chain = Chain { customers: args.customers, seed: args.seed, until_day, days: args.days };
-    if let Some(table) = outputs::table_in(&args.out) {
+    if let Some(table) = table_in(&args.out) {
         let text = format!(
-            "--out {} already holds data (`{}`), and whoever reads it would read the simulated customers too; choose an \
+            "--out {} already contains data (`{}`), which would be read together with the simulated customers; choose an \
              empty folder, or one that does not exist",
             args.out.display(),
             table.display()

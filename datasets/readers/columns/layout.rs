@@ -25,6 +25,17 @@ pub(crate) enum Multiply {
     Likely,
 }
 
+impl Multiply {
+    /// What the name of an amount says, beside a column of pieces.
+    fn of(amount: &str) -> Self {
+        match unit_price(amount) {
+            Some(true) => Multiply::Sure,
+            Some(false) => Multiply::Likely,
+            None => Multiply::No,
+        }
+    }
+}
+
 /// How the lines of a file are laid out.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layout {
@@ -169,16 +180,8 @@ impl Mapping {
         }));
         let name = |column: Column| places[column as usize].map_or("", |place| &*header[place]);
         let line_price = export.is_some_and(|export| export.line_price);
-        let multiply = match unit_price(name(Column::Amount)) {
-            Some(sure) if places[Column::Quantity as usize].is_some() && !line_price => {
-                if sure {
-                    Multiply::Sure
-                } else {
-                    Multiply::Likely
-                }
-            }
-            _ => Multiply::No,
-        };
+        let counted = places[Column::Quantity as usize].is_some() && !line_price;
+        let multiply = if counted { Multiply::of(name(Column::Amount)) } else { Multiply::No };
         let order_level = is_order_level(&plain(name(Column::Amount)));
         let mail = is_mail(name(Column::CustomerId));
         // What is left of the order's total says nothing of another amount.

@@ -140,6 +140,16 @@ pub(super) fn names(column: Column) -> &'static [&'static str] {
             "cancelado",
             "annullato",
             "anulowane",
+            "voided",
+            "isvoided",
+            "void",
+            "isvoid",
+            "deleted",
+            "isdeleted",
+            "storno",
+            "annulliert",
+            "anulada",
+            "annullata",
             "makulerad",
             "annulleret",
             "annullert",
@@ -175,6 +185,9 @@ const STATUS_PARTS: &[&str] = &[
     "상태",
 ];
 const RESULTS: &[&str] = &[
+    "stage",
+    "dealstage",
+    "opportunitystage",
     "result",
     "paymentresult",
     "transactionresult",
@@ -246,8 +259,9 @@ pub(super) fn status_like(plain: &str) -> u32 {
     }
     match () {
         () if has(STATUS_PARTS) && has(PAYMENT_PARTS) => 3,
-        // A bare `state` is one of a country.
+        // A bare `state` may be one of a country.
         () if has(STATUS_PARTS) && plain != "state" => 2,
+        () if plain == "state" => 1,
         () if RESULTS.contains(&plain) => 1,
         () => 0,
     }
@@ -470,6 +484,12 @@ static CUSTOMER_ID: &[&str] = &[
     "purchaseemail",
     "cpf",
     "cpfcnpj",
+    "accountcode",
+    "constituentid",
+    "donorid",
+    "supporterid",
+    "patientid",
+    "studentid",
 ];
 
 /// Names of phones and of people: taken where nothing better is there.
@@ -764,6 +784,11 @@ static OCCURRED_AT: &[&str] = &[
     "datavystavenia",
     "datavanzare",
     "datacomenzii",
+    "createdate",
+    "bookedon",
+    "bookedat",
+    "giftdate",
+    "donationdate",
 ];
 
 /// More names of dates, whose lists are too long for one table.
@@ -1008,6 +1033,16 @@ static AMOUNT: &[&str] = &[
     "판매금액",
     "합계금액",
     "합계",
+    "transamount",
+    "txnamount",
+    "trxamount",
+    "giftamount",
+    "donationamount",
+    "positionswert",
+    "zeilensumme",
+    "nrevenue",
+    "netrevenue",
+    "dealvalue",
 ];
 
 static ORDER_ID: &[&str] = &[
@@ -1308,6 +1343,25 @@ static KIND: &[&str] = &[
     "видоперации",
     "типоперации",
     "거래유형",
+    "receipttype",
+    "saletype",
+    "salestype",
+    "invoicetype",
+    "vouchertype",
+    "doctype",
+    "entrytype",
+    "movementtype",
+    "operationtype",
+    "vorgangsart",
+    "buchungsart",
+    "rechnungsart",
+    "tipodocumento",
+    "tipodecomprobante",
+    "tipodeoperacion",
+    "typedocument",
+    "typedeoperation",
+    "typdokumentu",
+    "单据类别",
 ];
 
 /// Names of a kind that may mean anything: they count only where every word of the column is known.

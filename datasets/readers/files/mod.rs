@@ -171,9 +171,21 @@ fn named(path: &Path) -> Named {
 }
 
 /// Whether a file of a folder would be read as data by its name.
-pub(crate) fn is_data(path: &Path) -> bool {
+fn is_data(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     !hidden(path) && name != crate::guards::outputs::REJECTS && named(path).format.is_some()
+}
+
+/// A table that lies in a folder that is to be filled with data: a run over the folder would read both.
+#[must_use]
+pub fn table_in(folder: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?;
+    let mut tables: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_file() && is_data(path))
+        .collect();
+    tables.sort();
+    tables.into_iter().next()
 }
 
 /// Whether a name alone says that a file of an object store is a table.

@@ -444,9 +444,20 @@ fn a_status_is_found_by_a_name_like_one_and_by_its_words() {
             1250,
             1,
         ),
+        ("Customer,Date,Total,State\nana,2025-01-05,12.50,complete\nbo,2025-01-06,1.00,canceled\n", 1250, 1),
+        (
+            "Account Name,Opportunity Name,Stage,Amount,Close Date\nAna,D1,Closed Won,12.50,2025-01-05\nBo,D2,Closed Lost,50,2025-01-06\nBo,D3,Negotiation/Review,70,2025-01-07\n",
+            1250,
+            2,
+        ),
+        (
+            "Guest Name,Booked On,Total,Booking Status\nAna,2025-01-01,12.50,Checked-Out\nBo,2025-01-02,110.00,No-Show\n",
+            1250,
+            1,
+        ),
         // These are states of something else.
         (
-            "Customer,Date,Total,Customer Status,State,Shipping Status\nana,2025-01-05,12.50,cancelled,open,pending\n",
+            "Customer,Date,Total,Customer Status,State,Shipping Status\nana,2025-01-05,12.50,cancelled,CA,pending\n",
             1250,
             0,
         ),
@@ -459,6 +470,25 @@ fn a_status_is_found_by_a_name_like_one_and_by_its_words() {
     ] {
         let (histories, summary) = read_all(csv, &[]);
         assert_eq!((sums(&histories).1, summary.not_bought), (spend, left_out), "{csv}{:?}", codes(&summary));
+    }
+}
+
+#[test]
+fn a_till_says_in_columns_of_its_own_what_was_refunded_or_voided() {
+    let loyverse = "\
+Date,Receipt number,Receipt type,Gross sales,Discounts,Net sales,Total collected,Customer name,Customer contacts
+2025-01-05 10:15,1-1001,Sale,12.50,0,12.50,12.50,Ana,ana@x.com
+2025-01-06 10:15,1-1002,Refund,12.50,0,12.50,12.50,Ana,ana@x.com
+2025-01-07 10:15,1-1003,Sale,5.00,0,5.00,5.00,Bo,bo@x.com
+";
+    let toast = "\
+Order Id,Order #,Paid Date,Customer,Amount,Voided
+1,1,2025-01-05 10:15,Ana,12.50,false
+2,2,2025-01-06 10:15,Bo,99.00,true
+";
+    for (csv, expected) in [(loyverse, (2, 1750, 1250)), (toast, (1, 1250, 0))] {
+        let (histories, summary) = read_all(csv, &[]);
+        assert_eq!(sums(&histories), expected, "{csv}{:?}", codes(&summary));
     }
 }
 
