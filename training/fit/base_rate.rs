@@ -43,9 +43,6 @@ pub fn combined(lifetime: Forecast, ranking: Forecast) -> Forecast {
 /// Share by which the offset of a coming window is unsure for each unit of ln(days asked for / days seen).
 const STRETCH_SD: f64 = 0.5;
 
-/// How much wider errors of forecasts were than the processes say: 80 % intervals held 75 % of 691 windows of seven shops.
-const MISSPECIFIED: f64 = 1.2;
-
 /// Forecasts the window of `days` that starts now from past windows of `learned_days`, the latest first. A window that is
 /// missing (a gap in the data) is no window: the processes run through. `mean_sds` says how far the mean of all windows may
 /// lie from 0 ([`BESIDE_LIFETIME`], [`BESIDE_RANKING`]).
@@ -79,10 +76,59 @@ pub fn forecast(past: &[Past], mean_sds: &[(f64, f64)], learned_days: u32, days:
     }
     let evidence = best + (total / prior).ln();
     let (mean, square) = (mean / total, square / total);
-    let sd = MISSPECIFIED * (square - mean * mean).max(0.0).sqrt();
+    let sd = (square - mean * mean).max(0.0).sqrt();
     // A longer window than any seen is less sure, the more so the longer it is.
     let stretch = (f64::from(days) / f64::from(learned_days.max(1))).ln().max(0.0);
     Forecast { mean, sd: sd.hypot(STRETCH_SD * stretch), evidence }
+}
+
+/// Forecasts the window that starts now beside what the lifetime model expects of it: a mean of two forecasts, for their
+/// errors differ. The processes of [`forecast`] need many windows to see a season; [`seasonal_naive`] needs one year.
+#[must_use]
+pub fn beside_lifetime(past: &[Past], learned_days: u32, days: u32) -> Forecast {
+    let by_processes = forecast(past, BESIDE_LIFETIME, learned_days, days);
+    let naive = seasonal_naive(past);
+    let mean = (1.0 - NAIVE_SHARE) * by_processes.mean + NAIVE_SHARE * naive;
+    let between = (NAIVE_SHARE * (1.0 - NAIVE_SHARE)).sqrt() * (by_processes.mean - naive);
+    let sd = by_processes.sd.hypot(between);
+    Forecast { mean, sd, ..by_processes }
+}
+
+/// Weight of [`seasonal_naive`].
+const NAIVE_SHARE: f64 = 0.3;
+
+/// Days of a year, and how far a window may lie from another time and still stand for it.
+const YEAR: f64 = 365.0;
+const NEAR: f64 = 7.0;
+
+/// The offset of a year ago and a third of what changed since; half of the year's and half of the latest where the change is
+/// not known; half of the latest in the first year.
+#[must_use]
+pub fn seasonal_naive(past: &[Past]) -> f64 {
+    let Some(latest) = past.iter().min_by(|a, b| a.days_ago.total_cmp(&b.days_ago)) else { return 0.0 };
+    match (at(past, YEAR), at(past, YEAR + latest.days_ago)) {
+        (Some(year_ago), Some(counterpart)) => year_ago + (latest.offset - counterpart) / 3.0,
+        (Some(year_ago), None) => 0.5 * (year_ago + latest.offset),
+        (None, _) => 0.5 * latest.offset,
+    }
+}
+
+/// The offset so many days ago, interpolated; `None` outside the series.
+fn at(past: &[Past], days_ago: f64) -> Option<f64> {
+    let before =
+        past.iter().filter(|p| p.days_ago <= days_ago).max_by(|a, b| a.days_ago.total_cmp(&b.days_ago));
+    let after =
+        past.iter().filter(|p| p.days_ago >= days_ago).min_by(|a, b| a.days_ago.total_cmp(&b.days_ago));
+    match (before, after) {
+        (Some(a), Some(b)) if b.days_ago > a.days_ago => {
+            let part = (days_ago - a.days_ago) / (b.days_ago - a.days_ago);
+            Some(a.offset + part * (b.offset - a.offset))
+        }
+        (Some(a), Some(_)) => Some(a.offset),
+        (one, other) => {
+            one.or(other).filter(|p| (p.days_ago - days_ago).abs() <= NEAR).map(|edge| edge.offset)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -146,5 +192,20 @@ mod tests {
         assert!((even.mean - RANKING_SHARE).abs() < 1e-12 && even.sd > 0.2, "{even:?}");
         assert!(combined(one(0.0, 0.0), one(1.0, 5.0)).mean > 0.95);
         assert!(combined(one(0.0, 5.0), one(1.0, 0.0)).mean < 0.05);
+    }
+
+    #[test]
+    fn the_naive_season_is_the_year_before_and_a_third_of_the_change() {
+        let season = |ago: f64| (-ago / 365.0 * std::f64::consts::TAU).cos();
+        assert!((seasonal_naive(&series(season, 600.0)) - 1.0).abs() < 0.02);
+        let grown = |ago: f64| if ago < 365.0 { 0.3 } else { 0.0 };
+        // A year ago 0, the latest .3 above its counterpart.
+        assert!((seasonal_naive(&series(grown, 600.0)) - 0.1).abs() < 0.06);
+        assert_eq!(seasonal_naive(&series(|_| 1.0, 200.0)), 0.5);
+        assert_eq!(seasonal_naive(&[]), 0.0);
+        let both = beside_lifetime(&series(|_| 1.0, 200.0), 90, 90);
+        let processes = forecast(&series(|_| 1.0, 200.0), BESIDE_LIFETIME, 90, 90);
+        let mean = (1.0 - NAIVE_SHARE) * processes.mean + NAIVE_SHARE * 0.5;
+        assert!((both.mean - mean).abs() < 1e-12 && both.sd >= processes.sd, "{both:?} {processes:?}");
     }
 }

@@ -14,15 +14,15 @@ pub struct Past {
 }
 
 /// Standard deviations that a component may have, each with the log of how likely it is before any data: base rates
-/// that move little are the rule, and forecasts that expect much of few windows were worse on every shop tried.
+/// that move little are the rule; forecasts that expect much of few windows were worse on most shops tried.
 type Strengths = [(f64, f64)];
 
 /// The level that reverts, and the days in which it forgets.
-const LEVEL_SDS: &Strengths = &[(0.05, 0.0), (0.15, -2.0), (0.4, -4.0), (0.8, -8.0)];
+const LEVEL_SDS: &Strengths = &[(0.05, 0.0), (0.15, -1.0), (0.4, -2.0), (0.8, -4.0)];
 const LEVEL_DAYS: [f64; 2] = [60.0, 180.0];
 
 /// The season, its smoothness (small for short peaks), and the days in which it forgets its shape.
-const SEASON_SDS: &Strengths = &[(0.02, 0.0), (0.15, -2.0), (0.4, -4.0), (0.8, -8.0)];
+const SEASON_SDS: &Strengths = &[(0.02, 0.0), (0.15, -1.0), (0.4, -2.0), (0.8, -4.0)];
 const SEASON_SCALE: f64 = 0.2;
 const SEASON_DAYS: f64 = 3000.0;
 
@@ -31,7 +31,7 @@ const WINDOW_SDS: &Strengths = &[(0.1, 0.0), (0.25, 0.0)];
 
 /// How far the mean of all windows lies from what a lifetime model expects: little, or, where buyers have habits that it
 /// has no parameter for, a lot. Beside a ranking, whose margins have no base rate, nothing is known of it.
-pub const BESIDE_LIFETIME: &Strengths = &[(0.05, 0.0), (0.6, -4.0)];
+pub const BESIDE_LIFETIME: &Strengths = &[(0.05, 0.0), (0.6, -2.0)];
 pub const BESIDE_RANKING: &Strengths = &[(0.6, 0.0)];
 
 /// Points of a window at which the processes are looked at.

@@ -8,7 +8,7 @@ use homing_models::repurchase::{BaseLearners, PurchaseModel};
 use homing_models::sampling::mix;
 use rayon::prelude::*;
 
-use super::base_rate::{BESIDE_LIFETIME, BESIDE_RANKING, Forecast, Past, combined, forecast};
+use super::base_rate::{BESIDE_RANKING, Forecast, Past, beside_lifetime, combined, forecast};
 use super::horizon::HorizonData;
 use super::learners::{Sample, enough};
 use super::lifetime::log_odds;
@@ -48,7 +48,7 @@ pub fn fit(data: &HorizonData<'_>, lifetime: &Lifetime) -> Result<PurchaseModel,
         .map(|i| model.log_odds(data.base.row(i), lifetime))
         .collect();
     let series = data.windows.purchases(lifetime);
-    let beside = forecast(&series, BESIDE_LIFETIME, data.learned_days, data.days);
+    let beside = beside_lifetime(&series, data.learned_days, data.days);
     let expected = asked.iter().map(|&z| sigmoid(z + beside.mean)).sum::<f64>() / asked.len().max(1) as f64;
     let by_lifetime = Forecast { mean: offset(&ranking, expected), ..beside };
     let by_ranking = ranking_forecast(data, &model, lifetime);

@@ -8,7 +8,7 @@ use homing_models::value::{ValueModel, lifetime_extra_orders, order_value};
 use linfa::ParamGuard;
 use rayon::prelude::*;
 
-use super::base_rate::{BESIDE_LIFETIME, Past, forecast};
+use super::base_rate::{Past, beside_lifetime};
 use super::horizon::HorizonData;
 use super::learners::{Sample, money_signs};
 use crate::error::Error;
@@ -192,7 +192,7 @@ fn lifetime_total(data: &HorizonData<'_>, lifetime: &LifetimePart) -> f64 {
     let each: Vec<f64> = (0..data.base.len()).into_par_iter().with_min_len(256).map(expected).collect();
     let series = data.windows.spend(lifetime, data.kept_share, MAX_SPEND_RATIO);
     each.iter().sum::<f64>()
-        * forecast(&series, BESIDE_LIFETIME, data.learned_days, data.days).mean.clamp(-1.0, 1.0).exp()
+        * beside_lifetime(&series, data.learned_days, data.days).mean.clamp(-1.0, 1.0).exp()
 }
 
 /// The calibration offset of an amount: the series of log(actual / predicted) of past windows, forecast.
@@ -213,7 +213,7 @@ fn amount_offset(data: &HorizonData<'_>, snapshot: &[u32], actual: &[f64], predi
             variance: squares / (a * a),
         })
         .collect();
-    forecast(&series, BESIDE_LIFETIME, data.learned_days, data.days).mean.clamp(-1.0, 1.0)
+    beside_lifetime(&series, data.learned_days, data.days).mean.clamp(-1.0, 1.0)
 }
 
 /// Residual quantiles: actual over predicted spend at the shares (i + ½) / 40.
