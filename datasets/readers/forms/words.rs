@@ -211,6 +211,27 @@ const OTHER_PARTS: &[&str] = &[
     "user initiated",
 ];
 
+/// Codes of accounting programs (Sage's audit trail, and what is common), in capital letters only.
+const CODES: &[(&str, LineKind)] = &[
+    ("SI", LineKind::Event(Kind::Purchase)),
+    ("INV", LineKind::Event(Kind::Purchase)),
+    ("SC", LineKind::Credit),
+    ("CRN", LineKind::Credit),
+    ("SR", LineKind::Payment),
+    ("SA", LineKind::Payment),
+    ("PMT", LineKind::Payment),
+    ("SD", LineKind::Other),
+    ("PI", LineKind::Other),
+    ("PC", LineKind::Other),
+    ("PP", LineKind::Other),
+    ("PA", LineKind::Other),
+    ("PD", LineKind::Other),
+    ("JD", LineKind::Other),
+    ("JC", LineKind::Other),
+    ("BP", LineKind::Other),
+    ("BR", LineKind::Other),
+];
+
 /// What a line is, as its kind says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineKind {
@@ -232,6 +253,9 @@ pub(crate) enum LineKind {
 pub(crate) fn kind(word: &str) -> Option<LineKind> {
     if let Some(kind) = Kind::from_name(word) {
         return Some(LineKind::Event(kind));
+    }
+    if let Some((_, kind)) = CODES.iter().find(|(code, _)| *code == word.trim_matches(is_blank)) {
+        return Some(*kind);
     }
     let plain = word.trim_matches(is_blank).to_lowercase().replace(['_', '-'], " ");
     let is = |words: &[&str]| words.contains(&&*plain);

@@ -493,6 +493,23 @@ Order Id,Order #,Paid Date,Customer,Amount,Voided
 }
 
 #[test]
+fn codes_of_an_audit_trail_say_what_a_row_is() {
+    let sage = "\
+Type,Account Reference,Nominal A/C Ref,Date,Reference,Details,Net Amount,Tax Code,Tax Amount
+SI,ANA01,4000,05/01/2025,INV1,Tea,10.00,T1,2.00
+SI,BO001,4000,16/01/2025,INV2,Cup,50.00,T1,10.00
+SC,BO001,4000,17/01/2025,CRN1,Cup back,50.00,T1,10.00
+SR,ANA01,1200,18/01/2025,RCPT,Payment,12.00,T9,0.00
+";
+    let (histories, summary) = read_all(sage, &[]);
+    assert_eq!((sums(&histories), summary.not_bought), ((2, 6000, 5000), 1));
+    // One word more, and the column is about something else.
+    let (histories, summary) =
+        read_all("customer,date,amount,type\na,2025-05-01,20,SC\nb,2025-05-01,30,XL\n", &[]);
+    assert_eq!((sums(&histories), codes(&summary)), ((2, 5000, 0), vec![("column_ignored", 1)]));
+}
+
+#[test]
 fn later_rows_of_an_order_may_name_a_product_and_nothing_else() {
     let csv = "\
 Número de orden;Email;Fecha;Estado de la orden;Total;Nombre del producto;Precio del producto;Cantidad del producto
