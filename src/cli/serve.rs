@@ -18,6 +18,7 @@ use crate::api;
 use crate::scoring::{Engine, Score};
 use crate::service::{App, Limits, Models, Webhook};
 use crate::web;
+use homing_models::Error as ModelError;
 use homing_profiles::Store;
 use homing_profiles::writeback::WriteBack;
 use homing_tags::Catalogue;
@@ -141,7 +142,11 @@ pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
     let engine = match Engine::load(&registry, args.model.model.as_deref(), &catalogue) {
         Ok(engine) => Some(Arc::new(engine)),
         // Without any model the API can still answer that there is none; a damaged or misnamed one is a mistake to fix.
-        Err(error @ homing_models::Error::UnknownModel { .. }) if args.model.model.is_none() => {
+        Err(
+            error @ (ModelError::UnknownModel { .. }
+            | ModelError::NoModels { .. }
+            | ModelError::SeveralModels { .. }),
+        ) if args.model.model.is_none() => {
             tracing::warn!("{error}");
             None
         }
