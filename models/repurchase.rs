@@ -11,7 +11,8 @@ use crate::customer::Row;
 use crate::lifetimes::{Lifetime, LifetimeModel, Recency};
 use crate::linear::Linear;
 
-/// The fitted model of the purchase probability within one horizon.
+/// The fitted model of the purchase probability within one horizon. In files its fields keep the names of 0.1, so that a copy of
+/// an old bundle still has its checksum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PurchaseModel {
     /// The horizon in days that it predicts.
@@ -20,15 +21,15 @@ pub struct PurchaseModel {
     /// short for it. The lifetime model bridges the two.
     pub learned_days: u32,
     /// The base learners; `None` where the data are enough for a lifetime model only.
-    #[serde(alias = "members")]
+    #[serde(rename = "members")]
     pub base_learners: Option<BaseLearners>,
     /// Slope on the stacked log-odds.
     pub slope: f64,
     /// Calibration offset added to them.
-    #[serde(alias = "level")]
+    #[serde(rename = "level")]
     pub offset: f64,
     /// Uncertainty of the calibration offset: the standard deviation of its forecast error, in log-odds.
-    #[serde(default, alias = "level_sd")]
+    #[serde(default, rename = "level_sd")]
     pub offset_sd: f64,
 }
 

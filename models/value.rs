@@ -9,7 +9,7 @@ use crate::boosting::Booster;
 use crate::customer::Row;
 use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel, Recency, Spend};
 
-/// The fitted model of orders and spend within one horizon, of customers who buy.
+/// The fitted model of orders and spend within one horizon, of customers who buy. In files its fields keep the names of 0.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValueModel {
     /// The horizon in days that it predicts.
@@ -24,16 +24,16 @@ pub struct ValueModel {
     #[serde(default)]
     pub direct: Option<Booster>,
     /// Offset added to the log of the `direct` estimate, so that both estimates have one total over the base.
-    #[serde(default, alias = "direct_level")]
+    #[serde(default, rename = "direct_level")]
     pub direct_offset: f64,
     /// Offset added to the log of the orders beyond the first.
-    #[serde(alias = "orders_level")]
+    #[serde(rename = "orders_level")]
     pub orders_offset: f64,
     /// Offset added to the log of the spend.
-    #[serde(alias = "spend_level")]
+    #[serde(rename = "spend_level")]
     pub spend_offset: f64,
     /// Spend over expected spend among those who bought, at the shares `(i + 0.5) / length`.
-    #[serde(alias = "spread")]
+    #[serde(rename = "spread")]
     pub residual_quantiles: Vec<f64>,
 }
 

@@ -42,7 +42,7 @@ pub struct LifetimePart {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HorizonPart {
     /// The purchase probability.
-    #[serde(alias = "returns")]
+    #[serde(rename = "returns")]
     pub purchase: PurchaseModel,
     /// What they spend if they do.
     pub value: ValueModel,

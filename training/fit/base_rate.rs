@@ -148,7 +148,8 @@ mod tests {
         // The window of 90 days that starts now is the season's peak.
         let season = |days_ago: f64| ((days_ago - 45.0) / 365.25 * std::f64::consts::TAU + 0.77).cos();
         let peak = forecast(&series(season, 800.0), BESIDE_LIFETIME, 90, 90);
-        assert!((peak.mean - season(0.0)).abs() < 0.2 && peak.sd < 0.4, "{peak:?} {}", season(0.0));
+        // Most of it: two peaks say little about how strong the season is.
+        assert!((0.6..1.2).contains(&(peak.mean / season(0.0))) && peak.sd < 0.4, "{peak:?} {}", season(0.0));
     }
 
     #[test]
@@ -198,9 +199,9 @@ mod tests {
     fn the_naive_season_is_the_year_before_and_a_third_of_the_change() {
         let season = |ago: f64| (-ago / 365.0 * std::f64::consts::TAU).cos();
         assert!((seasonal_naive(&series(season, 600.0)) - 1.0).abs() < 0.02);
-        let grown = |ago: f64| if ago < 365.0 { 0.3 } else { 0.0 };
+        let grown = |ago: f64| if ago < 300.0 { 0.3 } else { 0.0 };
         // A year ago 0, the latest .3 above its counterpart.
-        assert!((seasonal_naive(&series(grown, 600.0)) - 0.1).abs() < 0.06);
+        assert!((seasonal_naive(&series(grown, 600.0)) - 0.1).abs() < 1e-9);
         assert_eq!(seasonal_naive(&series(|_| 1.0, 200.0)), 0.5);
         assert_eq!(seasonal_naive(&[]), 0.0);
         let both = beside_lifetime(&series(|_| 1.0, 200.0), 90, 90);
