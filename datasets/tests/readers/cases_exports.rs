@@ -421,7 +421,7 @@ c,2024-01-03,30,purchase,refunded
     // Another program's column of kinds, or a status that is mapped, leaves out what was not paid.
     assert_eq!(sums(&read_all(&text("type"), &[]).0), (2, 4000, 3000));
     let folder = Folder::new();
-    folder.write("orders.csv", &text("kind"));
+    folder.write("orders.csv", text("kind"));
     let found = read(&[folder.given("orders.csv")], &mapped(&[("status", "financial_status")])).unwrap();
     assert_eq!(sums(&found.0), (2, 4000, 3000));
 }

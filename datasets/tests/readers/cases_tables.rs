@@ -22,10 +22,6 @@ fn total(histories: &Histories) -> (i64, i64) {
     sums(histories).iter().fold((0, 0), |(spend, returned), (_, more, back)| (spend + more, returned + back))
 }
 
-fn codes(summary: &ReadSummary) -> Vec<(&'static str, u64)> {
-    summary.warnings.list().iter().map(|warning| (warning.code.name(), warning.count)).collect()
-}
-
 fn read_text(name: &str, text: &str) -> Result<(Histories, ReadSummary), Error> {
     let folder = Folder::new();
     folder.write(name, text);
