@@ -11,7 +11,7 @@ use crate::boosting::{logit, sigmoid};
 ///
 /// let log_odds = [-1.0, 0.0, 2.0];
 /// let a = offset(&log_odds, 0.3);
-/// let mean = log_odds.iter().map(|z| sigmoid(offset + z)).sum::<f64>() / 3.0;
+/// let mean = log_odds.iter().map(|z| sigmoid(a + z)).sum::<f64>() / 3.0;
 /// assert!((mean - 0.3).abs() < 1e-9);
 /// ```
 #[must_use]
