@@ -32,10 +32,9 @@ impl Known<'_> {
             return Some(before);
         }
         let next = self.own.get(after).copied();
-        let nothing = AtHorizon { days: 0, ..AtHorizon::NOTHING };
         let (from, grown) = match (before, next) {
             (before, Some(next)) => {
-                let from = before.unwrap_or(nothing);
+                let from = before.unwrap_or(AtHorizon::NOTHING);
                 let share = self.orders(from.days, days) / self.orders(from.days, next.days);
                 let line = f64::from(days - from.days) / f64::from(next.days - from.days);
                 let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { line };

@@ -1,13 +1,12 @@
 //! What to learn.
 
 use homing_datasets::Zone;
+use homing_models::bundle::LONGEST_HORIZON;
 
 use crate::error::Error;
 
 /// Maximum number of training rows (customers × cutoffs); beyond it customers are sampled.
 const MAX_ROWS: usize = 200_000;
-/// Longest horizon in days.
-const MAX_HORIZON: u32 = 3650;
 
 /// What a fit learns.
 #[derive(Clone, Debug)]
@@ -69,8 +68,8 @@ impl Task {
             .chain([("--churn-horizon", self.churn_horizon), ("--value-horizon", self.value_horizon)]);
         let mut all = Vec::with_capacity(self.horizons.len() + 2);
         for (flag, days) in given {
-            if days == 0 || days > MAX_HORIZON {
-                let text = format!("{flag} {days}: give 1 to {MAX_HORIZON} days");
+            if days == 0 || days > LONGEST_HORIZON {
+                let text = format!("{flag} {days}: give 1 to {LONGEST_HORIZON} days");
                 return Err(Error::InvalidArgument(text));
             }
             all.push(days);

@@ -26,8 +26,8 @@ use crate::prediction::{AtHorizon, NotScored, Outcome, Prediction};
 use crate::repurchase::{LifetimeShare, PurchaseCurve, PurchaseExplainer, PurchaseModel};
 use crate::value::{ValueModel, discount};
 
-/// Longest horizon in days that can be asked for.
-const LONGEST: u32 = 3650;
+/// Longest horizon in days that a model can have or be asked for.
+pub const LONGEST_HORIZON: u32 = 3650;
 
 /// The lifetime models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,8 +157,8 @@ impl Bundle {
     /// # Errors
     /// [`Error::Horizon`] for zero days or more than ten years.
     pub fn at_horizons(mut self, days: &[u32]) -> Result<Self, Error> {
-        if let Some(&days) = days.iter().find(|&&days| days == 0 || days > LONGEST) {
-            return Err(Error::Horizon { days, longest: LONGEST });
+        if let Some(&days) = days.iter().find(|&&days| days == 0 || days > LONGEST_HORIZON) {
+            return Err(Error::Horizon { days, longest: LONGEST_HORIZON });
         }
         let own = &self.manifest.horizons;
         let mut further: Vec<u32> = days.iter().copied().filter(|days| !own.contains(days)).collect();
@@ -353,6 +353,17 @@ impl Bundle {
         self.judge(&Customer::of(features), as_of, true)
     }
 
+    /// What is expected within the horizons of [`Bundle::at_horizons`], from what is expected within the bundle's own.
+    fn further(&self, own: &[AtHorizon], curve: &PurchaseCurve, customer: &Customer<'_>) -> Vec<AtHorizon> {
+        if self.asked.horizons.is_empty() {
+            return Vec::new();
+        }
+        let values: Vec<&ValueModel> = self.horizons.iter().map(|part| &part.value).collect();
+        let (lifetime, coherent) = (&self.lifetime.orders, self.manifest.coherent);
+        let known = Known { own, values: &values, curve, lifetime, customer, coherent };
+        self.asked.horizons.iter().filter_map(|&days| known.within(days)).collect()
+    }
+
     fn judge(&self, customer: &Customer<'_>, as_of: Micros, with_reasons: bool) -> Prediction {
         let (lifetime, row) = (&self.lifetime.orders, customer.row());
         let points: Vec<(u32, f64)> = self
@@ -384,17 +395,7 @@ impl Bundle {
             }
             at.push(this);
         }
-        let values: Vec<&ValueModel> = self.horizons.iter().map(|part| &part.value).collect();
-        let known = Known {
-            own: &at,
-            values: &values,
-            curve: &curve,
-            lifetime,
-            customer,
-            coherent: self.manifest.coherent,
-        };
-        let further: Vec<AtHorizon> =
-            self.asked.horizons.iter().filter_map(|&days| known.within(days)).collect();
+        let further = self.further(&at, &curve, customer);
         let within = |days: u32| at.iter().find(|at| at.days == days).or(at.last());
         let longest = further.iter().chain(&at).map(|at| at.p_purchase).fold(0.0, f64::max);
         let churn_risk = 1.0 - within(self.manifest.churn_horizon).map_or(0.0, |at| at.p_purchase);

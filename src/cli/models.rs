@@ -243,18 +243,25 @@ fn numbers(document: &Value) -> Vec<(String, f64)> {
     found
 }
 
+/// Every name of two lists, each once.
+fn names<'a, N: AsRef<str>, T>(left: &'a [(N, T)], right: &'a [(N, T)]) -> Vec<&'a str> {
+    let mut seen = std::collections::BTreeSet::new();
+    left.iter().chain(right).map(|(name, _)| name.as_ref()).filter(|name| seen.insert(*name)).collect()
+}
+
+/// The value with a name.
+fn of<'a, N: AsRef<str>, T>(all: &'a [(N, T)], name: &str) -> Option<&'a T> {
+    all.iter().find(|(own, _)| own.as_ref() == name).map(|(_, value)| value)
+}
+
 fn compare(registry: &Registry, (a, b): (&str, &str), json: bool) -> anyhow::Result<()> {
     let (a, b) = (load(registry, Some(a))?, load(registry, Some(b))?);
-    let (left, right) = (numbers(&a.manifest().metrics), numbers(&b.manifest().metrics));
-    let of =
-        |all: &[(String, f64)], name: &str| all.iter().find(|(own, _)| own == name).map(|(_, value)| *value);
-    let mut names: Vec<&String> = left.iter().chain(&right).map(|(name, _)| name).collect();
-    let mut seen = std::collections::BTreeSet::new();
-    names.retain(|name| seen.insert(name.as_str()));
+    let (left, right) = (&a.manifest().metrics, &b.manifest().metrics);
     let same_data = a.manifest().data.sha256 == b.manifest().data.sha256;
     if json {
-        let metrics: Vec<Value> = names
-            .iter()
+        let (left, right) = (numbers(left), numbers(right));
+        let metrics: Vec<Value> = names(&left, &right)
+            .into_iter()
             .map(|name| json!({ "metric": name, "a": of(&left, name), "b": of(&right, name) }))
             .collect();
         let model =
@@ -265,13 +272,10 @@ fn compare(registry: &Registry, (a, b): (&str, &str), json: bool) -> anyhow::Res
     }
     out!("{:<48} {:>24} {:>24}", "", a.id(), b.id());
     out!("{:<48} {:>24} {:>24}", "as of", a.manifest().as_of_text, b.manifest().as_of_text);
-    let (left, right) = (measures(&a.manifest().metrics), measures(&b.manifest().metrics));
-    let text = |all: &[(&str, String)], name: &str| {
-        all.iter().find(|(own, _)| *own == name).map_or_else(|| "-".to_owned(), |(_, value)| value.clone())
-    };
-    let mut seen = std::collections::BTreeSet::new();
-    for (name, _) in left.iter().chain(&right).filter(|(name, _)| seen.insert(*name)) {
-        out!("{name:<48} {:>24} {:>24}", text(&left, name), text(&right, name));
+    let (left, right) = (measures(left), measures(right));
+    for name in names(&left, &right) {
+        let text = |all| of(all, name).map_or("-", String::as_str);
+        out!("{name:<48} {:>24} {:>24}", text(&left), text(&right));
     }
     if !same_data {
         eprintln!(

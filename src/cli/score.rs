@@ -197,9 +197,10 @@ impl<'a> Run<'a> {
     fn prepare(args: &'a Score, config: Option<&Path>) -> anyhow::Result<Self> {
         let catalogue = args.catalogue.load()?;
         let registry = args.model.open()?;
-        let load = |model: Option<&str>| {
+        let load = |model: Option<&str>| -> anyhow::Result<Engine> {
             let engine = Engine::load(&registry, model, &catalogue)?;
-            engine.asked(&args.horizons, args.discount_rate, &catalogue)
+            let asked = engine.asked(&args.horizons, args.discount_rate, &catalogue);
+            asked.map_err(|error| WrongUse(error.to_string()).into())
         };
         let engine = load(args.model.model.as_deref())?;
         let people = args.people.as_ref().map(|path| People::read(path)).transpose()?.map(Arc::new);

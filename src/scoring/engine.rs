@@ -53,6 +53,9 @@ impl Engine {
         discount_rate: Option<f64>,
         catalogue: &Catalogue,
     ) -> Result<Self, homing_models::Error> {
+        if horizons.is_empty() && discount_rate.is_none() {
+            return Ok(self);
+        }
         let mut bundle = self.bundle.at_horizons(horizons)?;
         if let Some(rate) = discount_rate {
             bundle = bundle.discounted(rate)?;

@@ -191,6 +191,8 @@ fn models_are_listed_compared_promoted_rolled_back_and_exported() {
         (&shown["manifest"]["version"], &shown["aliases"][0]),
         (&id.as_str().into(), &"champion".into())
     );
+    let words = models(&["show"]).out;
+    assert!(["AUC", "log loss", "spend bias", "grade"].iter().all(|name| words.contains(name)), "{words}");
     models(&["show", "nothing"]).says(1, &["no model `nothing`"]);
     let told = models(&["promote", &id]);
     assert!(told.out.contains("is already the champion"), "{told:?}");
@@ -215,6 +217,8 @@ fn models_are_listed_compared_promoted_rolled_back_and_exported() {
     let metrics = compared["metrics"].as_array().unwrap();
     assert!(metrics.iter().any(|one| one["a"].is_number() && one["b"].is_number()), "{compared:#}");
     assert_eq!(compared["same_data"], false);
+    let words = models(&["compare", &id, "homing@challenger"]).out;
+    assert!(["AUC", "calibration error"].iter().all(|name| words.contains(name)), "{words}");
     let promoted = models(&["promote", "homing@challenger", "--json"]).json();
     assert_eq!(promoted["before"], id.as_str());
     let back = models(&["rollback", "--json"]).json();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use homing_datasets::Zone;
 use homing_datasets::table::{Column, Table};
 
-use crate::support::{CDNOW, bundle, cdnow, fit, homing_train, run, scratch, write};
+use crate::support::{CDNOW, bundle, cdnow, fit, homing, homing_train, registry, run, scratch, write};
 
 /// Too few customers to learn from, and nothing wrong with them.
 const FEW: &str = "customer_id,occurred_at,amount\na,1997-01-01,5\na,1997-05-01,5\nb,1997-02-02,6\n";
@@ -110,6 +110,41 @@ fn flags_that_make_no_sense_are_wrong_use() {
     let args = ["backtest", "--purchases", few, "--cutoffs", "1997-03-01", "--out", "scores.xlsx"];
     run(homing_train(), folder.path(), args).says(2, &["scores.xlsx", ".parquet, .csv or .ndjson"]);
     run::<&str>(homing_train(), folder.path(), []).says(2, &["Usage"]);
+}
+
+#[test]
+fn a_name_that_no_model_may_have_is_refused_before_training() {
+    let folder = scratch();
+    write(folder.path(), "few.csv", FEW);
+    let found = run(homing_train(), folder.path(), ["fit", "--purchases", "few.csv", "--name", "my shop"]);
+    found.says(2, &["--name", "my shop"]);
+    // The data, which are too few, were not looked at.
+    assert!(!found.err.contains("second order"), "{found:?}");
+}
+
+#[test]
+fn any_horizon_can_be_asked_for_when_scoring() {
+    let folder = scratch();
+    let score = |extra: &[&str], out: &str| {
+        let mut homing = homing();
+        homing.args(["score", "--purchases", CDNOW, "--out", out, "--registry"]).arg(registry());
+        run(homing, folder.path(), extra)
+    };
+    score(&["--horizons", "14,400", "--discount-rate", "0"], "more.csv").says(0, &[]);
+    score(&[], "own.csv").says(0, &[]);
+    let columns = |name: &str| {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let mut rows = text.lines().map(|row| row.split(',').map(str::to_owned).collect::<Vec<_>>());
+        let (header, row) = (rows.next().unwrap(), rows.next().unwrap());
+        header.into_iter().zip(row).collect::<BTreeMap<String, String>>()
+    };
+    let (more, own) = (columns("more.csv"), columns("own.csv"));
+    let p = |days: u32| more[&format!("p_purchase_{days}d")].parse::<f64>().unwrap();
+    assert!(p(14) > 0.0 && p(14) <= p(30) && p(365) <= p(400), "{more:?}");
+    assert!(!own.contains_key("p_purchase_14d") && own["p_purchase_30d"] == more["p_purchase_30d"]);
+    let clv = |of: &BTreeMap<String, String>| of["clv"].parse::<f64>().unwrap();
+    assert!(clv(&more) > clv(&own), "without a discount it is worth more");
+    score(&["--horizons", "0"], "none.csv").says(2, &["1 to 3650 days"]);
 }
 
 #[test]
