@@ -851,20 +851,22 @@ reason-products-not-rebought = { $n ->
 }
 change-rebuy = buying one of them again
 reason-no-second-purchase = { $n ->
-    [0] first purchase today, no second one yet
     [one] 1 day since the first purchase, no second one
    *[other] { $n } days since the first purchase, no second one
 }
 change-second = a second purchase
 reason-rhythm-broken =
     { $silent ->
-        [0] bought today
         [one] no purchase for 1 day
        *[other] no purchase for { $silent } days
     }; usually buys { $usual ->
         [one] every day
        *[other] every { $usual } days
     }
+reason-long-cycle = { $n ->
+    [one] usually buys every day
+   *[other] usually buys only every { $n } days
+}
 change-back-in-cycle = { $n ->
     [one] a purchase now; the next is then expected within about 1 day
    *[other] a purchase now; the next is then expected within about { $n } days

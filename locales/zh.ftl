@@ -754,16 +754,10 @@ change-complaint = 妥善解决；若不再投诉，{ $n } 天后不再计入
 change-until-unusual = 若再过 { $n } 天仍未购买，间隔将超过其九成的购买间隔
 reason-products-not-rebought = { $n } 种常购商品已过复购周期
 change-rebuy = 再次购买其中一种商品
-reason-no-second-purchase = { $n ->
-    [0] 今天首次购买，尚未复购
-   *[other] 首次购买后 { $n } 天未复购
-}
+reason-no-second-purchase = 首次购买后 { $n } 天未复购
 change-second = 完成第二次购买
-reason-rhythm-broken =
-    { $silent ->
-        [0] 今天刚购买
-       *[other] { $silent } 天未购买
-    }，平时约每 { $usual } 天购买一次
+reason-rhythm-broken = { $silent } 天未购买，平时约每 { $usual } 天购买一次
+reason-long-cycle = 平时约每 { $n } 天才购买一次
 change-back-in-cycle = 现在购买即可回到购买周期，之后约 { $n } 天内再次购买
 reason-new-and-fresh = { $n ->
     [0] 今天首次购买

@@ -167,7 +167,16 @@ mod tests {
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table of texts")]
     fn words_follow_the_feature_that_leads_its_cause() {
-        let cases: [Case<'_>; 15] = [
+        let cases: [Case<'_>; 16] = [
+            (
+                &[(F::gap_median_days, 60.0)],
+                (F::recency_over_gap_median, -1.0),
+                "long_cycle",
+                "平时约每 60 天才购买一次",
+                "usually buys only every 60 days",
+                "",
+                "",
+            ),
             (
                 &[(F::gap_median_days, 12.0)],
                 (F::recency_over_gap_median, -1.0),

@@ -28,6 +28,20 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// Text whose `code` is marked up.
+fn prose(text: &str) -> String {
+    let text = escaped(text);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, (code, after))) =
+        rest.split_once('`').and_then(|(before, after)| Some((before, after.split_once('`')?)))
+    {
+        out.extend([before, "<code>", code, "</code>"]);
+        rest = after;
+    }
+    out + rest
+}
+
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
@@ -50,7 +64,7 @@ fn page(document: &Value) -> String {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>homing API</title><style>{STYLE}</style><main><h1>homing \
          API</h1><p>{}</p><p>Machine-readable version: <a href=\"/openapi.json\">/openapi.json</a></p>",
-        escaped(text(&document["info"], "description"))
+        prose(text(&document["info"], "description"))
     );
     // Writing to a string cannot fail.
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
@@ -61,8 +75,8 @@ fn page(document: &Value) -> String {
                 "<h2 id=\"{}\"><code>{method} {}</code></h2><p>{}. {}</p><p>Role: {}</p>",
                 escaped(text(operation, "operationId")),
                 escaped(path),
-                escaped(text(operation, "summary")),
-                escaped(text(operation, "description")),
+                prose(text(operation, "summary")),
+                prose(text(operation, "description")),
                 escaped(text(operation, "x-role")),
             );
             let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
@@ -74,7 +88,7 @@ fn page(document: &Value) -> String {
                         "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
                         escaped(text(parameter, "name")),
                         text(parameter, "in"),
-                        escaped(text(parameter, "description"))
+                        prose(text(parameter, "description"))
                     );
                 }
                 out.push_str("</table>");
@@ -88,7 +102,7 @@ fn page(document: &Value) -> String {
                 let _ = write!(
                     out,
                     "<tr><td>{status}</td><td>{}</td></tr>",
-                    escaped(text(response, "description"))
+                    prose(text(response, "description"))
                 );
             }
             out.push_str("</table>");
@@ -103,4 +117,15 @@ fn page(document: &Value) -> String {
         let _ = write!(out, "<h2 id=\"{0}\">{0}</h2>{1}", escaped(name), pre(schema));
     }
     out + "</main></html>"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prose;
+
+    #[test]
+    fn backquotes_become_code_and_nothing_else_is_markup() {
+        assert_eq!(prose("`a<b` and `c`"), "<code>a&lt;b</code> and <code>c</code>");
+        assert_eq!(prose("one ` mark"), "one ` mark");
+    }
 }

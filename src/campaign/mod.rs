@@ -81,7 +81,7 @@ pub struct Summary {
     pub campaign: String,
     /// Whether contacts were recorded.
     pub recorded: bool,
-    /// Profiles that match.
+    /// Matching profiles that were looked at; with a maximum, the run stops as soon as the list is full.
     pub matched: u64,
     /// Customers to contact.
     pub contacts: u64,

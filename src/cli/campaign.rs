@@ -68,7 +68,7 @@ pub(super) struct Make {
     #[arg(long, env = "HOMING_ATTRIBUTES", value_delimiter = ',', value_name = "NAMES")]
     attributes: Vec<String>,
     /// Language of the texts, such as zh or en.
-    #[arg(long, env = "HOMING_LANG", default_value = "zh", value_name = "CODE")]
+    #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
     /// When customers will be contacted: a date (its end) or a time. Default: now.
     #[arg(long, env = "HOMING_AT", value_name = "TIME")]
@@ -147,7 +147,7 @@ fn make(args: &Make) -> anyhow::Result<()> {
     let left: Vec<String> =
         summary.left_out.iter().map(|(cause, count)| format!("{count} {cause}")).collect();
     stage.done(&format!(
-        "{} to contact and {} held out, of {} matching customers; left out: {}",
+        "{} to contact and {} held out; {} matching customers looked at, left out: {}",
         summary.contacts,
         summary.held_out,
         summary.matched,

@@ -140,7 +140,7 @@ fn any_horizon_can_be_asked_for_when_scoring() {
     };
     let (more, own) = (columns("more.csv"), columns("own.csv"));
     let p = |days: u32| more[&format!("p_purchase_{days}d")].parse::<f64>().unwrap();
-    assert!(p(14) > 0.0 && p(14) <= p(30) && p(365) <= p(400), "{more:?}");
+    assert!(p(14) > 0.0 && p(14) <= p(30) && p(90) <= p(400), "{more:?}");
     assert!(!own.contains_key("p_purchase_14d") && own["p_purchase_30d"] == more["p_purchase_30d"]);
     let clv = |of: &BTreeMap<String, String>| of["clv"].parse::<f64>().unwrap();
     assert!(clv(&more) > clv(&own), "without a discount it is worth more");

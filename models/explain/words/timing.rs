@@ -18,8 +18,16 @@ pub(super) fn rhythm(f: &Facts<'_, '_>, worse: bool) -> Said {
     let once = f.get(F::orders) < 2.0;
     let recency = f.get(F::recency_days);
     match worse {
+        // Nobody is late on the day of the first purchase.
+        true if once && recency < 1.0 => {
+            said("bought_once", say!("reason-bought-once")).changed_by(say!("change-second"))
+        }
         true if once => said("no_second_purchase", say!("reason-no-second-purchase", n = recency))
             .changed_by(say!("change-second")),
+        // Within the usual gap nothing is broken: it is the gap itself that makes a purchase soon unlikely.
+        true if recency <= f.get(F::gap_median_days) => {
+            said("long_cycle", say!("reason-long-cycle", n = f.get(F::gap_median_days)))
+        }
         true => {
             let usual = f.get(F::gap_median_days);
             said("rhythm_broken", say!("reason-rhythm-broken", silent = recency, usual = usual))
