@@ -1,5 +1,7 @@
 //! One customer as the estimators see it.
 
+use homing_datasets::guards::Closures;
+
 use crate::features::{COUNT, F};
 use crate::lifetimes::Recency;
 
@@ -34,6 +36,13 @@ impl<'a> Customer<'a> {
         Customer { features, x, recency: recency_of(features) }
     }
 
+    /// The customer on a day, without the days on which the shop was closed.
+    #[must_use]
+    pub fn without(mut self, closures: &Closures, today: i32) -> Self {
+        self.recency = open_days(self.recency, closures, today);
+        self
+    }
+
     /// The value of a feature.
     #[must_use]
     pub fn get(&self, feature: F) -> f64 {
@@ -53,4 +62,33 @@ pub fn recency_of(features: &[f64]) -> Recency {
     let get = |feature: F| features[feature as usize];
     let age = get(F::tenure_days);
     Recency::new(get(F::orders) as u32 - 1, age - get(F::recency_days), age)
+}
+
+/// A customer's times on a day in days on which the shop was open: nobody stays away from a shop that is closed.
+#[must_use]
+pub fn open_days(recency: Recency, closures: &Closures, today: i32) -> Recency {
+    let first = today - recency.age as i32;
+    let last = first + recency.recency as i32;
+    let until_last = f64::from(closures.days_between(first, last));
+    let since_last = f64::from(closures.days_between(last, today));
+    Recency::new(recency.frequency, recency.recency - until_last, recency.age - until_last - since_last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closure_counts_for_no_customer() {
+        let closures: Closures = serde_json::from_str(r#"[{"first_day": 100, "days": 60}]"#).unwrap();
+        let at = |first: i32, last: i32, today: i32| {
+            let times = Recency::new(3, f64::from(last - first), f64::from(today - first));
+            let open = open_days(times, &closures, today);
+            (open.recency, open.age)
+        };
+        assert_eq!(at(10, 99, 200), (89.0, 130.0), "silent through it");
+        assert_eq!(at(10, 180, 200), (110.0, 130.0), "came back after it");
+        assert_eq!(at(170, 180, 200), (10.0, 30.0), "new since");
+        assert_eq!(at(10, 50, 130), (40.0, 90.0), "looked at during it");
+    }
 }

@@ -1,6 +1,7 @@
 //! The data usability report: what a purchase history can carry, and what it lacks.
 
 use homing_datasets::engine::Sampled;
+use homing_datasets::guards::Closures;
 use homing_datasets::{DAY, Histories, Micros, Zone};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -122,8 +123,9 @@ impl Usability {
         );
         let first = first_purchase(histories).filter(|&first| first <= as_of);
         let span_days = first.map_or(0, |first| (as_of - first) / DAY);
+        let closures = Closures::of(histories, as_of, zone);
         let horizons: Vec<HorizonUse> =
-            horizons.iter().map(|&days| horizon_use(first, as_of, days)).collect();
+            horizons.iter().map(|&days| horizon_use(first, as_of, days, &closures, zone)).collect();
         let mut usability = Usability {
             as_of: zone.format(as_of),
             customers: sum.customers,
@@ -239,8 +241,14 @@ fn far_ahead(histories: &Histories, as_of: Micros, zone: Zone) -> Option<FarAhea
     })
 }
 
-fn horizon_use(first: Option<Micros>, as_of: Micros, days: u32) -> HorizonUse {
-    match first.and_then(|first| plan(first, as_of, days)) {
+fn horizon_use(
+    first: Option<Micros>,
+    as_of: Micros,
+    days: u32,
+    closures: &Closures,
+    zone: Zone,
+) -> HorizonUse {
+    match first.and_then(|first| plan(first, as_of, days, closures, zone)) {
         Some(plan) if plan.learned_days == days => HorizonUse {
             days,
             taught_days: days,

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use homing_datasets::guards::Closures;
 use homing_datasets::{Histories, Micros, Zone};
-use homing_models::customer::{Row, recency_of};
+use homing_models::customer::{Row, open_days, recency_of};
 use homing_models::features::{COUNT, F, Scratch, compute};
 use homing_models::lifetimes::Recency;
 use homing_models::sampling::{mix, mix_text};
@@ -88,6 +89,17 @@ impl Rows {
     #[must_use]
     pub fn bought(&self) -> Vec<bool> {
         self.labels.iter().map(|label| label.bought).collect()
+    }
+
+    /// The rows with the customers' times in days on which the shop was open; the plan's cutoffs are those of the snapshots.
+    #[must_use]
+    pub fn without(mut self, closures: &Closures, cutoffs: &[Micros], zone: Zone) -> Rows {
+        if !closures.is_empty() {
+            for (recency, &snapshot) in self.recency.iter_mut().zip(&self.snapshot) {
+                *recency = open_days(*recency, closures, zone.day(cutoffs[snapshot as usize]));
+            }
+        }
+        self
     }
 
     /// The rows of each snapshot.

@@ -1,6 +1,7 @@
 //! Snapshots: at which past cutoffs a fit looks at customers, and how far ahead.
 
-use homing_datasets::{DAY, Micros};
+use homing_datasets::guards::Closures;
+use homing_datasets::{DAY, Micros, Zone};
 
 /// Maximum number of snapshots of a fit.
 const MAX_SNAPSHOTS: usize = 24;
@@ -8,6 +9,9 @@ const MAX_SNAPSHOTS: usize = 24;
 /// Base rates are learned from windows of up to this many days back (three years), and this many windows.
 const MAX_WINDOW_DAYS: i64 = 1095;
 const MAX_WINDOWS: usize = 80;
+
+/// Share of a label window in which the shop may have been closed.
+const MAX_CLOSED_SHARE: f64 = 0.2;
 
 /// When to look, and how far ahead.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,14 +28,23 @@ pub struct Plan {
 /// least 28 days) more, else half of the history is learned and the lifetime model extrapolates the rest. `None`
 /// where even that is too short.
 ///
+/// Label windows in which the shop was closed for more than [`MAX_CLOSED_SHARE`] of the time teach nothing and are left out.
+///
 /// ```
-/// use homing_datasets::DAY;
+/// use homing_datasets::guards::Closures;
+/// use homing_datasets::{DAY, Zone};
 /// use homing_training::snapshots::plan;
 ///
-/// assert!(plan(0, 700 * DAY, 90).is_some());
+/// assert!(plan(0, 700 * DAY, 90, &Closures::default(), Zone::default()).is_some());
 /// ```
 #[must_use]
-pub fn plan(first_purchase: Micros, as_of: Micros, horizon: u32) -> Option<Plan> {
+pub fn plan(
+    first_purchase: Micros,
+    as_of: Micros,
+    horizon: u32,
+    closures: &Closures,
+    zone: Zone,
+) -> Option<Plan> {
     let span = (as_of - first_purchase) / DAY;
     let asked = i64::from(horizon);
     let whole = span - asked >= (asked / 3).max(28);
@@ -39,11 +52,17 @@ pub fn plan(first_purchase: Micros, as_of: Micros, horizon: u32) -> Option<Plan>
     let min_history = if whole { (asked / 3).clamp(28, 90) } else { (learned / 2).max(28) };
     // Whole weeks: a snapshot of a Friday teaches what holds on a Friday; and 13 steps of four weeks are a year.
     let step = (learned / 3).clamp(7, 28) / 7 * 7;
-    let windows: Vec<Micros> = (0..MAX_WINDOWS as i64)
+    let open = |cutoff: &Micros| {
+        let from = zone.day(*cutoff);
+        f64::from(closures.days_between(from, from + learned as i32)) <= MAX_CLOSED_SHARE * learned as f64
+    };
+    let windows: Vec<Micros> = (0..)
         .map(|j| learned + j * step)
         .take_while(|&days_ago| days_ago <= MAX_WINDOW_DAYS.max(learned))
         .map(|days_ago| as_of - days_ago * DAY)
         .take_while(|&cutoff| cutoff - first_purchase >= min_history * DAY)
+        .filter(open)
+        .take(MAX_WINDOWS)
         .collect();
     let cutoffs: Vec<Micros> = windows.iter().copied().take(MAX_SNAPSHOTS).collect();
     (learned > 0 && !cutoffs.is_empty()).then_some(Plan { learned_days: learned as u32, cutoffs, windows })
@@ -78,17 +97,29 @@ impl Plan {
 mod tests {
     use super::*;
 
+    fn always_open(first: Micros, as_of: Micros, days: u32) -> Option<Plan> {
+        plan(first, as_of, days, &Closures::default(), Zone::default())
+    }
+
+    #[test]
+    fn windows_in_which_the_shop_was_closed_teach_nothing() {
+        let closures: Closures = serde_json::from_str(r#"[{"first_day": 850, "days": 60}]"#).unwrap();
+        let plan = plan(0, 1000 * DAY, 90, &closures, Zone::default()).unwrap();
+        let starts: Vec<i64> = plan.cutoffs.iter().map(|cutoff| cutoff / DAY).collect();
+        assert_eq!(starts[..3], [910, 770, 742], "those from 778 to 891 look into the closure");
+    }
+
     #[test]
     fn windows_end_by_the_as_of_and_short_histories_teach_less() {
         let as_of = 1000 * DAY;
-        let long = plan(0, as_of, 90).unwrap();
+        let long = always_open(0, as_of, 90).unwrap();
         assert_eq!(long.learned_days, 90);
         assert_eq!(long.cutoffs.len(), MAX_SNAPSHOTS);
         assert!(long.cutoffs.iter().all(|c| c + 90 * DAY <= as_of));
-        let short = plan(as_of - 100 * DAY, as_of, 90).unwrap();
+        let short = always_open(as_of - 100 * DAY, as_of, 90).unwrap();
         assert_eq!(short.learned_days, 50);
         assert!(short.cutoffs.iter().all(|c| c + 50 * DAY <= as_of && *c >= as_of - 72 * DAY));
-        assert_eq!(plan(as_of - 20 * DAY, as_of, 90), None);
+        assert_eq!(always_open(as_of - 20 * DAY, as_of, 90), None);
     }
 
     #[test]
@@ -97,8 +128,8 @@ mod tests {
         let days_ago = |plan: &Plan| -> Vec<i64> {
             plan.alike(as_of).iter().map(|cutoff| (as_of - cutoff) / DAY).collect()
         };
-        assert_eq!(days_ago(&plan(0, as_of, 365).unwrap()), [365, 393, 701, 729, 757, 1065, 1093]);
-        let quarter = days_ago(&plan(0, as_of, 90).unwrap());
+        assert_eq!(days_ago(&always_open(0, as_of, 365).unwrap()), [365, 393, 701, 729, 757, 1065, 1093]);
+        let quarter = days_ago(&always_open(0, as_of, 90).unwrap());
         assert_eq!((quarter.len(), quarter[0], quarter[7]), (RECENT, 90, 286));
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! days.rs      lines of each day
 //! far.rs       the time that the data cover, and dates beyond it, which are set aside
+//! closures.rs  days on which the shop sold nothing, taken out of the time that models see
 //! timeline.rs  days without lines, weeks cut short, jumps in volume, old data
 //! money.rs     jumps of scale, amounts beyond all others, order totals that are repeated on each line
 //! crowd.rs     one customer with an implausible share of the lines
@@ -13,6 +14,7 @@
 //! What is gathered are sums, maxima and smallest hashes, so that neither the order of the files nor the number of
 //! threads changes a warning.
 
+mod closures;
 mod crowd;
 mod days;
 mod far;
@@ -23,6 +25,7 @@ mod timeline;
 
 use std::collections::BTreeMap;
 
+pub use closures::{Closure, Closures};
 pub use days::DailyLines;
 pub use far::Window;
 pub use money::AmountRange;

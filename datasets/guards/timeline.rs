@@ -53,30 +53,9 @@ impl Timeline {
     }
 
     fn gaps(&self, warnings: &mut Warnings) {
-        let mut longest = None::<(i64, i64)>;
-        let (mut gaps, mut since) = (0, 0);
-        for (at, &lines) in self.lines.iter().enumerate() {
-            let at = at as i64;
-            if lines == 0 {
-                continue;
-            }
-            let days = at - since - 1;
-            if days >= GAP_DAYS {
-                let from = (since + 1 - BEFORE).max(0);
-                let before = &self.lines[from as usize..=since as usize];
-                let rate = before.iter().sum::<u64>() as f64 / before.len() as f64;
-                // A first day on which everything was entered is no rate.
-                if before.len() as i64 >= 4 * GAP_DAYS && rate * days as f64 >= GAP_EXPECTED {
-                    gaps += 1;
-                    if longest.is_none_or(|(_, most)| days > most) {
-                        longest = Some((since + 1, days));
-                    }
-                }
-            }
-            since = at;
-        }
-        let Some((from, days)) = longest else { return };
-        warnings.add(Code::MissingDays, gaps, || {
+        let gaps = gaps(&self.lines);
+        let Some(&(from, days)) = gaps.iter().rev().max_by_key(|gap| gap.1) else { return };
+        warnings.add(Code::MissingDays, gaps.len() as u64, || {
             format!("no purchases from {} to {} ({days} days)", self.date(from), self.date(from + days - 1))
         });
     }
@@ -115,4 +94,29 @@ impl Timeline {
             format!("about {before} purchases per week before {}, {after} after", self.date(day))
         });
     }
+}
+
+/// The gaps of a daily series, each as its first day and its days: a week or more without purchases where many were to be
+/// expected, and purchases after it.
+pub(super) fn gaps(lines: &[u64]) -> Vec<(i64, i64)> {
+    let mut gaps = Vec::new();
+    let mut since = 0;
+    for (at, &count) in lines.iter().enumerate() {
+        let at = at as i64;
+        if count == 0 {
+            continue;
+        }
+        let days = at - since - 1;
+        if days >= GAP_DAYS {
+            let from = (since + 1 - BEFORE).max(0);
+            let before = &lines[from as usize..=since as usize];
+            let rate = before.iter().sum::<u64>() as f64 / before.len() as f64;
+            // A first day on which everything was entered is no rate.
+            if before.len() as i64 >= 4 * GAP_DAYS && rate * days as f64 >= GAP_EXPECTED {
+                gaps.push((since + 1, days));
+            }
+        }
+        since = at;
+    }
+    gaps
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use homing_datasets::guards::AmountRange;
+use homing_datasets::guards::{AmountRange, Closures};
 use homing_datasets::{Micros, Zone};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,9 @@ pub struct Manifest {
     /// 0.1 predict as they did.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub coherent: bool,
+    /// Times in which the shop sold nothing, left out of the time that lifetime models see.
+    #[serde(default, skip_serializing_if = "Closures::is_empty")]
+    pub closures: Closures,
     /// The business's time zone.
     pub timezone: Zone,
     /// The seed of the fit.

@@ -302,7 +302,7 @@ impl Bundle {
     #[must_use]
     pub fn contributions(&self, history: &History, as_of: Micros) -> Option<Contributions> {
         let features = self.features(history, as_of)?;
-        let (by_feature, lifetime) = self.explained(&Customer::of(&features))?;
+        let (by_feature, lifetime) = self.explained(&self.customer(&features, as_of))?;
         Some(Contributions { features, by_feature: by_feature.into(), lifetime })
     }
 
@@ -328,6 +328,15 @@ impl Bundle {
         bought.then_some(features)
     }
 
+    /// The customer with these features, as the estimators see it.
+    fn customer<'a>(&self, features: &'a [f64], as_of: Micros) -> Customer<'a> {
+        let customer = Customer::of(features);
+        if self.manifest.closures.is_empty() {
+            return customer;
+        }
+        customer.without(&self.manifest.closures, self.manifest.timezone.day(as_of))
+    }
+
     fn run(
         &self,
         history: &History,
@@ -340,7 +349,7 @@ impl Bundle {
         let Some(features) = features else {
             return Scoring { features: Vec::new(), outcome: Outcome::NotScored(NotScored::NoPurchase) };
         };
-        let outcome = Outcome::Scored(Box::new(self.judge(&Customer::of(&features), as_of, with_reasons)));
+        let outcome = Outcome::Scored(Box::new(self.judge(&self.customer(&features, as_of), as_of, with_reasons)));
         Scoring { features, outcome }
     }
 
@@ -350,7 +359,7 @@ impl Bundle {
     /// When there are fewer features than [`COUNT`].
     #[must_use]
     pub fn of_features(&self, features: &[f64], as_of: Micros) -> Prediction {
-        self.judge(&Customer::of(features), as_of, true)
+        self.judge(&self.customer(features, as_of), as_of, true)
     }
 
     /// What is expected within the horizons of [`Bundle::at_horizons`], from what is expected within the bundle's own.

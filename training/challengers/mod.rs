@@ -5,6 +5,7 @@
 
 mod tree;
 
+use homing_datasets::guards::Closures;
 use homing_datasets::{Histories, Micros};
 use homing_models::boosting::{logit, sigmoid};
 use homing_models::calibration::platt;
@@ -91,7 +92,8 @@ struct Sample {
 
 impl Sample {
     fn of(histories: &Histories, cutoff: Micros, days: u32, task: &Task) -> Option<Self> {
-        let plan = plan(first_purchase(histories)?, cutoff, days)?;
+        let closures = Closures::of(histories, cutoff, task.zone);
+        let plan = plan(first_purchase(histories)?, cutoff, days, &closures, task.zone)?;
         let learned = Some(plan.learned_days);
         let rows = rows(histories, &plan.cutoffs, learned, task.zone, MAX_ROWS, mix(task.seed ^ 31));
         let bought = rows.bought();

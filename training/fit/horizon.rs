@@ -1,5 +1,6 @@
 //! The data from which the models of one horizon learn.
 
+use homing_datasets::guards::Closures;
 use homing_datasets::{DAY, Histories, Micros};
 
 use super::learners::Sample;
@@ -31,19 +32,31 @@ pub struct HorizonData<'a> {
     pub seed: u64,
 }
 
+/// The time that a fit looks at.
+pub struct Times<'a> {
+    /// The first purchase of all.
+    pub first: Micros,
+    /// The instant of the fit.
+    pub as_of: Micros,
+    /// When the shop was closed.
+    pub closures: &'a Closures,
+}
+
 impl<'a> HorizonData<'a> {
     /// Gathers the rows of the planned snapshots; `None` where they are too few to learn from.
     pub fn gather(
         histories: &Histories,
-        (first, as_of): (Micros, Micros),
+        times: &Times<'_>,
         task: &Task,
         plan: &Plan,
         base: &'a Rows,
         days: u32,
         kept_share: f64,
     ) -> Option<Self> {
+        let &Times { first, as_of, closures } = times;
         let sample = |cutoffs: &[Micros], days: u32, most: usize| {
-            let mut rows = rows(histories, cutoffs, Some(days), task.zone, most, task.seed);
+            let mut rows = rows(histories, cutoffs, Some(days), task.zone, most, task.seed)
+                .without(closures, cutoffs, task.zone);
             if task.net_of_returns {
                 rows.labels.iter_mut().for_each(|label| label.spend = label.net_spend);
             }
@@ -62,9 +75,9 @@ impl<'a> HorizonData<'a> {
             // Those alike may be too few where all of them are enough.
             (alike, whole, alike_cutoffs) = (whole, None, plan.cutoffs.clone());
         }
-        let short = crate::snapshots::plan(first, as_of, (learned / 3).max(7))
+        let short = crate::snapshots::plan(first, as_of, (learned / 3).max(7), closures, task.zone)
             .and_then(|plan| sample(&plan.cutoffs, plan.learned_days, task.max_rows / 2));
-        let windows = Windows::gather(histories, as_of, task, &plan.windows, learned);
+        let windows = Windows::gather(histories, times, task, &plan.windows, learned);
         Some(HorizonData {
             days,
             learned_days: learned,

@@ -25,7 +25,7 @@ mod windows;
 
 use std::collections::BTreeMap;
 
-use homing_datasets::guards::AmountRange;
+use homing_datasets::guards::{AmountRange, Closures};
 use homing_datasets::{Histories, Micros, Zone};
 use homing_models::Bundle;
 use homing_models::bundle::{DataFingerprint, HorizonPart, Manifest};
@@ -37,7 +37,7 @@ use crate::error::Error;
 use crate::rows::{first_purchase, rows};
 use crate::snapshots::plan;
 use crate::task::Task;
-use horizon::HorizonData;
+use horizon::{HorizonData, Times};
 
 pub use lifetime::{money, options as lifetime_options, spends};
 
@@ -58,7 +58,9 @@ pub fn fit(
 ) -> Result<Bundle, Error> {
     let horizons = task.all_horizons()?;
     step("lifetime models");
-    let base = rows(histories, &[as_of], None, task.zone, usize::MAX, task.seed);
+    let closures = Closures::of(histories, as_of, task.zone);
+    let base = rows(histories, &[as_of], None, task.zone, usize::MAX, task.seed)
+        .without(&closures, &[as_of], task.zone);
     let first = first_purchase(histories).filter(|&first| first <= as_of && !base.is_empty());
     let Some(first) = first else {
         return Err(Error::Refused { lacks: vec!["no purchase of a positive amount before `as_of`".into()] });
@@ -69,9 +71,12 @@ pub fn fit(
     let mut parts = Vec::with_capacity(horizons.len());
     for &days in &horizons {
         step(&format!("{days} days: snapshots"));
-        let plan = plan(first, as_of, days);
+        let plan = plan(first, as_of, days, &closures, task.zone);
         let data = match &plan {
-            Some(plan) => HorizonData::gather(histories, (first, as_of), task, plan, &base, days, kept_share),
+            Some(plan) => {
+                let times = Times { first, as_of, closures: &closures };
+                HorizonData::gather(histories, &times, task, plan, &base, days, kept_share)
+            }
             None => None,
         };
         parts.push(match data {
@@ -85,7 +90,8 @@ pub fn fit(
         });
     }
     let base = base::describe(&base, &lifetime, &parts, task.churn_horizon);
-    Ok(Bundle::new(manifest(histories, as_of, task, horizons, metrics), lifetime, parts, base)?)
+    let manifest = Manifest { closures, ..manifest(histories, as_of, task, horizons, metrics) };
+    Ok(Bundle::new(manifest, lifetime, parts, base)?)
 }
 
 /// The manifest of a fit; format, version and parts are filled in by the bundle.
@@ -109,6 +115,7 @@ fn manifest(
         discount_rate: task.discount_rate,
         net_of_returns: task.net_of_returns,
         coherent: true,
+        closures: Closures::default(),
         timezone: task.zone,
         seed: task.seed,
         feature_schema: String::new(),

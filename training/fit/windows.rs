@@ -6,12 +6,14 @@
 use homing_datasets::{DAY, Histories, History, Micros, Zone};
 use homing_models::bundle::LifetimePart;
 use homing_models::calibration::offset;
+use homing_models::customer::open_days;
 use homing_models::lifetimes::{Lifetime, LifetimeModel, Recency};
 use homing_models::sampling::{mix, mix_text};
 use homing_models::value::order_value;
 use rayon::prelude::*;
 
 use super::base_rate::Past;
+use super::horizon::Times;
 use super::lifetime::log_odds;
 use crate::labels::{Label, label};
 use crate::task::Task;
@@ -49,15 +51,23 @@ pub struct Windows {
 impl Windows {
     /// Gathers windows of `days` that start at these cutoffs.
     #[must_use]
-    pub fn gather(histories: &Histories, as_of: Micros, task: &Task, cutoffs: &[Micros], days: u32) -> Self {
+    pub fn gather(
+        histories: &Histories,
+        times: &Times<'_>,
+        task: &Task,
+        cutoffs: &[Micros],
+        days: u32,
+    ) -> Self {
         let share = MAX_CUSTOMERS as f64 / histories.len().max(1) as f64;
         let bar = (share.min(1.0) * u64::MAX as f64) as u64;
         let window = |&cutoff: &Micros| {
+            let today = task.zone.day(cutoff);
             let known = |(id, history): (&str, &History)| {
                 if mix(mix_text(id) ^ mix(task.seed ^ 77)) > bar {
                     return None;
                 }
                 let (recency, order_value) = state(history, cutoff, task.zone)?;
+                let recency = open_days(recency, times.closures, today);
                 let mut label = label(history, cutoff, days, task.zone);
                 if task.net_of_returns {
                     label.spend = label.net_spend;
@@ -65,7 +75,7 @@ impl Windows {
                 Some(Known { recency, order_value, label })
             };
             let customers: Vec<Known> = histories.par_iter().filter_map(known).collect();
-            let days_ago = (as_of - cutoff) as f64 / DAY as f64;
+            let days_ago = (times.as_of - cutoff) as f64 / DAY as f64;
             (customers.len() >= MIN_CUSTOMERS).then_some(Window { days_ago, customers })
         };
         Windows { days, each: cutoffs.par_iter().filter_map(window).collect() }
