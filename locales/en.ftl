@@ -291,6 +291,7 @@ kpi-basket-help = Spend per order
 kpi-revenue = Revenue
 kpi-revenue-help = Total of purchases, before product returns
 kpi-orders = Orders
+kpi-of-few = of { $n }
 kpi-orders-help = All purchases of a customer on one day count as one order
 kpi-new = New customers
 kpi-new-help = First purchase in the period

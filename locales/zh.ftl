@@ -264,6 +264,7 @@ kpi-basket-help = 每单消费额
 kpi-revenue = 销售额
 kpi-revenue-help = 购买金额合计，未扣除退货
 kpi-orders = 订单数
+kpi-of-few = 共 { $n }
 kpi-orders-help = 同一会员同一天的购买计为一单
 kpi-new = 新客数
 kpi-new-help = 期间内首次购买

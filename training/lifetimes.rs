@@ -4,11 +4,12 @@
 
 use homing_datasets::{Histories, Kind, Micros, Zone};
 use homing_models::lifetimes::{
-    BgNbd, Cohort, GammaGamma, LifetimeModel, MbgNbd, Options, ParetoNbd, Recency, Spend, SpendSample,
-    Summary,
+    BgNbd, Cohort, GammaGamma, LifetimeModel, MAX_REGULARITY, MbgNbd, Options, ParetoNbd, Recency, Spend,
+    SpendSample, Summary,
 };
 use rayon::prelude::*;
 use serde::Serialize;
+use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use crate::error::Error;
 
@@ -44,13 +45,28 @@ pub enum Family {
     MbgNbd,
     /// Pareto/NBD.
     ParetoNbd,
+    /// BG/CNBD-k: BG/NBD with gaps more regular than chance.
+    BgCnbdK,
+    /// MBG/CNBD-k.
+    MbgCnbdK,
     /// Gamma-Gamma, of order values.
     GammaGamma,
 }
 
 impl Family {
     /// Every family, in the order of reports.
-    pub const ALL: [Family; 4] = [Family::BgNbd, Family::MbgNbd, Family::ParetoNbd, Family::GammaGamma];
+    pub const ALL: [Family; 6] = [
+        Family::BgNbd,
+        Family::MbgNbd,
+        Family::ParetoNbd,
+        Family::BgCnbdK,
+        Family::MbgCnbdK,
+        Family::GammaGamma,
+    ];
+
+    /// The families of which one is the other with one parameter held (k = 1).
+    const NESTED: [(Family, Family); 2] =
+        [(Family::BgNbd, Family::BgCnbdK), (Family::MbgNbd, Family::MbgCnbdK)];
 
     /// Its name on the command line, e.g. `bg_nbd`.
     #[must_use]
@@ -59,6 +75,8 @@ impl Family {
             Family::BgNbd => "bg_nbd",
             Family::MbgNbd => "mbg_nbd",
             Family::ParetoNbd => "pareto_nbd",
+            Family::BgCnbdK => "bg_cnbd_k",
+            Family::MbgCnbdK => "mbg_cnbd_k",
             Family::GammaGamma => "gamma_gamma",
         }
     }
@@ -92,6 +110,33 @@ pub struct Fitted {
     pub customers: f64,
 }
 
+/// A likelihood-ratio test of a family against one that it is part of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LikelihoodRatio {
+    /// The family with one parameter held.
+    pub restricted: Family,
+    /// The family that it is part of.
+    pub model: Family,
+    /// Twice the difference of the log-likelihoods.
+    pub statistic: f64,
+    /// Parameters that are free in the one and held in the other.
+    pub degrees_of_freedom: u32,
+    /// How likely so large a difference is if the restricted family holds: the chi-squared tail. The k of regular gaps is held to
+    /// whole numbers from 1 on, so it is rather too large than too small.
+    pub p_value: f64,
+}
+
+impl LikelihoodRatio {
+    /// Of two fits to the same customers; `None` where the families are not nested or one is missing.
+    fn of(models: &[Fitted], (restricted, model): (Family, Family)) -> Option<Self> {
+        let of = |family| models.iter().find(|fitted| fitted.model == family);
+        let (small, large) = (of(restricted)?, of(model)?);
+        let statistic = (2.0 * (large.log_likelihood - small.log_likelihood)).max(0.0);
+        let tail = ChiSquared::new(1.0).ok()?.sf(statistic);
+        Some(LikelihoodRatio { restricted, model, statistic, degrees_of_freedom: 1, p_value: tail })
+    }
+}
+
 /// What went in, and what came out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Lifetimes {
@@ -107,6 +152,8 @@ pub struct Lifetimes {
     pub free_orders: bool,
     /// The models.
     pub models: Vec<Fitted>,
+    /// Tests of the fitted families that are part of each other.
+    pub tests: Vec<LikelihoodRatio>,
 }
 
 /// One customer as the models see it.
@@ -114,6 +161,8 @@ struct Customer {
     recency: Recency,
     /// Orders after the first with an amount above 0, and the mean of their amounts.
     spend: Spend,
+    /// Sum of the logs of the gaps between orders.
+    log_gaps: f64,
 }
 
 /// Fits `families` to everything known at `as_of`. Orders are what a customer bought on one day; with `free_orders` also days
@@ -163,11 +212,13 @@ pub fn lifetimes(
         return Err(Error::Refused { lacks: vec!["no purchase before `as_of`".into()] });
     }
     let recencies: Vec<Recency> = customers.iter().map(|one| one.recency).collect();
-    let cohort = Cohort::from_customers(&recencies)?;
+    let log_gaps = customers.iter().map(|one| one.log_gaps).sum();
+    let cohort = Cohort::from_customers(&recencies)?.with_log_gaps(log_gaps);
     let models = families
         .iter()
         .map(|&family| fit(family, &cohort, &customers))
         .collect::<Result<Vec<Fitted>, Error>>()?;
+    let tests = Family::NESTED.into_iter().filter_map(|pair| LikelihoodRatio::of(&models, pair)).collect();
     Ok(Lifetimes {
         as_of: zone.date(as_of).to_string(),
         unit,
@@ -175,6 +226,7 @@ pub fn lifetimes(
         repeat_orders: recencies.iter().map(|one| u64::from(one.frequency)).sum(),
         free_orders,
         models,
+        tests,
     })
 }
 
@@ -189,6 +241,7 @@ impl Customer {
         Some(Customer {
             recency: Recency::new(repeats.len() as u32, since_first(last), since_first(today)),
             spend: Spend { frequency: paid.len() as u32, mean_spend },
+            log_gaps: days.windows(2).map(|two| (f64::from(two[1].0 - two[0].0) / unit.days()).ln()).sum(),
         })
     }
 }
@@ -212,6 +265,16 @@ fn fit(family: Family, cohort: &Cohort, customers: &[Customer]) -> Result<Fitted
                 [("r", model.r()), ("alpha", model.alpha()), ("s", model.s()), ("beta", model.beta())];
             fitted(family, &values, model.summary())
         }
+        Family::BgCnbdK => {
+            let model = BgNbd::fit_regularity(cohort, MAX_REGULARITY, &options)?;
+            let values = [("r", model.r()), ("alpha", model.alpha()), ("a", model.a()), ("b", model.b())];
+            regular(fitted(family, &values, model.summary()), model.k())
+        }
+        Family::MbgCnbdK => {
+            let model = MbgNbd::fit_regularity(cohort, MAX_REGULARITY, &options)?;
+            let values = [("r", model.r()), ("alpha", model.alpha()), ("a", model.a()), ("b", model.b())];
+            regular(fitted(family, &values, model.summary()), model.k())
+        }
         Family::GammaGamma => {
             let spends: Vec<Spend> =
                 customers.iter().map(|one| one.spend).filter(|spend| spend.frequency > 0).collect();
@@ -220,6 +283,13 @@ fn fit(family: Family, cohort: &Cohort, customers: &[Customer]) -> Result<Fitted
             fitted(family, &values, model.summary())
         }
     })
+}
+
+/// A fit with its k, which was chosen by the likelihood too and counts as a parameter.
+fn regular(mut fitted: Fitted, k: u32) -> Fitted {
+    fitted.parameters.push(Parameter { name: "k", value: f64::from(k), standard_error: None });
+    fitted.bic += fitted.customers.ln();
+    fitted
 }
 
 fn fitted(model: Family, values: &[(&'static str, f64)], summary: &Summary) -> Fitted {
@@ -243,6 +313,7 @@ fn fitted(model: Family, values: &[(&'static str, f64)], summary: &Summary) -> F
 mod tests {
     use super::*;
     use homing_datasets::{DAY, Event, History};
+    use homing_models::sampling::mix;
 
     /// Purchases whose (x, t_x, T) are those of the published sample of CDNOW: 2,357 customers up to 1997-09-30.
     fn sample(as_of: Micros) -> Histories {
@@ -288,5 +359,36 @@ mod tests {
         let paid =
             lifetimes(&histories, as_of, Zone::default(), &families[..1], TimeUnit::Days, false).unwrap();
         assert!(paid.customers < 2357 && paid.models[0].parameters[1].value > 20.0);
+    }
+    #[test]
+    fn regular_gaps_are_told_from_chance() {
+        let unit = |customer: i64, k: i64| mix(mix(customer as u64) ^ k as u64) as f64 / u64::MAX as f64;
+        let base = |regular: bool| {
+            let customer = |customer: i64| {
+                let mut day = customer % 90;
+                let mut events = vec![Event::new(Kind::Purchase, day * DAY, 20.0)];
+                for k in 0.. {
+                    // Leaves with probability .1 after each order.
+                    let gap = -unit(customer, 2 * k).ln() * if regular { 0.0 } else { 30.0 };
+                    day += if regular { 27 + k % 7 } else { 1 + gap as i64 };
+                    if day >= 400 || unit(customer, 2 * k + 1) < 0.1 {
+                        break;
+                    }
+                    events.push(Event::new(Kind::Purchase, day * DAY, 20.0));
+                }
+                (customer.to_string(), History::from_events(events))
+            };
+            Histories::from_vec((0..800).map(customer).collect())
+        };
+        let families = [Family::BgNbd, Family::BgCnbdK];
+        let test = |regular| {
+            let zone = Zone::default();
+            lifetimes(&base(regular), 400 * DAY, zone, &families, TimeUnit::Days, false).unwrap()
+        };
+        let (monthly, random) = (test(true), test(false));
+        let k = |found: &Lifetimes| found.models[1].parameters[4].value;
+        assert!(k(&monthly) >= 6.0 && monthly.tests[0].p_value < 1e-6, "{monthly:?}");
+        assert!(k(&random) <= 2.0 && monthly.models[1].bic < monthly.models[0].bic, "{random:?}");
+        assert_eq!((monthly.tests.len(), monthly.tests[0].degrees_of_freedom), (1, 1));
     }
 }

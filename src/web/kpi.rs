@@ -204,6 +204,26 @@ impl Kind {
     }
 }
 
+/// Customers or answers below which a share says little, so that their number is shown.
+const FEW: u64 = 100;
+
+/// A figure, and of how many customers or answers it is a share.
+#[derive(Clone, Copy)]
+struct Value {
+    value: f64,
+    of: Option<u64>,
+}
+
+impl Value {
+    fn of(value: f64) -> Self {
+        Value { value, of: None }
+    }
+
+    fn share(part: u64, whole: u64) -> Option<Self> {
+        ratio(part, whole).map(|value| Value { value, of: Some(whole) })
+    }
+}
+
 fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
@@ -226,16 +246,21 @@ fn board(
     let last = figures.last_whole;
     let (now, before) =
         (sum(figures, last, choice.months), sum(figures, last - choice.back(), choice.months));
-    let row = |name: String, help: &str, kind: Kind, now: Option<f64>, then: Option<f64>| {
-        let text = |value: Option<f64>| {
-            value.map_or_else(|| t!(lang, "no-data").to_owned(), |value| kind.text(lang, value))
+    let row = |name: String, help: &str, kind: Kind, now: Option<Value>, then: Option<Value>| {
+        let cell = |value: Option<Value>| {
+            let Some(Value { value, of }) = value else { return Cell::number(t!(lang, "no-data")) };
+            let cell = Cell::number(kind.text(lang, value));
+            match of.filter(|of| *of < FEW) {
+                Some(of) => cell.note(t!(lang, "kpi-of-few", n = of)),
+                None => cell,
+            }
         };
-        let change = now.zip(then).and_then(|(now, then)| kind.change(lang, now, then));
+        let change = now.zip(then).and_then(|(now, then)| kind.change(lang, now.value, then.value));
         let sense = change.as_ref().filter(|(change, _)| change.abs() >= 0.05);
         vec![
             Cell::text(name).note(help),
-            Cell::number(text(now)),
-            Cell::number(text(then)),
+            cell(now),
+            cell(then),
             Cell {
                 sense: sense.map(|(change, _)| if *change > 0.0 { "rise" } else { "fall" }),
                 ..Cell::number(change.map_or_else(|| NOTHING.into(), |(_, text)| text))
@@ -243,10 +268,10 @@ fn board(
         ]
     };
     let of =
-        |get: &dyn Fn(&Month) -> Option<f64>| (now.as_ref().and_then(get), before.as_ref().and_then(get));
+        |get: &dyn Fn(&Month) -> Option<Value>| (now.as_ref().and_then(get), before.as_ref().and_then(get));
     let mut rows = Vec::new();
     for (at, months) in RETENTION.into_iter().enumerate() {
-        let (a, b) = of(&|month| ratio(month.kept[at], month.due[at]));
+        let (a, b) = of(&|month| Value::share(month.kept[at], month.due[at]));
         rows.push(row(
             t!(lang, "kpi-retention", n = months),
             t!(lang, "kpi-retention-help"),
@@ -255,27 +280,37 @@ fn board(
             b,
         ));
     }
-    let mut add = |name: &str, help: &str, kind, get: &dyn Fn(&Month) -> Option<f64>| {
+    let mut add = |name: &str, help: &str, kind, get: &dyn Fn(&Month) -> Option<Value>| {
         let (a, b) = of(get);
         rows.push(row(name.to_owned(), help, kind, a, b));
     };
     add(t!(lang, "kpi-again"), t!(lang, "kpi-again-help"), Kind::Share, &|month| {
-        ratio(month.new_back, month.new_due)
+        Value::share(month.new_back, month.new_due)
     });
     let high = t!(lang, "kpi-high-help", amount = Arg::Money(figures.high_value));
-    add(t!(lang, "kpi-high"), &high, Kind::Share, &|month| ratio(month.high_back, month.high));
+    add(t!(lang, "kpi-high"), &high, Kind::Share, &|month| {
+        Value::share(month.high_back, month.high)
+    });
     add(t!(lang, "kpi-basket"), t!(lang, "kpi-basket-help"), Kind::Money, &|month| {
-        (month.orders > 0).then(|| month.revenue / month.orders as f64)
+        (month.orders > 0).then(|| Value::of(month.revenue / month.orders as f64))
     });
-    add(t!(lang, "kpi-revenue"), t!(lang, "kpi-revenue-help"), Kind::Money, &|month| Some(month.revenue));
+    add(t!(lang, "kpi-revenue"), t!(lang, "kpi-revenue-help"), Kind::Money, &|month| {
+        Some(Value::of(month.revenue))
+    });
     add(t!(lang, "kpi-orders"), t!(lang, "kpi-orders-help"), Kind::Number, &|month| {
-        Some(month.orders as f64)
+        Some(Value::of(month.orders as f64))
     });
-    add(t!(lang, "kpi-new"), t!(lang, "kpi-new-help"), Kind::Number, &|month| Some(month.new as f64));
-    add(t!(lang, "kpi-nps"), t!(lang, "kpi-nps-help"), Kind::Points, &|month| nps(month.nps));
+    add(t!(lang, "kpi-new"), t!(lang, "kpi-new-help"), Kind::Number, &|month| {
+        Some(Value::of(month.new as f64))
+    });
+    add(t!(lang, "kpi-nps"), t!(lang, "kpi-nps-help"), Kind::Points, &|month| {
+        let answers = month.nps.iter().sum();
+        nps(month.nps).map(|value| Value { value, of: Some(answers) })
+    });
     // What is told of the base as it stands, beside the base as it was counted then.
     let mut of_base = |name: &str, help: &str, kind, get: &dyn Fn(&Aggregates) -> Option<f64>| {
-        rows.push(row(name.to_owned(), help, kind, get(aggregates), then.and_then(get)));
+        let value = |aggregates| get(aggregates).map(Value::of);
+        rows.push(row(name.to_owned(), help, kind, value(aggregates), then.and_then(value)));
     };
     of_base(t!(lang, "kpi-value"), t!(lang, "kpi-value-help"), Kind::Money, &|aggregates| {
         Some(aggregates.base.clv)

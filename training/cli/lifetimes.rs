@@ -16,7 +16,7 @@ pub(super) struct Lifetimes {
     /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
-    /// Models to fit: bg_nbd, mbg_nbd, pareto_nbd, gamma_gamma. Default: all.
+    /// Models to fit: bg_nbd, mbg_nbd, pareto_nbd, bg_cnbd_k, mbg_cnbd_k, gamma_gamma. Default: all.
     #[arg(
         long,
         visible_alias = "model",
@@ -50,6 +50,8 @@ enum Model {
     BgNbd,
     MbgNbd,
     ParetoNbd,
+    BgCnbdK,
+    MbgCnbdK,
     GammaGamma,
 }
 
@@ -65,6 +67,8 @@ impl Model {
             Model::BgNbd => Family::BgNbd,
             Model::MbgNbd => Family::MbgNbd,
             Model::ParetoNbd => Family::ParetoNbd,
+            Model::BgCnbdK => Family::BgCnbdK,
+            Model::MbgCnbdK => Family::MbgCnbdK,
             Model::GammaGamma => Family::GammaGamma,
         }
     }
@@ -96,6 +100,16 @@ pub(super) fn run(args: &Lifetimes) -> anyhow::Result<()> {
     for model in &found.models {
         out!("{}", text(model));
     }
+    for test in &found.tests {
+        out!(
+            "likelihood-ratio test of {} within {}: {:.2} with {} degree of freedom, p {:.2e}",
+            test.restricted.name(),
+            test.model.name(),
+            test.statistic,
+            test.degrees_of_freedom,
+            test.p_value
+        );
+    }
     Ok(())
 }
 
@@ -111,7 +125,7 @@ fn text(model: &Fitted) -> String {
     );
     let parameters = model.parameters.iter().map(|parameter| {
         let error =
-            parameter.standard_error.map_or("not identified".to_owned(), |error| format!("± {error:.4}"));
+            parameter.standard_error.map_or("no standard error".to_owned(), |error| format!("± {error:.4}"));
         format!("\n  {:<6} {:>10.4} {error}", parameter.name, parameter.value)
     });
     head + &parameters.collect::<String>()

@@ -14,6 +14,9 @@ use crate::rows::Rows;
 /// L2 penalty of the linear model.
 const LINEAR_PENALTY: f64 = 60.0;
 
+/// Share of the features that each tree may use: half of them rank as well as all and take half the time.
+pub const FEATURE_SHARE: f64 = 0.5;
+
 /// Fewest rows of a leaf.
 const MIN_LEAF_ROWS: f64 = 100.0;
 
@@ -58,7 +61,7 @@ impl Sample {
             base_rates.resize(end, logit(rate));
         }
         let params = Booster::params(Objective::Logistic)
-            .feature_share(1.0)
+            .feature_share(FEATURE_SHARE)
             .min_leaf_rows(MIN_LEAF_ROWS)
             .monotone(money_signs())
             .seed(seed ^ 11);

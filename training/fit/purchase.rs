@@ -26,6 +26,9 @@ const OUT_OF_FOLD_ROWS: usize = 50_000;
 const MIN_SNAPSHOT_ROWS: usize = 50;
 const MAX_SNAPSHOT_ROWS: usize = 4000;
 
+/// Rows of the latest snapshot beyond which one half of its customers is enough to learn the stacking weights.
+const ONE_FOLD_ROWS: usize = 8000;
+
 /// Fits the model of one horizon; `lifetime` is the lifetime model of today's base.
 ///
 /// # Errors
@@ -114,8 +117,8 @@ fn base_learners(data: &HorizonData<'_>, stacking: &Stacking) -> Result<BaseLear
     Ok(BaseLearners { tree, linear: linear?, weights: [total, stacking.weights[3]] })
 }
 
-/// Learns the stacking in the latest snapshot: each half of its customers is predicted by base learners that were
-/// fitted to the other half in the snapshots before it.
+/// Learns the stacking in the latest snapshot: each half of its customers (where they are many: one half) is predicted by base
+/// learners that were fitted to the other half in the snapshots before it.
 fn stacking(data: &HorizonData<'_>, now: &Lifetime) -> Result<Stacking, Error> {
     let rows = &data.alike.rows;
     let available = [true, data.whole.is_some(), data.short.is_some(), true, true];
@@ -126,7 +129,8 @@ fn stacking(data: &HorizonData<'_>, now: &Lifetime) -> Result<Stacking, Error> {
     let half = |customer: u32| mix(data.seed ^ u64::from(customer)) & 1;
     let mut out_of_fold = Vec::with_capacity(latest.len());
     let mut bought = Vec::with_capacity(latest.len());
-    for fold in 0..2 {
+    let folds = if latest.len() > ONE_FOLD_ROWS { 1 } else { 2 };
+    for fold in 0..folds {
         // The other half's rows; the latest snapshot is left out where there are enough others.
         let picked = |sample: &Sample, own_windows: bool| -> Vec<usize> {
             let snapshots = sample.rows.by_snapshot();

@@ -10,18 +10,14 @@ use rayon::prelude::*;
 
 use super::base_rate::{Past, beside_lifetime};
 use super::horizon::HorizonData;
-use super::learners::{Sample, money_signs};
+use super::learners::{FEATURE_SHARE, Sample, money_signs};
 use crate::error::Error;
 
 /// Trees that correct orders and spend of those who buy.
 const BUYER_TREES: usize = 70;
 
-/// Trees over everyone's spend: more of them, each over some of the features, rank better than fewer over all and take half the
-/// time; rows of a leaf at least.
-const DIRECT_TREES: usize = 200;
-const DIRECT_RATE: f64 = 0.06;
-const DIRECT_FEATURES: f64 = 0.3;
-const MIN_LEAF_ROWS: f64 = 40.0;
+/// Fewest rows of a leaf of the trees over everyone's spend.
+const MIN_LEAF_ROWS: f64 = 100.0;
 
 /// Fewest buyers of a snapshot whose calibration offset counts.
 const MIN_BUYERS: usize = 50;
@@ -156,9 +152,7 @@ fn everyone(
         scaled[snapshot].iter_mut().for_each(|spend| *spend /= mean.max(1e-9));
     }
     let params = Booster::params(Objective::Tweedie(1.5))
-        .trees(DIRECT_TREES)
-        .learning_rate(DIRECT_RATE)
-        .feature_share(DIRECT_FEATURES)
+        .feature_share(FEATURE_SHARE)
         .min_leaf_rows(MIN_LEAF_ROWS)
         .monotone(money_signs())
         .seed(data.seed ^ 23);

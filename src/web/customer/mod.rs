@@ -206,7 +206,7 @@ fn view(web: &Web, asked: &Asked, known: &Known, rights: Rights) -> View {
             .iter()
             .map(|(name, value)| (name.clone(), labels::key(value)))
             .collect(),
-        groups: groups(lang, dates, labels, profile),
+        groups: groups(lang, dates, labels, &web.cluster_words(), profile),
         events: events(lang, dates, history),
         event_count: t!(lang, "events-of", n = profile.history.events),
     }

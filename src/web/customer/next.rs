@@ -14,7 +14,7 @@ pub(super) fn due(lang: Lang, next: &NextPurchase) -> Option<Table> {
         vec![
             Cell::text(due.product_id.clone()),
             Cell::text(due.category.clone().unwrap_or_default()),
-            Cell::text(due.due_on.clone()),
+            Cell::text(lang.date(&due.due_on)),
             Cell::number(t!(lang, "days", n = due.cycle_days.round().max(0.0) as u64)),
         ]
     };

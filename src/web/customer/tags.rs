@@ -2,11 +2,11 @@
 
 use crate::web::asked::Asked;
 use crate::web::format::Dates;
-use crate::web::labels::Labels;
+use crate::web::labels::{ClusterWords, Labels};
 use crate::web::state::Web;
 use crate::web::words::{Lang, t};
 use homing_profiles::{Layer, Profile, StoredTag};
-use homing_tags::names::{FADING_CAUSE, NEXT_ACTION, TOP_CATEGORY};
+use homing_tags::names::{CLUSTER, FADING_CAUSE, NEXT_ACTION, TOP_CATEGORY};
 
 /// Tags that say what to do, in this order; further ones are known by how their names begin.
 const STEPS: [&str; 9] = [
@@ -102,8 +102,21 @@ fn tag_row(lang: Lang, dates: Dates, labels: Labels<'_>, name: &str, tag: &Store
     }
 }
 
-pub(super) fn groups(lang: Lang, dates: Dates, labels: Labels<'_>, profile: &Profile) -> Vec<TagGroup> {
-    let row = |(name, tag): (&String, &StoredTag)| tag_row(lang, dates, labels, name, tag);
+pub(super) fn groups(
+    lang: Lang,
+    dates: Dates,
+    labels: Labels<'_>,
+    clusters: &ClusterWords,
+    profile: &Profile,
+) -> Vec<TagGroup> {
+    let row = |(name, tag): (&String, &StoredTag)| {
+        let row = tag_row(lang, dates, labels, name, tag);
+        let cluster = tag.value.as_str().filter(|_| name.starts_with(CLUSTER));
+        match cluster.and_then(|cluster| clusters.of(cluster)) {
+            Some((named, _)) => TagRow { value: named.within(lang).to_owned(), ..row },
+            None => row,
+        }
+    };
     let group = |(layer, title): (Layer, &'static str)| {
         let mut tags: Vec<(&String, &StoredTag)> =
             profile.tags.iter().filter(|(_, tag)| tag.layer == layer).collect();
