@@ -198,7 +198,7 @@ const RESULTS: &[&str] = &[
     "结果",
     "交易结果",
 ];
-const PAYMENT_PARTS: &[&str] = &[
+pub(in crate::readers) const PAYMENT_PARTS: &[&str] = &[
     "pay",
     "paid",
     "financial",
