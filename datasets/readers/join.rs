@@ -129,7 +129,14 @@ pub(super) fn find(lacking: &[Lacking], mapping: &Mapping) -> Result<Option<Join
         .collect();
     let known: Vec<usize> = others.flatten().map(|(at, _)| *at).chain(used).chain(amounts.clone()).collect();
     let unused = (0..lacking.len()).filter(|at| !known.contains(at)).collect();
-    Ok(Some(Joined { amounts, header: combined.header, layout: combined.layout, join, unused, other_amounts }))
+    Ok(Some(Joined {
+        amounts,
+        header: combined.header,
+        layout: combined.layout,
+        join,
+        unused,
+        other_amounts,
+    }))
 }
 
 /// The pair with the amounts that count: the only one, or of several that belong to the same receipts the only table of

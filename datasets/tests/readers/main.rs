@@ -4,6 +4,7 @@
 mod cases_exports;
 mod cases_files;
 mod cases_lines;
+mod cases_systems;
 mod cases_tables;
 mod cases_values;
 mod random_bytes;
