@@ -196,6 +196,35 @@ const NO_AMOUNT_PARTS: &[&str] = &[
     "currency",
     "name",
     "type",
+    "weight",
+    "gewicht",
+    "peso",
+    "poids",
+    "stock",
+    "days",
+    "age",
+    "visits",
+    "hours",
+    "minutes",
+    "seconds",
+    "distance",
+    "percent",
+    "rate",
+    "score",
+    "rating",
+    "budget",
+    "target",
+    "limit",
+    "lifetime",
+    "ltv",
+    "loan",
+    "salary",
+    "income",
+    "size",
+    "volume",
+    "rows",
+    "pages",
+    "sessions",
 ];
 const DATE_PARTS: &[&str] = &[
     "date",
@@ -2114,6 +2143,36 @@ mod tests {
             (unit_price("Lineitem price"), unit_price("Price"), unit_price("Total")),
             (Some(true), Some(false), None)
         );
+    }
+
+    #[test]
+    fn articles_and_the_order_of_words_do_not_matter() {
+        for (name, other) in [
+            ("Data da venda", "datavenda"),
+            ("Betrag brutto (EUR)", "bruttobetrag"),
+            ("Date of the order", "orderdate"),
+        ] {
+            assert!(bare(name).iter().any(|bare| bare == other), "{name}: {:?}", bare(name));
+        }
+    }
+
+    #[test]
+    fn some_names_are_like_that_of_an_amount_or_a_date() {
+        for (column, name, expected) in [
+            (Column::Amount, "Valor de compra com impostos", true),
+            (Column::Amount, "skuTotalPrice", true),
+            (Column::Amount, "Tax amount", false),
+            (Column::Amount, "Valor do frete", false),
+            (Column::Amount, "Refund total", false),
+            (Column::Amount, "Customer", false),
+            (Column::OccurredAt, "createTime", true),
+            (Column::OccurredAt, "updateTime", false),
+            (Column::OccurredAt, "Fecha de nacimiento", false),
+            (Column::OccurredAt, "Fecha de la operación", true),
+            (Column::OccurredAt, "Database", false),
+        ] {
+            assert_eq!(like(column, name), expected, "{name}");
+        }
     }
 
     #[test]
