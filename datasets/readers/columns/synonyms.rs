@@ -62,10 +62,12 @@ pub(super) fn bare(name: &str) -> Vec<String> {
         "the", "van",
     ];
     let short = name.split(['(', '（', '[', ',', '，', '/', '·']).next().unwrap_or(name);
-    let words: Vec<String> = short.split(|c: char| !c.is_alphanumeric()).map(plain).collect();
-    let words: Vec<&str> =
-        words.iter().map(String::as_str).filter(|word| !word.is_empty() && !SMALL.contains(word)).collect();
-    if words.len() > 4 {
+    let mut words: Vec<String> = short.split(|c: char| !c.is_alphanumeric()).map(plain).collect();
+    words.retain(|word| !word.is_empty());
+    let all = words.len();
+    words.retain(|word| !SMALL.contains(&&**word));
+    // A word alone is what `plain` and `head` make of it.
+    if words.is_empty() || words.len() > 4 || words.len() == 1 && all == 1 {
         return Vec::new();
     }
     let turned = |by: usize| [&words[by..], &words[..by]].concat().concat();
