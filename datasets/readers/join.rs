@@ -125,7 +125,7 @@ pub(super) fn find(lacking: &[Lacking], mapping: &Mapping) -> Result<Option<Join
     let others = pairs.iter().enumerate().filter(|(at, _)| *at != paid).map(|(_, (lines, ..))| *lines);
     let other_amounts = others
         .clone()
-        .map(|lines| format!("{} does not count beside {}", amount_of(lines), amount_of(&pairs[paid].0)))
+        .map(|lines| format!("{} does not count beside {}", amount_of(lines), amount_of(pairs[paid].0)))
         .collect();
     let known: Vec<usize> = others.flatten().map(|(at, _)| *at).chain(used).chain(amounts.clone()).collect();
     let unused = (0..lacking.len()).filter(|at| !known.contains(at)).collect();

@@ -173,21 +173,7 @@ impl Mapping {
                 guessed[at] = places[at].is_some();
             }
         }
-        let status = Column::Status as usize;
-        let mut loose_status = false;
-        if places[status].is_none() && wanted(Column::Status) && !native {
-            places[status] = search.like_status();
-            guessed[status] = places[status].is_some();
-            loose_status = guessed[status];
-        }
-        // Beside what became of the order, shops say whether it was paid.
-        let second = Column::PaymentStatus as usize;
-        if let (Some(first), None, true, false) =
-            (places[status], places[second], wanted(Column::PaymentStatus), native)
-        {
-            places[second] = search.other_status(first);
-            guessed[second] = places[second].is_some();
-        }
+        let loose_status = self.statuses(&mut search, &mut places, &mut guessed, native);
         missing.extend(Column::ALL.into_iter().filter(|&column| {
             column.needed() && places[column as usize].is_none() && self.own(column).is_none()
         }));
@@ -218,6 +204,33 @@ impl Mapping {
             guessed,
         };
         Ok((layout, missing))
+    }
+
+    /// Finds what became of an order by a name that is only like that of a status, and whether it was paid. Returns whether the
+    /// status has such a name.
+    fn statuses(
+        &self,
+        search: &mut Search<'_>,
+        places: &mut Places,
+        guessed: &mut [bool; COLUMNS],
+        native: bool,
+    ) -> bool {
+        let (status, payment) = (Column::Status as usize, Column::PaymentStatus as usize);
+        let wanted = |at: usize| self.given[at] == Given::Nothing && !native;
+        let mut loose = false;
+        if places[status].is_none() && wanted(status) {
+            places[status] = search.like_status();
+            guessed[status] = places[status].is_some();
+            loose = guessed[status];
+        }
+        // Beside what became of the order, shops say whether it was paid.
+        if let (Some(first), None) = (places[status], places[payment])
+            && wanted(payment)
+        {
+            places[payment] = search.other_status(first);
+            guessed[payment] = places[payment].is_some();
+        }
+        loose
     }
 
     /// The first column that was mapped and is not there.

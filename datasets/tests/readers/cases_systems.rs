@@ -4,8 +4,11 @@ use crate::cases_exports::{codes, recognised, sums};
 use crate::support::{Folder, assert_says};
 use homing_datasets::{Histories, ReadSummary};
 
-/// What a text gives as CSV: customers, spend and product returns in cents, and the warnings.
-fn outcome(text: &str) -> ((usize, i64, i64), Vec<(&'static str, u64)>) {
+/// Customers, spend and product returns in cents, and the warnings.
+type Outcome = ((usize, i64, i64), Vec<(&'static str, u64)>);
+
+/// What a text gives as CSV.
+fn outcome(text: &str) -> Outcome {
     let (histories, summary) = read_text(text);
     assert!(summary.rejected.is_empty(), "{:?}", summary.rejected);
     (sums(&histories), codes(&summary))
@@ -55,7 +58,7 @@ HP003;Reembolsado;25/05/2025 08:00:00;Curso A;bruno@x.com;197,00;19,70
     assert_eq!(outcome(hotmart), ((2, 39_400, 19_700), vec![("not_purchased", 1)]));
     let folder = Folder::new();
     let two = "email,date,list amount,club amount,tax amount\nana@x.com,2025-05-03,5.00,4.00,0.50\n";
-    let refused = folder.refusal("a.csv", two.to_owned());
+    let refused = folder.refusal("a.csv", two);
     assert_says(&refused, &["no column `amount`", "amount may be `list amount` or `club amount`"]);
 }
 
