@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::columns::{ANY_TYPE, Column, Layout, Multiply, plain};
+use super::columns::{ANY_TYPE, Column, Layout, Multiply, plain, status_like};
 use super::forms::date_column::{DateEvidence, Decision};
 use super::forms::dates::DateForm;
 use super::forms::ids::{Id, customer, normal};
@@ -250,6 +250,8 @@ impl Evidence {
                 )
             });
         }
+        let named_status =
+            layout.places[Column::Status as usize].is_some_and(|at| status_like(&plain(&header[at])) > 1);
         let mut drop = |column: Column, words: &Words, told: bool| {
             if let Some(place) = layout.places[column as usize].take()
                 && told
@@ -266,7 +268,8 @@ impl Evidence {
         }
         let (known, unknown) = (self.status.known, self.status.unknown);
         if layout.loose_status && known * 10 < 9 * (known + unknown) {
-            drop(Column::Status, &self.status, false);
+            // Its words may say that orders were cancelled.
+            drop(Column::Status, &self.status, named_status);
         }
         if self.status.known == 0 && self.status.unknown > 0 && layout.statuses.is_empty() {
             // A mapped column, or one named `status`, stays: each unknown word causes a warning.

@@ -12,7 +12,7 @@ mod layout;
 mod synonyms;
 
 pub(crate) use layout::{Layout, Mapping, Multiply};
-pub(super) use synonyms::{ANY_TYPE, PAYMENT_PARTS, like, plain};
+pub(super) use synonyms::{ANY_TYPE, PAYMENT_PARTS, like, plain, status_like};
 
 /// A column that homing knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -109,6 +109,11 @@ const AMOUNT_PARTS: &[&str] = &[
     "gesamt",
     "toplam",
     "tien",
+    "totaal",
+    "totale",
+    "totalt",
+    "osszes",
+    "vegossz",
 ];
 const NO_AMOUNT_PARTS: &[&str] = &[
     "tax",
@@ -227,6 +232,10 @@ const NO_AMOUNT_PARTS: &[&str] = &[
     "rows",
     "pages",
     "sessions",
+    "taxes",
+    "fees",
+    "tips",
+    "iban",
 ];
 const DATE_PARTS: &[&str] = &[
     "date",
@@ -269,7 +278,12 @@ pub(in crate::readers) fn like(column: Column, name: &str) -> bool {
     let mut words = words_of(name);
     let has = |words: &[String], parts: &[&str]| {
         parts.iter().any(|part| {
-            words.iter().any(|word| word.starts_with(part) || (!part.is_ascii() && word.contains(part)))
+            words.iter().any(|word| match part {
+                part if !part.is_ascii() => word.contains(part),
+                // So short a part begins words that have nothing to do with it.
+                part if part.len() <= 3 => word == part,
+                part => word.starts_with(part),
+            })
         })
     };
     if name.len() > 60 || !has(&words, parts) {
@@ -525,7 +539,7 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 /// How much a name is like that of a status that says what became of an order; 0 if it is not.
-pub(super) fn status_like(plain: &str) -> u32 {
+pub(in crate::readers) fn status_like(plain: &str) -> u32 {
     let has = |parts: &[&str]| parts.iter().any(|part| plain.contains(part));
     if has(ELSEWHERE) {
         return 0;
@@ -1511,6 +1525,10 @@ static AMOUNT: &[&str] = &[
     "入金額",
     "お預り金額",
     "credit",
+    "注文合計金額",
+    "注文合計",
+    "totaalprijs",
+    "totalpenjualan",
 ];
 
 static ORDER_ID: &[&str] = &[
@@ -2163,6 +2181,7 @@ mod tests {
         for (column, name, expected) in [
             (Column::Amount, "Valor de compra com impostos", true),
             (Column::Amount, "skuTotalPrice", true),
+            (Column::Amount, "Total Penjualan (IDR)", true),
             (Column::Amount, "Tax amount", false),
             (Column::Amount, "Valor do frete", false),
             (Column::Amount, "Refund total", false),

@@ -516,6 +516,9 @@ const NOT_BOUGHT_PARTS: &[&str] = &[
     "미결제",
     "입금대기",
     "キャンセル",
+    "batal",
+    "töröl",
+    "geannuleerd",
 ];
 const REFUNDED_PARTS: &[&str] = &[
     "退款成功",
@@ -571,6 +574,8 @@ const BOUGHT_PARTS: &[&str] = &[
     "결제완료",
     "決済完了",
     "支払済",
+    "selesai",
+    "teljesít",
 ];
 
 /// What a part of a word says.

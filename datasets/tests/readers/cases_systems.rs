@@ -241,3 +241,20 @@ fn tables_in_arabic_vietnamese_turkish_and_korean_are_read() {
         assert_eq!(outcome(text), (expected, vec![("not_purchased", 1)]), "{text}");
     }
 }
+
+#[test]
+fn a_column_named_status_whose_words_are_unknown_is_told() {
+    let text = "\
+Invoice,Date,Last status,Total,Email
+1,2025-05-03,Ferdig,29.00,ana@x.com
+2,2025-05-15,Avlyst,300.00,bo@x.com
+";
+    assert_eq!(outcome(text), ((2, 32_900, 0), vec![("column_ignored", 1)]));
+    // A bare state may be one of a country.
+    let text = "\
+Invoice,Date,State,Total,Email
+1,2025-05-03,Texas,29.00,ana@x.com
+2,2025-05-15,Ohio,300.00,bo@x.com
+";
+    assert_eq!(outcome(text), ((2, 32_900, 0), vec![]));
+}
