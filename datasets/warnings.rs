@@ -111,6 +111,8 @@ codes! {
         "it is ignored; map the right column with --columns, or leave it out with an empty name";
     MixedEncoding, "mixed_encoding", "Text that is not in the encoding of its file",
         "save the file in one encoding, preferably UTF-8, or set --encoding";
+    OtherAmounts, "other_amounts", "Prices of goods beside payments for the same orders",
+        "the payments count; to count the goods, pass their table and that of the orders to --purchases without the payments";
     AssumedDates, "assumed_dates", "Dates whose order of day and month was assumed",
         "set it with --dates dmy or --dates mdy";
 }

@@ -236,10 +236,14 @@ impl Money {
                 self.negative_quantity = Some((count, line.occurred_at, customer.to_owned()));
             }
         }
-        if line.order.is_none() {
-            return;
-        }
-        let id = receipt;
+        let id = match line.order {
+            Some(_) => receipt,
+            // What a customer bought at one second is one receipt, where receipts have no number.
+            None if line.occurred_at % DAY != 0 => {
+                quick(customer.as_bytes()).rotate_left(23) ^ line.occurred_at.unsigned_abs()
+            }
+            None => return,
+        };
         let product = line.product.map_or(0, |product| quick(product.as_bytes()));
         if id == self.order.id && self.order.lines > 0 {
             self.order.lines += 1;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::columns::{COLUMNS, Column, Layout, plain};
+use super::columns::{COLUMNS, Column, Layout, like, plain};
 use super::files::DataFile;
 use super::forms::dates::{DateForm, DateOrder};
 use super::forms::is_blank;
@@ -64,6 +64,11 @@ impl Values {
     fn most(&self, some: u32) -> bool {
         // Sums and remarks below the table are values too.
         self.filled > 0 && f64::from(some) > 0.6 * f64::from(self.filled)
+    }
+
+    /// Whether no value occurs twice.
+    fn all_differ(&self) -> bool {
+        self.different.len() == self.filled as usize
     }
 
     /// How well the values suit a column, 0 if not at all.
@@ -140,10 +145,18 @@ pub(super) fn remedy(
                 let suits = values[at].suits(column);
                 // What it is called says more of an id than what it holds.
                 let (id, named) = (is_id_like(&header[at]), is_customer_like(&header[at]));
+                let sure = u32::from(like(column, &header[at]));
                 let rank = match column {
-                    Column::CustomerId if suits > 0 => suits + 4 * u32::from(named) + u32::from(id),
+                    // Who never comes back may be the number of a line.
+                    Column::CustomerId if suits > 0 => {
+                        2 * suits
+                            + 8 * u32::from(named)
+                            + 2 * u32::from(id && !values[at].all_differ())
+                            + u32::from(!values[at].all_differ())
+                    }
                     Column::Amount if id => 0,
-                    _ => suits,
+                    _ if suits > 0 => suits + 2 * sure,
+                    _ => 0,
                 };
                 (rank, at)
             })
@@ -200,6 +213,10 @@ fn is_id_like(name: &str) -> bool {
     matches!(last, "id" | "no" | "nr" | "number" | "code" | "zip" | "phone")
         || name.ends_with("ID")
         || name.ends_with("Id")
+        || ["番号", "编号", "号", "编码", "번호", "코드", "номер", "číslo"]
+            .iter()
+            .any(|end| name.trim().ends_with(end))
+        || ["رقم", "№", "n°", "mã "].iter().any(|begin| name.trim().to_lowercase().starts_with(begin))
 }
 
 /// Whether a name has a word for a customer in it.
@@ -248,6 +265,20 @@ fn is_customer_like(name: &str) -> bool {
         "구매자",
         "회원",
         "주문자",
+        "メール",
+        "العميل",
+        "الجوال",
+        "البريد",
+        "khach",
+        "pelanggan",
+        "pembeli",
+        "πελατ",
+        "לקוח",
+        "company",
+        "firma",
+        "societ",
+        "empresa",
+        "donor",
     ];
     let plain = plain(name);
     PARTS.iter().any(|part| plain.contains(part))

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::columns::{ANY_TYPE, Column, Layout, Multiply, plain};
+use super::columns::{ANY_TYPE, Column, Layout, Multiply, plain, status_like};
 use super::forms::date_column::{DateEvidence, Decision};
 use super::forms::dates::DateForm;
 use super::forms::ids::{Id, customer, normal};
@@ -39,9 +39,12 @@ pub(crate) struct Evidence {
     pub(super) headings: HeadingEvidence,
     kind: Words,
     kinds: Kinds,
+    /// Words of the kind as words of a status.
+    kind_as_status: Words,
     /// Kinds by homing's own names, and other words for them.
     own_kind: Words,
     status: Words,
+    payment_status: Words,
     direction: Words,
     /// Ids, how many have an `@`, how many are 0, and how many different ones there are.
     ids: u64,
@@ -105,11 +108,15 @@ impl Take for Evidence {
         if let Some(text) = word(Column::Kind) {
             let kind = words::kind(text);
             self.kind.note(text, kind.is_some());
+            self.kind_as_status.note(text, status(text) != Status::Unknown);
             self.own_kind.note(text, Kind::from_name(text).is_some());
             kind.into_iter().for_each(|kind| self.kinds.note(kind));
         }
         if let Some(text) = word(Column::Status) {
             self.status.note(text, status(text) != Status::Unknown);
+        }
+        if let Some(text) = word(Column::PaymentStatus) {
+            self.payment_status.note(text, status(text) != Status::Unknown);
         }
         if let Some(text) = word(Column::Direction) {
             self.direction.note(text, text.starts_with("收入") || text.starts_with("已收入"));
@@ -211,8 +218,10 @@ impl Evidence {
         self.refund_flags.iter_mut().zip(other.refund_flags).for_each(|(mine, theirs)| *mine += theirs);
         self.kind.absorb(other.kind);
         self.kinds.absorb(other.kinds);
+        self.kind_as_status.absorb(other.kind_as_status);
         self.own_kind.absorb(other.own_kind);
         self.status.absorb(other.status);
+        self.payment_status.absorb(other.payment_status);
         self.direction.absorb(other.direction);
         self.ids += other.ids;
         self.mails += other.mails;
@@ -241,6 +250,8 @@ impl Evidence {
                 )
             });
         }
+        let named_status =
+            layout.places[Column::Status as usize].is_some_and(|at| status_like(&plain(&header[at])) > 1);
         let mut drop = |column: Column, words: &Words, told: bool| {
             if let Some(place) = layout.places[column as usize].take()
                 && told
@@ -250,18 +261,26 @@ impl Evidence {
                     .note(Code::ColumnIgnored, || format!("column `{}` holds `{example}`", header[place]));
             }
         };
+        // Where some lines are sales and others product returns, the column says what a line is, whatever else it holds.
+        let any_type = any_type && !self.kinds.go_both_ways();
         if self.kind.unknown > 0 && (self.kind.known == 0 || any_type) {
             drop(Column::Kind, &self.kind, !guessed || self.kind.known > 0);
         }
         let (known, unknown) = (self.status.known, self.status.unknown);
         if layout.loose_status && known * 10 < 9 * (known + unknown) {
-            drop(Column::Status, &self.status, false);
+            // Its words may say that orders were cancelled.
+            drop(Column::Status, &self.status, named_status);
         }
         if self.status.known == 0 && self.status.unknown > 0 && layout.statuses.is_empty() {
             // A mapped column, or one named `status`, stays: each unknown word causes a warning.
             if layout.guessed[Column::Status as usize] {
                 drop(Column::Status, &self.status, true);
             }
+        }
+        let paid = &self.payment_status;
+        if layout.guessed[Column::PaymentStatus as usize] && paid.known * 10 < 9 * (paid.known + paid.unknown)
+        {
+            drop(Column::PaymentStatus, &self.payment_status, false);
         }
         if self.direction.known == 0 {
             drop(Column::Direction, &self.direction, false);
@@ -270,6 +289,15 @@ impl Evidence {
         if quantity.read == 0 && quantity.unreadable > 0 {
             drop(Column::Quantity, &Words::default(), true);
             layout.multiply = Multiply::No;
+        }
+        // `Completed`, `Refunded`: what became of an order and not what a row is.
+        let says_what_became = guessed
+            && self.kind.unknown > 0
+            && !self.kinds.has_sales()
+            && self.kind_as_status.known > self.kind_as_status.unknown;
+        if says_what_became && layout.places[Column::Status as usize].is_none() {
+            layout.places[Column::Status as usize] = layout.places[Column::Kind as usize].take();
+            layout.guessed[Column::Status as usize] = true;
         }
     }
 

@@ -277,6 +277,7 @@ struct First {
     customer: Kept,
     occurred_at: Kept,
     status: Kept,
+    payment_status: Kept,
     amount: Kept,
     refunded: bool,
 }
@@ -289,6 +290,7 @@ impl First {
         self.customer.set(cell(Column::CustomerId));
         self.occurred_at.set(cell(Column::OccurredAt));
         self.status.set(cell(Column::Status));
+        self.payment_status.set(cell(Column::PaymentStatus));
         self.amount.set(cell(Column::Amount));
         self.refunded = match cell(Column::Refunded) {
             Cell::Null => false,
@@ -311,6 +313,7 @@ impl First {
             (Column::CustomerId, &self.customer),
             (Column::OccurredAt, &self.occurred_at),
             (Column::Status, &self.status),
+            (Column::PaymentStatus, &self.payment_status),
         ];
         let lacks = |column: Column, kept: &Kept| is_empty(cells[column as usize]) && !kept.is_empty();
         let whole = !carried.iter().any(|(column, kept)| lacks(*column, kept));
@@ -324,11 +327,11 @@ impl First {
             }
         }
         let amount = cells[Column::Amount as usize];
-        // A line that says neither who nor when nor how much says what else was in the order.
-        let detail = [Column::CustomerId, Column::OccurredAt, Column::Amount]
-            .iter()
-            .all(|column| is_empty(cells[*column as usize]));
-        if detail {
+        // A line that says neither when nor how much, and of nobody else, says what else was in the order.
+        let [customer, occurred_at] =
+            [Column::CustomerId, Column::OccurredAt].map(|column| cells[column as usize]);
+        let of_same = is_empty(customer) || self.customer.is(customer);
+        if of_same && is_empty(occurred_at) && is_empty(amount) {
             filled[Column::Amount as usize] = Cell::Float(0.0);
         }
         if order_total && (is_empty(amount) || self.amount.is(amount)) {
@@ -338,6 +341,7 @@ impl First {
         if self.refunded {
             filled[Column::Refunded as usize] = Cell::Null;
             filled[Column::Status as usize] = Cell::Text("paid");
+            filled[Column::PaymentStatus as usize] = Cell::Null;
         }
         Some(filled)
     }

@@ -311,6 +311,9 @@ impl Input {
             for &at in &found.unused {
                 warnings.note(Code::FilesNotRead, || lacking[at].file.shown.clone());
             }
+            for other in &found.other_amounts {
+                warnings.note(Code::OtherAmounts, || other.clone());
+            }
             joined = (found.join.files, found.join.bytes);
             let join = Arc::new(found.join);
             for (at, Lacking { file, table, .. }) in lacking.into_iter().enumerate() {

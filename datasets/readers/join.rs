@@ -1,12 +1,13 @@
 //! Tables that hold a purchase together: one has the customer and the date, another the amounts, as databases export them.
 //!
 //! They are joined where nothing is open: one table of each kind, a key that both name alike, once for each receipt. A third
-//! table may say which person is behind the customer of a receipt. Everything else is refused with the names of the tables.
+//! table may say which person is behind the customer of a receipt. Beside a table of payments, one of goods does not count.
+//! Everything else is refused with the names of the tables.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::candidates::in_shell;
-use super::columns::{Column, Layout, Mapping, plain};
+use super::columns::{Column, Layout, Mapping, PAYMENT_PARTS, plain};
 use super::files::DataFile;
 use super::forms::ids::normal;
 use super::lines::{Cell, Cells};
@@ -73,6 +74,8 @@ pub(super) struct Joined {
     pub(super) join: Join,
     /// Files that are no part of it.
     pub(super) unused: Vec<usize>,
+    /// Other amounts of the same receipts that do not count, for people.
+    pub(super) other_amounts: Vec<String>,
 }
 
 /// Files of one header.
@@ -95,10 +98,11 @@ pub(super) fn find(lacking: &[Lacking], mapping: &Mapping) -> Result<Option<Join
         .flat_map(|amounts| groups.iter().map(move |receipts| (amounts, receipts)))
         .filter_map(|(amounts, receipts)| Some((amounts, receipts, key(amounts[0].1, receipts[0].1)?)))
         .collect();
-    let Some((lines, receipts, key)) = pairs.first() else { return Ok(None) };
-    if pairs.len() > 1 {
-        return Err(ambiguous(&pairs, &groups));
+    if pairs.is_empty() {
+        return Ok(None);
     }
+    let Some(paid) = what_was_paid(&pairs) else { return Err(ambiguous(&pairs, &groups)) };
+    let (lines, receipts, key) = &pairs[paid];
     let (line, receipt) = (lines[0].1, receipts[0].1);
     let Some(combined) = combine(line, receipt, people(receipt, &groups), mapping)? else { return Ok(None) };
     let place = receipt.place(key).unwrap_or_default();
@@ -118,8 +122,48 @@ pub(super) fn find(lacking: &[Lacking], mapping: &Mapping) -> Result<Option<Join
     };
     try_out(line, &join, &receipt.file.shown)?;
     let amounts: Vec<usize> = lines.iter().map(|(at, _)| *at).collect();
-    let unused = (0..lacking.len()).filter(|at| !used.contains(at) && !amounts.contains(at)).collect();
-    Ok(Some(Joined { amounts, header: combined.header, layout: combined.layout, join, unused }))
+    let others = pairs.iter().enumerate().filter(|(at, _)| *at != paid).map(|(_, (lines, ..))| *lines);
+    let other_amounts = others
+        .clone()
+        .map(|lines| format!("{} does not count beside {}", amount_of(lines), amount_of(pairs[paid].0)))
+        .collect();
+    let known: Vec<usize> = others.flatten().map(|(at, _)| *at).chain(used).chain(amounts.clone()).collect();
+    let unused = (0..lacking.len()).filter(|at| !known.contains(at)).collect();
+    Ok(Some(Joined {
+        amounts,
+        header: combined.header,
+        layout: combined.layout,
+        join,
+        unused,
+        other_amounts,
+    }))
+}
+
+/// The pair with the amounts that count: the only one, or of several that belong to the same receipts the only table of
+/// payments, where the others say what the goods cost.
+fn what_was_paid(pairs: &[(&Group, &Group, String)]) -> Option<usize> {
+    let [(_, receipts, _), others @ ..] = pairs else { return None };
+    if others.is_empty() {
+        return Some(0);
+    }
+    if others.iter().any(|(_, other, _)| other[0].0 != receipts[0].0) {
+        return None;
+    }
+    let has_goods = |lines: &Group| lines[0].1.own(Column::ProductId).is_some();
+    let is_payment = |lines: &Group| {
+        let amount = plain(lines[0].1.own(Column::Amount).unwrap_or_default());
+        !has_goods(lines) && PAYMENT_PARTS.iter().any(|part| amount.contains(part))
+    };
+    let mut payments = (0..pairs.len()).filter(|&at| is_payment(pairs[at].0));
+    let paid = payments.next()?;
+    let all_else_are_goods = pairs.iter().enumerate().all(|(at, (lines, ..))| at == paid || has_goods(lines));
+    Some(paid).filter(|_| all_else_are_goods)
+}
+
+/// A table and its column of amounts, for people.
+fn amount_of(group: &Group) -> String {
+    let file = group[0].1;
+    format!("`{}` (`{}`)", file.file.shown, file.own(Column::Amount).unwrap_or_default())
 }
 
 /// The columns of two or three tables as those of one.
@@ -340,11 +384,7 @@ fn try_out(lines: &Lacking, join: &Join, receipts: &str) -> Result<(), Error> {
 
 /// More than one way to join the tables.
 fn ambiguous(pairs: &[(&Group, &Group, String)], groups: &[Group]) -> Error {
-    let amount = |group: &Group| {
-        let file = group[0].1;
-        format!("`{}` (`{}`)", file.file.shown, file.own(Column::Amount).unwrap_or_default())
-    };
-    let mut lines: Vec<String> = pairs.iter().map(|(lines, ..)| amount(lines)).collect();
+    let mut lines: Vec<String> = pairs.iter().map(|(lines, ..)| amount_of(lines)).collect();
     lines.dedup();
     let mut receipts: Vec<String> =
         pairs.iter().map(|(_, receipts, _)| format!("`{}`", receipts[0].1.file.shown)).collect();

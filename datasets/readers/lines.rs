@@ -190,6 +190,9 @@ pub(crate) fn read<'a>(
         value = Some(0.0);
     }
     let value = match value {
+        None if kind == Kind::Purchase && is_number_but_zero(cell(Column::Outgoing)) => {
+            return Ok(Outcome::LeftOut(Code::NotPurchased, Column::Outgoing));
+        }
         None if kind == Kind::Purchase => return Err(Cause::Invalid(crate::event::Invalid::MissingAmount)),
         value => value.unwrap_or(0.0),
     };
@@ -287,12 +290,22 @@ fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
     {
         return Err((Code::NotPurchased, Column::Direction));
     }
-    let fate = match &cells[Column::Status as usize] {
+    let mut fate = match &cells[Column::Status as usize] {
         Cell::Null => Status::Bought,
         cell => special(rules, cell).unwrap_or_else(|| given(Column::Status).map_or(Status::Bought, status)),
     };
     if fate == Status::NotBought {
         return Err((Code::NotPurchased, Column::Status));
+    }
+    if let Some(paid) = given(Column::PaymentStatus) {
+        match (status(paid), fate) {
+            (Status::NotBought, _) => return Err((Code::NotPurchased, Column::PaymentStatus)),
+            (Status::Refunded, _) => fate = Status::Refunded,
+            (Status::PartlyRefunded, Status::Bought | Status::Unknown) => fate = Status::PartlyRefunded,
+            // Whatever the shop calls the state of the order: it was paid.
+            (Status::Bought, Status::Unknown) => fate = Status::Bought,
+            _ => {}
+        }
     }
     let paid_back = matches!(fate, Status::Refunded | Status::PartlyRefunded);
     if !paid_back && given(Column::Cancelled).is_some_and(is_yes) {
@@ -320,6 +333,17 @@ fn is_negative(cell: &Cell<'_>) -> bool {
         }
         Cell::Float(value) => value < 0.0,
         Cell::Int(value) => value < 0,
+        _ => false,
+    }
+}
+
+/// Whether a cell holds an amount of money other than 0.
+fn is_number_but_zero(cell: &Cell<'_>) -> bool {
+    match *cell {
+        Cell::Text(text) => NumberForm::default().read(text).is_some_and(|number| number.value != 0.0),
+        Cell::Float(value) => value != 0.0,
+        Cell::Int(value) => value != 0,
+        Cell::UInt(value) => value != 0,
         _ => false,
     }
 }

@@ -195,6 +195,14 @@ fn purchases_come_from_standard_input_too() {
 }
 
 #[test]
+fn baskets_without_products_name_the_column_that_is_missing() {
+    let folder = scratch();
+    let few = write(folder.path(), "few.csv", FEW);
+    let told = run(homing(), folder.path(), ["baskets", "--purchases", few]);
+    told.says(0, &["missing_column", "`product_id`", "--columns product_id="]);
+}
+
+#[test]
 fn a_refused_run_says_what_was_recognised() {
     let folder = scratch();
     let mut rows = String::from("Order Date;Order No;Kunde;Total\n");

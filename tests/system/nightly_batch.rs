@@ -58,6 +58,32 @@ fn the_second_night_writes_nothing() {
     assert_eq!(profiles["tag_moves"], serde_json::json!({}));
 }
 
+#[test]
+fn a_line_of_2099_changes_no_profile_and_the_night_after_goes_on() {
+    let folder = scratch();
+    let good = "customer_id,occurred_at,amount\n1,1998-06-30,5\n2,1998-06-30,5\n";
+    let night = |text: &str| {
+        let last = write(folder.path(), "last.csv", text);
+        let args = ["--purchases", last, "--profiles", "sqlite:profiles.db", "--json"];
+        score(folder.path(), CDNOW, &args).json()
+    };
+    let first = night(good);
+    let everyone = &first["profiles"]["customers"];
+    for (text, warned) in [(format!("{good}2,2099-01-01,5\n"), true), (good.to_owned(), false)] {
+        let next = night(&text);
+        assert_eq!(next["as_of"], first["as_of"], "{text}");
+        let profiles = &next["profiles"];
+        assert_eq!(
+            (&profiles["unchanged"], &profiles["newer_in_store"]),
+            (everyone, &0.into()),
+            "{profiles:#}"
+        );
+        let codes: Vec<&str> =
+            next["warnings"].as_array().unwrap().iter().map(|told| told["code"].as_str().unwrap()).collect();
+        assert_eq!(codes.contains(&"far_dates"), warned, "{codes:?}");
+    }
+}
+
 /// A row of scores: customer, cause where there are none, and the bits of two of the numbers.
 type Row = (String, Option<String>, [Option<u64>; 2]);
 

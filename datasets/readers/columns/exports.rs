@@ -44,7 +44,7 @@ impl Export {
     }
 }
 
-static EXPORTS: [Export; 35] = [
+static EXPORTS: [Export; 39] = [
     Export {
         name: "Shopify orders export",
         needs: &["name", "email", "financialstatus", "total"],
@@ -362,6 +362,56 @@ static EXPORTS: [Export; 35] = [
             ("900", Status::NotBought),
         ],
         order_total: true,
+        ..PLAIN
+    },
+    Export {
+        name: "Shoptet orders export",
+        needs: &["code", "date", "statusname", "totalpricewithvat"],
+        columns: &[
+            (Column::CustomerId, &["email", "phone"]),
+            (Column::OccurredAt, &["date"]),
+            (Column::Amount, &["totalpricewithvat"]),
+            (Column::OrderId, &["code"]),
+            (Column::ProductId, &["itemcode", "itemname"]),
+            (Column::Quantity, &["itemamount"]),
+            (Column::Status, &["statusname"]),
+        ],
+        order_total: true,
+        ..PLAIN
+    },
+    Export {
+        name: "VTEX orders export",
+        needs: &["order", "sequence", "creationdate", "clientdocument|email", "totalvalue"],
+        columns: &[
+            (Column::CustomerId, &["email", "clientdocument"]),
+            (Column::Amount, &["totalvalue"]),
+            (Column::OrderId, &["order"]),
+            (Column::ProductId, &["idsku", "skuname"]),
+            (Column::Quantity, &["quantitysku"]),
+        ],
+        order_total: true,
+        ..PLAIN
+    },
+    Export {
+        name: "BASE orders export",
+        needs: &["注文id", "注文日時", "合計金額", "商品名"],
+        columns: &[
+            (Column::CustomerId, &["メールアドレス請求先", "メールアドレス"]),
+            (Column::Amount, &["合計金額"]),
+            (Column::OrderId, &["注文id"]),
+        ],
+        order_total: true,
+        ..PLAIN
+    },
+    Export {
+        name: "Douyin orders export",
+        needs: &["主订单编号", "子订单编号", "订单应付金额"],
+        columns: &[
+            (Column::CustomerId, &["买家昵称", "用户昵称", "收件人手机号"]),
+            (Column::Amount, &["订单应付金额"]),
+            (Column::OccurredAt, &["订单提交时间", "支付完成时间"]),
+            (Column::OrderId, &["主订单编号"]),
+        ],
         ..PLAIN
     },
     Export {

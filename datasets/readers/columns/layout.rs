@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::exports::Export;
-use super::synonyms::{CUSTOMER_LAST, OCCURRED_LAST, head, is_mail, names, plain, status_like, unit_price};
+use super::synonyms::{
+    CUSTOMER_LAST, OCCURRED_LAST, bare, head, is_mail, is_of_payment, like, names, plain, status_like,
+    unit_price,
+};
 use super::{COLUMNS, Column, KNOWN};
 use crate::Error;
 use crate::readers::forms::status::Status;
@@ -138,6 +141,7 @@ impl Mapping {
             path,
             header,
             heads: header.iter().map(|name| head(name)).collect(),
+            bares: header.iter().map(|name| bare(name)).collect(),
             plains,
             taken: vec![false; header.len()],
         };
@@ -157,7 +161,8 @@ impl Mapping {
         for column in Column::ALL.into_iter().filter(|&column| wanted(column)) {
             let own = export.map_or(&[][..], |export| export.names(column));
             places[column as usize] = match search.named(own) {
-                None => search.exact(column.name())?,
+                // A status of the payment alone is the status.
+                None if column != Column::PaymentStatus => search.exact(column.name())?,
                 found => found,
             };
         }
@@ -168,13 +173,7 @@ impl Mapping {
                 guessed[at] = places[at].is_some();
             }
         }
-        let status = Column::Status as usize;
-        let mut loose_status = false;
-        if places[status].is_none() && wanted(Column::Status) && !native {
-            places[status] = search.like_status();
-            guessed[status] = places[status].is_some();
-            loose_status = guessed[status];
-        }
+        let loose_status = self.statuses(&mut search, &mut places, &mut guessed, native);
         missing.extend(Column::ALL.into_iter().filter(|&column| {
             column.needed() && places[column as usize].is_none() && self.own(column).is_none()
         }));
@@ -195,7 +194,9 @@ impl Mapping {
             order_total: export.is_some_and(|export| export.order_total)
                 && order_level
                 && places[Column::OrderId as usize].is_some(),
-            guest_zero: export.is_some_and(|export| export.guest_zero),
+            // Shops that keep an address beside the number of a customer sell to guests, who have no number.
+            guest_zero: export.is_some_and(|export| export.guest_zero)
+                || !mail && !native && header.iter().any(|name| is_mail(name)),
             statuses: export.map_or(&[], |export| export.statuses),
             mail,
             loose_status,
@@ -203,6 +204,33 @@ impl Mapping {
             guessed,
         };
         Ok((layout, missing))
+    }
+
+    /// Finds what became of an order by a name that is only like that of a status, and whether it was paid. Returns whether the
+    /// status has such a name.
+    fn statuses(
+        &self,
+        search: &mut Search<'_>,
+        places: &mut Places,
+        guessed: &mut [bool; COLUMNS],
+        native: bool,
+    ) -> bool {
+        let (status, payment) = (Column::Status as usize, Column::PaymentStatus as usize);
+        let wanted = |at: usize| self.given[at] == Given::Nothing && !native;
+        let mut loose = false;
+        if places[status].is_none() && wanted(status) {
+            places[status] = search.like_status();
+            guessed[status] = places[status].is_some();
+            loose = guessed[status];
+        }
+        // Beside what became of the order, shops say whether it was paid.
+        if let (Some(first), None) = (places[status], places[payment])
+            && wanted(payment)
+        {
+            places[payment] = search.other_status(first);
+            guessed[payment] = places[payment].is_some();
+        }
+        loose
     }
 
     /// The first column that was mapped and is not there.
@@ -284,7 +312,7 @@ fn is_adjusted(adjusted: &str, amount: &str, order_level: bool) -> bool {
 
 /// Whether an amount of this name is that of a whole order.
 fn is_order_level(plain: &str) -> bool {
-    const NAMES: [&str; 26] = [
+    const NAMES: [&str; 29] = [
         "total",
         "ordertotal",
         "ordertotalamount",
@@ -300,6 +328,9 @@ fn is_order_level(plain: &str) -> bool {
         "ordertotalinctax",
         "ordertotalextax",
         "totalinctax",
+        "totalvalue",
+        "ordertotalvalue",
+        "totalpricewithvat",
         "請求金額",
         "合計金額",
         "买家实际支付金额",
@@ -321,6 +352,7 @@ struct Search<'a> {
     header: &'a [String],
     plains: Vec<String>,
     heads: Vec<String>,
+    bares: Vec<Vec<String>>,
     taken: Vec<bool>,
 }
 
@@ -377,6 +409,22 @@ impl Search<'_> {
         self.take(best)
     }
 
+    /// The place of a second status: that of the payment beside that of the order, or the other way round.
+    fn other_status(&mut self, first: usize) -> Option<usize> {
+        let of_payment = is_of_payment(&self.plains[first]);
+        let found = self
+            .free()
+            .find(|&at| status_like(&self.plains[at]) > 1 && is_of_payment(&self.plains[at]) != of_payment);
+        self.take(found)
+    }
+
+    /// The only place whose name is like that of an amount or a date.
+    fn only_like(&self, column: Column) -> Option<usize> {
+        let mut found = self.free().filter(|&at| like(column, &self.header[at]));
+        let first = found.next();
+        first.filter(|_| found.next().is_none())
+    }
+
     /// The place of a column by the names that are common for it.
     fn common(&mut self, column: Column, native: bool) -> Option<usize> {
         // Beside homing's own names a `source` or `type` may be anything.
@@ -390,10 +438,16 @@ impl Search<'_> {
         };
         let all = || names(column).iter().chain(last);
         let by = |own: &[String]| all().find_map(|name| self.free().find(|&at| own[at] == **name));
-        let mut found = by(&self.plains).or_else(|| by(&self.heads));
+        let mut found = by(&self.plains).or_else(|| by(&self.heads)).or_else(|| {
+            // Words between (`data da venda`) and their order (`Betrag brutto`) do not matter.
+            all().find_map(|name| self.free().find(|&at| self.bares[at].iter().any(|bare| bare == name)))
+        });
         if found.is_none() && column == Column::Amount {
             let price = |sure| self.free().find(|&at| unit_price(&self.header[at]) == Some(sure));
             found = price(true).or_else(|| price(false));
+        }
+        if found.is_none() && !native {
+            found = self.only_like(column);
         }
         self.take(found)
     }

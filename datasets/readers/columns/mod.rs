@@ -12,7 +12,7 @@ mod layout;
 mod synonyms;
 
 pub(crate) use layout::{Layout, Mapping, Multiply};
-pub(super) use synonyms::{ANY_TYPE, plain};
+pub(super) use synonyms::{ANY_TYPE, PAYMENT_PARTS, like, plain, status_like};
 
 /// A column that homing knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,10 +45,14 @@ pub(crate) enum Column {
     Payee,
     /// What was left of the amount once refunds and changes were taken into account.
     Adjusted,
+    /// Whether the order was paid, beside a status of the order itself.
+    PaymentStatus,
+    /// Money that went out, in tables that have a column for each direction.
+    Outgoing,
 }
 
 /// Number of columns.
-pub(crate) const COLUMNS: usize = 20;
+pub(crate) const COLUMNS: usize = 22;
 
 /// Number of columns of an event itself; the others say how a line is to be understood.
 pub(crate) const KNOWN: usize = 11;
@@ -76,6 +80,8 @@ impl Column {
         Column::Cancelled,
         Column::Payee,
         Column::Adjusted,
+        Column::PaymentStatus,
+        Column::Outgoing,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -100,6 +106,8 @@ impl Column {
             Column::Cancelled => "cancelled",
             Column::Payee => "payee",
             Column::Adjusted => "adjusted",
+            Column::PaymentStatus => "payment_status",
+            Column::Outgoing => "outgoing",
         }
     }
 
@@ -114,7 +122,7 @@ impl Column {
             Column::OccurredAt | Column::RecordedAt => Role::Instant,
             Column::Amount | Column::Quantity | Column::Refunded | Column::Adjusted => Role::Number,
             Column::Kind => Role::Word,
-            Column::Time | Column::Cancelled | Column::Test => Role::Any,
+            Column::Time | Column::Cancelled | Column::Test | Column::Outgoing => Role::Any,
             _ => Role::Text,
         }
     }

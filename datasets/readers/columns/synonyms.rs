@@ -7,12 +7,12 @@ pub(crate) fn plain(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     for c in name.chars().flat_map(char::to_lowercase) {
         match c {
-            'à'..='å' | 'ā' | 'ą' | 'ă' => plain.push('a'),
+            'à'..='å' | 'ā' | 'ą' | 'ă' | 'ª' | 'ạ'..='ặ' => plain.push('a'),
             'ç' | 'ć' | 'č' => plain.push('c'),
-            'è'..='ë' | 'ę' | 'ě' => plain.push('e'),
-            'ì'..='ï' | 'ı' => plain.push('i'),
+            'è'..='ë' | 'ę' | 'ě' | 'ẹ'..='ệ' => plain.push('e'),
+            'ì'..='ï' | 'ı' | 'ĩ' | 'ỉ'..='ị' => plain.push('i'),
             'ñ' | 'ń' => plain.push('n'),
-            'ò'..='ö' | 'ø' => plain.push('o'),
+            'ò'..='ö' | 'ø' | 'º' | 'ơ' | 'ọ'..='ợ' => plain.push('o'),
             'ď' | 'đ' => plain.push('d'),
             'ğ' => plain.push('g'),
             'ľ' => plain.push('l'),
@@ -23,8 +23,19 @@ pub(crate) fn plain(name: &str) -> String {
             'ť' | 'ț' => plain.push('t'),
             // What is left of a capital İ in small letters.
             '\u{307}' => {}
-            'ù'..='ü' | 'ů' | 'ű' => plain.push('u'),
-            'ý' => plain.push('y'),
+            'ù'..='ü' | 'ů' | 'ű' | 'ũ' | 'ư' | 'ụ'..='ự' => plain.push('u'),
+            'ý' | 'ỳ'..='ỹ' => plain.push('y'),
+            // Greek vowels with a stress, and Arabic letters that are written in two ways.
+            'ά' => plain.push('α'),
+            'έ' => plain.push('ε'),
+            'ή' => plain.push('η'),
+            'ί' | 'ϊ' | 'ΐ' => plain.push('ι'),
+            'ό' => plain.push('ο'),
+            'ύ' | 'ϋ' | 'ΰ' => plain.push('υ'),
+            'ώ' => plain.push('ω'),
+            'أ' | 'إ' | 'آ' => plain.push('ا'),
+            'ة' => plain.push('ه'),
+            'ى' => plain.push('ي'),
             'ż' | 'ź' | 'ž' => plain.push('z'),
             'ł' => plain.push('l'),
             'ß' => plain.push_str("ss"),
@@ -40,6 +51,270 @@ pub(crate) fn plain(name: &str) -> String {
 /// A name without what is in brackets or after a comma: `Total (EUR)`, `Total, incl. VAT`, `金额（元）`.
 pub(super) fn head(name: &str) -> String {
     plain(name.split(['(', '（', '[', ',', '，', '/', '·']).next().unwrap_or(name))
+}
+
+/// Names in whose place a longer one may stand: without articles and prepositions (`Data da venda`), and with its words in
+/// another order (`Betrag brutto`).
+pub(super) fn bare(name: &str) -> Vec<String> {
+    const SMALL: &[&str] = &[
+        "a", "al", "d", "da", "das", "de", "del", "dell", "della", "der", "des", "di", "do", "dos", "du",
+        "e", "el", "en", "het", "in", "l", "la", "las", "le", "les", "lo", "los", "n", "o", "of", "os", "s",
+        "the", "van",
+    ];
+    let short = name.split(['(', '（', '[', ',', '，', '/', '·']).next().unwrap_or(name);
+    let mut words: Vec<String> = short.split(|c: char| !c.is_alphanumeric()).map(plain).collect();
+    words.retain(|word| !word.is_empty());
+    let all = words.len();
+    words.retain(|word| !SMALL.contains(&&**word));
+    // A word alone is what `plain` and `head` make of it.
+    if words.is_empty() || words.len() > 4 || words.len() == 1 && all == 1 {
+        return Vec::new();
+    }
+    let turned = |by: usize| [&words[by..], &words[..by]].concat().concat();
+    (0..words.len()).map(turned).collect()
+}
+
+/// Whether a name of a status is that of a payment.
+pub(super) fn is_of_payment(plain: &str) -> bool {
+    PAYMENT_PARTS.iter().any(|part| plain.contains(part))
+}
+
+/// Parts of names of amounts and of dates, and of names that have such a part and are something else.
+const AMOUNT_PARTS: &[&str] = &[
+    "amount",
+    "total",
+    "betrag",
+    "umsatz",
+    "summe",
+    "montant",
+    "importe",
+    "valor",
+    "importo",
+    "bedrag",
+    "kwota",
+    "wartosc",
+    "tutar",
+    "сумм",
+    "стоимост",
+    "金额",
+    "金額",
+    "総額",
+    "금액",
+    "revenue",
+    "المبلغ",
+    "اجمالي",
+    "castka",
+    "belopp",
+    "osszeg",
+    "gesamt",
+    "toplam",
+    "tien",
+    "totaal",
+    "totale",
+    "totalt",
+    "osszes",
+    "vegossz",
+];
+const NO_AMOUNT_PARTS: &[&str] = &[
+    "tax",
+    "vat",
+    "ust",
+    "mwst",
+    "steuer",
+    "iva",
+    "impuesto",
+    "imposto",
+    "impot",
+    "kdv",
+    "podatek",
+    "налог",
+    "税",
+    "ضريبه",
+    "ship",
+    "versand",
+    "livraison",
+    "envio",
+    "frete",
+    "freight",
+    "kargo",
+    "delivery",
+    "достав",
+    "运费",
+    "送料",
+    "배송",
+    "شحن",
+    "discount",
+    "rabatt",
+    "remise",
+    "descuento",
+    "desconto",
+    "indirim",
+    "sconto",
+    "rabat",
+    "скидк",
+    "优惠",
+    "折扣",
+    "割引",
+    "할인",
+    "خصم",
+    "fee",
+    "gebuhr",
+    "frais",
+    "taxa",
+    "tarifa",
+    "comis",
+    "provision",
+    "手续费",
+    "手数料",
+    "수수료",
+    "رسوم",
+    "refund",
+    "退款",
+    "返金",
+    "환불",
+    "due",
+    "open",
+    "offen",
+    "balance",
+    "saldo",
+    "outstanding",
+    "remaining",
+    "count",
+    "quantity",
+    "qty",
+    "number",
+    "items",
+    "orders",
+    "points",
+    "cost",
+    "profit",
+    "margin",
+    "unit",
+    "tip",
+    "trinkgeld",
+    "card",
+    "gift",
+    "deposit",
+    "id",
+    "code",
+    "date",
+    "time",
+    "status",
+    "currency",
+    "name",
+    "type",
+    "weight",
+    "gewicht",
+    "peso",
+    "poids",
+    "stock",
+    "days",
+    "age",
+    "visits",
+    "hours",
+    "minutes",
+    "seconds",
+    "distance",
+    "percent",
+    "rate",
+    "score",
+    "rating",
+    "budget",
+    "target",
+    "limit",
+    "lifetime",
+    "ltv",
+    "loan",
+    "salary",
+    "income",
+    "size",
+    "volume",
+    "rows",
+    "pages",
+    "sessions",
+    "taxes",
+    "fees",
+    "tips",
+    "iban",
+];
+const DATE_PARTS: &[&str] = &[
+    "date",
+    "datum",
+    "fecha",
+    "data",
+    "дата",
+    "tarih",
+    "tanggal",
+    "ngay",
+    "日期",
+    "日時",
+    "时间",
+    "時間",
+    "일시",
+    "일자",
+    "날짜",
+    "تاريخ",
+    "time",
+    "timestamp",
+    "datetime",
+    "created",
+];
+const NO_DATE_PARTS: &[&str] = &[
+    "birth", "geburt", "naiss", "nacim", "nasc", "生日", "生年", "due", "fallig", "echeance", "venc", "ship",
+    "versand", "livr", "entreg", "envio", "deliver", "teslim", "kargo", "update", "modif", "change",
+    "geander", "aktual", "expir", "ablauf", "start", "end", "begin", "signup", "regist", "join", "since",
+    "first", "last", "cancel", "refund", "return", "完成", "发货", "收货", "更新", "print", "sync", "export",
+    "report", "metadata", "database", "zone", "lead", "delay", "duration", "base",
+];
+
+/// Whether a name is like that of an amount or a date.
+pub(in crate::readers) fn like(column: Column, name: &str) -> bool {
+    let (parts, others) = match column {
+        Column::Amount => (AMOUNT_PARTS, NO_AMOUNT_PARTS),
+        Column::OccurredAt => (DATE_PARTS, NO_DATE_PARTS),
+        _ => return false,
+    };
+    // Letters of other scripts run together; elsewhere a part begins a word.
+    let mut words = words_of(name);
+    let has = |words: &[String], parts: &[&str]| {
+        parts.iter().any(|part| {
+            words.iter().any(|word| match part {
+                part if !part.is_ascii() => word.contains(part),
+                // So short a part begins words that have nothing to do with it.
+                part if part.len() <= 3 => word == part,
+                part => word.starts_with(part),
+            })
+        })
+    };
+    if name.len() > 60 || !has(&words, parts) {
+        return false;
+    }
+    // `Total incl. VAT` and `Valor com impostos` are what was paid.
+    let with = |word: &String| {
+        matches!(
+            &**word,
+            "incl" | "inc" | "including" | "inkl" | "ttc" | "com" | "con" | "mit" | "avec" | "with"
+        )
+    };
+    if let Some(at) = words.iter().position(with) {
+        words.truncate(at);
+    }
+    !has(&words, others)
+}
+
+/// The words of a name, also where capital letters alone set them off.
+fn words_of(name: &str) -> Vec<String> {
+    let mut spaced = String::with_capacity(name.len() + 8);
+    let mut small = false;
+    for c in name.chars() {
+        if small && c.is_uppercase() {
+            spaced.push(' ');
+        }
+        small = c.is_lowercase();
+        spaced.push(c);
+    }
+    let words = spaced.split(|c: char| !c.is_alphanumeric()).map(plain);
+    words.filter(|word| !word.is_empty()).collect()
 }
 
 /// Whether a name says that an amount is the price of one piece: surely, or likely where pieces are counted beside it.
@@ -121,7 +396,8 @@ pub(super) fn names(column: Column) -> &'static [&'static str] {
         Column::Currency => CURRENCY,
         Column::Refunded => REFUNDED,
         Column::Test => &["test", "istest", "testorder", "istestorder", "testmode"],
-        Column::Payee => &[],
+        Column::Payee | Column::PaymentStatus => &[],
+        Column::Outgoing => OUTGOING,
         Column::Adjusted => ADJUSTED,
         Column::Cancelled => &[
             "cancelledat",
@@ -163,6 +439,11 @@ pub(super) fn names(column: Column) -> &'static [&'static str] {
             "キャンセル",
             "已取消",
             "是否取消",
+            "取消区分",
+            "取消フラグ",
+            "キャンセル区分",
+            "キャンセルフラグ",
+            "취소여부",
         ],
     }
 }
@@ -181,8 +462,11 @@ const STATUS_PARTS: &[&str] = &[
     "статус",
     "状态",
     "状態",
+    "状況",
     "ステータス",
     "상태",
+    "حاله",
+    "trangthai",
 ];
 const RESULTS: &[&str] = &[
     "stage",
@@ -198,7 +482,7 @@ const RESULTS: &[&str] = &[
     "结果",
     "交易结果",
 ];
-const PAYMENT_PARTS: &[&str] = &[
+pub(in crate::readers) const PAYMENT_PARTS: &[&str] = &[
     "pay",
     "paid",
     "financial",
@@ -211,7 +495,9 @@ const PAYMENT_PARTS: &[&str] = &[
     "付款",
     "支付",
     "決済",
+    "入金",
     "결제",
+    "الدفع",
 ];
 const ELSEWHERE: &[&str] = &[
     "ship",
@@ -247,12 +533,13 @@ const ELSEWHERE: &[&str] = &[
     "region",
     "address",
     "city",
+    "attend",
     "会员",
     "客户",
 ];
 
 /// How much a name is like that of a status that says what became of an order; 0 if it is not.
-pub(super) fn status_like(plain: &str) -> u32 {
+pub(in crate::readers) fn status_like(plain: &str) -> u32 {
     let has = |parts: &[&str]| parts.iter().any(|part| plain.contains(part));
     if has(ELSEWHERE) {
         return 0;
@@ -490,6 +777,35 @@ static CUSTOMER_ID: &[&str] = &[
     "supporterid",
     "patientid",
     "studentid",
+    "payeremail",
+    "buyerlogin",
+    "customerlogin",
+    "companyid",
+    "organizationid",
+    "organisationid",
+    "associatedcompanyids",
+    "associatedcontactids",
+    "contactids",
+    "メールアドレス",
+    "購入者メールアドレス",
+    "お客様メールアドレス",
+    "お客様id",
+    "購入者id",
+    "رقمالعميل",
+    "معرفالعميل",
+    "كودالعميل",
+    "البريدالالكتروني",
+    "بريدالعميل",
+    "makhachhang",
+    "makh",
+    "idpelanggan",
+    "kodepelanggan",
+    "emailpembeli",
+    "κωδικοςπελατη",
+    "מספרלקוח",
+    "электроннаяпочта",
+    "почта",
+    "номерклієнта",
 ];
 
 /// Names of phones and of people: taken where nothing better is there.
@@ -598,6 +914,65 @@ pub(super) static CUSTOMER_LAST: &[&str] = &[
     "得意先名",
     "구매자명",
     "주문자명",
+    "رقمالجوال",
+    "رقمالهاتف",
+    "الجوال",
+    "sodienthoai",
+    "dienthoai",
+    "nomorteleponpembeli",
+    "اسمالعميل",
+    "العميل",
+    "khachhang",
+    "tenkhachhang",
+    "nguoimua",
+    "pelanggan",
+    "namapelanggan",
+    "pembeli",
+    "namapembeli",
+    "usernamepembeli",
+    "πελατης",
+    "ονομαπελατη",
+    "לקוח",
+    "שםלקוח",
+    "клієнт",
+    "покупець",
+    "nickname",
+    "buyernickname",
+    "login",
+    "donor",
+    "donorname",
+    "supporter",
+    "contactname",
+    "personname",
+    "payer",
+    "payername",
+    "alici",
+    "aliciadi",
+    "associatedcompany",
+    "associatedcontact",
+    "company",
+    "companyname",
+    "organization",
+    "organisation",
+    "organizationname",
+    "firma",
+    "firmenname",
+    "unternehmen",
+    "societe",
+    "raisonsociale",
+    "empresa",
+    "razonsocial",
+    "razaosocial",
+    "azienda",
+    "ragionesociale",
+    "bedrijf",
+    "bedrijfsnaam",
+    "foretag",
+    "会社名",
+    "企業名",
+    "公司",
+    "公司名称",
+    "회사명",
 ];
 
 static OCCURRED_AT: &[&str] = &[
@@ -789,6 +1164,47 @@ static OCCURRED_AT: &[&str] = &[
     "bookedat",
     "giftdate",
     "donationdate",
+    "createtime",
+    "ordercreatetime",
+    "wondate",
+    "datatransacao",
+    "dataemissao",
+    "datafaturamento",
+    "fechaemision",
+    "fechacreacion",
+    "dataemissione",
+    "datacreazione",
+    "datecreation",
+    "datefacturation",
+    "订单提交时间",
+    "提交时间",
+    "支付完成时间",
+    "付款完成时间",
+    "датаоформления",
+    "датаоплаты",
+    "датазамовлення",
+    "تاريخالطلب",
+    "تاريخالشراء",
+    "تاريخالفاتوره",
+    "تاريخالعمليه",
+    "التاريخ",
+    "تاريخالانشاء",
+    "thoigian",
+    "ngaydathang",
+    "ngayban",
+    "ngaytao",
+    "ngaymua",
+    "ngayhoadon",
+    "ngay",
+    "tanggal",
+    "tanggalpesanan",
+    "tanggaltransaksi",
+    "tanggalpembelian",
+    "waktupesanandibuat",
+    "ημερομηνια",
+    "ημερομηνιαπαραγγελιας",
+    "תאריך",
+    "תאריךהזמנה",
 ];
 
 /// More names of dates, whose lists are too long for one table.
@@ -826,6 +1242,8 @@ pub(super) static OCCURRED_LAST: &[&str] = &[
 ];
 
 static AMOUNT: &[&str] = &[
+    "receitaporprodutos",
+    "订单应付金额",
     "ingresosporproductos",
     "应结订单金额",
     "amount",
@@ -1043,6 +1461,74 @@ static AMOUNT: &[&str] = &[
     "nrevenue",
     "netrevenue",
     "dealvalue",
+    "totalvalue",
+    "ordertotalvalue",
+    "paidprice",
+    "pricepaid",
+    "amountreceived",
+    "valorpago",
+    "totalpago",
+    "importepagado",
+    "montantpaye",
+    "valorliquido",
+    "valorbruto",
+    "faturalanacaktutar",
+    "odenentutar",
+    "nettutar",
+    "satistutari",
+    "kwotabrutto",
+    "wartoscbrutto",
+    "dozaplaty",
+    "суммадокумента",
+    "суммапродажи",
+    "сума",
+    "用户实付金额",
+    "买家应付金额",
+    "اجماليالطلب",
+    "اجماليالفاتوره",
+    "الاجمالي",
+    "المبلغالاجمالي",
+    "قيمهالطلب",
+    "المبلغ",
+    "المجموع",
+    "مجموعالطلب",
+    "khachcantra",
+    "tongthanhtoan",
+    "tongtien",
+    "thanhtien",
+    "khachdatra",
+    "tongtienhang",
+    "totalpembayaran",
+    "totalharga",
+    "totalbelanja",
+    "nilaitransaksi",
+    "συνολο",
+    "ποσο",
+    "αξια",
+    "סכום",
+    "סהכ",
+    "received",
+    "결제액",
+    "주문액",
+    "판매액",
+    "매출액",
+    "구매액",
+    "moneyin",
+    "paidin",
+    "einnahme",
+    "einnahmen",
+    "haben",
+    "recette",
+    "recettes",
+    "收入金额",
+    "収入",
+    "入金額",
+    "お預り金額",
+    "credit",
+    "注文合計金額",
+    "注文合計",
+    "totaalprijs",
+    "totalpenjualan",
 ];
 
 static ORDER_ID: &[&str] = &[
@@ -1144,6 +1630,33 @@ static ORDER_ID: &[&str] = &[
     "numerodeorden",
     "numerodaordem",
     "rechnungsnr",
+    "注文id",
+    "bestellid",
+    "transaktionsid",
+    "referencecommande",
+    "refcommande",
+    "idcommande",
+    "nodevenda",
+    "nodeventa",
+    "numerodevenda",
+    "nrzamowienia",
+    "nrfaktury",
+    "nrdokumentu",
+    "rendelesszama",
+    "номерзамовлення",
+    "رقمالطلب",
+    "رقمالفاتوره",
+    "رقمالعمليه",
+    "mahoadon",
+    "madonhang",
+    "sohoadon",
+    "sodonhang",
+    "nopesanan",
+    "nomorpesanan",
+    "nomorinvoice",
+    "notransaksi",
+    "αριθμοςπαραγγελιας",
+    "מספרהזמנה",
 ];
 
 static PRODUCT_ID: &[&str] = &[
@@ -1211,6 +1724,24 @@ static PRODUCT_ID: &[&str] = &[
     "상품코드",
     "상품번호",
     "상품명",
+    "选购商品",
+    "urunadi",
+    "stokkodu",
+    "barkod",
+    "товар",
+    "номенклатура",
+    "артикул",
+    "наименованиетовара",
+    "nazwaproduktu",
+    "mahang",
+    "tenhang",
+    "masanpham",
+    "tensanpham",
+    "namaproduk",
+    "اسمالمنتج",
+    "المنتج",
+    "προιον",
+    "מוצר",
 ];
 
 static CATEGORY: &[&str] = &[
@@ -1310,6 +1841,23 @@ static QUANTITY: &[&str] = &[
     "件数",
     "個数",
     "수량",
+    "adet",
+    "miktar",
+    "количество",
+    "колво",
+    "кількість",
+    "soluong",
+    "kuantitas",
+    "الكميه",
+    "ποσοτητα",
+    "כמות",
+    "mnozstvi",
+    "pocet",
+    "mennyiseg",
+    "구매수",
+    "주문수량",
+    "구매수량",
+    "판매수량",
 ];
 
 static KIND: &[&str] = &[
@@ -1362,6 +1910,18 @@ static KIND: &[&str] = &[
     "typedeoperation",
     "typdokumentu",
     "单据类别",
+    "transaktionstyp",
+    "transaktionsart",
+    "belegtyp",
+    "umsatzart",
+    "tipodetransacao",
+    "tipotransacao",
+    "tipodetransaccion",
+    "tipotransaccion",
+    "typedetransaction",
+    "typetransaction",
+    "transtype",
+    "типдокумента",
 ];
 
 /// Names of a kind that may mean anything: they count only where every word of the column is known.
@@ -1470,6 +2030,16 @@ static STATUS: &[&str] = &[
     "取引状態",
     "決済状況",
     "결제상태",
+    "حالهالطلب",
+    "حالهالدفع",
+    "الحاله",
+    "trangthai",
+    "trangthaidonhang",
+    "statuspesanan",
+    "statustransaksi",
+    "κατασταση",
+    "סטטוס",
+    "statusulcomenzii",
 ];
 
 static CURRENCY: &[&str] = &[
@@ -1490,6 +2060,47 @@ static CURRENCY: &[&str] = &[
     "moeda",
     "币种",
     "货币",
+    "العمله",
+    "валюта",
+    "waluta",
+    "mena",
+    "tiente",
+    "currencyname",
+    "通貨",
+    "통화",
+];
+
+/// Names of money that went out, in tables that have a column for each direction.
+static OUTGOING: &[&str] = &[
+    "given",
+    "moneyout",
+    "paidout",
+    "withdrawal",
+    "withdrawals",
+    "debit",
+    "ausgabe",
+    "ausgaben",
+    "soll",
+    "depense",
+    "depenses",
+    "sortie",
+    "sorties",
+    "cargo",
+    "cargos",
+    "gasto",
+    "gastos",
+    "egreso",
+    "egresos",
+    "uscita",
+    "uscite",
+    "wydatek",
+    "расход",
+    "支出",
+    "支出金额",
+    "出金",
+    "出金額",
+    "お引出し金額",
+    "출금액",
 ];
 
 static REFUNDED: &[&str] = &[
@@ -1552,6 +2163,37 @@ mod tests {
             (unit_price("Lineitem price"), unit_price("Price"), unit_price("Total")),
             (Some(true), Some(false), None)
         );
+    }
+
+    #[test]
+    fn articles_and_the_order_of_words_do_not_matter() {
+        for (name, other) in [
+            ("Data da venda", "datavenda"),
+            ("Betrag brutto (EUR)", "bruttobetrag"),
+            ("Date of the order", "orderdate"),
+        ] {
+            assert!(bare(name).iter().any(|bare| bare == other), "{name}: {:?}", bare(name));
+        }
+    }
+
+    #[test]
+    fn some_names_are_like_that_of_an_amount_or_a_date() {
+        for (column, name, expected) in [
+            (Column::Amount, "Valor de compra com impostos", true),
+            (Column::Amount, "skuTotalPrice", true),
+            (Column::Amount, "Total Penjualan (IDR)", true),
+            (Column::Amount, "Tax amount", false),
+            (Column::Amount, "Valor do frete", false),
+            (Column::Amount, "Refund total", false),
+            (Column::Amount, "Customer", false),
+            (Column::OccurredAt, "createTime", true),
+            (Column::OccurredAt, "updateTime", false),
+            (Column::OccurredAt, "Fecha de nacimiento", false),
+            (Column::OccurredAt, "Fecha de la operación", true),
+            (Column::OccurredAt, "Database", false),
+        ] {
+            assert_eq!(like(column, name), expected, "{name}");
+        }
     }
 
     #[test]

@@ -402,3 +402,18 @@ pub(crate) fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result
     }
     Ok(len)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_unpacks_to_hundreds_of_times_its_size_is_refused() {
+        let unpacked = |bytes: u64, packed: u64| {
+            io::copy(&mut Bounded::new(io::repeat(b'0').take(bytes), packed), &mut io::sink())
+        };
+        assert_eq!(unpacked(BOMB_BYTES, 1).unwrap(), BOMB_BYTES);
+        assert!(unpacked(BOMB_BYTES + 1, 1).unwrap_err().to_string().contains("unpacks to over 1024 MiB"));
+        assert_eq!(unpacked(BOMB_BYTES + 1, BOMB_BYTES / 100).unwrap(), BOMB_BYTES + 1);
+    }
+}

@@ -188,6 +188,25 @@ const OTHER: &[&str] = &[
     "adjustment",
     "reminder",
     "finance charge memo",
+    "verify",
+    "verification",
+    "quote",
+    "quotation",
+    "proforma",
+    "pro forma",
+    "delivery note",
+    "purchase order",
+    "angebot",
+    "lieferschein",
+    "auftragsbestätigung",
+    "devis",
+    "bon de livraison",
+    "presupuesto",
+    "albarán",
+    "preventivo",
+    "orçamento",
+    "oferta",
+    "teklif",
     "取消",
     "取消し",
     "キャンセル",
@@ -287,9 +306,21 @@ pub(crate) struct Kinds {
     details: u64,
     payments: u64,
     credits: u64,
+    /// Product returns and refunds.
+    returns: u64,
 }
 
 impl Kinds {
+    /// Whether money came in on some lines and went back on others.
+    pub(crate) fn go_both_ways(self) -> bool {
+        self.sales + self.payments > 0 && self.credits + self.returns > 0
+    }
+
+    /// Whether some line brings money.
+    pub(crate) fn has_sales(self) -> bool {
+        self.sales + self.details + self.payments > 0
+    }
+
     /// Whether some line is a part of an order that has a line of its own.
     pub(crate) fn has_details(self) -> bool {
         self.details > 0
@@ -301,7 +332,8 @@ impl Kinds {
             LineKind::Detail => self.details += 1,
             LineKind::Payment => self.payments += 1,
             LineKind::Credit => self.credits += 1,
-            LineKind::Event(_) | LineKind::Refund | LineKind::Other => {}
+            LineKind::Event(Kind::Return) | LineKind::Refund => self.returns += 1,
+            LineKind::Event(_) | LineKind::Other => {}
         }
     }
 
@@ -310,6 +342,7 @@ impl Kinds {
         self.details += other.details;
         self.payments += other.payments;
         self.credits += other.credits;
+        self.returns += other.returns;
     }
 
     /// What counts where the same money is on several lines.

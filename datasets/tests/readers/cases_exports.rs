@@ -3,7 +3,7 @@ use crate::support::{Folder, mapped};
 use homing_datasets::{Histories, Kind, ReadOptions, ReadSummary, read};
 
 /// Customers, spend and product returns in cents.
-fn sums(histories: &Histories) -> (usize, i64, i64) {
+pub(crate) fn sums(histories: &Histories) -> (usize, i64, i64) {
     let (mut spend, mut returned) = (0.0, 0.0);
     for (_, history) in histories.iter() {
         let view = history.as_of(i64::MAX);
@@ -18,7 +18,7 @@ fn sums(histories: &Histories) -> (usize, i64, i64) {
     (histories.len(), (spend * 100.0).round() as i64, (returned * 100.0).round() as i64)
 }
 
-fn codes(summary: &ReadSummary) -> Vec<(&'static str, u64)> {
+pub(crate) fn codes(summary: &ReadSummary) -> Vec<(&'static str, u64)> {
     summary.warnings.list().iter().map(|warning| (warning.code.name(), warning.count)).collect()
 }
 
@@ -36,7 +36,7 @@ fn read_all(csv: &str, mappings: &[&[(&str, &str)]]) -> (Histories, ReadSummary)
     found
 }
 
-fn recognised(summary: &ReadSummary) -> Option<&'static str> {
+pub(crate) fn recognised(summary: &ReadSummary) -> Option<&'static str> {
     summary.recognised[0].export
 }
 

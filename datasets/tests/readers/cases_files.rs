@@ -114,6 +114,58 @@ fn an_archive_that_unpacks_without_end_is_refused() {
 }
 
 #[test]
+fn a_workbook_whose_texts_unpack_without_end_is_refused() {
+    let folder = Folder::new();
+    let mut zip = zip::ZipWriter::new(fs::File::create(folder.path("a.xlsx")).unwrap());
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Deflated)
+        .compression_level(Some(1));
+    zip.start_file("xl/workbook.xml", options).unwrap();
+    zip.write_all(b"<workbook/>").unwrap();
+    zip.start_file("xl/sharedStrings.xml", options).unwrap();
+    let text = vec![b'A'; 1 << 20];
+    (0..513).for_each(|_| zip.write_all(&text).unwrap());
+    zip.finish().unwrap();
+    assert_says(
+        &folder.read("a.xlsx").unwrap_err().to_string(),
+        &["a.xlsx", "do not fit into memory", "CSV"],
+    );
+}
+
+#[test]
+fn an_archive_of_archives_is_refused() {
+    let folder = Folder::new();
+    let inner = {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        zip.start_file("a.csv", zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(SMALL.as_bytes()).unwrap();
+        zip.finish().unwrap().into_inner()
+    };
+    let mut zip = zip::ZipWriter::new(fs::File::create(folder.path("a.zip")).unwrap());
+    for name in ["1.zip", "2.zip"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(&inner).unwrap();
+    }
+    zip.finish().unwrap();
+    assert_says(&folder.read("a.zip").unwrap_err().to_string(), &["a.zip", "archive without a table"]);
+}
+
+/// A sparse file stands for a line of a gigabyte: it is refused long before its end.
+#[test]
+fn a_line_of_a_gigabyte_is_refused() {
+    let folder = Folder::new();
+    let path = folder.path("a.csv");
+    let mut text = b"customer_id,occurred_at,amount\nana,2023-05-01,1\n".to_vec();
+    text.extend(vec![b'x'; 17 << 20]);
+    fs::write(&path, &text).unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 30).unwrap();
+    assert_says(&folder.read("a.csv").unwrap_err().to_string(), &["a.csv", "longer than 16 MiB"]);
+    // No line end at all: the whole file is the header.
+    let line = "ana,2023-05-01,12.50,".repeat(1 << 17);
+    assert_says(&folder.refusal("b.csv", line), &["b.csv", "no header", "--header none"]);
+}
+
+#[test]
 fn files_of_a_folder_are_read_or_named() {
     let folder = Folder::new();
     folder.write("a.csv", SMALL);

@@ -250,13 +250,33 @@ fn tables_that_hold_a_purchase_together_are_joined() {
 }
 
 #[test]
-fn tables_that_can_be_joined_in_two_ways_are_named() {
+fn payments_count_where_prices_of_goods_are_beside_them() {
     let folder = Folder::new();
     folder.write("orders.csv", ORDERS);
     folder.write("items.csv", ITEMS);
     folder.write("payments.csv", PAYMENTS);
     folder.write("customers.csv", PEOPLE);
     folder.write("sellers.csv", "seller_id,seller_city\ns1,sao paulo\n");
+    let (histories, summary) = folder.read("").unwrap();
+    assert_eq!(total(&histories), (3850, 0));
+    let warnings = summary.warnings.list();
+    let told = warnings.iter().find(|warning| warning.code.name() == "other_amounts").unwrap();
+    assert_says(&told.example, &["items.csv` (`price`) does not count", "payments.csv` (`payment_value`)"]);
+    assert_says(told.remedy, &["--purchases"]);
+    // As the remedy says.
+    let files = ["orders.csv", "items.csv", "customers.csv"].map(|name| folder.given(name));
+    let (histories, summary) = read(&files, &ReadOptions::default()).unwrap();
+    assert_eq!(total(&histories), (3250, 0));
+    assert!(summary.warnings.list().iter().all(|warning| warning.code.name() != "other_amounts"));
+}
+
+#[test]
+fn tables_that_can_be_joined_in_two_ways_are_named() {
+    let folder = Folder::new();
+    folder.write("orders.csv", ORDERS);
+    folder.write("items.csv", ITEMS);
+    folder.write("more_items.csv", ITEMS.replace("price", "total"));
+    folder.write("customers.csv", PEOPLE);
     let refused = folder.read("").unwrap_err().to_string();
     assert_says(
         &refused,
@@ -265,15 +285,15 @@ fn tables_that_can_be_joined_in_two_ways_are_named() {
             "orders.csv",
             "items.csv",
             "(`price`)",
-            "payments.csv",
-            "(`payment_value`)",
+            "more_items.csv",
+            "(`total`)",
             "order_id",
             "--purchases",
         ],
     );
     // As the message says.
-    let files = ["orders.csv", "payments.csv", "customers.csv"].map(|name| folder.given(name));
-    assert_eq!(total(&read(&files, &ReadOptions::default()).unwrap().0), (3850, 0));
+    let files = ["orders.csv", "items.csv", "customers.csv"].map(|name| folder.given(name));
+    assert_eq!(total(&read(&files, &ReadOptions::default()).unwrap().0), (3250, 0));
 }
 
 #[test]

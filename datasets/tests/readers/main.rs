@@ -3,7 +3,9 @@
 
 mod cases_exports;
 mod cases_files;
+mod cases_formats;
 mod cases_lines;
+mod cases_systems;
 mod cases_tables;
 mod cases_values;
 mod random_bytes;
