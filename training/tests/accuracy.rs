@@ -194,3 +194,47 @@ fn a_model_of_shuffled_customers_or_other_amounts_does_not_become_champion() {
     let compared = compare(&shuffled, &trained(&shuffled), Some(&champion.bundle), 0).unwrap();
     assert!(!compared.promote && compared.reason == Reason::RankingLost, "{compared:?}");
 }
+
+#[test]
+fn a_shop_that_was_closed_is_not_taken_for_one_that_lost_its_customers() {
+    const CLOSED: std::ops::Range<f64> = 410.0..470.0;
+    let customer = |i: u64| {
+        let mut day = unit(i, 5) * 480.0;
+        let mut days = vec![];
+        for k in 0u64.. {
+            if day >= 560.0 {
+                break;
+            }
+            // Nobody buys while the shop is closed, and nobody leaves for it.
+            if !CLOSED.contains(&day) {
+                days.push(day);
+                if unit(i, 1000 + k) < 0.08 {
+                    break;
+                }
+            }
+            day += 1.0 - 35.0 * (1.0 - unit(i, 2000 + k)).ln();
+        }
+        days
+    };
+    let each: Vec<Vec<f64>> = (0..2500).map(customer).collect();
+    let event = |day: &f64| Event::new(Kind::Purchase, START + (day * DAY as f64) as Micros, 20.0);
+    let known = |days: &[f64]| {
+        History::from_events(days.iter().filter(|&&day| day <= 500.0).map(event).collect())
+    };
+    let histories = each.iter().zip(0..).filter(|(days, _)| days.iter().any(|&day| day <= 500.0));
+    let histories = Histories::from_vec(histories.map(|(days, i)| (format!("c{i:05}"), known(days))).collect());
+    let task = Task { horizons: vec![60], churn_horizon: 60, value_horizon: 60, ..Task::default() };
+    let bundle = fit(&histories, AS_OF, &task, serde_json::Value::Null, &|_| {}).unwrap();
+    let closures = bundle.manifest().closures.list();
+    assert!(closures.len() == 1 && (59..=61).contains(&closures[0].days), "{closures:?}");
+    let expected: f64 = histories
+        .iter()
+        .filter_map(|(_, history)| scored(&bundle, history)?.within(60).map(|at| at.expected_spend))
+        .sum();
+    let came: f64 = each
+        .iter()
+        .filter(|days| days.iter().any(|&day| day <= 500.0))
+        .map(|days| days.iter().filter(|&&day| day > 500.0).count() as f64 * 20.0)
+        .sum();
+    assert!((expected / came - 1.0).abs() < 0.2, "{expected} {came}");
+}
