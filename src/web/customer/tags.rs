@@ -8,10 +8,13 @@ use crate::web::words::{Lang, t};
 use homing_profiles::{Layer, Profile, StoredTag};
 use homing_tags::names::{CLUSTER, FADING_CAUSE, NEXT_ACTION, TOP_CATEGORY};
 
+/// The level of care by churn risk and value at risk alone.
+const CARE_LEVEL: &str = "care.priority";
+
 /// Tags that say what to do, in this order; further ones are known by how their names begin.
 const STEPS: [&str; 9] = [
     "warning.early",
-    "care.priority",
+    CARE_LEVEL,
     "care.urgency",
     FADING_CAUSE,
     "next_order.due",
@@ -63,7 +66,9 @@ pub(super) fn steps(lang: Lang, dates: Dates, labels: Labels<'_>, profile: &Prof
             // The playbook's word stands above.
             && *name != NEXT_ACTION
     });
-    let names = others.chain(STEPS);
+    // The playbook says more than the level of care, and the two need not agree.
+    let advised = labels.catalogue.playbook().is_some();
+    let names = others.chain(STEPS).filter(|name| !(advised && *name == CARE_LEVEL));
     names.filter_map(|name| Some(tag_row(lang, dates, labels, name, profile.tags.get(name)?))).collect()
 }
 
