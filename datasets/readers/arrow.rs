@@ -1,6 +1,6 @@
 //! Columns of Arrow batches as cells, and the rows of Arrow's own files.
 
-use std::io::{BufReader, Seek};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -18,7 +18,7 @@ use arrow_schema::{ArrowError, DataType, Fields, SchemaRef, TimeUnit};
 
 use super::columns::{COLUMNS, Column, Role};
 use super::damage::{guarded, reason};
-use super::files::{DataFile, Opened, read_up_to};
+use super::files::{BOMB_BYTES, BOMB_RATIO, DataFile, Opened, read_up_to};
 use super::lines::Cell;
 use super::progress::Progress;
 use super::rejects::Place;
@@ -44,6 +44,8 @@ impl Table {
         read_up_to(&mut input, &mut magic).map_err(unreadable)?;
         input.rewind().map_err(unreadable)?;
         let is_file = &magic == b"ARROW1";
+        guarded(&file.shown, || check_sizes(&mut input, is_file))?;
+        input.rewind().map_err(unreadable)?;
         let (schema, _) = batches(file, input, is_file)?;
         Ok(Table { schema, is_file })
     }
@@ -76,6 +78,68 @@ impl Table {
         progress.advance(file.bytes);
         Ok(())
     }
+}
+
+/// Refuses sizes that a file cannot have: the decoder would ask for as much memory, and the process would end.
+fn check_sizes(input: &mut Opened, is_file: bool) -> Result<(), String> {
+    // In an object store each look at a message is a request.
+    #[cfg(feature = "objects")]
+    if matches!(input, Opened::There(_)) {
+        return Ok(());
+    }
+    let bytes = input.seek(SeekFrom::End(0)).map_err(reason)?;
+    let mut at = if is_file { 8 } else { 0 };
+    let mut prefix = [0; 8];
+    // Writers align the first message.
+    while is_file && at < 1024 && at + 8 <= bytes {
+        input.seek(SeekFrom::Start(at)).map_err(reason)?;
+        input.read_exact(&mut prefix).map_err(reason)?;
+        if prefix != [0; 8] {
+            break;
+        }
+        at += 8;
+    }
+    while at + 8 <= bytes {
+        input.seek(SeekFrom::Start(at)).map_err(reason)?;
+        input.read_exact(&mut prefix).map_err(reason)?;
+        let word =
+            |at: usize| u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]]);
+        // Older writers have no mark before the length.
+        let (length, head) =
+            if word(0) == u32::MAX { (u64::from(word(4)), 8) } else { (u64::from(word(0)), 4) };
+        if length == 0 {
+            return Ok(());
+        }
+        let body = at + head + length;
+        if body > bytes {
+            return Err("a message is longer than the file".to_owned());
+        }
+        let mut metadata = vec![0; length as usize];
+        input.seek(SeekFrom::Start(at + head)).map_err(reason)?;
+        input.read_exact(&mut metadata).map_err(reason)?;
+        let message = arrow_ipc::root_as_message(&metadata).map_err(|error| error.to_string())?;
+        let end = u64::try_from(message.bodyLength()).ok().and_then(|length| body.checked_add(length));
+        let Some(end) = end.filter(|&end| end <= bytes) else {
+            return Err("a message is longer than the file".to_owned());
+        };
+        let batch = message.header_as_record_batch();
+        let batch = batch.or_else(|| message.header_as_dictionary_batch().and_then(|held| held.data()));
+        if let Some(batch) = batch.filter(|batch| batch.compression().is_some()) {
+            for buffer in batch.buffers().into_iter().flatten() {
+                let (offset, packed) = (buffer.offset().max(0) as u64, buffer.length().max(0) as u64);
+                if packed >= 8 && body.saturating_add(offset).saturating_add(8) <= bytes {
+                    input.seek(SeekFrom::Start(body + offset)).map_err(reason)?;
+                    input.read_exact(&mut prefix).map_err(reason)?;
+                    let unpacked = i64::from_le_bytes(prefix).max(0) as u64;
+                    if unpacked > packed.saturating_mul(BOMB_RATIO).max(BOMB_BYTES) {
+                        return Err(format!("a column of {packed} bytes is said to unpack to {unpacked}"));
+                    }
+                }
+            }
+        }
+        at = end;
+    }
+    Ok(())
 }
 
 fn batches(file: &DataFile, input: Opened, is_file: bool) -> Result<(SchemaRef, Batches), Error> {

@@ -12,8 +12,8 @@ use super::progress::Progress;
 #[cfg(feature = "objects")]
 use super::remote::{self, SCHEMES};
 use crate::Error;
+pub(crate) use open::{BOMB_BYTES, BOMB_RATIO, Opened, Packing, read_up_to};
 use open::{Entry, Place, Spool};
-pub(crate) use open::{Opened, Packing, read_up_to};
 
 /// How lines are laid down in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

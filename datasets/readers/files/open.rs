@@ -18,8 +18,8 @@ use super::super::remote::{Remote, RemoteReader};
 pub(super) const BUFFER: usize = 1 << 16;
 
 /// Bytes that packed bytes may become before their packing is held for an attack, and how many times more they are then.
-const BOMB_BYTES: u64 = 1 << 30;
-const BOMB_RATIO: u64 = 300;
+pub(crate) const BOMB_BYTES: u64 = 1 << 30;
+pub(crate) const BOMB_RATIO: u64 = 300;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -196,3 +196,45 @@ fn tables_that_programs_write_into_folders_are_read_whole() {
     }
     assert_says(&packed.refusal("c.feather", b"FEA1...."), &["c.feather", "Feather 1", "Arrow"]);
 }
+
+/// A decoder that asks for as much memory as a damaged length says ends the process, and no error can be made of that.
+#[test]
+fn lengths_that_an_arrow_file_cannot_have_are_refused() {
+    let folder = Folder::new();
+    let batch = arrow_array::RecordBatch::try_from_iter(vec![
+        ("customer_id", array(Int64Array::from((0..400).collect::<Vec<i64>>()))),
+        ("occurred_at", array(StringArray::from(vec!["2023-05-01"; 400]))),
+        ("amount", array(Float64Array::from(vec![5.0; 400]))),
+    ])
+    .unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = arrow_ipc::writer::StreamWriter::try_new(&mut bytes, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    drop(writer);
+    fs::write(folder.path("a.arrows"), &bytes).unwrap();
+    assert_eq!(sums(&folder.read("a.arrows").unwrap().0), (400, 200_000, 0));
+    // A packed column is said to unpack to more than any memory.
+    let options = arrow_ipc::writer::IpcWriteOptions::default()
+        .try_with_compression(Some(arrow_ipc::CompressionType::LZ4_FRAME))
+        .unwrap();
+    let mut packed = Vec::new();
+    let mut writer =
+        arrow_ipc::writer::FileWriter::try_new_with_options(&mut packed, &batch.schema(), options).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    drop(writer);
+    fs::write(folder.path("d.arrow"), &packed).unwrap();
+    assert_eq!(sums(&folder.read("d.arrow").unwrap().0), (400, 200_000, 0));
+    let unpacked = (400i64 * 8).to_le_bytes();
+    let at = packed.windows(8).position(|bytes| bytes == unpacked).unwrap();
+    packed[at..at + 8].copy_from_slice(&(1i64 << 60).to_le_bytes());
+    fs::write(folder.path("e.arrow"), &packed).unwrap();
+    assert_says(
+        &folder.read("e.arrow").unwrap_err().to_string(),
+        &["e.arrow", "unpack to 1152921504606846976"],
+    );
+    // The body of the batch is said to be longer than the file.
+    fs::write(folder.path("c.arrows"), &bytes[..bytes.len() / 2]).unwrap();
+    assert_says(&folder.read("c.arrows").unwrap_err().to_string(), &["c.arrows", "longer than the file"]);
+}
