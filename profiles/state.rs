@@ -276,8 +276,8 @@ pub enum Also {
     /// Nothing.
     #[default]
     Nothing,
-    /// Stores a customer's choice about automated decisions.
-    Consent(String, Consent),
+    /// Stores a customer's choice about automated decisions, and where they made it.
+    Consent(String, Consent, String),
     /// Moves event ids, contacts, attributes (where the other has none of that name) and an opt-out of one customer, who
     /// must still be in this state, to another, and removes the one.
     Merge(Box<State>, String),

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, header};
+use axum::http::{Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
@@ -16,7 +16,9 @@ use futures_util::StreamExt;
 use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 
+use super::query::parameters;
 use super::route::Route;
+use crate::service::problem::clip;
 use crate::service::request_id::REQUEST_ID;
 use crate::service::traces::Span;
 use crate::service::{App, Code, Problem};
@@ -35,11 +37,16 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     });
     let known = Route::of(route, &method);
     let answer = async {
+        app.exposure.check(&method, request.uri(), request.headers(), !app.demands_keys())?;
         // What is no route tells nothing.
         let role = known.and_then(Route::role);
         let caller = app.access.admit(request.headers(), role, app.now())?;
-        let _mine = app.access.enter(&caller, app.limits().caller_requests)?;
+        let _mine = app.access.enter(&caller, app.limits().caller_requests, app.now())?;
         let (mut request, _room) = gathered(&app, request).await?;
+        if let Some(route) = known {
+            check_content_type(route, &request)?;
+            check_parameters(route, request.uri())?;
+        }
         request.extensions_mut().insert(caller);
         Ok(admit(&app, known, next.run(request)).await)
     };
@@ -62,8 +69,43 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         let method = method.to_string();
         traces.hand(Span { context, method, route, status: number, request_id, problem, began, took });
     }
+    app.exposure.secure(response.headers_mut());
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// Refuses a body that is not said to be of a type that the route takes. Forms and scripts of other websites can send some types,
+/// or none, without asking first; JSON they cannot.
+fn check_content_type(route: Route, request: &Request) -> Result<(), Problem> {
+    let sent = request.headers().get(header::CONTENT_TYPE);
+    if matches!(*request.method(), Method::GET | Method::HEAD)
+        || (sent.is_none() && request.body().is_end_stream())
+    {
+        return Ok(());
+    }
+    let sent = sent.map(|sent| sent.to_str().unwrap_or("?"));
+    let essence = sent.and_then(|sent| sent.split(';').next()).unwrap_or_default().trim();
+    let accepted = route.media_types();
+    if accepted.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+        return Ok(());
+    }
+    let accepted = accepted.join(" or ");
+    let detail = match sent {
+        Some(_) => format!("the content type is `{}`; send {accepted}", clip(essence)),
+        None => format!("the body has no content type; send `content-type: {accepted}`"),
+    };
+    Err(Problem::new(Code::UnsupportedMediaType, detail))
+}
+
+/// Refuses parameters where there are none: what is not understood must not be ignored.
+fn check_parameters(route: Route, uri: &Uri) -> Result<(), Problem> {
+    if route.takes_parameters() {
+        return Ok(());
+    }
+    match parameters(uri, None)?.first() {
+        None => Ok(()),
+        Some(parameter) => Err(parameter.bad("this route takes no parameters")),
+    }
 }
 
 /// Bodies up to this length need no permit: the limit on connections bounds them.
