@@ -29,11 +29,13 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 struct Query {
     cursor: Option<u64>,
+    /// Only what changes from now on.
+    from_now: bool,
     limit: u32,
 }
 
 fn query(uri: &Uri) -> Result<Query, Problem> {
-    let mut query = Query { cursor: None, limit: DEFAULT_LIMIT };
+    let mut query = Query { cursor: None, from_now: false, limit: DEFAULT_LIMIT };
     for parameter in parameters(uri, None)? {
         match parameter.name.as_str() {
             "cursor" => {
@@ -41,8 +43,12 @@ fn query(uri: &Uri) -> Result<Query, Problem> {
                 query.cursor =
                     Some(cursor.ok_or_else(|| parameter.bad("use the `next` value of the previous page"))?);
             }
+            "from" if parameter.value == "now" => query.from_now = true,
+            "from" => {
+                return Err(parameter.bad("use now, or leave it out to begin at the oldest change kept"));
+            }
             "limit" => query.limit = parameter.limit(MAX_LIMIT)?,
-            _ => return Err(parameter.unknown(&["cursor", "limit"])),
+            _ => return Err(parameter.unknown(&["cursor", "from", "limit"])),
         }
     }
     Ok(query)
@@ -66,6 +72,9 @@ pub(super) async fn changes(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut query = query(&uri)?;
+    if query.from_now && query.cursor.is_none() {
+        query.cursor = Some(app.work(|app| Ok(app.store().newest_change()?)).await?);
+    }
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !accepts.contains("text/event-stream") {
         return json(&read(&app, &caller, query.cursor, query.limit).await?);

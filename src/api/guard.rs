@@ -1,6 +1,7 @@
 //! What happens to every request before and after its handler: id, span, limits, time, panics, metrics.
 
 use std::future::{Future, poll_fn};
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -42,7 +43,8 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         let role = known.and_then(Route::role);
         let caller = app.access.admit(request.headers(), role, app.now())?;
         let _mine = app.access.enter(&caller, app.limits().caller_requests, app.now())?;
-        let (mut request, _room) = gathered(&app, request).await?;
+        let (request, room) = gathered(&app, request).await?;
+        let (mut request, _room) = decoded(&app, request, room).await?;
         if let Some(route) = known {
             check_content_type(route, &request)?;
             check_parameters(route, request.uri())?;
@@ -50,7 +52,13 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         request.extensions_mut().insert(caller);
         Ok(admit(&app, known, next.run(request)).await)
     };
-    let mut response = answer.instrument(span.clone()).await.unwrap_or_else(Problem::into_response);
+    let refused = |problem: Problem| {
+        // Clients of the Open Inference Protocol look for the words there.
+        let foreign = known.is_some_and(|route| route.path().starts_with("/v2"));
+        let problem = if foreign { problem.for_inference() } else { problem };
+        problem.into_response()
+    };
+    let mut response = answer.instrument(span.clone()).await.unwrap_or_else(refused);
 
     let (status, took) = (response.status(), started.elapsed());
     app.metrics().answered(route, &method, status, took);
@@ -180,6 +188,62 @@ async fn gathered<'a>(
             Err(Problem::new(Code::SlowBody, detail))
         }
     }
+}
+
+/// The request with its body as it was before it was compressed (`Content-Encoding: gzip` or `zstd`). What grows beyond the limit is refused
+/// before it is in memory.
+async fn decoded<'a>(
+    app: &'a App,
+    request: Request,
+    room: Option<SemaphorePermit<'a>>,
+) -> Result<(Request, Option<SemaphorePermit<'a>>), Problem> {
+    let Some(encoding) = request.headers().get(header::CONTENT_ENCODING) else { return Ok((request, room)) };
+    let encoding = encoding.to_str().unwrap_or("?").trim().to_ascii_lowercase();
+    if encoding == "identity" || request.body().is_end_stream() {
+        return Ok((request, room));
+    }
+    let (mut parts, body) = request.into_parts();
+    let limit = app.limits().body_bytes;
+    let broken = |cause: &dyn std::fmt::Display| {
+        Problem::new(Code::MalformedJson, format!("the body is not valid {}: {cause}", clip(&encoding)))
+    };
+    // It is in memory already.
+    let packed = axum::body::to_bytes(body, limit).await.map_err(|error| broken(&error))?;
+    let unpack = match encoding.as_str() {
+        "gzip" | "x-gzip" => gunzip,
+        "zstd" => unzstd,
+        _ => {
+            let detail = format!("the content encoding is `{}`; send gzip, zstd or none", clip(&encoding));
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+    };
+    let unpacked = tokio::task::spawn_blocking(move || unpack(&packed, limit as u64 + 1));
+    let bytes = unpacked.await.map_err(|error| Problem::internal(&error))?.map_err(|error| broken(&error))?;
+    if bytes.len() > limit {
+        let detail = format!("the request body exceeds {limit} bytes once it is unpacked; split the request");
+        return Err(Problem::new(Code::BodyTooLarge, detail).with("limit", limit));
+    }
+    let room = more_room(app, room, bytes.len())?;
+    parts.headers.remove(header::CONTENT_ENCODING);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Ok((Request::from_parts(parts, Body::from(bytes)), room))
+}
+
+/// Unpacks gzip, up to so many bytes.
+fn gunzip(packed: &[u8], most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    flate2::read::MultiGzDecoder::new(packed).take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Unpacks zstd, up to so many bytes.
+fn unzstd(packed: &[u8], most: u64) -> std::io::Result<Vec<u8>> {
+    let mut decoder = zstd::Decoder::with_buffer(packed)?;
+    // What a frame may ask for in memory: 8 MiB.
+    decoder.window_log_max(23)?;
+    let mut bytes = Vec::new();
+    decoder.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reserves memory for a body of this length.

@@ -102,6 +102,8 @@ routes! {
     V2ModelReady GET "/v2/models/{model}/ready" Reader [&[Code::BadParameter, Code::UnknownModel, Code::NoModel]];
     V2Infer POST "/v2/models/{model}/infer" Reader [BODY, &[
         Code::NoModel, Code::TooManyCustomers, Code::BadParameter, Code::UnknownModel]];
+    Ping GET "/ping" Anyone [STORE, &[Code::NoModel, Code::Stopping]];
+    Version GET "/version" Anyone [];
     Invocations POST "/invocations" Reader [BODY, &[Code::NoModel, Code::TooManyCustomers]];
 }
 
@@ -115,7 +117,10 @@ impl Route {
     /// Whether the limit on concurrent requests holds for it: what operators need when the service is
     /// overloaded is free of it.
     pub(super) fn limited(self) -> bool {
-        !matches!(self, Route::Health | Route::Ready | Route::Metrics | Route::V2Live | Route::V2Ready)
+        !matches!(
+            self,
+            Route::Health | Route::Ready | Route::Ping | Route::Metrics | Route::V2Live | Route::V2Ready
+        )
     }
 
     /// Whether it takes parameters, or is one that load balancers and monitoring systems ask with parameters of their own.
@@ -126,7 +131,10 @@ impl Route {
 
     /// The media types of bodies that it takes.
     pub(super) fn media_types(self) -> &'static [&'static str] {
-        &["application/json"]
+        match self {
+            Route::Invocations => &["application/json", "text/csv"],
+            _ => &["application/json"],
+        }
     }
 
     /// Every problem that the route can answer with.

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, Method};
 use axum::routing::{MethodRouter, delete, get, post, put};
+use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::route::Route;
@@ -30,6 +31,8 @@ pub fn router(app: Arc<App>) -> Router {
             )
         })
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
+        // Streams of events and small replies are left as they are.
+        .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(app.limits().body_bytes))
         .with_state(app);
     match cors {
@@ -96,6 +99,8 @@ fn handler(route: Route) -> MethodRouter<Arc<App>> {
         Route::V2Model => get(inference::model),
         Route::V2ModelReady => get(inference::model_ready),
         Route::V2Infer => post(inference::infer),
+        Route::Ping => get(inference::ping),
+        Route::Version => get(inference::version),
         Route::Invocations => post(inference::invocations),
     }
 }

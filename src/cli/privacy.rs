@@ -17,7 +17,7 @@ use crate::service::Rules;
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  homing privacy report > privacy.html
+  homing privacy report
   homing privacy retention --apply
   homing privacy readmit c00000042")]
 pub(super) struct Privacy {
@@ -35,8 +35,7 @@ enum Command {
     /// Print a report as a page: what is held, why, for how long, who read it, and which rights customers used.
     #[command(after_help = "\
 Examples:
-  homing privacy report > privacy.html
-  homing privacy report --lang zh > privacy.html
+  homing privacy report --lang zh
   homing privacy report --json")]
     Report {
         /// Language of the texts, such as zh or en.

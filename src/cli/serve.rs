@@ -41,7 +41,7 @@ pub(super) struct Serve {
     /// Private key of the certificate (PEM).
     #[arg(long, env = "HOMING_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// TLS is terminated in front of the service: cookies are for HTTPS only, and browsers are told to stay with it.
+    /// TLS is terminated in front of the service: cookies and browsers then stay with HTTPS.
     #[arg(long, env = "HOMING_BEHIND_TLS")]
     behind_tls: bool,
     /// Host names besides localhost to answer to while there are no API keys, such as homing.lan.
@@ -257,9 +257,9 @@ pub(super) fn listen(
     }
     if let Some(collector) = otlp.filter(|url| !url.is_empty()) {
         if !(collector.starts_with("http://") || collector.starts_with("https://")) {
-            let told =
-                format!("--otlp {collector} is not an http:// or https:// URL; write http://HOST:4318");
-            return Err(WrongUse(told).into());
+            // Without the address: it may hold a secret.
+            let told = "--otlp is not an http:// or https:// URL; write http://HOST:4318";
+            return Err(WrongUse(told.to_owned()).into());
         }
         app = app.with_traces(&collector)?;
     }

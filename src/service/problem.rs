@@ -151,6 +151,18 @@ pub(crate) fn clip(text: &str) -> &str {
     &text[..text.floor_char_boundary(64)]
 }
 
+/// An address without what may be secret: credentials, query and fragment.
+pub(crate) fn shown_url(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or_default())
+        }
+        None => clip(plain).to_owned(),
+    }
+}
+
 /// The known name that is most like another, if any is like it.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let like = known.into_iter().map(|other| (strsim::jaro_winkler(name, other), other));
@@ -188,6 +200,13 @@ impl Problem {
     #[must_use]
     pub fn after(self, seconds: u32) -> Self {
         Problem { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// The same, as clients of the Open Inference Protocol expect it: with the detail as `error`, too.
+    #[must_use]
+    pub(crate) fn for_inference(self) -> Self {
+        let error = self.detail.clone();
+        self.with("error", error)
     }
 
     /// A fault of homing itself: the log gets the cause, the caller learns only that it happened.

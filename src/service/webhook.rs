@@ -20,7 +20,7 @@ use sha2::Sha256;
 
 use super::access::hex;
 use super::app::App;
-use super::problem::{Code, Problem, clip};
+use super::problem::{Code, Problem, clip, shown_url};
 use homing_profiles::feed::{Change, FeedPosition, Letter, Trouble};
 use homing_profiles::{Error, Store};
 
@@ -112,14 +112,7 @@ impl Webhook {
 
     /// The address without what may be secret: credentials, query and fragment.
     pub(crate) fn shown_url(&self) -> String {
-        let plain = self.url.split(['?', '#']).next().unwrap_or_default();
-        match plain.split_once("://") {
-            Some((scheme, rest)) => {
-                let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-                format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or_default())
-            }
-            None => clip(plain).to_owned(),
-        }
+        shown_url(&self.url)
     }
 
     /// Its name among the feeds of the store.

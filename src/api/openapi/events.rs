@@ -223,8 +223,10 @@ fn problem() -> Value {
             "role": string("The required role."),
             "limit": count("The limit that was exceeded."),
             "rejected": list(reference("Rejected")),
+            "error": string("The same as `detail`, for clients of the Open Inference Protocol."),
         }),
         &[
+            "error",
             "pointer",
             "customer_index",
             "event_index",

@@ -108,6 +108,8 @@ fn named(route: Route) -> (&'static str, &'static str) {
         Route::V2Model => ("modelMetadata", "Open Inference Protocol: model metadata (inputs and outputs)"),
         Route::V2ModelReady => ("modelReady", "Open Inference Protocol: model readiness"),
         Route::V2Infer => ("modelInfer", "Open Inference Protocol: score tensors of features"),
+        Route::Ping => ("ping", "Readiness probe of MLflow's model servers"),
+        Route::Version => ("version", "The version of homing"),
         Route::Invocations => ("invocations", "Score a data frame of features (MLflow format)"),
     }
 }
@@ -161,7 +163,9 @@ fn description(route: Route, limits: &Limits) -> Option<String> {
         Route::Models => "The list is empty if there is no registry.".to_owned(),
         Route::Promote => "Requests in flight finish with the previous model.".to_owned(),
         Route::V2Infer => format!("{FEATURES} Send one tensor per feature, of shape [rows] or [rows, 1]."),
-        Route::Invocations => format!("{FEATURES} Send `dataframe_split` or `dataframe_records`."),
+        Route::Invocations => format!("{FEATURES} Send one of `dataframe_split`, `dataframe_records`, `instances` and \
+                                       `inputs`, or CSV (`text/csv`) with a header. Other columns are ignored; the response header \
+                                       `homing-ignored-columns` names them."),
         _ => return None,
     };
     Some(text)
@@ -185,6 +189,9 @@ fn operation(route: Route, limits: &Limits) -> Value {
     }
     if let Some(schema) = request_schema(route) {
         operation["requestBody"] = json!({"required": true, "content": content("application/json", schema)});
+        if route == Route::Invocations {
+            operation["requestBody"]["content"]["text/csv"] = json!({"schema": {"type": "string"}});
+        }
     }
     operation
 }
@@ -230,7 +237,8 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::V2Infer => Some("InferReply"),
         Route::Invocations => Some("InvocationReply"),
         Route::Health => Some("Health"),
-        Route::Ready => Some("Ready"),
+        Route::Ready | Route::Ping => Some("Ready"),
+        Route::Version => Some("Version"),
         Route::Metrics
         | Route::OpenApi
         | Route::Docs
@@ -313,6 +321,8 @@ fn parameters(route: Route) -> Vec<Value> {
             json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
                 "description": "The `next` value of the previous page; without it, reading starts at the \
                                 oldest change kept."}),
+            json!({"name": "from", "in": "query", "required": false, "schema": {"type": "string", "enum": ["now"]},
+                "description": "`now`: without a cursor, begin after the newest change."}),
             json!({"name": "limit", "in": "query", "required": false, "description": "Changes per page.",
                 "schema": {"type": "integer", "minimum": 1, "maximum": changes::MAX_LIMIT, "default": changes::DEFAULT_LIMIT}}),
         ],

@@ -142,7 +142,7 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
 }
 
 /// Paths that are read, with an address of each kind of reply.
-const GETS: [(&str, &str); 34] = [
+const GETS: [(&str, &str); 36] = [
     ("/v1/profiles/{id}", "/v1/profiles/a"),
     ("/v1/profiles/{id}", "/v1/profiles/b"),
     ("/v1/profiles/{id}", "/v1/profiles/nobody"),
@@ -168,6 +168,8 @@ const GETS: [(&str, &str); 34] = [
     ("/v1/models", "/v1/models"),
     ("/healthz", "/healthz"),
     ("/readyz", "/readyz"),
+    ("/ping", "/ping"),
+    ("/version", "/version"),
     ("/metrics", "/metrics"),
     ("/openapi.json", "/openapi.json"),
     ("/docs", "/docs"),

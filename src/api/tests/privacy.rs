@@ -239,6 +239,18 @@ async fn consent_is_recorded_by_purpose() {
 }
 
 #[tokio::test]
+async fn the_feed_can_be_followed_from_now_on() {
+    let (service, _folder) = Service::sqlite();
+    service.buy("1", "a", "2011-09-12").await.ok();
+    let now = service.get("/v1/changes?from=now").await.ok();
+    assert_eq!(now["changes"], json!([]));
+    service.buy("2", "b", "2011-09-12").await.ok();
+    let later = service.get(&format!("/v1/changes?cursor={}", now["next"])).await.ok();
+    assert_eq!(later["changes"][0]["customer_id"], "b");
+    service.get("/v1/changes?from=yesterday").await.problem("bad_parameter");
+}
+
+#[tokio::test]
 async fn a_stream_cannot_be_taken_up_from_an_id_that_is_none() {
     let (service, _folder) = Service::sqlite();
     for id in ["x", "-1", "1.5", "", "99999999999999999999"] {
