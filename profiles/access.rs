@@ -4,7 +4,7 @@ use homing_datasets::Micros;
 
 use crate::Error;
 use crate::audit;
-pub use crate::audit::{AuditProof, AuditRecord, Broken};
+pub use crate::audit::{AuditEntry, AuditProof, AuditRecord, Broken};
 use crate::sql::{Engine, Fault, Row, Statements, Unreadable, params};
 
 /// A key of the API. The key itself is not kept, only its keyed hash.
@@ -39,21 +39,6 @@ pub struct Session {
     pub created_at: Micros,
     /// From when on it is worth nothing.
     pub expires_at: Micros,
-}
-
-/// One line of the audit log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// When.
-    pub at: Micros,
-    /// With which key; `None` where the service asks for none.
-    pub key_id: Option<String>,
-    /// What was done, e.g. `profile.read`.
-    pub action: String,
-    /// Whose profile; `None` for what concerns no single customer, and once the customer was erased.
-    pub customer_id: Option<String>,
-    /// More of it; empty once the customer was erased.
-    pub detail: String,
 }
 
 /// Keys, secrets and the audit log.

@@ -9,7 +9,6 @@ use homing_datasets::Micros;
 use homing_datasets::erasures::keyed_hash;
 use sha2::{Digest, Sha256};
 
-use crate::access::AuditEntry;
 use crate::feed::hex;
 use crate::sql::{Fault, Row, Statements, Unreadable, Value, params};
 
@@ -25,6 +24,21 @@ const NOTHING: [u8; 32] = [0; 32];
 const PIECE: u32 = 2_000;
 /// Entries that one transaction prunes.
 const SLICE: u32 = 20_000;
+
+/// One line of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Micros,
+    /// With which key; `None` where the service asks for none.
+    pub key_id: Option<String>,
+    /// What was done, e.g. `profile.read`.
+    pub action: String,
+    /// Whose profile; `None` for what concerns no single customer, and once the customer was erased.
+    pub customer_id: Option<String>,
+    /// More of it; empty once the customer was erased.
+    pub detail: String,
+}
 
 /// An entry of the audit log with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +125,7 @@ pub(super) fn append<E>(
     for (entry, subject) in entries.iter().zip(subjects) {
         let AuditEntry { at, key_id, action, detail, .. } = entry;
         let erased = match subject {
-            Some(hash) if any_erased => crate::privacy::is_erased(sql, hash)?,
+            Some(hash) if any_erased => sql.is_erased(hash)?,
             _ => false,
         };
         let detail = if erased { "" } else { detail.as_str() };

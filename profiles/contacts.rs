@@ -6,8 +6,8 @@ use homing_datasets::{Micros, Zone};
 use serde::Serialize;
 
 use crate::Error;
-use crate::privacy::Purpose;
 use crate::sql::{Engine, Fault, Row, Statements, Unreadable, Value, params};
+use crate::state::Purpose;
 
 /// One customer of one campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::access::{self, AuditEntry};
 use super::contacts::{self, ExportedContact};
 use super::feed::{self, Change, DeadLetter};
-pub use super::state::Consent;
 use super::state::{Also, REMOVALS, State};
+pub use super::state::{Consent, Purpose};
 use super::{Profile, plan};
 use crate::sql::{Engine, Fault, Held, Row, Statements, Unreadable, json, params};
 
@@ -19,49 +19,6 @@ pub use homing_datasets::erasures::{Erasures, keyed_hash};
 
 /// The purpose of the secret behind the hashes of erased customers (see [`super::Store::secret`]).
 pub(super) const ERASURE: &str = "erasure";
-
-/// What a customer can object to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Purpose {
-    /// Automated decisions: scores and predictive tags.
-    Profiling,
-    /// Being contacted: by one channel, or without one by all.
-    Contact(Option<String>),
-}
-
-impl Purpose {
-    /// As it is stored and written in JSON: `profiling`, `contact`, `contact:sms`.
-    ///
-    /// ```
-    /// use homing_profiles::privacy::Purpose;
-    ///
-    /// let sms = Purpose::Contact(Some("sms".to_owned()));
-    /// assert_eq!(sms.name(), "contact:sms");
-    /// assert_eq!(Purpose::named("contact:sms"), Some(sms));
-    /// assert_eq!(Purpose::named("marketing"), None);
-    /// ```
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Purpose::Profiling => "profiling".to_owned(),
-            Purpose::Contact(None) => "contact".to_owned(),
-            Purpose::Contact(Some(channel)) => format!("contact:{channel}"),
-        }
-    }
-
-    /// The purpose with this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "profiling" => Some(Purpose::Profiling),
-            "contact" => Some(Purpose::Contact(None)),
-            _ => {
-                let channel = name.strip_prefix("contact:").filter(|channel| !channel.is_empty())?;
-                Some(Purpose::Contact(Some(channel.to_owned())))
-            }
-        }
-    }
-}
 
 /// What a customer said of a purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -445,11 +402,6 @@ fn consent_to<E>(sql: Statements<'_, E>, customer_id: &str, choice: &Choice) -> 
     Ok(())
 }
 
-/// Whether the customer with this hash was erased.
-pub(super) fn is_erased<E>(sql: Statements<'_, E>, hash: &[u8; 32]) -> Result<bool, Fault<E>> {
-    Ok(sql.one("SELECT 1 FROM erased WHERE hash = $1", params![hash])?.is_some())
-}
-
 /// Attributes as they are stored.
 pub(super) fn attributes_of(text: &str, store: &str, customer_id: &str) -> Result<Map<String, Value>, Error> {
     serde_json::from_str(text).map_err(|error| Error::Damaged {
@@ -491,7 +443,7 @@ pub(super) fn carry_out<E>(
             let choice = Choice { purpose: Purpose::Profiling, opted_out, at, source: source.clone() };
             let hash = hash(customer_id);
             // Of who was erased no id is written down again.
-            if is_erased(sql, &hash)? {
+            if sql.is_erased(&hash)? {
                 keep(sql, &hash, &choice)
             } else {
                 consent_to(sql, customer_id, &choice)
@@ -732,7 +684,7 @@ impl<E: Engine> Privacy for E {
 
     fn is_erased(&self, customer_id: &str) -> Result<bool, Error> {
         let hash = self.hash(customer_id);
-        self.read(|sql| is_erased(sql, &hash))
+        self.read(|sql| sql.is_erased(&hash))
     }
 
     fn erased(&self) -> Result<Erasures, Error> {

@@ -8,7 +8,7 @@
 //! champion  rights                           promote and roll back models; consent, export, erasure, readmission
 //! app                                        the shared state
 //! access  exposure  metrics  models  sessions  shadow  traces  warm
-//! problem   limits   request_id   retention
+//! receiver  problem   limits   request_id   retention
 //! ```
 
 pub mod access;
@@ -20,6 +20,7 @@ pub mod limits;
 pub mod metrics;
 mod models;
 pub mod problem;
+mod receiver;
 pub(crate) mod request_id;
 pub mod retention;
 mod rights;
@@ -35,5 +36,5 @@ pub use exposure::Exposure;
 pub use limits::Limits;
 pub use models::Models;
 pub use problem::{Code, Problem};
+pub use receiver::{BadUrl, Webhook};
 pub use retention::Rules;
-pub use webhook::Webhook;

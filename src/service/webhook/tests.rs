@@ -1,6 +1,6 @@
 //! Webhooks on a clock of their own: days of faults in a moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
