@@ -23,7 +23,7 @@ date-time = { $date }, { $time }
 
 skip = Skip to content
 sign-in = Sign in
-sign-in-lead = Enter your API key. Whoever runs this service creates keys with `homing keys create`.
+sign-in-lead = Enter your API key. Your administrator creates keys with `homing keys create`.
 sign-in-wrong = This key is unknown, revoked or expired. Nobody is signed in.
 sign-out = Sign out
 api-key = API key
