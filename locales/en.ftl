@@ -22,11 +22,62 @@ date-time = { $date }, { $time }
 ## Around every page.
 
 skip = Skip to content
+sign-in = Sign in
+sign-in-lead = Enter your API key. Your administrator creates keys with `homing keys create`.
+sign-in-wrong = This key is unknown, revoked or expired. Nobody is signed in.
+sign-out = Sign out
+api-key = API key
 pages = Pages
 yes = Yes
 no = No
 colon = { ": " }
 comma = { ", " }
+
+## The privacy report (`homing privacy report`).
+
+privacy-report = Privacy report
+privacy-as-of = Counted at { $at }. Articles are those of China's Personal Information Protection Law (PIPL); the rights of the GDPR correspond to them.
+privacy-held = What is held, why and for how long
+privacy-kind = Data
+privacy-count = Number
+privacy-oldest = Oldest
+privacy-why = Purpose
+privacy-kept = Kept
+kept-until-deleted = until deleted
+held-profiles = Profiles with tags and scores
+held-profiles-why = Predicting repurchase, value and churn, and deciding whom to contact
+held-events = Events: purchases, product returns, visits, feedback
+held-events-why = The history that predictions are made from
+held-attributes = Customers with attributes of the business
+held-attributes-why = Shown beside the tags, such as name and preferred channel
+held-contacts = Campaign contacts
+held-contacts-why = Limiting how often a customer is contacted, and measuring campaigns
+held-changes = Changes in the feed
+held-changes-why = Passing changed tags on to the business's other systems
+held-dead-letters = Changes that could not be delivered
+held-dead-letters-why = Delivering them again
+held-audit = Audit entries
+held-audit-why = Proving who read or changed which profile
+privacy-24 = Automated decisions (Article 24)
+privacy-24-text = Scores come from a statistical model of purchase behaviour. Each profile names the model, the data cutoff and the main reasons (GET /v1/profiles/ID/explanation). A customer can opt out; scores and predictive tags are then removed at once, no list or file contains the customer, and the customer is not scored again. Being contacted can be refused for all channels or for one.
+privacy-24-figures = Opted out of automated decisions: { $profiling }. Objections to being contacted: { $contact }.
+privacy-44 = Right to know and to decide (Article 44)
+privacy-44-text = Choices are recorded by purpose with time and source (PUT /v1/profiles/ID/consent) and outlive an erasure as keyed hashes.
+privacy-45 = Right to access and to a copy (Article 45)
+privacy-45-text = GET /v1/profiles/ID/export returns everything that is held about a customer, including who read it, in a machine-readable format.
+privacy-46 = Right to correction (Article 46)
+privacy-46-text = Attributes are replaced with PUT /v1/profiles/ID/attributes. The nightly batch reads corrected purchase data from the source systems.
+privacy-47 = Right to deletion (Article 47)
+privacy-47-text = DELETE /v1/profiles/ID removes history, profile, tags, attributes, contacts, feed entries and the id in the audit log. A keyed hash of the id remains, to refuse later data. The feed announces the erasure to other systems by that hash.
+privacy-47-figures = Customers erased: { $erased }.
+privacy-55 = Impact assessment (Article 55)
+privacy-55-text = Automated decisions require an assessment before they begin, kept for three years. This report gives the facts for it: data and purposes above, the rights of customers, who has access below. The training report of each model (Models page) documents accuracy and calibration.
+privacy-reads = Who read and changed what
+privacy-audit-intact = The audit log is complete and unchanged. Hash at its end:
+privacy-audit-broken = THE AUDIT LOG WAS CHANGED; run `homing audit verify`. Hash at its end:
+privacy-key = Key
+privacy-action = Action
+privacy-last = Last
 
 ## Today.
 

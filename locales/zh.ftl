@@ -21,12 +21,63 @@ date-time = { $date } { $time }
 
 ## Around every page.
 
+sign-in = 登录
+sign-in-lead = 请输入 API 密钥。密钥由系统管理员通过 `homing keys create` 创建。
+sign-in-wrong = 密钥不存在、已吊销或已过期，登录失败。
+sign-out = 退出登录
+api-key = API 密钥
 skip = 跳到正文
 pages = 页面
 yes = 是
 no = 否
 colon = ：
 comma = ，
+
+## 个人信息保护报告（`homing privacy report`）。
+
+privacy-report = 个人信息保护报告
+privacy-as-of = 统计时间：{ $at }。所列条款为《中华人民共和国个人信息保护法》条款。
+privacy-held = 保存的信息、目的与期限
+privacy-kind = 信息类别
+privacy-count = 数量
+privacy-oldest = 最早时间
+privacy-why = 处理目的
+privacy-kept = 保存期限
+kept-until-deleted = 至删除为止
+held-profiles = 会员档案（标签与评分）
+held-profiles-why = 预测复购、价值与流失，确定触达对象
+held-events = 行为记录：购买、退货、到访、反馈
+held-events-why = 预测所依据的历史
+held-attributes = 录有自有属性的会员
+held-attributes-why = 与标签一同展示，如姓名、偏好渠道
+held-contacts = 营销触达记录
+held-contacts-why = 控制触达频次，评估活动效果
+held-changes = 变更流记录
+held-changes-why = 将标签变更同步至企业其他系统
+held-dead-letters = 未能送达的变更
+held-dead-letters-why = 重新投递
+held-audit = 审计记录
+held-audit-why = 证明谁查看或修改过哪份档案
+privacy-24 = 自动化决策（第二十四条）
+privacy-24-text = 评分由基于购买行为的统计模型得出。每份档案均注明模型、数据截止时间和主要原因（GET /v1/profiles/ID/explanation）。会员可以拒绝：评分与预测标签立即删除，任何名单和文件均不再包含该会员，此后也不再评分。会员可拒绝全部渠道或某一渠道的触达。
+privacy-24-figures = 拒绝自动化决策：{ $profiling } 人；拒绝触达：{ $contact } 项。
+privacy-44 = 知情权与决定权（第四十四条）
+privacy-44-text = 会员的选择按目的记录，含时间与来源（PUT /v1/profiles/ID/consent），删除后仍以加密哈希形式保留其拒绝意愿。
+privacy-45 = 查阅、复制权（第四十五条）
+privacy-45-text = GET /v1/profiles/ID/export 以机器可读格式返回所保存的全部信息，包括查阅记录。
+privacy-46 = 更正、补充权（第四十六条）
+privacy-46-text = 属性可通过 PUT /v1/profiles/ID/attributes 更正；购买数据在来源系统更正后由夜间批处理读入。
+privacy-47 = 删除权（第四十七条）
+privacy-47-text = DELETE /v1/profiles/ID 删除历史、档案、标签、属性、触达与变更记录，并清除审计记录中的会员编号。仅保留编号的加密哈希，用于拒收后续数据；变更流以该哈希通知其他系统。
+privacy-47-figures = 已删除会员：{ $erased } 人。
+privacy-55 = 影响评估（第五十五条）
+privacy-55-text = 利用个人信息进行自动化决策须事前评估，评估报告保存三年。本报告提供所需事实：上列信息与目的、会员权利，以及下列访问记录。各模型的训练报告（模型页）记载准确度与校准情况。
+privacy-reads = 查阅与修改记录
+privacy-audit-intact = 审计记录完整且未被改动。末端哈希：
+privacy-audit-broken = 审计记录已被改动，请运行 `homing audit verify`。末端哈希：
+privacy-key = 密钥
+privacy-action = 操作
+privacy-last = 最近一次
 
 ## Today.
 

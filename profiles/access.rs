@@ -3,7 +3,9 @@
 use homing_datasets::Micros;
 
 use crate::Error;
-use crate::sql::{Engine, Fault, Row, Statements, Unreadable, Value, params};
+use crate::audit;
+pub use crate::audit::{AuditEntry, AuditProof, AuditRecord, Broken};
+use crate::sql::{Engine, Fault, Row, Statements, Unreadable, params};
 
 /// A key of the API. The key itself is not kept, only its keyed hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,21 +24,21 @@ pub struct Key {
     pub expires_at: Option<Micros>,
     /// Since when it is revoked.
     pub revoked_at: Option<Micros>,
+    /// Requests that it may send in a minute; `None`: as many as the service takes.
+    pub rate: Option<u32>,
 }
 
-/// One line of the audit log.
+/// Somebody who signed in to the pages. The token in their browser is not kept, only its keyed hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEntry {
+pub struct Session {
+    /// Keyed hash of the token.
+    pub hash: [u8; 32],
+    /// The key that they signed in with.
+    pub key_id: String,
     /// When.
-    pub at: Micros,
-    /// With which key; `None` where the service asks for none.
-    pub key_id: Option<String>,
-    /// What was done, e.g. `profile.read`.
-    pub action: String,
-    /// Whose profile; `None` for what concerns no single customer, and once the customer was erased.
-    pub customer_id: Option<String>,
-    /// More of it; empty once the customer was erased.
-    pub detail: String,
+    pub created_at: Micros,
+    /// From when on it is worth nothing.
+    pub expires_at: Micros,
 }
 
 /// Keys, secrets and the audit log.
@@ -81,11 +83,67 @@ pub trait Access: Send + Sync {
     /// [`Error`] of the store.
     fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, Error>;
 
-    /// Appends to the audit log, all or nothing.
+    /// Begins a session, and forgets those that had expired by then.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn begin_session(&self, session: &Session) -> Result<(), Error>;
+
+    /// The session with this keyed hash, expired or not.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn session(&self, hash: &[u8; 32]) -> Result<Option<Session>, Error>;
+
+    /// Ends a session; `false` if there is none.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn end_session(&self, hash: &[u8; 32]) -> Result<bool, Error>;
+
+    /// Sets from when on a key is worth nothing; `false` if there is none with this id.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn expire_key(&self, id: &str, at: Micros) -> Result<bool, Error>;
+
+    /// Appends to the audit log, all or nothing. Each entry is chained to the one before by a hash (see [`crate::audit`]). Of an
+    /// erased customer neither id nor detail is written.
     ///
     /// # Errors
     /// [`Error`] of the store.
     fn audit(&self, entries: &[AuditEntry]) -> Result<(), Error>;
+
+    /// Up to `limit` entries of the audit log after an entry (1 to 10,000; other values are clamped), oldest first.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn audit_log(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, Error>;
+
+    /// Holds the audit log against its chain of hashes.
+    ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// let proof = store.verify_audit(None)?;
+    /// assert!(proof.broken.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// `noted` is a hash that was noted earlier: it must be among those of the log.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn verify_audit(&self, noted: Option<&[u8; 32]>) -> Result<AuditProof, Error>;
+
+    /// Drops audit entries from before an instant, at most so many at a time, and says how many. The chain goes on from the last one that
+    /// was dropped.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn prune_audit(&self, not_before: Micros) -> Result<u64, Error>;
 
     /// What the audit log has on a customer, oldest first. Of an erased customer: that, when and by whom.
     ///
@@ -94,7 +152,7 @@ pub trait Access: Send + Sync {
     fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error>;
 }
 
-const KEY: &str = "id, name, role, hash, created_at, expires_at, revoked_at";
+const KEY: &str = "id, name, role, hash, created_at, expires_at, revoked_at, rate";
 
 /// A row of [`KEY`].
 fn key(mut row: Row) -> Result<Key, Unreadable> {
@@ -106,6 +164,7 @@ fn key(mut row: Row) -> Result<Key, Unreadable> {
         created_at: row.take()?,
         expires_at: row.take()?,
         revoked_at: row.take()?,
+        rate: row.take()?,
     })
 }
 
@@ -158,13 +217,13 @@ impl<E: Engine> Access for E {
     }
 
     fn insert_key(&self, key: &Key) -> Result<(), Error> {
-        let Key { id, name, role, hash, created_at, expires_at, revoked_at } = key;
+        let Key { id, name, role, hash, created_at, expires_at, revoked_at, rate } = key;
         self.write(|sql| {
             let added = sql.execute(
                 &format!(
-                    "INSERT INTO keys ({KEY}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
+                    "INSERT INTO keys ({KEY}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
                 ),
-                params![id, name, role, hash, *created_at, *expires_at, *revoked_at],
+                params![id, name, role, hash, *created_at, *expires_at, *revoked_at, *rate],
             )?;
             if added == 0 { Err(Error::KeyExists(id.clone()).into()) } else { Ok(()) }
         })
@@ -189,14 +248,63 @@ impl<E: Engine> Access for E {
         })
     }
 
-    fn audit(&self, entries: &[AuditEntry]) -> Result<(), Error> {
-        let rows: Vec<Vec<Value<'_>>> = entries
-            .iter()
-            .map(|AuditEntry { at, key_id, action, customer_id, detail }| {
-                params![*at, key_id.as_ref(), action, customer_id.as_ref(), detail].to_vec()
+    fn begin_session(&self, session: &Session) -> Result<(), Error> {
+        let Session { hash, key_id, created_at, expires_at } = session;
+        self.write(|sql| {
+            sql.execute("DELETE FROM sessions WHERE expires_at <= $1", params![*created_at])?;
+            sql.execute(
+                "INSERT INTO sessions (hash, key_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+                params![hash, key_id, *created_at, *expires_at],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn session(&self, hash: &[u8; 32]) -> Result<Option<Session>, Error> {
+        let session = |mut row: Row| {
+            Ok(Session {
+                hash: row.take()?,
+                key_id: row.take()?,
+                created_at: row.take()?,
+                expires_at: row.take()?,
             })
-            .collect();
-        self.write(|sql| sql.insert("INSERT INTO audit (at, key_id, action, customer_id, detail)", &rows))
+        };
+        self.read(|sql| {
+            let find = "SELECT hash, key_id, created_at, expires_at FROM sessions WHERE hash = $1";
+            sql.one(find, params![hash])?.map(session).transpose()
+        })
+    }
+
+    fn end_session(&self, hash: &[u8; 32]) -> Result<bool, Error> {
+        self.write(|sql| Ok(sql.execute("DELETE FROM sessions WHERE hash = $1", params![hash])? > 0))
+    }
+
+    fn expire_key(&self, id: &str, at: Micros) -> Result<bool, Error> {
+        let expire = "UPDATE keys SET expires_at = $2 WHERE id = $1";
+        self.write(|sql| Ok(sql.execute(expire, params![id, at])? > 0))
+    }
+
+    fn audit(&self, entries: &[AuditEntry]) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let secret = self.secret(audit::PURPOSE)?;
+        let subjects: Vec<Option<[u8; 32]>> =
+            entries.iter().map(|entry| entry.customer_id.as_deref().map(|id| self.hash(id))).collect();
+        self.write(|sql| audit::append(sql, &secret, entries, &subjects))
+    }
+
+    fn audit_log(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, Error> {
+        self.read(|sql| audit::page(sql, after, limit))
+    }
+
+    fn verify_audit(&self, noted: Option<&[u8; 32]>) -> Result<AuditProof, Error> {
+        let secret = self.secret(audit::PURPOSE)?;
+        self.snapshot(|sql| audit::verify(sql, &secret, |id| self.hash(id), noted))
+    }
+
+    fn prune_audit(&self, not_before: Micros) -> Result<u64, Error> {
+        self.write(|sql| audit::prune(sql, not_before))
     }
 
     fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error> {
@@ -208,7 +316,7 @@ impl<E: Engine> Access for E {
 ///
 /// # Errors
 /// What the machine says when it has none.
-pub(super) fn random_bits() -> Result<[u8; 32], String> {
+pub fn random_bits() -> Result<[u8; 32], String> {
     let mut bits = [0; 32];
     getrandom::fill(&mut bits)
         .map_err(|error| format!("cannot read random bytes from the operating system: {error}"))?;

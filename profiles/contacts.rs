@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::sql::{Engine, Fault, Row, Statements, Unreadable, Value, params};
+use crate::state::Purpose;
 
 /// One customer of one campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,12 @@ pub trait Campaigns: Send + Sync {
     /// [`Error`] of the store.
     fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error>;
 
+    /// Drops contacts from before an instant, and says how many.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn prune_contacts(&self, not_before: Micros) -> Result<u64, Error>;
+
     /// The customers of a campaign, by id, those who were held out among them.
     ///
     /// # Errors
@@ -135,12 +142,14 @@ fn grant<E>(
     contact: &Contact,
     cap: &Cap,
 ) -> Result<Grant, Fault<E>> {
+    let channel = Purpose::Contact(contact.channel.clone()).name();
     let row = sql.one(
         "SELECT EXISTS (SELECT 1 FROM erased WHERE hash = $1)
-             OR EXISTS (SELECT 1 FROM consents WHERE customer_id = $2 AND opted_out),
+             OR EXISTS (SELECT 1 FROM consents WHERE customer_id = $2 AND opted_out)
+             OR EXISTS (SELECT 1 FROM choices WHERE subject = $1 AND purpose IN ('contact', $5) AND opted_out),
              (SELECT held_out FROM contacts WHERE customer_id = $2 AND campaign = $3),
              (SELECT count(*) FROM contacts WHERE customer_id = $2 AND campaign <> $3 AND at > $4 AND NOT held_out)",
-        params![hash, &contact.customer_id, &contact.campaign, cap.since],
+        params![hash, &contact.customer_id, &contact.campaign, cap.since, channel],
     )?;
     let mut row = row.ok_or_else(|| Unreadable("a SELECT without FROM gives no row".to_owned()))?;
     Ok(Grant::of(row.take()?, row.take()?, row.take()?, cap))
@@ -184,6 +193,10 @@ impl<E: Engine> Campaigns for E {
 
     fn contacts_of(&self, customer_id: &str) -> Result<Vec<Contact>, Error> {
         self.read(|sql| contacts_of(sql, customer_id))
+    }
+
+    fn prune_contacts(&self, not_before: Micros) -> Result<u64, Error> {
+        self.write(|sql| sql.execute("DELETE FROM contacts WHERE at < $1", params![not_before]))
     }
 
     fn campaign(&self, campaign: &str) -> Result<Vec<Contact>, Error> {

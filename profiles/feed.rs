@@ -15,9 +15,12 @@ pub const MAX_CHANGES: u32 = 10_000;
 pub struct Change {
     /// Its place in the feed; grows, with gaps.
     pub cursor: u64,
-    /// Whose tags.
+    /// Whose tags; of a customer who was erased a keyed hash of the id (see [`Change::erased`]).
     pub customer_id: String,
-    /// Tag name to new value; `null` for a tag that was removed. Never empty.
+    /// Whether the customer was erased.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub erased: bool,
+    /// Tag name to new value; `null` for a tag that was removed. Empty of a customer who was erased only.
     pub tags: Map<String, Value>,
     /// Why the customer has no scores now, if they have none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -30,6 +33,18 @@ pub struct Change {
     pub scored_at: String,
     /// When the change was made (RFC 3339).
     pub at: String,
+}
+
+/// Why a customer has no scores who was erased: then `customer_id` is a keyed hash.
+const ERASED: &str = "erased";
+
+impl Change {
+    /// The keyed hash (HMAC-SHA256, in hexadecimal digits) of the id of a customer whom this change says to be erased. Its key is that of
+    /// [`Privacy::erased`](crate::Privacy::erased), so a follower finds the customer among those that it knows; nobody else does.
+    #[must_use]
+    pub fn erased(&self) -> Option<&str> {
+        (self.erased).then_some(self.customer_id.as_str())
+    }
 }
 
 /// A piece of the feed.
@@ -57,6 +72,19 @@ pub struct FeedPosition {
     pub cursor: u64,
     /// When.
     pub at: Micros,
+}
+
+/// The failures of a feed since its last delivery.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// Since when nothing is delivered.
+    pub failing_since: Option<Micros>,
+    /// How often it was tried since.
+    pub attempts: u32,
+    /// Since when it is not tried any more.
+    pub paused_at: Option<Micros>,
+    /// Why the last try failed.
+    pub reason: String,
 }
 
 /// What a feed could not deliver.
@@ -159,7 +187,44 @@ pub trait Feed: Send + Sync {
     ///
     /// # Errors
     /// [`Error`] of the store.
-    fn dead_letters(&self, feed: Option<&str>, limit: u32) -> Result<Vec<DeadLetter>, Error>;
+    fn dead_letters(&self, feed: Option<&str>, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+        self.dead_letters_before(feed, u64::MAX, limit)
+    }
+
+    /// The same, those with a number below one: page after page.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn dead_letters_before(
+        &self,
+        feed: Option<&str>,
+        number: u64,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, Error>;
+
+    /// What is known of the failures of a feed; `None` while nothing fails.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn feed_trouble(&self, feed: &str) -> Result<Option<Trouble>, Error>;
+
+    /// Remembers the failures of a feed, or that there are none.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn set_feed_trouble(&self, feed: &str, trouble: Option<&Trouble>) -> Result<(), Error>;
+
+    /// Gives a feed another name: its position, its dead letters and its failures. Does nothing where the new name is in use.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn rename_feed(&self, from: &str, to: &str) -> Result<(), Error>;
+
+    /// Drops dead letters from before an instant, and says how many.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn prune_dead_letters(&self, not_before: Micros) -> Result<u64, Error>;
 
     /// Drops a dead letter by its number, once it is dealt with; `false` if there is none.
     ///
@@ -177,16 +242,39 @@ const CHANGE: &str = "SELECT cursor, customer_id, tags, not_scored, model, as_of
 
 /// A row of [`CHANGE`].
 fn change(mut row: Row, zone: Zone) -> Result<Change, Unreadable> {
+    let (cursor, customer_id, tags) = (row.take()?, row.take()?, row.json()?);
+    let not_scored: Option<String> = row.take()?;
     Ok(Change {
-        cursor: row.take()?,
-        customer_id: row.take()?,
-        tags: row.json()?,
-        not_scored: row.take()?,
+        cursor,
+        customer_id,
+        erased: not_scored.as_deref() == Some(ERASED),
+        tags,
+        not_scored,
         model: row.take()?,
         as_of: zone.format(row.take()?),
         scored_at: zone.format(row.take()?),
         at: zone.format(row.take()?),
     })
+}
+
+/// Adds to the feed that the customer with this hash was erased.
+pub(super) fn announce_erasure<E>(
+    sql: Statements<'_, E>,
+    hash: &[u8; 32],
+    at: Micros,
+) -> Result<(), Fault<E>> {
+    sql.announce()?;
+    sql.execute(
+        "INSERT INTO changes (customer_id, tags, not_scored, model, as_of, scored_at, at)
+         VALUES ($1, '{}', $2, '', $3, $3, $3)",
+        params![hex(hash), ERASED, at],
+    )?;
+    Ok(())
+}
+
+/// Bytes in hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Every change of one customer that is still held.
@@ -347,16 +435,70 @@ impl<E: Engine> Feed for E {
         })
     }
 
-    fn dead_letters(&self, feed: Option<&str>, limit: u32) -> Result<Vec<DeadLetter>, Error> {
+    fn dead_letters_before(
+        &self,
+        feed: Option<&str>,
+        number: u64,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, Error> {
         self.read(|sql| {
             let rows = sql.query(
                 &format!(
-                    "{LETTER} WHERE CAST($1 AS text) IS NULL OR feed = $1 ORDER BY letter DESC LIMIT $2"
+                    "{LETTER} WHERE (CAST($1 AS text) IS NULL OR feed = $1) AND letter < $3
+                     ORDER BY letter DESC LIMIT $2"
                 ),
-                params![feed, limit],
+                params![feed, limit, number],
             )?;
             Ok(rows.into_iter().map(letter).collect::<Result<_, _>>()?)
         })
+    }
+
+    fn feed_trouble(&self, feed: &str) -> Result<Option<Trouble>, Error> {
+        let trouble = |mut row: Row| {
+            Ok(Trouble {
+                failing_since: row.take()?,
+                attempts: row.take()?,
+                paused_at: row.take()?,
+                reason: row.take()?,
+            })
+        };
+        self.read(|sql| {
+            let find = "SELECT failing_since, attempts, paused_at, reason FROM webhooks WHERE feed = $1";
+            sql.one(find, params![feed])?.map(trouble).transpose()
+        })
+    }
+
+    fn set_feed_trouble(&self, feed: &str, trouble: Option<&Trouble>) -> Result<(), Error> {
+        self.write(|sql| {
+            let Some(Trouble { failing_since, attempts, paused_at, reason }) = trouble else {
+                sql.execute("DELETE FROM webhooks WHERE feed = $1", params![feed])?;
+                return Ok(());
+            };
+            sql.execute(
+                "INSERT INTO webhooks (feed, failing_since, attempts, paused_at, reason) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (feed) DO UPDATE SET failing_since = excluded.failing_since,
+                     attempts = excluded.attempts, paused_at = excluded.paused_at, reason = excluded.reason",
+                params![feed, *failing_since, *attempts, *paused_at, reason],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn rename_feed(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.write(|sql| {
+            if sql.one("SELECT 1 FROM feeds WHERE feed = $1", params![to])?.is_some() {
+                return Ok(());
+            }
+            for table in ["feeds", "dead_letters", "webhooks"] {
+                sql.execute(&format!("UPDATE {table} SET feed = $2 WHERE feed = $1"), params![from, to])?;
+            }
+            sql.execute("DELETE FROM leases WHERE work = $1", params![from])?;
+            Ok(())
+        })
+    }
+
+    fn prune_dead_letters(&self, not_before: Micros) -> Result<u64, Error> {
+        self.write(|sql| sql.execute("DELETE FROM dead_letters WHERE at < $1", params![not_before]))
     }
 
     fn drop_dead_letter(&self, number: u64) -> Result<bool, Error> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod access;
 pub mod aggregates;
+pub mod audit;
 #[cfg(test)]
 mod compat;
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(super) enum Addition<'a> {
     Events(&'a [Event]),
     /// Another source's view of the same customer.
     Merge(&'a History),
+    /// What takes the place of the history that is held.
+    Instead(&'a History),
 }
 
 /// A history with what was added to it.
@@ -164,6 +166,7 @@ impl Planner<'_> {
                 history.extend(events.to_vec());
                 Cow::Owned(history)
             }
+            Addition::Instead(other) => Cow::Borrowed(other),
             Addition::Merge(other) => {
                 let bytes = other.to_bytes();
                 match row {

@@ -1,5 +1,7 @@
 //! What a customer may ask of a store: to opt out, to see everything, to be erased.
 
+use std::collections::HashSet;
+
 use homing_datasets::{Event, History, Micros, Zone};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -7,16 +9,55 @@ use serde_json::{Map, Value};
 use super::access::{self, AuditEntry};
 use super::contacts::{self, ExportedContact};
 use super::feed::{self, Change, DeadLetter};
-pub use super::state::Consent;
 use super::state::{Also, REMOVALS, State};
+pub use super::state::{Consent, Purpose};
 use super::{Profile, plan};
-use crate::sql::{Engine, Fault, Held, Statements, json, params};
+use crate::sql::{Engine, Fault, Held, Row, Statements, Unreadable, json, params};
 
 use crate::Error;
 pub use homing_datasets::erasures::{Erasures, keyed_hash};
 
 /// The purpose of the secret behind the hashes of erased customers (see [`super::Store::secret`]).
 pub(super) const ERASURE: &str = "erasure";
+
+/// What a customer said of a purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Of what.
+    pub purpose: Purpose,
+    /// Whether they opted out.
+    pub opted_out: bool,
+    /// When they said so.
+    pub at: Micros,
+    /// Where they said so, such as `web form`; empty if nobody noted it.
+    pub source: String,
+}
+
+/// [`Choice`] with its instant written out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExportedChoice {
+    /// `profiling`, `contact`, or `contact:CHANNEL`.
+    pub purpose: String,
+    /// Whether the customer opted out.
+    pub opted_out: bool,
+    /// When they said so (RFC 3339).
+    pub at: String,
+    /// Where they said so.
+    pub source: String,
+}
+
+impl ExportedChoice {
+    /// A choice with its instant in a time zone.
+    #[must_use]
+    pub fn of(choice: &Choice, zone: Zone) -> Self {
+        ExportedChoice {
+            purpose: choice.purpose.name(),
+            opted_out: choice.opted_out,
+            at: zone.format(choice.at),
+            source: choice.source.clone(),
+        }
+    }
+}
 
 /// Everything that is held of a customer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,6 +66,8 @@ pub struct Export {
     pub customer_id: String,
     /// Their choice about automated decisions.
     pub consent: Option<ExportedConsent>,
+    /// Everything that they said, by purpose.
+    pub consents: Vec<ExportedChoice>,
     /// Attributes that the business keeps.
     pub attributes: Map<String, Value>,
     /// Tags, scores and the history in numbers; none for a customer with neither event nor score.
@@ -68,15 +111,11 @@ pub struct ExportedEvent {
     pub promotion: Option<String>,
 }
 
-/// A dead letter with its instant written out.
+/// A dead letter with its instant written out; which receiver failed and why is not the customer's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExportedLetter {
-    /// The feed that could not deliver.
-    pub feed: String,
     /// The change.
     pub change: Change,
-    /// Why it could not be delivered.
-    pub reason: String,
     /// How often it was tried.
     pub attempts: u32,
     /// When it was given up (RFC 3339).
@@ -115,13 +154,7 @@ impl ExportedEvent {
 
 impl ExportedLetter {
     pub(super) fn of(DeadLetter { letter, .. }: DeadLetter, zone: Zone) -> Self {
-        ExportedLetter {
-            feed: letter.feed,
-            change: letter.change,
-            reason: letter.reason,
-            attempts: letter.attempts,
-            at: zone.format(letter.at),
-        }
+        ExportedLetter { change: letter.change, attempts: letter.attempts, at: zone.format(letter.at) }
     }
 }
 
@@ -136,13 +169,77 @@ impl ExportedAudit {
     }
 }
 
+/// How much is held of one kind of data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldKind {
+    /// `profiles`, `events`, `attributes`, `contacts`, `changes`, `dead_letters` or `audit`.
+    pub kind: &'static str,
+    /// How many.
+    pub count: u64,
+    /// The oldest of them, where they have a time.
+    pub oldest: Option<Micros>,
+}
+
+/// What one key did, by the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reads {
+    /// The key; `None` for what was done without.
+    pub key_id: Option<String>,
+    /// What was done.
+    pub action: String,
+    /// How often.
+    pub count: u64,
+    /// When last.
+    pub last: Micros,
+}
+
+/// How much a store holds of customers, and which of their rights they used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// By kind of data.
+    pub kinds: Vec<HeldKind>,
+    /// By key and action.
+    pub reads: Vec<Reads>,
+    /// Customers who opted out of automated decisions, those who were erased included.
+    pub opted_out: u64,
+    /// Objections to being contacted.
+    pub contact_objections: u64,
+    /// Customers who were erased.
+    pub erased: u64,
+}
+
 /// What customers may ask for: an opt-out, everything that is held of them, erasure.
 pub trait Privacy: Send + Sync {
-    /// What the customer last said; `None` if they never did.
+    /// What the customer last said of automated decisions; `None` if they never did. It is known after an erasure, too.
     ///
     /// # Errors
     /// [`Error`] of the store.
     fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error>;
+
+    /// What the customer last said of each purpose, by its name.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn choices(&self, customer_id: &str) -> Result<Vec<Choice>, Error>;
+
+    /// Stores what a customer said of being contacted, known to the store or not. For [`Purpose::Profiling`], whose tags go or
+    /// come back with it, see [`Flows::set_consent_from`](crate::Flows::set_consent_from).
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn set_contact_choice(&self, customer_id: &str, choice: &Choice) -> Result<(), Error>;
+
+    /// Whether a customer may not be scored: they opted out, or were erased and not readmitted.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn bars_profiling(&self, customer_id: &str) -> Result<bool, Error>;
+
+    /// Who opted out of automated decisions, and was not erased.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn opted_out(&self) -> Result<HashSet<String>, Error>;
 
     /// Replaces the attributes that the business keeps of a customer, known to the store or not.
     ///
@@ -196,9 +293,10 @@ pub trait Privacy: Send + Sync {
     /// [`Error`] of the store.
     fn export(&self, customer_id: &str) -> Result<Option<Export>, Error>;
 
-    /// Erases a customer: history, profile, tags, attributes, consent, contacts, changes, dead letters and event ids. Audit
+    /// Erases a customer: history, profile, tags, attributes, contacts, changes, dead letters and event ids. Audit
     /// entries lose id and detail. A keyed hash of the id stays: by it later events are refused ([`Fate::Erased`](crate::Fate::Erased)), and batches
-    /// and trainings leave the customer out. Returns whether anything was held.
+    /// and trainings leave the customer out. What the customer objected to stays with it. The feed says who was erased, by that hash (see
+    /// [`Change::erased`]). Returns whether anything was held.
     ///
     /// ```
     /// # use homing_datasets::Zone;
@@ -229,11 +327,18 @@ pub trait Privacy: Send + Sync {
     /// [`Error`]; then nothing was erased.
     fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error>;
 
-    /// Forgets that a customer was erased, for one who asks to be known again; `false` if they were not erased.
+    /// Forgets that a customer was erased, for one who asks to be known again; `false` if they were not erased. What they
+    /// objected to holds on.
     ///
     /// # Errors
     /// [`Error`] of the store.
     fn readmit(&self, customer_id: &str) -> Result<bool, Error>;
+
+    /// How much is held, and who read it.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn holdings(&self) -> Result<Holdings, Error>;
 
     /// Whether a customer was erased.
     ///
@@ -248,12 +353,53 @@ pub trait Privacy: Send + Sync {
     fn erased(&self) -> Result<Erasures, Error>;
 }
 
-const CONSENT: &str = "SELECT opted_out, at FROM consents WHERE customer_id = $1";
+/// What a customer last said of each purpose, by its name.
+fn choices<E>(sql: Statements<'_, E>, customer_id: &str, hash: &[u8; 32]) -> Result<Vec<Choice>, Fault<E>> {
+    // Of profiling it stands in one of the two tables: by id, or for who was erased by hash.
+    let rows = sql.query(
+        "SELECT 'profiling' AS purpose, opted_out, at, source FROM consents WHERE customer_id = $1
+         UNION ALL
+         SELECT purpose, opted_out, at, source FROM choices WHERE subject = $2
+         ORDER BY purpose",
+        params![customer_id, hash],
+    )?;
+    let choice = |mut row: Row| {
+        let name: String = row.take()?;
+        let purpose = Purpose::named(&name)
+            .ok_or_else(|| Unreadable(format!("`{name}` is not a purpose of consent")))?;
+        Ok(Choice { purpose, opted_out: row.take()?, at: row.take()?, source: row.take()? })
+    };
+    let mut choices = rows.into_iter().map(choice).collect::<Result<Vec<_>, Unreadable>>()?;
+    choices.sort_by(|a, b| a.purpose.cmp(&b.purpose));
+    Ok(choices)
+}
 
-/// What a customer last said.
-pub(super) fn consent<E>(sql: Statements<'_, E>, customer_id: &str) -> Result<Option<Consent>, Fault<E>> {
-    let row = sql.one(CONSENT, params![customer_id])?;
-    row.map(|mut row| Ok(Consent { opted_out: row.take()?, at: row.take()? })).transpose()
+/// What a customer last said of automated decisions.
+fn profiling(choices: &[Choice]) -> Option<&Choice> {
+    choices.iter().find(|choice| choice.purpose == Purpose::Profiling)
+}
+
+/// Keeps what somebody said, by the hash of their id.
+fn keep<E>(sql: Statements<'_, E>, hash: &[u8; 32], choice: &Choice) -> Result<(), Fault<E>> {
+    let Choice { purpose, opted_out, at, source } = choice;
+    sql.execute(
+        "INSERT INTO choices (subject, purpose, opted_out, at, source) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (subject, purpose) DO UPDATE
+         SET opted_out = excluded.opted_out, at = excluded.at, source = excluded.source",
+        params![hash, purpose.name(), *opted_out, *at, source],
+    )?;
+    Ok(())
+}
+
+/// Keeps what a customer said of automated decisions, by their id.
+fn consent_to<E>(sql: Statements<'_, E>, customer_id: &str, choice: &Choice) -> Result<(), Fault<E>> {
+    sql.execute(
+        "INSERT INTO consents (customer_id, opted_out, at, source) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (customer_id) DO UPDATE
+         SET opted_out = excluded.opted_out, at = excluded.at, source = excluded.source",
+        params![customer_id, choice.opted_out, choice.at, &choice.source],
+    )?;
+    Ok(())
 }
 
 /// Attributes as they are stored.
@@ -285,18 +431,36 @@ fn set_attributes<E>(
 }
 
 /// Does what a change set does beyond profiles, after those are written.
-pub(super) fn carry_out<E>(sql: Statements<'_, E>, also: &Also) -> Result<(), Fault<E>> {
+pub(super) fn carry_out<E>(
+    sql: Statements<'_, E>,
+    hash: impl Fn(&str) -> [u8; 32],
+    also: &Also,
+) -> Result<(), Fault<E>> {
     match also {
         Also::Nothing => Ok(()),
-        Also::Consent(customer_id, consent) => {
-            sql.execute(
-                "INSERT INTO consents (customer_id, opted_out, at) VALUES ($1, $2, $3)
-                 ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at",
-                params![customer_id, consent.opted_out, consent.at],
-            )?;
+        Also::Consent(customer_id, consent, source) => {
+            let Consent { opted_out, at } = *consent;
+            let choice = Choice { purpose: Purpose::Profiling, opted_out, at, source: source.clone() };
+            let hash = hash(customer_id);
+            // Of who was erased no id is written down again.
+            if sql.is_erased(&hash)? {
+                keep(sql, &hash, &choice)
+            } else {
+                consent_to(sql, customer_id, &choice)
+            }
+        }
+        Also::Merge(from, into) => {
+            hand_over(sql, from, into)?;
+            let (old, new) = (hash(&from.customer_id), hash(into));
+            let (said, held) = (choices(sql, "", &old)?, choices(sql, "", &new)?);
+            let objects =
+                |choice: &Choice| held.iter().any(|one| one.purpose == choice.purpose && one.opted_out);
+            for choice in said.iter().filter(|choice| choice.opted_out && !objects(choice)) {
+                keep(sql, &new, choice)?;
+            }
+            sql.execute("DELETE FROM choices WHERE subject = $1", params![&old])?;
             Ok(())
         }
-        Also::Merge(from, into) => hand_over(sql, from, into),
     }
 }
 
@@ -317,9 +481,10 @@ fn hand_over<E>(sql: Statements<'_, E>, state: &State, into: &str) -> Result<(),
         set_attributes(sql, into, &both)?;
     }
     sql.execute(
-        "INSERT INTO consents AS c (customer_id, opted_out, at)
-         SELECT CAST($2 AS text), opted_out, at FROM consents WHERE customer_id = $1 AND opted_out
-         ON CONFLICT (customer_id) DO UPDATE SET opted_out = excluded.opted_out, at = excluded.at WHERE NOT c.opted_out",
+        "INSERT INTO consents AS c (customer_id, opted_out, at, source)
+         SELECT CAST($2 AS text), opted_out, at, source FROM consents WHERE customer_id = $1 AND opted_out
+         ON CONFLICT (customer_id) DO UPDATE
+         SET opted_out = excluded.opted_out, at = excluded.at, source = excluded.source WHERE NOT c.opted_out",
         params![from, into],
     )?;
     sql.execute(
@@ -347,7 +512,38 @@ const TABLES: [&str; 5] = ["changes", "dead_letters", "consents", "attributes", 
 
 impl<E: Engine> Privacy for E {
     fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error> {
-        self.read(|sql| consent(sql, customer_id))
+        let choices = self.choices(customer_id)?;
+        Ok(profiling(&choices).map(|choice| Consent { opted_out: choice.opted_out, at: choice.at }))
+    }
+
+    fn choices(&self, customer_id: &str) -> Result<Vec<Choice>, Error> {
+        let hash = self.hash(customer_id);
+        self.read(|sql| choices(sql, customer_id, &hash))
+    }
+
+    fn set_contact_choice(&self, customer_id: &str, choice: &Choice) -> Result<(), Error> {
+        let hash = self.hash(customer_id);
+        self.write(|sql| keep(sql, &hash, choice))
+    }
+
+    fn bars_profiling(&self, customer_id: &str) -> Result<bool, Error> {
+        let hash = self.hash(customer_id);
+        self.read(|sql| {
+            let row = sql.one(
+                "SELECT EXISTS (SELECT 1 FROM consents WHERE customer_id = $1 AND opted_out)
+                     OR EXISTS (SELECT 1 FROM choices WHERE subject = $2 AND purpose = 'profiling' AND opted_out)
+                     OR EXISTS (SELECT 1 FROM erased WHERE hash = $2)",
+                params![customer_id, &hash],
+            )?;
+            Ok(row.map_or(Ok(false), |mut row| row.take())?)
+        })
+    }
+
+    fn opted_out(&self) -> Result<HashSet<String>, Error> {
+        self.read(|sql| {
+            let rows = sql.query("SELECT customer_id FROM consents WHERE opted_out", &[])?;
+            Ok(rows.into_iter().map(|mut row| row.take()).collect::<Result<_, _>>()?)
+        })
     }
 
     fn set_attributes(&self, customer_id: &str, attributes: &Map<String, Value>) -> Result<(), Error> {
@@ -359,14 +555,15 @@ impl<E: Engine> Privacy for E {
         self.snapshot(|sql| {
             let Held { profile, history, event_ids } = sql.held(customer_id)?;
             let attributes = attributes(sql, customer_id)?;
-            let consent = consent(sql, customer_id)?;
+            let choices = choices(sql, customer_id, &hash)?;
+            let consent = profiling(&choices);
             let changes = feed::changes_of(sql, zone, customer_id)?;
             let letters = feed::letters_of(sql, customer_id)?;
             let audit = access::audit_of(sql, customer_id, &hash)?;
             let contacts = contacts::contacts_of(sql, customer_id)?;
             let nothing = profile.is_none()
                 && attributes.is_none()
-                && consent.is_none()
+                && choices.is_empty()
                 && contacts.is_empty()
                 && changes.is_empty()
                 && letters.is_empty()
@@ -379,6 +576,7 @@ impl<E: Engine> Privacy for E {
             Ok(Some(Export {
                 customer_id: customer_id.to_owned(),
                 consent: consent.map(|c| ExportedConsent { opted_out: c.opted_out, at: zone.format(c.at) }),
+                consents: choices.iter().map(|choice| ExportedChoice::of(choice, zone)).collect(),
                 attributes: attributes.unwrap_or_default(),
                 profile,
                 events: events.map(|event| ExportedEvent::of(event, zone)).collect(),
@@ -395,6 +593,7 @@ impl<E: Engine> Privacy for E {
         let hash = self.hash(customer_id);
         self.erase_with(|sql| {
             sql.alone()?;
+            let said = choices(sql, customer_id, &hash)?;
             let mut gone = remove_profile(sql, customer_id)?;
             for table in TABLES {
                 let delete = format!("DELETE FROM {table} WHERE customer_id = $1");
@@ -404,22 +603,88 @@ impl<E: Engine> Privacy for E {
                 "UPDATE audit SET customer_id = NULL, erased_hash = $2, detail = '' WHERE customer_id = $1",
                 params![customer_id, &hash],
             )?;
-            sql.execute(
+            let opt_ins = "DELETE FROM choices WHERE subject = $1 AND NOT opted_out";
+            gone += sql.execute(opt_ins, params![&hash])?;
+            // An objection outlives the erasure.
+            for choice in said.iter().filter(|choice| choice.opted_out) {
+                keep(sql, &hash, choice)?;
+            }
+            let new = sql.execute(
                 "INSERT INTO erased (hash, at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
                 params![&hash, at],
             )?;
+            if new > 0 || gone > 0 {
+                feed::announce_erasure(sql, &hash, at)?;
+            }
             Ok(gone > 0)
         })
     }
 
     fn readmit(&self, customer_id: &str) -> Result<bool, Error> {
         let hash = self.hash(customer_id);
-        self.write(|sql| Ok(sql.execute("DELETE FROM erased WHERE hash = $1", params![&hash])? > 0))
+        self.write(|sql| {
+            sql.alone()?;
+            let readmitted = sql.execute("DELETE FROM erased WHERE hash = $1", params![&hash])? > 0;
+            if readmitted && let Some(choice) = profiling(&choices(sql, customer_id, &hash)?) {
+                consent_to(sql, customer_id, choice)?;
+                let purpose = Purpose::Profiling.name();
+                sql.execute(
+                    "DELETE FROM choices WHERE subject = $1 AND purpose = $2",
+                    params![&hash, purpose],
+                )?;
+            }
+            Ok(readmitted)
+        })
+    }
+
+    fn holdings(&self) -> Result<Holdings, Error> {
+        // Kind, what counts it, and its oldest instant.
+        const KINDS: [(&str, &str); 7] = [
+            ("profiles", "SELECT count(*), CAST(NULL AS bigint) FROM profiles"),
+            (
+                "events",
+                "SELECT CAST(coalesce(sum(events), 0) AS bigint), min(first_purchase_at) FROM profiles",
+            ),
+            ("attributes", "SELECT count(*), CAST(NULL AS bigint) FROM attributes"),
+            ("contacts", "SELECT count(*), min(at) FROM contacts"),
+            ("changes", "SELECT count(*), min(at) FROM changes"),
+            ("dead_letters", "SELECT count(*), min(at) FROM dead_letters"),
+            ("audit", "SELECT count(*), min(at) FROM audit"),
+        ];
+        self.snapshot(|sql| {
+            let mut holdings = Holdings::default();
+            for (kind, count) in KINDS {
+                let Some(mut row) = sql.one(count, &[])? else { continue };
+                holdings.kinds.push(HeldKind { kind, count: row.take()?, oldest: row.take()? });
+            }
+            let reads = sql.query(
+                "SELECT key_id, action, count(*), max(at) FROM audit GROUP BY key_id, action
+                 ORDER BY action, key_id",
+                &[],
+            )?;
+            for mut row in reads {
+                let (key_id, action) = (row.take()?, row.take()?);
+                holdings.reads.push(Reads { key_id, action, count: row.take()?, last: row.take()? });
+            }
+            let counts = sql.one(
+                "SELECT (SELECT count(*) FROM consents WHERE opted_out)
+                        + (SELECT count(*) FROM choices WHERE opted_out AND purpose = 'profiling'),
+                     (SELECT count(*) FROM choices WHERE opted_out AND purpose <> 'profiling'),
+                     (SELECT count(*) FROM erased)",
+                &[],
+            )?;
+            if let Some(mut row) = counts {
+                holdings.opted_out = row.take()?;
+                holdings.contact_objections = row.take()?;
+                holdings.erased = row.take()?;
+            }
+            Ok(holdings)
+        })
     }
 
     fn is_erased(&self, customer_id: &str) -> Result<bool, Error> {
         let hash = self.hash(customer_id);
-        self.read(|sql| Ok(sql.one("SELECT 1 FROM erased WHERE hash = $1", params![&hash])?.is_some()))
+        self.read(|sql| sql.is_erased(&hash))
     }
 
     fn erased(&self) -> Result<Erasures, Error> {

@@ -5,7 +5,7 @@
 use crate::Error;
 
 /// The version of the schema.
-pub(crate) const VERSION: i64 = 7;
+pub(crate) const VERSION: i64 = 8;
 
 /// Tables in the words of [`Dialect`]. Kept with them: what finds a tag that became `high` (see [`HIGH`]).
 const TABLES: &str = r#"
@@ -54,7 +54,8 @@ const TABLES: &str = r#"
     CREATE TABLE consents (
         customer_id {id} PRIMARY KEY,
         opted_out {truth} NOT NULL,
-        at {integer} NOT NULL
+        at {integer} NOT NULL,
+        source {text} NOT NULL DEFAULT ''
     ) {by_key};
 
     CREATE TABLE attributes (
@@ -79,9 +80,11 @@ const TABLES: &str = r#"
         hash {bytes} NOT NULL UNIQUE,
         created_at {integer} NOT NULL,
         expires_at {integer},
-        revoked_at {integer}
+        revoked_at {integer},
+        rate {integer}
     ) {by_key};
 
+{of_version_8}
     CREATE TABLE audit (
         entry {entry},
         at {integer} NOT NULL,
@@ -89,7 +92,10 @@ const TABLES: &str = r#"
         action {text} NOT NULL,
         customer_id {id},
         erased_hash {bytes},
-        detail {text} NOT NULL
+        detail {text} NOT NULL,
+        subject {bytes},
+        digest {bytes},
+        chain {bytes}
     ) {by_row};
     CREATE INDEX audit_by_customer ON audit (customer_id) WHERE customer_id IS NOT NULL;
     CREATE INDEX audit_by_erased ON audit (erased_hash) WHERE erased_hash IS NOT NULL;
@@ -125,6 +131,43 @@ const TABLES: &str = r#"
         document {text} NOT NULL
     ) {by_row};
 "#;
+
+/// The tables that version 7 did not have.
+const OF_VERSION_8: &str = "
+    -- Choices of customers by a keyed hash of their id: what they said of being contacted, and what who was erased had said.
+    CREATE TABLE choices (
+        subject {bytes} NOT NULL,
+        purpose {id} NOT NULL,
+        opted_out {truth} NOT NULL,
+        at {integer} NOT NULL,
+        source {text} NOT NULL,
+        PRIMARY KEY (subject, purpose)
+    ) {by_key};
+
+    -- Where the chain of the audit log begins and ends.
+    CREATE TABLE audit_heads (
+        name {text} PRIMARY KEY,
+        entries {integer} NOT NULL,
+        chain {bytes} NOT NULL
+    ) {by_key};
+
+    -- Webhooks whose receiver fails.
+    CREATE TABLE webhooks (
+        feed {text} PRIMARY KEY,
+        failing_since {integer},
+        attempts {integer} NOT NULL,
+        paused_at {integer},
+        reason {text} NOT NULL
+    ) {by_key};
+
+    -- Who signed in to the pages.
+    CREATE TABLE sessions (
+        hash {bytes} PRIMARY KEY,
+        key_id {text} NOT NULL,
+        created_at {integer} NOT NULL,
+        expires_at {integer} NOT NULL
+    ) {by_key};
+";
 
 /// A change by which a customer turned to high risk.
 const HIGH: &str =
@@ -165,7 +208,7 @@ pub(crate) struct Dialect {
 
 impl Dialect {
     fn write(&self, words: &str) -> String {
-        let mut sql = words.replace("{to_high}", HIGH);
+        let mut sql = words.replace("{to_high}", HIGH).replace("{of_version_8}", OF_VERSION_8);
         for (word, meaning) in [
             ("{text}", self.text),
             ("{id}", self.id),
@@ -192,8 +235,8 @@ impl Dialect {
         self.write(&format!("{TABLES}{HIGH_INDEXES}"))
     }
 
-    /// The statements that bring the tables of homing 0.1 (version 6 in SQLite, 4 in PostgreSQL) to this version.
-    pub fn upgrade(&self) -> String {
+    /// The statements that bring the tables of homing 0.1 (version 6 in SQLite, 4 in PostgreSQL) to version 7.
+    pub fn upgrade_to_7(&self) -> String {
         self.write(&format!(
             "ALTER TABLE surveys RENAME TO daily_aggregates;
              DROP INDEX changes_to_high;
@@ -202,6 +245,18 @@ impl Dialect {
              {HIGH_INDEXES}
              UPDATE profiles SET prediction = replace(prediction, '\"p_return_', '\"p_purchase_');"
         ))
+    }
+
+    /// The statements that bring the tables of version 7 to this one.
+    pub fn upgrade_to_8(&self) -> String {
+        self.write(
+            "{of_version_8}
+             ALTER TABLE consents ADD COLUMN source {text} NOT NULL DEFAULT '';
+             ALTER TABLE keys ADD COLUMN rate {integer};
+             ALTER TABLE audit ADD COLUMN subject {bytes};
+             ALTER TABLE audit ADD COLUMN digest {bytes};
+             ALTER TABLE audit ADD COLUMN chain {bytes};",
+        )
     }
 }
 

@@ -231,6 +231,11 @@ pub trait Sql {
         Ok(self.query(sql, values)?.into_iter().next())
     }
 
+    /// Whether the customer with this hash was erased.
+    fn is_erased(&mut self, hash: &[u8; 32]) -> Result<bool, Fault<Self::Error>> {
+        Ok(self.one("SELECT 1 FROM erased WHERE hash = $1", params![hash])?.is_some())
+    }
+
     /// Inserts rows after `INSERT INTO table (columns)`, several with one statement.
     fn insert(&mut self, into: &str, rows: &[Vec<Value<'_>>]) -> Result<(), Fault<Self::Error>> {
         let (whole, rest) = rows.as_chunks::<MANY>();

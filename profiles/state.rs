@@ -276,8 +276,8 @@ pub enum Also {
     /// Nothing.
     #[default]
     Nothing,
-    /// Stores a customer's choice about automated decisions.
-    Consent(String, Consent),
+    /// Stores a customer's choice about automated decisions, and where they made it.
+    Consent(String, Consent, String),
     /// Moves event ids, contacts, attributes (where the other has none of that name) and an opt-out of one customer, who
     /// must still be in this state, to another, and removes the one.
     Merge(Box<State>, String),
@@ -290,6 +290,49 @@ pub struct Consent {
     pub opted_out: bool,
     /// When they said so.
     pub at: Micros,
+}
+
+/// What a customer can object to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Automated decisions: scores and predictive tags.
+    Profiling,
+    /// Being contacted: by one channel, or without one by all.
+    Contact(Option<String>),
+}
+
+impl Purpose {
+    /// As it is stored and written in JSON: `profiling`, `contact`, `contact:sms`.
+    ///
+    /// ```
+    /// use homing_profiles::privacy::Purpose;
+    ///
+    /// let sms = Purpose::Contact(Some("sms".to_owned()));
+    /// assert_eq!(sms.name(), "contact:sms");
+    /// assert_eq!(Purpose::named("contact:sms"), Some(sms));
+    /// assert_eq!(Purpose::named("marketing"), None);
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Purpose::Profiling => "profiling".to_owned(),
+            Purpose::Contact(None) => "contact".to_owned(),
+            Purpose::Contact(Some(channel)) => format!("contact:{channel}"),
+        }
+    }
+
+    /// The purpose with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "profiling" => Some(Purpose::Profiling),
+            "contact" => Some(Purpose::Contact(None)),
+            _ => {
+                let channel = name.strip_prefix("contact:").filter(|channel| !channel.is_empty())?;
+                Some(Purpose::Contact(Some(channel.to_owned())))
+            }
+        }
+    }
 }
 
 /// What became of a change set.

@@ -303,6 +303,21 @@ const EXAMPLE_WRITEBACK: &str = "
 # table = \"crm.members\"
 # key = \"member_id\"
 # columns = { \"churn.level\" = \"churn_level\", clv = \"lifetime_value\" }
+
+# ---- How long data are kept (homing serve, homing privacy; docs/privacy.md) ----
+
+# [retention]
+# events_days = 1825
+# feed_days = 90
+# contacts_days = 730
+# audit_days = 1825
+
+# ---- Webhooks (homing serve; docs/service.md) ----
+
+# [webhooks.crm]
+# url = \"https://crm.lan/homing\"
+# secret_file = \"/run/secrets/webhook\"
+# tags = [\"churn.level\", \"lifecycle.stage\"]
 ";
 
 const PAGE_HEAD: &str = "\
@@ -342,7 +357,8 @@ memory = \"256M\"
 ```
 
 The file satisfies required flags. An unknown key or section, a value of the wrong type and an old name are errors (exit code 2) that name file, line
-and the right name. `[writeback]` is described in [write-back](writeback.md).
+and the right name. `[writeback]` is described in [write-back](writeback.md), `[retention]` in [privacy](privacy.md), `[webhooks]` in [the
+service](service.md#webhooks).
 
 Secrets can be kept in files of their own: `webhook_secret_file` instead of `webhook_secret`, and `profiles_password_file` for the PostgreSQL password.
 Of a secret and its file, the one given in the more specific place wins.

@@ -20,7 +20,7 @@ pub const RENAMED: [(&str, &str); 3] =
 pub const SECRETS: [&str; 1] = ["webhook_secret"];
 
 /// Tables of the file that no flag stands for.
-pub const TABLES: [&str; 1] = ["writeback"];
+pub const TABLES: [&str; 3] = ["retention", "webhooks", "writeback"];
 
 /// The value of a switch that is on.
 pub(super) const ON: &str = "\u{1}on";

@@ -4,7 +4,7 @@ use homing_datasets::{History, Micros};
 use serde_json::{Value, json};
 
 use super::{SCORED_AT, batch, buy, day, incoming, row, take};
-use crate::feed::{Change, Changes, FeedPosition, Letter, Retention};
+use crate::feed::{Change, Changes, FeedPosition, Letter, Retention, Trouble};
 use crate::*;
 
 pub(super) fn all(store: &dyn Store) -> Vec<Change> {
@@ -37,6 +37,7 @@ pub(super) fn tells(store: &dyn Store) {
     let expected = Change {
         cursor: changes[4].cursor,
         customer_id: "c".into(),
+        erased: false,
         tags: changes[4].tags.clone(),
         not_scored: None,
         model: "test@1".into(),
@@ -100,6 +101,29 @@ pub(super) fn pruned(store: &dyn Store) {
     let after = store.changes(Some(before[9].cursor), 5).unwrap().changes;
     assert!(after.len() == 1 && after[0].cursor > before[9].cursor);
     assert!(matches!(store.changes(Some(0), 1), Err(Error::CursorExpired { cursor: 0, .. })));
+}
+
+pub(super) fn trouble(store: &dyn Store) {
+    let position = FeedPosition { cursor: 3, at: 4 };
+    let trouble =
+        Trouble { failing_since: Some(1), attempts: 7, paused_at: Some(9), reason: "HTTP status 500".into() };
+    assert_eq!(store.feed_trouble("a").unwrap(), None);
+    store.set_feed_position("a", position).unwrap();
+    store.set_feed_trouble("a", Some(&Trouble::default())).unwrap();
+    store.set_feed_trouble("a", Some(&trouble)).unwrap();
+    assert_eq!(store.feed_trouble("a").unwrap(), Some(trouble.clone()));
+    // Under another name it is the same feed; a name in use stays whose it is.
+    store.set_feed_position("used", FeedPosition { cursor: 1, at: 1 }).unwrap();
+    store.rename_feed("a", "used").unwrap();
+    assert_eq!(store.feed_position("a").unwrap(), Some(position));
+    store.rename_feed("a", "b").unwrap();
+    assert_eq!(
+        (store.feed_position("a").unwrap(), store.feed_position("b").unwrap()),
+        (None, Some(position))
+    );
+    assert_eq!((store.feed_trouble("a").unwrap(), store.feed_trouble("b").unwrap()), (None, Some(trouble)));
+    store.set_feed_trouble("b", None).unwrap();
+    assert_eq!(store.feed_trouble("b").unwrap(), None);
 }
 
 pub(super) fn bookkeeping(store: &dyn Store) {

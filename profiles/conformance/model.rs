@@ -212,7 +212,7 @@ impl Model {
         let nothing = old.known.is_none()
             && old.consent.is_none()
             && old.attributes.as_ref().is_none_or(|attributes| attributes.is_empty());
-        if from == into || nothing || new.erased {
+        if from == into || nothing || new.erased || old.erased {
             return false;
         }
         let opted_out = old.opted_out() || new.opted_out();
@@ -235,14 +235,16 @@ impl Model {
         for (whose, _) in self.ids.values_mut().filter(|(whose, _)| whose == from) {
             *whose = into.to_owned();
         }
-        *self.of(from) = Customer { erased: old.erased, ..Customer::default() };
+        *self.of(from) = Customer::default();
         *self.of(into) = new;
         true
     }
 
     fn erase(&mut self, id: &str) {
         self.ids.retain(|_, (whose, _)| whose != id);
-        *self.of(id) = Customer { erased: true, ..Customer::default() };
+        // An objection outlives the erasure.
+        let consent = self.of(id).consent.filter(|consent| consent.opted_out);
+        *self.of(id) = Customer { erased: true, consent, ..Customer::default() };
     }
 
     /// Does an operation to the model and to the store; what the store says must be what the model says.
@@ -323,7 +325,7 @@ fn assert_equal(store: &dyn Store, model: &Model) {
     let mut after = None;
     loop {
         let piece = store.changes(after, 100).unwrap();
-        for change in piece.changes.iter().cloned() {
+        for change in piece.changes.iter().filter(|change| !change.erased).cloned() {
             told.entry(change.customer_id).or_default().extend(change.tags);
         }
         after = Some(piece.next);

@@ -4,10 +4,10 @@ use homing_datasets::{Event, Micros};
 use serde_json::{Map, Value, json};
 
 use super::{batch, buy, day, feed, get, incoming, row, take};
-use crate::access::{AuditEntry, Key};
+use crate::access::{AuditEntry, Key, Session};
 use crate::contacts::{Cap, Contact, Grant};
-use crate::feed::Letter;
-use crate::privacy::{Consent, keyed_hash};
+use crate::feed::{Letter, hex};
+use crate::privacy::{Choice, Consent, Purpose, keyed_hash};
 use crate::shadow::{Pair, Summary};
 use crate::*;
 
@@ -144,7 +144,10 @@ pub(super) fn export(store: &dyn Store) {
         (Some("purchase"), &json!(4.0))
     );
     assert_eq!(json["changes"].as_array().unwrap().len(), 1);
-    assert_eq!(json["dead_letters"][0]["reason"], "gone");
+    // Which receiver failed and why is not the customer's.
+    assert_eq!(json["dead_letters"][0]["attempts"], 3);
+    assert_eq!(json["dead_letters"][0].get("reason"), None);
+    assert_eq!(json["dead_letters"][0].get("feed"), None);
     let expected = json!([{"campaign": "spring", "at": "2026-01-04T00:00:00Z", "action": "call", "channel": "web", "held_out": false}]);
     assert_eq!(json["contacts"], expected);
     let audited: Vec<_> = export.audit.iter().map(|entry| entry.at.as_str()).collect();
@@ -273,7 +276,15 @@ pub(super) fn erasure(store: &dyn Store) {
     let export = store.export("c").unwrap().unwrap();
     assert!(export.profile.is_none() && export.consent.is_none() && export.attributes.is_empty());
     assert!(export.events.is_empty() && export.event_ids.is_empty() && export.dead_letters.is_empty());
-    assert!(export.changes.is_empty() && feed::all(store).iter().all(|change| change.customer_id == "d"));
+    assert!(export.changes.is_empty());
+    let changes = feed::all(store);
+    let (told, others) = changes.split_last().unwrap();
+    assert!(others.iter().all(|change| change.customer_id == "d"));
+    // The feed says so by the hash of the id: who knows the id finds it, nobody else does.
+    let key = store.erased().unwrap().key;
+    let hash: String = keyed_hash(&key, b"c").iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((told.erased(), told.not_scored.as_deref()), (Some(hash.as_str()), Some("erased")));
+    assert_eq!((told.tags.len(), told.at.as_str()), (0, "2026-01-06T00:00:00Z"));
     assert_eq!((store.profile("c").unwrap(), store.history("c").unwrap()), (None, None));
     assert_eq!((store.consent("c").unwrap(), store.dead_letters(None, 9).unwrap()), (None, vec![]));
     assert!(export.contacts.is_empty());
@@ -311,6 +322,153 @@ pub(super) fn erasure(store: &dyn Store) {
     assert_eq!(get(store, "c").history.events, 1);
 }
 
+pub(super) fn objections(store: &dyn Store) {
+    let choice = |purpose: Purpose, opted_out, at, source: &str| Choice {
+        purpose,
+        opted_out,
+        at,
+        source: source.into(),
+    };
+    let sms = || Purpose::Contact(Some("sms".into()));
+    assert_eq!(store.choices("c").unwrap(), []);
+    take(store, &[incoming("e1", "c", buy(day(1), 40.0))]);
+    store.set_consent_from("c", OUT, "web form").unwrap();
+    store.set_contact_choice("c", &choice(sms(), true, 3, "reply STOP")).unwrap();
+    store.set_contact_choice("c", &choice(Purpose::Contact(None), true, 4, "")).unwrap();
+    store.set_contact_choice("c", &choice(Purpose::Contact(None), false, 5, "call")).unwrap();
+    let out = choice(Purpose::Profiling, true, 7, "web form");
+    let all =
+        [out.clone(), choice(Purpose::Contact(None), false, 5, "call"), choice(sms(), true, 3, "reply STOP")];
+    assert_eq!(store.choices("c").unwrap(), all);
+    let purposes: Vec<String> =
+        store.export("c").unwrap().unwrap().consents.into_iter().map(|one| one.purpose).collect();
+    assert_eq!(purposes, ["profiling", "contact", "contact:sms"]);
+    assert!(store.bars_profiling("c").unwrap() && !store.bars_profiling("d").unwrap());
+    assert_eq!(store.opted_out().unwrap(), ["c".to_owned()].into());
+    // An objection outlives the erasure, an agreement does not; the id stands nowhere.
+    store.erase("c", day(5)).unwrap();
+    let left = [out.clone(), choice(sms(), true, 3, "reply STOP")];
+    assert_eq!(store.choices("c").unwrap(), left);
+    assert_eq!(store.opted_out().unwrap(), [].into());
+    assert!(store.bars_profiling("c").unwrap());
+    assert!(!store.erase("c", day(6)).unwrap(), "nothing was left to erase");
+    assert_eq!(store.choices("c").unwrap(), left);
+    // What somebody says once erased is kept by hash, too.
+    store.set_consent("c", IN).unwrap();
+    assert_eq!(store.consent("c").unwrap(), Some(IN));
+    assert!(store.bars_profiling("c").unwrap(), "until they are readmitted");
+    store.set_consent_from("c", OUT, "letter").unwrap();
+    assert_eq!(store.opted_out().unwrap(), [].into());
+    // It holds on for who is readmitted.
+    assert!(store.readmit("c").unwrap());
+    assert_eq!(store.choices("c").unwrap()[0], choice(Purpose::Profiling, true, 7, "letter"));
+    assert_eq!(store.opted_out().unwrap(), ["c".to_owned()].into());
+    take(store, &[incoming("e2", "c", buy(day(1), 40.0))]);
+    assert_eq!(get(store, "c").prediction["not_scored"], "opted_out");
+    // Nobody is contacted by a channel that they refused.
+    store.set_consent("c", IN).unwrap();
+    let by =
+        |channel: &str| Contact { channel: Some(channel.into()), ..contact("c", "spring", day(9), false) };
+    let cap = Cap { most: 9, since: 0 };
+    let granted = store.reserve_contacts(&[by("sms"), by("mail")], &cap, false).unwrap();
+    assert_eq!(granted, [Grant::Withheld, Grant::New]);
+    store.set_contact_choice("c", &choice(Purpose::Contact(None), true, 8, "")).unwrap();
+    assert_eq!(store.reserve_contacts(&[by("mail")], &cap, false).unwrap(), [Grant::Withheld]);
+    // Whoever turns out to be the same person keeps the objections of both.
+    take(store, &[incoming("e3", "d", buy(day(1), 40.0))]);
+    assert!(crate::merge(store, "c", "d", day(5), &super::score).unwrap());
+    assert_eq!((store.choices("c").unwrap(), store.choices("d").unwrap().len()), (vec![], 2));
+    let held = store.holdings().unwrap();
+    assert_eq!((held.opted_out, held.contact_objections, held.erased), (0, 2, 0));
+    let events = held.kinds.iter().find(|held| held.kind == "events").unwrap();
+    assert_eq!((events.count, events.oldest), (1, Some(day(1))), "the same event of both is one");
+}
+
+pub(super) fn chained(store: &dyn Store) {
+    let proof = store.verify_audit(None).unwrap();
+    assert_eq!((proof.entries, proof.broken), (0, None));
+    let of = |n: i64, id: &str| AuditEntry { action: format!("a{n}"), ..entry(day(n), Some(id), "why") };
+    for n in 0..5 {
+        store.audit(&[of(n, "c"), AuditEntry { customer_id: None, ..of(n, "") }, of(n, "d")]).unwrap();
+    }
+    let before = store.verify_audit(None).unwrap();
+    assert_eq!((before.entries, before.pruned, before.unchained, &before.broken), (15, 0, 0, &None));
+    let log = store.audit_log(0, 100).unwrap();
+    assert_eq!(log.len(), 15);
+    assert_eq!(store.audit_log(log[3].entry, 2).unwrap(), log[4..6]);
+    assert_eq!((&log[0].audit, log[0].erased), (&of(0, "c"), false));
+    // An erasure takes id and detail out, and the chain holds; what comes later has neither.
+    take(store, &[incoming("e1", "c", buy(day(1), 40.0))]);
+    store.erase("c", day(6)).unwrap();
+    store.audit(&[of(6, "c")]).unwrap();
+    let log = store.audit_log(0, 100).unwrap();
+    let of_c: Vec<_> = log.iter().filter(|record| record.erased).collect();
+    assert_eq!(of_c.len(), 6);
+    assert!(of_c.iter().all(|record| record.audit.customer_id.is_none() && record.audit.detail.is_empty()));
+    assert_eq!(store.audit_of("c").unwrap().len(), 6);
+    let after = store.verify_audit(None).unwrap();
+    assert_eq!((after.entries, &after.broken), (16, &None));
+    // What was noted earlier is still in it; what never was is not.
+    assert_eq!(store.verify_audit(log[14].chain.as_ref()).unwrap().broken, None);
+    assert_eq!(hex(log[14].chain.as_ref().unwrap()), before.head);
+    assert!(store.verify_audit(Some(&[7; 32])).unwrap().broken.is_some());
+    // Old entries go; the chain goes on from them.
+    assert_eq!(store.prune_audit(day(2)).unwrap(), 6);
+    assert_eq!(store.prune_audit(day(2)).unwrap(), 0);
+    let pruned = store.verify_audit(None).unwrap();
+    assert_eq!((pruned.entries, pruned.pruned, &pruned.broken, &pruned.head), (10, 6, &None, &after.head));
+    store.audit(&[of(7, "d")]).unwrap();
+    assert_eq!(store.verify_audit(None).unwrap().entries, 11);
+    // Servers that write at the same time make one chain.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..10).for_each(|n| store.audit(&[of(n, "x"), of(n, "y")]).unwrap()));
+        }
+    });
+    let proof = store.verify_audit(None).unwrap();
+    assert_eq!((proof.entries, proof.broken), (91, None));
+}
+
+pub(super) fn sessions(store: &dyn Store) {
+    let session = |byte: u8, from| Session {
+        hash: [byte; 32],
+        key_id: "k".into(),
+        created_at: from,
+        expires_at: from + 10,
+    };
+    assert_eq!(store.session(&[1; 32]).unwrap(), None);
+    store.begin_session(&session(1, 0)).unwrap();
+    store.begin_session(&session(2, 5)).unwrap();
+    assert_eq!(store.session(&[1; 32]).unwrap(), Some(session(1, 0)));
+    assert!(store.end_session(&[2; 32]).unwrap() && !store.end_session(&[2; 32]).unwrap());
+    // With a new one those that have expired are forgotten.
+    store.begin_session(&session(3, 10)).unwrap();
+    assert_eq!(
+        (store.session(&[1; 32]).unwrap(), store.session(&[3; 32]).unwrap()),
+        (None, Some(session(3, 10)))
+    );
+}
+
+pub(super) fn trimmed(store: &dyn Store) {
+    let events = [
+        incoming("e1", "c", buy(day(1), 40.0)),
+        incoming("e2", "c", buy(day(5), 4.0)),
+        incoming("e3", "d", buy(day(5), 4.0)),
+    ];
+    take(store, &events);
+    let as_of = get(store, "c").prediction["as_of"].clone();
+    assert_eq!(store.trim("c", day(3), &super::score).unwrap(), 1);
+    let left = get(store, "c");
+    assert_eq!((left.history.events, left.history.spend), (1, 4.0));
+    assert_eq!((&left.tags["activity.events"].value, &left.prediction["as_of"]), (&json!(1), &as_of));
+    assert_eq!(feed::all(store).last().unwrap().customer_id, "c", "followers learn of it");
+    assert_eq!(store.trim("c", day(3), &super::score).unwrap(), 0);
+    assert_eq!(store.trim("nobody", day(3), &super::score).unwrap(), 0);
+    assert_eq!(take(store, &events[..1]).fates, [Fate::Duplicate], "it is not taken in again");
+    assert_eq!(store.trim("d", day(9), &super::score).unwrap(), 1);
+    assert_eq!(get(store, "d").history.events, 0);
+}
+
 pub(super) fn erase_any(store: &dyn Store) {
     let ids = ["", " ", "a", "A", "a\u{0}", "客户", "é", "e\u{301}", "%", "'"];
     for (n, id) in ids.iter().enumerate() {
@@ -332,6 +490,7 @@ pub(super) fn keys(store: &dyn Store) {
         created_at,
         expires_at: Some(90),
         revoked_at: None,
+        rate: None,
     };
     assert_eq!(store.keys().unwrap(), []);
     let (one, two) = (key("k1", 6, 1), key("k2", 5, 2));

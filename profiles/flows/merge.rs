@@ -10,7 +10,7 @@ use crate::{Error, Store};
 /// Moves everything that is held of one customer to another who turned out to be the same person: history, event ids,
 /// contacts, attributes (where the other has none of that name), an opt-out. The other is scored again as of `as_of`, or of
 /// the later instant that either was scored as of; the first is removed, and the feed says so. Done again it changes
-/// nothing. Returns whether anything was held; nothing moves to who was erased.
+/// nothing. Returns whether anything was held; nothing moves to or from who was erased.
 ///
 /// # Errors
 /// [`Error`]; then nothing was changed. [`Error::Busy`]: others kept writing to the two.
@@ -32,7 +32,7 @@ pub fn merge<S: Store + ?Sized>(
     let held = store.export(from)?;
     let holds = held.is_some_and(|held| {
         held.profile.is_some()
-            || held.consent.is_some()
+            || !held.consents.is_empty()
             || !held.attributes.is_empty()
             || !held.contacts.is_empty()
     });
@@ -42,7 +42,7 @@ pub fn merge<S: Store + ?Sized>(
     for _ in 0..ATTEMPTS {
         let loaded = store.load(&Ask { customers: &[from, into], ..Ask::default() })?;
         let Ok([old, mut new]) = <[_; 2]>::try_from(loaded.states) else { break };
-        if new.erased {
+        if new.erased || old.erased {
             return Ok(false);
         }
         let mut set = ChangeSet::default();

@@ -12,6 +12,7 @@ use super::{BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Profiles, 
 mod batch;
 mod intake;
 mod merge;
+mod trim;
 
 pub use merge::merge;
 
@@ -116,7 +117,29 @@ pub trait Flows: Profiles {
     /// # Errors
     /// [`Error`]; then nothing was changed.
     fn set_consent(&self, customer_id: &str, consent: Consent) -> Result<Option<Changed>, Error> {
-        set_consent(self, customer_id, consent)
+        set_consent(self, customer_id, consent, "")
+    }
+
+    /// Takes the events from before an instant out of a customer's history, and scores what is left as of the same instant as before.
+    /// Ids of events stay, so that none is taken in again. Returns how many events went.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed. [`Error::Busy`]: others kept writing to the customer.
+    fn trim(&self, customer_id: &str, not_before: Micros, score: &Scorer<'_>) -> Result<u64, Error> {
+        trim::trim(self, customer_id, not_before, score)
+    }
+
+    /// The same, with where the customer said so, such as `web form`.
+    ///
+    /// # Errors
+    /// As [`Flows::set_consent`].
+    fn set_consent_from(
+        &self,
+        customer_id: &str,
+        consent: Consent,
+        source: &str,
+    ) -> Result<Option<Changed>, Error> {
+        set_consent(self, customer_id, consent, source)
     }
 }
 
@@ -126,12 +149,13 @@ fn set_consent<P: Profiles + ?Sized>(
     store: &P,
     customer_id: &str,
     consent: Consent,
+    source: &str,
 ) -> Result<Option<Changed>, Error> {
     let planner = Planner { common: store.common(), bounds: Bounds::default() };
     let _turn = planner.common.turns.take(std::iter::once(customer_id))?;
     for _ in 0..ATTEMPTS {
-        let mut set =
-            ChangeSet { also: Also::Consent(customer_id.to_owned(), consent), ..ChangeSet::default() };
+        let also = Also::Consent(customer_id.to_owned(), consent, source.to_owned());
+        let mut set = ChangeSet { also, ..ChangeSet::default() };
         if consent.opted_out {
             let loaded = store.load(&Ask { customers: &[customer_id], ..Ask::default() })?;
             for state in loaded.states {

@@ -162,7 +162,8 @@ pub(super) fn commit(
     let written =
         || sets().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Committed).map(|(set, _)| set);
     for set in written() {
-        privacy::carry_out(&mut Runner { session: &mut *session, store }, &set.also)?;
+        let mut runner = Runner { session: &mut *session, store };
+        privacy::carry_out(&mut runner, |id| store.hash(id), &set.also)?;
     }
     let images = jobs.iter().flat_map(|job| &job.images);
     let images = images.zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Committed);

@@ -114,9 +114,12 @@ pub(super) async fn prepare(wire: &mut Wire, place: &str) -> Inner<()> {
         let version = wire.client.query_one("SELECT max(version) FROM homing.schema_version", &[]).await?;
         match version.try_get(0)? {
             VERSION => {}
-            FIRST => {
-                wire.run(&DIALECT.upgrade()).await?;
-                wire.run(COLLATE).await?;
+            version @ (FIRST | 7) => {
+                if version < 7 {
+                    wire.run(&DIALECT.upgrade_to_7()).await?;
+                    wire.run(COLLATE).await?;
+                }
+                wire.run(&DIALECT.upgrade_to_8()).await?;
             }
             version => return Err(wrong_version(place, version, FIRST).into()),
         }

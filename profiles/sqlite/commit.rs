@@ -10,6 +10,7 @@ use super::rows::{self, HAPPENED, KNOWN, Place, TagNames, clock};
 use super::sql::Runner;
 use super::{Inner, SqliteStore};
 use crate::privacy;
+use crate::sql::Engine as _;
 use crate::state::{
     Ask, ChangeSet, ChangeSets, Clock, Held, Loaded, Now, REMOVALS, State, Verdict, first_version, judge,
 };
@@ -136,7 +137,7 @@ fn write(
             .prepare_cached("INSERT INTO event_ids (event_id, fingerprint, profile) VALUES (?1, ?2, ?3)")?
             .execute(params![one.event_id, one.fingerprint, written.get(one.change).copied().flatten()])?;
     }
-    privacy::carry_out(&mut Runner { connection, names, store }, &set.also)
+    privacy::carry_out(&mut Runner { connection, names, store }, |id| store.hash(id), &set.also)
 }
 
 /// Sets the clock forward; never back.

@@ -133,6 +133,13 @@ fn known(fault: Fault, path: &Path, place: &str) -> Error {
 }
 
 fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<(Connection, [u8; 32])> {
+    // A new file is its owner's alone: it holds personal data. SQLite's other files take its rights.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // What does not work is told by SQLite below.
+        let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    }
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;

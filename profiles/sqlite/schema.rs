@@ -105,8 +105,14 @@ pub(super) fn prepare(connection: &mut Connection, store: &str) -> Inner<[u8; 32
             transaction.execute_batch(PROFILES)?;
             transaction.execute_batch(&DIALECT.tables())?;
         }
-        Some(FIRST) => transaction.execute_batch(&DIALECT.upgrade())?,
-        Some(_) => {}
+        Some(version) => {
+            if version < 7 {
+                transaction.execute_batch(&DIALECT.upgrade_to_7())?;
+            }
+            if version < 8 {
+                transaction.execute_batch(&DIALECT.upgrade_to_8())?;
+            }
+        }
     }
     let key = match erasure_key(&transaction)? {
         Some(key) => key,

@@ -12,8 +12,8 @@ use super::SqliteStore;
 use crate::conformance::commit::race;
 use crate::conformance::{batch, buy, conforms, incoming, model, row, score};
 use crate::{
-    self as profiles, BatchRow, BatchSummary, Error, Fate, Feed, Flows, Listing, Privacy, Profiles, Scored,
-    Store,
+    self as profiles, Access, BatchRow, BatchSummary, Error, Fate, Feed, Flows, Listing, Privacy, Profiles,
+    Scored, Store,
 };
 
 fn open(folder: &TempDir) -> SqliteStore {
@@ -330,6 +330,105 @@ fn erased_is_gone_from_the_file() {
     store.erase(id, 2 * DAY).unwrap();
     assert!(!holds(id) && !holds("rare-orchid-tea"));
     assert_eq!(store.totals().unwrap().profiles, 1);
+}
+
+#[test]
+fn an_audit_log_that_was_changed_shows() {
+    let folder = folder();
+    let store = open(&folder);
+    let entry = |n: i64| profiles::access::AuditEntry {
+        at: n,
+        key_id: Some("k".into()),
+        action: "profile.read".into(),
+        customer_id: Some("c".into()),
+        detail: "why".into(),
+    };
+    store.audit(&(0..6).map(entry).collect::<Vec<_>>()).unwrap();
+    let path = folder.path().join("profiles.db");
+    for (change, entry) in [
+        ("UPDATE audit SET at = 9 WHERE entry = 3", Some(3)),
+        ("UPDATE audit SET key_id = 'other' WHERE entry = 3", Some(3)),
+        ("UPDATE audit SET key_id = NULL WHERE entry = 3", Some(3)),
+        ("UPDATE audit SET action = 'profile.list' WHERE entry = 3", Some(3)),
+        ("UPDATE audit SET customer_id = 'd' WHERE entry = 3", Some(3)),
+        ("UPDATE audit SET detail = 'because' WHERE entry = 3", Some(3)),
+        ("UPDATE audit SET chain = NULL WHERE entry = 3", Some(3)),
+        ("DELETE FROM audit WHERE entry = 3", Some(4)),
+        ("DELETE FROM audit WHERE entry = 1", Some(2)),
+        ("DELETE FROM audit WHERE entry >= 5", None),
+        ("INSERT INTO audit (at, action, detail) VALUES (1, 'x', '')", Some(7)),
+        (
+            "INSERT INTO audit (at, action, detail, subject, digest, chain) SELECT at, action, detail, subject, digest, chain FROM audit WHERE entry = 6",
+            Some(7),
+        ),
+    ] {
+        let base = rusqlite::Connection::open(&path).unwrap();
+        base.execute_batch(&format!("CREATE TEMP TABLE kept AS SELECT * FROM audit; {change}")).unwrap();
+        let broken =
+            store.verify_audit(None).unwrap().broken.unwrap_or_else(|| panic!("{change} does not show"));
+        assert_eq!(broken.entry, entry, "{change}: {}", broken.why);
+        base.execute_batch("DELETE FROM audit; INSERT INTO audit SELECT * FROM kept").unwrap();
+        assert_eq!(store.verify_audit(None).unwrap().broken, None, "{change}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let store = open(&folder);
+    store.audit(&[]).unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", entry.path().display());
+    }
+}
+
+/// Whatever is sent of an erased customer later, in whatever order.
+#[test]
+fn no_id_is_written_down_again_after_an_erasure() {
+    let folder = folder();
+    let store = open(&folder);
+    let id = "13800138000-wang";
+    let holds = || {
+        let files = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        files.filter(|bytes| bytes.windows(id.len()).any(|window| window == id.as_bytes())).count()
+    };
+    store
+        .take_in(&[incoming("e1", id, buy(DAY, 4.0)), incoming("e2", "d", buy(DAY, 4.0))], 0, &score)
+        .unwrap();
+    let out = profiles::privacy::Consent { opted_out: true, at: DAY };
+    store.set_consent(id, out).unwrap();
+    let audit = |detail: &str| profiles::access::AuditEntry {
+        at: DAY,
+        key_id: None,
+        action: "profile.change".into(),
+        customer_id: Some(id.into()),
+        detail: detail.into(),
+    };
+    store.audit(&[audit(id)]).unwrap();
+    assert!(holds() > 0);
+    store.erase(id, 2 * DAY).unwrap();
+    assert_eq!(holds(), 0, "erased");
+    store.take_in(&[incoming("e3", id, buy(DAY, 4.0))], 0, &score).unwrap();
+    store.audit(&[audit(id)]).unwrap();
+    store.set_consent(id, out).unwrap();
+    let choice = profiles::privacy::Choice {
+        purpose: profiles::privacy::Purpose::Contact(None),
+        opted_out: true,
+        at: DAY,
+        source: String::new(),
+    };
+    store.set_contact_choice(id, &choice).unwrap();
+    assert!(store.export(id).unwrap().is_some() && store.profile(id).unwrap().is_none());
+    let row =
+        profiles::BatchRow { customer_id: id.into(), history: History::from_events(vec![buy(DAY, 4.0)]) };
+    store.write_batch(&mut std::iter::once(row), 3 * DAY, &score, &|_| ()).unwrap();
+    store.erase(id, 2 * DAY).unwrap();
+    assert_eq!(holds(), 0, "after whatever came later");
 }
 
 #[test]

@@ -215,8 +215,12 @@ impl WriteBack {
             if piece.changes.is_empty() {
                 return Ok(report);
             }
-            let ids: BTreeSet<String> = piece.changes.into_iter().map(|change| change.customer_id).collect();
-            report.add(self.write(&ids)?);
+            // Of who was erased no id is known any more; the erasure emptied their columns (see [`WriteBack::clear`]).
+            let known = piece.changes.into_iter().filter(|change| !change.erased);
+            let ids: BTreeSet<String> = known.map(|change| change.customer_id).collect();
+            if !ids.is_empty() {
+                report.add(self.write(&ids)?);
+            }
             position = piece.next;
             self.store.set_feed_position(&self.feed, FeedPosition { cursor: position, at: now })?;
         }
@@ -267,8 +271,9 @@ impl WriteBack {
                 .collect()
         };
         let report = self.target.write(&read)?;
-        for (customer_id, reason) in &report.refused {
-            tracing::error!(customer_id, reason, "the CRM table rejected a row");
+        // Ids are in the report alone: a log is read by more people, and nothing is erased from it.
+        if let Some((_, reason)) = report.refused.first() {
+            tracing::error!(rows = report.refused.len(), reason, "the CRM table rejected rows");
         }
         Ok(report)
     }
@@ -283,8 +288,10 @@ pub fn keep_delivering(back: Arc<WriteBack>, now: impl Fn() -> Micros + Send + '
                 Ok(report) => {
                     pause = Duration::from_secs(1);
                     if report.missing > 0 {
-                        let (missing, some) = (report.missing, report.missing_ids.join(", "));
-                        tracing::warn!(missing, some, "some customers are missing in the CRM table");
+                        tracing::warn!(
+                            missing = report.missing,
+                            "some customers are missing in the CRM table"
+                        );
                     }
                 }
                 Err(fault) => {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -13,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::query::parameters;
 use super::reply::json;
+use crate::service::access::Caller;
 use crate::service::{App, Code, Problem};
 use homing_profiles::feed::{Change, Changes};
 
@@ -27,11 +29,13 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 struct Query {
     cursor: Option<u64>,
+    /// Only what changes from now on.
+    from_now: bool,
     limit: u32,
 }
 
 fn query(uri: &Uri) -> Result<Query, Problem> {
-    let mut query = Query { cursor: None, limit: DEFAULT_LIMIT };
+    let mut query = Query { cursor: None, from_now: false, limit: DEFAULT_LIMIT };
     for parameter in parameters(uri, None)? {
         match parameter.name.as_str() {
             "cursor" => {
@@ -39,40 +43,61 @@ fn query(uri: &Uri) -> Result<Query, Problem> {
                 query.cursor =
                     Some(cursor.ok_or_else(|| parameter.bad("use the `next` value of the previous page"))?);
             }
+            "from" if parameter.value == "now" => query.from_now = true,
+            "from" => {
+                return Err(parameter.bad("use now, or leave it out to begin at the oldest change kept"));
+            }
             "limit" => query.limit = parameter.limit(MAX_LIMIT)?,
-            _ => return Err(parameter.bad("unknown parameter; supported: cursor, limit")),
+            _ => return Err(parameter.unknown(&["cursor", "from", "limit"])),
         }
     }
     Ok(query)
 }
 
-async fn read(app: &Arc<App>, after: Option<u64>, limit: u32) -> Result<Changes, Problem> {
-    app.work(move |app| Ok(app.store().changes(after, limit)?)).await
+/// Reads a piece of the feed, and notes in the audit log that it was read.
+async fn read(app: &Arc<App>, caller: &Caller, after: Option<u64>, limit: u32) -> Result<Changes, Problem> {
+    let changes = app.work(move |app| Ok(app.store().changes(after, limit)?)).await?;
+    if let (Some(first), Some(last)) = (changes.changes.first(), changes.changes.last()) {
+        let detail = format!("changes {} to {}", first.cursor, last.cursor);
+        app.access.note_of(caller, "feed.read", detail, app.now())?;
+    }
+    Ok(changes)
 }
 
 /// Answers `GET /v1/changes`; as a stream where the caller accepts `text/event-stream`.
 pub(super) async fn changes(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut query = query(&uri)?;
+    if query.from_now && query.cursor.is_none() {
+        query.cursor = Some(app.work(|app| Ok(app.store().newest_change()?)).await?);
+    }
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !accepts.contains("text/event-stream") {
-        return json(&read(&app, query.cursor, query.limit).await?);
+        return json(&read(&app, &caller, query.cursor, query.limit).await?);
     }
     // A stream that broke off is taken up where it ended.
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
-    query.cursor = last.or(query.cursor);
+    if let Some(last) = headers.get("last-event-id") {
+        let cursor = last.to_str().ok().and_then(|last| last.parse().ok());
+        let cursor = cursor.filter(|cursor| *cursor <= i64::MAX as u64).ok_or_else(|| {
+            let detail = "`Last-Event-ID` is not the id of an event of this stream; leave it out to read from the oldest change kept";
+            Problem::new(Code::BadParameter, detail).with("parameter", "Last-Event-ID")
+        })?;
+        query.cursor = Some(cursor);
+    }
     let Ok(place) = app.streams.clone().try_acquire_owned() else {
         let limit = app.limits().streams;
         let detail = format!("stream limit ({limit}) reached; poll with a cursor, or retry later");
         return Err(Problem::new(Code::Overloaded, detail));
     };
     // An expired cursor is told before the stream begins.
-    let first = read(&app, query.cursor, query.limit).await?;
+    let first = read(&app, &caller, query.cursor, query.limit).await?;
     let start = Stream {
         app,
+        caller,
         next: first.next,
         ready: first.changes.into_iter().collect(),
         limit: query.limit,
@@ -88,6 +113,7 @@ pub(super) async fn changes(
 
 struct Stream {
     app: Arc<App>,
+    caller: Caller,
     next: u64,
     ready: std::collections::VecDeque<Change>,
     limit: u32,
@@ -95,9 +121,13 @@ struct Stream {
 }
 
 impl Stream {
-    /// The next event; `None` when the service stops or the store fails, after which the caller connects again.
+    /// The next event; `None` when the caller's key is revoked or expires, and when the service stops or the store fails, after which
+    /// the caller connects again.
     async fn event(&mut self) -> Option<Event> {
         loop {
+            if !self.app.access.still_holds(&self.caller, self.app.now()) {
+                return None;
+            }
             if let Some(change) = self.ready.pop_front() {
                 let event = Event::default().id(change.cursor.to_string()).event("change");
                 return event.json_data(&change).ok();
@@ -106,7 +136,7 @@ impl Stream {
             if self.app.is_stopping() {
                 return None;
             }
-            let more = read(&self.app, Some(self.next), self.limit).await.ok()?;
+            let more = read(&self.app, &self.caller, Some(self.next), self.limit).await.ok()?;
             self.next = more.next;
             self.ready.extend(more.changes);
             if self.ready.is_empty() {

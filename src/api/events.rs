@@ -84,7 +84,7 @@ pub(super) struct Fault {
 pub(super) const UNKNOWN_FIELD: &str = "unknown_field";
 
 /// Every code that a [`Fault`] can have.
-pub(super) const FAULT_CODES: [&str; 14] = [
+pub(super) const FAULT_CODES: [&str; 15] = [
     "not_an_object",
     UNKNOWN_FIELD,
     "duplicate_field",
@@ -96,6 +96,7 @@ pub(super) const FAULT_CODES: [&str; 14] = [
     "unknown_kind",
     "negative_purchase",
     "missing_amount",
+    "nps_out_of_range",
     "not_finite",
     "out_of_time",
     "recorded_before_occurred",
@@ -166,6 +167,10 @@ impl<'a> EventText<'a> {
             }
             None => 0.0,
         };
+        if kind == Kind::Nps && !(0.0..=10.0).contains(&amount) {
+            let detail = format!("the `amount` of an `nps` event is the answer from 0 to 10, not {amount}");
+            return Err(Fault::new("nps_out_of_range", Field::Amount, detail));
+        }
         let event = Event {
             recorded_at,
             quantity: self.number(Field::Quantity)?.unwrap_or(1.0) as f32,
@@ -535,6 +540,10 @@ mod tests {
         assert_eq!(with(r#""amount": 1, "amount": 1"#), field("duplicate_field", "amount"));
         assert_eq!(with(r#""kind": "purchase""#), field("missing_amount", "amount"));
         assert_eq!(with(r#""kind": "nps""#), field("missing_amount", "amount"));
+        for wrong in ["11", "-1", "10.5"] {
+            let nps = format!(r#""kind": "nps", "amount": {wrong}"#);
+            assert_eq!(with(&nps), field("nps_out_of_range", "amount"), "{wrong}");
+        }
         assert_eq!(with(r#""kind": "sale", "amount": 1"#), field("unknown_kind", "kind"));
         assert_eq!(with(r#""kind": "purchase", "amount": -1"#), field("negative_purchase", "amount"));
         assert_eq!(with(r#""amount": "12 EUR""#), field("wrong_type", "amount"));

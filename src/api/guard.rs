@@ -1,6 +1,7 @@
 //! What happens to every request before and after its handler: id, span, limits, time, panics, metrics.
 
 use std::future::{Future, poll_fn};
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, header};
+use axum::http::{Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
@@ -16,7 +17,9 @@ use futures_util::StreamExt;
 use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 
+use super::query::parameters;
 use super::route::Route;
+use crate::service::problem::clip;
 use crate::service::request_id::REQUEST_ID;
 use crate::service::traces::Span;
 use crate::service::{App, Code, Problem};
@@ -35,15 +38,27 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     });
     let known = Route::of(route, &method);
     let answer = async {
+        app.exposure.check(&method, request.uri(), request.headers(), !app.demands_keys())?;
         // What is no route tells nothing.
         let role = known.and_then(Route::role);
         let caller = app.access.admit(request.headers(), role, app.now())?;
-        let _mine = app.access.enter(&caller, app.limits().caller_requests)?;
-        let (mut request, _room) = gathered(&app, request).await?;
+        let _mine = app.access.enter(&caller, app.limits().caller_requests, app.now())?;
+        let (request, room) = gathered(&app, request).await?;
+        let (mut request, _room) = decoded(&app, request, room).await?;
+        if let Some(route) = known {
+            check_content_type(route, &request)?;
+            check_parameters(route, request.uri())?;
+        }
         request.extensions_mut().insert(caller);
         Ok(admit(&app, known, next.run(request)).await)
     };
-    let mut response = answer.instrument(span.clone()).await.unwrap_or_else(Problem::into_response);
+    let refused = |problem: Problem| {
+        // Clients of the Open Inference Protocol look for the words there.
+        let foreign = known.is_some_and(|route| route.path().starts_with("/v2"));
+        let problem = if foreign { problem.for_inference() } else { problem };
+        problem.into_response()
+    };
+    let mut response = answer.instrument(span.clone()).await.unwrap_or_else(refused);
 
     let (status, took) = (response.status(), started.elapsed());
     app.metrics().answered(route, &method, status, took);
@@ -62,8 +77,43 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         let method = method.to_string();
         traces.hand(Span { context, method, route, status: number, request_id, problem, began, took });
     }
+    app.exposure.secure(response.headers_mut());
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// Refuses a body that is not said to be of a type that the route takes. Forms and scripts of other websites can send some types,
+/// or none, without asking first; JSON they cannot.
+fn check_content_type(route: Route, request: &Request) -> Result<(), Problem> {
+    let sent = request.headers().get(header::CONTENT_TYPE);
+    if matches!(*request.method(), Method::GET | Method::HEAD)
+        || (sent.is_none() && request.body().is_end_stream())
+    {
+        return Ok(());
+    }
+    let sent = sent.map(|sent| sent.to_str().unwrap_or("?"));
+    let essence = sent.and_then(|sent| sent.split(';').next()).unwrap_or_default().trim();
+    let accepted = route.media_types();
+    if accepted.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+        return Ok(());
+    }
+    let accepted = accepted.join(" or ");
+    let detail = match sent {
+        Some(_) => format!("the content type is `{}`; send {accepted}", clip(essence)),
+        None => format!("the body has no content type; send `content-type: {accepted}`"),
+    };
+    Err(Problem::new(Code::UnsupportedMediaType, detail))
+}
+
+/// Refuses parameters where there are none: what is not understood must not be ignored.
+fn check_parameters(route: Route, uri: &Uri) -> Result<(), Problem> {
+    if route.takes_parameters() {
+        return Ok(());
+    }
+    match parameters(uri, None)?.first() {
+        None => Ok(()),
+        Some(parameter) => Err(parameter.bad("this route takes no parameters")),
+    }
 }
 
 /// Bodies up to this length need no permit: the limit on connections bounds them.
@@ -138,6 +188,62 @@ async fn gathered<'a>(
             Err(Problem::new(Code::SlowBody, detail))
         }
     }
+}
+
+/// The request with its body as it was before it was compressed (`Content-Encoding: gzip` or `zstd`). What grows beyond the limit is refused
+/// before it is in memory.
+async fn decoded<'a>(
+    app: &'a App,
+    request: Request,
+    room: Option<SemaphorePermit<'a>>,
+) -> Result<(Request, Option<SemaphorePermit<'a>>), Problem> {
+    let Some(encoding) = request.headers().get(header::CONTENT_ENCODING) else { return Ok((request, room)) };
+    let encoding = encoding.to_str().unwrap_or("?").trim().to_ascii_lowercase();
+    if encoding == "identity" || request.body().is_end_stream() {
+        return Ok((request, room));
+    }
+    let (mut parts, body) = request.into_parts();
+    let limit = app.limits().body_bytes;
+    let broken = |cause: &dyn std::fmt::Display| {
+        Problem::new(Code::MalformedJson, format!("the body is not valid {}: {cause}", clip(&encoding)))
+    };
+    // It is in memory already.
+    let packed = axum::body::to_bytes(body, limit).await.map_err(|error| broken(&error))?;
+    let unpack = match encoding.as_str() {
+        "gzip" | "x-gzip" => gunzip,
+        "zstd" => unzstd,
+        _ => {
+            let detail = format!("the content encoding is `{}`; send gzip, zstd or none", clip(&encoding));
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+    };
+    let unpacked = tokio::task::spawn_blocking(move || unpack(&packed, limit as u64 + 1));
+    let bytes = unpacked.await.map_err(|error| Problem::internal(&error))?.map_err(|error| broken(&error))?;
+    if bytes.len() > limit {
+        let detail = format!("the request body exceeds {limit} bytes once it is unpacked; split the request");
+        return Err(Problem::new(Code::BodyTooLarge, detail).with("limit", limit));
+    }
+    let room = more_room(app, room, bytes.len())?;
+    parts.headers.remove(header::CONTENT_ENCODING);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Ok((Request::from_parts(parts, Body::from(bytes)), room))
+}
+
+/// Unpacks gzip, up to so many bytes.
+fn gunzip(packed: &[u8], most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    flate2::read::MultiGzDecoder::new(packed).take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Unpacks zstd, up to so many bytes.
+fn unzstd(packed: &[u8], most: u64) -> std::io::Result<Vec<u8>> {
+    let mut decoder = zstd::Decoder::with_buffer(packed)?;
+    // What a frame may ask for in memory: 8 MiB.
+    decoder.window_log_max(23)?;
+    let mut bytes = Vec::new();
+    decoder.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reserves memory for a body of this length.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use homing_models::features::{COUNT, F, SPECS};
 use homing_models::prediction::number_names;
@@ -119,7 +120,21 @@ struct Tensor {
     name: String,
     shape: Vec<u64>,
     datatype: String,
+    #[serde(deserialize_with = "flat")]
     data: Vec<Value>,
+}
+
+/// Data of any nesting, as clients send tensors of shape [rows, 1], in one list.
+fn flat<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+    let mut flat = Vec::new();
+    let mut nested = vec![Value::Array(Vec::deserialize(deserializer)?)];
+    while let Some(value) = nested.pop() {
+        match value {
+            Value::Array(values) => nested.extend(values.into_iter().rev()),
+            value => flat.push(value),
+        }
+    }
+    Ok(flat)
 }
 
 #[derive(Deserialize)]
@@ -152,7 +167,7 @@ pub(super) async fn live() -> Result<Response, Problem> {
 
 /// Answers `GET /v2/health/ready`.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    operations::ready(State(app)).await?;
+    operations::ready(State(app)).await.map_err(Problem::for_inference)?;
     json(&json!({"ready": true}))
 }
 
@@ -161,7 +176,7 @@ pub(super) async fn model(
     State(app): State<Arc<App>>,
     model: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let engine = chosen(&app, model)?;
+    let engine = chosen(&app, model).map_err(Problem::for_inference)?;
     let info = engine.model();
     let tensor = |name: &str| json!({"name": name, "datatype": "FP64", "shape": [-1]});
     let inputs: Vec<Value> = SPECS.iter().map(|spec| tensor(spec.name)).collect();
@@ -177,7 +192,7 @@ pub(super) async fn model_ready(
     State(app): State<Arc<App>>,
     model: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let engine = chosen(&app, model)?;
+    let engine = chosen(&app, model).map_err(Problem::for_inference)?;
     json(&json!({"name": engine.model().name, "ready": true}))
 }
 
@@ -187,12 +202,12 @@ pub(super) async fn infer(
     model: Result<Path<String>, PathRejection>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    let engine = chosen(&app, model)?;
-    app.work(move |app| {
+    let engine = chosen(&app, model).map_err(Problem::for_inference)?;
+    let answer = app.work(move |app| {
         let request: Infer = plain(&body)?;
         json(&inferred(app, engine.as_ref(), &request)?)
-    })
-    .await
+    });
+    answer.await.map_err(Problem::for_inference)
 }
 
 fn inferred(app: &App, engine: &dyn Score, request: &Infer) -> Result<Value, Problem> {
@@ -257,6 +272,10 @@ fn inferred(app: &App, engine: &dyn Score, request: &Infer) -> Result<Value, Pro
 struct Invocation {
     dataframe_split: Option<Split>,
     dataframe_records: Option<Vec<Map<String, Value>>>,
+    /// One record a row.
+    instances: Option<Vec<Map<String, Value>>>,
+    /// One list a column.
+    inputs: Option<Map<String, Value>>,
     /// Parameters of inference that other servers take; this model has none.
     #[serde(default, rename = "params")]
     _params: Option<Map<String, Value>>,
@@ -271,48 +290,128 @@ struct Split {
     _index: Option<Vec<Value>>,
 }
 
+/// Columns that are no features, such as the id of a customer; the reply names them.
+const IGNORED: &str = "homing-ignored-columns";
+
 /// Answers `POST /invocations`.
 pub(super) async fn invocations(
     State(app): State<Arc<App>>,
+    headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let engine = app.engine()?;
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let csv = media_type.to_ascii_lowercase().starts_with("text/csv");
     app.work(move |app| {
-        let request: Invocation = plain(&body)?;
-        let rows = match (&request.dataframe_split, &request.dataframe_records) {
-            (Some(split), None) => split_rows(split, app)?,
-            (None, Some(records)) => {
-                let mut rows = Rows::new(records.len(), app)?;
-                for (row, record) in records.iter().enumerate() {
-                    for (name, value) in record {
-                        rows.set(row, place_of(name)?, value)?;
-                    }
-                }
-                rows
-            }
-            _ => return Err(invalid("send either `dataframe_split` or `dataframe_records`")),
-        };
+        let frame = if csv { Frame::of_csv(&body)? } else { Frame::of_json(&body)? };
+        let (rows, ignored) = frame.rows(app)?;
         let (names, scored) = rows.scored(engine.as_ref())?;
         let record = |row: Vec<f64>| -> Map<String, Value> {
             names.iter().cloned().zip(row.into_iter().map(Value::from)).collect()
         };
         let predictions: Vec<_> = scored.into_iter().map(record).collect();
-        json(&json!({ "predictions": predictions }))
+        let mut response = json(&json!({ "predictions": predictions }))?;
+        // Names that a header cannot hold are counted like any other, but not named.
+        if let (false, Ok(ignored)) = (ignored.is_empty(), HeaderValue::from_str(&ignored.join(","))) {
+            response.headers_mut().insert(IGNORED, ignored);
+        }
+        Ok(response)
     })
     .await
 }
 
-fn split_rows(split: &Split, app: &App) -> Result<Rows, Problem> {
-    let places: Vec<usize> = split.columns.iter().map(|name| place_of(name)).collect::<Result<_, _>>()?;
-    let mut rows = Rows::new(split.data.len(), app)?;
-    for (row, values) in split.data.iter().enumerate() {
-        if values.len() != places.len() {
-            let (has, columns) = (values.len(), places.len());
-            return Err(invalid(format!("row {row} has {has} values, expected {columns} (one per column)")));
-        }
-        for (place, value) in places.iter().zip(values) {
-            rows.set(row, *place, value)?;
+/// A data frame: names of columns, and values row by row.
+struct Frame {
+    columns: Vec<String>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Frame {
+    fn of_json(body: &[u8]) -> Result<Self, Problem> {
+        let Invocation { dataframe_split, dataframe_records, instances, inputs, .. } = plain(body)?;
+        match (dataframe_split, dataframe_records.or(instances), inputs) {
+            (Some(Split { columns, data, .. }), None, None) => Ok(Frame { columns, rows: data }),
+            (None, Some(records), None) => {
+                let mut columns: Vec<String> = Vec::new();
+                for name in records.iter().flat_map(|record| record.keys()) {
+                    if !columns.contains(name) {
+                        columns.push(name.clone());
+                    }
+                }
+                let row = |record: Map<String, Value>| {
+                    columns.iter().map(|name| record.get(name).cloned().unwrap_or_default()).collect()
+                };
+                Ok(Frame { rows: records.into_iter().map(row).collect(), columns })
+            }
+            (None, None, Some(inputs)) => {
+                let columns: Vec<String> = inputs.keys().cloned().collect();
+                let count = inputs.values().find_map(Value::as_array).map_or(0, Vec::len);
+                let mut rows = vec![Vec::with_capacity(columns.len()); count];
+                for (name, values) in inputs {
+                    let values = values.as_array().filter(|values| values.len() == count);
+                    let Some(values) = values else {
+                        let name = clip(&name);
+                        return Err(invalid(format!(
+                            "`inputs`: `{name}` must be a list of {count} values, as the first column is"
+                        )));
+                    };
+                    for (row, value) in rows.iter_mut().zip(values) {
+                        row.push(value.clone());
+                    }
+                }
+                Ok(Frame { columns, rows })
+            }
+            _ => Err(invalid("send one of `dataframe_split`, `dataframe_records`, `instances` and `inputs`")),
         }
     }
-    Ok(rows)
+
+    fn of_csv(body: &[u8]) -> Result<Self, Problem> {
+        let broken =
+            |error: csv::Error| Problem::new(Code::InvalidRequest, format!("the body is not CSV: {error}"));
+        let mut reader = csv::Reader::from_reader(body);
+        let columns = reader.headers().map_err(broken)?.iter().map(|name| name.trim().to_owned()).collect();
+        let mut rows = Vec::new();
+        for record in reader.records() {
+            let value = |text: &str| match text.trim() {
+                "" => Value::Null,
+                text => text.parse::<f64>().map_or_else(|_| text.into(), Value::from),
+            };
+            rows.push(record.map_err(broken)?.iter().map(value).collect());
+        }
+        Ok(Frame { columns, rows })
+    }
+
+    /// The rows of features, and the columns that are none.
+    fn rows(self, app: &App) -> Result<(Rows, Vec<String>), Problem> {
+        let Frame { columns, rows: data } = self;
+        let places: Vec<Option<usize>> = columns.iter().map(|name| place_of(name).ok()).collect();
+        let ignored = columns.iter().zip(&places).filter(|(_, place)| place.is_none());
+        let ignored = ignored.map(|(name, _)| name.clone()).collect();
+        let mut rows = Rows::new(data.len(), app)?;
+        for (row, values) in data.iter().enumerate() {
+            if values.len() != places.len() {
+                let (has, columns) = (values.len(), places.len());
+                return Err(invalid(format!(
+                    "row {row} has {has} values, expected {columns} (one per column)"
+                )));
+            }
+            for (place, value) in places.iter().zip(values) {
+                if let Some(place) = place {
+                    rows.set(row, *place, value)?;
+                }
+            }
+        }
+        Ok((rows, ignored))
+    }
+}
+
+/// Answers `GET /ping`, as model servers of MLflow do.
+pub(super) async fn ping(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    operations::ready(State(app)).await
+}
+
+/// Answers `GET /version`.
+pub(super) async fn version() -> Result<Response, Problem> {
+    json(&json!({"version": env!("CARGO_PKG_VERSION")}))
 }

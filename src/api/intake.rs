@@ -218,6 +218,17 @@ fn answer(
         let rejected = serde_json::to_value(reply.rejected).map_err(|error| Problem::internal(&error))?;
         return Err(Problem::new(Code::EventIdConflict, detail).with("rejected", rejected));
     }
+    if reply.accepted + reply.duplicates == 0 {
+        let detail = match reply.rejected.first() {
+            Some(first) => format!(
+                "none of the {sent} events was accepted; the first, event {}: {}",
+                first.index, first.detail
+            ),
+            None => "none of the events was accepted".to_owned(),
+        };
+        let rejected = serde_json::to_value(reply.rejected).map_err(|error| Problem::internal(&error))?;
+        return Err(Problem::new(Code::InvalidEvent, detail).with("rejected", rejected));
+    }
     json(&reply)
 }
 

@@ -69,10 +69,7 @@ pub(super) fn read(uri: &Uri) -> Result<Listing, Problem> {
             }
             "limit" => listing.limit = parameter.limit(MAX_LIMIT)?,
             "cursor" => listing.cursor = text(),
-            _ => {
-                let names = PARAMETERS.map(|(name, _)| name).join(", ");
-                return Err(parameter.bad(&format!("unknown parameter; supported: {names}")));
-            }
+            _ => return Err(parameter.unknown(&PARAMETERS.map(|(name, _)| name))),
         }
     }
     Ok(listing)

@@ -7,12 +7,13 @@
 //!
 //! ```text
 //! router  server                             the routes with their handlers; connections
-//! guard   changes  dead_letters  docs  inference  intake  models  operations  predictions  privacy  profiles
+//! guard   audit  changes  dead_letters  docs  inference  intake  models  operations  predictions  privacy  profiles  webhooks
 //! openapi                                    made from the route table and the fields below
 //! events  listing  query  reader  reply      requests and replies
 //! route                                      the table of routes
 //! ```
 
+mod audit;
 mod changes;
 mod dead_letters;
 mod docs;
@@ -35,6 +36,7 @@ mod router;
 mod server;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 pub use router::router;
 pub use server::{TlsError, serve, serve_with, stop_signal, tls};

@@ -254,8 +254,7 @@ impl Work {
                 Some(opted_out) => opted_out,
                 None => {
                     let began = self.app.warm.begin(&customer.id);
-                    let consent = self.app.store().consent(&customer.id)?;
-                    let opted_out = consent.is_some_and(|consent| consent.opted_out);
+                    let opted_out = self.app.store().bars_profiling(&customer.id)?;
                     self.app.warm.keep_opted_out(customer.id.clone(), opted_out, began);
                     opted_out
                 }
@@ -291,8 +290,8 @@ impl Work {
         self.app.metrics().scoring(Route::Predictions.path(), &spent);
 
         let started = Instant::now();
-        for (customer, scored) in request.customers.iter().zip(&scored) {
-            self.check(customer, scored)?;
+        for scored in &scored {
+            self.check(scored)?;
         }
         let predictions = request.customers.iter().zip(&scored).map(|(customer, scored)| Flat {
             customer_id: Some(&customer.id),
@@ -316,17 +315,15 @@ impl Work {
     }
 
     /// Counts a customer's outcome, and fails if a score is not finite.
-    fn check(&self, customer: &Customer, scored: &Scored) -> Result<(), Problem> {
+    fn check(&self, scored: &Scored) -> Result<(), Problem> {
         let outcome = match &scored.outcome {
             Outcome::NotScored(cause) => cause.code(),
             Outcome::Scored(prediction) if prediction.values().iter().all(|value| value.is_finite()) => {
                 "scored"
             }
+            // Without the id: it would stay in the log.
             Outcome::Scored(_) => {
-                let id = clip(&customer.id);
-                return Err(Problem::internal(&format!(
-                    "the model gave customer `{id}` a score that is not finite"
-                )));
+                return Err(Problem::internal(&"the model gave a customer a score that is not finite"));
             }
         };
         self.app.metrics().prediction(outcome);

@@ -15,21 +15,78 @@ use super::reader::{JsonBody, plain};
 use super::reply::json;
 use crate::service::access::Caller;
 use crate::service::limits::{MAX_ATTRIBUTES, MAX_TEXT_BYTES};
-use crate::service::problem::clip;
+use crate::service::problem::{clip, nearest};
 use crate::service::{App, Code, Problem};
 use homing_profiles::Changed;
+use homing_profiles::privacy::{ExportedChoice, Purpose};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConsentRequest {
     opted_out: bool,
+    /// Of what; of automated decisions if it says nothing.
+    #[serde(default)]
+    purpose: Option<String>,
+    /// Where the customer said so.
+    #[serde(default)]
+    source: Option<String>,
+}
+
+/// The purpose of this name, `contact:CHANNEL` for one channel.
+fn purpose_of(name: Option<&str>) -> Result<Purpose, Problem> {
+    let Some(name) = name else { return Ok(Purpose::Profiling) };
+    let known = Purpose::named(name).filter(|_| name.len() <= MAX_TEXT_BYTES && !name.contains('\0'));
+    known.ok_or_else(|| {
+        let near = nearest(name, ["profiling", "contact", "contact:sms"]);
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        let detail =
+            format!("unknown purpose `{}`{near}; supported: profiling, contact, contact:CHANNEL", clip(name));
+        Problem::new(Code::InvalidRequest, detail).with("field", "purpose")
+    })
 }
 
 #[derive(Serialize)]
 struct Said<'a> {
     customer_id: &'a str,
+    purpose: String,
     opted_out: bool,
     changed: Vec<Changed>,
+}
+
+#[derive(Serialize)]
+struct Choices<'a> {
+    customer_id: &'a str,
+    consents: Vec<ExportedChoice>,
+}
+
+/// Answers `GET /v1/profiles/{id}/consent`: what the customer said of each purpose, also once erased.
+pub(super) async fn consents(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let id = customer(id)?;
+    app.access.note(&caller, "consent.read", &[&id], app.now())?;
+    app.work(move |app| {
+        let (choices, zone) = (app.store().choices(&id)?, app.zone());
+        let consents = choices.iter().map(|choice| ExportedChoice::of(choice, zone)).collect();
+        json(&Choices { customer_id: &id, consents })
+    })
+    .await
+}
+
+/// Answers `POST /v1/profiles/{id}/readmit`: a customer who was erased may be known again.
+pub(super) async fn readmit(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let id = customer(id)?;
+    app.work(move |app| {
+        app.readmit_customer(&caller, &id)?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
 }
 
 /// Answers `PUT /v1/profiles/{id}/consent`.
@@ -41,9 +98,17 @@ pub(super) async fn consent(
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
     let request: ConsentRequest = plain(&body)?;
+    let ConsentRequest { opted_out, purpose, source } = request;
+    let purpose = purpose_of(purpose.as_deref())?;
+    let source = source.unwrap_or_default();
+    if source.len() > MAX_TEXT_BYTES || source.contains('\0') {
+        let detail = format!("`source` must have at most {MAX_TEXT_BYTES} bytes without NUL");
+        return Err(Problem::new(Code::InvalidRequest, detail).with("field", "source"));
+    }
     app.work(move |app| {
-        let changed = app.take_consent(&caller, &id, request.opted_out)?;
-        json(&Said { customer_id: &id, opted_out: request.opted_out, changed: changed.into_iter().collect() })
+        let changed = app.take_consent(&caller, &id, (purpose.clone(), opted_out), &source)?;
+        let (purpose, changed) = (purpose.name(), changed.into_iter().collect());
+        json(&Said { customer_id: &id, purpose, opted_out, changed })
     })
     .await
 }
@@ -122,7 +187,7 @@ pub(super) async fn erase(
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         let detail = format!(
-            "no data about the customer `{}` was stored; events with this id are rejected from now on",
+            "no data about the customer `{}` was stored; events with this id are rejected from now on, until the customer is readmitted",
             clip(&id)
         );
         Err(Problem::new(Code::UnknownCustomer, detail))

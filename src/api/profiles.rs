@@ -19,9 +19,9 @@ use super::reply::{json, json_bytes};
 use super::route::Route;
 use crate::service::access::Caller;
 use crate::service::metrics::Stage;
-use crate::service::problem::clip;
+use crate::service::problem::{clip, nearest};
 use crate::service::{App, Code, Problem};
-use homing_profiles::{Error, HistorySummary, Profile, Store};
+use homing_profiles::{Error, HistorySummary, Listing, Profile, Store};
 use homing_tags::playbook::Advice;
 
 /// Answers `GET /v1/profiles/{id}`, from memory where it was read a moment ago.
@@ -106,10 +106,26 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let listing = listing::read(&uri)?;
+    known_tags(&app, &listing)?;
     let page = read(&app, Route::Profiles, move |store| store.list(&listing)).await?;
     let ids: Vec<&str> = page.profiles.iter().map(|profile| profile.customer_id.as_str()).collect();
     app.access.note(&caller, "profile.list", &ids, app.now())?;
     json(&page)
+}
+
+/// Refuses tags that the catalogue does not have: nobody has them, so the list would be empty without a word.
+fn known_tags(app: &App, listing: &Listing) -> Result<(), Problem> {
+    let Ok(engine) = app.engine() else { return Ok(()) };
+    let Some(names) = engine.tag_names().filter(|_| !listing.tags.is_empty()) else { return Ok(()) };
+    match listing.tags.iter().find(|(name, _)| !names.contains(&name.as_str())) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let near = nearest(name, names.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let detail = format!("`{}` is not a tag of the catalogue{near}", clip(name));
+            Err(Problem::new(Code::BadParameter, detail).with("parameter", "tag"))
+        }
+    }
 }
 
 /// The customer id of a path.

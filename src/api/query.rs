@@ -3,7 +3,7 @@
 use axum::extract::Query;
 use axum::http::Uri;
 
-use crate::service::problem::clip;
+use crate::service::problem::{clip, nearest};
 use crate::service::{Code, Problem};
 
 /// A query parameter.
@@ -35,6 +35,15 @@ impl Parameter {
     /// The problem with it; `what` says what to do.
     pub fn bad(&self, what: &str) -> Problem {
         let detail = format!("`{}` is `{}`; {what}", clip(&self.name), clip(&self.value));
+        Problem::new(Code::BadParameter, detail).with("parameter", clip(&self.name))
+    }
+
+    /// The problem of a parameter that there is not among those that there are.
+    pub fn unknown(&self, known: &[&str]) -> Problem {
+        let near = nearest(&self.name, known.iter().copied());
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        let detail =
+            format!("`{}` is an unknown parameter{near}; supported: {}", clip(&self.name), known.join(", "));
         Problem::new(Code::BadParameter, detail).with("parameter", clip(&self.name))
     }
 

@@ -6,30 +6,20 @@ use std::fmt;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
 use homing_datasets::Zone;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::service::problem::clip;
 use crate::service::{Code, Limits, Problem};
 
-/// The bytes of a body within the limit, whose content type is JSON or absent.
+/// The bytes of a body, which the guard has checked.
 pub(super) struct JsonBody(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let headers = request.headers();
-        if let Some(media_type) = headers.get(header::CONTENT_TYPE) {
-            let essence =
-                media_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-            if !essence.eq_ignore_ascii_case("application/json") {
-                let detail = format!("the content type is `{}`; send application/json", clip(essence));
-                return Err(Problem::new(Code::UnsupportedMediaType, detail));
-            }
-        }
-        // The guard has read it, within the limit.
+        // The guard has read it, within the limit, and checked its type.
         Bytes::from_request(request, state).await.map(JsonBody).map_err(|_| {
             Problem::new(Code::MalformedJson, "the connection closed before the full request body arrived")
         })

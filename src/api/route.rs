@@ -63,18 +63,27 @@ macro_rules! role {
 routes! {
     Predictions POST "/v1/predictions" Reader [BODY, STORE, &[
         Code::TooManyEvents, Code::NoModel, Code::InvalidEvent, Code::DuplicateCustomer, Code::TooManyCustomers]];
-    Events POST "/v1/events" Operator [BODY, STORE, &[Code::TooManyEvents, Code::NoModel, Code::EventIdConflict]];
+    Events POST "/v1/events" Operator [BODY, STORE, &[
+        Code::TooManyEvents, Code::NoModel, Code::EventIdConflict, Code::InvalidEvent]];
     Profiles GET "/v1/profiles" Reader [STORE, &[Code::BadParameter, Code::BadCursor]];
     Profile GET "/v1/profiles/{id}" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
     Explanation GET "/v1/profiles/{id}/explanation" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
     Next GET "/v1/profiles/{id}/next" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer, Code::NoModel]];
     Export GET "/v1/profiles/{id}/export" Operator [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    Consents GET "/v1/profiles/{id}/consent" Reader [STORE, &[Code::BadParameter]];
     Consent PUT "/v1/profiles/{id}/consent" Operator [BODY, STORE, &[Code::BadParameter]];
     Attributes PUT "/v1/profiles/{id}/attributes" Operator [BODY, STORE, &[Code::BadParameter, Code::UnknownCustomer]];
     Erase DELETE "/v1/profiles/{id}" Admin [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    Readmit POST "/v1/profiles/{id}/readmit" Admin [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    Audit GET "/v1/audit" Admin [STORE, &[Code::BadParameter]];
     Changes GET "/v1/changes" Reader [STORE, &[Code::BadParameter, Code::CursorExpired]];
-    DeadLetters GET "/v1/dead-letters" Operator [STORE];
+    DeadLetters GET "/v1/dead-letters" Operator [STORE, &[Code::BadParameter]];
     DropDeadLetter DELETE "/v1/dead-letters/{number}" Operator [STORE, &[Code::BadParameter, Code::UnknownLetter]];
+    Webhooks GET "/v1/webhooks" Operator [STORE];
+    TestWebhook POST "/v1/webhooks/{webhook}/test" Operator [STORE, &[Code::BadParameter, Code::UnknownWebhook]];
+    ResumeWebhook POST "/v1/webhooks/{webhook}/resume" Operator [STORE, &[Code::BadParameter, Code::UnknownWebhook]];
+    Redeliver POST "/v1/webhooks/{webhook}/redeliver" Operator [BODY, STORE, &[
+        Code::BadParameter, Code::UnknownWebhook, Code::CursorExpired, Code::BadCursor]];
     Models GET "/v1/models" Reader [];
     Shadow GET "/v1/models/shadow" Reader [STORE];
     Promote POST "/v1/models/{version}/promote" Scientist [STORE, &[
@@ -83,7 +92,7 @@ routes! {
         Code::NoEarlierModel, Code::ModelUnusable, Code::ModelPinned]];
     Health GET "/healthz" Anyone [];
     Ready GET "/readyz" Anyone [STORE, &[Code::NoModel, Code::Stopping]];
-    Metrics GET "/metrics" Reader [];
+    Metrics GET "/metrics" Metrics [];
     OpenApi GET "/openapi.json" Anyone [];
     Docs GET "/docs" Anyone [];
     V2 GET "/v2" Anyone [];
@@ -93,6 +102,8 @@ routes! {
     V2ModelReady GET "/v2/models/{model}/ready" Reader [&[Code::BadParameter, Code::UnknownModel, Code::NoModel]];
     V2Infer POST "/v2/models/{model}/infer" Reader [BODY, &[
         Code::NoModel, Code::TooManyCustomers, Code::BadParameter, Code::UnknownModel]];
+    Ping GET "/ping" Anyone [STORE, &[Code::NoModel, Code::Stopping]];
+    Version GET "/version" Anyone [];
     Invocations POST "/invocations" Reader [BODY, &[Code::NoModel, Code::TooManyCustomers]];
 }
 
@@ -106,12 +117,35 @@ impl Route {
     /// Whether the limit on concurrent requests holds for it: what operators need when the service is
     /// overloaded is free of it.
     pub(super) fn limited(self) -> bool {
-        !matches!(self, Route::Health | Route::Ready | Route::Metrics | Route::V2Live | Route::V2Ready)
+        !matches!(
+            self,
+            Route::Health | Route::Ready | Route::Ping | Route::Metrics | Route::V2Live | Route::V2Ready
+        )
+    }
+
+    /// Whether it takes parameters, or is one that load balancers and monitoring systems ask with parameters of their own.
+    pub(super) fn takes_parameters(self) -> bool {
+        matches!(self, Route::Profiles | Route::Changes | Route::Audit | Route::DeadLetters)
+            || !self.path().starts_with("/v1/")
+    }
+
+    /// The media types of bodies that it takes.
+    pub(super) fn media_types(self) -> &'static [&'static str] {
+        match self {
+            Route::Invocations => &["application/json", "text/csv"],
+            _ => &["application/json"],
+        }
     }
 
     /// Every problem that the route can answer with.
     pub(super) fn problems(self) -> Vec<Code> {
-        let mut codes = vec![Code::Internal, Code::Timeout];
+        let mut codes = vec![Code::Internal, Code::Timeout, Code::CrossSite, Code::ForeignHost];
+        if self.method() != Method::GET {
+            codes.push(Code::UnsupportedMediaType);
+        }
+        if !self.takes_parameters() {
+            codes.push(Code::BadParameter);
+        }
         if self.limited() {
             codes.push(Code::Overloaded);
         }
@@ -120,6 +154,7 @@ impl Route {
         }
         codes.extend(self.own_problems().iter().copied().flatten());
         codes.sort_unstable();
+        codes.dedup();
         codes
     }
 

@@ -1,20 +1,26 @@
 //! The routes with what answers them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, Method};
 use axum::routing::{MethodRouter, delete, get, post, put};
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::route::Route;
 use super::{
-    changes, dead_letters, docs, guard, inference, intake, models, operations, predictions, privacy, profiles,
+    audit, changes, dead_letters, docs, guard, inference, intake, models, operations, predictions, privacy,
+    profiles, webhooks,
 };
 use crate::service::{App, Code, Problem};
 
 /// The routes of the API. A router with other routes can be merged in, as long as it has no fallback.
 pub fn router(app: Arc<App>) -> Router {
-    Route::ALL
+    let cors = cors(&app);
+    let router = Route::ALL
         .iter()
         .fold(Router::new(), |router, route| router.route(route.path(), handler(*route)))
         .fallback(|| async { Problem::new(Code::NotFound, "unknown path; /openapi.json lists all routes") })
@@ -25,9 +31,36 @@ pub fn router(app: Arc<App>) -> Router {
             )
         })
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
+        // Streams of events and small replies are left as they are.
+        .layer(CompressionLayer::new())
         .layer(DefaultBodyLimit::max(app.limits().body_bytes))
-        .with_state(app)
+        .with_state(app);
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }
+
+/// Lets scripts of the configured websites call the API. Keys are sent by scripts themselves, so no credentials of the browser are
+/// let through.
+fn cors(app: &App) -> Option<CorsLayer> {
+    let origins = app.exposure.origins();
+    if origins.is_empty() {
+        return None;
+    }
+    let header = HeaderName::from_static;
+    Some(
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_headers(["authorization", "content-type", "last-event-id", "x-request-id"].map(header))
+            .expose_headers(["retry-after", "x-request-id"].map(header))
+            .max_age(PREFLIGHT),
+    )
+}
+
+/// For so long a browser need not ask again what a website may do.
+const PREFLIGHT: Duration = Duration::from_secs(600);
 
 fn handler(route: Route) -> MethodRouter<Arc<App>> {
     match route {
@@ -38,12 +71,19 @@ fn handler(route: Route) -> MethodRouter<Arc<App>> {
         Route::Explanation => get(profiles::explanation),
         Route::Next => get(profiles::next),
         Route::Export => get(privacy::export),
+        Route::Consents => get(privacy::consents),
         Route::Consent => put(privacy::consent),
+        Route::Readmit => post(privacy::readmit),
+        Route::Audit => get(audit::list),
         Route::Attributes => put(privacy::attributes),
         Route::Erase => delete(privacy::erase),
         Route::Changes => get(changes::changes),
         Route::DeadLetters => get(dead_letters::list),
         Route::DropDeadLetter => delete(dead_letters::drop),
+        Route::Webhooks => get(webhooks::list),
+        Route::TestWebhook => post(webhooks::test),
+        Route::ResumeWebhook => post(webhooks::resume),
+        Route::Redeliver => post(webhooks::redeliver),
         Route::Models => get(models::list),
         Route::Promote => post(models::promote),
         Route::Rollback => post(models::rollback),
@@ -59,6 +99,8 @@ fn handler(route: Route) -> MethodRouter<Arc<App>> {
         Route::V2Model => get(inference::model),
         Route::V2ModelReady => get(inference::model_ready),
         Route::V2Infer => post(inference::infer),
+        Route::Ping => get(inference::ping),
+        Route::Version => get(inference::version),
         Route::Invocations => post(inference::invocations),
     }
 }

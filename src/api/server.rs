@@ -189,7 +189,8 @@ async fn refuse(mut stream: TcpStream, limit: usize) -> io::Result<()> {
     let detail = format!("connection limit ({limit}) reached; retry shortly");
     let body = Problem::new(Code::Overloaded, detail).document().to_string();
     let reply = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {MEDIA_TYPE}\r\nretry-after: 1\r\nconnection: close\r\n\
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {MEDIA_TYPE}\r\nretry-after: 1\r\n\
+         cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::args::{StoreArgs, playbook_of, print_json};
 use super::{CatalogueArgs, WrongUse};
 use crate::campaign::{self, Plan, table};
+use crate::service::problem::nearest;
 use homing_profiles::Listing;
 
 #[derive(Subcommand)]
@@ -112,7 +113,9 @@ fn make(args: &Make) -> anyhow::Result<()> {
     if let Some((name, _)) =
         args.with.iter().find(|(name, _)| !catalogue.tags().iter().any(|t| t.name == *name))
     {
-        return Err(WrongUse(format!("no tag `{name}`; `homing tags list` shows all tags")).into());
+        let near = nearest(name, catalogue.tags().iter().map(|tag| tag.name.as_str()));
+        let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+        return Err(WrongUse(format!("no tag `{name}`{near}; `homing tags list` shows all tags")).into());
     }
     let zone = Zone::default();
     let now = args.at.as_ref().map(|text| zone.as_of(text)).transpose()?.unwrap_or_else(calendar::now);

@@ -2,13 +2,15 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use homing_datasets::out;
-use homing_datasets::{Zone, calendar};
+use homing_datasets::{DAY, Zone, calendar};
+use homing_profiles::access::Key;
 
 use super::WrongUse;
 use super::args::{StoreArgs, print_json};
-use crate::service::{Role, create_key};
+use crate::service::Role;
+use crate::service::access::{KeyTerms, create_key_on};
 
-/// Create, list and revoke API keys. Once there is one, every request needs a key.
+/// Create, list, rotate and revoke API keys. Once there is one, every request needs a key.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -38,6 +40,24 @@ Examples:
         /// Name for lists, such as the program that uses the key.
         #[arg(long, default_value = "", value_name = "NAME")]
         name: String,
+        /// Number of days until the key expires. Default: it does not.
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36500))]
+        expires_days: Option<u32>,
+        /// Maximum number of requests a minute. Default: as many as the service takes.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        rate: Option<u32>,
+    },
+    /// Create a key to replace another one, which stays valid for a while.
+    #[command(after_help = "\
+Examples:
+  homing keys rotate 3f9a12c4
+  homing keys rotate 3f9a12c4 --overlap-days 1")]
+    Rotate {
+        /// Id of the key, as `homing keys list` shows it.
+        id: String,
+        /// Number of days for which the old key stays valid.
+        #[arg(long, default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=365))]
+        overlap_days: u32,
     },
     /// List keys. The keys themselves are stored nowhere.
     #[command(after_help = "\
@@ -57,6 +77,8 @@ Examples:
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Named {
+    /// Read metrics only.
+    Metrics,
     /// Read profiles, lists, changes and scores.
     Reader,
     /// Also send events, record consent and export.
@@ -70,6 +92,7 @@ enum Named {
 impl From<Named> for Role {
     fn from(named: Named) -> Role {
         match named {
+            Named::Metrics => Role::Metrics,
             Named::Reader => Role::Reader,
             Named::Operator => Role::Operator,
             Named::Scientist => Role::Scientist,
@@ -78,20 +101,54 @@ impl From<Named> for Role {
     }
 }
 
+/// Prints a new key, once.
+fn show(args: &Keys, key: &Key, text: &str) -> anyhow::Result<()> {
+    if args.json {
+        let expires_at = key.expires_at.map(|at| Zone::default().format(at));
+        return print_json(&serde_json::json!({
+            "id": key.id, "name": key.name, "role": key.role, "key": text, "expires_at": expires_at, "rate": key.rate,
+        }));
+    }
+    out!("{text}");
+    eprintln!("created key {} with role {}; it is shown only once", key.id, key.role);
+    Ok(())
+}
+
 pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
     let store = args.store.open(Zone::default())?;
     let at = |instant| Zone::default().format(instant);
     match &args.command {
-        Command::Create { role, name } => {
-            let (key, text) = create_key(store.as_ref(), name, (*role).into(), calendar::now())?;
-            if args.json {
-                print_json(
-                    &serde_json::json!({"id": key.id, "name": key.name, "role": key.role, "key": text}),
-                )?;
-            } else {
-                out!("{text}");
-                eprintln!("created key {} with role {}; it is shown only once", key.id, key.role);
-            }
+        Command::Create { role, name, expires_days, rate } => {
+            let now = calendar::now();
+            let expires_at = expires_days.map(|days| now + i64::from(days) * DAY);
+            let terms = KeyTerms { expires_at, rate: *rate };
+            let (key, text) = create_key_on(store.as_ref(), name, (*role).into(), now, terms)?;
+            show(args, &key, &text)?;
+        }
+        Command::Rotate { id, overlap_days } => {
+            let now = calendar::now();
+            let holds = |key: &Key| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
+            let Some(old) = store.keys()?.into_iter().find(|key| key.id == *id && holds(key)) else {
+                return Err(
+                    WrongUse(format!("no valid key `{id}`; `homing keys list` shows all keys")).into()
+                );
+            };
+            let Some(role) = Role::from_name(&old.role) else {
+                return Err(WrongUse(format!(
+                    "key {id} has the unknown role `{}`; create a new key",
+                    old.role
+                ))
+                .into());
+            };
+            // A key that was to expire is followed by one that lives as long.
+            let expires_at = old.expires_at.map(|at| now + (at - old.created_at));
+            let terms = KeyTerms { expires_at, rate: old.rate };
+            let (key, text) = create_key_on(store.as_ref(), &old.name, role, now, terms)?;
+            let end = now + i64::from(*overlap_days) * DAY;
+            let end = old.expires_at.map_or(end, |at| at.min(end));
+            store.expire_key(id, end)?;
+            show(args, &key, &text)?;
+            eprintln!("key {id} expires at {}", at(end));
         }
         Command::List => {
             let keys = store.keys()?;
@@ -102,14 +159,18 @@ pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
                         serde_json::json!({
                             "id": key.id, "name": key.name, "role": key.role, "created_at": at(key.created_at),
                             "expires_at": key.expires_at.map(at), "revoked_at": key.revoked_at.map(at),
+                            "rate": key.rate,
                         })
                     })
                     .collect();
                 print_json(&serde_json::json!({ "keys": keys }))?;
             } else {
                 for key in &keys {
-                    let state =
-                        key.revoked_at.map_or_else(String::new, |since| format!("  revoked {}", at(since)));
+                    let state = match (key.revoked_at, key.expires_at) {
+                        (Some(since), _) => format!("  revoked {}", at(since)),
+                        (None, Some(end)) => format!("  expires {}", at(end)),
+                        (None, None) => String::new(),
+                    };
                     out!("{}  {:<9}  {}  {}{state}", key.id, key.role, at(key.created_at), key.name);
                 }
             }

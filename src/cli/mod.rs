@@ -1,6 +1,7 @@
 //! The command line of `homing`: parse, resolve, run, report.
 
 mod args;
+mod audit;
 mod baskets;
 mod campaign;
 mod clock;
@@ -14,10 +15,13 @@ mod keys;
 mod models;
 mod next;
 mod playbook;
+mod privacy;
+mod privacy_report;
 mod score;
 mod serve;
 mod simulate;
 mod tags;
+mod webhooks;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -88,6 +92,8 @@ Examples:
     Baskets(Box<baskets::Baskets>),
     Identity(Box<identity::Identity>),
     Keys(keys::Keys),
+    Audit(audit::Audit),
+    Privacy(privacy::Privacy),
     Doctor(doctor::Doctor),
     Clock(clock::Clock),
     Erased(erased::Erased),
@@ -201,6 +207,8 @@ pub fn main() -> ExitCode {
         Command::Baskets(args) => baskets::run(&args),
         Command::Identity(args) => identity::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Privacy(args) => privacy::run(&args, config),
         Command::Doctor(args) => doctor::run(&args),
         Command::Clock(args) => clock::run(&args),
         Command::Erased(args) => erased::run(&args),

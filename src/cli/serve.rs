@@ -16,7 +16,7 @@ use super::{CatalogueArgs, CurrencyArgs, ModelArgs, WrongUse};
 use crate::aggregates;
 use crate::api;
 use crate::scoring::{Engine, Score};
-use crate::service::{App, Limits, Models, Webhook};
+use crate::service::{App, Exposure, Limits, Models, Rules, Webhook};
 use crate::web;
 use homing_models::Error as ModelError;
 use homing_profiles::Store;
@@ -41,6 +41,15 @@ pub(super) struct Serve {
     /// Private key of the certificate (PEM).
     #[arg(long, env = "HOMING_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// TLS is terminated in front of the service: cookies and browsers then stay with HTTPS.
+    #[arg(long, env = "HOMING_BEHIND_TLS")]
+    behind_tls: bool,
+    /// Host names besides localhost to answer to while there are no API keys, such as homing.lan.
+    #[arg(long, env = "HOMING_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',')]
+    allowed_hosts: Vec<String>,
+    /// Websites whose scripts may call the API with a key, such as https://crm.lan. Default: none.
+    #[arg(long, env = "HOMING_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    cors_origins: Vec<String>,
     /// Push changed tags to this URL.
     #[arg(long, env = "HOMING_WEBHOOK", value_name = "URL", requires = "webhook_key")]
     webhook: Option<String>,
@@ -136,8 +145,12 @@ impl LimitArgs {
 
 pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
     args.currency.apply();
-    let webhook = args.webhook()?;
+    let exposure =
+        Exposure::new(&args.allowed_hosts, &args.cors_origins, args.tls_cert.is_some() || args.behind_tls)
+            .map_err(|wrong| WrongUse(format!("--allowed-hosts, --cors-origins: {wrong}")))?;
+    let flag = args.webhook()?;
     let catalogue = args.catalogue.load()?;
+    let webhooks = super::webhooks::of(flag, config, &catalogue)?;
     let registry = args.model.open()?;
     let engine = match Engine::load(&registry, args.model.model.as_deref(), &catalogue) {
         Ok(engine) => Some(Arc::new(engine)),
@@ -167,10 +180,12 @@ pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
         tls,
         models: Some(models),
         shadow_share: args.shadow_share,
-        webhook,
+        webhooks,
         write_back,
         otlp: args.otlp.clone(),
         limits: args.limits.limits(),
+        exposure,
+        retention: super::privacy::rules(config)?,
         sample: None,
     };
     listen(&args.listen, store, engine, catalogue, ways)
@@ -188,7 +203,7 @@ impl Serve {
                 return Err(WrongUse(text.to_owned()).into());
             }
         };
-        Ok(Some(Webhook::new(url, secret.as_bytes())))
+        Ok(Some(Webhook::new("default", url, secret.as_bytes())))
     }
 }
 
@@ -198,10 +213,12 @@ pub(super) struct Ways {
     tls: Option<TlsAcceptor>,
     models: Option<Models>,
     shadow_share: f64,
-    webhook: Option<Webhook>,
+    webhooks: Vec<Webhook>,
     write_back: Option<Arc<WriteBack>>,
     otlp: Option<String>,
     limits: Limits,
+    exposure: Exposure,
+    retention: Rules,
     sample: Option<web::Sample>,
 }
 
@@ -222,8 +239,13 @@ pub(super) fn listen(
     ways: Ways,
 ) -> anyhow::Result<()> {
     let engine = engine.map(|engine| engine as Arc<dyn Score>);
-    let Ways { tls, models, shadow_share, webhook, write_back, otlp, limits, sample } = ways;
-    let mut app = App::new(store, engine, Arc::new(calendar::now), limits.clone()).with_shadow(shadow_share);
+    let Ways { tls, models, shadow_share, webhooks, write_back, otlp, limits, exposure, retention, sample } =
+        ways;
+    let mut app = App::new(store, engine, Arc::new(calendar::now), limits.clone())
+        .with_shadow(shadow_share)
+        .with_exposure(exposure)
+        .with_retention(retention)
+        .with_webhooks(webhooks);
     if let Some(models) = models {
         app = app.with_models(models);
     }
@@ -235,9 +257,9 @@ pub(super) fn listen(
     }
     if let Some(collector) = otlp.filter(|url| !url.is_empty()) {
         if !(collector.starts_with("http://") || collector.starts_with("https://")) {
-            let told =
-                format!("--otlp {collector} is not an http:// or https:// URL; write http://HOST:4318");
-            return Err(WrongUse(told).into());
+            // Without the address: it may hold a secret.
+            let told = "--otlp is not an http:// or https:// URL; write http://HOST:4318";
+            return Err(WrongUse(told.to_owned()).into());
         }
         app = app.with_traces(&collector)?;
     }
@@ -267,9 +289,7 @@ pub(super) fn listen(
             let app = counted.upgrade().filter(|app| !app.is_stopping())?;
             Some(aggregates::Base { store: app.store().clone(), zone: app.zone(), now: app.now() })
         })?;
-        if let Some(webhook) = webhook {
-            app.push_changes(webhook)?;
-        }
+        app.push_changes()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         // A service goes on when nobody reads what it prints.
         let mut stdout = std::io::stdout();
@@ -280,6 +300,7 @@ pub(super) fn listen(
             stopping.stop();
         };
         let ended = api::serve_with(listener, router, &limits, tls, stop).await;
+        app.finish_deliveries();
         app.write_audit()?;
         app.flush_traces();
         Ok(ended?)

@@ -23,6 +23,9 @@ pub struct FileSummary {
     pub scored: u64,
     /// The others, by cause.
     pub not_scored: BTreeMap<String, u64>,
+    /// Customers without a row, by cause: `opted_out` or `erased`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, u64>,
 }
 
 /// Where the customers of a batch come from, sorted by id.
@@ -132,6 +135,11 @@ impl ScoresFile {
             Source::Lines(stream) => stream.summary().whole_ids,
             Source::Snapshot(_) => false,
         };
+    }
+
+    /// Counts a customer who has no row.
+    pub(super) fn left_out(&mut self, cause: &str) {
+        *self.summary.left_out.entry(cause.to_owned()).or_default() += 1;
     }
 
     /// Adds rows, which are to come by ascending customer id.

@@ -16,6 +16,7 @@ use homing_tags::{Bound, Catalogue};
 pub struct Engine {
     bundle: Bundle,
     tags: Bound,
+    names: Vec<String>,
     info: ModelInfo,
 }
 
@@ -26,7 +27,8 @@ impl Engine {
         let manifest = bundle.manifest();
         let info = ModelInfo { horizons: bundle.all_horizons(), ..ModelInfo::of(manifest) };
         let tags = catalogue.bind(&info.horizons).in_zone(manifest.timezone);
-        Engine { bundle, tags, info }
+        let names = catalogue.tags().iter().map(|tag| tag.name.clone()).collect();
+        Engine { bundle, tags, names, info }
     }
 
     /// Finds a model in a registry (see [`Registry::find`]) and builds an engine from it.
@@ -103,6 +105,10 @@ impl Score for Engine {
         let provenance =
             Provenance { model: self.info.id.clone(), as_of, scored_at, zone: self.info.timezone };
         Scored { outcome, tags, provenance }
+    }
+
+    fn tag_names(&self) -> Option<Vec<&str>> {
+        Some(self.names.iter().map(String::as_str).collect())
     }
 
     fn next(&self, history: &History, as_of: Micros) -> NextPurchase {

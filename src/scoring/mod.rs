@@ -119,6 +119,11 @@ pub trait Score: Send + Sync {
         None
     }
 
+    /// The names of all tags that it can give; `None` where they are not known.
+    fn tag_names(&self) -> Option<Vec<&str>> {
+        None
+    }
+
     /// What the model makes of features, in the order of [`homing_models::features::SPECS`]; NaN is unknown.
     fn predict(&self, features: &[f64]) -> Prediction;
 

@@ -11,7 +11,7 @@
 //! store that holds it already has nothing to change, so the end is the same as if nothing had happened. The same
 //! holds for what the run scores with: a run that goes on keeps its model, `as_of` and `scored_at`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -250,7 +250,7 @@ pub struct Night {
 /// looked at between ranges. `tell` is called with the number of customers that are done.
 ///
 /// The file has the scores of the profiles, and of those whom the store needs no score of (it holds a newer one, or has
-/// them from a run that was cut off) scores from the histories of the source. Who was erased is in neither.
+/// them from a run that was cut off) scores from the histories of the source. Who was erased is in neither, who opted out not in the file.
 ///
 /// # Errors
 /// [`Error`]; what was written stays, and the same run again completes it.
@@ -276,7 +276,7 @@ pub fn to_profiles(
     let mut beside = file
         .map(|mut file| {
             file.ids_of(&source);
-            Ok::<_, Error>(Beside { file, erased: store.erased()? })
+            Ok::<_, Error>(Beside { file, erased: store.erased()?, opted_out: store.opted_out()? })
         })
         .transpose()?;
     let (window, clock) = source.windows();
@@ -370,6 +370,7 @@ impl Pass<'_> {
 struct Beside {
     file: ScoresFile,
     erased: Erasures,
+    opted_out: HashSet<String>,
 }
 
 impl Beside {
@@ -382,7 +383,16 @@ impl Beside {
         ids: &[String],
     ) -> Result<(), Error> {
         let mut recorded = std::mem::take(&mut *pass.rows());
-        let left = |id: &str| !recorded.contains_key(id) && !self.erased.contains(id);
+        // Who opted out or was erased is in no list and no file.
+        let (opted_out, erased) =
+            (|id: &str| self.opted_out.contains(id), |id: &str| self.erased.contains(id));
+        for id in ids {
+            if opted_out(id) || erased(id) {
+                recorded.remove(id);
+                self.file.left_out(if erased(id) { "erased" } else { "opted_out" });
+            }
+        }
+        let left = |id: &str| !recorded.contains_key(id) && !erased(id) && !opted_out(id);
         if ids.iter().any(|id| left(id)) {
             let terms = (pass.terms.as_of, pass.terms.scored_at);
             let scored = range.map(positions, |id, history| {

@@ -5,9 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::http::{HeaderMap, header};
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use homing_datasets::Micros;
 use serde::Serialize;
 
@@ -20,6 +17,8 @@ use homing_profiles::{Error, Store};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// Reads metrics, and nothing of customers.
+    Metrics,
     /// Reads profiles, lists, changes and scores; changes nothing.
     Reader,
     /// Sends events, records consent, exports customer data, handles dead letters.
@@ -32,12 +31,13 @@ pub enum Role {
 
 impl Role {
     /// Every role, the least first.
-    pub const ALL: [Role; 4] = [Role::Reader, Role::Operator, Role::Scientist, Role::Admin];
+    pub const ALL: [Role; 5] = [Role::Metrics, Role::Reader, Role::Operator, Role::Scientist, Role::Admin];
 
     /// The role's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Role::Metrics => "metrics",
             Role::Reader => "reader",
             Role::Operator => "operator",
             Role::Scientist => "scientist",
@@ -55,11 +55,34 @@ impl Role {
 /// How every key begins, so that one is known as such where it should not be.
 const PREFIX: &str = "homing_";
 
-/// Creates a key: adds its keyed hash to the store, and returns it with its text, which is not stored.
+/// What a key may be beside its role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyTerms {
+    /// From when on it is worth nothing.
+    pub expires_at: Option<Micros>,
+    /// Requests that it may send in a minute.
+    pub rate: Option<u32>,
+}
+
+/// Creates a key without end: adds its keyed hash to the store, and returns it with its text, which is not stored.
 ///
 /// # Errors
 /// [`Error`] of the store, or of the machine's source of randomness.
 pub fn create_key(store: &dyn Store, name: &str, role: Role, now: Micros) -> Result<(Key, String), Error> {
+    create_key_on(store, name, role, now, KeyTerms::default())
+}
+
+/// The same, on terms.
+///
+/// # Errors
+/// As [`create_key`].
+pub fn create_key_on(
+    store: &dyn Store,
+    name: &str,
+    role: Role,
+    now: Micros,
+    terms: KeyTerms,
+) -> Result<(Key, String), Error> {
     let mut bits = [0; 36];
     getrandom::fill(&mut bits).map_err(|error| Error::Database {
         store: "keys".to_owned(),
@@ -73,8 +96,9 @@ pub fn create_key(store: &dyn Store, name: &str, role: Role, now: Micros) -> Res
         role: role.name().to_owned(),
         hash: keyed_hash(&store.secret(PURPOSE)?, text.as_bytes()),
         created_at: now,
-        expires_at: None,
+        expires_at: terms.expires_at,
         revoked_at: None,
+        rate: terms.rate,
     };
     store.insert_key(&key)?;
     Ok((key, text))
@@ -83,7 +107,8 @@ pub fn create_key(store: &dyn Store, name: &str, role: Role, now: Micros) -> Res
 /// The purpose of the secret behind the hashes of keys.
 const PURPOSE: &str = "api keys";
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -111,6 +136,34 @@ struct Known {
     key: Key,
     role: Option<Role>,
     in_work: AtomicUsize,
+    allowance: Mutex<Allowance>,
+}
+
+/// How many requests a key may send now: as many as its rate a minute, growing back evenly.
+#[derive(Debug, Default)]
+struct Allowance {
+    /// Requests sent that have not yet grown back.
+    used: f64,
+    at: Micros,
+}
+
+/// Microseconds of the minute that a rate counts by.
+const MINUTE: f64 = 60e6;
+
+impl Allowance {
+    /// Takes one request; else says in how many seconds there is one again.
+    fn take(&mut self, rate: u32, now: Micros) -> Result<(), u32> {
+        let rate = f64::from(rate.max(1));
+        let passed = now.saturating_sub(self.at).max(0) as f64;
+        self.used = (self.used - passed / MINUTE * rate).max(0.0);
+        self.at = now;
+        if self.used + 1.0 <= rate {
+            self.used += 1.0;
+            return Ok(());
+        }
+        let wait = (self.used + 1.0 - rate) / rate * 60.0;
+        Err(wait.ceil().max(1.0) as u32)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -146,6 +199,7 @@ impl Access {
                 Arc::new(Known {
                     role: Role::from_name(&key.role),
                     in_work: AtomicUsize::new(0),
+                    allowance: Mutex::default(),
                     key: key.clone(),
                 })
             };
@@ -169,37 +223,67 @@ impl Access {
     pub fn admit(&self, headers: &HeaderMap, needed: Option<Role>, now: Micros) -> Result<Caller, Problem> {
         let keys = self.keys();
         let Some(needed) = needed.filter(|_| keys.demanded) else { return Ok(Caller { key: None }) };
-        let unauthorized = |detail: &str| Err(Problem::new(Code::Unauthorized, detail));
-        let Some(text) = shown(headers) else {
-            return unauthorized(
-                "no API key; send `Authorization: Bearer homing_...`. Create a key with `homing keys create`",
-            );
-        };
+        match shown(headers) {
+            Some(text) => self.admit_key(text, needed, now),
+            None => {
+                let detail = "no API key; send `Authorization: Bearer homing_...`. Create a key with `homing keys create`";
+                Err(Problem::new(Code::Unauthorized, detail))
+            }
+        }
+    }
+
+    /// Admits a caller who shows this key, if the key has the role.
+    pub fn admit_key(&self, text: &str, needed: Role, now: Micros) -> Result<Caller, Problem> {
+        let keys = self.keys();
+        if !keys.demanded {
+            return Ok(Caller { key: None });
+        }
         let Some(secret) = *self.secret.read().unwrap_or_else(PoisonError::into_inner) else {
             return Err(Problem::internal(&"the store has API keys, but not the secret of their hashes"));
         };
         let hash = keyed_hash(&secret, text.as_bytes());
         let Some(known) = keys.by_hash.get(&hash) else {
-            return unauthorized("unknown API key; create one with `homing keys create`");
+            let detail = "unknown API key; create one with `homing keys create`";
+            return Err(Problem::new(Code::Unauthorized, detail));
         };
-        if known.key.revoked_at.is_some() {
-            return unauthorized("the API key was revoked");
-        }
-        if known.key.expires_at.is_some_and(|at| at <= now) {
-            return unauthorized("the API key has expired");
-        }
-        let role = known.role.map_or("none", Role::name);
-        if known.role.is_none_or(|role| role < needed) {
-            let detail =
-                format!("this route requires the role {}; the key has the role {role}", needed.name());
-            return Err(Problem::new(Code::Forbidden, detail).with("role", needed.name()));
-        }
-        Ok(Caller { key: Some(known.clone()) })
+        allowed(known, needed, now)
     }
 
-    /// Takes a place among the caller's own requests in work.
-    pub fn enter(&self, caller: &Caller, limit: usize) -> Result<Option<InWork>, Problem> {
+    /// Admits whoever signed in with the key of this id, if the key still holds and has the role.
+    pub fn admit_signed_in(&self, key_id: &str, needed: Role, now: Micros) -> Result<Caller, Problem> {
+        let keys = self.keys();
+        if !keys.demanded {
+            return Ok(Caller { key: None });
+        }
+        match keys.by_hash.values().find(|known| known.key.id == key_id) {
+            Some(known) => allowed(known, needed, now),
+            None => Err(Problem::new(Code::Unauthorized, "the key of this session does not exist any more")),
+        }
+    }
+
+    /// Whether a caller who was admitted still would be: the key is neither revoked nor expired since.
+    pub fn still_holds(&self, caller: &Caller, now: Micros) -> bool {
+        let keys = self.keys();
+        match &caller.key {
+            // There was no key when it was admitted.
+            None => !keys.demanded,
+            Some(known) => keys.by_hash.get(&known.key.hash).is_some_and(|known| {
+                known.key.revoked_at.is_none() && known.key.expires_at.is_none_or(|at| at > now)
+            }),
+        }
+    }
+
+    /// Takes a place among the caller's own requests in work, and one from its allowance.
+    pub fn enter(&self, caller: &Caller, limit: usize, now: Micros) -> Result<Option<InWork>, Problem> {
         let Some(known) = &caller.key else { return Ok(None) };
+        if let Some(rate) = known.key.rate {
+            let taken = known.allowance.lock().unwrap_or_else(PoisonError::into_inner).take(rate, now);
+            if let Err(wait) = taken {
+                let detail =
+                    format!("limit of {rate} requests a minute for this key reached; retry in {wait} s");
+                return Err(Problem::new(Code::TooManyRequests, detail).with("limit", rate).after(wait));
+            }
+        }
         let place = InWork(known.clone());
         if known.in_work.fetch_add(1, Ordering::Relaxed) < limit {
             return Ok(Some(place));
@@ -210,24 +294,39 @@ impl Access {
         Err(Problem::new(Code::TooManyRequests, detail).with("limit", limit))
     }
 
-    /// Queues an audit entry for what a caller did. Without keys there is no caller to record.
+    /// Queues an audit entry for what a caller did with customers. Without keys there is no caller to record.
     pub fn note(&self, caller: &Caller, action: &str, customers: &[&str], at: Micros) -> Result<(), Problem> {
-        if caller.key.is_none() {
-            return Ok(());
-        }
-        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
-        if unwritten.len() + customers.len() > UNWRITTEN {
-            let detail = "cannot write the audit log; requests that must be audited are refused until it can \
-                          be written";
-            return Err(Problem::new(Code::StoreFailed, detail));
-        }
-        unwritten.extend(customers.iter().map(|id| AuditEntry {
+        let entries = customers.iter().map(|id| AuditEntry {
             at,
             key_id: caller.key_id(),
             action: action.to_owned(),
             customer_id: Some((*id).to_owned()),
             detail: String::new(),
-        }));
+        });
+        self.queue(caller, entries)
+    }
+
+    /// Queues an audit entry for what a caller did with no customer in particular.
+    pub fn note_of(&self, caller: &Caller, action: &str, detail: String, at: Micros) -> Result<(), Problem> {
+        let (key_id, action) = (caller.key_id(), action.to_owned());
+        self.queue(caller, std::iter::once(AuditEntry { at, key_id, action, customer_id: None, detail }))
+    }
+
+    fn queue(
+        &self,
+        caller: &Caller,
+        entries: impl ExactSizeIterator<Item = AuditEntry>,
+    ) -> Result<(), Problem> {
+        if caller.key.is_none() {
+            return Ok(());
+        }
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        if unwritten.len() + entries.len() > UNWRITTEN {
+            let detail = "cannot write the audit log; requests that must be audited are refused until it can \
+                          be written";
+            return Err(Problem::new(Code::StoreFailed, detail));
+        }
+        unwritten.extend(entries);
         Ok(())
     }
 
@@ -247,6 +346,23 @@ impl Access {
     }
 }
 
+/// The caller with a key, if it holds and has the role.
+fn allowed(known: &Arc<Known>, needed: Role, now: Micros) -> Result<Caller, Problem> {
+    let unauthorized = |detail: &str| Err(Problem::new(Code::Unauthorized, detail));
+    if known.key.revoked_at.is_some() {
+        return unauthorized("the API key was revoked");
+    }
+    if known.key.expires_at.is_some_and(|at| at <= now) {
+        return unauthorized("the API key has expired");
+    }
+    let role = known.role.map_or("none", Role::name);
+    if known.role.is_none_or(|role| role < needed) {
+        let detail = format!("this route requires the role {}; the key has the role {role}", needed.name());
+        return Err(Problem::new(Code::Forbidden, detail).with("role", needed.name()));
+    }
+    Ok(Caller { key: Some(known.clone()) })
+}
+
 /// A request of a key in work.
 #[derive(Debug)]
 pub(crate) struct InWork(Arc<Known>);
@@ -257,25 +373,10 @@ impl Drop for InWork {
     }
 }
 
-/// Base64 as browsers write it, padded or not.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// The key of a request: as a bearer token, or as the password of HTTP's basic scheme, which browsers ask for.
-fn shown(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, rest) = value.split_once(' ')?;
-    let rest = rest.trim();
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(rest.to_owned());
-    }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let pair = String::from_utf8(BASE64.decode(rest).ok()?).ok()?;
-    pair.split_once(':').map(|(_, password)| password.to_owned())
+/// The key of a request, sent as a bearer token: what browsers send by themselves (Basic credentials, cookies) is no key.
+fn shown(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }
 
 #[cfg(test)]
@@ -283,17 +384,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_shown_as_a_bearers_or_as_the_password_of_a_browser() {
-        let shown =
-            |value: &str| shown(&HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]));
+    fn only_a_bearer_token_is_a_key() {
+        let shown = |value: &str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
+            shown(&headers).map(str::to_owned)
+        };
         assert_eq!(shown("Bearer homing_1").as_deref(), Some("homing_1"));
-        // any:homing_1, padded and not.
-        assert_eq!(shown("Basic YW55OmhvbWluZ18x").as_deref(), Some("homing_1"));
-        assert_eq!(shown("basic YTpiYw==").as_deref(), Some("bc"));
-        assert_eq!(shown("Basic YTpiYw").as_deref(), Some("bc"));
-        for wrong in ["Basic YTpi!", "Basic YQ", "Digest x", "Bearer"] {
+        assert_eq!(shown("bearer  homing_1 ").as_deref(), Some("homing_1"));
+        // any:homing_1
+        for wrong in ["Basic YW55OmhvbWluZ18x", "Digest x", "Bearer", "homing_1"] {
             assert_eq!(shown(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_allowance_grows_back_evenly() {
+        let mut allowance = Allowance::default();
+        let at = 1_000_000_000;
+        let sent =
+            |allowance: &mut Allowance, now| (0..100).take_while(|_| allowance.take(30, now).is_ok()).count();
+        assert_eq!(sent(&mut allowance, at), 30);
+        assert_eq!(allowance.take(30, at), Err(2));
+        assert_eq!(sent(&mut allowance, at + 10_000_000), 5, "a sixth of a minute");
+        assert_eq!(sent(&mut allowance, at + 600_000_000), 30, "no more than a minute's");
+        assert_eq!(sent(&mut allowance, at), 0, "a clock that goes back gives nothing");
     }
 
     #[test]

@@ -9,11 +9,14 @@ use homing_datasets::{Micros, Zone};
 use tokio::sync::Semaphore;
 
 use super::access::{Access, Caller};
+use super::exposure::Exposure;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::models::Models;
 use super::problem::{Code, Problem};
+use super::receiver::Webhook;
 use super::request_id::RequestIds;
+use super::retention::Rules;
 use super::shadow::{Job, Shadow};
 use super::traces::Traces;
 use super::warm::Warm;
@@ -30,6 +33,14 @@ pub struct App {
     engine: RwLock<Option<Arc<dyn Score>>>,
     clock: Clock,
     limits: Limits,
+    /// Where the feed is pushed to.
+    pub(crate) webhooks: Vec<Webhook>,
+    /// The threads that push it.
+    pub(crate) pushers: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    /// How long data are kept.
+    pub(crate) retention: Rules,
+    /// How the service can be reached.
+    pub(crate) exposure: Exposure,
     pub(crate) metrics: Metrics,
     /// One permit a request in work.
     pub(crate) slots: Semaphore,
@@ -69,6 +80,10 @@ impl App {
             store,
             engine: RwLock::new(engine),
             clock,
+            webhooks: Vec::new(),
+            pushers: Mutex::default(),
+            retention: Rules::default(),
+            exposure: Exposure::default(),
             metrics: Metrics::default(),
             slots: Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS)),
             workers: Arc::new(Semaphore::new(limits.blocking_tasks.clamp(1, Semaphore::MAX_PERMITS))),
@@ -90,6 +105,24 @@ impl App {
             stopping: AtomicBool::new(false),
             limits,
         }
+    }
+
+    /// The same, with addresses that the feed is pushed to, once [`App::push_changes`] says so.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Vec<Webhook>) -> Self {
+        App { webhooks, ..self }
+    }
+
+    /// The same, with rules for how long data are kept, applied once a day.
+    #[must_use]
+    pub fn with_retention(self, retention: Rules) -> Self {
+        App { retention, ..self }
+    }
+
+    /// The same, reached in this way.
+    #[must_use]
+    pub fn with_exposure(self, exposure: Exposure) -> Self {
+        App { exposure, ..self }
     }
 
     /// The same, with models that can be promoted, rolled back and followed.

@@ -1,13 +1,15 @@
 //! What runs beside the requests, on threads of its own, until the app is dropped.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use homing_datasets::Micros;
+use homing_datasets::{DAY, Micros};
 use homing_models::{Outcome, Registry};
 
 use super::app::App;
+use super::retention::Dropped;
 use super::shadow::Job;
 use crate::scoring::Score;
 use homing_profiles::Scored;
@@ -55,12 +57,60 @@ impl App {
             let app = Arc::downgrade(self);
             std::thread::Builder::new().name("mirror".to_owned()).spawn(move || refresh(&app))?;
         }
+        if self.retention.any() {
+            let app = Arc::downgrade(self);
+            std::thread::Builder::new().name("retention".to_owned()).spawn(move || keep(&app))?;
+        }
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(jobs) = jobs {
             let app = Arc::downgrade(self);
             std::thread::Builder::new().name("shadow".to_owned()).spawn(move || compare(&app, &jobs))?;
         }
         Ok(())
+    }
+}
+
+/// Drops what is older than the rules allow, once a day, until the app is gone. Of several servers of a store one does it.
+fn keep(app: &Weak<App>) {
+    let holder = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+    let mut next: Option<Micros> = None;
+    loop {
+        std::thread::sleep(LOOK_EVERY);
+        let Some(app) = app.upgrade() else { return };
+        let now = app.now();
+        if app.is_stopping() || next.is_some_and(|next| now < next) {
+            continue;
+        }
+        next = Some(now + DAY / 24);
+        // Held for a day, so that the others find it done.
+        match app.store().lease("retention", &holder, now, now + DAY - DAY / 24) {
+            Ok(true) => next = Some(now + DAY),
+            Ok(false) => continue,
+            Err(error) => {
+                tracing::warn!(%error, "cannot begin to apply the retention rules; retrying in an hour");
+                continue;
+            }
+        }
+        let engine = app.engine().ok();
+        let going = || !app.is_stopping();
+        match app.retention.apply(app.store().as_ref(), engine.as_deref(), now, &going) {
+            Ok(dropped) => {
+                let Dropped { events, customers, changes, dead_letters, contacts, audit } = dropped;
+                tracing::info!(
+                    events,
+                    customers,
+                    changes,
+                    dead_letters,
+                    contacts,
+                    audit,
+                    "applied the retention rules"
+                );
+            }
+            Err(error) => {
+                next = Some(now + DAY / 24);
+                tracing::error!(%error, "cannot apply the retention rules; retrying in an hour");
+            }
+        }
     }
 }
 

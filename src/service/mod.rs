@@ -5,22 +5,26 @@
 //!
 //! ```text
 //! webhook   background                       pushes the feed; threads beside the requests
-//! champion  rights                           promote and roll back models; consent, export, erasure
+//! champion  rights                           promote and roll back models; consent, export, erasure, readmission
 //! app                                        the shared state
-//! access  metrics  models  shadow  traces  warm
-//! problem   limits   request_id
+//! access  exposure  metrics  models  sessions  shadow  traces  warm
+//! receiver  problem   limits   request_id   retention
 //! ```
 
 pub mod access;
 mod app;
 mod background;
 mod champion;
+pub mod exposure;
 pub mod limits;
 pub mod metrics;
 mod models;
 pub mod problem;
+mod receiver;
 pub(crate) mod request_id;
+pub mod retention;
 mod rights;
+pub(crate) mod sessions;
 pub(crate) mod shadow;
 pub(crate) mod traces;
 pub(crate) mod warm;
@@ -28,7 +32,9 @@ mod webhook;
 
 pub use access::{Role, create_key};
 pub use app::{App, Clock};
+pub use exposure::Exposure;
 pub use limits::Limits;
 pub use models::Models;
 pub use problem::{Code, Problem};
-pub use webhook::Webhook;
+pub use receiver::{BadUrl, Webhook};
+pub use retention::Rules;

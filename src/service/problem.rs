@@ -54,6 +54,8 @@ catalogue! {
     Unauthorized "unauthorized" UNAUTHORIZED "An API key is required",
     /// The key's role does not allow this.
     Forbidden "forbidden" FORBIDDEN "The API key's role does not allow this",
+    /// A website made a browser send the request.
+    CrossSite "cross_site" FORBIDDEN "Another website sent this request",
     /// No route has this path.
     NotFound "not_found" NOT_FOUND "The path is unknown",
     /// The store knows no such customer.
@@ -62,6 +64,8 @@ catalogue! {
     UnknownModel "unknown_model" NOT_FOUND "The model is unknown",
     /// There is no such dead letter.
     UnknownLetter "unknown_letter" NOT_FOUND "The dead letter does not exist",
+    /// There is no such webhook.
+    UnknownWebhook "unknown_webhook" NOT_FOUND "The webhook is unknown",
     /// The path exists, but not with this method.
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path does not support this method",
     /// The body did not come in time.
@@ -76,6 +80,8 @@ catalogue! {
     CursorExpired "cursor_expired" GONE "The cursor has expired",
     /// Every event of the request has an id that was used for other content.
     EventIdConflict "event_id_conflict" CONFLICT "The event ids are already in use",
+    /// The service is not called by that name.
+    ForeignHost "foreign_host" MISDIRECTED_REQUEST "The service does not answer to this host",
     /// The body is longer than the limit.
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The request body is too large",
     /// The body says that it is something other than JSON.
@@ -92,8 +98,8 @@ catalogue! {
     TooManyCustomers "too_many_customers" UNPROCESSABLE_ENTITY "Too many customers in one request",
     /// More events than the limit.
     TooManyEvents "too_many_events" UNPROCESSABLE_ENTITY "Too many events in one request",
-    /// The limit of concurrent requests per key is reached.
-    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many concurrent requests for one API key",
+    /// The limit of requests per key, at one time or in a minute, is reached.
+    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests for one API key",
     /// A fault of homing itself.
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error",
     /// The limit of concurrent requests is reached.
@@ -145,6 +151,24 @@ pub(crate) fn clip(text: &str) -> &str {
     &text[..text.floor_char_boundary(64)]
 }
 
+/// An address without what may be secret: credentials, query and fragment.
+pub(crate) fn shown_url(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or_default())
+        }
+        None => clip(plain).to_owned(),
+    }
+}
+
+/// The known name that is most like another, if any is like it.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let like = known.into_iter().map(|other| (strsim::jaro_winkler(name, other), other));
+    like.filter(|(like, _)| *like > 0.75).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, other)| other)
+}
+
 /// One problem, on its way to the caller.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
@@ -154,13 +178,15 @@ pub struct Problem {
     pub detail: String,
     /// More members, such as `pointer` or `rejected`.
     pub members: Map<String, Value>,
+    /// After how many seconds to try again, where it is known.
+    pub retry_after_s: Option<u32>,
 }
 
 impl Problem {
     /// A problem with its detail.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Problem { code, detail: detail.into(), members: Map::new() }
+        Problem { code, detail: detail.into(), members: Map::new(), retry_after_s: None }
     }
 
     /// The same with one more member.
@@ -168,6 +194,19 @@ impl Problem {
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// The same, with the seconds after which a retry helps.
+    #[must_use]
+    pub fn after(self, seconds: u32) -> Self {
+        Problem { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// The same, as clients of the Open Inference Protocol expect it: with the detail as `error`, too.
+    #[must_use]
+    pub(crate) fn for_inference(self) -> Self {
+        let error = self.detail.clone();
+        self.with("error", error)
     }
 
     /// A fault of homing itself: the log gets the cause, the caller learns only that it happened.
@@ -231,7 +270,8 @@ impl IntoResponse for Problem {
         let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];
         let mut response = (self.code.status(), media_type, body).into_response();
         if self.code.passes() {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+            let seconds = self.retry_after_s.unwrap_or(RETRY_AFTER_S);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.code == Code::Unauthorized {
             let ask = HeaderValue::from_static("Bearer");

@@ -1,4 +1,5 @@
-//! What a customer may ask for: to opt out, to see all that is held, to be erased; and what the business itself keeps of them.
+//! What a customer may ask for: to opt out, to see all that is held, to be erased and to be known again; and what the business itself keeps
+//! of them.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +7,7 @@ use super::access::Caller;
 use super::app::App;
 use super::problem::{Code, Problem, clip};
 use homing_profiles::access::AuditEntry;
-use homing_profiles::privacy::{Consent, Export};
+use homing_profiles::privacy::{Choice, Consent, Export, Purpose};
 use homing_profiles::{Changed, Flows};
 
 fn entry(app: &App, caller: &Caller, action: &str, id: &str, detail: &str) -> AuditEntry {
@@ -21,16 +22,23 @@ fn entry(app: &App, caller: &Caller, action: &str, id: &str, detail: &str) -> Au
 
 // Each blocks its thread.
 impl App {
-    /// Records whether a customer opted out, and returns the tags that changed.
+    /// Records whether a customer opted out of a purpose, and returns the tags that changed.
     pub(crate) fn take_consent(
         &self,
         caller: &Caller,
         id: &str,
-        opted_out: bool,
+        (purpose, opted_out): (Purpose, bool),
+        source: &str,
     ) -> Result<Option<Changed>, Problem> {
-        let detail = if opted_out { "opted out" } else { "opted in" };
-        self.store.audit(&[entry(self, caller, "consent.set", id, detail)])?;
-        let changed = self.store.set_consent(id, Consent { opted_out, at: self.now() })?;
+        let detail = format!("{}: {}", purpose.name(), if opted_out { "opted out" } else { "opted in" });
+        self.store.audit(&[entry(self, caller, "consent.set", id, &detail)])?;
+        let at = self.now();
+        if purpose != Purpose::Profiling {
+            let choice = Choice { purpose, opted_out, at, source: source.to_owned() };
+            self.store.set_contact_choice(id, &choice)?;
+            return Ok(None);
+        }
+        let changed = self.store.set_consent_from(id, Consent { opted_out, at }, source)?;
         self.warm.written(id);
         self.changed();
         Ok(changed)
@@ -62,10 +70,20 @@ impl App {
                 Problem::new(Code::StoreFailed, detail)
             })?;
         }
-        // Without the id: that somebody erased someone is all that may stay.
-        let done = AuditEntry { customer_id: None, ..entry(self, caller, "profile.erase", id, "") };
-        store.audit(&[done])?;
+        // The store writes down a keyed hash instead of the id.
+        store.audit(&[entry(self, caller, "profile.erase", id, "")])?;
         Ok(held)
+    }
+
+    /// Lets a customer who was erased be known again.
+    pub(crate) fn readmit_customer(&self, caller: &Caller, id: &str) -> Result<(), Problem> {
+        if !self.store.readmit(id)? {
+            let detail = format!("the customer `{}` was not erased; nothing was changed", clip(id));
+            return Err(Problem::new(Code::UnknownCustomer, detail));
+        }
+        self.warm.written(id);
+        self.store.audit(&[entry(self, caller, "profile.readmit", id, "")])?;
+        Ok(())
     }
 
     /// Replaces the attributes that the business keeps of a customer.

@@ -181,7 +181,10 @@ impl Sender {
                 self.dropped.inc_by(spans.len() as u64);
                 // Once a failure, not once a message.
                 if !std::mem::replace(&mut self.failing, true) {
-                    tracing::warn!(%error, url = self.url, "cannot export traces; spans are dropped and counted");
+                    // Neither the address nor what the error says of it may hold a secret.
+                    let url = super::problem::shown_url(&self.url);
+                    let error = error.to_string().replace(&self.url, &url);
+                    tracing::warn!(error, url, "cannot export traces; spans are dropped and counted");
                 }
             }
         }

@@ -1,112 +1,226 @@
-//! Webhooks: the feed, pushed to an address, signed, at least once and in order.
+//! Webhooks: the feed, pushed to addresses, signed, at least once and in order.
 //!
-//! One thread reads the feed and sends it in batches, one after the other, so the changes of a customer come in their
-//! order. Of several servers with the same store and address one pushes: the one that holds the lease. How far it came
-//! is kept in the store after each piece that was taken; a piece whose answer was lost is sent again. A receiver that
-//! fails is asked again and again, with pauses that double; a change that it refuses, or that it failed to take for too
-//! long, becomes a dead letter.
+//! Each webhook has a thread that reads the feed and sends it in batches, one after the other, so the changes of a customer come in their
+//! order. Of several servers with the same store one pushes: the one that holds the lease. How far it came is kept in the store after each
+//! piece that was taken; a piece whose answer was lost is sent again, under the same delivery id.
+//!
+//! A receiver that fails is asked again and again, with pauses that double or are as long as it says. After days without success the webhook is
+//! paused, loudly, and goes on from where it was once it is resumed. A change that the receiver refuses while it takes another one is set aside as a
+//! dead letter.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use hmac::{Hmac, KeyInit, Mac};
+use homing_datasets::Micros;
 use serde::Serialize;
-use sha2::Sha256;
 
 use super::app::App;
-use homing_profiles::feed::{Change, FeedPosition, Letter};
+use super::problem::{Code, Problem, clip};
+use super::receiver::Webhook;
+use homing_profiles::feed::{Change, FeedPosition, Letter, Trouble};
 use homing_profiles::{Error, Store};
 
 /// Changes per delivery.
 const PIECE: u32 = 100;
 /// How often the feed is looked at, and a stop is noticed.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The longest pause that a receiver may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(24 * 3600);
 
-/// A lease runs so much longer than two answers may take: past it another server goes on.
-const LEASE_BEYOND: Duration = Duration::from_secs(10);
-
-/// Where to push changes to.
-#[derive(Clone, Debug)]
-pub struct Webhook {
-    /// The address.
-    pub url: String,
-    /// The secret behind the signatures.
-    pub secret: Vec<u8>,
-    /// How long an answer may take.
-    pub answer_time: Duration,
-    /// The first pause after a failure; each is twice the one before.
-    pub first_pause: Duration,
-    /// The longest pause.
-    pub longest_pause: Duration,
-    /// For so long a failing receiver is asked again before a change becomes a dead letter.
-    pub give_up_after: Duration,
+/// What is sent.
+#[derive(Serialize)]
+struct Piece<'a> {
+    changes: &'a [Change],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    test: bool,
 }
 
-impl Webhook {
-    /// A webhook that waits 10 s for an answer, pauses 1 s to 5 min, and gives up after three days.
-    #[must_use]
-    pub fn new(url: impl Into<String>, secret: impl Into<Vec<u8>>) -> Self {
-        Webhook {
-            url: url.into(),
-            secret: secret.into(),
-            answer_time: Duration::from_secs(10),
-            first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(300),
-            give_up_after: Duration::from_secs(3 * 24 * 3600),
-        }
-    }
-
-    fn feed(&self) -> String {
-        format!("webhook {}", self.url)
-    }
-
-    /// Duration of the lease.
-    fn lease(&self) -> Duration {
-        2 * self.answer_time + LEASE_BEYOND
-    }
-
-    /// HMAC-SHA256 over `TIMESTAMP.BODY`, in hexadecimal digits.
-    fn signature(&self, timestamp: i64, body: &[u8]) -> Result<String, Refusal> {
-        let refused = |error: hmac::digest::InvalidLength| Refusal::Never(error.to_string());
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(refused)?;
-        mac.update(timestamp.to_string().as_bytes());
-        mac.update(b".");
-        mac.update(body);
-        Ok(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
-    }
+/// What a receiver answered.
+struct Answer {
+    status: u16,
+    retry_after: Option<Duration>,
 }
 
 /// Why a delivery failed.
-enum Refusal {
-    /// A retry may succeed.
-    Later(String),
-    /// A retry cannot succeed.
-    Never(String),
+struct Failure {
+    /// In words, without secrets.
+    reason: String,
+    /// Whether the receiver refused what was sent, rather than failing.
+    refused: bool,
+    /// How long it asks to wait.
+    retry_after: Option<Duration>,
 }
 
-impl App {
-    /// Pushes the feed to a webhook, on a thread of its own, until the app stops or is dropped.
-    ///
-    /// # Errors
-    /// What the system says when it has no thread left.
-    pub fn push_changes(self: &Arc<Self>, webhook: Webhook) -> std::io::Result<()> {
-        let app = Arc::downgrade(self);
-        std::thread::Builder::new()
-            .name("webhook".to_owned())
-            .spawn(move || Pusher::new(app, webhook).run())?;
-        Ok(())
+/// Sends a body with its headers.
+type Post = dyn Fn(&Webhook, &[u8], &[(&str, String)]) -> Result<Answer, String> + Send;
+
+/// A way to send over HTTP.
+fn over_http(hook: &Webhook) -> Box<Post> {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(hook.answer_time))
+        .max_redirects(0)
+        .build();
+    let agent = ureq::Agent::from(config);
+    Box::new(move |hook, body, headers| {
+        let mut request = agent.post(&hook.url).content_type("application/json");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send(body).map_err(|error| {
+            // The error may name the address, with what is secret in it.
+            error.to_string().replace(&hook.url, &hook.shown_url())
+        })?;
+        let asked = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let seconds = asked.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+        Ok(Answer { status: answer.status().as_u16(), retry_after: seconds })
+    })
+}
+
+/// Sends a piece once.
+fn send(hook: &Webhook, post: &Post, piece: &Piece<'_>, (id, now): (&str, Micros)) -> Result<u16, Failure> {
+    let failed = |reason: String| Failure { reason, refused: false, retry_after: None };
+    let body = serde_json::to_vec(piece).map_err(|error| failed(error.to_string()))?;
+    let timestamp = now.div_euclid(1_000_000);
+    let mut headers = vec![
+        ("homing-timestamp", timestamp.to_string()),
+        ("homing-signature", hook.signature(timestamp, &body).map_err(failed)?),
+        ("homing-delivery", id.to_owned()),
+    ];
+    headers.extend(hook.authorization.iter().map(|value| ("authorization", value.clone())));
+    let Answer { status, retry_after } = post(hook, &body, &headers).map_err(failed)?;
+    match status {
+        200..=299 => Ok(status),
+        _ => Err(Failure {
+            reason: format!("the receiver responded with HTTP status {status}"),
+            refused: matches!(status, 400..=499)
+                && !matches!(status, 401 | 403 | 404 | 408 | 410 | 425 | 429),
+            retry_after: retry_after.map(|asked| asked.min(LONGEST_ASKED)),
+        }),
     }
 }
 
+/// How a webhook is doing.
+#[derive(Debug, Serialize)]
+pub(crate) struct State {
+    name: String,
+    url: String,
+    /// The last change that was delivered.
+    cursor: Option<u64>,
+    delivered_at: Option<String>,
+    /// Changes in the feed after it; the newest cursor minus this one.
+    behind: u64,
+    failing_since: Option<String>,
+    attempts: u32,
+    paused_at: Option<String>,
+    reason: Option<String>,
+}
+
+/// What a test found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tested {
+    ok: bool,
+    delivery: String,
+    status: Option<u16>,
+    reason: Option<String>,
+}
+
+// Each blocks its thread.
+impl App {
+    /// The webhook of a name.
+    fn webhook(&self, name: &str) -> Result<&Webhook, Problem> {
+        self.webhooks.iter().find(|hook| hook.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.webhooks.iter().map(|hook| hook.name.as_str()).collect();
+            let names = if names.is_empty() { "none is configured".to_owned() } else { names.join(", ") };
+            let detail = format!("unknown webhook `{}`; webhooks: {names}", clip(name));
+            Problem::new(Code::UnknownWebhook, detail)
+        })
+    }
+
+    /// How each webhook is doing.
+    pub(crate) fn webhook_states(&self) -> Result<Vec<State>, Problem> {
+        let newest = self.store.newest_change()?;
+        let zone = homing_datasets::Zone::default();
+        let state = |hook: &Webhook| {
+            let feed = hook.feed();
+            let position = self.store.feed_position(&feed)?;
+            let trouble = self.store.feed_trouble(&feed)?.unwrap_or_default();
+            let cursor = position.map(|position| position.cursor);
+            Ok(State {
+                name: hook.name.clone(),
+                url: hook.shown_url(),
+                cursor,
+                delivered_at: position.map(|position| zone.format(position.at)),
+                behind: newest.saturating_sub(cursor.unwrap_or_default()),
+                failing_since: trouble.failing_since.map(|at| zone.format(at)),
+                attempts: trouble.attempts,
+                paused_at: trouble.paused_at.map(|at| zone.format(at)),
+                reason: Some(trouble.reason).filter(|reason| !reason.is_empty()),
+            })
+        };
+        self.webhooks.iter().map(state).collect()
+    }
+
+    /// Sends a webhook a signed piece without changes.
+    pub(crate) fn test_webhook(&self, name: &str) -> Result<Tested, Problem> {
+        let (hook, now) = (self.webhook(name)?, self.now());
+        let delivery = format!("{name}:test-{}", now.div_euclid(1_000_000));
+        let sent = send(hook, &*over_http(hook), &Piece { changes: &[], test: true }, (&delivery, now));
+        Ok(match sent {
+            Ok(status) => Tested { ok: true, delivery, status: Some(status), reason: None },
+            Err(failure) => Tested { ok: false, delivery, status: None, reason: Some(failure.reason) },
+        })
+    }
+
+    /// Lets a webhook go on: from where it was, or from a cursor, after which everything is delivered again.
+    pub(crate) fn resume_webhook(&self, name: &str, cursor: Option<u64>) -> Result<(), Problem> {
+        let feed = self.webhook(name)?.feed();
+        if let Some(cursor) = cursor {
+            // Refused here if it is not one of the feed, rather than by the thread that pushes.
+            self.store.changes(Some(cursor), 1)?;
+            self.store.set_feed_position(&feed, FeedPosition { cursor, at: self.now() })?;
+        }
+        self.store.set_feed_trouble(&feed, None)?;
+        Ok(())
+    }
+
+    /// Pushes the feed to each webhook, on a thread of its own, until the app stops or is dropped.
+    ///
+    /// # Errors
+    /// What the system says when it has no thread left.
+    pub fn push_changes(self: &Arc<Self>) -> std::io::Result<()> {
+        let mut threads = self.pushers.lock().unwrap_or_else(PoisonError::into_inner);
+        for hook in &self.webhooks {
+            let pusher = Pusher::new(Arc::downgrade(self), hook.clone(), over_http(hook));
+            let thread =
+                std::thread::Builder::new().name("webhook".to_owned()).spawn(move || pusher.run())?;
+            threads.push(thread);
+        }
+        Ok(())
+    }
+
+    /// Waits, once the app was asked to stop, until running deliveries have ended and their leases are given back, so that another server
+    /// goes on at once.
+    pub fn finish_deliveries(&self) {
+        let threads = std::mem::take(&mut *self.pushers.lock().unwrap_or_else(PoisonError::into_inner));
+        let longest = self.webhooks.iter().map(|hook| hook.answer_time).max().unwrap_or_default();
+        let until = Instant::now() + longest + LOOK_EVERY * 5;
+        for thread in threads {
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(LOOK_EVERY / 10);
+            }
+        }
+    }
+}
+
+/// Follows the feed for one webhook.
 struct Pusher {
     app: Weak<App>,
     hook: Webhook,
-    agent: ureq::Agent,
+    post: Box<Post>,
     /// Changes of the next piece: fewer while the trouble of one is told from that of its neighbours.
     piece: u32,
-    failing_since: Option<Instant>,
-    attempts: u32,
     /// Identifies this server among others.
     holder: String,
     /// When the lease was last taken; `None` while another server holds it.
@@ -114,23 +228,9 @@ struct Pusher {
 }
 
 impl Pusher {
-    fn new(app: Weak<App>, hook: Webhook) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(hook.answer_time))
-            .max_redirects(0)
-            .build();
+    fn new(app: Weak<App>, hook: Webhook, post: Box<Post>) -> Self {
         let holder = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
-        Pusher {
-            app,
-            hook,
-            agent: config.into(),
-            piece: PIECE,
-            failing_since: None,
-            attempts: 0,
-            holder,
-            held_since: None,
-        }
+        Pusher { app, hook, post, piece: PIECE, holder, held_since: None }
     }
 
     /// Whether this server delivers; takes or renews the lease as needed.
@@ -143,7 +243,9 @@ impl Pusher {
         let (now, span) = (app.now(), lease.as_micros() as i64);
         let held = app.store().lease(&self.hook.feed(), &self.holder, now, now + span)?;
         if held && self.held_since.is_none() {
-            tracing::info!(feed = self.hook.feed(), "this instance now delivers the webhook");
+            tracing::info!(webhook = self.hook.name, "this instance now delivers the webhook");
+            // Until 0.2 a feed went by the address, with whatever was secret in it.
+            app.store().rename_feed(&format!("webhook {}", self.hook.url), &self.hook.feed())?;
         }
         self.held_since = held.then_some(taken);
         Ok(held)
@@ -170,6 +272,12 @@ impl Pusher {
                 if let (Some(_), Err(error)) = (self.held_since, self.holds(&app)) {
                     tracing::warn!(%error, "cannot renew the lease of a webhook");
                 }
+                // Somebody who resumes it need not wait for the pause to end.
+                if pause > LOOK_EVERY * 10
+                    && app.store().feed_trouble(&self.hook.feed()).is_ok_and(|trouble| trouble.is_none())
+                {
+                    break;
+                }
                 drop(app);
                 std::thread::sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now())));
             }
@@ -194,97 +302,135 @@ impl Pusher {
             }
             let store = app.store().as_ref();
             let feed = self.hook.feed();
+            let trouble = store.feed_trouble(&feed)?.unwrap_or_default();
+            if trouble.paused_at.is_some() {
+                return Ok(self.hook.longest_pause);
+            }
             let position = store.feed_position(&feed)?.map(|position| position.cursor);
             let changes = match store.changes(position, self.piece) {
                 Err(Error::CursorExpired { cursor, oldest }) => {
                     tracing::error!(
                         cursor,
                         oldest,
-                        feed,
+                        webhook = self.hook.name,
                         "changes were pruned before they were delivered to the webhook; the receiver must read \
                          the profiles again"
                     );
                     app.metrics().webhook("missed", 1);
-                    self.reached(store, &feed, oldest.saturating_sub(1), app.now())?;
+                    self.reached(store, oldest.saturating_sub(1), app.now())?;
                     continue;
                 }
                 other => other?.changes,
             };
-            let Some(last) = changes.last().map(|change| change.cursor) else { return Ok(Duration::ZERO) };
-            match self.send(&changes, app.now()) {
-                Ok(()) => {
-                    app.metrics().webhook("delivered", changes.len());
-                    self.reached(store, &feed, last, app.now())?;
-                    self.piece = PIECE;
-                }
-                Err(refusal) => {
-                    self.attempts += 1;
-                    let since = *self.failing_since.get_or_insert_with(Instant::now);
-                    let (reason, over) = match refusal {
-                        Refusal::Later(reason) => (reason, since.elapsed() >= self.hook.give_up_after),
-                        Refusal::Never(reason) => (reason, true),
-                    };
-                    tracing::warn!(feed, reason, attempts = self.attempts, "webhook delivery failed");
-                    app.metrics().webhook("failed", 1);
-                    if !over {
-                        let doubled = self.hook.first_pause * 2_u32.saturating_pow(self.attempts.min(20) - 1);
-                        return Ok(doubled.min(self.hook.longest_pause));
-                    }
-                    if changes.len() > 1 {
-                        // The others are not to suffer for one.
-                        self.piece = 1;
-                        continue;
-                    }
-                    for change in changes {
-                        let (attempts, at) = (self.attempts, app.now());
-                        store.dead_letter(&Letter {
-                            feed: feed.clone(),
-                            change,
-                            reason: reason.clone(),
-                            attempts,
-                            at,
-                        })?;
-                        app.metrics().webhook("dead", 1);
-                    }
-                    self.reached(store, &feed, last, app.now())?;
-                }
+            let (Some(first), Some(last)) = (changes.first(), changes.last()) else {
+                return Ok(Duration::ZERO);
+            };
+            let (first, last) = (first.cursor, last.cursor);
+            let sent: Vec<Change> = changes.iter().filter_map(|change| self.hook.wanted(change)).collect();
+            let outcome = match sent.is_empty() {
+                true => Ok(()),
+                false => self.deliver(&sent, app.now()),
+            };
+            let Err(failure) = outcome else {
+                app.metrics().webhook("delivered", sent.len());
+                self.reached(store, last, app.now())?;
+                self.piece = PIECE;
+                continue;
+            };
+            app.metrics().webhook("failed", 1);
+            if failure.refused && sent.len() > 1 {
+                // The others are not to suffer for one: look for it.
+                self.piece = (self.piece / 2).clamp(1, sent.len() as u32 / 2);
+                continue;
             }
+            if failure.refused && self.takes_another(store, first, last, app.now())? {
+                self.set_aside(&app, &sent, &failure)?;
+                self.reached(store, last, app.now())?;
+                continue;
+            }
+            return self.wait(&app, trouble, &failure);
         }
     }
 
-    fn reached(&mut self, store: &dyn Store, feed: &str, cursor: u64, at: i64) -> Result<(), Error> {
-        store.set_feed_position(feed, FeedPosition { cursor, at })?;
-        self.failing_since = None;
-        self.attempts = 0;
+    fn deliver(&self, changes: &[Change], now: Micros) -> Result<(), Failure> {
+        let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Ok(()) };
+        let id = format!("{}:{}-{}", self.hook.name, first.cursor, last.cursor);
+        send(&self.hook, &*self.post, &Piece { changes, test: false }, (&id, now)).map(drop)
+    }
+
+    /// Whether the receiver takes a change of another customer, the next one in the feed: then it is the refused one that is wrong. Without
+    /// such a change nobody is kept waiting, and it cannot be told.
+    fn takes_another(&self, store: &dyn Store, first: u64, last: u64, now: Micros) -> Result<bool, Error> {
+        let refused = store.changes(Some(first.saturating_sub(1)), 1)?.changes;
+        let whose = refused.first().map(|change| change.customer_id.clone()).unwrap_or_default();
+        let next = store.changes(Some(last), PIECE)?.changes;
+        let mut others = next.iter().filter(|change| change.customer_id != whose);
+        let other = others.find_map(|change| self.hook.wanted(change));
+        Ok(other.is_some_and(|change| self.deliver(&[change], now).is_ok()))
+    }
+
+    /// Keeps what the receiver refuses as dead letters.
+    fn set_aside(&self, app: &App, changes: &[Change], failure: &Failure) -> Result<(), Error> {
+        for change in changes {
+            tracing::warn!(
+                webhook = self.hook.name,
+                cursor = change.cursor,
+                reason = failure.reason,
+                "a change was refused and set aside"
+            );
+            let (feed, reason) = (self.hook.feed(), failure.reason.clone());
+            app.store().dead_letter(&Letter {
+                feed,
+                change: change.clone(),
+                reason,
+                attempts: 1,
+                at: app.now(),
+            })?;
+            app.metrics().webhook("dead", 1);
+        }
         Ok(())
     }
 
-    fn send(&self, changes: &[Change], now: i64) -> Result<(), Refusal> {
-        #[derive(Serialize)]
-        struct Piece<'a> {
-            changes: &'a [Change],
+    /// Remembers a failure, and says how long to wait before the next try.
+    fn wait(&self, app: &App, before: Trouble, failure: &Failure) -> Result<Duration, Error> {
+        let now = app.now();
+        let since = before.failing_since.unwrap_or(now);
+        let attempts = before.attempts.saturating_add(1);
+        let over = Duration::from_micros(now.saturating_sub(since).max(0) as u64) >= self.hook.give_up_after;
+        let trouble = Trouble {
+            failing_since: Some(since),
+            attempts,
+            paused_at: over.then_some(now),
+            reason: failure.reason.clone(),
+        };
+        app.store().set_feed_trouble(&self.hook.feed(), Some(&trouble))?;
+        let (webhook, reason) = (&self.hook.name, &failure.reason);
+        if over {
+            app.metrics().webhook("paused", 1);
+            tracing::error!(
+                webhook,
+                reason,
+                attempts,
+                "the webhook is paused: its receiver failed for days. Nothing is lost; repair the receiver, then POST \
+                 /v1/webhooks/NAME/resume"
+            );
+            return Ok(self.hook.longest_pause);
         }
-        let body =
-            serde_json::to_vec(&Piece { changes }).map_err(|error| Refusal::Never(error.to_string()))?;
-        let timestamp = now.div_euclid(1_000_000);
-        let sent = self
-            .agent
-            .post(&self.hook.url)
-            .content_type("application/json")
-            .header("homing-timestamp", timestamp.to_string())
-            .header("homing-signature", format!("v1={}", self.hook.signature(timestamp, &body)?))
-            .send(&body[..]);
-        match sent {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                let told = format!("the receiver responded with HTTP status {status}");
-                match status {
-                    200..=299 => Ok(()),
-                    408 | 425 | 429 | 500..=599 => Err(Refusal::Later(told)),
-                    _ => Err(Refusal::Never(told)),
-                }
-            }
-            Err(error) => Err(Refusal::Later(error.to_string())),
+        tracing::warn!(webhook, reason, attempts, "webhook delivery failed");
+        let doubled = self.hook.first_pause * 2_u32.saturating_pow(attempts.min(20) - 1);
+        Ok(failure.retry_after.unwrap_or(Duration::ZERO).max(doubled.min(self.hook.longest_pause)))
+    }
+
+    fn reached(&self, store: &dyn Store, cursor: u64, at: Micros) -> Result<(), Error> {
+        let feed = self.hook.feed();
+        store.set_feed_position(&feed, FeedPosition { cursor, at })?;
+        if store.feed_trouble(&feed)?.is_some() {
+            tracing::info!(webhook = self.hook.name, "the receiver of the webhook takes changes again");
+            store.set_feed_trouble(&feed, None)?;
         }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use super::message;
 use super::state::Web;
 use crate::service::access::Caller;
 use crate::service::{Code, Problem, Role};
+use homing_profiles::privacy::Purpose;
 
 type Id = Result<Path<String>, PathRejection>;
 type Sent<T> = Result<Form<T>, FormRejection>;
@@ -98,7 +99,9 @@ pub(super) async fn consent(
             _ => return Err(Box::new(message::stale_form(&asked))),
         };
         let wanted = id.clone();
-        let done = web.work(move |app| app.take_consent(&caller, &wanted, opted_out).map(drop));
+        let done = web.work(move |app| {
+            app.take_consent(&caller, &wanted, (Purpose::Profiling, opted_out), "homing pages").map(drop)
+        });
         done.await.map_err(|code| Box::new(message::problem(&web, &asked, code)))?;
         Ok(seen(&asked.customer(&id).with("done", "consent")))
     };

@@ -6,6 +6,7 @@ use axum::extract::Query;
 use axum::http::{HeaderMap, Uri, header};
 
 use super::words::Lang;
+use crate::service::sessions;
 
 /// The parameter that names the language.
 const LANG: &str = "lang";
@@ -17,6 +18,8 @@ pub(super) struct Asked {
     pub lang: Lang,
     /// Whether the address itself names the language; then every link does.
     pub named: bool,
+    /// Whether the request came with the cookie of a session.
+    pub signed_in: bool,
     path: String,
     /// The parameters other than the language, without the empty ones.
     pairs: Vec<(String, String)>,
@@ -35,9 +38,15 @@ impl Asked {
         Asked {
             lang: named.or_else(accepted).unwrap_or_default(),
             named: named.is_some(),
+            signed_in: [false, true].into_iter().any(|tls| sessions::token(headers, tls).is_some()),
             path: uri.path().to_owned(),
             pairs: pairs.into_iter().filter(|(name, value)| name != LANG && !value.is_empty()).collect(),
         }
+    }
+
+    /// The same for who is not signed in any more.
+    pub fn signed_out(self) -> Self {
+        Asked { signed_in: false, ..self }
     }
 
     /// The value of a parameter, without the spaces around it.
@@ -74,6 +83,11 @@ impl Asked {
     /// The path of what is done with one customer.
     pub fn of_customer(&self, id: &str, what: &str) -> Link {
         self.link(&format!("/customers/{}/{what}", encoded(id)))
+    }
+
+    /// This very page, with its parameters.
+    pub fn here(&self) -> Link {
+        self.moved(&self.path)
     }
 
     /// This very page in another language.

@@ -68,6 +68,8 @@ pub(super) struct Frame {
     pub icon: String,
     /// The code of the language, where the address names it: a form has to hand it on.
     pub lang_named: Option<&'static str>,
+    /// Where to sign out, for who is signed in.
+    pub sign_out: Option<Link>,
 }
 
 impl Frame {
@@ -87,6 +89,7 @@ impl Frame {
             style: assets::style(),
             icon: assets::icon(),
             lang_named: asked.named.then(|| asked.lang.code()),
+            sign_out: asked.signed_in.then(|| asked.link("/signout")),
         }
     }
 }

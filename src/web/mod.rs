@@ -9,18 +9,18 @@
 //! every page, so there is no script and no style outside the one style sheet.
 //!
 //! Lower modules know nothing of those above them: this one makes the routes; `actions`, `call`, `campaign`, `customer`, `kpi`,
-//! `models`, `segments` and `today` answer them; `forms` and `message` are made of `filters` and `state`; `asked`, `format`,
+//! `models`, `segments`, `sign_in` and `today` answer them; `forms` and `message` are made of `filters` and `state`; `asked`, `format`,
 //! `frame`, `labels`, `library`, `parts`, `sample`, `scores` and `words` know nothing of the service's state.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 
-use crate::service::{App, Code, Role};
+use crate::service::{App, Code};
 use homing_tags::Catalogue;
 
 mod actions;
@@ -43,6 +43,7 @@ mod path;
 mod sample;
 mod scores;
 mod segments;
+mod sign_in;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -75,8 +76,10 @@ pub fn router(app: Arc<App>, catalogue: Arc<Catalogue>, sample: Option<Sample>) 
         .route("/models/{version}/report", routing::get(models::report))
         .route("/models/{version}/promote", routing::post(actions::promote))
         .route("/models/rollback", routing::post(actions::rollback))
+        .layer(axum::middleware::from_fn_with_state(web.clone(), sign_in::access))
+        .route("/signin", routing::get(sign_in::page).post(sign_in::sign_in))
+        .route("/signout", routing::post(sign_in::sign_out))
         .layer(axum::middleware::from_fn_with_state(web.clone(), guard))
-        .layer(axum::middleware::from_fn_with_state(web.clone(), access))
         .route("/assets/{file}", routing::get(assets::asset))
         .with_state(web)
 }
@@ -85,21 +88,26 @@ pub fn router(app: Arc<App>, catalogue: Arc<Catalogue>, sample: Option<Sample>) 
 async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
     let asked = Asked::of(request.uri(), request.headers());
     let limit = web.app.limits().request_time;
-    let mut response = match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => message::problem(&web, &asked, Code::Timeout),
+    let (app, open) = (&web.app, !web.app.demands_keys());
+    let mut response = match app.exposure.check(request.method(), request.uri(), request.headers(), open) {
+        Ok(()) => match tokio::time::timeout(limit, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => message::problem(&web, &asked, Code::Timeout),
+        },
+        // Who reads this is no person on one of our pages.
+        Err(problem) => problem.into_response(),
     };
     let headers = response.headers_mut();
+    app.exposure.secure(headers);
     // A training report has a policy of its own.
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
     }
     for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
-        // A page shows personal data: no cache keeps it.
+        // A page shows personal data: no cache keeps it, whatever a handler says.
         (header::CACHE_CONTROL, "no-store"),
-        (header::VARY, "accept-language"),
+        (header::VARY, "accept-language, cookie"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -107,22 +115,4 @@ async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Res
         headers.insert(header::CONTENT_LANGUAGE, tag);
     }
     response
-}
-
-/// The pages show personal data: whoever looks at them needs a reader's key, for which the browser asks.
-async fn access(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
-    match web.app.access.admit(request.headers(), Some(Role::Reader), web.app.now()) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(problem) => {
-            let mut response = problem.into_response();
-            if response.status() == StatusCode::UNAUTHORIZED {
-                let ask = HeaderValue::from_static("Basic realm=\"homing: any name, a key as the password\"");
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
-            }
-            response
-        }
-    }
 }

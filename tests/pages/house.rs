@@ -124,6 +124,37 @@ impl House {
     }
 }
 
+impl House {
+    /// Asks the API as a program does: the status and the body.
+    pub fn api(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&str>,
+    ) -> (u16, serde_json::Value) {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let request = request.header("content-type", "application/json");
+        let request = request.body(body.unwrap_or_default().to_owned()).unwrap();
+        let mut reply = ureq::Agent::from(config).run(request).unwrap();
+        let body = reply.body_mut().read_json().unwrap_or_default();
+        (reply.status().as_u16(), body)
+    }
+
+    /// Waits until the server has noticed that there are keys.
+    pub fn wait_for_keys(&self) {
+        let limit = std::time::Instant::now() + PATIENCE;
+        while self.api("GET", "/v1/models", None, None).0 != 401 {
+            assert!(std::time::Instant::now() < limit, "the server notices no key");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
 impl Drop for House {
     fn drop(&mut self) {
         let _ = self.keeper.kill();

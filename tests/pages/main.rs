@@ -1,6 +1,8 @@
 //! The pages in a real browser.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 #[path = "../support/browser.rs"]
 mod browser;
 #[cfg(test)]

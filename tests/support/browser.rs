@@ -28,6 +28,11 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser.
     pub fn start() -> Browser {
+        Browser::start_with(&[])
+    }
+
+    /// Starts a browser with more options.
+    pub fn start_with(options: &[&str]) -> Browser {
         let profile = tempfile::tempdir().unwrap();
         // The browser reads commands from descriptor 3 and writes to 4.
         let script = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>/dev/null"#;
@@ -48,6 +53,7 @@ impl Browser {
             ])
             .args(["--disable-extensions", "--hide-scrollbars", "--lang=en-US", "--no-proxy-server"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(options)
             .arg("about:blank")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -169,6 +175,20 @@ impl Browser {
         let answer = self.call("Runtime.evaluate", params);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
         answer["result"]["value"].clone()
+    }
+
+    /// Waits until a script gives `true`, whatever page is shown meanwhile.
+    #[track_caller]
+    pub fn until(&self, expression: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let params = json!({"expression": expression, "returnByValue": true});
+            if self.call("Runtime.evaluate", params)["result"]["value"] == json!(true) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{expression} does not come true");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The text of the page.

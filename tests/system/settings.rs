@@ -17,7 +17,7 @@ const OTHER_VARIABLES: [(&str, &str); 1] = [("otlp", "OTEL_EXPORTER_OTLP_ENDPOIN
 
 /// Flags that are no settings, because what they ask for is done once; and the matrix of `features`, which takes several
 /// instants where other commands take one.
-const ONCE: [&str; 10] = [
+const ONCE: [&str; 16] = [
     "features --as-of",
     "--help",
     "--version",
@@ -25,6 +25,12 @@ const ONCE: [&str; 10] = [
     "clock --set",
     "keys create --role",
     "keys create --name",
+    "keys create --expires-days",
+    "keys create --rate",
+    "keys rotate --overlap-days",
+    "audit verify --noted",
+    "audit list --after",
+    "privacy retention --apply",
     "man --out",
     "config show --json",
     "campaign make --campaign",

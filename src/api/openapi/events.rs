@@ -3,7 +3,9 @@
 use homing_datasets::Kind;
 use serde_json::{Map, Value, json};
 
-use super::build::{count, instant, list, not_scored_cause, nullable, object, reference, strict, string};
+use super::build::{
+    count, instant, list, not_scored_cause, nullable, object, reference, strict, string, typed,
+};
 use crate::api::events::{FAULT_CODES, Field};
 use crate::api::intake::{CUSTOMER_ERASED, EVENT_ID_CONFLICT, IN_THE_FUTURE};
 use crate::service::Code;
@@ -29,7 +31,7 @@ pub(super) fn schemas(limits: &Limits) -> Value {
         "Change": change(),
         "DeadLetters": object(
             "Changes that could not be delivered.",
-            json!({"dead_letters": list(object(
+            json!({"next": nullable(count("The cursor of the next page; null on the last one.")), "dead_letters": list(object(
                 "A change that could not be delivered.",
                 json!({
                     "number": count("The number of the dead letter."),
@@ -43,6 +45,23 @@ pub(super) fn schemas(limits: &Limits) -> Value {
             ))}),
             &[],
         ),
+        "Webhooks": object("The webhooks.", json!({"webhooks": list(webhook())}), &[]),
+        "WebhookTest": object(
+            "What came of a test.",
+            json!({
+                "ok": typed("boolean", "Whether the receiver accepted it."),
+                "delivery": string("The delivery id that was sent."),
+                "status": nullable(count("The HTTP status of the receiver, if it accepted.")),
+                "reason": nullable(string("Why it failed.")),
+            }),
+            &[],
+        ),
+        "RedeliverRequest": strict(object(
+            "Where to begin.",
+            json!({"cursor": json!({"type": "integer", "minimum": 0, "maximum": i64::MAX,
+                "description": "Changes after this cursor are delivered again; 0 for everything that is kept."})}),
+            &[],
+        )),
         "Problem": problem(),
     })
 }
@@ -144,9 +163,13 @@ pub(super) fn changed() -> Value {
 
 fn change() -> Value {
     let mut change = changed();
+    let mut cause = not_scored_cause();
+    cause["enum"].as_array_mut().into_iter().for_each(|causes| causes.push("erased".into()));
     let more = json!({
         "cursor": count("Position in the feed."),
-        "not_scored": not_scored_cause(),
+        "erased": typed("boolean", "Present and true if the customer was erased: `customer_id` is then the HMAC-SHA256 of the id \
+                                    under the key of `homing erased`, in hexadecimal digits, and `tags` is empty."),
+        "not_scored": cause,
         "model": string("The model that produced it, `name@version`."),
         "as_of": instant("The point in time that the tags refer to."),
         "scored_at": instant("When the tags were computed."),
@@ -154,11 +177,29 @@ fn change() -> Value {
     });
     for (name, schema) in more.as_object().into_iter().flatten() {
         change["properties"][name] = schema.clone();
-        if name != "not_scored" {
+        if name != "not_scored" && name != "erased" {
             change["required"].as_array_mut().into_iter().for_each(|names| names.push(name.as_str().into()));
         }
     }
     change
+}
+
+fn webhook() -> Value {
+    object(
+        "A webhook.",
+        json!({
+            "name": string("Its name."),
+            "url": string("Its address, without query."),
+            "cursor": nullable(count("The last change that was delivered; null before the first delivery.")),
+            "delivered_at": nullable(instant("When.")),
+            "behind": count("How far it is behind the newest change, in cursors."),
+            "failing_since": nullable(instant("Since when deliveries fail.")),
+            "attempts": count("Number of failed attempts since."),
+            "paused_at": nullable(instant("Since when it is paused.")),
+            "reason": nullable(string("Why the last attempt failed.")),
+        }),
+        &[],
+    )
 }
 
 fn problem() -> Value {
@@ -182,8 +223,10 @@ fn problem() -> Value {
             "role": string("The required role."),
             "limit": count("The limit that was exceeded."),
             "rejected": list(reference("Rejected")),
+            "error": string("The same as `detail`, for clients of the Open Inference Protocol."),
         }),
         &[
+            "error",
             "pointer",
             "customer_index",
             "event_index",

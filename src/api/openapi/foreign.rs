@@ -37,6 +37,7 @@ pub(super) fn schemas() -> Value {
         ),
         "InferRequest": infer_request(),
         "InferReply": infer_reply(),
+        "Version": object("The version.", json!({"version": string("The version of homing.")}), &[]),
         "Invocation": invocation(),
         "InvocationReply": object(
             "One record of scores per row.",
@@ -92,7 +93,7 @@ fn infer_reply() -> Value {
 
 fn invocation() -> Value {
     object(
-        "A data frame of features, as `dataframe_split` or `dataframe_records`.",
+        "A data frame of features, in one of these forms.",
         json!({
             "dataframe_split": object(
                 "Columns and rows.",
@@ -105,8 +106,12 @@ fn invocation() -> Value {
             ),
             "dataframe_records": list(json!({"type": "object", "description": "Values by feature name.",
                 "additionalProperties": {"type": ["number", "boolean", "null"]}})),
+            "instances": list(json!({"type": "object", "description": "Values by feature name.",
+                "additionalProperties": {"type": ["number", "boolean", "null"]}})),
+            "inputs": json!({"type": "object", "description": "Columns of equal length by feature name.",
+                "additionalProperties": list(json!({"type": ["number", "boolean", "null"]}))}),
             "params": nullable(typed("object", "Ignored.")),
         }),
-        &["dataframe_split", "dataframe_records", "params"],
+        &["dataframe_split", "dataframe_records", "instances", "inputs", "params"],
     )
 }

@@ -4,9 +4,9 @@
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::changes;
 use super::listing::{self, DEFAULT_LIMIT, MAX_LIMIT, SORTS};
 use super::route::Route;
+use super::{changes, dead_letters};
 use crate::scoring::ModelInfo;
 use crate::service::problem::{self, Code};
 use crate::service::{Limits, limits, metrics};
@@ -79,11 +79,20 @@ fn named(route: Route) -> (&'static str, &'static str) {
         Route::Consent => {
             ("setConsent", "Record a customer's opt-out of automated decisions, or its withdrawal")
         }
+        Route::Consents => ("getConsents", "Get what a customer said of each purpose"),
+        Route::Readmit => ("readmitProfile", "Let an erased customer be known again"),
+        Route::Audit => ("listAudit", "List the audit log, oldest first"),
         Route::Attributes => ("setAttributes", "Replace a customer's attributes"),
         Route::Erase => ("eraseProfile", "Erase all data about a customer"),
         Route::Changes => ("listChanges", "List tag changes after a cursor"),
         Route::DeadLetters => ("listDeadLetters", "List changes that could not be delivered, newest first"),
         Route::DropDeadLetter => ("dropDeadLetter", "Delete a dead letter"),
+        Route::Webhooks => ("listWebhooks", "Show how each webhook is doing"),
+        Route::TestWebhook => ("testWebhook", "Send a webhook a signed delivery without changes"),
+        Route::ResumeWebhook => {
+            ("resumeWebhook", "Resume a paused webhook, or end its pause between retries")
+        }
+        Route::Redeliver => ("redeliver", "Deliver everything after a cursor to a webhook again"),
         Route::Models => ("listModels", "List the models in the registry and which one is serving"),
         Route::Shadow => ("shadow", "Compare the challengers' scores with the champions'"),
         Route::Promote => ("promoteModel", "Promote a version to champion and serve it"),
@@ -99,6 +108,8 @@ fn named(route: Route) -> (&'static str, &'static str) {
         Route::V2Model => ("modelMetadata", "Open Inference Protocol: model metadata (inputs and outputs)"),
         Route::V2ModelReady => ("modelReady", "Open Inference Protocol: model readiness"),
         Route::V2Infer => ("modelInfer", "Open Inference Protocol: score tensors of features"),
+        Route::Ping => ("ping", "Readiness probe of MLflow's model servers"),
+        Route::Version => ("version", "The version of homing"),
         Route::Invocations => ("invocations", "Score a data frame of features (MLflow format)"),
     }
 }
@@ -129,14 +140,22 @@ fn description(route: Route, limits: &Limits) -> Option<String> {
                                data cutoff.".to_owned(),
         Route::Next => "Products due by the customer's own purchase cycle, and probabilities of a first \
                         purchase in categories not bought so far. Both are empty for a customer who opted out.".to_owned(),
-        Route::Consent => "An opt-out removes the customer's scores and predictive tags from the store and \
+        Route::Consents => "Objections outlive an erasure as keyed hashes, so they are listed for an erased customer too."
+            .to_owned(),
+        Route::Readmit => "Later events are stored again. Objections that the customer made before the erasure still hold."
+            .to_owned(),
+        Route::Audit => "Each entry is chained to the one before by a hash (`homing audit verify` checks it). Entries about \
+                         erased customers have no id and no detail."
+            .to_owned(),
+        Route::Consent => "The purpose is `profiling` (automated decisions; the default), `contact` (any channel) or \
+                           `contact:CHANNEL`. An opt-out of profiling removes the customer's scores and predictive tags from the store and \
                            from responses. After an opt-in, the next event or batch run scores the customer \
                            again.".to_owned(),
         Route::Attributes => "Attributes are the business's own data shown with the tags, such as name, city \
                               or preferred channel. The object replaces the previous one. A customer without a \
                               profile may have attributes. An erased customer may not: the response is 404.".to_owned(),
         Route::Erase => "Only a keyed hash of the id is kept, to reject later events and to exclude the \
-                         customer from training. If no data about the customer exists, the response is 404 and \
+                         customer from training. The feed announces it with `erased` and that hash. Objections still hold. If no data about the customer exists, the response is 404 and \
                          the hash is still kept.".to_owned(),
         Route::Changes => "To continue, pass `next` as `cursor`. With `Accept: text/event-stream`, changes are \
                            streamed as server-sent events of type `change` whose ids are cursors, until the \
@@ -144,7 +163,9 @@ fn description(route: Route, limits: &Limits) -> Option<String> {
         Route::Models => "The list is empty if there is no registry.".to_owned(),
         Route::Promote => "Requests in flight finish with the previous model.".to_owned(),
         Route::V2Infer => format!("{FEATURES} Send one tensor per feature, of shape [rows] or [rows, 1]."),
-        Route::Invocations => format!("{FEATURES} Send `dataframe_split` or `dataframe_records`."),
+        Route::Invocations => format!("{FEATURES} Send one of `dataframe_split`, `dataframe_records`, `instances` and \
+                                       `inputs`, or CSV (`text/csv`) with a header. Other columns are ignored; the response header \
+                                       `homing-ignored-columns` names them."),
         _ => return None,
     };
     Some(text)
@@ -168,6 +189,9 @@ fn operation(route: Route, limits: &Limits) -> Value {
     }
     if let Some(schema) = request_schema(route) {
         operation["requestBody"] = json!({"required": true, "content": content("application/json", schema)});
+        if route == Route::Invocations {
+            operation["requestBody"]["content"]["text/csv"] = json!({"schema": {"type": "string"}});
+        }
     }
     operation
 }
@@ -178,6 +202,7 @@ fn request_schema(route: Route) -> Option<&'static str> {
         Route::Events => Some("EventsRequest"),
         Route::Consent => Some("ConsentRequest"),
         Route::Attributes => Some("Attributes"),
+        Route::Redeliver => Some("RedeliverRequest"),
         Route::V2Infer => Some("InferRequest"),
         Route::Invocations => Some("Invocation"),
         _ => None,
@@ -194,6 +219,10 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::Next => Some("NextPurchase"),
         Route::Export => Some("Export"),
         Route::Consent => Some("ConsentReply"),
+        Route::Consents => Some("Consents"),
+        Route::Audit => Some("AuditLog"),
+        Route::Webhooks => Some("Webhooks"),
+        Route::TestWebhook => Some("WebhookTest"),
         Route::Attributes => Some("AttributesReply"),
         Route::Changes => Some("Changes"),
         Route::DeadLetters => Some("DeadLetters"),
@@ -208,8 +237,16 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::V2Infer => Some("InferReply"),
         Route::Invocations => Some("InvocationReply"),
         Route::Health => Some("Health"),
-        Route::Ready => Some("Ready"),
-        Route::Metrics | Route::OpenApi | Route::Docs | Route::Erase | Route::DropDeadLetter => None,
+        Route::Ready | Route::Ping => Some("Ready"),
+        Route::Version => Some("Version"),
+        Route::Metrics
+        | Route::OpenApi
+        | Route::Docs
+        | Route::Erase
+        | Route::Readmit
+        | Route::ResumeWebhook
+        | Route::Redeliver
+        | Route::DropDeadLetter => None,
     }
 }
 
@@ -229,7 +266,10 @@ fn responses(route: Route) -> Value {
     let id = json!({"x-request-id": {
         "description": "The request id: the client's own if it sent a valid one.", "schema": {"type": "string"},
     }});
-    if matches!(route, Route::Erase | Route::DropDeadLetter) {
+    if matches!(
+        route,
+        Route::Erase | Route::Readmit | Route::ResumeWebhook | Route::Redeliver | Route::DropDeadLetter
+    ) {
         let mut responses = json!({"204": {"description": "Done", "headers": id}});
         refusals(route, &mut responses, &id);
         return responses;
@@ -281,12 +321,30 @@ fn parameters(route: Route) -> Vec<Value> {
             json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
                 "description": "The `next` value of the previous page; without it, reading starts at the \
                                 oldest change kept."}),
+            json!({"name": "from", "in": "query", "required": false, "schema": {"type": "string", "enum": ["now"]},
+                "description": "`now`: without a cursor, begin after the newest change."}),
             json!({"name": "limit", "in": "query", "required": false, "description": "Changes per page.",
                 "schema": {"type": "integer", "minimum": 1, "maximum": changes::MAX_LIMIT, "default": changes::DEFAULT_LIMIT}}),
         ],
+        Route::Audit | Route::DeadLetters => {
+            let (limit, most) = match route {
+                Route::Audit => (changes::DEFAULT_LIMIT, changes::MAX_LIMIT),
+                _ => (dead_letters::DEFAULT_LIMIT, dead_letters::MAX_LIMIT),
+            };
+            vec![
+                json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
+                    "description": "The `next` value of the previous page."}),
+                json!({"name": "limit", "in": "query", "required": false, "description": "Entries per page.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": most, "default": limit}}),
+            ]
+        }
         Route::V2Model | Route::V2ModelReady | Route::V2Infer => vec![json!({
             "name": "model", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
             "description": "The name of the serving model.",
+        })],
+        Route::TestWebhook | Route::ResumeWebhook | Route::Redeliver => vec![json!({
+            "name": "webhook", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
+            "description": "The name of the webhook.",
         })],
         Route::DropDeadLetter => vec![json!({
             "name": "number", "in": "path", "required": true, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
@@ -301,6 +359,8 @@ fn parameters(route: Route) -> Vec<Value> {
         | Route::Next
         | Route::Export
         | Route::Consent
+        | Route::Consents
+        | Route::Readmit
         | Route::Attributes
         | Route::Erase => {
             vec![json!({

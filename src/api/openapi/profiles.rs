@@ -28,16 +28,33 @@ pub(super) fn schemas() -> Value {
         "NextPurchase": next_purchase(),
         "ConsentRequest": strict(object(
             "The customer's choice.",
-            json!({"opted_out": typed("boolean", "Whether the customer opts out of automated decisions.")}),
-            &[],
+            json!({
+                "opted_out": typed("boolean", "Whether the customer opts out."),
+                "purpose": nullable(json!({"type": "string", "pattern": "^(profiling|contact(:.+)?)$", "maxLength": MAX_TEXT_BYTES,
+                    "description": "`profiling` (automated decisions; the default), `contact` (any channel) or `contact:CHANNEL`."})),
+                "source": nullable(json!({"type": "string", "maxLength": MAX_TEXT_BYTES,
+                    "description": "Where the customer said so, such as `web form`."})),
+            }),
+            &["purpose", "source"],
         )),
         "ConsentReply": object(
             "The recorded choice and the tags that changed.",
             json!({
                 "customer_id": string("The customer id."),
+                "purpose": string("The purpose."),
                 "opted_out": typed("boolean", "Whether an opt-out is recorded."),
                 "changed": list(changed()),
             }),
+            &[],
+        ),
+        "Consents": object(
+            "What a customer said of each purpose.",
+            json!({"customer_id": string("The customer id."), "consents": list(choice())}),
+            &[],
+        ),
+        "AuditLog": object(
+            "A page of the audit log.",
+            json!({"entries": list(audit_entry()), "next": count("The cursor for the next request.")}),
             &[],
         ),
         "Attributes": json!({
@@ -54,6 +71,36 @@ pub(super) fn schemas() -> Value {
         ),
         "Export": export(),
     })
+}
+
+fn choice() -> Value {
+    object(
+        "What a customer said of a purpose.",
+        json!({
+            "purpose": string("`profiling`, `contact`, or `contact:CHANNEL`."),
+            "opted_out": typed("boolean", "Whether the customer opted out."),
+            "at": instant("When the choice was recorded."),
+            "source": string("Where the customer said so; empty if nobody noted it."),
+        }),
+        &[],
+    )
+}
+
+fn audit_entry() -> Value {
+    object(
+        "An entry of the audit log.",
+        json!({
+            "entry": count("The number of the entry; grows, with gaps."),
+            "at": instant("When."),
+            "key_id": nullable(string("The key; null for what was done on the command line.")),
+            "action": string("What was done, such as `profile.read`."),
+            "customer_id": nullable(string("The customer; null if it concerns none, or an erased one.")),
+            "erased": typed("boolean", "Whether the customer was erased."),
+            "detail": string("More of it."),
+            "chain": nullable(string("Hash over this entry and those before it; null for entries from before there was a chain.")),
+        }),
+        &[],
+    )
 }
 
 fn profile() -> Value {
@@ -188,6 +235,7 @@ fn export() -> Value {
         json!({
             "customer_id": string("The customer id."),
             "consent": nullable(object("The customer's choice on automated decisions.", said, &[])),
+            "consents": list(choice()),
             "attributes": typed("object", "Attributes set by the business."),
             "profile": {"description": "The profile; null for a customer with no events and no scores.",
                 "oneOf": [reference("Profile"), {"type": "null"}]},

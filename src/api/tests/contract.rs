@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::api::openapi::document;
 use crate::api::route::Route;
-use crate::service::Code;
+use crate::service::{Code, Webhook};
 
 /// Finds what in `value` is not as `schema` says. Objects may carry documented fields only.
 fn misfits(schema: &Value, value: &Value, root: &Value, at: &str) -> Vec<String> {
@@ -128,7 +128,8 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
                     path.replace("{id}", "a")
                         .replace("{version}", "1")
                         .replace("{number}", "1")
-                        .replace("{model}", "shop"),
+                        .replace("{model}", "shop")
+                        .replace("{webhook}", "crm"),
                 )
                 .body(Body::empty())
                 .unwrap();
@@ -141,7 +142,7 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
 }
 
 /// Paths that are read, with an address of each kind of reply.
-const GETS: [(&str, &str); 29] = [
+const GETS: [(&str, &str); 36] = [
     ("/v1/profiles/{id}", "/v1/profiles/a"),
     ("/v1/profiles/{id}", "/v1/profiles/b"),
     ("/v1/profiles/{id}", "/v1/profiles/nobody"),
@@ -155,6 +156,11 @@ const GETS: [(&str, &str); 29] = [
     ("/v1/profiles/{id}/export", "/v1/profiles/a/export"),
     ("/v1/profiles/{id}/export", "/v1/profiles/b/export"),
     ("/v1/profiles/{id}/export", "/v1/profiles/nobody/export"),
+    ("/v1/profiles/{id}/consent", "/v1/profiles/a/consent"),
+    ("/v1/audit", "/v1/audit"),
+    ("/v1/audit", "/v1/audit?limit=0"),
+    ("/v1/webhooks", "/v1/webhooks"),
+    ("/v1/dead-letters", "/v1/dead-letters?limit=1"),
     ("/v1/changes", "/v1/changes"),
     ("/v1/changes", "/v1/changes?cursor=x"),
     ("/v1/dead-letters", "/v1/dead-letters"),
@@ -162,6 +168,8 @@ const GETS: [(&str, &str); 29] = [
     ("/v1/models", "/v1/models"),
     ("/healthz", "/healthz"),
     ("/readyz", "/readyz"),
+    ("/ping", "/ping"),
+    ("/version", "/version"),
     ("/metrics", "/metrics"),
     ("/openapi.json", "/openapi.json"),
     ("/docs", "/docs"),
@@ -178,6 +186,17 @@ fn writes() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     vec![
         ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!({"opted_out": true})),
         ("PUT", "/v1/profiles/{id}/consent", "/v1/profiles/a/consent", json!([])),
+        (
+            "PUT",
+            "/v1/profiles/{id}/consent",
+            "/v1/profiles/a/consent",
+            json!({"opted_out": false, "purpose": "contact", "source": "call"}),
+        ),
+        ("POST", "/v1/profiles/{id}/readmit", "/v1/profiles/a/readmit", json!(null)),
+        ("POST", "/v1/webhooks/{webhook}/test", "/v1/webhooks/crm/test", json!(null)),
+        ("POST", "/v1/webhooks/{webhook}/test", "/v1/webhooks/none/test", json!(null)),
+        ("POST", "/v1/webhooks/{webhook}/resume", "/v1/webhooks/none/resume", json!(null)),
+        ("POST", "/v1/webhooks/{webhook}/redeliver", "/v1/webhooks/crm/redeliver", json!({"cursor": "x"})),
         (
             "PUT",
             "/v1/profiles/{id}/attributes",
@@ -201,7 +220,8 @@ fn writes() -> Vec<(&'static str, &'static str, &'static str, Value)> {
 
 #[tokio::test]
 async fn real_replies_of_every_route_are_as_documented() {
-    let (service, _folder) = Service::sqlite();
+    let hook = Webhook::new("crm", "http://127.0.0.1:1/", "secret");
+    let (service, _folder) = Service::sqlite_as(Limits::default(), |app| app.with_webhooks(vec![hook]));
     let document = service.get("/openapi.json").await.ok();
     service.buy("1", "a", "2011-09-12").await.ok();
     let visit = json!({"event_id": "2", "customer_id": "b", "occurred_at": "2011-09-12", "kind": "visit"});
@@ -239,6 +259,8 @@ async fn real_replies_of_every_route_are_as_documented() {
     holds(&document, "/v1/changes", "get", &service.get("/v1/changes").await);
     assert_eq!(sent("DELETE", "/v1/profiles/a", json!(null)).await.status, StatusCode::NO_CONTENT);
     holds(&document, "/v1/profiles/{id}", "delete", &sent("DELETE", "/v1/profiles/a", json!(null)).await);
+    holds(&document, "/v1/changes", "get", &service.get("/v1/changes").await);
+    holds(&document, "/v1/audit", "get", &service.get("/v1/audit").await);
     tried.insert(("/v1/profiles/{id}".to_owned(), "delete".to_owned()));
     holds(
         &document,

@@ -109,8 +109,8 @@ async fn a_bad_event_does_not_hinder_its_neighbours() {
 async fn when_every_event_is_bad_the_reply_says_so_and_the_store_is_left_alone() {
     let service = Service::new();
     *service.store.failing.lock().unwrap() = Some(|| Error::Locked("p".into()));
-    let reply = service.post(PATH, r#"{"events": [{}]}"#).await.ok();
-    assert_eq!((&reply["accepted"], &reply["rejected"][0]["code"]), (&json!(0), &json!("missing_field")));
+    let problem = service.post(PATH, r#"{"events": [{}, {}]}"#).await.problem("invalid_event");
+    assert_eq!((&problem["status"], &problem["rejected"][1]["code"]), (&json!(422), &json!("missing_field")));
 }
 
 #[tokio::test]

@@ -31,7 +31,9 @@ async fn every_form_gives_the_same_scores() {
     let records = json!({"dataframe_records": [record(3.0), record(4.0)]});
     let split = json!({"dataframe_split": {"columns": ["recency_days", "orders", "tenure_days"], "index": [0, 1],
         "data": [[5, 3, 100], [5, 4, 100]]}});
-    for body in [records, split] {
+    let instances = json!({"instances": [record(3.0), record(4.0)]});
+    let inputs = json!({"inputs": {"orders": [3, 4], "tenure_days": [100, 100], "recency_days": [5, 5]}});
+    for body in [records, split, instances, inputs] {
         let reply = service.post("/invocations", body).await.ok();
         for (row, prediction) in reply["predictions"].as_array().unwrap().iter().enumerate() {
             for name in ["churn_risk", "p_purchase_30d", "clv", "churn_percentile"] {
@@ -83,7 +85,13 @@ async fn what_is_no_frame_of_features_is_refused() {
     for (body, code) in [
         (json!({}), "invalid_request"),
         (json!({"dataframe_records": []}), "invalid_request"),
-        (json!({"dataframe_records": [{"shoe_size": 1}]}), "unknown_field"),
+        (json!({"dataframe_records": [{"shoe_size": 1}]}), "invalid_request"),
+        (
+            json!({"dataframe_records": [record(1.0)], "instances": [record(1.0)], "inputs": {}}),
+            "invalid_request",
+        ),
+        (json!({"inputs": {"orders": [1, 2], "tenure_days": [100]}}), "invalid_request"),
+        (json!({"inputs": {"orders": 1}}), "invalid_request"),
         (json!({"dataframe_split": {"columns": ["orders"], "data": [[1, 2]]}}), "invalid_request"),
     ] {
         service.post("/invocations", body).await.problem(code);
@@ -101,4 +109,44 @@ async fn the_page_of_the_document_names_every_route_and_asks_for_nothing_from_el
     for foreign in ["src=", "http-equiv", "<script", "<link", "url("] {
         assert!(!page.text.contains(foreign), "{foreign}");
     }
+}
+
+#[tokio::test]
+async fn errors_of_the_inference_protocol_have_its_own_field() {
+    let service = Service::new();
+    for (uri, body) in [(INFER, json!({"inputs": []})), ("/v2/models/other/infer", tensors(&[1.0]))] {
+        let reply = service.post(uri, body).await;
+        let problem: Value = serde_json::from_str(&reply.text).unwrap();
+        assert!(problem["error"].is_string() && problem["error"] == problem["detail"], "{problem}");
+    }
+    // Before a handler is reached, too.
+    let reply = service.send(Request::post(INFER).body(Body::from("{}")).unwrap()).await;
+    assert!(reply.problem("unsupported_media_type")["error"].is_string());
+    assert!(service.get("/v2/models/other").await.problem("unknown_model")["error"].is_string());
+}
+
+#[tokio::test]
+async fn tensors_may_be_nested_as_their_shape_says() {
+    let service = Service::new();
+    let mut nested = tensors(&[3.0, 4.0]);
+    nested["inputs"][0]["shape"] = json!([2, 1]);
+    nested["inputs"][0]["data"] = json!([[3.0], [4.0]]);
+    let flat = service.post(INFER, tensors(&[3.0, 4.0])).await.ok();
+    assert_eq!(service.post(INFER, nested).await.ok()["outputs"], flat["outputs"]);
+}
+
+#[tokio::test]
+async fn a_frame_may_be_csv_and_have_columns_that_are_no_features() {
+    let service = Service::new();
+    let expected = service.post("/invocations", json!({"dataframe_records": [record(3.0)]})).await.ok();
+    let csv = "customer_id,orders,tenure_days,recency_days,spend_90d\nc1,3,100,5,\n";
+    let request = Request::post("/invocations").header("content-type", "text/csv; charset=utf-8");
+    let reply = service.send(request.body(Body::from(csv)).unwrap()).await;
+    assert_eq!((reply.ok(), reply.header("homing-ignored-columns")), (expected, "customer_id"));
+    for broken in ["orders,tenure_days\n1\n", "orders,tenure_days,recency_days\nmany,1,1\n", ""] {
+        let request = Request::post("/invocations").header("content-type", "text/csv");
+        service.send(request.body(Body::from(broken)).unwrap()).await;
+    }
+    assert_eq!(service.get("/ping").await.ok()["status"], "ready");
+    assert_eq!(service.get("/version").await.ok()["version"], env!("CARGO_PKG_VERSION"));
 }

@@ -42,7 +42,7 @@ async fn exchange(address: SocketAddr, bytes: &str) -> String {
     tokio::task::spawn_blocking(talk).await.unwrap()
 }
 
-const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
 #[tokio::test]
 async fn a_head_that_does_not_come_closes_the_connection() {
@@ -59,7 +59,7 @@ async fn a_head_that_does_not_come_closes_the_connection() {
 #[tokio::test]
 async fn a_kept_connection_that_idles_is_closed() {
     let address = started(Service::new().router, short()).await;
-    let reply = exchange(address, "GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let reply = exchange(address, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(reply.contains("200 OK"), "{reply}");
 }
 
@@ -70,7 +70,7 @@ async fn a_body_that_does_not_come_is_answered_and_takes_no_place() {
         Limits { concurrent_requests: 1, body_time: Duration::from_millis(300), ..Limits::default() };
     let service = Service::with(limits.clone(), "UTC");
     let address = started(service.router.clone(), limits).await;
-    let slow = "POST /v1/events HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 9\r\n\r\n{";
+    let slow = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     let slow = tokio::spawn(exchange(address, slow));
     tokio::time::sleep(Duration::from_millis(50)).await;
     service.get("/v1/models").await.ok();
@@ -84,7 +84,7 @@ async fn a_body_that_breaks_off_is_a_problem_of_its_sender() {
     let half = move || {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(b"POST /v1/events HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{").unwrap();
+        stream.write_all(b"POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{").unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut reply = String::new();
         // The connection may also be cut without a reply: half of a request deserves none.
@@ -116,7 +116,8 @@ async fn long_bodies_share_a_room() {
     let sent = async |bytes: usize| {
         let pieces = (0..bytes / 1024).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024]));
         let stream = Body::from_stream(futures_util::stream::iter(pieces));
-        service.send(Request::post("/v1/predictions").body(stream).unwrap()).await
+        let request = Request::post("/v1/predictions").header("content-type", "application/json");
+        service.send(request.body(stream).unwrap()).await
     };
     let refused = sent(2 << 20).await;
     assert_eq!(refused.problem("overloaded")["status"], 503);
@@ -134,7 +135,7 @@ async fn a_caller_who_does_not_read_loses_the_connection() {
         .route("/healthz", get(|| async { "well" }));
     let address = started(long, Limits { connections: 1, ..short() }).await;
     let mut deaf = TcpStream::connect(address).unwrap();
-    deaf.write_all(b"GET /long HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    deaf.write_all(b"GET /long HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     let limit = Instant::now() + PATIENCE;
     // There is one place: it comes free when the deaf one is given up.
     while !exchange(address, HEALTH).await.contains("200 OK") {

@@ -94,6 +94,10 @@ impl Score for FakeEngine {
         &self.0
     }
 
+    fn tag_names(&self) -> Option<Vec<&str>> {
+        Some(vec!["churn.level", "orders.count"])
+    }
+
     fn predict(&self, features: &[f64]) -> Prediction {
         let spent = if features[0] == 0.0 { Vec::new() } else { vec![features[0]] };
         self.prediction(&spent, "", 0)
@@ -174,12 +178,17 @@ impl Service {
     }
 
     fn sqlite_with(limits: Limits) -> (Self, tempfile::TempDir) {
+        Service::sqlite_as(limits, |app| app)
+    }
+
+    /// The same with another app than the plain one.
+    fn sqlite_as(limits: Limits, change: impl FnOnce(App) -> App) -> (Self, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let place = format!("sqlite:{}", folder.path().join("profiles.db").display());
         let store = open(&place, Zone::default()).unwrap();
         let now = Zone::default().instant(NOW).unwrap();
         let engine = Some(Arc::new(FakeEngine::new("UTC")) as Arc<dyn Score>);
-        let app = Arc::new(App::new(store, engine, Arc::new(move || now), limits));
+        let app = Arc::new(change(App::new(store, engine, Arc::new(move || now), limits)));
         let store = Arc::new(Watched::open(tempfile::tempdir().unwrap(), Zone::default()).unwrap());
         let clock = Arc::new(AtomicU64::new(now as u64));
         (Service { store, app: app.clone(), clock, router: router(app) }, folder)

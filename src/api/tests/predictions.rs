@@ -201,8 +201,8 @@ async fn what_is_no_json_is_malformed() {
         b"{\"customers\": [{\"customer_id\": \"a\x01\", \"events\": []}]}",
     ];
     for body in cases {
-        let problem =
-            service.send(Request::post(PATH).body(Body::from(body)).unwrap()).await.problem("malformed_json");
+        let request = Request::post(PATH).header("content-type", "application/json");
+        let problem = service.send(request.body(Body::from(body)).unwrap()).await.problem("malformed_json");
         assert_eq!(problem["status"], 400);
     }
     let deep = format!("{{\"customers\": {}", "[".repeat(100_000));

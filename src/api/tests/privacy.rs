@@ -98,12 +98,15 @@ async fn export_tells_all_and_erasure_leaves_nothing() {
         assert_eq!(held[name], json!([]), "{name}");
     }
     assert!(held["audit"].as_array().unwrap().iter().all(|entry| entry["detail"] == ""), "{held}");
-    assert_eq!(service.get("/v1/changes").await.ok()["changes"], json!([]));
-    let refused = service.buy("2", "a/茶", "2011-09-12").await.ok();
+    let feed = service.get("/v1/changes").await.ok();
+    let told = &feed["changes"][0];
     assert_eq!(
-        (&refused["accepted"], &refused["rejected"][0]["code"]),
-        (&json!(0), &json!("customer_erased"))
+        (feed["changes"].as_array().unwrap().len(), &told["erased"], &told["tags"]),
+        (1, &json!(true), &json!({}))
     );
+    assert_eq!(told["customer_id"].as_str().unwrap().len(), 64, "a keyed hash, not the id");
+    let refused = service.buy("2", "a/茶", "2011-09-12").await.problem("invalid_event");
+    assert_eq!(refused["rejected"][0]["code"], "customer_erased");
     delete(&service, "/v1/profiles/nobody").await.problem("unknown_customer");
 }
 
@@ -170,5 +173,90 @@ async fn a_profile_just_written_is_read_as_it_is_now() {
         for _ in 0..2 {
             assert_eq!(service.get("/v1/profiles/a").await.ok()["history"]["events"], n + 1);
         }
+    }
+}
+
+#[tokio::test]
+async fn an_objection_outlives_an_erasure_and_a_readmission() {
+    let (service, _folder) = Service::sqlite();
+    service.buy("1", "a", "2011-09-12").await.ok();
+    let history = json!([{"occurred_at": "2011-09-01", "amount": 3}]);
+    let customers = json!({"customers": [{"customer_id": "a", "events": history}, {"customer_id": "b", "events": history}]});
+    let scored = async || service.post("/v1/predictions", &customers).await.ok()["predictions"].clone();
+    put(&service, "/v1/profiles/a/consent", json!({"opted_out": true, "source": "web form"})).await.ok();
+    assert_eq!(delete(&service, "/v1/profiles/a").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(delete(&service, "/v1/profiles/b").await.status, StatusCode::NOT_FOUND);
+    let both = scored().await;
+    assert_eq!(
+        (&both[0]["not_scored"], &both[1]["not_scored"]),
+        (&json!("opted_out"), &json!("opted_out")),
+        "erased"
+    );
+    let said = service.get("/v1/profiles/a/consent").await.ok();
+    assert_eq!(
+        said["consents"],
+        json!([{"purpose": "profiling", "opted_out": true, "at": NOW, "source": "web form"}])
+    );
+    for id in ["a", "b"] {
+        let path = format!("/v1/profiles/{id}/readmit");
+        let readmit = async || service.send(Request::post(&path).body(Body::empty()).unwrap()).await;
+        assert_eq!(readmit().await.status, StatusCode::NO_CONTENT);
+        readmit().await.problem("unknown_customer");
+    }
+    let both = scored().await;
+    assert_eq!(both[0]["not_scored"], "opted_out", "the objection holds on");
+    assert!(both[1]["churn_risk"].is_number(), "{both}");
+    service.buy("2", "a", "2011-09-13").await.ok();
+    assert_eq!(service.get("/v1/profiles/a").await.ok()["prediction"]["not_scored"], "opted_out");
+}
+
+#[tokio::test]
+async fn consent_is_recorded_by_purpose() {
+    let (service, _folder) = Service::sqlite();
+    let path = "/v1/profiles/a/consent";
+    let said =
+        put(&service, path, json!({"opted_out": true, "purpose": "contact:sms", "source": "reply STOP"}))
+            .await
+            .ok();
+    assert_eq!((&said["purpose"], &said["changed"]), (&json!("contact:sms"), &json!([])));
+    put(&service, path, json!({"opted_out": false, "purpose": "profiling"})).await.ok();
+    let held = service.get(path).await.ok();
+    let purposes: Vec<_> =
+        held["consents"].as_array().unwrap().iter().map(|one| one["purpose"].clone()).collect();
+    assert_eq!(purposes, ["profiling", "contact:sms"]);
+    assert_eq!(service.get("/v1/profiles/a/export").await.ok()["consents"], held["consents"]);
+    for purpose in ["marketing", "contact:", "Profiling", ""] {
+        let refused = put(&service, path, json!({"opted_out": true, "purpose": purpose})).await;
+        assert_eq!(refused.problem("invalid_request")["field"], "purpose", "{purpose}");
+    }
+    let problem = put(&service, path, json!({"opted_out": true, "purpose": "profilling"}))
+        .await
+        .problem("invalid_request");
+    assert!(problem["detail"].as_str().unwrap().contains("did you mean `profiling`?"), "{problem}");
+    put(&service, path, json!({"opted_out": true, "source": "x".repeat(513)}))
+        .await
+        .problem("invalid_request");
+}
+
+#[tokio::test]
+async fn the_feed_can_be_followed_from_now_on() {
+    let (service, _folder) = Service::sqlite();
+    service.buy("1", "a", "2011-09-12").await.ok();
+    let now = service.get("/v1/changes?from=now").await.ok();
+    assert_eq!(now["changes"], json!([]));
+    service.buy("2", "b", "2011-09-12").await.ok();
+    let later = service.get(&format!("/v1/changes?cursor={}", now["next"])).await.ok();
+    assert_eq!(later["changes"][0]["customer_id"], "b");
+    service.get("/v1/changes?from=yesterday").await.problem("bad_parameter");
+}
+
+#[tokio::test]
+async fn a_stream_cannot_be_taken_up_from_an_id_that_is_none() {
+    let (service, _folder) = Service::sqlite();
+    for id in ["x", "-1", "1.5", "", "99999999999999999999"] {
+        let request =
+            Request::get("/v1/changes").header("accept", "text/event-stream").header("last-event-id", id);
+        let problem = service.send(request.body(Body::empty()).unwrap()).await.problem("bad_parameter");
+        assert_eq!(problem["parameter"], "Last-Event-ID", "{id}");
     }
 }

@@ -100,3 +100,21 @@ async fn a_wrong_query_is_refused() {
     assert_eq!(service.get("/v1/profiles?page=2").await.problem("bad_parameter")["parameter"], "page");
     service.get("/v1/profiles?cursor=invented").await.problem("bad_cursor");
 }
+
+#[tokio::test]
+async fn an_unknown_tag_or_parameter_is_refused_with_the_nearest_name() {
+    let (service, _folder) = Service::sqlite();
+    service.buy("1", "a", "2011-09-12").await.ok();
+    for (uri, near) in [
+        ("/v1/profiles?tag=churn.lvl:high", "did you mean `churn.level`?"),
+        ("/v1/profiles?sorted=clv", "did you mean `sort`?"),
+        ("/v1/changes?curser=1", "did you mean `cursor`?"),
+        ("/v1/profiles/a?fields=tags", "takes no parameters"),
+        ("/v1/models?x=", "takes no parameters"),
+    ] {
+        let problem = service.get(uri).await.problem("bad_parameter");
+        assert!(problem["detail"].as_str().unwrap().contains(near), "{uri}: {problem}");
+    }
+    service.get("/v1/profiles?tag=churn.level:high").await.ok();
+    service.get("/healthz?from=balancer").await.ok();
+}

@@ -243,3 +243,40 @@ fn the_catalogue_has_no_code_twice() {
     assert_eq!(names.len(), Code::ALL.len());
     assert!(Code::ALL.iter().all(|code| code.status().is_client_error() || code.status().is_server_error()));
 }
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn bodies_may_be_compressed_both_ways() {
+    let service = Service::new();
+    let event =
+        serde_json::json!({"event_id": "1", "customer_id": "a", "occurred_at": "2011-09-12", "amount": 1});
+    let body = serde_json::json!({"events": [event]}).to_string();
+    let sent = async |encoding: &str, bytes: Vec<u8>| {
+        let request = Request::post("/v1/events").header("content-type", "application/json");
+        service.send(request.header("content-encoding", encoding).body(Body::from(bytes)).unwrap()).await
+    };
+    assert_eq!(sent("gzip", gzip(body.as_bytes())).await.ok()["accepted"], 1);
+    assert_eq!(sent("zstd", zstd::encode_all(body.as_bytes(), 3).unwrap()).await.ok()["duplicates"], 1);
+    assert_eq!(sent("identity", body.clone().into_bytes()).await.ok()["duplicates"], 1);
+    sent("br", body.clone().into_bytes()).await.problem("unsupported_media_type");
+    for encoding in ["gzip", "zstd"] {
+        sent(encoding, body.clone().into_bytes()).await.problem("malformed_json");
+    }
+    // What grows without end is given up at the limit.
+    let bomb = vec![b' '; 64 << 20];
+    sent("gzip", gzip(&bomb)).await.problem("body_too_large");
+    sent("zstd", zstd::encode_all(&bomb[..], 3).unwrap()).await.problem("body_too_large");
+    for (accepted, magic) in [("gzip", &[0x1f, 0x8b][..]), ("zstd", &[0x28, 0xb5, 0x2f, 0xfd])] {
+        let request = Request::get("/openapi.json").header("accept-encoding", accepted).body(Body::empty());
+        let response = service.router.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.headers()["content-encoding"], accepted);
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(bytes.starts_with(magic) && bytes.len() < 40_000, "{accepted}: {}", bytes.len());
+    }
+}

@@ -34,7 +34,9 @@ async fn receiver(
             mac.update(&body);
             let signature: String =
                 mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(headers["homing-signature"], format!("v1={signature}"));
+            let timestamp = headers["homing-timestamp"].to_str().unwrap();
+            assert_eq!(headers["homing-signature"], format!("t={timestamp},v1={signature}"));
+            assert!(headers["homing-delivery"].to_str().unwrap().starts_with("crm:"));
             let value: Value = serde_json::from_slice(&body).unwrap();
             let (status, pause) = answer(heard.tries.fetch_add(1, Ordering::SeqCst), &value);
             tokio::time::sleep(pause).await;
@@ -56,8 +58,12 @@ fn hook(url: &str) -> Webhook {
         answer_time: Duration::from_millis(300),
         first_pause: Duration::from_millis(10),
         longest_pause: Duration::from_millis(50),
-        ..Webhook::new(url, SECRET)
+        ..Webhook::new("crm", url, SECRET)
     }
+}
+
+fn hooked(url: &str) -> (Service, TempDir) {
+    Service::sqlite_as(Limits::default(), |app| app.with_webhooks(vec![hook(url)]))
 }
 
 async fn until(what: &str, holds: impl Fn() -> bool) {
@@ -70,7 +76,6 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_fails_and_hangs_gets_everything_in_order_in_the_end() {
-    let (service, _folder) = Service::sqlite();
     let (receiver, url) = receiver(|attempt, _| match attempt {
         0 | 1 => (StatusCode::INTERNAL_SERVER_ERROR, Duration::ZERO),
         2 => (StatusCode::OK, Duration::from_secs(1)),
@@ -78,10 +83,11 @@ async fn a_receiver_that_fails_and_hangs_gets_everything_in_order_in_the_end() {
         _ => (StatusCode::OK, Duration::ZERO),
     })
     .await;
+    let (service, _folder) = hooked(&url);
     for n in 0..6 {
         service.buy(&format!("e{n}"), &format!("c{}", n % 2), &format!("2011-09-{:02}", n + 1)).await.ok();
     }
-    service.app.push_changes(hook(&url)).unwrap();
+    service.app.push_changes().unwrap();
     let fed = service.get("/v1/changes").await.ok()["changes"].as_array().unwrap().clone();
     until("not everything came", || receiver.heard.lock().unwrap().len() >= fed.len()).await;
     service.buy("late", "c9", "2011-09-10").await.ok();
@@ -100,21 +106,22 @@ async fn a_receiver_that_fails_and_hangs_gets_everything_in_order_in_the_end() {
         }
     }
     assert_eq!(first, cursors(&fed));
-    assert_eq!(service.get("/v1/dead-letters").await.ok(), json!({"dead_letters": []}));
+    assert_eq!(service.get("/v1/dead-letters").await.ok(), json!({"dead_letters": [], "next": null}));
     service.app.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_servers_one_pushes_and_the_other_goes_on_when_it_is_gone() {
-    let (service, _folder) = Service::sqlite();
     let (receiver, url) = receiver(|_, _| (StatusCode::OK, Duration::ZERO)).await;
+    let (service, _folder) = hooked(&url);
     let (store, now) = (service.app.store().clone(), service.app.now());
-    let other = Arc::new(App::new(store.clone(), None, Arc::new(move || now), Limits::default()));
+    let other = App::new(store.clone(), None, Arc::new(move || now), Limits::default());
+    let other = Arc::new(other.with_webhooks(vec![hook(&url)]));
     let heard = || receiver.heard.lock().unwrap().len();
-    service.app.push_changes(hook(&url)).unwrap();
+    service.app.push_changes().unwrap();
     service.buy("early", "c", "2011-09-01").await.ok();
     until("the first server does not push", || heard() > 0).await;
-    other.push_changes(hook(&url)).unwrap();
+    other.push_changes().unwrap();
     let fed = || store.changes(None, 1000).unwrap().changes.len();
     for n in 0..40 {
         service.buy(&format!("e{n}"), &format!("c{n}"), "2011-09-01").await.ok();
@@ -122,6 +129,8 @@ async fn of_two_servers_one_pushes_and_the_other_goes_on_when_it_is_gone() {
             until("the first half did not come", || heard() == fed()).await;
             // The one that pushes ends; the rest comes from the other, and nothing comes twice.
             service.app.stop();
+            let app = service.app.clone();
+            tokio::task::spawn_blocking(move || app.finish_deliveries()).await.unwrap();
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -136,17 +145,21 @@ async fn of_two_servers_one_pushes_and_the_other_goes_on_when_it_is_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_receiver_refuses_is_a_dead_letter_and_hinders_no_other() {
-    let (service, _folder) = Service::sqlite();
     let (receiver, url) = receiver(|_, body| {
         let bad = body["changes"].as_array().unwrap().iter().any(|change| change["customer_id"] == "bad");
         (if bad { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, Duration::ZERO)
     })
     .await;
+    let (service, _folder) = hooked(&url);
     for (n, id) in ["a", "bad", "b"].into_iter().enumerate() {
         service.buy(&n.to_string(), id, "2011-09-12").await.ok();
     }
-    service.app.push_changes(hook(&url)).unwrap();
-    until("the others did not come", || receiver.heard.lock().unwrap().len() == 2).await;
+    service.app.push_changes().unwrap();
+    until("the others did not come", || {
+        receiver.heard.lock().unwrap().iter().any(|change| change["customer_id"] == "b")
+    })
+    .await;
+    until("nothing was set aside", || !service.app.store().dead_letters(None, 1).unwrap().is_empty()).await;
     let letters = service.get("/v1/dead-letters").await.ok();
     let letter = &letters["dead_letters"][0];
     assert_eq!(letter["change"]["customer_id"], "bad");
@@ -156,4 +169,47 @@ async fn what_a_receiver_refuses_is_a_dead_letter_and_hinders_no_other() {
     assert_eq!(drop().await.status, StatusCode::NO_CONTENT);
     drop().await.problem("unknown_letter");
     service.app.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_is_tested_and_delivers_again_from_a_cursor() {
+    let (receiver, url) = receiver(|_, _| (StatusCode::OK, Duration::ZERO)).await;
+    let (service, _folder) = hooked(&format!("{url}?token=hush"));
+    service.buy("1", "a", "2011-09-12").await.ok();
+    let tested = service.post("/v1/webhooks/crm/test", "").await.ok();
+    assert_eq!((&tested["ok"], &tested["status"]), (&json!(true), &json!(200)), "{tested}");
+    assert_eq!(receiver.heard.lock().unwrap().len(), 0, "a test holds no change");
+    service.post("/v1/webhooks/none/test", "").await.problem("unknown_webhook");
+    service.app.push_changes().unwrap();
+    let heard = || receiver.heard.lock().unwrap().len();
+    until("it did not come", || heard() == 1).await;
+    let state = service.get("/v1/webhooks").await;
+    assert!(!state.text.contains("hush"), "{}", state.text);
+    assert_eq!(state.ok()["webhooks"][0]["name"], "crm");
+    let feed = "webhook crm";
+    until("the position is not kept", || service.app.store().feed_position(feed).unwrap().is_some()).await;
+    assert_eq!(service.get("/v1/webhooks").await.ok()["webhooks"][0]["behind"], 0);
+    let again = service.post("/v1/webhooks/crm/redeliver", json!({"cursor": 0})).await;
+    assert_eq!(again.status, StatusCode::NO_CONTENT);
+    until("it did not come again", || heard() == 2).await;
+    service.post("/v1/webhooks/crm/redeliver", json!({"cursor": 999})).await.problem("bad_cursor");
+    assert_eq!(service.post("/v1/webhooks/crm/resume", "").await.status, StatusCode::NO_CONTENT);
+    service.app.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_gives_its_lease_back_at_once() {
+    let (receiver, url) = receiver(|_, _| (StatusCode::OK, Duration::from_millis(200))).await;
+    let (service, _folder) = hooked(&url);
+    service.buy("1", "a", "2011-09-12").await.ok();
+    service.app.push_changes().unwrap();
+    until("it does not push", || receiver.tries.load(Ordering::SeqCst) > 0).await;
+    let (store, now) = (service.app.store().clone(), service.app.now());
+    let lease = || store.lease("webhook crm", "another server", now, now + 1).unwrap();
+    assert!(!lease());
+    // While a delivery is under way.
+    service.app.stop();
+    let app = service.app.clone();
+    tokio::task::spawn_blocking(move || app.finish_deliveries()).await.unwrap();
+    assert!(lease());
 }

@@ -1,16 +1,19 @@
 //! What the pages' buttons do, over a store of the real kind.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::*;
 use crate::service::{Role, create_key};
 use homing_profiles::sqlite::SqliteStore;
 
 /// The pages over a SQLite store with one customer, `c/1`, and a key of each role.
-struct House {
-    store: Arc<SqliteStore>,
-    app: Arc<App>,
+pub(super) struct House {
+    pub store: Arc<SqliteStore>,
+    pub app: Arc<App>,
     router: Router,
-    keys: BTreeMap<Role, String>,
-    _folder: tempfile::TempDir,
+    pub keys: BTreeMap<Role, String>,
+    clock: Arc<AtomicI64>,
+    folder: tempfile::TempDir,
 }
 
 /// A fading customer of whom the playbook has something to say.
@@ -32,7 +35,7 @@ fn score(_: &str, history: &History, as_of: Micros) -> Scored {
 }
 
 impl House {
-    fn new(locked: bool) -> Self {
+    pub fn new(locked: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(folder.path().join("p.db"), zone()).unwrap());
         let history = History::from_events(vec![Event::new(Kind::Purchase, as_of() - DAY, 5.0)]);
@@ -44,11 +47,33 @@ impl House {
                 keys.insert(role, create_key(store.as_ref(), role.name(), role, as_of()).unwrap().1);
             }
         }
-        let app = Arc::new(App::new(store.clone(), Some(engine()), Arc::new(as_of), Limits::default()));
+        let clock = Arc::new(AtomicI64::new(as_of()));
+        let told = clock.clone();
+        let tell = Arc::new(move || told.load(Ordering::SeqCst));
+        let app = Arc::new(App::new(store.clone(), Some(engine()), tell, Limits::default()));
         app.refresh_keys().unwrap();
         let catalogue = Arc::new(catalogue());
         let router = api::router(app.clone()).merge(router(app.clone(), catalogue, None));
-        House { store, app, router, keys, _folder: folder }
+        House { store, app, router, keys, clock, folder }
+    }
+
+    /// Sets the clock forward.
+    pub fn later(&self, seconds: i64) {
+        self.clock.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+
+    /// Whether the store's files hold a text.
+    pub fn holds(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        let bytes = files.map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        bytes.into_iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    }
+
+    pub async fn reply(&self, request: Request<Body>) -> Reply {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Reply { status: parts.status, headers: parts.headers, text }
     }
 
     async fn send(&self, role: Option<Role>, method: &str, uri: &str, form: &str) -> Reply {
@@ -57,16 +82,7 @@ impl House {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.keys[&role]));
         }
         let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let (parts, body) = self
-            .router
-            .clone()
-            .oneshot(request.body(Body::from(form.to_owned())).unwrap())
-            .await
-            .unwrap()
-            .into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Reply { status: parts.status, headers: parts.headers, text }
+        self.reply(request.body(Body::from(form.to_owned())).unwrap()).await
     }
 
     /// The token that the page of the customer gives to a role.

@@ -24,6 +24,7 @@ mod board;
 mod call;
 mod customer;
 mod service;
+mod sign_in;
 mod store;
 mod today;
 

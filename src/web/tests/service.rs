@@ -12,7 +12,10 @@ async fn the_language_follows_the_browser_unless_the_address_names_one() {
             .unwrap()
     };
     let reply = site.send(ask("/")).await;
-    assert_eq!((reply.header("content-language"), reply.header("vary")), ("zh-CN", "accept-language"));
+    assert_eq!(
+        (reply.header("content-language"), reply.header("vary")),
+        ("zh-CN", "accept-language, cookie")
+    );
     let page = reply.ok();
     has(&page, &["<html lang=\"zh-CN\">"]);
     assert_eq!(href(&page, "查找会员"), "/customers");

@@ -1,0 +1,168 @@
+//! Signing in and out, and who may see the pages.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::asked::{Asked, Link};
+use super::forms::seen;
+use super::frame::{Frame, Place};
+use super::message;
+use super::state::{Web, written};
+use super::words::t;
+use crate::service::access::Caller;
+use crate::service::exposure::comes_from_elsewhere;
+use crate::service::{Code, Problem, Role, sessions};
+
+#[derive(Template)]
+#[template(path = "sign_in.html", config = "src/web/askama.toml")]
+struct SignIn {
+    frame: Frame,
+    action: Link,
+    /// The page to show afterwards.
+    next: String,
+    /// Whether a key was sent that is worth nothing.
+    wrong: bool,
+}
+
+/// The form; the status says that what was asked for needs a key.
+fn form(asked: &Asked, next: String, wrong: bool) -> Response {
+    let frame = Frame::new(asked, None, t!(asked.lang, "sign-in"));
+    let page = SignIn { frame, action: asked.link("/signin"), next, wrong };
+    let mut response = written(StatusCode::UNAUTHORIZED, &page);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// A path of this site to go on to: nothing that a browser could take for another site's address.
+fn own_path(next: &str) -> &str {
+    let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if plain && next.starts_with('/') && !next.starts_with("//") { next } else { Place::Today.path() }
+}
+
+/// The pages show personal data: whoever looks at them has signed in, or sends the key of a reader.
+pub(super) async fn access(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
+    let caller = caller(&web, request.headers()).await;
+    let asked = || Asked::of(request.uri(), request.headers());
+    match caller {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) if problem.code == Code::Unauthorized => {
+            let asked = asked().signed_out();
+            let shown = matches!(*request.method(), Method::GET | Method::HEAD);
+            let next = if shown { asked.here().to_string() } else { Place::Today.path().to_owned() };
+            let mut response = form(&asked, next, false);
+            // A link on another site leads here without the session's cookie. Asked again by this page, the browser sends it.
+            if shown && comes_from_elsewhere(request.headers()) {
+                response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("0"));
+            }
+            response
+        }
+        Err(problem) if problem.code == Code::Forbidden => message::forbidden(&asked(), Role::Reader),
+        Err(problem) => message::problem(&web, &asked(), problem.code),
+    }
+}
+
+/// Who asks for a page.
+async fn caller(web: &Arc<Web>, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let app = &web.app;
+    if app.demands_keys()
+        && !headers.contains_key(header::AUTHORIZATION)
+        && let Some(token) = sessions::token(headers, app.exposure.tls())
+    {
+        let token = token.to_owned();
+        return app.work(move |app| app.signed_in(&token)).await;
+    }
+    app.access.admit(headers, Some(Role::Reader), app.now())
+}
+
+/// Answers `GET /signin`.
+pub(super) async fn page(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
+    let asked = Asked::of(&uri, &headers);
+    let next = own_path(asked.get("next").unwrap_or("/")).to_owned();
+    if !web.app.demands_keys() || caller(&web, &headers).await.is_ok() {
+        return Redirect::to(&next).into_response();
+    }
+    let mut response = form(&asked.signed_out(), next, false);
+    *response.status_mut() = StatusCode::OK;
+    response
+}
+
+#[derive(Deserialize)]
+pub(super) struct Sent {
+    key: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// Answers `POST /signin`.
+pub(super) async fn sign_in(
+    State(web): State<Arc<Web>>,
+    uri: Uri,
+    headers: HeaderMap,
+    sent: Result<Form<Sent>, FormRejection>,
+) -> Response {
+    let asked = Asked::of(&uri, &headers).signed_out();
+    let Ok(Form(Sent { key, next })) = sent else { return message::stale_form(&asked) };
+    let next = own_path(&next).to_owned();
+    if !web.app.demands_keys() {
+        return Redirect::to(&next).into_response();
+    }
+    let begun = web.app.work(move |app| app.sign_in(&key)?.header()).await;
+    match begun {
+        Ok(cookie) => {
+            let mut response = Redirect::to(&next).into_response();
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            response
+        }
+        Err(problem) if problem.code == Code::Unauthorized => form(&asked, next, true),
+        Err(problem) if problem.code == Code::Forbidden => message::forbidden(&asked, Role::Reader),
+        Err(problem) => message::problem(&web, &asked, problem.code),
+    }
+}
+
+/// Answers `POST /signout`.
+pub(super) async fn sign_out(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
+    let asked = Asked::of(&uri, &headers);
+    let token = sessions::token(&headers, web.app.exposure.tls()).map(str::to_owned);
+    match web.app.work(move |app| app.sign_out(token.as_deref())?.header()).await {
+        Ok(cookie) => {
+            let mut response = seen(&asked.link("/signin"));
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            response
+        }
+        Err(problem) => message::problem(&web, &asked, problem.code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_path;
+
+    #[test]
+    fn signing_in_leads_nowhere_but_to_our_own_pages() {
+        for path in ["/", "/call?tier.member=x&lang=zh", "/customers/a%2Fb"] {
+            assert_eq!(own_path(path), path);
+        }
+        for elsewhere in [
+            "",
+            "//evil.test",
+            "/\\evil.test",
+            "https://evil.test",
+            "javascript:alert(1)",
+            "call",
+            "/\t/evil.test",
+        ] {
+            assert_eq!(own_path(elsewhere), "/", "{elsewhere}");
+        }
+    }
+}
