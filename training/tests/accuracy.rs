@@ -223,7 +223,7 @@ fn a_shop_that_was_closed_is_not_taken_for_one_that_lost_its_customers() {
     };
     let histories = each.iter().zip(0..).filter(|(days, _)| days.iter().any(|&day| day <= 500.0));
     let histories = Histories::from_vec(histories.map(|(days, i)| (format!("c{i:05}"), known(days))).collect());
-    let task = Task { horizons: vec![53], churn_horizon: 60, value_horizon: 60, ..Task::default() };
+    let task = Task { horizons: vec![60], churn_horizon: 60, value_horizon: 60, ..Task::default() };
     let bundle = fit(&histories, AS_OF, &task, serde_json::Value::Null, &|_| {}).unwrap();
     let closures = bundle.manifest().closures.list();
     assert!(closures.len() == 1 && (59..=61).contains(&closures[0].days), "{closures:?}");
