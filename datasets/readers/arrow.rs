@@ -34,6 +34,8 @@ pub(crate) struct Table {
     is_file: bool,
 }
 
+const TOO_LONG: &str = "a message is longer than the file";
+
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
 impl Table {
@@ -88,58 +90,86 @@ fn check_sizes(input: &mut Opened, is_file: bool) -> Result<(), String> {
         return Ok(());
     }
     let bytes = input.seek(SeekFrom::End(0)).map_err(reason)?;
-    let mut at = if is_file { 8 } else { 0 };
-    let mut prefix = [0; 8];
-    // Writers align the first message.
-    while is_file && at < 1024 && at + 8 <= bytes {
-        input.seek(SeekFrom::Start(at)).map_err(reason)?;
-        input.read_exact(&mut prefix).map_err(reason)?;
-        if prefix != [0; 8] {
-            break;
-        }
-        at += 8;
+    if is_file {
+        return check_footer(input, bytes);
     }
-    while at + 8 <= bytes {
-        input.seek(SeekFrom::Start(at)).map_err(reason)?;
-        input.read_exact(&mut prefix).map_err(reason)?;
-        let word =
-            |at: usize| u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]]);
-        // Older writers have no mark before the length.
-        let (length, head) =
-            if word(0) == u32::MAX { (u64::from(word(4)), 8) } else { (u64::from(word(0)), 4) };
-        if length == 0 {
-            return Ok(());
-        }
-        let body = at + head + length;
-        if body > bytes {
-            return Err("a message is longer than the file".to_owned());
-        }
-        let mut metadata = vec![0; length as usize];
-        input.seek(SeekFrom::Start(at + head)).map_err(reason)?;
-        input.read_exact(&mut metadata).map_err(reason)?;
-        let message = arrow_ipc::root_as_message(&metadata).map_err(|error| error.to_string())?;
-        let end = u64::try_from(message.bodyLength()).ok().and_then(|length| body.checked_add(length));
-        let Some(end) = end.filter(|&end| end <= bytes) else {
-            return Err("a message is longer than the file".to_owned());
-        };
-        let batch = message.header_as_record_batch();
-        let batch = batch.or_else(|| message.header_as_dictionary_batch().and_then(|held| held.data()));
-        if let Some(batch) = batch.filter(|batch| batch.compression().is_some()) {
-            for buffer in batch.buffers().into_iter().flatten() {
-                let (offset, packed) = (buffer.offset().max(0) as u64, buffer.length().max(0) as u64);
-                if packed >= 8 && body.saturating_add(offset).saturating_add(8) <= bytes {
-                    input.seek(SeekFrom::Start(body + offset)).map_err(reason)?;
-                    input.read_exact(&mut prefix).map_err(reason)?;
-                    let unpacked = i64::from_le_bytes(prefix).max(0) as u64;
-                    if unpacked > packed.saturating_mul(BOMB_RATIO).max(BOMB_BYTES) {
-                        return Err(format!("a column of {packed} bytes is said to unpack to {unpacked}"));
-                    }
-                }
-            }
-        }
+    let mut at = 0;
+    while let Some(end) = check_message(input, at, bytes)? {
         at = end;
     }
     Ok(())
+}
+
+/// The bytes of a part of the file.
+fn part(input: &mut Opened, at: u64, length: u64, bytes: u64) -> Result<Vec<u8>, String> {
+    if at.checked_add(length).is_none_or(|end| end > bytes) {
+        return Err(TOO_LONG.to_owned());
+    }
+    let mut part = vec![0; length as usize];
+    input.seek(SeekFrom::Start(at)).map_err(reason)?;
+    input.read_exact(&mut part).map_err(reason)?;
+    Ok(part)
+}
+
+/// What the footer of a file says of its messages is what is read, whatever stands between them.
+fn check_footer(input: &mut Opened, bytes: u64) -> Result<(), String> {
+    let Some(end) = bytes.checked_sub(10) else { return Err("it ends before its footer".to_owned()) };
+    let length = part(input, end, 4, bytes)?;
+    let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
+    let start = end.checked_sub(u64::from(length)).ok_or(TOO_LONG)?;
+    let footer = part(input, start, u64::from(length), bytes)?;
+    let footer = arrow_ipc::root_as_footer(&footer).map_err(|error| error.to_string())?;
+    for block in
+        footer.dictionaries().into_iter().flatten().chain(footer.recordBatches().into_iter().flatten())
+    {
+        let sizes = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()];
+        let [at, head, body] = sizes.map(|size| u64::try_from(size).unwrap_or(u64::MAX));
+        let end = at.checked_add(head).and_then(|end| end.checked_add(body));
+        if end.is_none_or(|end| end > bytes) {
+            return Err(TOO_LONG.to_owned());
+        }
+        check_message(input, at, bytes)?;
+    }
+    Ok(())
+}
+
+/// Checks the message at a place and returns where it ends; `None` at the end of the messages.
+fn check_message(input: &mut Opened, at: u64, bytes: u64) -> Result<Option<u64>, String> {
+    if at + 8 > bytes {
+        return Ok(None);
+    }
+    let prefix = part(input, at, 8, bytes)?;
+    let word = |at: usize| u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]]);
+    // Older writers have no mark before the length.
+    let (length, head) = if word(0) == u32::MAX { (u64::from(word(4)), 8) } else { (u64::from(word(0)), 4) };
+    if length == 0 {
+        return Ok(None);
+    }
+    let body = at + head + length;
+    let metadata = part(input, at + head, length, bytes)?;
+    let message = arrow_ipc::root_as_message(&metadata).map_err(|error| error.to_string())?;
+    let length = u64::try_from(message.bodyLength()).map_err(|_| TOO_LONG)?;
+    let end = body.checked_add(length).filter(|&end| end <= bytes).ok_or(TOO_LONG)?;
+    let batch = message.header_as_record_batch();
+    let batch = batch.or_else(|| message.header_as_dictionary_batch().and_then(|held| held.data()));
+    if let Some(batch) = batch.filter(|batch| batch.compression().is_some()) {
+        for buffer in batch.buffers().into_iter().flatten() {
+            let (offset, packed) = (buffer.offset().max(0) as u64, buffer.length().max(0) as u64);
+            let Some(start) = body.checked_add(offset).filter(|start| start.saturating_add(8) <= bytes)
+            else {
+                continue;
+            };
+            if packed >= 8 {
+                let unpacked = part(input, start, 8, bytes)?;
+                let unpacked =
+                    unpacked.try_into().map(i64::from_le_bytes).map_or(0, |long| long.max(0)) as u64;
+                if unpacked > packed.saturating_mul(BOMB_RATIO).max(BOMB_BYTES) {
+                    return Err(format!("a column of {packed} bytes is said to unpack to {unpacked}"));
+                }
+            }
+        }
+    }
+    Ok(Some(end))
 }
 
 fn batches(file: &DataFile, input: Opened, is_file: bool) -> Result<(SchemaRef, Batches), Error> {

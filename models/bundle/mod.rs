@@ -349,7 +349,8 @@ impl Bundle {
         let Some(features) = features else {
             return Scoring { features: Vec::new(), outcome: Outcome::NotScored(NotScored::NoPurchase) };
         };
-        let outcome = Outcome::Scored(Box::new(self.judge(&self.customer(&features, as_of), as_of, with_reasons)));
+        let outcome =
+            Outcome::Scored(Box::new(self.judge(&self.customer(&features, as_of), as_of, with_reasons)));
         Scoring { features, outcome }
     }
 

@@ -288,9 +288,7 @@ fn board(
         Value::share(month.new_back, month.new_due)
     });
     let high = t!(lang, "kpi-high-help", amount = Arg::Money(figures.high_value));
-    add(t!(lang, "kpi-high"), &high, Kind::Share, &|month| {
-        Value::share(month.high_back, month.high)
-    });
+    add(t!(lang, "kpi-high"), &high, Kind::Share, &|month| Value::share(month.high_back, month.high));
     add(t!(lang, "kpi-basket"), t!(lang, "kpi-basket-help"), Kind::Money, &|month| {
         (month.orders > 0).then(|| Value::of(month.revenue / month.orders as f64))
     });

@@ -63,7 +63,7 @@ fn a_campaign_is_listed_with_its_hold_out_and_keeps_the_cap() {
     let profile = server.get(&format!("/v1/profiles/{id}")).ok();
     assert_eq!(profile["next_action"]["action"], member["action"]);
     assert_eq!(profile["tags"]["action.next"]["value"], member["action"]);
-    assert_eq!(profile["next_action"]["title"]["zh"], member["title"]);
+    assert_eq!(profile["next_action"]["title"]["en"], member["title"]);
     let told = run(homing(), home, ["playbook", "advise", id, "--json"]).json();
     assert_eq!(told["next_action"]["action"], member["action"]);
     let campaigns = told["contacts"].as_array().unwrap().iter();

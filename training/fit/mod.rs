@@ -59,8 +59,11 @@ pub fn fit(
     let horizons = task.all_horizons()?;
     step("lifetime models");
     let closures = Closures::of(histories, as_of, task.zone);
-    let base = rows(histories, &[as_of], None, task.zone, usize::MAX, task.seed)
-        .without(&closures, &[as_of], task.zone);
+    let base = rows(histories, &[as_of], None, task.zone, usize::MAX, task.seed).without(
+        &closures,
+        &[as_of],
+        task.zone,
+    );
     let first = first_purchase(histories).filter(|&first| first <= as_of && !base.is_empty());
     let Some(first) = first else {
         return Err(Error::Refused { lacks: vec!["no purchase of a positive amount before `as_of`".into()] });

@@ -218,11 +218,11 @@ fn a_shop_that_was_closed_is_not_taken_for_one_that_lost_its_customers() {
     };
     let each: Vec<Vec<f64>> = (0..2500).map(customer).collect();
     let event = |day: &f64| Event::new(Kind::Purchase, START + (day * DAY as f64) as Micros, 20.0);
-    let known = |days: &[f64]| {
-        History::from_events(days.iter().filter(|&&day| day <= 500.0).map(event).collect())
-    };
+    let known =
+        |days: &[f64]| History::from_events(days.iter().filter(|&&day| day <= 500.0).map(event).collect());
     let histories = each.iter().zip(0..).filter(|(days, _)| days.iter().any(|&day| day <= 500.0));
-    let histories = Histories::from_vec(histories.map(|(days, i)| (format!("c{i:05}"), known(days))).collect());
+    let histories =
+        Histories::from_vec(histories.map(|(days, i)| (format!("c{i:05}"), known(days))).collect());
     let task = Task { horizons: vec![60], churn_horizon: 60, value_horizon: 60, ..Task::default() };
     let bundle = fit(&histories, AS_OF, &task, serde_json::Value::Null, &|_| {}).unwrap();
     let closures = bundle.manifest().closures.list();

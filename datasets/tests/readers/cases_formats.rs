@@ -234,6 +234,15 @@ fn lengths_that_an_arrow_file_cannot_have_are_refused() {
         &folder.read("e.arrow").unwrap_err().to_string(),
         &["e.arrow", "unpack to 1152921504606846976"],
     );
+    // The footer, which is what is read, says so of a batch that is undamaged itself.
+    let footer = packed.len() - 10;
+    let start = footer - u32::from_le_bytes(packed[footer..footer + 4].try_into().unwrap()) as usize;
+    let block = *arrow_ipc::root_as_footer(&packed[start..footer]).unwrap().recordBatches().unwrap().get(0);
+    let length = block.bodyLength().to_le_bytes();
+    let at = start + packed[start..footer].windows(8).position(|bytes| bytes == length).unwrap();
+    packed[at..at + 8].copy_from_slice(&(1i64 << 40).to_le_bytes());
+    fs::write(folder.path("f.arrow"), &packed).unwrap();
+    assert_says(&folder.read("f.arrow").unwrap_err().to_string(), &["f.arrow", "longer than the file"]);
     // The body of the batch is said to be longer than the file.
     fs::write(folder.path("c.arrows"), &bytes[..bytes.len() / 2]).unwrap();
     assert_says(&folder.read("c.arrows").unwrap_err().to_string(), &["c.arrows", "longer than the file"]);
