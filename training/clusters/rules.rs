@@ -15,6 +15,7 @@ use ndarray::{Array1, Array2, Axis};
 
 use crate::error::Error;
 use crate::rows::Rows;
+use crate::untied;
 
 /// Most customers that a tree is grown on.
 const MOST: usize = 4_000;
@@ -52,8 +53,9 @@ pub(super) fn rules(
     let x = places.select(Axis(0), &picked);
     let leaves_of = |group: usize| {
         let labels = Array1::from_iter(picked.iter().map(|&row| at[row] == group));
+        let weights = untied::weights(labels.iter().copied());
         let tree = params
-            .fit(&Dataset::new(x.clone(), labels))
+            .fit(&Dataset::new(x.clone(), labels).with_weights(weights))
             .map_err(|error| Error::Clusters(format!("rules of group {group}: {error}")))?;
         let mut leaves = Vec::new();
         collect(tree.root_node(), &mut vec![Bounds::default(); scales.len()], scales, &mut leaves);

@@ -1,10 +1,9 @@
 //! The data from which the models of one horizon learn.
 
-use homing_datasets::guards::Closures;
 use homing_datasets::{DAY, Histories, Micros};
 
 use super::learners::Sample;
-use super::windows::Windows;
+use super::windows::{Times, Windows};
 use crate::rows::{Rows, rows};
 use crate::snapshots::Plan;
 use crate::task::Task;
@@ -30,16 +29,6 @@ pub struct HorizonData<'a> {
     pub days_ago: Vec<f64>,
     pub alike_days_ago: Vec<f64>,
     pub seed: u64,
-}
-
-/// The time that a fit looks at.
-pub struct Times<'a> {
-    /// The first purchase of all.
-    pub first: Micros,
-    /// The instant of the fit.
-    pub as_of: Micros,
-    /// When the shop was closed.
-    pub closures: &'a Closures,
 }
 
 impl<'a> HorizonData<'a> {

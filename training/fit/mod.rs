@@ -37,7 +37,8 @@ use crate::error::Error;
 use crate::rows::{first_purchase, rows};
 use crate::snapshots::plan;
 use crate::task::Task;
-use horizon::{HorizonData, Times};
+use horizon::HorizonData;
+use windows::Times;
 
 pub use lifetime::{money, options as lifetime_options, spends};
 

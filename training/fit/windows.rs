@@ -3,6 +3,7 @@
 //! They reach over the whole history, whatever the base learners learn from. Today's lifetime model is asked about
 //! every window: what it gets wrong of all of them alike (a cycle that it does not know) is then part of what is forecast.
 
+use homing_datasets::guards::Closures;
 use homing_datasets::{DAY, Histories, History, Micros, Zone};
 use homing_models::bundle::LifetimePart;
 use homing_models::calibration::offset;
@@ -13,7 +14,6 @@ use homing_models::value::order_value;
 use rayon::prelude::*;
 
 use super::base_rate::Past;
-use super::horizon::Times;
 use super::lifetime::log_odds;
 use crate::labels::{Label, label};
 use crate::task::Task;
@@ -23,6 +23,16 @@ const MIN_CUSTOMERS: usize = 50;
 
 /// About the most customers of a window; beyond it they are sampled, the same ones in each window.
 const MAX_CUSTOMERS: usize = 10_000;
+
+/// The time that a fit looks at.
+pub struct Times<'a> {
+    /// The first purchase of all.
+    pub first: Micros,
+    /// The instant of the fit.
+    pub as_of: Micros,
+    /// When the shop was closed.
+    pub closures: &'a Closures,
+}
 
 /// What was known of a customer at the start of a window, and what came.
 #[derive(Clone, Copy, Debug)]
