@@ -234,6 +234,35 @@ fn nps(answers: [u64; 3]) -> Option<f64> {
     (all > 0).then(|| (promoters as f64 - detractors as f64) / all as f64 * 100.0)
 }
 
+/// A figure of the board now and then, and how it changed.
+fn line_of_board(
+    lang: Lang,
+    name: String,
+    help: &str,
+    kind: Kind,
+    (now, then): (Option<Value>, Option<Value>),
+) -> Vec<Cell> {
+    let cell = |value: Option<Value>| {
+        let Some(Value { value, of }) = value else { return Cell::number(t!(lang, "no-data")) };
+        let cell = Cell::number(kind.text(lang, value));
+        match of.filter(|of| *of < FEW) {
+            Some(of) => cell.note(t!(lang, "kpi-of-few", n = of)),
+            None => cell,
+        }
+    };
+    let change = now.zip(then).and_then(|(now, then)| kind.change(lang, now.value, then.value));
+    let sense = change.as_ref().filter(|(change, _)| change.abs() >= 0.05);
+    vec![
+        Cell::text(name).note(help),
+        cell(now),
+        cell(then),
+        Cell {
+            sense: sense.map(|(change, _)| if *change > 0.0 { "rise" } else { "fall" }),
+            ..Cell::number(change.map_or_else(|| NOTHING.into(), |(_, text)| text))
+        },
+    ]
+}
+
 fn board(
     web: &Web,
     lang: Lang,
@@ -246,27 +275,7 @@ fn board(
     let last = figures.last_whole;
     let (now, before) =
         (sum(figures, last, choice.months), sum(figures, last - choice.back(), choice.months));
-    let row = |name: String, help: &str, kind: Kind, now: Option<Value>, then: Option<Value>| {
-        let cell = |value: Option<Value>| {
-            let Some(Value { value, of }) = value else { return Cell::number(t!(lang, "no-data")) };
-            let cell = Cell::number(kind.text(lang, value));
-            match of.filter(|of| *of < FEW) {
-                Some(of) => cell.note(t!(lang, "kpi-of-few", n = of)),
-                None => cell,
-            }
-        };
-        let change = now.zip(then).and_then(|(now, then)| kind.change(lang, now.value, then.value));
-        let sense = change.as_ref().filter(|(change, _)| change.abs() >= 0.05);
-        vec![
-            Cell::text(name).note(help),
-            cell(now),
-            cell(then),
-            Cell {
-                sense: sense.map(|(change, _)| if *change > 0.0 { "rise" } else { "fall" }),
-                ..Cell::number(change.map_or_else(|| NOTHING.into(), |(_, text)| text))
-            },
-        ]
-    };
+    let row = |name, help: &str, kind, now, then| line_of_board(lang, name, help, kind, (now, then));
     let of =
         |get: &dyn Fn(&Month) -> Option<Value>| (now.as_ref().and_then(get), before.as_ref().and_then(get));
     let mut rows = Vec::new();
