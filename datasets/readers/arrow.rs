@@ -94,7 +94,7 @@ fn check_sizes(input: &mut Opened, is_file: bool) -> Result<(), String> {
         return check_footer(input, bytes);
     }
     let mut at = 0;
-    while let Some(end) = check_message(input, at, bytes)? {
+    while let Some(end) = check_message(input, at, None, bytes)? {
         at = end;
     }
     Ok(())
@@ -128,13 +128,14 @@ fn check_footer(input: &mut Opened, bytes: u64) -> Result<(), String> {
         if end.is_none_or(|end| end > bytes) {
             return Err(TOO_LONG.to_owned());
         }
-        check_message(input, at, bytes)?;
+        check_message(input, at, Some(at + head), bytes)?;
     }
     Ok(())
 }
 
-/// Checks the message at a place and returns where it ends; `None` at the end of the messages.
-fn check_message(input: &mut Opened, at: u64, bytes: u64) -> Result<Option<u64>, String> {
+/// Checks the message at a place and returns where it ends; `None` at the end of the messages. Its buffers are read from `body` on;
+/// without it from where the message itself says.
+fn check_message(input: &mut Opened, at: u64, body: Option<u64>, bytes: u64) -> Result<Option<u64>, String> {
     if at + 8 > bytes {
         return Ok(None);
     }
@@ -145,7 +146,7 @@ fn check_message(input: &mut Opened, at: u64, bytes: u64) -> Result<Option<u64>,
     if length == 0 {
         return Ok(None);
     }
-    let body = at + head + length;
+    let body = body.unwrap_or(at + head + length);
     let metadata = part(input, at + head, length, bytes)?;
     let message = arrow_ipc::root_as_message(&metadata).map_err(|error| error.to_string())?;
     let length = u64::try_from(message.bodyLength()).map_err(|_| TOO_LONG)?;
