@@ -28,7 +28,7 @@ pub struct Plan {
 /// least 28 days) more, else half of the history is learned and the lifetime model extrapolates the rest. `None`
 /// where even that is too short.
 ///
-/// Label windows in which the shop was closed for more than [`MAX_CLOSED_SHARE`] of the time teach nothing and are left out.
+/// Label windows in which the shop was closed for more than a fifth of the time teach nothing and are left out.
 ///
 /// ```
 /// use homing_datasets::guards::Closures;
