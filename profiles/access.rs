@@ -20,7 +20,7 @@ pub struct Key {
     pub hash: [u8; 32],
     /// When it was made.
     pub created_at: Micros,
-    /// From when on it is worth nothing.
+    /// When it expires.
     pub expires_at: Option<Micros>,
     /// Since when it is revoked.
     pub revoked_at: Option<Micros>,
@@ -37,7 +37,7 @@ pub struct Session {
     pub key_id: String,
     /// When.
     pub created_at: Micros,
-    /// From when on it is worth nothing.
+    /// When it expires.
     pub expires_at: Micros,
 }
 
@@ -101,7 +101,7 @@ pub trait Access: Send + Sync {
     /// [`Error`] of the store.
     fn end_session(&self, hash: &[u8; 32]) -> Result<bool, Error>;
 
-    /// Sets from when on a key is worth nothing; `false` if there is none with this id.
+    /// Sets when a key expires; `false` if there is no key with this id.
     ///
     /// # Errors
     /// [`Error`] of the store.

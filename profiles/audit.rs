@@ -111,7 +111,7 @@ pub(super) fn append<E>(
     entries: &[AuditEntry],
     subjects: &[Option<[u8; 32]>],
 ) -> Result<(), Fault<E>> {
-    // Whoever has this row appends; the others wait, so that numbers are given out in the order of the chain.
+    // The holder of this row lock appends and the others wait, so that entries are numbered in the order of the chain.
     sql.execute(
         "INSERT INTO audit_heads AS h (name, entries, chain) VALUES ($1, 0, $2)
          ON CONFLICT (name) DO UPDATE SET entries = h.entries",

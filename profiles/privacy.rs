@@ -327,8 +327,8 @@ pub trait Privacy: Send + Sync {
     /// [`Error`]; then nothing was erased.
     fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error>;
 
-    /// Forgets that a customer was erased, for one who asks to be known again; `false` if they were not erased. What they
-    /// objected to holds on.
+    /// Forgets that a customer was erased, for one who asks to be known again; `false` if they were not erased. Their
+    /// objections still apply.
     ///
     /// # Errors
     /// [`Error`] of the store.

@@ -345,7 +345,7 @@ pub(super) fn objections(store: &dyn Store) {
     assert_eq!(purposes, ["profiling", "contact", "contact:sms"]);
     assert!(store.bars_profiling("c").unwrap() && !store.bars_profiling("d").unwrap());
     assert_eq!(store.opted_out().unwrap(), ["c".to_owned()].into());
-    // An objection outlives the erasure, an agreement does not; the id stands nowhere.
+    // An objection outlives the erasure, an agreement does not; the id is not stored.
     store.erase("c", day(5)).unwrap();
     let left = [out.clone(), choice(sms(), true, 3, "reply STOP")];
     assert_eq!(store.choices("c").unwrap(), left);
@@ -359,7 +359,7 @@ pub(super) fn objections(store: &dyn Store) {
     assert!(store.bars_profiling("c").unwrap(), "until they are readmitted");
     store.set_consent_from("c", OUT, "letter").unwrap();
     assert_eq!(store.opted_out().unwrap(), [].into());
-    // It holds on for who is readmitted.
+    // It still applies after a readmission.
     assert!(store.readmit("c").unwrap());
     assert_eq!(store.choices("c").unwrap()[0], choice(Purpose::Profiling, true, 7, "letter"));
     assert_eq!(store.opted_out().unwrap(), ["c".to_owned()].into());

@@ -113,7 +113,7 @@ pub(super) async fn list(
     json(&page)
 }
 
-/// Refuses tags that the catalogue does not have: nobody has them, so the list would be empty without a word.
+/// Refuses tags that the catalogue does not have: nobody has them, so the list would be empty without an explanation.
 fn known_tags(app: &App, listing: &Listing) -> Result<(), Problem> {
     let Ok(engine) = app.engine() else { return Ok(()) };
     let Some(names) = engine.tag_names().filter(|_| !listing.tags.is_empty()) else { return Ok(()) };

@@ -140,7 +140,7 @@ pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
                 ))
                 .into());
             };
-            // A key that was to expire is followed by one that lives as long.
+            // The new key gets the same lifetime as the old one.
             let expires_at = old.expires_at.map(|at| now + (at - old.created_at));
             let terms = KeyTerms { expires_at, rate: old.rate };
             let (key, text) = create_key_on(store.as_ref(), &old.name, role, now, terms)?;

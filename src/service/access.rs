@@ -58,7 +58,7 @@ const PREFIX: &str = "homing_";
 /// What a key may be beside its role.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyTerms {
-    /// From when on it is worth nothing.
+    /// When it expires.
     pub expires_at: Option<Micros>,
     /// Requests that it may send in a minute.
     pub rate: Option<u32>,

@@ -1,7 +1,7 @@
 //! Sessions of people who signed in to the pages with a key.
 //!
 //! The browser keeps a token in a cookie that scripts cannot read and that it sends with requests of these pages only. The store
-//! keeps a keyed hash of it, so that a session holds on every server of the store, and ends with its key.
+//! keeps a keyed hash of it, so that a session is valid on every server of the store and ends with its key.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use homing_datasets::{DAY, Micros};

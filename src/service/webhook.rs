@@ -359,7 +359,7 @@ impl Pusher {
     }
 
     /// Whether the receiver takes a change of another customer, the next one in the feed: then it is the refused one that is wrong. Without
-    /// such a change nobody is kept waiting, and it cannot be told.
+    /// such a change the cause stays unknown, and no other customer is kept waiting.
     fn takes_another(&self, store: &dyn Store, first: u64, last: u64, now: Micros) -> Result<bool, Error> {
         let refused = store.changes(Some(first.saturating_sub(1)), 1)?.changes;
         let whose = refused.first().map(|change| change.customer_id.clone()).unwrap_or_default();

@@ -28,7 +28,7 @@ struct SignIn {
     action: Link,
     /// The page to show afterwards.
     next: String,
-    /// Whether a key was sent that is worth nothing.
+    /// Whether the key that was sent is invalid.
     wrong: bool,
 }
 

@@ -81,7 +81,7 @@ fn a_form_of_another_site_promotes_no_model_for_who_is_signed_in() {
         }
     }
     assert_eq!(versions(&house, &key), (other, champion), "the champion stays");
-    // The session holds on, also for who comes by a link on another site.
+    // The session is still valid, also when a link on another site leads here.
     let site = website(format!("<a id=go href='{}/models?lang=en'>models</a>", house.url));
     browser.go(&site);
     browser.click("#go");
@@ -105,7 +105,7 @@ fn a_script_of_another_site_stores_no_event_where_there_are_no_keys() {
             "fetch('{}/v1/events', {{method: 'POST', mode: 'no-cors', body: {body}}}).then(r => r.type, e => 'refused')",
             house.url
         );
-        // Whatever it is told, it cannot read it.
+        // It cannot read the response, whatever that says.
         assert!(["opaque", "refused"].contains(&browser.script(&script).as_str().unwrap()), "{body}");
         browser.script(&format!("navigator.sendBeacon('{}/v1/events', {body})", house.url));
     }

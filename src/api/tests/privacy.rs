@@ -204,7 +204,7 @@ async fn an_objection_outlives_an_erasure_and_a_readmission() {
         readmit().await.problem("unknown_customer");
     }
     let both = scored().await;
-    assert_eq!(both[0]["not_scored"], "opted_out", "the objection holds on");
+    assert_eq!(both[0]["not_scored"], "opted_out", "the objection still applies");
     assert!(both[1]["churn_risk"].is_number(), "{both}");
     service.buy("2", "a", "2011-09-13").await.ok();
     assert_eq!(service.get("/v1/profiles/a").await.ok()["prediction"]["not_scored"], "opted_out");

@@ -146,7 +146,7 @@ async fn each_button_works_for_its_role_and_refuses_those_below() {
 async fn a_form_from_elsewhere_does_nothing() {
     let house = House::new(true);
     let (admin, operator) = (house.token(Some(Role::Admin)).await, house.token(Some(Role::Operator)).await);
-    assert_ne!(admin, operator, "a token is worth nothing to another key");
+    assert_ne!(admin, operator, "a token is not valid for another key");
     for form in [
         "",
         "opted_out=true",

@@ -1,4 +1,4 @@
-//! Signing in with a key, and what a session is worth.
+//! Signing in with a key, and what a session allows.
 
 use super::actions::House;
 use super::*;
