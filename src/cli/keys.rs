@@ -110,7 +110,9 @@ fn show(args: &Keys, key: &Key, text: &str) -> anyhow::Result<()> {
         }));
     }
     out!("{text}");
-    eprintln!("created key {} with role {}; it is shown only once", key.id, key.role);
+    let expires =
+        key.expires_at.map_or_else(String::new, |at| format!(", expires {}", Zone::default().format(at)));
+    eprintln!("created key {} with role {}{expires}; it is shown only once", key.id, key.role);
     Ok(())
 }
 
