@@ -114,7 +114,7 @@ fn refusals(cluster: &Cluster, folder: &Path) {
         assert!(!left, "something was left behind");
     };
     refused(&folder.join("in"), &[], &["rejected", "bad_amount", "--max-rejects"]);
-    refused(&folder.join("nowhere"), &[], &["matches no file"]);
+    refused(&folder.join("nowhere"), &[], &["no file matches", "nowhere"]);
     refused(&cdnow(), &["--model", "other"], &["other", "shop"]);
     refused(&cdnow(), &["--columns", "amount=total"], &["total", "cdnow.parquet"]);
     let whole = fs::read(cdnow()).unwrap();
