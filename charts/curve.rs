@@ -48,7 +48,9 @@ pub fn curve(curve: &Curve<'_>) -> Svg {
     pen.draw(format_args!(
         r#"<path class="under" d="{path}V1000H0Z"/><path class="line" d="{path}"/></svg>"#
     ));
-    for (&(days, share), &(x, _)) in curve.points.iter().zip(points.iter().skip(1)) {
+    let places: Vec<f64> = points.iter().skip(1).map(|point| point.0 * 100.0).collect();
+    let rooms = super::roomy(&places, 6.0, 22.0);
+    for ((&(days, share), &(x, _)), room) in curve.points.iter().zip(points.iter().skip(1)).zip(rooms) {
         let (at, level) = (At(x * 100.0), y(share.clamp(0.0, 1.0)));
         let end = if x > 0.9 { " end" } else { "" };
         let (share, days) = ((curve.share)(share), (curve.days)(days));
@@ -57,20 +59,24 @@ pub fn curve(curve: &Curve<'_>) -> Svg {
             At(floor),
             At(floor + 4.0)
         ));
-        pen.draw(format_args!(
-            r#"<text class="on-x{end}" x="{at}%" y="{}">{}</text>"#,
-            At(floor + 17.0),
-            Escaped(&days)
-        ));
+        if let Some(spare) = room.class() {
+            pen.draw(format_args!(
+                r#"<text class="on-x{end}{spare}" x="{at}%" y="{}">{}</text>"#,
+                At(floor + 17.0),
+                Escaped(&days)
+            ));
+        }
         let title = format!("{days}: {share}");
         super::tip_begins(&mut pen, "", &title);
         pen.draw(format_args!(r#"<circle class="point" cx="{at}%" cy="{}" r="4"/>"#, At(level)));
         super::tip_ends(&mut pen, &title, 0.0);
-        pen.draw(format_args!(
-            r#"<text class="of-point{end}" x="{at}%" y="{}">{}</text>"#,
-            At(level - 9.0),
-            Escaped(&share)
-        ));
+        if let Some(spare) = room.class() {
+            pen.draw(format_args!(
+                r#"<text class="of-point{end}{spare}" x="{at}%" y="{}">{}</text>"#,
+                At(level - 9.0),
+                Escaped(&share)
+            ));
+        }
     }
     pen.done()
 }

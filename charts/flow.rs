@@ -63,6 +63,8 @@ pub fn flow(flow: &Flow<'_>) -> Svg {
         let (side, x) = match column {
             0 => ("start", 0.0),
             _ if column == layout.last => ("end", 100.0),
+            // The first and the last have room; on a phone those between them have none if they are more than one.
+            _ if layout.last > 2 => ("on-x spare", layout.left(column) + WIDTH / 2.0),
             _ => ("on-x", layout.left(column) + WIDTH / 2.0),
         };
         pen.draw(format_args!(r#"<text class="{side}" x="{}%" y="12">{}</text>"#, At(x), Escaped(name)));

@@ -34,6 +34,8 @@ pub struct Heat<'a> {
 
 /// Colours of cells.
 const SHADES: f64 = 6.0;
+/// Columns whose names and numbers still fit a phone.
+const CROWDED: usize = 7;
 const TOP: f64 = 20.0;
 const ROW: f64 = 30.0;
 
@@ -43,6 +45,7 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
     let floor = TOP + ROW * heat.rows.len() as f64;
     let width = 100.0 / heat.columns.len().max(1) as f64;
     let mut pen = Pen(String::new());
+    let crowded = heat.columns.len() > CROWDED;
     pen.draw(format_args!(
         r#"<svg class="chart plot heat" height="{}" role="group" aria-label="{}">"#,
         At(floor + 38.0),
@@ -82,7 +85,8 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
                 None => super::tip_begins(&mut pen, &class, &cell.title),
             }
             pen.draw(format_args!(
-                r#"<rect {place} rx="2"/><text x="{}%" y="{middle}">{}</text>"#,
+                r#"<rect {place} rx="2"/><text{} x="{}%" y="{middle}">{}</text>"#,
+                if crowded { r#" class="spare""# } else { "" },
                 At(left + width / 2.0),
                 Escaped(&cell.text)
             ));
@@ -98,7 +102,11 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
     for (column, name) in heat.columns.iter().enumerate() {
         let middle = At(width * (column as f64 + 0.5));
         let below = At(floor + 14.0);
-        pen.draw(format_args!(r#"<text class="on-x" x="{middle}%" y="{below}">{}</text>"#, Escaped(name)));
+        let spare = if crowded && (heat.columns.len() - 1 - column) % 3 != 0 { " spare" } else { "" };
+        pen.draw(format_args!(
+            r#"<text class="on-x{spare}" x="{middle}%" y="{below}">{}</text>"#,
+            Escaped(name)
+        ));
     }
     pen.done()
 }

@@ -173,6 +173,51 @@ fn told(pen: &mut Pen, title: &str, y: f64) {
     ));
 }
 
+/// How a label is shown, where labels stand at places of an axis in percent and the last must be seen: each with at least
+/// so much room to the next one. What has no room on a phone is marked, and the style sheet hides it there.
+fn roomy(places: &[f64], room: f64, room_on_phone: f64) -> Vec<Room> {
+    let (mut next, mut next_on_phone) = (f64::INFINITY, f64::INFINITY);
+    let mut rooms: Vec<Room> = places
+        .iter()
+        .rev()
+        .map(|&place| {
+            if next - place < room {
+                return Room::None;
+            }
+            next = place;
+            if next_on_phone - place < room_on_phone {
+                return Room::Spare;
+            }
+            next_on_phone = place;
+            Room::All
+        })
+        .collect();
+    rooms.reverse();
+    rooms
+}
+
+/// Where a label has room.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Room {
+    /// On every screen.
+    All,
+    /// On wide screens only.
+    Spare,
+    /// Nowhere.
+    None,
+}
+
+impl Room {
+    /// What the class of a label ends with; nothing where it is not drawn.
+    fn class(self) -> Option<&'static str> {
+        match self {
+            Room::All => Some(""),
+            Room::Spare => Some(" spare"),
+            Room::None => None,
+        }
+    }
+}
+
 /// Height of the place under an axis for its values.
 const TICKS: f64 = 22.0;
 

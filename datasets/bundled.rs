@@ -14,7 +14,7 @@ use crate::{Error, Histories, readers};
 /// ```
 ///
 /// # Errors
-/// [`Error::Parquet`] if the bytes in this build are damaged.
+/// [`Error::Damaged`] if the bytes in this build are damaged.
 pub fn cdnow() -> Result<Histories, Error> {
     readers::read_parquet_bytes(Bytes::from_static(include_bytes!("cdnow.parquet")), "cdnow.parquet")
 }

@@ -325,14 +325,16 @@ pub enum Error {
         /// What the operating system says.
         reason: io::Error,
     },
-    /// A file that is no Parquet, or damaged.
+    /// A Parquet or Arrow file that is damaged, or none at all.
     #[error(
-        "cannot read `{path}` as Parquet: {reason}; it may be truncated or damaged, so write or copy it again"
+        "cannot read `{path}` as {format}: {reason}; it may be truncated or damaged, so write or copy it again"
     )]
-    Parquet {
+    Damaged {
         /// The file.
         path: String,
-        /// What the Parquet reader says.
+        /// The format that its ending or its first bytes name.
+        format: &'static str,
+        /// What the reader says.
         reason: String,
     },
     /// A file that does not hold JSON objects.

@@ -34,6 +34,7 @@ pub(crate) struct Table {
     is_file: bool,
 }
 
+const FORMAT: &str = "Arrow";
 const TOO_LONG: &str = "a message is longer than the file";
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
@@ -46,7 +47,7 @@ impl Table {
         read_up_to(&mut input, &mut magic).map_err(unreadable)?;
         input.rewind().map_err(unreadable)?;
         let is_file = &magic == b"ARROW1";
-        guarded(&file.shown, || check_sizes(&mut input, is_file))?;
+        guarded((&file.shown, FORMAT), || check_sizes(&mut input, is_file))?;
         input.rewind().map_err(unreadable)?;
         let (schema, _) = batches(file, input, is_file)?;
         Ok(Table { schema, is_file })
@@ -70,8 +71,9 @@ impl Table {
     ) -> Result<(), Error> {
         let (_, mut batches) = batches(file, file.open()?, self.is_file)?;
         let mut rows = 0;
-        while let Some(batch) = guarded(&file.shown, || batches.next().transpose().map_err(reason))? {
-            take_batch(&file.shown, &batch, (at, rows), wanted, take)?;
+        while let Some(batch) = guarded((&file.shown, FORMAT), || batches.next().transpose().map_err(reason))?
+        {
+            take_batch((&file.shown, FORMAT), &batch, (at, rows), wanted, take)?;
             rows += batch.num_rows() as u64;
             if take.done() {
                 return Ok(());
@@ -175,7 +177,7 @@ fn check_message(input: &mut Opened, at: u64, body: Option<u64>, bytes: u64) -> 
 
 fn batches(file: &DataFile, input: Opened, is_file: bool) -> Result<(SchemaRef, Batches), Error> {
     let input = BufReader::new(input);
-    guarded(&file.shown, || {
+    guarded((&file.shown, FORMAT), || {
         Ok(if is_file {
             let reader = FileReader::try_new(input, None).map_err(reason)?;
             (reader.schema(), Box::new(reader) as Batches)
@@ -186,9 +188,9 @@ fn batches(file: &DataFile, input: Opened, is_file: bool) -> Result<(SchemaRef, 
     })
 }
 
-/// Hands out the rows of a batch, of which so many came before in the file.
+/// Hands out the rows of a batch, of which so many came before in the file, shown by its name and format.
 pub(super) fn take_batch<T: Take>(
-    shown: &str,
+    shown: (&str, &'static str),
     batch: &RecordBatch,
     (file, before): (u32, u64),
     wanted: &Wanted,

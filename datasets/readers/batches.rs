@@ -137,14 +137,17 @@ impl BatchReader {
     /// Says for each row, in order, what it is.
     ///
     /// # Errors
-    /// [`Error::Parquet`] when a column cannot be converted, and whatever `take` returns.
+    /// [`Error::Damaged`] when a column cannot be converted, and whatever `take` returns.
     pub fn read<E: From<Error>>(
         &self,
         batch: &RecordBatch,
         mut take: impl FnMut(Found<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let columns = arrow::columns(batch, &self.wanted.slots)
-            .map_err(|cause| Error::Parquet { path: self.shown.clone(), reason: cause.to_string() })?;
+        let columns = arrow::columns(batch, &self.wanted.slots).map_err(|cause| Error::Damaged {
+            path: self.shown.clone(),
+            format: "Arrow",
+            reason: cause.to_string(),
+        })?;
         let mut scratch: [String; KNOWN] = Default::default();
         let mut cells = self.wanted.constants();
         for row in 0..batch.num_rows() {

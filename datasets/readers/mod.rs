@@ -32,6 +32,7 @@ mod input;
 mod join;
 mod json;
 mod lines;
+mod pages;
 mod parquet;
 mod progress;
 mod recognised;

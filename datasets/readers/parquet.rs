@@ -1,21 +1,24 @@
 //! Rows of Parquet files.
 
+use std::sync::Arc;
+
 use arrow_schema::{Fields, SchemaRef};
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::reader::ChunkReader;
 
 use super::arrow::{Values, take_batch};
 use super::columns::{Column, Role};
 use super::damage::{guarded, reason};
 use super::files::DataFile;
+use super::pages::Group;
 use super::progress::Progress;
 use super::rows::{Take, Wanted};
 use crate::Error;
+
+const FORMAT: &str = "Parquet";
 
 /// Rows that are unpacked at once.
 const BATCH_ROWS: usize = 8192;
@@ -40,8 +43,9 @@ impl Table {
     }
 
     fn new(input: &impl ChunkReader, shown: &str, bytes: u64) -> Result<Table, Error> {
-        let metadata =
-            guarded(shown, || ArrowReaderMetadata::load(input, ArrowReaderOptions::new()).map_err(reason))?;
+        let metadata = guarded((shown, FORMAT), || {
+            ArrowReaderMetadata::load(input, ArrowReaderOptions::new()).map_err(reason)
+        })?;
         Ok(Table { shown: shown.to_owned(), bytes, metadata })
     }
 
@@ -96,20 +100,19 @@ impl Table {
         let slots = wanted.slots.iter().filter_map(|&(slot, place)| Some((slot, within(place)?))).collect();
         let wanted = Wanted { slots, ..wanted.clone() };
 
-        let mut batches = guarded(&self.shown, || {
-            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone());
-            let mask = ProjectionMask::roots(builder.parquet_schema(), sorted);
-            builder
-                .with_projection(mask)
-                .with_row_groups(vec![group])
-                .with_batch_size(BATCH_ROWS)
-                .build()
+        let mut batches = guarded((&self.shown, FORMAT), || {
+            let schema = self.metadata.parquet_schema();
+            let mask = ProjectionMask::roots(schema, sorted);
+            let levels = parquet_to_arrow_field_levels(schema, mask, Some(self.fields())).map_err(reason)?;
+            let group = Group { input: Arc::new(input), metadata: self.metadata.metadata().clone(), group };
+            ParquetRecordBatchReader::try_new_with_row_groups(&levels, &group, BATCH_ROWS, None)
                 .map_err(reason)
         })?;
         let mut done = 0;
-        while let Some(batch) = guarded(&self.shown, || batches.next().transpose().map_err(reason))? {
+        while let Some(batch) = guarded((&self.shown, FORMAT), || batches.next().transpose().map_err(reason))?
+        {
             let earlier = before + done;
-            take_batch(&self.shown, &batch, (file, earlier), &wanted, take)?;
+            take_batch((&self.shown, FORMAT), &batch, (file, earlier), &wanted, take)?;
             done += batch.num_rows() as u64;
             progress.advance(bytes_to(before + done) - bytes_to(earlier));
             if take.done() {
@@ -118,7 +121,7 @@ impl Table {
         }
         if done != expected {
             let reason = format!("row group {group} holds {done} rows where {expected} are announced");
-            return Err(Error::Parquet { path: self.shown.clone(), reason });
+            return Err(Error::Damaged { path: self.shown.clone(), format: FORMAT, reason });
         }
         Ok(())
     }
@@ -133,7 +136,7 @@ impl Table {
         }
         let schema = self.metadata.parquet_schema();
         let group = self.metadata.metadata().row_groups().get(group)?;
-        let latest = guarded(&self.shown, || {
+        let latest = guarded((&self.shown, FORMAT), || {
             StatisticsConverter::try_new(field.name(), self.metadata.schema(), schema)
                 .and_then(|statistics| statistics.row_group_maxes([group]))
                 .map_err(reason)

@@ -10,6 +10,7 @@ use super::answers::{self, answers};
 use super::causes::causes;
 
 mod orders;
+mod sales;
 mod scan;
 mod spread;
 
@@ -81,7 +82,10 @@ pub const WORDS: &[(&str, &str)] = &[
     ("channel_first", "Channel of the first order."),
     ("channel_last", "Channel of the last order."),
     ("product_top", "Product with the most lines, at least two."),
-    ("occasion_top", "Sales event with the most spend: 618, double_11, double_12, new_year."),
+    (
+        "occasion_top",
+        "Sales event with the most spend: 618, double_11, double_12, new_year in China; black_friday, christmas, january_sale, summer_sale elsewhere.",
+    ),
     (
         "cause_first",
         "Most likely cause of declining activity: price, service, delivery, outgrown, rhythm, silent.",
@@ -177,7 +181,7 @@ pub fn compute<'v>(view: &'v View<'_>, zone: Zone, scratch: &mut Scratch) -> Fac
     facts.set(N::answer_hour, found.hour);
     facts.set(N::answer_hour_share, found.hour_share);
     if !scratch.orders.is_empty() {
-        orders::write(&scan, view, scratch, &mut facts);
+        orders::write(&scan, sales::Calendar::of(zone), view, scratch, &mut facts);
         let named = causes(view, zone);
         for (word, cause) in [W::CauseFirst, W::CauseSecond, W::CauseThird].into_iter().zip(named) {
             facts.word(word, cause);

@@ -2,12 +2,19 @@
 
 use homing_datasets::View;
 
-use super::scan::{OCCASIONS, PARTS_OF_DAY, Scan};
+use super::sales::Calendar;
+use super::scan::{PARTS_OF_DAY, Scan};
 use super::spread::{median, normal_below};
 use super::{Facts, N, Order, Scratch, Text, W};
 
 /// What rests on orders: there is one at least.
-pub(super) fn write<'v>(scan: &Scan, view: &'v View<'_>, scratch: &mut Scratch, facts: &mut Facts<'v>) {
+pub(super) fn write<'v>(
+    scan: &Scan,
+    sales: &Calendar,
+    view: &'v View<'_>,
+    scratch: &mut Scratch,
+    facts: &mut Facts<'v>,
+) {
     let today = scan.today;
     let Scratch { orders, texts, values, .. } = scratch;
     let first = orders[0].day;
@@ -22,7 +29,7 @@ pub(super) fn write<'v>(scan: &Scan, view: &'v View<'_>, scratch: &mut Scratch, 
     facts.set(N::promotion_spend_share, scan.promoted / scan.spend);
     let best = (0..4).filter(|&at| scan.occasions[at] > 0.0);
     let best = best.max_by(|&a, &b| scan.occasions[a].total_cmp(&scan.occasions[b]));
-    facts.word(W::OccasionTop, best.map(|at| OCCASIONS[at]));
+    facts.word(W::OccasionTop, best.and_then(|at| sales.name(at)));
     let part = (0..4).rev().filter(|&at| scan.parts[at] > 0).max_by_key(|&at| scan.parts[at]);
     facts.word(W::HourTop, part.map(|at| PARTS_OF_DAY[at]));
     rhythm(today, orders, values, facts);

@@ -1,27 +1,13 @@
 //! One pass over the events of a customer.
 
-use homing_datasets::calendar::date_of;
 use homing_datasets::{Days, Kind, View, Zone};
 
+use super::sales::Calendar;
 use super::spread::poisson_at_most;
 use super::{Facts, N, Order, Scratch};
 
-/// The big sales of the year, in the order of [`Scan::occasions`].
-pub(super) const OCCASIONS: [&str; 4] = ["618", "double_11", "double_12", "new_year"];
 /// The parts of the day, in the order of [`Scan::parts`].
 pub(super) const PARTS_OF_DAY: [&str; 4] = ["morning", "noon", "afternoon", "evening"];
-
-fn occasion(day: i32) -> Option<usize> {
-    use chrono::Datelike as _;
-    let date = date_of(day);
-    match (date.month(), date.day()) {
-        (6, 1..=20) => Some(0),
-        (11, 1..=12) => Some(1),
-        (12, 8..=14) => Some(2),
-        (1, 10..=31) => Some(3),
-        _ => None,
-    }
-}
 
 /// The part of the day of a local hour; midnight to the second is a date without a time.
 fn part_of_day(hour: f64) -> Option<usize> {
@@ -38,6 +24,7 @@ pub(super) struct Scan {
     first_day: Option<i32>,
     pub spend: f64,
     pub promoted: f64,
+    /// Spend by sales event of the calendar.
     pub occasions: [f64; 4],
     pub parts: [u32; 4],
     /// Largest line of the first and of the last order: its amount and category.
@@ -70,6 +57,7 @@ impl Scan {
     pub fn events(&mut self, view: &View<'_>, zone: Zone, scratch: &mut Scratch) {
         let (kinds, amounts) = (view.kind(), view.amount());
         let (mut days, mut day) = (Days::of(zone), i32::MIN);
+        let sales = Calendar::of(zone);
         let mut day_occasion = None;
         for (i, &at) in view.occurred_at().iter().enumerate() {
             let local_day = days.day(at);
@@ -81,7 +69,7 @@ impl Scan {
             let ago = self.today - day;
             match kinds[i] {
                 Kind::Purchase if view.is_purchase(i) => {
-                    let occasion = *day_occasion.get_or_insert_with(|| occasion(day));
+                    let occasion = *day_occasion.get_or_insert_with(|| sales.event(day));
                     self.purchase(view, zone, scratch, i, day, occasion);
                 }
                 Kind::PromotionSent => {

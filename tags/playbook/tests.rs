@@ -86,7 +86,7 @@ fn advice_says_what_how_when_and_why() {
         scores,
     );
     let advice = book.advise(&who).unwrap();
-    assert_eq!((advice.action.as_str(), advice.effort), ("next_age_call", Effort::Call));
+    assert_eq!((advice.action.as_str(), advice.effort), ("next_category_call", Effort::Call));
     assert_eq!((advice.channel.as_deref(), advice.hour, advice.own_hour), (Some("group"), Some(20), true));
     assert_eq!(advice.reason.en, "Lifecycle stage: Decline; Value tier: Super; Cause of decline: Outgrown");
     assert_eq!(advice.reason.zh, "生命周期阶段：衰退期；价值等级：超级；流失原因：孩子长大不再需要");

@@ -4,6 +4,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use homing_datasets::{ReadOptions, read};
+use parquet::basic::Encoding;
+use parquet::file::properties::{WriterProperties, WriterVersion};
 
 use crate::support::Folder;
 use crate::support::events::dice;
@@ -53,6 +55,48 @@ fn damaged_bytes_are_an_error_in_every_format() {
             if began.elapsed() > LIMIT {
                 break;
             }
+        }
+    }
+}
+
+/// Columns whose pages say how many values they hold: the decoder believed a damaged count and asked for as much memory.
+#[test]
+fn a_page_that_announces_too_many_values_is_refused_before_it_is_decoded() {
+    let folder = Folder::new();
+    let customers: Vec<String> = (0..300).map(|row| format!("customer-{}", row % 37)).collect();
+    let columns = || {
+        vec![
+            ("customer_id", crate::support::array(arrow_array::StringArray::from(customers.clone()))),
+            (
+                "occurred_at",
+                crate::support::array(arrow_array::Date32Array::from_iter_values(14_000..14_300)),
+            ),
+            ("amount", crate::support::array(arrow_array::Int64Array::from_iter_values(1..301))),
+        ]
+    };
+    let plain = folder.write_parquet("plain.parquet", columns(), 300);
+    let (expected, _) = read(&[plain], &ReadOptions::default()).unwrap();
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        for texts in [Encoding::DELTA_BYTE_ARRAY, Encoding::DELTA_LENGTH_BYTE_ARRAY] {
+            let properties = WriterProperties::builder()
+                .set_writer_version(version)
+                .set_dictionary_enabled(false)
+                .set_encoding(Encoding::DELTA_BINARY_PACKED)
+                .set_column_encoding("customer_id".into(), texts);
+            folder.write_parquet_as("whole.parquet", columns(), properties.build());
+            let (histories, _) = read(&[folder.given("whole.parquet")], &ReadOptions::default()).unwrap();
+            assert_eq!(histories, expected, "{version:?} {texts:?}");
+            let whole = fs::read(folder.path("whole.parquet")).unwrap();
+            let mut announced = 0;
+            for at in 4..whole.len() - 8 {
+                let mut damaged = whole.clone();
+                // Five bytes of a number that is too large for any file.
+                damaged[at..at + 5].copy_from_slice(&[0xff, 0xff, 0xff, 0xff, 0x07]);
+                fs::write(folder.path("damaged.parquet"), damaged).unwrap();
+                let refused = read(&[folder.given("damaged.parquet")], &ReadOptions::default());
+                announced += usize::from(refused.is_err_and(|error| error.to_string().contains("announces")));
+            }
+            assert!(announced > 0, "{version:?} {texts:?}");
         }
     }
 }

@@ -52,14 +52,24 @@ impl Folder {
 
     /// Writes columns as Parquet, in row groups of so many rows.
     pub fn write_parquet(&self, name: &str, columns: Vec<(&str, ArrayRef)>, group_rows: usize) -> String {
-        let batch = RecordBatch::try_from_iter_with_nullable(
-            columns.into_iter().map(|(name, array)| (name, array, true)),
-        );
-        let batch = batch.unwrap();
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_max_row_group_row_count(Some(group_rows))
             .build();
+        self.write_parquet_as(name, columns, properties)
+    }
+
+    /// Writes columns as Parquet in a way of its own.
+    pub fn write_parquet_as(
+        &self,
+        name: &str,
+        columns: Vec<(&str, ArrayRef)>,
+        properties: WriterProperties,
+    ) -> String {
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, array)| (name, array, true)),
+        );
+        let batch = batch.unwrap();
         let file = File::create(self.path(name)).unwrap();
         let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
         writer.write(&batch).unwrap();
