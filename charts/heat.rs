@@ -35,7 +35,7 @@ pub struct Heat<'a> {
 /// Colours of cells.
 const SHADES: f64 = 6.0;
 /// Columns whose names and numbers still fit a phone.
-const CROWDED: usize = 7;
+const CROWDED: usize = 9;
 const TOP: f64 = 20.0;
 const ROW: f64 = 30.0;
 

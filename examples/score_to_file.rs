@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let purchases = folder.path().join("chain/events").display().to_string();
     let stream = Stream::open(&[purchases], &StreamOptions::default())?;
     let out = folder.path().join("scores.parquet");
-    let file = ScoresFile::create(&out, engine.model())?;
+    let file = ScoresFile::create(&out, &engine)?;
     let summary = to_file(Source::Lines(&stream), &engine, as_of, as_of, file)?;
     println!("{} of {} customers scored into {}", summary.scored, summary.customers, out.display());
     Ok(())

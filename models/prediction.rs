@@ -103,8 +103,13 @@ pub struct Prediction {
     pub p_alive: f64,
     /// Median expected instant of the next order; `None` at less than even odds within three years.
     pub next_order_at: Option<Micros>,
+    /// Quartiles of the same: the instants by which the next order has come with odds of one and of three in four; `None` where
+    /// that takes over three years.
+    pub next_order_quartiles: [Option<Micros>; 2],
     /// Expected spend at the model's value horizon, discounted at the model's yearly rate.
     pub clv: f64,
+    /// Ends of the 80 % interval of `clv`: those of the spend, discounted alike.
+    pub clv_interval: [f64; 2],
     /// What the business may lose: churn risk × `clv`.
     pub value_at_risk: f64,
     /// The group of like customers that this one belongs to, where the model has clusters.
@@ -161,6 +166,9 @@ impl Serialize for Flat<'_> {
                 map.serialize_entry("churn_percentile", &p.churn_percentile)?;
                 let next = p.next_order_at.map(|t| self.provenance.zone.format(t));
                 map.serialize_entry("next_order_at", &next)?;
+                for (name, quartile) in NEXT_ORDER_QUARTILES.into_iter().zip(p.next_order_quartiles) {
+                    map.serialize_entry(name, &quartile.map(|t| self.provenance.zone.format(t)))?;
+                }
                 map.serialize_entry("cluster", &p.cluster.map(|cluster| cluster.id))?;
                 map.serialize_entry("reasons", &p.reasons)?;
             }
@@ -172,6 +180,9 @@ impl Serialize for Flat<'_> {
     }
 }
 
+/// The names of [`Prediction::next_order_quartiles`] in files and over HTTP.
+pub const NEXT_ORDER_QUARTILES: [&str; 2] = ["next_order_at_low", "next_order_at_high"];
+
 /// The names of the numeric columns for these horizons, in the order of [`Prediction::numbers`].
 ///
 /// ```
@@ -181,7 +192,7 @@ impl Serialize for Flat<'_> {
 /// ```
 #[must_use]
 pub fn number_names(horizons: &[u32]) -> Vec<String> {
-    let mut names = Vec::with_capacity(horizons.len() * 5 + 4);
+    let mut names = Vec::with_capacity(horizons.len() * 5 + 6);
     names.push("churn_risk".to_owned());
     for d in horizons {
         names.push(format!("p_purchase_{d}d"));
@@ -190,7 +201,7 @@ pub fn number_names(horizons: &[u32]) -> Vec<String> {
         names.push(format!("expected_spend_{d}d_low"));
         names.push(format!("expected_spend_{d}d_high"));
     }
-    names.extend(["p_alive", "clv", "value_at_risk"].map(str::to_owned));
+    names.extend(["p_alive", "clv", "clv_low", "clv_high", "value_at_risk"].map(str::to_owned));
     names
 }
 
@@ -205,7 +216,7 @@ impl Prediction {
     /// The values of [`number_names`], in the same order.
     #[must_use]
     pub fn values(&self) -> Vec<f64> {
-        let mut values = Vec::with_capacity(self.at.len() * 5 + 4);
+        let mut values = Vec::with_capacity(self.at.len() * 5 + 6);
         values.push(self.churn_risk);
         for at in &self.at {
             values.extend([
@@ -216,7 +227,8 @@ impl Prediction {
                 at.expected_spend_high,
             ]);
         }
-        values.extend([self.p_alive, self.clv, self.value_at_risk]);
+        let [low, high] = self.clv_interval;
+        values.extend([self.p_alive, self.clv, low, high, self.value_at_risk]);
         values
     }
 

@@ -204,12 +204,13 @@ impl PurchaseCurve {
         }
     }
 
-    /// The first day at which R reaches one half; past the last horizon by the lifetime model, up to three
-    /// years. `None` where the odds stay below even.
+    /// The first day at which R reaches a share (one half: the median of the days to the next order); past the last horizon
+    /// by the lifetime model, up to three years. `None` where R stays below it.
     #[must_use]
-    pub fn median_days(&self, recency: Recency, lifetime: &Lifetime) -> Option<f64> {
+    pub fn days_to(&self, share: f64, recency: Recency, lifetime: &Lifetime) -> Option<f64> {
         const LATEST: f64 = 3.0 * 365.0;
-        let goal = std::f64::consts::LN_2;
+        // ln 2 as it was for the median, to the bit.
+        let goal = if share == 0.5 { std::f64::consts::LN_2 } else { -(-share).ln_1p() };
         if let Some(pair) = self.knots.windows(2).find(|pair| pair[1].1 >= goal) {
             let ((d0, h0), (d1, h1)) = (pair[0], pair[1]);
             return Some(d0 + (d1 - d0) * (goal - h0) / (h1 - h0));
@@ -229,10 +230,16 @@ impl PurchaseCurve {
         Some(high)
     }
 
-    /// The instant of [`PurchaseCurve::median_days`] after `as_of`, to the second.
+    /// The instant of [`PurchaseCurve::days_to`] after `as_of`, to the second.
     #[must_use]
-    pub fn median_instant(&self, recency: Recency, lifetime: &Lifetime, as_of: Micros) -> Option<Micros> {
-        let days = self.median_days(recency, lifetime)?;
+    pub fn instant_of(
+        &self,
+        share: f64,
+        recency: Recency,
+        lifetime: &Lifetime,
+        as_of: Micros,
+    ) -> Option<Micros> {
+        let days = self.days_to(share, recency, lifetime)?;
         Some(as_of + (days * DAY as f64 / 1e6).round() as i64 * 1_000_000)
     }
 }

@@ -2,10 +2,10 @@
 
 use homing_datasets::table::{Column, Table, WriteError};
 
-use crate::prediction::{Outcome, Prediction, Provenance, number_names};
+use crate::prediction::{NEXT_ORDER_QUARTILES, Outcome, Prediction, Provenance, number_names};
 
 /// Adds the columns of the contract to a table: `not_scored`, the numbers of [`number_names`], `churn_percentile`,
-/// `next_order_at`, `cluster`, `reasons` (JSON), `model`, `as_of`, `scored_at`. One row an outcome, in order.
+/// `next_order_at` with its quartiles, `cluster`, `reasons` (JSON), `model`, `as_of`, `scored_at`. One row an outcome, in order.
 ///
 /// # Errors
 /// [`WriteError::Json`] where reasons cannot be written as JSON.
@@ -43,9 +43,12 @@ pub fn with_predictions<'a>(
         predictions().map(|p| p.map(|p| serde_json::to_value(&p.reasons)).transpose()).collect();
     let reasons =
         reasons.map_err(|cause| WriteError::Json { column: "reasons", cause: cause.to_string() })?;
+    let [earliest, latest] = NEXT_ORDER_QUARTILES;
     Ok(table
         .with("churn_percentile", Column::Whole(percentiles.collect()))
         .with("next_order_at", Column::Instant(predictions().map(|p| p?.next_order_at).collect()))
+        .with(earliest, Column::Instant(predictions().map(|p| p?.next_order_quartiles[0]).collect()))
+        .with(latest, Column::Instant(predictions().map(|p| p?.next_order_quartiles[1]).collect()))
         .with("cluster", Column::Whole(clusters.collect()))
         .with("reasons", Column::Json(reasons))
         .with("model", Column::Text(provenance().map(|from| Some(from.model.to_string())).collect()))

@@ -35,6 +35,56 @@ pub struct ValueModel {
     /// Spend over expected spend among those who bought, at the shares `(i + 0.5) / length`.
     #[serde(rename = "spread")]
     pub residual_quantiles: Vec<f64>,
+    /// Uncertainty of the total over the base: the standard deviation of the log of actual to expected spend. 0 in bundles
+    /// that do not know it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub total_sd: f64,
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
+/// How unsure the total spend of many customers is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TotalUncertainty {
+    /// Standard deviation of the log of actual to expected total, which all customers share.
+    pub log_sd: f64,
+    /// Mean square of actual over expected spend of those who buy.
+    pub mean_square: f64,
+}
+
+/// The 90 % quantile of the normal distribution: an 80 % interval reaches as far to both sides.
+const Z_90: f64 = 1.281_551_565_544_6;
+
+impl TotalUncertainty {
+    /// The variance of one customer's spend, who buys with probability `p` and is expected to spend `spend`, purchase or not.
+    #[must_use]
+    pub fn variance(&self, p: f64, spend: f64) -> f64 {
+        (spend * spend * (self.mean_square / p.max(1e-9) - 1.0)).max(0.0)
+    }
+
+    /// The 80 % interval of the total of customers who are expected to spend `total`, with the sum of their variances.
+    ///
+    /// ```
+    /// use homing_models::value::TotalUncertainty;
+    ///
+    /// let unsure = TotalUncertainty { log_sd: 0.1, mean_square: 2.0 };
+    /// let (low, high) = unsure.interval(1000.0, 0.0);
+    /// assert!((870.0..890.0).contains(&low) && (1130.0..1140.0).contains(&high));
+    /// ```
+    #[must_use]
+    pub fn interval(&self, total: f64, variance: f64) -> (f64, f64) {
+        if total <= 0.0 {
+            return (0.0, 0.0);
+        }
+        // The customers' own chance matters where they are few. (ln(1 + v): the variance of a log-normal's log.)
+        let chance = (variance / (total * total)).ln_1p();
+        let reach = Z_90 * (self.log_sd * self.log_sd + chance).sqrt();
+        (total * (-reach).exp(), total * reach.exp())
+    }
 }
 
 /// Expected orders and spend of a customer who buys.
@@ -115,6 +165,14 @@ impl ValueModel {
         IfBuys { orders: orders.min(f64::from(self.days)), spend }
     }
 
+    /// How unsure totals over many customers are; `None` where the model does not know it.
+    #[must_use]
+    pub fn total_uncertainty(&self) -> Option<TotalUncertainty> {
+        let squares: f64 = self.residual_quantiles.iter().map(|ratio| ratio * ratio).sum();
+        let mean_square = squares / self.residual_quantiles.len().max(1) as f64;
+        (self.total_sd > 0.0).then_some(TotalUncertainty { log_sd: self.total_sd, mean_square })
+    }
+
     /// The 80 % interval of the spend of customers like this one, who buy with probability `p` and are then
     /// expected to spend `spend`. Where more than one in ten does not buy, its lower end is zero, and the whole
     /// fifth that it leaves out is above it.
@@ -182,6 +240,7 @@ mod tests {
             orders_offset: 0.0,
             spend_offset: 0.0,
             residual_quantiles,
+            total_sd: 0.0,
         };
         assert_eq!(model.spend_quantile(0.1, 0.5, 10.0), 0.0);
         assert!((model.spend_quantile(0.9, 0.5, 10.0) - 16.0).abs() < 1e-9);

@@ -49,7 +49,9 @@ fn hash_outcome(scored: &Scored, hash: &mut Sha256) {
         hash.update(value.to_bits().to_le_bytes());
     }
     hash.update([prediction.churn_percentile]);
-    hash.update(prediction.next_order_at.unwrap_or(Micros::MIN).to_le_bytes());
+    for at in prediction.next_order_quartiles.into_iter().chain([prediction.next_order_at]) {
+        hash.update(at.unwrap_or(Micros::MIN).to_le_bytes());
+    }
     hash.update(prediction.cluster.map_or(u64::MAX, |cluster| u64::from(cluster.id)).to_le_bytes());
     for Reason { code, text, value, contribution, importance, change } in &prediction.reasons {
         hash_text(hash, code);

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use homing_datasets::guards::Window;
 use homing_datasets::{Event, History, Micros, Zone};
+use homing_models::prediction::NEXT_ORDER_QUARTILES;
 use homing_models::{Flat, NotScored, Outcome, Prediction, Provenance, Reason};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -293,8 +294,8 @@ impl HeldPrediction {
             }
         };
         let numbers = prediction.numbers();
-        // Besides its numbers: percentile, next order, cluster, reasons, model, as_of, scored_at.
-        self.0.len() == numbers.len() + 7
+        // Besides its numbers: percentile, next order and its quartiles, cluster, reasons, model, as_of, scored_at.
+        self.0.len() == numbers.len() + 9
             && self
                 .number("churn_percentile")
                 .is_some_and(|held| (held - f64::from(prediction.churn_percentile)).abs() <= percentiles)
@@ -319,8 +320,13 @@ impl HeldPrediction {
         let text = |name: &str| self.0.get(name).and_then(Value::as_str);
         let cluster = self.0.get("cluster").and_then(Value::as_u64);
         let reasons = self.0.get("reasons").and_then(|held| Vec::<Reason>::deserialize(held).ok());
+        let same = |name, at: Option<Micros>| text(name) == at.map(|at| zone.format(at)).as_deref();
         cluster == prediction.cluster.map(|cluster| u64::from(cluster.id))
-            && text("next_order_at") == prediction.next_order_at.map(|at| zone.format(at)).as_deref()
+            && same("next_order_at", prediction.next_order_at)
+            && NEXT_ORDER_QUARTILES
+                .into_iter()
+                .zip(prediction.next_order_quartiles)
+                .all(|(name, at)| same(name, at))
             && reasons.is_some_and(|held| held == prediction.reasons)
     }
 }

@@ -28,6 +28,8 @@ pub struct Report {
     pub bought: f64,
     /// Share of the 80 % intervals of spend that held the truth.
     pub interval_coverage: f64,
+    /// The spend of all customers together, beside what was expected of them.
+    pub total: Total,
     /// How far homing is ahead of the best simple rule.
     pub grade: Grade,
     /// homing first, then its rivals.
@@ -67,6 +69,32 @@ impl Report {
     pub fn best_rule(&self) -> Option<(&Candidate, f64)> {
         let rules = self.candidates.iter().filter(|candidate| candidate.is_rule());
         rules.filter_map(|rule| Some((rule, rule.log_loss()?))).min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+/// The spend of all customers together within the holdout window.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Total {
+    /// What was expected, in the business's currency.
+    pub expected: f64,
+    /// Lower end of its 80 % interval; absent where the model does not know it.
+    pub low: Option<f64>,
+    /// Upper end of its 80 % interval.
+    pub high: Option<f64>,
+    /// What was spent.
+    pub actual: f64,
+}
+
+impl Total {
+    fn of(scores: &[ScoreRow], bundle: &Bundle, days: u32, net_of_returns: bool) -> Self {
+        let expected: f64 = scores.iter().map(|row| row.expected_spend).sum();
+        let actual =
+            scores.iter().map(|row| if net_of_returns { row.label.net_spend } else { row.label.spend }).sum();
+        let interval = bundle.total_uncertainty(days).map(|unsure| {
+            let variance = scores.iter().map(|row| unsure.variance(row.p_purchase, row.expected_spend)).sum();
+            unsure.interval(expected, variance)
+        });
+        Total { expected, low: interval.map(|ends| ends.0), high: interval.map(|ends| ends.1), actual }
     }
 }
 
@@ -150,6 +178,7 @@ pub fn backtest(
         customers,
         bought: labels.iter().filter(|label| label.bought).count() as f64 / customers.max(1) as f64,
         interval_coverage: interval_coverage(&scores, task.net_of_returns),
+        total: Total::of(&scores, &bundle, days, task.net_of_returns),
         grade: Grade::Poor,
         candidates: vec![own],
         scores,

@@ -24,7 +24,7 @@ use crate::lifetimes::{GammaGamma, Lifetime, LifetimeModel};
 use crate::next::{Expansion, NextPurchase, due};
 use crate::prediction::{AtHorizon, NotScored, Outcome, Prediction};
 use crate::repurchase::{LifetimeShare, PurchaseCurve, PurchaseExplainer, PurchaseModel};
-use crate::value::{ValueModel, discount};
+use crate::value::{TotalUncertainty, ValueModel, discount};
 
 /// Longest horizon in days that a model can have or be asked for.
 pub const LONGEST_HORIZON: u32 = 3650;
@@ -76,12 +76,44 @@ pub struct Bundle {
 }
 
 /// What a caller asks of a model beyond what it was fitted to; no part of the bundle as it is stored.
+///
+/// ```
+/// use homing_models::bundle::Asked;
+///
+/// assert!(Asked::new(&[45, 180], Some(0.08)).is_ok());
+/// assert!(Asked::new(&[0], None).is_err());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Asked {
-    /// Further horizons in days, ascending, none of them the model's own.
+pub struct Asked {
+    /// Horizons in days, ascending, each once.
     horizons: Vec<u32>,
-    /// Yearly discount rate in place of the model's.
     discount_rate: Option<f64>,
+}
+
+impl Asked {
+    /// Predictions within these horizons in days too, and lifetime values at this yearly discount rate (0.1 = 10 %) instead of the
+    /// model's.
+    ///
+    /// # Errors
+    /// [`Error::Horizon`] for zero days or more than ten years, [`Error::DiscountRate`] unless the rate is from 0 to 10.
+    pub fn new(horizons: &[u32], discount_rate: Option<f64>) -> Result<Self, Error> {
+        if let Some(&days) = horizons.iter().find(|&&days| days == 0 || days > LONGEST_HORIZON) {
+            return Err(Error::Horizon { days, longest: LONGEST_HORIZON });
+        }
+        if let Some(rate) = discount_rate.filter(|rate| !(0.0..=10.0).contains(rate)) {
+            return Err(Error::DiscountRate { rate });
+        }
+        let mut horizons = horizons.to_vec();
+        horizons.sort_unstable();
+        horizons.dedup();
+        Ok(Asked { horizons, discount_rate })
+    }
+
+    /// Whether nothing is asked beyond what the model gives anyway.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.horizons.is_empty() && self.discount_rate.is_none()
+    }
 }
 
 /// An outcome with the features that it came from (empty without a purchase).
@@ -157,14 +189,7 @@ impl Bundle {
     /// # Errors
     /// [`Error::Horizon`] for zero days or more than ten years.
     pub fn at_horizons(mut self, days: &[u32]) -> Result<Self, Error> {
-        if let Some(&days) = days.iter().find(|&&days| days == 0 || days > LONGEST_HORIZON) {
-            return Err(Error::Horizon { days, longest: LONGEST_HORIZON });
-        }
-        let own = &self.manifest.horizons;
-        let mut further: Vec<u32> = days.iter().copied().filter(|days| !own.contains(days)).collect();
-        further.sort_unstable();
-        further.dedup();
-        self.asked.horizons = further;
+        self.asked = Asked { discount_rate: self.asked.discount_rate, ..Asked::new(days, None)? };
         Ok(self)
     }
 
@@ -173,10 +198,7 @@ impl Bundle {
     /// # Errors
     /// [`Error::DiscountRate`] unless the rate is from 0 to 10.
     pub fn discounted(mut self, rate: f64) -> Result<Self, Error> {
-        if !(0.0..=10.0).contains(&rate) {
-            return Err(Error::DiscountRate { rate });
-        }
-        self.asked.discount_rate = Some(rate);
+        self.asked.discount_rate = Asked::new(&[], Some(rate))?.discount_rate;
         Ok(self)
     }
 
@@ -185,6 +207,7 @@ impl Bundle {
     pub fn all_horizons(&self) -> Vec<u32> {
         let mut all: Vec<u32> = self.manifest.horizons.iter().chain(&self.asked.horizons).copied().collect();
         all.sort_unstable();
+        all.dedup();
         all
     }
 
@@ -273,6 +296,13 @@ impl Bundle {
         &self.base
     }
 
+    /// How unsure the total spend within a horizon is over many customers: as for the model's own horizon, or for the next
+    /// longer one. `None` in bundles that do not know it, and beyond the longest horizon.
+    #[must_use]
+    pub fn total_uncertainty(&self, days: u32) -> Option<TotalUncertainty> {
+        self.horizons.iter().find(|part| part.value.days >= days)?.value.total_uncertainty()
+    }
+
     /// Scores a customer as of an instant.
     #[must_use]
     pub fn predict(&self, history: &History, as_of: Micros) -> Outcome {
@@ -282,7 +312,13 @@ impl Bundle {
     /// [`Bundle::predict_with_features`] without the reasons, which a backtest has no use for.
     #[must_use]
     pub fn predict_numbers(&self, history: &History, as_of: Micros) -> Scoring {
-        self.run(history, as_of, || (), false)
+        self.run(history, as_of, &self.asked, || (), false)
+    }
+
+    /// Scores a customer as of an instant, with what is asked beyond the model's own horizons.
+    #[must_use]
+    pub fn predict_asked(&self, history: &History, as_of: Micros, asked: &Asked) -> Outcome {
+        self.run(history, as_of, asked, || (), true).outcome
     }
 
     /// [`Bundle::predict`] that also returns the features. `features_done` is called between features and model, for
@@ -294,7 +330,7 @@ impl Bundle {
         as_of: Micros,
         features_done: impl FnOnce(),
     ) -> Scoring {
-        self.run(history, as_of, features_done, true)
+        self.run(history, as_of, &self.asked, features_done, true)
     }
 
     /// What each feature contributes to the log-odds of a purchase within the churn horizon; `None` without a
@@ -341,6 +377,7 @@ impl Bundle {
         &self,
         history: &History,
         as_of: Micros,
+        asked: &Asked,
         features_done: impl FnOnce(),
         with_reasons: bool,
     ) -> Scoring {
@@ -349,8 +386,12 @@ impl Bundle {
         let Some(features) = features else {
             return Scoring { features: Vec::new(), outcome: Outcome::NotScored(NotScored::NoPurchase) };
         };
-        let outcome =
-            Outcome::Scored(Box::new(self.judge(&self.customer(&features, as_of), as_of, with_reasons)));
+        let outcome = Outcome::Scored(Box::new(self.judge(
+            &self.customer(&features, as_of),
+            as_of,
+            asked,
+            with_reasons,
+        )));
         Scoring { features, outcome }
     }
 
@@ -360,21 +401,28 @@ impl Bundle {
     /// When there are fewer features than [`COUNT`].
     #[must_use]
     pub fn of_features(&self, features: &[f64], as_of: Micros) -> Prediction {
-        self.judge(&self.customer(features, as_of), as_of, true)
+        self.judge(&self.customer(features, as_of), as_of, &self.asked, true)
     }
 
-    /// What is expected within the horizons of [`Bundle::at_horizons`], from what is expected within the bundle's own.
-    fn further(&self, own: &[AtHorizon], curve: &PurchaseCurve, customer: &Customer<'_>) -> Vec<AtHorizon> {
-        if self.asked.horizons.is_empty() {
+    /// What is expected within the horizons that are asked for, from what is expected within the bundle's own.
+    fn further(
+        &self,
+        asked: &Asked,
+        own: &[AtHorizon],
+        curve: &PurchaseCurve,
+        customer: &Customer<'_>,
+    ) -> Vec<AtHorizon> {
+        if asked.horizons.is_empty() {
             return Vec::new();
         }
         let values: Vec<&ValueModel> = self.horizons.iter().map(|part| &part.value).collect();
         let (lifetime, coherent) = (&self.lifetime.orders, self.manifest.coherent);
         let known = Known { own, values: &values, curve, lifetime, customer, coherent };
-        self.asked.horizons.iter().filter_map(|&days| known.within(days)).collect()
+        let further = asked.horizons.iter().filter(|&&days| own.iter().all(|at| at.days != days));
+        further.filter_map(|&days| known.within(days)).collect()
     }
 
-    fn judge(&self, customer: &Customer<'_>, as_of: Micros, with_reasons: bool) -> Prediction {
+    fn judge(&self, customer: &Customer<'_>, as_of: Micros, asked: &Asked, with_reasons: bool) -> Prediction {
         let (lifetime, row) = (&self.lifetime.orders, customer.row());
         let points: Vec<(u32, f64)> = self
             .horizons
@@ -405,13 +453,16 @@ impl Bundle {
             }
             at.push(this);
         }
-        let further = self.further(&at, &curve, customer);
+        let further = self.further(asked, &at, &curve, customer);
         let within = |days: u32| at.iter().find(|at| at.days == days).or(at.last());
         let longest = further.iter().chain(&at).map(|at| at.p_purchase).fold(0.0, f64::max);
         let churn_risk = 1.0 - within(self.manifest.churn_horizon).map_or(0.0, |at| at.p_purchase);
         let value_days = self.manifest.value_horizon;
-        let clv = within(value_days).map_or(0.0, |at| at.expected_spend)
-            * discount(value_days, self.asked.discount_rate.unwrap_or(self.manifest.discount_rate));
+        let rate = asked.discount_rate.unwrap_or(self.manifest.discount_rate);
+        let present =
+            |of: fn(&AtHorizon) -> f64| within(value_days).map_or(0.0, of) * discount(value_days, rate);
+        let clv = present(|at| at.expected_spend);
+        let next_order = |share: f64| curve.instant_of(share, row.recency, lifetime, as_of);
         let reasons = if with_reasons { self.explained(customer) } else { None }
             .map_or_else(Vec::new, |(returning, own)| reasons(customer, &returning, own));
         Prediction {
@@ -421,8 +472,10 @@ impl Bundle {
                 true => coherence::alive(lifetime.probability_alive(row.recency), longest),
                 false => lifetime.probability_alive(row.recency),
             },
-            next_order_at: curve.median_instant(row.recency, lifetime, as_of),
+            next_order_at: next_order(0.5),
+            next_order_quartiles: [next_order(0.25), next_order(0.75)],
             clv,
+            clv_interval: [present(|at| at.expected_spend_low), present(|at| at.expected_spend_high)],
             value_at_risk: value_at_risk(churn_risk, clv),
             cluster: self.clusters.as_ref().and_then(|clusters| clusters.assign(customer.features)),
             reasons,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homing_datasets::Micros;
+use homing_models::prediction::NEXT_ORDER_QUARTILES;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -306,14 +307,20 @@ pub fn keep_delivering(back: Arc<WriteBack>, now: impl Fn() -> Micros + Send + '
 
 /// Whether this names a score of the contract.
 fn is_score(name: &str) -> bool {
-    is_number(name) || matches!(name, "next_order_at" | "not_scored" | "model" | "as_of" | "scored_at")
+    is_number(name)
+        || NEXT_ORDER_QUARTILES.contains(&name)
+        || matches!(name, "next_order_at" | "not_scored" | "model" | "as_of" | "scored_at")
 }
 
 fn is_number(name: &str) -> bool {
     let by_horizon = ["p_purchase_", "expected_orders_", "expected_spend_"].iter().any(|prefix| {
         name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     });
-    by_horizon || matches!(name, "churn_risk" | "churn_percentile" | "p_alive" | "clv" | "value_at_risk")
+    by_horizon
+        || matches!(
+            name,
+            "churn_risk" | "churn_percentile" | "p_alive" | "clv" | "clv_low" | "clv_high" | "value_at_risk"
+        )
 }
 
 /// The value of a tag, or else of a score; null where the profile has neither.

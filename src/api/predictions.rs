@@ -7,6 +7,7 @@ use std::time::Instant;
 use axum::extract::State;
 use axum::response::Response;
 use homing_datasets::{Event, History, Micros, Zone};
+use homing_models::bundle::Asked;
 use homing_models::{Flat, NotScored, Outcome, Provenance};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -26,6 +27,8 @@ use homing_profiles::Scored;
 
 /// Up to this many customers are scored on the request's thread; larger requests go to the blocking pool.
 const INLINE_CUSTOMERS: usize = 8;
+/// Most horizons that a request may ask for.
+const MOST_HORIZONS: usize = 20;
 /// Up to this many bytes are parsed on the request's thread.
 const INLINE_BYTES: usize = 64 << 10;
 
@@ -44,6 +47,8 @@ struct Customer {
 #[derive(Debug, Default, PartialEq)]
 struct Request {
     as_of: Option<Micros>,
+    horizons: Vec<u32>,
+    discount_rate: Option<f64>,
     customers: Vec<Customer>,
 }
 
@@ -71,6 +76,23 @@ impl Request {
         }
     }
 
+    /// Takes what is asked of the model beyond its own horizons, each checked as it comes.
+    fn ask(&mut self, name: &str, value: &RawValue) -> Result<(), String> {
+        let unusable = |wanted: &str| format!("`{name}` is `{}`; {wanted}", clip(value.get()));
+        if name == "horizons" {
+            let days: Option<Vec<u32>> = serde_json::from_str(value.get())
+                .map_err(|_| unusable("give a list of whole days, such as [45, 180]"))?;
+            self.horizons = days.unwrap_or_default();
+            if self.horizons.len() > MOST_HORIZONS {
+                return Err(format!("`{name}` has more than {MOST_HORIZONS} entries"));
+            }
+        } else {
+            self.discount_rate = serde_json::from_str(value.get())
+                .map_err(|_| unusable("give a yearly rate, such as 0.1 for 10 %"))?;
+        }
+        Asked::new(&self.horizons, self.discount_rate).map(|_| ()).map_err(|error| error.to_string())
+    }
+
     /// The instant to score as of: the one asked for, or the latest known to the model or the data.
     fn looks_from(&self, model: &ModelInfo) -> Micros {
         let data = self.customers.iter().filter_map(|customer| customer.until).max();
@@ -79,8 +101,8 @@ impl Request {
 }
 
 impl<'de> Fields<'de> for Request {
-    const NAMES: &'static [&'static str] = &["as_of", "customers"];
-    const OPTIONAL: &'static [&'static str] = &["as_of"];
+    const NAMES: &'static [&'static str] = &["as_of", "customers", "horizons", "discount_rate"];
+    const OPTIONAL: &'static [&'static str] = &["as_of", "horizons", "discount_rate"];
 
     fn value<A: MapAccess<'de>>(
         &mut self,
@@ -92,21 +114,27 @@ impl<'de> Fields<'de> for Request {
         if name == "customers" {
             return map.next_value_seed(List { reader, place, items: &mut self.customers });
         }
-        let read =
-            text(map.next_value::<&RawValue>()?).map_err(|detail| format!("`as_of` {detail}")).and_then(
-                |text| {
-                    let Some(text) = text else { return Ok(None) };
-                    let as_of = reader.zone.as_of(&text).ok().filter(|&as_of| {
-                        // The years in which events are taken.
-                        Event::new(homing_datasets::Kind::Visit, as_of, 0.0).checked().is_ok()
-                    });
-                    as_of.map(Some).ok_or_else(|| {
+        let value = map.next_value::<&RawValue>()?;
+        if name != "as_of" {
+            return match self.ask(name, value) {
+                Ok(()) => Ok(()),
+                Err(detail) => reader.refuse(place, name, &detail),
+            };
+        }
+        let read = text(value).map_err(|detail| format!("`as_of` {detail}")).and_then(|text| {
+            let Some(text) = text else { return Ok(None) };
+            let as_of = reader.zone.as_of(&text).ok().filter(|&as_of| {
+                // The years in which events are taken.
+                Event::new(homing_datasets::Kind::Visit, as_of, 0.0).checked().is_ok()
+            });
+            as_of.map(Some).ok_or_else(|| {
                 let text = clip(&text);
-                format!("`as_of` is `{text}`, which is not a date or time in the years 1900 to 2200; write \
-                         2011-09-09 or 2011-09-09T10:30:00Z")
+                format!(
+                    "`as_of` is `{text}`, which is not a date or time in the years 1900 to 2200; write \
+                         2011-09-09 or 2011-09-09T10:30:00Z"
+                )
             })
-                },
-            );
+        });
         match read {
             Ok(as_of) => self.as_of = as_of,
             Err(detail) => return reader.refuse(place, name, &detail),
@@ -267,6 +295,8 @@ impl Work {
     fn answer(&self, request: Request) -> Result<Response, Problem> {
         let model = self.engine.model();
         let as_of = request.looks_from(model);
+        let asked =
+            Asked::new(&request.horizons, request.discount_rate).map_err(|e| Problem::internal(&e))?;
         let spent = Spent::default();
         // Nobody asked for tags.
         let score = |customer: &Customer| {
@@ -280,7 +310,17 @@ impl Work {
                     provenance,
                 };
             }
-            self.engine.run(&customer.id, &customer.history, as_of, self.scored_at, false, &spent)
+            if asked.is_nothing() {
+                return self.engine.run(
+                    &customer.id,
+                    &customer.history,
+                    as_of,
+                    self.scored_at,
+                    false,
+                    &spent,
+                );
+            }
+            self.engine.run_asked(&customer.history, as_of, self.scored_at, &asked, &spent)
         };
         let scored: Vec<Scored> = if request.customers.len() <= INLINE_CUSTOMERS {
             request.customers.iter().map(score).collect()

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::args::{PasswordArgs, print_json};
 use super::{CatalogueArgs, CurrencyArgs, DoneInPart, ModelArgs, WrongUse};
-use crate::scoring::batch::{self, ScoresFile, Source};
+use crate::scoring::batch::{self, FileSummary, ScoresFile, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
 use crate::scoring::{Engine, Score as _};
 use homing_profiles::Store;
@@ -277,13 +277,27 @@ fn write_file(
     document: &mut Value,
 ) -> anyhow::Result<u64> {
     let stage = Stage::begin("score");
-    let file = ScoresFile::create(out, engine.model())?;
+    let file = ScoresFile::create(out, engine)?;
     let done = batch::to_file(source, engine, terms.as_of, terms.scored_at, file)?;
     let seconds =
         stage.done(&format!("{} of {} customers scored to {}", done.scored, done.customers, out.display()));
+    say_totals(&done);
     document["file"] = serde_json::to_value(&done)?;
     document["seconds"]["score_and_write_file"] = seconds.into();
     Ok(done.customers)
+}
+
+/// Says what all customers of a file together are expected to spend.
+fn say_totals(done: &FileSummary) {
+    for total in &done.totals {
+        let interval = total.expected_spend_low.zip(total.expected_spend_high);
+        let interval = interval
+            .map_or_else(String::new, |(low, high)| format!(" (80 % interval {low:.0} to {high:.0})"));
+        eprintln!(
+            "          next {} days: {:.0} customers are expected to buy, for {:.0} in total{interval}",
+            total.days, total.expected_buyers, total.expected_spend
+        );
+    }
 }
 
 /// Moves the profiles of customers who turned out to be one person with another.
@@ -401,7 +415,7 @@ fn write(
     let stage = Stage::begin("profiles");
     let tell = |count: u64| stage.at(&format!("{count} customers"));
     let job = (&mut journal, &identity, terms);
-    let file = run.args.out.as_ref().map(|out| ScoresFile::create(out, run.engine.model())).transpose()?;
+    let file = run.args.out.as_ref().map(|out| ScoresFile::create(out, &run.engine)).transpose()?;
     let done = nightly::to_profiles(source, &run.engine, store.as_ref(), job, file, &stop, &tell)?;
     let number = |name: &str| done.done[name].as_u64().unwrap_or(0);
     let seconds = stage.done(&format!(
@@ -419,6 +433,7 @@ fn write(
             file.customers,
             out.display()
         );
+        say_totals(file);
         document["file"] = serde_json::to_value(file)?;
     }
     document["profiles"] = done.done.clone();

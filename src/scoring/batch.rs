@@ -8,14 +8,15 @@ use homing_datasets::guards::Window;
 use homing_datasets::table::{Column, Table, TableWriter, WriteError};
 use homing_datasets::{Histories, History, Micros, Stream};
 use homing_models::table::with_predictions;
-use homing_models::{Outcome, Provenance};
+use homing_models::value::TotalUncertainty;
+use homing_models::{AtHorizon, Outcome, Provenance};
 use serde::Serialize;
 
-use super::{ModelInfo, Score, Spent};
+use super::{Score, Spent};
 use homing_profiles::{BatchRow, BatchSummary, Error, Flows, Scored, Store};
 
 /// What a batch into a file did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FileSummary {
     /// Rows written: one a customer.
     pub customers: u64,
@@ -26,6 +27,48 @@ pub struct FileSummary {
     /// Customers without a row, by cause: `opted_out` or `erased`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, u64>,
+    /// What all scored customers are expected to buy, by horizon.
+    pub totals: Vec<Total>,
+}
+
+/// What many customers are expected to buy within a horizon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Total {
+    /// The horizon in days.
+    pub days: u32,
+    /// Customers who buy.
+    pub expected_buyers: f64,
+    /// Their orders.
+    pub expected_orders: f64,
+    /// Their spend, in the business's currency.
+    pub expected_spend: f64,
+    /// Lower end of the 80 % interval of the spend; absent where the model does not know it.
+    pub expected_spend_low: Option<f64>,
+    /// Upper end of the 80 % interval of the spend.
+    pub expected_spend_high: Option<f64>,
+    #[serde(skip)]
+    unsure: Option<TotalUncertainty>,
+    #[serde(skip)]
+    variance: f64,
+}
+
+impl Total {
+    fn of(engine: &dyn Score, days: u32) -> Self {
+        Total { days, unsure: engine.total_uncertainty(days), ..Total::default() }
+    }
+
+    fn add(&mut self, at: &AtHorizon) {
+        self.expected_buyers += at.p_purchase;
+        self.expected_orders += at.expected_orders;
+        self.expected_spend += at.expected_spend;
+        self.variance += self.unsure.map_or(0.0, |unsure| unsure.variance(at.p_purchase, at.expected_spend));
+    }
+
+    fn finished(mut self) -> Self {
+        let interval = self.unsure.map(|unsure| unsure.interval(self.expected_spend, self.variance));
+        (self.expected_spend_low, self.expected_spend_high) = interval.unzip();
+        self
+    }
 }
 
 /// Where the customers of a batch come from, sorted by id.
@@ -119,13 +162,15 @@ impl ScoresFile {
     ///
     /// # Errors
     /// [`WriteError`]: an ending that is none of the formats', or a folder that cannot be written.
-    pub fn create(path: &Path, model: &ModelInfo) -> Result<Self, WriteError> {
+    pub fn create(path: &Path, engine: &dyn Score) -> Result<Self, WriteError> {
+        let model = engine.model();
+        let totals = model.horizons.iter().map(|&days| Total::of(engine, days)).collect();
         Ok(ScoresFile {
             writer: TableWriter::create(path, model.timezone)?,
             horizons: model.horizons.clone(),
             rows: Vec::with_capacity(2 * ROWS),
             whole_ids: false,
-            summary: FileSummary::default(),
+            summary: FileSummary { totals, ..FileSummary::default() },
         })
     }
 
@@ -157,7 +202,12 @@ impl ScoresFile {
         self.summary.customers += rows.len() as u64;
         for row in rows {
             match &row.outcome {
-                Outcome::Scored(_) => self.summary.scored += 1,
+                Outcome::Scored(prediction) => {
+                    self.summary.scored += 1;
+                    for (total, at) in self.summary.totals.iter_mut().zip(&prediction.at) {
+                        total.add(at);
+                    }
+                }
                 Outcome::NotScored(cause) => {
                     *self.summary.not_scored.entry(cause.code().to_owned()).or_default() += 1;
                 }
@@ -178,6 +228,9 @@ impl ScoresFile {
         let last = std::mem::take(&mut self.rows);
         self.write(&last)?;
         self.writer.finish()?;
+        for total in &mut self.summary.totals {
+            *total = total.finished();
+        }
         Ok(self.summary)
     }
 }

@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use homing_datasets::guards::AmountRange;
 use homing_datasets::{History, Micros};
+use homing_models::bundle::Asked;
 use homing_models::clusters::Clusters;
 use homing_models::next::NextPurchase;
+use homing_models::value::TotalUncertainty;
 use homing_models::{Bundle, Prediction, Provenance, Registry, Scoring};
 
 use super::{DUE_AHEAD_DAYS, ModelInfo, Score, Spent};
@@ -107,12 +109,32 @@ impl Score for Engine {
         Scored { outcome, tags, provenance }
     }
 
+    fn run_asked(
+        &self,
+        history: &History,
+        as_of: Micros,
+        scored_at: Micros,
+        asked: &Asked,
+        spent: &Spent,
+    ) -> Scored {
+        let started = Instant::now();
+        let outcome = self.bundle.predict_asked(history, as_of, asked);
+        Spent::since(&spent.model_ns, started);
+        let provenance =
+            Provenance { model: self.info.id.clone(), as_of, scored_at, zone: self.info.timezone };
+        Scored { outcome, tags: Vec::new(), provenance }
+    }
+
     fn tag_names(&self) -> Option<Vec<&str>> {
         Some(self.names.iter().map(String::as_str).collect())
     }
 
     fn next(&self, history: &History, as_of: Micros) -> NextPurchase {
         self.bundle.next_purchase(history, as_of, DUE_AHEAD_DAYS)
+    }
+
+    fn total_uncertainty(&self, days: u32) -> Option<TotalUncertainty> {
+        self.bundle.total_uncertainty(days)
     }
 
     fn clusters(&self) -> Option<&Clusters> {

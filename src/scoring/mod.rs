@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use homing_datasets::{History, Micros, Zone};
+use homing_models::bundle::Asked;
 use homing_models::clusters::Clusters;
 use homing_models::next::{NextPurchase, due};
+use homing_models::value::TotalUncertainty;
 use homing_models::{Manifest, Prediction};
 use serde::{Serialize, Serializer};
 
@@ -108,10 +110,27 @@ pub trait Score: Send + Sync {
         spent: &Spent,
     ) -> Scored;
 
+    /// [`Score::run`] without tags, with what is asked of the model beyond its own horizons. A stand-in has those alone.
+    fn run_asked(
+        &self,
+        history: &History,
+        as_of: Micros,
+        scored_at: Micros,
+        _asked: &Asked,
+        spent: &Spent,
+    ) -> Scored {
+        self.run("", history, as_of, scored_at, false, spent)
+    }
+
     /// A customer's predicted next purchases; without a category model, only the products that are due.
     fn next(&self, history: &History, as_of: Micros) -> NextPurchase {
         let due = due(&history.as_of(as_of), self.model().timezone, DUE_AHEAD_DAYS);
         NextPurchase { due, ..NextPurchase::default() }
+    }
+
+    /// How unsure the total spend of many customers is within a horizon; `None` where that is not known.
+    fn total_uncertainty(&self, _days: u32) -> Option<TotalUncertainty> {
+        None
     }
 
     /// The model's clusters of like customers, where it has any.

@@ -70,7 +70,9 @@ impl Score for Noting {
             churn_percentile: 50,
             p_alive: 0.5,
             next_order_at: None,
+            next_order_quartiles: [None; 2],
             clv: 0.0,
+            clv_interval: [0.0; 2],
             value_at_risk: 0.0,
             cluster: None,
             reasons: Vec::new(),
@@ -96,7 +98,7 @@ fn identity() -> Identity {
 
 fn night(folder: &Path, stream: &Stream, engine: &Noting, store: &dyn Store) -> Night {
     let mut journal = Journal::open(&folder.join("journal"), None).unwrap();
-    let file = ScoresFile::create(&folder.join("beside.csv"), engine.model()).unwrap();
+    let file = ScoresFile::create(&folder.join("beside.csv"), engine).unwrap();
     let job = (&mut journal, &identity(), &terms());
     to_profiles(Source::Lines(stream), engine, store, job, Some(file), &AtomicBool::new(false), &|_| ())
         .unwrap()
@@ -110,7 +112,7 @@ fn once(ids: &[&str]) -> BTreeMap<String, Vec<bool>> {
 fn a_file_alone_needs_no_tags() {
     let folder = tempfile::tempdir().unwrap();
     let (stream, engine) = (stream(folder.path()), Noting::new());
-    let file = ScoresFile::create(&folder.path().join("alone.csv"), engine.model()).unwrap();
+    let file = ScoresFile::create(&folder.path().join("alone.csv"), &engine).unwrap();
     let done = to_file(Source::Lines(&stream), &engine, AS_OF, AS_OF, file).unwrap();
     assert_eq!((done.customers, done.scored), (4, 4));
     assert!(engine.runs().values().all(|runs| *runs == [false]));
@@ -125,7 +127,7 @@ fn profiles_and_file_come_from_one_pass() {
     assert_eq!(engine.runs(), once(&["a", "b", "c", "d"]));
     assert_eq!((done.done["inserted"].as_u64(), done.file.unwrap().customers), (Some(4), 4));
 
-    let file = ScoresFile::create(&folder.path().join("alone.csv"), engine.model()).unwrap();
+    let file = ScoresFile::create(&folder.path().join("alone.csv"), &engine).unwrap();
     to_file(Source::Lines(&stream), &engine, AS_OF, AS_OF, file).unwrap();
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
     assert_eq!(read("beside.csv"), read("alone.csv"));

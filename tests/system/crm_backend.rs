@@ -107,6 +107,46 @@ fn file_request_and_profile_hold_the_same_scores_to_the_bit() {
     assert!(same("", one, &other).unwrap_err().starts_with(".reasons"));
 }
 
+#[test]
+fn a_request_asks_for_horizons_and_a_discount_rate_as_the_command_line_does() {
+    let folder = scratch();
+    let mut command = homing();
+    command.args(["score", "--purchases", CDNOW, "--as-of", AS_OF, "--out", "scores.ndjson"]);
+    command.args(["--horizons", "45,400", "--discount-rate", "0", "--registry"]);
+    run(command, folder.path(), [registry()]).says(0, &["next 45 days", "80 % interval"]);
+    let text = std::fs::read_to_string(folder.path().join("scores.ndjson")).unwrap();
+    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let scored: Vec<Value> = rows.filter(|row| row["not_scored"].is_null()).step_by(500).collect();
+    let server = Server::start(folder.path());
+    let customers: Vec<Value> = scored
+        .iter()
+        .map(|row| {
+            let id = row["customer_id"].as_str().unwrap();
+            json!({"customer_id": id, "events": events(cdnow().get(id).unwrap(), as_of())})
+        })
+        .collect();
+    let request = json!({"as_of": AS_OF, "horizons": [400, 45], "discount_rate": 0, "customers": customers});
+    let answer = server.post("/v1/predictions", &request).ok();
+    for (row, prediction) in scored.iter().zip(answer["predictions"].as_array().unwrap()) {
+        let id = row["customer_id"].as_str().unwrap();
+        let numbers = same(id, &scores(row.clone()), &scores(prediction.clone()));
+        assert!(numbers.unwrap_or_else(|what| panic!("file and request: {what}")) >= 26, "{id}");
+        let number = |name: &str| row[name].as_f64().unwrap();
+        assert!(number("clv_low") <= number("clv") && number("clv") <= number("clv_high"), "{row}");
+        let order =
+            ["next_order_at_low", "next_order_at", "next_order_at_high"].map(|name| row[name].as_str());
+        // What takes over three years is empty; texts of one form compare as instants do.
+        let dates: Vec<&str> = order.iter().map_while(|at| *at).collect();
+        assert!(dates.is_sorted() && order[dates.len()..].iter().all(Option::is_none), "{row}");
+    }
+    for (field, value) in [("horizons", json!([0])), ("horizons", json!("90")), ("discount_rate", json!(-1))]
+    {
+        let mut wrong = json!({"customers": [{"customer_id": "c", "events": []}]});
+        wrong[field] = value;
+        server.post("/v1/predictions", &wrong).is_problem(400, "invalid_request", &[field]);
+    }
+}
+
 /// Events a batch, and customers that the events go round.
 const BATCH: u64 = 20;
 const CUSTOMERS: u64 = 97;

@@ -121,6 +121,12 @@ pub fn report(report: &Report) -> String {
         report.grade,
         100.0 * report.interval_coverage
     );
+    let total = &report.total;
+    let _ = write!(text, "  total spend: expected {:.0}", total.expected);
+    if let (Some(low), Some(high)) = (total.low, total.high) {
+        let _ = write!(text, " (80 % interval {low:.0} to {high:.0})");
+    }
+    let _ = writeln!(text, ", actual {:.0}", total.actual);
     let _ = write!(text, "  {:<22}", "");
     for metric in COLUMNS {
         let name = metric.to_string();

@@ -8,6 +8,7 @@ use homing_models::repurchase::{PurchaseModel, lifetime_log_odds};
 use homing_models::value::ValueModel;
 use rayon::prelude::*;
 
+use super::base_rate::beside_lifetime;
 use crate::error::Error;
 use crate::rows::Rows;
 
@@ -84,6 +85,7 @@ pub fn alone(days: u32, kept: f64) -> HorizonPart {
             orders_offset: 0.0,
             spend_offset: kept.ln(),
             residual_quantiles: (0..QUANTILES).map(quantile).collect(),
+            total_sd: beside_lifetime(&[], days, days).sd,
         },
     }
 }

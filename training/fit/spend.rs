@@ -46,10 +46,12 @@ pub fn fit(
     let total: f64 = views.iter().map(|view| view.0).sum();
     let agreed: f64 = views.iter().map(|view| (view.0 * view.1).sqrt()).sum();
     // The total has two views as well: through those who buy, and through the lifetime model.
-    let goal = (total * lifetime_total(data, lifetime)).sqrt();
+    let (by_lifetime, total_sd) = lifetime_total(data, lifetime);
+    let goal = (total * by_lifetime).sqrt();
     let goal = if goal.is_finite() { goal } else { total };
     // Both views count alike (geometric mean), so half of an offset to one comes through.
     model.direct_offset = 2.0 * (goal.max(1e-9) / agreed.max(1e-9)).ln();
+    model.total_sd = total_sd;
     Ok(model)
 }
 
@@ -129,6 +131,7 @@ fn buyers(
         orders_offset: amount_offset(data, &snapshot, &extra, &predicted_extra),
         spend_offset: amount_offset(data, &snapshot, &spend, &predicted_spend),
         residual_quantiles: residual_quantiles(&spend, &predicted_spend),
+        total_sd: 0.0,
     })
 }
 
@@ -182,8 +185,9 @@ fn views(
         .collect()
 }
 
-/// The total spend of the base that the lifetime model expects, times the forecast ratio of actual to expected.
-fn lifetime_total(data: &HorizonData<'_>, lifetime: &LifetimePart) -> f64 {
+/// The total spend of the base that the lifetime model expects, times the forecast ratio of actual to expected; and the standard
+/// deviation of the log of that ratio.
+fn lifetime_total(data: &HorizonData<'_>, lifetime: &LifetimePart) -> (f64, f64) {
     let expected = |i: usize| {
         let recency = data.base.recency[i];
         let order = order_value(&lifetime.money, recency, data.base.order_value[i]) * data.kept_share;
@@ -191,8 +195,8 @@ fn lifetime_total(data: &HorizonData<'_>, lifetime: &LifetimePart) -> f64 {
     };
     let each: Vec<f64> = (0..data.base.len()).into_par_iter().with_min_len(256).map(expected).collect();
     let series = data.windows.spend(lifetime, data.kept_share, MAX_SPEND_RATIO);
-    each.iter().sum::<f64>()
-        * beside_lifetime(&series, data.learned_days, data.days).mean.clamp(-1.0, 1.0).exp()
+    let ratio = beside_lifetime(&series, data.learned_days, data.days);
+    (each.iter().sum::<f64>() * ratio.mean.clamp(-1.0, 1.0).exp(), ratio.sd)
 }
 
 /// The calibration offset of an amount: the series of log(actual / predicted) of past windows, forecast.

@@ -1,6 +1,6 @@
 //! The schemas of scores.
 
-use homing_models::prediction::number_names;
+use homing_models::prediction::{NEXT_ORDER_QUARTILES, number_names};
 use serde_json::{Value, json};
 
 use super::build::{
@@ -44,9 +44,17 @@ fn prediction_request(limits: &Limits) -> Value {
         "Customers to score.",
         json!({
             "as_of": nullable(string(as_of)),
+            "horizons": nullable(json!({
+                "type": "array", "maxItems": 20, "items": {"type": "integer", "minimum": 1, "maximum": 3650},
+                "description": "Further horizons in days: the response also has `p_purchase_{d}d` and so on for these.",
+            })),
+            "discount_rate": nullable(json!({
+                "type": "number", "minimum": 0, "maximum": 10,
+                "description": "Yearly discount rate of `clv` in place of the model's; 0.1 is 10 %.",
+            })),
             "customers": {"type": "array", "items": customer, "minItems": 1, "maxItems": limits.customers},
         }),
-        &["as_of"],
+        &["as_of", "horizons", "discount_rate"],
     ))
 }
 
@@ -74,13 +82,21 @@ fn one_of(name: &str, horizons: &[u32], with_customer: bool) -> Value {
     scores["next_order_at"] = nullable(instant(
         "Median expected time of the next order; null if its probability within 3 years is below 50 %.",
     ));
+    for (name, odds) in NEXT_ORDER_QUARTILES.into_iter().zip(["25 %", "75 %"]) {
+        scores[name] = nullable(instant(&format!(
+            "Time by which the next order has come with a probability of {odds}; null if that takes over 3 years."
+        )));
+    }
     scores["cluster"] = nullable(count("The customer group (cluster), if the model has groups."));
     scores["reasons"] = list(reference("Reason"));
 
-    // Stored scores may come from an older model with other horizons.
-    let lasting = number_names(&[]);
+    // Stored scores may come from an older model with other horizons, or from a version without intervals of these.
+    let added = ["clv_low", "clv_high"];
+    let lasting: Vec<String> =
+        number_names(&[]).into_iter().filter(|name| !added.contains(&name.as_str())).collect();
     let stored = number_names(horizons).into_iter().filter(|name| !lasting.contains(name));
-    let stored: Vec<String> = stored.chain(["cluster".to_owned()]).collect();
+    let stored: Vec<String> =
+        stored.chain(["cluster"].into_iter().chain(NEXT_ORDER_QUARTILES).map(str::to_owned)).collect();
     let optional: Vec<&str> =
         if with_customer { Vec::new() } else { stored.iter().map(String::as_str).collect() };
     let mut scored = object("Scores. All numbers are finite.", scores, &optional);
@@ -103,6 +119,8 @@ pub(super) fn score(name: &str) -> Value {
     match name {
         "churn_risk" => probability("1 - `p_purchase` at the model's churn horizon."),
         "p_alive" => probability("Probability that the customer is still active, from the lifetime model."),
+        "clv_low" => number("Lower end of the 80 % interval of `clv`."),
+        "clv_high" => number("Upper end of the 80 % interval of `clv`."),
         "clv" => number("Expected spend over the value horizon, discounted at the model's annual rate."),
         "value_at_risk" => number("Expected loss of value if the customer churns."),
         _ if name.starts_with("p_purchase") => {
