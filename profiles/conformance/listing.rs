@@ -3,7 +3,7 @@
 use homing_datasets::{Event, Kind};
 use serde_json::{Value, json};
 
-use super::{batch, buy, day, row};
+use super::{SCORED_AT, batch, buy, day, row};
 use crate::*;
 
 /// The ids of every page of a listing.
@@ -107,8 +107,8 @@ pub(super) fn filters(store: &dyn Store) {
                 && p.tags["value.big"].value == true
         });
         assert_eq!(count(Listing { tags: tags(&narrow), ..listing() }), big);
-        assert_eq!(count(Listing { updated_since: Some(day(60)), ..listing() }), 40);
-        assert_eq!(count(Listing { updated_since: Some(day(400)), ..listing() }), 0);
+        assert_eq!(count(Listing { updated_since: Some(SCORED_AT), ..listing() }), 40);
+        assert_eq!(count(Listing { updated_since: Some(SCORED_AT + 1), ..listing() }), 0);
         assert_eq!(count(Listing { tags: tags(&[("activity.events", json!(1.0))]), ..listing() }), 40);
         assert_eq!(count(Listing { tags: tags(&[("activity.events", "1".into())]), ..listing() }), 0);
         assert_eq!(count(Listing { tags: tags(&[("no.such", 1.into())]), ..listing() }), 0);

@@ -436,18 +436,7 @@ fn parameters(route: Route) -> Vec<Value> {
             "description": "The id of the key.",
         })],
         Route::Lookup => view_parameters(),
-        Route::Changes => vec![
-            json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
-                "description": "The `next` value of the previous page; without it, reading starts at the \
-                                oldest change kept."}),
-            json!({"name": "from", "in": "query", "required": false, "schema": {"type": "string", "enum": ["now"]},
-                "description": "`now`: begin after the newest change. Not together with `cursor`."}),
-            json!({"name": "tag", "in": "query", "required": false, "schema": {"type": "array", "items": {"type": "string", "minLength": 1}},
-                "description": "Only changes of this tag; repeat for several. Erasures and lost scores are always told. A page may be empty: \
-                                go on from `next`."}),
-            json!({"name": "limit", "in": "query", "required": false, "description": "Changes per page.",
-                "schema": {"type": "integer", "minimum": 1, "maximum": changes::MAX_LIMIT, "default": changes::DEFAULT_LIMIT}}),
-        ],
+        Route::Changes => change_parameters(),
         Route::Audit | Route::DeadLetters => {
             let (limit, most) = match route {
                 Route::Audit => (changes::DEFAULT_LIMIT, changes::MAX_LIMIT),
@@ -516,6 +505,22 @@ fn parameters(route: Route) -> Vec<Value> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The parameters of the feed.
+fn change_parameters() -> Vec<Value> {
+    vec![
+        json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0, "maximum": i64::MAX},
+                "description": "The `next` value of the previous page; without it, reading starts at the \
+                                oldest change kept."}),
+        json!({"name": "from", "in": "query", "required": false, "schema": {"type": "string", "enum": ["now"]},
+                "description": "`now`: begin after the newest change. Not together with `cursor`."}),
+        json!({"name": "tag", "in": "query", "required": false, "schema": {"type": "array", "items": {"type": "string", "minLength": 1}},
+                "description": "Only changes of this tag; repeat for several. Erasures and lost scores are always told. A page may be empty: \
+                                go on from `next`."}),
+        json!({"name": "limit", "in": "query", "required": false, "description": "Changes per page.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": changes::MAX_LIMIT, "default": changes::DEFAULT_LIMIT}}),
+    ]
 }
 
 /// The parameters of which parts of profiles are returned.
