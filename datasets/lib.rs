@@ -26,6 +26,7 @@ pub mod members;
 mod names;
 pub mod objects;
 pub mod orders;
+pub mod private;
 pub mod progress;
 pub mod readers;
 pub mod settings;

@@ -12,7 +12,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value};
 
-use crate::{Micros, Zone};
+use crate::{Micros, Zone, private};
 
 /// The values of a column; every column of a table is as long as the others.
 #[derive(Clone, Debug)]
@@ -262,7 +262,7 @@ impl TableWriter {
         let draft = PathBuf::from(draft);
         let failed = |cause: String| WriteError::Io { path: path.to_owned(), cause };
         // Not emptied before the lock is ours.
-        let file = File::options().create(true).truncate(false).write(true).open(&draft);
+        let file = private::options().create(true).truncate(false).write(true).open(&draft);
         let file = file.map_err(|cause| failed(cause.to_string()))?;
         file.try_lock().map_err(|_| failed("another process is writing to it".to_owned()))?;
         file.set_len(0).map_err(|cause| failed(cause.to_string()))?;

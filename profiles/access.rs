@@ -26,6 +26,8 @@ pub struct Key {
     pub revoked_at: Option<Micros>,
     /// Requests that it may send in a minute; `None`: as many as the service takes.
     pub rate: Option<u32>,
+    /// How long it was made to last. A rotation shortens when the key expires, not this; the new key lasts as long.
+    pub lifetime: Option<Micros>,
 }
 
 /// Somebody who signed in to the pages. The token in their browser is not kept, only its keyed hash.
@@ -120,6 +122,12 @@ pub trait Access: Send + Sync {
     /// [`Error`] of the store.
     fn audit_log(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, Error>;
 
+    /// Up to `limit` entries of the audit log before an entry (1 to 10,000; other values are clamped), newest first.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn audit_before(&self, before: u64, limit: u32) -> Result<Vec<AuditRecord>, Error>;
+
     /// Holds the audit log against its chain of hashes.
     ///
     /// ```
@@ -152,7 +160,7 @@ pub trait Access: Send + Sync {
     fn audit_of(&self, customer_id: &str) -> Result<Vec<AuditEntry>, Error>;
 }
 
-const KEY: &str = "id, name, role, hash, created_at, expires_at, revoked_at, rate";
+const KEY: &str = "id, name, role, hash, created_at, expires_at, revoked_at, rate, lifetime";
 
 /// A row of [`KEY`].
 fn key(mut row: Row) -> Result<Key, Unreadable> {
@@ -165,6 +173,7 @@ fn key(mut row: Row) -> Result<Key, Unreadable> {
         expires_at: row.take()?,
         revoked_at: row.take()?,
         rate: row.take()?,
+        lifetime: row.take()?,
     })
 }
 
@@ -217,13 +226,13 @@ impl<E: Engine> Access for E {
     }
 
     fn insert_key(&self, key: &Key) -> Result<(), Error> {
-        let Key { id, name, role, hash, created_at, expires_at, revoked_at, rate } = key;
+        let Key { id, name, role, hash, created_at, expires_at, revoked_at, rate, lifetime } = key;
         self.write(|sql| {
             let added = sql.execute(
                 &format!(
-                    "INSERT INTO keys ({KEY}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
+                    "INSERT INTO keys ({KEY}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
                 ),
-                params![id, name, role, hash, *created_at, *expires_at, *revoked_at, *rate],
+                params![id, name, role, hash, *created_at, *expires_at, *revoked_at, *rate, *lifetime],
             )?;
             if added == 0 { Err(Error::KeyExists(id.clone()).into()) } else { Ok(()) }
         })
@@ -296,6 +305,10 @@ impl<E: Engine> Access for E {
 
     fn audit_log(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>, Error> {
         self.read(|sql| audit::page(sql, after, limit))
+    }
+
+    fn audit_before(&self, before: u64, limit: u32) -> Result<Vec<AuditRecord>, Error> {
+        self.read(|sql| audit::page_before(sql, before, limit))
     }
 
     fn verify_audit(&self, noted: Option<&[u8; 32]>) -> Result<AuditProof, Error> {

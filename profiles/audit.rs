@@ -5,6 +5,8 @@
 //! is erased and the chain still holds. Whoever can write the database could compute the whole chain anew; a hash that was noted elsewhere
 //! before (`homing audit verify` prints it) shows that too.
 
+use std::collections::{HashMap, HashSet};
+
 use homing_datasets::Micros;
 use homing_datasets::erasures::keyed_hash;
 use sha2::{Digest, Sha256};
@@ -20,6 +22,10 @@ const END: &str = "end";
 const BEGINNING: &str = "beginning";
 /// The hash before the first entry.
 const NOTHING: [u8; 32] = [0; 32];
+/// The action of an erasure: its entry explains why entries of that customer have no id.
+pub(super) const ERASE: &str = "profile.erase";
+/// The action by which an erased customer is known again.
+const READMIT: &str = "profile.readmit";
 /// Entries that are read at a time.
 const PIECE: u32 = 2_000;
 /// Entries that one transaction prunes.
@@ -170,6 +176,7 @@ fn set_head<E>(sql: Statements<'_, E>, name: &str, entries: u64, chain: &[u8; 32
 /// An entry with all that its hash covers.
 struct Stored {
     record: AuditRecord,
+    erased_hash: Option<[u8; 32]>,
     subject: Option<[u8; 32]>,
     digest: Option<[u8; 32]>,
 }
@@ -183,9 +190,10 @@ fn stored(mut row: Row) -> Result<Stored, Unreadable> {
         customer_id: row.take()?,
         detail: row.take()?,
     };
-    let erased: Option<[u8; 32]> = row.take()?;
+    let erased_hash: Option<[u8; 32]> = row.take()?;
     let (subject, digest, chain) = (row.take()?, row.take()?, row.take()?);
-    Ok(Stored { record: AuditRecord { entry, audit, erased: erased.is_some(), chain }, subject, digest })
+    let record = AuditRecord { entry, audit, erased: erased_hash.is_some(), chain };
+    Ok(Stored { record, erased_hash, subject, digest })
 }
 
 fn read<E>(sql: Statements<'_, E>, after: u64, limit: u32) -> Result<Vec<Stored>, Fault<E>> {
@@ -197,9 +205,71 @@ fn read<E>(sql: Statements<'_, E>, after: u64, limit: u32) -> Result<Vec<Stored>
     Ok(rows.into_iter().map(stored).collect::<Result<_, _>>()?)
 }
 
+/// Entries before one, newest first.
+pub(super) fn page_before<E>(
+    sql: Statements<'_, E>,
+    before: u64,
+    limit: u32,
+) -> Result<Vec<AuditRecord>, Fault<E>> {
+    let rows = sql.query(
+        "SELECT entry, at, key_id, action, customer_id, detail, erased_hash, subject, digest, chain
+         FROM audit WHERE entry < $1 ORDER BY entry DESC LIMIT $2",
+        params![before, limit.clamp(1, 10_000)],
+    )?;
+    let records = rows.into_iter().map(|row| stored(row).map(|stored| stored.record));
+    Ok(records.collect::<Result<_, _>>()?)
+}
+
 /// Entries after one, oldest first.
 pub(super) fn page<E>(sql: Statements<'_, E>, after: u64, limit: u32) -> Result<Vec<AuditRecord>, Fault<E>> {
     Ok(read(sql, after, limit.clamp(1, 10_000))?.into_iter().map(|stored| stored.record).collect())
+}
+
+/// Customers whose entries have lost their ids, and the entries that explain it.
+#[derive(Default)]
+struct Removals {
+    /// The first entry of each such customer.
+    removed: HashMap<[u8; 32], u64>,
+    /// Customers with an entry of their erasure or readmission.
+    explained: HashSet<[u8; 32]>,
+    /// When the chain begins.
+    begins: Option<Micros>,
+}
+
+impl Removals {
+    /// Looks at one entry; what is wrong with it by itself.
+    fn see(&mut self, Stored { record, erased_hash, subject, .. }: &Stored) -> Option<&'static str> {
+        let audit = &record.audit;
+        if record.chain.is_some() {
+            self.begins.get_or_insert(audit.at);
+        }
+        // An entry from before there was a chain has no subject.
+        let whose = subject.or(*erased_hash);
+        if let (ERASE | READMIT, Some(whose)) = (audit.action.as_str(), whose) {
+            self.explained.insert(whose);
+        }
+        let (Some(subject), None) = (subject, &audit.customer_id) else { return None };
+        if erased_hash.as_ref() != Some(subject) {
+            return Some("its customer was removed, but not by an erasure");
+        }
+        self.removed.entry(*subject).or_insert(record.entry);
+        None
+    }
+
+    /// The first entry whose customer was removed although no erasure is known.
+    fn unexplained<E>(&self, sql: Statements<'_, E>) -> Result<Option<u64>, Fault<E>> {
+        let mut first: Option<u64> = None;
+        for (subject, entry) in self.removed.iter().filter(|(subject, _)| !self.explained.contains(*subject))
+        {
+            // The entry of an erasure from before the chain begins may be gone.
+            let row = sql.one("SELECT at FROM erased WHERE hash = $1", params![subject])?;
+            let at: Option<Micros> = row.map(|mut row| row.take()).transpose()?;
+            if at.zip(self.begins).is_none_or(|(at, begins)| at > begins) {
+                first = Some(first.map_or(*entry, |first| first.min(*entry)));
+            }
+        }
+        Ok(first)
+    }
 }
 
 /// Holds the log against its chain.
@@ -212,15 +282,19 @@ pub(super) fn verify<E>(
     let (pruned, mut chain) = head(sql, BEGINNING)?;
     let (expected, end) = head(sql, END)?;
     let mut proof = AuditProof { pruned, ..AuditProof::default() };
-    let mut found = noted.is_none_or(|noted| *noted == chain);
+    // The hash before the first entry is in every log: noting it proves nothing.
+    let mut found = noted.is_none_or(|noted| *noted == chain && (*noted != NOTHING || expected == 0));
+    let mut removals = Removals::default();
     let mut after = 0;
     loop {
         let piece = read(sql, after, PIECE)?;
         let Some(last) = piece.last() else { break };
         after = last.record.entry;
-        for Stored { record, subject, digest } in &piece {
+        for one in &piece {
+            let Stored { record, subject, digest, .. } = one;
             let AuditRecord { audit, entry, .. } = record;
             let broken = |why| Some(Broken { entry: Some(*entry), why });
+            let alone = removals.see(one);
             let (Some(linked), Some(digest)) = (record.chain, digest) else {
                 if proof.entries > 0 {
                     proof.broken = broken("it has no hash, but those before it have");
@@ -234,6 +308,10 @@ pub(super) fn verify<E>(
             chain = link.after(&chain);
             if chain != linked {
                 proof.broken = broken("it or the entry before it was changed, removed or added");
+                return Ok(proof);
+            }
+            if let Some(why) = alone {
+                proof.broken = broken(why);
                 return Ok(proof);
             }
             if audit.customer_id.as_deref().is_some_and(|id| Some(hash(id)) != *subject) {
@@ -251,6 +329,9 @@ pub(super) fn verify<E>(
     proof.head = hex(&chain);
     if pruned + proof.entries != expected || (expected > 0 && chain != end) {
         proof.broken = Some(Broken { entry: None, why: "entries are missing at its end" });
+    } else if let Some(entry) = removals.unexplained(sql)? {
+        let why = "its customer was removed, but no erasure of that customer is in the log";
+        proof.broken = Some(Broken { entry: Some(entry), why });
     } else if !found {
         let why =
             "the hash noted earlier is not in it: the log was written anew, or was pruned past that entry";

@@ -1,6 +1,7 @@
 //! Profiles: what the business sees of a customer, kept in a [`Store`].
 //!
-//! A store is a handful of small traits: [`Profiles`], [`Feed`], [`Privacy`], [`Access`], [`Campaigns`] and [`Aggregates`].
+//! A store is a handful of small traits: [`Profiles`], [`Feed`], [`Privacy`], [`Access`], [`Campaigns`],
+//! [`Requests`] and [`Aggregates`].
 //! It knows no model and calls no scorer: [`Flows`] loads states, scores them outside any transaction and commits the changes
 //! (see [`state`]).
 
@@ -28,6 +29,7 @@ pub mod postgres;
 pub mod privacy;
 mod profiles;
 mod queue;
+pub mod requests;
 mod schema;
 pub mod shadow;
 mod sql;
@@ -48,6 +50,7 @@ pub use flows::{Flows, Scorer, merge};
 pub use plan::Bounds;
 pub use privacy::Privacy;
 pub use profiles::{HistorySummary, Listing, Page, Profile, Profiles, Sort, StoredTag, Totals};
+pub use requests::Requests;
 
 /// Opens the profile store at a place (`sqlite:PATH` or `postgres://...`), making it where there is none yet. `zone` is the
 /// business's: in it orders are counted by day and instants are written.
@@ -132,6 +135,19 @@ pub struct Changed {
     pub tags: serde_json::Map<String, serde_json::Value>,
 }
 
+/// What became of an event that was to be corrected or voided.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Amended {
+    /// It was, or it was so already; with the tags that changed.
+    Done(Option<Changed>),
+    /// No event is stored under the id.
+    Unknown,
+    /// It was voided before.
+    Voided,
+    /// It is no longer in the history: a retention rule dropped it.
+    Dropped,
+}
+
 /// What an intake did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Intake {
@@ -185,7 +201,7 @@ pub struct BatchSummary {
 }
 
 /// Where profiles live. Every method of its parts is one transaction; what it acknowledges is on disk.
-pub trait Store: Profiles + Feed + Privacy + Access + Campaigns + Aggregates {
+pub trait Store: Profiles + Feed + Privacy + Access + Campaigns + Aggregates + Requests {
     /// Whether the store can be read and written now.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub(super) enum Stretch<'a> {
     ById(Option<&'a str>),
     /// Profiles with exactly this key (`None`: without scores), after this id.
     Tied(Option<f64>, Option<&'a str>),
-    /// Profiles with a key, and one below this.
+    /// Profiles with a key, and one beyond this: below, or above where the listing is reversed.
     Below(Option<f64>),
 }
 
@@ -28,6 +28,7 @@ pub(super) fn column(sort: Sort) -> Option<&'static str> {
         Sort::ValueAtRisk => Some("value_at_risk"),
         Sort::ChurnRisk => Some("churn_risk"),
         Sort::Clv => Some("clv"),
+        Sort::LastOrder => Some("last_purchase_at"),
         Sort::CustomerId => None,
     }
 }
@@ -38,7 +39,13 @@ pub(super) type Within = (&'static str, Option<f64>, Option<f64>);
 /// The requested ranges: first those of the sort column, which are seeks into its index, then
 /// the others, for which the order has to be searched.
 pub(super) fn ranges(listing: &Listing) -> [Vec<Within>; 2] {
-    let all = [("churn_risk", listing.churn_risk), ("value_at_risk", listing.value_at_risk)];
+    // Every instant is a whole number that a float holds exactly.
+    let since = listing.updated_since.map(|at| at as f64);
+    let all = [
+        ("churn_risk", listing.churn_risk),
+        ("value_at_risk", listing.value_at_risk),
+        ("scored_at", (since, None)),
+    ];
     let asked = all.into_iter().filter(|(_, (from, to))| from.is_some() || to.is_some());
     let (along, across): (Vec<_>, Vec<_>) = asked
         .map(|(name, (from, to))| (name, from, to))
@@ -56,6 +63,18 @@ pub(super) fn stretches(sort: Sort, after: Option<&Position>) -> Vec<Stretch<'_>
             vec![Tied(*key, Some(customer_id)), Below(*key), Tied(None, None)]
         }
     }
+}
+
+/// The tags asked for, each with its alternative values.
+pub(super) fn alternatives(listing: &Listing) -> Vec<(&str, Vec<&serde_json::Value>)> {
+    let mut tags: Vec<(&str, Vec<&serde_json::Value>)> = Vec::new();
+    for (name, value) in &listing.tags {
+        match tags.iter_mut().find(|(known, _)| known == name) {
+            Some((_, values)) => values.push(value),
+            None => tags.push((name, vec![value])),
+        }
+    }
+    tags
 }
 
 /// The first text after all that start with a prefix, in the order of code points; `None` if there is none.
@@ -109,13 +128,15 @@ pub(super) fn read_cursor(cursor: &str, listing: &Listing) -> Option<Position> {
 
 /// Identifies the listing that a cursor belongs to: the sort order and every condition, but not the page size.
 pub(super) fn mark(listing: &Listing) -> [u8; 8] {
-    let sort = [1, listing.sort as u8];
+    let sort = [1 + u8::from(listing.reversed), listing.sort as u8];
+    let since = listing.updated_since.map_or([0xff; 8], i64::to_le_bytes);
     let edge = |edge: Option<f64>| edge.map_or([0xff; 8], |value| value.to_bits().to_le_bytes());
     let edges =
         [listing.churn_risk.0, listing.churn_risk.1, listing.value_at_risk.0, listing.value_at_risk.1]
             .map(edge);
     let values: Vec<String> = listing.tags.iter().map(|(_, value)| value_text(value)).collect();
-    let mut parts: Vec<&[u8]> = vec![&sort, listing.id_prefix.as_deref().unwrap_or_default().as_bytes()];
+    let mut parts: Vec<&[u8]> =
+        vec![&sort, &since, listing.id_prefix.as_deref().unwrap_or_default().as_bytes()];
     parts.extend(edges.iter().map(<[u8; 8]>::as_slice));
     for ((name, _), value) in listing.tags.iter().zip(&values) {
         parts.extend([name.as_bytes(), value.as_bytes()]);

@@ -6,7 +6,8 @@ use homing_datasets::{Event, History, Micros, Zone};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::access::{self, AuditEntry};
+use super::access::{self, Access as _, AuditEntry};
+use super::audit;
 use super::contacts::{self, ExportedContact};
 use super::feed::{self, Change, DeadLetter};
 use super::state::{Also, REMOVALS, State};
@@ -57,6 +58,15 @@ impl ExportedChoice {
             source: choice.source.clone(),
         }
     }
+}
+
+/// What an erasure did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// Whether anything was held of the customer.
+    pub held: bool,
+    /// Whether data of the customer are refused from now on.
+    pub barred: bool,
 }
 
 /// Everything that is held of a customer.
@@ -325,7 +335,41 @@ pub trait Privacy: Send + Sync {
     ///
     /// # Errors
     /// [`Error`]; then nothing was erased.
-    fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error>;
+    fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error> {
+        Ok(self.erase_as(customer_id, at, None, true)?.held)
+    }
+
+    /// The same with the key that asked for it, which the audit log gets in the same transaction (`profile.erase`). An id of which nothing
+    /// is held is barred only where `unknown` says so: it may be a mistyped one.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was erased.
+    fn erase_as(
+        &self,
+        customer_id: &str,
+        at: Micros,
+        key_id: Option<&str>,
+        unknown: bool,
+    ) -> Result<Erasure, Error>;
+
+    /// Erasures since the store was last compacted: until then unused space of its file may hold what they removed.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn uncompacted(&self) -> Result<u64, Error>;
+
+    /// Rewrites the file of the store, so that its unused space holds nothing of who was erased; `false` where the database manages its
+    /// own space. It takes as long as copying the file, needs up to twice its size in free disk space, and writes wait meanwhile.
+    ///
+    /// # Errors
+    /// [`Error`]; then the store is as before.
+    fn compact(&self) -> Result<bool, Error>;
+
+    /// How much of a kind of data (see [`HeldKind::kind`]) is from before an instant; 0 for kinds without a time.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn held_before(&self, kind: &str, before: Micros) -> Result<u64, Error>;
 
     /// Forgets that a customer was erased, for one who asks to be known again; `false` if they were not erased. Their
     /// objections still apply.
@@ -442,12 +486,17 @@ pub(super) fn carry_out<E>(
             let Consent { opted_out, at } = *consent;
             let choice = Choice { purpose: Purpose::Profiling, opted_out, at, source: source.clone() };
             let hash = hash(customer_id);
-            // Of who was erased no id is written down again.
+            // Of who was erased no id is written down again, and no words that may name them.
             if sql.is_erased(&hash)? {
-                keep(sql, &hash, &choice)
+                keep(sql, &hash, &Choice { source: String::new(), ..choice })
             } else {
                 consent_to(sql, customer_id, &choice)
             }
+        }
+        Also::Event(event_id, fingerprint) => {
+            let set = "UPDATE event_ids SET fingerprint = $2 WHERE event_id = $1";
+            sql.execute(set, params![event_id, fingerprint])?;
+            Ok(())
         }
         Also::Merge(from, into) => {
             hand_over(sql, from, into)?;
@@ -507,6 +556,9 @@ fn remove_profile<E>(sql: Statements<'_, E>, customer_id: &str) -> Result<u64, F
     sql.remove_profile(customer_id)
 }
 
+/// The setting that counts erasures since the store was last compacted.
+const UNCOMPACTED: &str = "erasures_uncompacted";
+
 /// Everything stored of a customer in tables by their id, which an erasure removes.
 const TABLES: [&str; 5] = ["changes", "dead_letters", "consents", "attributes", "contacts"];
 
@@ -523,7 +575,12 @@ impl<E: Engine> Privacy for E {
 
     fn set_contact_choice(&self, customer_id: &str, choice: &Choice) -> Result<(), Error> {
         let hash = self.hash(customer_id);
-        self.write(|sql| keep(sql, &hash, choice))
+        self.write(|sql| {
+            if sql.is_erased(&hash)? {
+                return keep(sql, &hash, &Choice { source: String::new(), ..choice.clone() });
+            }
+            keep(sql, &hash, choice)
+        })
     }
 
     fn bars_profiling(&self, customer_id: &str) -> Result<bool, Error> {
@@ -589,8 +646,15 @@ impl<E: Engine> Privacy for E {
         })
     }
 
-    fn erase(&self, customer_id: &str, at: Micros) -> Result<bool, Error> {
+    fn erase_as(
+        &self,
+        customer_id: &str,
+        at: Micros,
+        key_id: Option<&str>,
+        unknown: bool,
+    ) -> Result<Erasure, Error> {
         let hash = self.hash(customer_id);
+        let secret = self.secret(audit::PURPOSE)?;
         self.erase_with(|sql| {
             sql.alone()?;
             let said = choices(sql, customer_id, &hash)?;
@@ -599,15 +663,26 @@ impl<E: Engine> Privacy for E {
                 let delete = format!("DELETE FROM {table} WHERE customer_id = $1");
                 gone += sql.execute(&delete, params![customer_id])?;
             }
+            // Answers that are kept to be repeated may name the customer. As JSON writes the id, and as LIKE reads it.
+            let quoted = json(&customer_id)?;
+            let plain =
+                quoted.trim_matches('"').replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            sql.execute(
+                "DELETE FROM replies WHERE reply LIKE $1 ESCAPE '\\'",
+                params![format!("%{plain}%")],
+            )?;
             gone += sql.execute(
                 "UPDATE audit SET customer_id = NULL, erased_hash = $2, detail = '' WHERE customer_id = $1",
                 params![customer_id, &hash],
             )?;
             let opt_ins = "DELETE FROM choices WHERE subject = $1 AND NOT opted_out";
             gone += sql.execute(opt_ins, params![&hash])?;
-            // An objection outlives the erasure.
-            for choice in said.iter().filter(|choice| choice.opted_out) {
-                keep(sql, &hash, choice)?;
+            // An objection outlives the erasure; where it was made may name the customer.
+            for choice in said.into_iter().filter(|choice| choice.opted_out) {
+                keep(sql, &hash, &Choice { source: String::new(), ..choice })?;
+            }
+            if gone == 0 && !unknown {
+                return Ok(Erasure { held: false, barred: sql.is_erased(&hash)? });
             }
             let new = sql.execute(
                 "INSERT INTO erased (hash, at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -615,8 +690,50 @@ impl<E: Engine> Privacy for E {
             )?;
             if new > 0 || gone > 0 {
                 feed::announce_erasure(sql, &hash, at)?;
+                let entry = AuditEntry {
+                    at,
+                    key_id: key_id.map(str::to_owned),
+                    action: audit::ERASE.to_owned(),
+                    customer_id: Some(customer_id.to_owned()),
+                    detail: String::new(),
+                };
+                audit::append(sql, &secret, &[entry], &[Some(hash)])?;
+                sql.execute(
+                    "INSERT INTO settings AS s (name, value) VALUES ($1, 1)
+                     ON CONFLICT (name) DO UPDATE SET value = s.value + 1",
+                    params![UNCOMPACTED],
+                )?;
             }
-            Ok(gone > 0)
+            Ok(Erasure { held: gone > 0, barred: true })
+        })
+    }
+
+    fn uncompacted(&self) -> Result<u64, Error> {
+        self.read(|sql| {
+            let row = sql.one("SELECT value FROM settings WHERE name = $1", params![UNCOMPACTED])?;
+            Ok(row.map_or(Ok(0), |mut row| row.take())?)
+        })
+    }
+
+    fn compact(&self) -> Result<bool, Error> {
+        let before = self.uncompacted()?;
+        let rewritten = self.rewrite()?;
+        // Another server may have erased somebody meanwhile.
+        self.write(|sql| {
+            let less = "UPDATE settings SET value = value - $2 WHERE name = $1 AND value >= $2";
+            sql.execute(less, params![UNCOMPACTED, before])
+        })?;
+        Ok(rewritten)
+    }
+
+    fn held_before(&self, kind: &str, before: Micros) -> Result<u64, Error> {
+        let table = match kind {
+            "contacts" | "changes" | "dead_letters" | "audit" => kind,
+            _ => return Ok(0),
+        };
+        self.read(|sql| {
+            let count = format!("SELECT count(*) FROM {table} WHERE at < $1");
+            Ok(sql.one(&count, params![before])?.map_or(Ok(0), |mut row| row.take())?)
         })
     }
 

@@ -77,7 +77,7 @@ pub struct HistorySummary {
 /// What to list, and in which order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing {
-    /// Tags that a profile must have: name and value; every one of them.
+    /// Tags that a profile must have: name and value. Values of one tag are alternatives; of every tag asked for it must have one.
     pub tags: Vec<(String, serde_json::Value)>,
     /// Range of the churn risk.
     pub churn_risk: (Option<f64>, Option<f64>),
@@ -85,8 +85,12 @@ pub struct Listing {
     pub value_at_risk: (Option<f64>, Option<f64>),
     /// Customer ids that start with this.
     pub id_prefix: Option<String>,
+    /// Profiles whose scores and tags were computed at this instant or later.
+    pub updated_since: Option<Micros>,
     /// The order.
     pub sort: Sort,
+    /// The other way round: lowest first, or ids from the last to the first. Who has no such value still comes last.
+    pub reversed: bool,
     /// Rows per page, 1 to 1000; other values are clamped.
     pub limit: u32,
     /// Where the page before ended, as [`Page::next`] gave it.
@@ -105,6 +109,8 @@ pub enum Sort {
     Clv,
     /// By customer id.
     CustomerId,
+    /// Latest purchase first.
+    LastOrder,
 }
 
 /// One page of a listing.

@@ -5,7 +5,7 @@
 use crate::Error;
 
 /// The version of the schema.
-pub(crate) const VERSION: i64 = 8;
+pub(crate) const VERSION: i64 = 9;
 
 /// Tables in the words of [`Dialect`]. Kept with them: what finds a tag that became `high` (see [`HIGH`]).
 const TABLES: &str = r#"
@@ -81,10 +81,12 @@ const TABLES: &str = r#"
         created_at {integer} NOT NULL,
         expires_at {integer},
         revoked_at {integer},
-        rate {integer}
+        rate {integer},
+        lifetime {integer}
     ) {by_key};
 
 {of_version_8}
+{of_version_9}
     CREATE TABLE audit (
         entry {entry},
         at {integer} NOT NULL,
@@ -169,6 +171,19 @@ const OF_VERSION_8: &str = "
     ) {by_key};
 ";
 
+/// The tables that version 8 did not have.
+const OF_VERSION_9: &str = "
+    -- Replies to requests that carried an `Idempotency-Key`, by a hash of the key and of who sent it.
+    CREATE TABLE replies (
+        request {bytes} PRIMARY KEY,
+        body {bytes} NOT NULL,
+        status {integer} NOT NULL,
+        reply {text} NOT NULL,
+        at {integer} NOT NULL
+    ) {by_key};
+    CREATE INDEX replies_by_time ON replies (at);
+";
+
 /// A change by which a customer turned to high risk.
 const HIGH: &str =
     r#"to_high {truth} GENERATED ALWAYS AS ({find}(tags, '"churn.level":"high"') > 0) {computed}"#;
@@ -209,6 +224,7 @@ pub(crate) struct Dialect {
 impl Dialect {
     fn write(&self, words: &str) -> String {
         let mut sql = words.replace("{to_high}", HIGH).replace("{of_version_8}", OF_VERSION_8);
+        sql = sql.replace("{of_version_9}", OF_VERSION_9);
         for (word, meaning) in [
             ("{text}", self.text),
             ("{id}", self.id),
@@ -247,7 +263,7 @@ impl Dialect {
         ))
     }
 
-    /// The statements that bring the tables of version 7 to this one.
+    /// The statements that bring the tables of version 7 to version 8.
     pub fn upgrade_to_8(&self) -> String {
         self.write(
             "{of_version_8}
@@ -256,6 +272,16 @@ impl Dialect {
              ALTER TABLE audit ADD COLUMN subject {bytes};
              ALTER TABLE audit ADD COLUMN digest {bytes};
              ALTER TABLE audit ADD COLUMN chain {bytes};",
+        )
+    }
+
+    /// The statements that bring the tables of version 8 to this one.
+    pub fn upgrade_to_9(&self) -> String {
+        self.write(
+            "{of_version_9}
+             CREATE INDEX profiles_by_last_purchase ON profiles (last_purchase_at DESC, customer_id);
+             ALTER TABLE keys ADD COLUMN lifetime {integer};
+             UPDATE keys SET lifetime = expires_at - created_at;",
         )
     }
 }

@@ -44,6 +44,7 @@ values! {
     String: text => Value::Text(text.into());
     &'a str: text => Value::Text(text.into());
     &'a String: text => Value::Text(text.into());
+    &'a [u8; 16]: bytes => Value::Bytes(bytes.as_slice().into());
     &'a [u8; 32]: bytes => Value::Bytes(bytes.as_slice().into());
 }
 
@@ -214,6 +215,9 @@ pub trait Sql {
     /// What is held of a customer in the tables of profiles.
     fn held(&mut self, customer_id: &str) -> Result<Held, Fault<Self::Error>>;
 
+    /// Whose event is stored under an id.
+    fn event_owner(&mut self, event_id: &str) -> Result<Option<String>, Fault<Self::Error>>;
+
     /// Gives the event ids of one customer to another, who has a profile.
     fn move_event_ids(&mut self, from: &str, into: &str) -> Result<(), Fault<Self::Error>>;
 
@@ -291,6 +295,11 @@ pub trait Engine: Profiles {
         work: impl FnMut(Statements<'_, Self::Error>) -> Result<T, Fault<Self::Error>>,
     ) -> Result<T, Error> {
         self.write(work)
+    }
+
+    /// Rewrites what the store is kept in, so that nothing deleted is left in unused space; `false` where the database manages its own space.
+    fn rewrite(&self) -> Result<bool, Error> {
+        Ok(false)
     }
 
     /// The store's place, as messages name it.

@@ -281,6 +281,8 @@ pub enum Also {
     /// Moves event ids, contacts, attributes (where the other has none of that name) and an opt-out of one customer, who
     /// must still be in this state, to another, and removes the one.
     Merge(Box<State>, String),
+    /// Sets what is remembered of the content of the event with this id.
+    Event(String, [u8; 16]),
 }
 
 /// A customer's choice about automated decisions.
@@ -398,7 +400,7 @@ impl ChangeSet {
     pub(super) fn states(&self) -> impl Iterator<Item = &State> {
         let merged = match &self.also {
             Also::Merge(state, _) => Some(&**state),
-            Also::Nothing | Also::Consent(..) => None,
+            Also::Nothing | Also::Consent(..) | Also::Event(..) => None,
         };
         self.changes.iter().map(|change| &change.state).chain(merged)
     }

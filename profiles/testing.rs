@@ -143,6 +143,10 @@ impl<F: Send + Sync> Engine for Watched<F> {
     ) -> Result<T, Error> {
         Engine::write(self.enter()?, work)
     }
+
+    fn rewrite(&self) -> Result<bool, Error> {
+        self.enter()?.rewrite()
+    }
 }
 
 impl<F: Send + Sync> Store for Watched<F> {

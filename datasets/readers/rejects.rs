@@ -1,13 +1,12 @@
 //! Rejected lines: counted by cause, and listed in a file for the person who fixes them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::columns::{Column, KNOWN};
-use crate::Error;
 use crate::event::Invalid;
+use crate::{Error, private};
 
 /// Lines that a rejects file lists at most; the counts are always whole.
 pub(crate) const LISTED_REJECTS: usize = 100_000;
@@ -175,7 +174,7 @@ impl Rejects {
             return Ok(());
         }
         let failed = |reason| Error::RejectsFile { path: path.display().to_string(), reason };
-        let file = File::create(path).map_err(failed)?;
+        let file = private::options().create(true).truncate(true).write(true).open(path).map_err(failed)?;
         self.write_to(BufWriter::new(file), files).map_err(failed)
     }
 

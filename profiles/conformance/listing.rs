@@ -3,7 +3,7 @@
 use homing_datasets::{Event, Kind};
 use serde_json::{Value, json};
 
-use super::{batch, buy, day, row};
+use super::{SCORED_AT, batch, buy, day, row};
 use crate::*;
 
 /// The ids of every page of a listing.
@@ -49,6 +49,30 @@ pub(super) fn pages(store: &dyn Store) {
             assert_eq!(scanned, keys.iter().map(|key| key.1).collect::<Vec<_>>(), "{key} by {limit}");
         }
     }
+    // The other way round, those without a value still last.
+    for sort in [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::LastOrder, Sort::CustomerId] {
+        let listing = |reversed, limit| Listing { sort, reversed, limit, ..Listing::default() };
+        let has = |p: &Profile| match sort {
+            Sort::LastOrder => p.history.last_purchase_at.is_some(),
+            Sort::CustomerId => true,
+            _ => p.prediction.get("not_scored").is_none(),
+        };
+        let mut expected = Vec::new();
+        let all = store.list(&listing(false, 1000)).unwrap().profiles;
+        for with in [true, false] {
+            let some = all.iter().filter(|p| has(p) == with).map(|p| p.customer_id.clone());
+            expected.extend(some.collect::<Vec<_>>().into_iter().rev());
+        }
+        for limit in [1, 7, 41] {
+            assert_eq!(scan(store, &listing(true, limit)), expected, "{sort:?} by {limit}");
+        }
+        if sort == Sort::LastOrder {
+            let last: Vec<_> = all.iter().map(|p| p.history.last_purchase_at.clone()).collect();
+            let mut sorted = last.clone();
+            sorted.sort_by(|a, b| b.cmp(a));
+            assert_eq!(last, sorted);
+        }
+    }
     assert_eq!(store.list(&Listing::default()).unwrap().profiles.len(), 1, "a limit of 0 is taken as 1");
 }
 
@@ -68,13 +92,23 @@ pub(super) fn filters(store: &dyn Store) {
     let high = truth(&|p| p.tags["churn.level"].value == "high");
     let both = truth(&|p| p.tags["churn.level"].value == "high" && p.tags["value.big"].value == true);
     assert!(both > 0 && high > both && high < 32);
-    for sort in [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::CustomerId] {
-        let listing = || Listing { sort, ..Listing::default() };
+    let sorts = [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::CustomerId, Sort::LastOrder];
+    for (sort, reversed) in sorts.into_iter().flat_map(|sort| [(sort, false), (sort, true)]) {
+        let listing = || Listing { sort, reversed, ..Listing::default() };
         assert_eq!(count(Listing { tags: tags(&[("churn.level", "high".into())]), ..listing() }), high);
         let two = tags(&[("churn.level", "high".into()), ("value.big", true.into())]);
         assert_eq!(count(Listing { tags: two, ..listing() }), both);
-        let torn = tags(&[("churn.level", "high".into()), ("churn.level", "low".into())]);
-        assert_eq!(count(Listing { tags: torn, ..listing() }), 0);
+        let low = truth(&|p| p.tags["churn.level"].value == "low");
+        let either = [("churn.level", "high".into()), ("churn.level", "low".into())];
+        assert_eq!(count(Listing { tags: tags(&either), ..listing() }), high + low);
+        let narrow: Vec<_> = either.into_iter().chain([("value.big", true.into())]).collect();
+        let big = truth(&|p| {
+            ["high", "low"].iter().any(|level| p.tags["churn.level"].value == *level)
+                && p.tags["value.big"].value == true
+        });
+        assert_eq!(count(Listing { tags: tags(&narrow), ..listing() }), big);
+        assert_eq!(count(Listing { updated_since: Some(SCORED_AT), ..listing() }), 40);
+        assert_eq!(count(Listing { updated_since: Some(SCORED_AT + 1), ..listing() }), 0);
         assert_eq!(count(Listing { tags: tags(&[("activity.events", json!(1.0))]), ..listing() }), 40);
         assert_eq!(count(Listing { tags: tags(&[("activity.events", "1".into())]), ..listing() }), 0);
         assert_eq!(count(Listing { tags: tags(&[("no.such", 1.into())]), ..listing() }), 0);
@@ -103,6 +137,8 @@ pub(super) fn cursors(store: &dyn Store) {
     assert_eq!(store.list(&Listing { limit: 9, ..with(&cursor) }).unwrap().profiles.len(), 9);
     let others = [
         Listing { sort: Sort::Clv, ..with(&cursor) },
+        Listing { reversed: true, ..with(&cursor) },
+        Listing { updated_since: Some(0), ..with(&cursor) },
         Listing { id_prefix: Some("c".into()), ..with(&cursor) },
         Listing { churn_risk: (Some(0.1), None), ..with(&cursor) },
         Listing { churn_risk: (None, Some(0.1)), ..with(&cursor) },

@@ -16,6 +16,7 @@ pub(super) mod commit;
 mod feed;
 mod listing;
 pub(super) mod model;
+mod requests;
 mod rights;
 
 /// One expectation, tried on an empty store.
@@ -68,6 +69,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("old events are taken out of a history", rights::trimmed),
     ("keys are found by hash, revoked once", rights::keys),
     ("secrets stay what they are", rights::secrets),
+    ("an event is corrected and voided by its id", requests::amended),
+    ("answers are kept once, and not of who was erased", requests::answers),
+    ("attributes that many change lose nothing", requests::attributes_by_many),
+    ("a listing by id is stable under writes", requests::stable_by_id),
     ("a challenger's differences add up", rights::shadows),
     ("a panic while scoring leaves the store as it was", panic_rolls_back),
 ];

@@ -7,7 +7,7 @@ use super::{batch, buy, day, feed, get, incoming, row, take};
 use crate::access::{AuditEntry, Key, Session};
 use crate::contacts::{Cap, Contact, Grant};
 use crate::feed::{Letter, hex};
-use crate::privacy::{Choice, Consent, Purpose, keyed_hash};
+use crate::privacy::{Choice, Consent, Erasure, Purpose, keyed_hash};
 use crate::shadow::{Pair, Summary};
 use crate::*;
 
@@ -272,7 +272,8 @@ pub(super) fn erasure(store: &dyn Store) {
     assert!(store.erase("c", day(5)).unwrap());
     // Only that something was done stays, without id and detail.
     let audited = store.audit_of("c").unwrap();
-    assert_eq!(audited, [entry(day(2), None, ""), entry(day(3), None, "")]);
+    let erased = AuditEntry { action: "profile.erase".into(), key_id: None, ..entry(day(5), None, "") };
+    assert_eq!(audited, [entry(day(2), None, ""), entry(day(3), None, ""), erased]);
     let export = store.export("c").unwrap().unwrap();
     assert!(export.profile.is_none() && export.consent.is_none() && export.attributes.is_empty());
     assert!(export.events.is_empty() && export.event_ids.is_empty() && export.dead_letters.is_empty());
@@ -316,6 +317,13 @@ pub(super) fn erasure(store: &dyn Store) {
     assert!(store.erase("c", day(6)).is_ok());
     assert!(!store.erase("nobody", day(6)).unwrap());
     assert_eq!(store.erased().unwrap().hashes.len(), 2);
+    // An id that may be mistyped is barred only on request.
+    let by_key = |id: &str, unknown| store.erase_as(id, day(6), Some("k"), unknown).unwrap();
+    let (nothing, done) = (Erasure { held: false, barred: false }, Erasure { held: false, barred: true });
+    assert_eq!((by_key("typo", false), store.is_erased("typo").unwrap()), (nothing, false));
+    assert_eq!((store.audit_of("typo").unwrap(), by_key("nobody", false)), (vec![], done));
+    assert_eq!((by_key("typo", true), store.is_erased("typo").unwrap()), (done, true));
+    assert_eq!(store.audit_of("typo").unwrap()[0].key_id.as_deref(), Some("k"));
     // A customer who is readmitted starts anew.
     assert!(store.readmit("c").unwrap() && !store.readmit("c").unwrap());
     assert_eq!(take(store, &events[1..2]).fates, [Fate::Accepted]);
@@ -347,7 +355,7 @@ pub(super) fn objections(store: &dyn Store) {
     assert_eq!(store.opted_out().unwrap(), ["c".to_owned()].into());
     // An objection outlives the erasure, an agreement does not; the id is not stored.
     store.erase("c", day(5)).unwrap();
-    let left = [out.clone(), choice(sms(), true, 3, "reply STOP")];
+    let left = [choice(Purpose::Profiling, true, 7, ""), choice(sms(), true, 3, "")];
     assert_eq!(store.choices("c").unwrap(), left);
     assert_eq!(store.opted_out().unwrap(), [].into());
     assert!(store.bars_profiling("c").unwrap());
@@ -361,7 +369,11 @@ pub(super) fn objections(store: &dyn Store) {
     assert_eq!(store.opted_out().unwrap(), [].into());
     // It still applies after a readmission.
     assert!(store.readmit("c").unwrap());
-    assert_eq!(store.choices("c").unwrap()[0], choice(Purpose::Profiling, true, 7, "letter"));
+    assert_eq!(
+        store.choices("c").unwrap()[0],
+        choice(Purpose::Profiling, true, 7, ""),
+        "no text outlives an erasure"
+    );
     assert_eq!(store.opted_out().unwrap(), ["c".to_owned()].into());
     take(store, &[incoming("e2", "c", buy(day(1), 40.0))]);
     assert_eq!(get(store, "c").prediction["not_scored"], "opted_out");
@@ -396,6 +408,9 @@ pub(super) fn chained(store: &dyn Store) {
     let log = store.audit_log(0, 100).unwrap();
     assert_eq!(log.len(), 15);
     assert_eq!(store.audit_log(log[3].entry, 2).unwrap(), log[4..6]);
+    let newest = store.audit_before(log[6].entry, 2).unwrap();
+    assert_eq!(newest, [log[5].clone(), log[4].clone()]);
+    assert_eq!(store.audit_before(u64::MAX, 1).unwrap(), log[14..]);
     assert_eq!((&log[0].audit, log[0].erased), (&of(0, "c"), false));
     // An erasure takes id and detail out, and the chain holds; what comes later has neither.
     take(store, &[incoming("e1", "c", buy(day(1), 40.0))]);
@@ -403,11 +418,11 @@ pub(super) fn chained(store: &dyn Store) {
     store.audit(&[of(6, "c")]).unwrap();
     let log = store.audit_log(0, 100).unwrap();
     let of_c: Vec<_> = log.iter().filter(|record| record.erased).collect();
-    assert_eq!(of_c.len(), 6);
+    assert_eq!(of_c.len(), 7);
     assert!(of_c.iter().all(|record| record.audit.customer_id.is_none() && record.audit.detail.is_empty()));
-    assert_eq!(store.audit_of("c").unwrap().len(), 6);
+    assert_eq!(store.audit_of("c").unwrap().len(), 7);
     let after = store.verify_audit(None).unwrap();
-    assert_eq!((after.entries, &after.broken), (16, &None));
+    assert_eq!((after.entries, &after.broken), (17, &None));
     // What was noted earlier is still in it; what never was is not.
     assert_eq!(store.verify_audit(log[14].chain.as_ref()).unwrap().broken, None);
     assert_eq!(hex(log[14].chain.as_ref().unwrap()), before.head);
@@ -416,9 +431,11 @@ pub(super) fn chained(store: &dyn Store) {
     assert_eq!(store.prune_audit(day(2)).unwrap(), 6);
     assert_eq!(store.prune_audit(day(2)).unwrap(), 0);
     let pruned = store.verify_audit(None).unwrap();
-    assert_eq!((pruned.entries, pruned.pruned, &pruned.broken, &pruned.head), (10, 6, &None, &after.head));
+    assert_eq!((pruned.entries, pruned.pruned, &pruned.broken, &pruned.head), (11, 6, &None, &after.head));
     store.audit(&[of(7, "d")]).unwrap();
-    assert_eq!(store.verify_audit(None).unwrap().entries, 11);
+    assert_eq!(store.verify_audit(None).unwrap().entries, 12);
+    let nothing = store.verify_audit(Some(&[0; 32])).unwrap();
+    assert!(nothing.broken.is_some(), "the hash before the first entry proves nothing");
     // Servers that write at the same time make one chain.
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -426,7 +443,7 @@ pub(super) fn chained(store: &dyn Store) {
         }
     });
     let proof = store.verify_audit(None).unwrap();
-    assert_eq!((proof.entries, proof.broken), (91, None));
+    assert_eq!((proof.entries, proof.broken), (92, None));
 }
 
 pub(super) fn sessions(store: &dyn Store) {
@@ -491,6 +508,7 @@ pub(super) fn keys(store: &dyn Store) {
         expires_at: Some(90),
         revoked_at: None,
         rate: None,
+        lifetime: Some(80),
     };
     assert_eq!(store.keys().unwrap(), []);
     let (one, two) = (key("k1", 6, 1), key("k2", 5, 2));

@@ -1,14 +1,15 @@
 //! Scoring into a store: load states, score them outside any transaction, commit what changed; where somebody wrote in
 //! between, load and score again. The same for every store; no store can override it.
 
-use homing_datasets::{History, Micros};
+use homing_datasets::{Event, History, Micros};
 use rayon::prelude::*;
 
 use super::plan::{Addition, Bounds, Planner, is_newer};
 use super::privacy::Consent;
 use super::state::{Also, Ask, Change, ChangeSet, Plan, State, Verdict};
-use super::{BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Profiles, Scored};
+use super::{Amended, BatchRow, BatchSummary, Changed, Error, Incoming, Intake, Profiles, Scored};
 
+mod amend;
 mod batch;
 mod intake;
 mod merge;
@@ -120,15 +121,6 @@ pub trait Flows: Profiles {
         set_consent(self, customer_id, consent, "")
     }
 
-    /// Takes the events from before an instant out of a customer's history, and scores what is left as of the same instant as before.
-    /// Ids of events stay, so that none is taken in again. Returns how many events went.
-    ///
-    /// # Errors
-    /// [`Error`]; then nothing was changed. [`Error::Busy`]: others kept writing to the customer.
-    fn trim(&self, customer_id: &str, not_before: Micros, score: &Scorer<'_>) -> Result<u64, Error> {
-        trim::trim(self, customer_id, not_before, score)
-    }
-
     /// The same, with where the customer said so, such as `web form`.
     ///
     /// # Errors
@@ -140,6 +132,30 @@ pub trait Flows: Profiles {
         source: &str,
     ) -> Result<Option<Changed>, Error> {
         set_consent(self, customer_id, consent, source)
+    }
+
+    /// Takes the events from before an instant out of a customer's history, and scores what is left as of the same instant as before.
+    /// Ids of events stay, so that none is taken in again. Returns how many events went.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed. [`Error::Busy`]: others kept writing to the customer.
+    fn trim(&self, customer_id: &str, not_before: Micros, score: &Scorer<'_>) -> Result<u64, Error> {
+        trim::trim(self, customer_id, not_before, score)
+    }
+
+    /// Replaces one event of a customer, known by its id, by another one, or takes it out, and scores what is left. The id stays taken. A batch
+    /// whose files still have the old event takes it in again.
+    ///
+    /// # Errors
+    /// [`Error`]; then nothing was changed. [`Error::Busy`]: others kept writing to the customer.
+    fn amend(
+        &self,
+        customer_id: &str,
+        event_id: &str,
+        instead: Option<&Event>,
+        score: &Scorer<'_>,
+    ) -> Result<Amended, Error> {
+        amend::amend(self, customer_id, event_id, instead, score)
     }
 }
 

@@ -6,7 +6,9 @@ use super::read::{COLUMNS, profile_of};
 use super::session::{Parameter, Wire};
 use super::text::{original, stored, stored_value};
 use super::{Fault, Inner, PostgresStore};
-use crate::paging::{Stretch, Within, after_prefix, column, ranges, read_cursor, stretches, write_cursor};
+use crate::paging::{
+    Stretch, Within, after_prefix, alternatives, column, ranges, read_cursor, stretches, write_cursor,
+};
 use crate::{Error, Listing, Page, Profile, Sort};
 
 /// Up to so many profiles with a tag, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
@@ -156,20 +158,31 @@ fn prefix(listing: &Listing) -> Option<&str> {
     listing.id_prefix.as_deref().filter(|prefix| !prefix.is_empty())
 }
 
-/// All tags in one condition, so that the index finds their intersection. A tag requested twice, with two
-/// values, gets a second condition.
+/// All tags of which one value is asked for in one condition, so that the index finds their intersection. Alternative values of a tag are a
+/// condition of their own.
 fn has_tags(query: &mut Query, listing: &Listing) {
-    let mut asked: Vec<serde_json::Map<String, serde_json::Value>> = Vec::new();
-    for (name, value) in &listing.tags {
-        let (name, value) = (stored(name).into_owned(), stored_value(value));
-        match asked.iter_mut().find(|pairs| !pairs.contains_key(&name)) {
-            Some(pairs) => drop(pairs.insert(name, value)),
-            None => asked.push([(name, value)].into_iter().collect()),
-        }
+    let pair = |name: &str, value: &serde_json::Value| (stored(name).into_owned(), stored_value(value));
+    let (single, several): (Vec<_>, Vec<_>) =
+        alternatives(listing).into_iter().partition(|(_, values)| values.len() == 1);
+    let mut asked: Vec<Vec<serde_json::Value>> = Vec::new();
+    if !single.is_empty() {
+        let pairs = single.iter().flat_map(|(name, values)| values.iter().map(|value| pair(name, value)));
+        asked.push(vec![serde_json::Value::Object(pairs.collect())]);
     }
-    for pairs in asked {
-        let pairs = query.value(serde_json::Value::Object(pairs).to_string());
-        query.conditions.push(format!("p.tags @> {pairs}::text::jsonb"));
+    for (name, values) in several {
+        let one =
+            |value: &&serde_json::Value| serde_json::Value::Object([pair(name, value)].into_iter().collect());
+        asked.push(values.iter().map(one).collect());
+    }
+    for options in asked {
+        let options: Vec<String> = options
+            .into_iter()
+            .map(|pairs| {
+                let pairs = query.value(pairs.to_string());
+                format!("p.tags @> {pairs}::text::jsonb")
+            })
+            .collect();
+        query.conditions.push(format!("({})", options.join(" OR ")));
     }
 }
 
@@ -185,11 +198,16 @@ fn begins_with(query: &mut Query, listing: &Listing) {
     }
 }
 
+/// A number as the column has it: instants are whole.
+fn cast(column: &str, value: String) -> String {
+    if column.ends_with("_at") { format!("{value}::float8::bigint") } else { value }
+}
+
 fn within(query: &mut Query, ranges: &[Within]) {
     for (column, from, to) in ranges {
         for (edge, sign) in [(from, ">="), (to, "<=")] {
             if let Some(edge) = edge {
-                let edge = query.value(*edge);
+                let edge = cast(column, query.value(*edge));
                 query.conditions.push(format!("p.{column} {sign} {edge}"));
             }
         }
@@ -199,8 +217,12 @@ fn within(query: &mut Query, ranges: &[Within]) {
 /// How a listing is ordered, and the key that it is ordered by.
 fn order(listing: &Listing) -> (String, String) {
     let key = column(listing.sort);
-    let order = key.map_or_else(|| "p.customer_id".to_owned(), |key| format!("p.{key} DESC, p.customer_id"));
-    (order, key.map_or_else(|| "NULL::float8".to_owned(), |key| format!("p.{key}")))
+    let (keys, ids) = if listing.reversed { ("ASC", "DESC") } else { ("DESC", "ASC") };
+    let order = match key {
+        Some(key) => format!("p.{key} {keys}, p.customer_id {ids}"),
+        None => format!("p.customer_id {ids}"),
+    };
+    (order, key.map_or_else(|| "NULL::float8".to_owned(), |key| format!("p.{key}::float8")))
 }
 
 /// The query for the first `limit` profiles of a range. What is searched is a subquery, which the planner does not
@@ -236,7 +258,7 @@ fn compose(listing: &Listing, stretch: &Stretch<'_>, way: &Way, limit: usize) ->
     within(&mut query, &across);
     if !matches!(way, Way::Scan(_)) {
         within(&mut query, &along);
-        bound(&mut query, column(listing.sort), stretch);
+        bound(&mut query, listing, stretch);
     }
     let conditions = query.conditions();
     let limit = query.value(limit as i64);
@@ -251,7 +273,7 @@ fn compose(listing: &Listing, stretch: &Stretch<'_>, way: &Way, limit: usize) ->
 fn scanned(query: &mut Query, listing: &Listing, stretch: &Stretch<'_>, scan: i64) -> String {
     let [along, _] = ranges(listing);
     within(query, &along);
-    bound(query, column(listing.sort), stretch);
+    bound(query, listing, stretch);
     let (order, _) = order(listing);
     format!("(SELECT * FROM homing.profiles p{} ORDER BY {order} LIMIT {scan}) p", query.conditions())
 }
@@ -261,7 +283,7 @@ fn last_scanned(listing: &Listing, stretch: &Stretch<'_>, scan: i64) -> Query {
     let mut query = Query::default();
     let [along, _] = ranges(listing);
     within(&mut query, &along);
-    bound(&mut query, column(listing.sort), stretch);
+    bound(&mut query, listing, stretch);
     let (order, selected) = order(listing);
     let conditions = query.conditions();
     let before = scan - 1;
@@ -272,11 +294,13 @@ fn last_scanned(listing: &Listing, stretch: &Stretch<'_>, scan: i64) -> Query {
 }
 
 /// Narrows a query to a stretch.
-fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
+fn bound(query: &mut Query, listing: &Listing, stretch: &Stretch<'_>) {
+    let key = column(listing.sort);
+    let (beyond, later) = if listing.reversed { (">", "<") } else { ("<", ">") };
     let after = match (stretch, key) {
         (Stretch::ById(after), _) => *after,
         (Stretch::Tied(Some(value), after), Some(key)) => {
-            let value = query.value(*value);
+            let value = cast(key, query.value(*value));
             query.conditions.push(format!("p.{key} = {value}"));
             *after
         }
@@ -285,8 +309,8 @@ fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
             *after
         }
         (Stretch::Below(Some(value)), Some(key)) => {
-            let value = query.value(*value);
-            query.conditions.push(format!("p.{key} < {value}"));
+            let value = cast(key, query.value(*value));
+            query.conditions.push(format!("p.{key} {beyond} {value}"));
             None
         }
         (Stretch::Below(None), Some(key)) => {
@@ -297,7 +321,7 @@ fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
     };
     if let Some(after) = after {
         let after = query.text_value(after);
-        query.conditions.push(format!("p.customer_id > {after}"));
+        query.conditions.push(format!("p.customer_id {later} {after}"));
     }
 }
 

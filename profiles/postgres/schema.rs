@@ -56,6 +56,7 @@ const PROFILES: &str = "CREATE TABLE profiles (
     CREATE INDEX profiles_by_value_at_risk ON profiles (value_at_risk DESC, customer_id);
     CREATE INDEX profiles_by_churn_risk ON profiles (churn_risk DESC, customer_id);
     CREATE INDEX profiles_by_clv ON profiles (clv DESC, customer_id);
+    CREATE INDEX profiles_by_last_purchase ON profiles (last_purchase_at DESC, customer_id);
     CREATE INDEX profiles_by_tag ON profiles USING gin (tags jsonb_path_ops);
 
     CREATE TABLE histories (
@@ -114,12 +115,15 @@ pub(super) async fn prepare(wire: &mut Wire, place: &str) -> Inner<()> {
         let version = wire.client.query_one("SELECT max(version) FROM homing.schema_version", &[]).await?;
         match version.try_get(0)? {
             VERSION => {}
-            version @ (FIRST | 7) => {
+            version @ (FIRST | 7 | 8) => {
                 if version < 7 {
                     wire.run(&DIALECT.upgrade_to_7()).await?;
                     wire.run(COLLATE).await?;
                 }
-                wire.run(&DIALECT.upgrade_to_8()).await?;
+                if version < 8 {
+                    wire.run(&DIALECT.upgrade_to_8()).await?;
+                }
+                wire.run(&DIALECT.upgrade_to_9()).await?;
             }
             version => return Err(wrong_version(place, version, FIRST).into()),
         }

@@ -107,6 +107,11 @@ impl Sql for Runner<'_> {
         })
     }
 
+    fn event_owner(&mut self, event_id: &str) -> Inner<Option<String>> {
+        let row = self.one("SELECT customer_id FROM event_ids WHERE event_id = $1", params![event_id])?;
+        Ok(row.map(|mut row| row.take()).transpose()?)
+    }
+
     fn move_event_ids(&mut self, from: &str, into: &str) -> Inner<()> {
         self.execute("UPDATE event_ids SET customer_id = $2 WHERE customer_id = $1", params![from, into])?;
         Ok(())

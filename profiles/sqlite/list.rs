@@ -8,7 +8,9 @@ use rusqlite::{Connection, Statement, params_from_iter};
 use super::read::{COLUMNS, Numbered};
 use super::rows::TagNames;
 use super::{Fault, Inner, SqliteStore, tagged};
-use crate::paging::{Stretch, Within, after_prefix, column, ranges, read_cursor, stretches, write_cursor};
+use crate::paging::{
+    Stretch, Within, after_prefix, alternatives, column, ranges, read_cursor, stretches, write_cursor,
+};
 use crate::state::value_text;
 use crate::{Error, Listing, Page, Sort};
 
@@ -65,7 +67,7 @@ pub(super) fn list(
 
 /// The tags asked for, by number, and what to start from.
 struct Tags {
-    wanted: Vec<(u64, String)>,
+    wanted: Vec<(u64, Vec<String>)>,
     /// The position of a tag that few profiles have.
     rare: Option<usize>,
     /// Whether few profiles have an id with the beginning that is asked for.
@@ -77,16 +79,18 @@ impl Tags {
     fn resolve(connection: &Connection, names: &mut TagNames, listing: &Listing) -> Inner<Option<Self>> {
         let mut count = connection.prepare_cached(COUNT)?;
         let (mut wanted, mut rarest) = (Vec::new(), (FEW, None));
-        for (name, value) in &listing.tags {
+        for (name, values) in alternatives(listing) {
             let Some(tag) = names.number(connection, name)? else { return Ok(None) };
-            let value = value_text(value);
-            if tagged::is_label(&value) {
-                let found: i64 = count.query_row((tag, &value, FEW), |row| row.get(0))?;
+            let values: Vec<String> = values.into_iter().map(value_text).collect();
+            if let [value] = values.as_slice()
+                && tagged::is_label(value)
+            {
+                let found: i64 = count.query_row((tag, value, FEW), |row| row.get(0))?;
                 if found < rarest.0 {
                     rarest = (found, Some(wanted.len()));
                 }
             }
-            wanted.push((tag.unsigned_abs(), value));
+            wanted.push((tag.unsigned_abs(), values));
         }
         let mut few_ids = false;
         if let (Some(prefix), None) = (prefix(listing), rarest.1) {
@@ -125,7 +129,11 @@ impl Tags {
         let Some(row) = rows.next()? else { return Ok(false) };
         for entry in tagged::entries(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?) {
             let entry = entry.map_err(|damage| Fault::tags(customer_id, &damage))?;
-            missing -= asked().filter(|(tag, value)| *tag == entry.number && value == entry.value).count();
+            missing -= asked()
+                .filter(|(tag, values)| {
+                    *tag == entry.number && values.iter().any(|value| value == entry.value)
+                })
+                .count();
             if missing == 0 {
                 return Ok(true);
             }
@@ -224,15 +232,17 @@ fn compose_walk(listing: &Listing, stretch: &Stretch<'_>, limit: usize) -> Query
     let text = format!("SELECT p.profile, p.customer_id, {selected}{scores} FROM profiles p");
     let mut query = Query { text, values: Vec::new() };
     within(&mut query, &along);
-    bound(&mut query, key, stretch);
-    order(&mut query, key, limit);
+    bound(&mut query, listing, stretch);
+    order(&mut query, listing, limit);
     query
 }
 
-fn order(query: &mut Query, key: Option<&str>, limit: usize) {
-    match key {
-        Some(key) => query.text.push_str(&format!(" ORDER BY p.{key} DESC, p.customer_id")),
-        None => query.text.push_str(" ORDER BY p.customer_id"),
+/// The reversed order is exactly the other way round, so that the same index serves it from its end.
+fn order(query: &mut Query, listing: &Listing, limit: usize) {
+    let (keys, ids) = if listing.reversed { ("ASC", "DESC") } else { ("DESC", "ASC") };
+    match column(listing.sort) {
+        Some(key) => query.text.push_str(&format!(" ORDER BY p.{key} {keys}, p.customer_id {ids}")),
+        None => query.text.push_str(&format!(" ORDER BY p.customer_id {ids}")),
     }
     let limit = query.value(limit as i64);
     query.text.push_str(&format!(" LIMIT {limit}"));
@@ -300,17 +310,18 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
         None if tags.few_ids => "profiles p INDEXED BY sqlite_autoindex_profiles_1",
         None => "profiles p",
     });
-    if let Some((tag, value)) = tags.rare.and_then(|at| tags.wanted.get(at)) {
-        let (tag, value) = (query.value(tag.cast_signed()), query.value(value.clone()));
+    if let Some((tag, values)) = tags.rare.and_then(|at| tags.wanted.get(at)) {
+        let value = values.first().cloned().unwrap_or_default();
+        let (tag, value) = (query.value(tag.cast_signed()), query.value(value));
         query.and(format_args!("t.tag = {tag} AND t.value = {value} AND p.profile = t.profile"));
     }
     ranges(listing).iter().for_each(|ranges| within(&mut query, ranges));
     if let Some(prefix) = prefix(listing) {
         begins_with(&mut query, prefix);
     }
-    bound(&mut query, key, stretch);
+    bound(&mut query, listing, stretch);
     let decided = tags.wanted.len() == usize::from(tags.rare.is_some());
-    order(&mut query, key, if decided { limit } else { i64::MAX as usize });
+    order(&mut query, listing, if decided { limit } else { i64::MAX as usize });
     query
 }
 
@@ -318,7 +329,7 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
 pub(super) fn texts() -> Vec<(&'static str, String)> {
     let listing = |sort| Listing { sort, ..Listing::default() };
     let few = |listing: &Listing, rare: bool| {
-        let wanted = if rare { vec![(1, String::new())] } else { Vec::new() };
+        let wanted = if rare { vec![(1, vec![String::new()])] } else { Vec::new() };
         let tags = Tags { rare: rare.then_some(0), wanted, few_ids: !rare };
         compose(listing, &tags, &Stretch::Below(None), 51).text
     };
@@ -330,6 +341,11 @@ pub(super) fn texts() -> Vec<(&'static str, String)> {
         ("list, by value at risk", first(Sort::ValueAtRisk)),
         ("list, by churn risk", first(Sort::ChurnRisk)),
         ("list, by lifetime value", first(Sort::Clv)),
+        ("list, by last order", first(Sort::LastOrder)),
+        ("list, lowest risk first", {
+            let listing = Listing { reversed: true, ..listing(Sort::ChurnRisk) };
+            compose(&listing, &none, &Stretch::Below(None), 51).text
+        }),
         ("list, search along value at risk", next(Sort::ValueAtRisk)),
         ("list, search along churn risk", next(Sort::ChurnRisk)),
         ("list, a tag that few have", few(&Listing::default(), true)),
@@ -343,7 +359,9 @@ const TAGS: &str = "SELECT tags FROM states WHERE profile = ?1";
 const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM labels WHERE tag = ?1 AND value = ?2 LIMIT ?3)";
 
 /// Narrows a query to a stretch.
-fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
+fn bound(query: &mut Query, listing: &Listing, stretch: &Stretch<'_>) {
+    let key = column(listing.sort);
+    let (beyond, later) = if listing.reversed { (">", "<") } else { ("<", ">") };
     let after = match (stretch, key) {
         (Stretch::ById(after), _) => *after,
         (Stretch::Tied(Some(value), after), Some(key)) => {
@@ -357,7 +375,7 @@ fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
         }
         (Stretch::Below(Some(value)), Some(key)) => {
             let value = query.value(*value);
-            query.and(format_args!("p.{key} < {value}"));
+            query.and(format_args!("p.{key} {beyond} {value}"));
             None
         }
         (Stretch::Below(None), Some(key)) => {
@@ -368,7 +386,7 @@ fn bound(query: &mut Query, key: Option<&str>, stretch: &Stretch<'_>) {
     };
     if let Some(after) = after {
         let after = query.value(after.to_owned());
-        query.and(format_args!("p.customer_id > {after}"));
+        query.and(format_args!("p.customer_id {later} {after}"));
     }
 }
 
@@ -395,20 +413,23 @@ mod tests {
             (Sort::ValueAtRisk, "profiles_by_value_at_risk"),
             (Sort::ChurnRisk, "profiles_by_churn_risk"),
             (Sort::Clv, "profiles_by_clv"),
+            (Sort::LastOrder, "profiles_by_last_purchase"),
         ] {
-            let listing = Listing { sort, ..Listing::default() };
-            for stretch in [
-                Stretch::Below(None),
-                Stretch::Below(Some(0.5)),
-                Stretch::Tied(Some(0.5), Some("c")),
-                Stretch::Tied(None, None),
-                Stretch::Tied(None, Some("c")),
-            ] {
-                let plan = plan(&listing, &stretch);
-                assert!(
-                    plan.starts_with(&format!("SEARCH p USING INDEX {index} (")) && !plan.contains(';'),
-                    "{plan}"
-                );
+            for reversed in [false, true] {
+                let listing = Listing { sort, reversed, ..Listing::default() };
+                for stretch in [
+                    Stretch::Below(None),
+                    Stretch::Below(Some(0.5)),
+                    Stretch::Tied(Some(0.5), Some("c")),
+                    Stretch::Tied(None, None),
+                    Stretch::Tied(None, Some("c")),
+                ] {
+                    let plan = plan(&listing, &stretch);
+                    assert!(
+                        plan.starts_with(&format!("SEARCH p USING INDEX {index} (")) && !plan.contains(';'),
+                        "{plan}"
+                    );
+                }
             }
         }
         let listing = Listing { sort: Sort::CustomerId, ..Listing::default() };

@@ -38,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(5);
 /// Read connections that are kept open for the next reader.
 const IDLE_READERS: usize = 16;
+/// What is deleted is overwritten where that costs no more writes; an erasure overwrites everything.
+const SECURE_DELETE: &str = "FAST";
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 64;
 
@@ -159,6 +161,7 @@ fn open_writer(path: &Path, place: &str, patience: Duration) -> Inner<(Connectio
             Err(_) => std::thread::sleep(RETRY),
         }
     };
+    connection.pragma_update(None, "secure_delete", SECURE_DELETE)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -65_536)?;
     // What a statement may have to take back, and what a query sorts, goes into memory, not into a file.

@@ -59,6 +59,7 @@ const PROFILES: &str = "CREATE TABLE profiles (
     CREATE INDEX profiles_by_value_at_risk ON profiles (value_at_risk DESC, customer_id);
     CREATE INDEX profiles_by_churn_risk ON profiles (churn_risk DESC, customer_id);
     CREATE INDEX profiles_by_clv ON profiles (clv DESC, customer_id);
+    CREATE INDEX profiles_by_last_purchase ON profiles (last_purchase_at DESC, customer_id);
 
     CREATE TABLE states (
         profile INTEGER PRIMARY KEY REFERENCES profiles,
@@ -111,6 +112,9 @@ pub(super) fn prepare(connection: &mut Connection, store: &str) -> Inner<[u8; 32
             }
             if version < 8 {
                 transaction.execute_batch(&DIALECT.upgrade_to_8())?;
+            }
+            if version < 9 {
+                transaction.execute_batch(&DIALECT.upgrade_to_9())?;
             }
         }
     }

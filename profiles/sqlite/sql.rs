@@ -4,7 +4,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql};
 
 use super::rows::{self, TagNames};
-use super::{Inner, SqliteStore, feed, locked, read};
+use super::{Fault, Inner, SECURE_DELETE, SqliteStore, feed, locked, read};
 use crate::Error;
 use crate::sql::{Cursors, Engine, Held, Row, Sql, Statements, Unreadable, Value, params};
 
@@ -102,6 +102,14 @@ impl Sql for Runner<'_> {
         })
     }
 
+    fn event_owner(&mut self, event_id: &str) -> Inner<Option<String>> {
+        let row = self.one(
+            "SELECT p.customer_id FROM event_ids e JOIN profiles p ON p.profile = e.profile WHERE e.event_id = $1",
+            params![event_id],
+        )?;
+        Ok(row.map(|mut row| row.take()).transpose()?)
+    }
+
     fn move_event_ids(&mut self, from: &str, into: &str) -> Inner<()> {
         self.execute(
             "UPDATE event_ids SET profile = (SELECT profile FROM profiles WHERE customer_id = $2)
@@ -160,7 +168,7 @@ impl Engine for SqliteStore {
             // What is deleted is overwritten with zeros, in the file and not only in its table of contents.
             connection.pragma_update(None, "secure_delete", true)?;
             let done = work(&mut Runner { connection, names, store: self });
-            connection.pragma_update(None, "secure_delete", false)?;
+            connection.pragma_update(None, "secure_delete", SECURE_DELETE)?;
             done
         })?;
         // The log still has the pages as they were. A reader keeps it from being emptied; then the next
@@ -168,7 +176,32 @@ impl Engine for SqliteStore {
         let _ = locked(&self.writer).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         Ok(done)
     }
+
+    fn rewrite(&self) -> Result<bool, Error> {
+        // When SQLite splits a page, the cells that move away stay behind as unused bytes, which `secure_delete` does not cover.
+        let writer = locked(&self.writer);
+        let run = || -> Inner<()> {
+            let page = |name: &str| writer.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            let bytes = page("page_size")?.saturating_mul(page("page_count")?);
+            let place = if bytes > IN_MEMORY { "FILE" } else { "MEMORY" };
+            writer.pragma_update(None, "temp_store", place)?;
+            let done = writer.execute_batch("VACUUM");
+            writer.pragma_update(None, "temp_store", "MEMORY")?;
+            done?;
+            // What was there before is in the log, too, until it is emptied.
+            let busy: bool = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if busy {
+                return Err(Fault::Known(Error::Locked(self.place().to_owned())));
+            }
+            Ok(())
+        };
+        run().map_err(|fault| self.known(fault))?;
+        Ok(true)
+    }
 }
+
+/// Files up to this size are rewritten by way of memory, larger ones by way of a temporary file.
+const IN_MEMORY: i64 = 256 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -345,7 +345,13 @@ fn an_audit_log_that_was_changed_shows() {
     };
     store.audit(&(0..6).map(entry).collect::<Vec<_>>()).unwrap();
     let path = folder.path().join("profiles.db");
+    // As by an erasure, which there was none.
+    let removed = "UPDATE audit SET customer_id = NULL, detail = '', erased_hash = subject WHERE entry = 3";
+    let barred = format!("{removed}; INSERT INTO erased SELECT subject, 9 FROM audit WHERE entry = 3");
     for (change, entry) in [
+        (removed, Some(3)),
+        (barred.as_str(), Some(3)),
+        ("UPDATE audit SET customer_id = NULL WHERE entry = 3", Some(3)),
         ("UPDATE audit SET at = 9 WHERE entry = 3", Some(3)),
         ("UPDATE audit SET key_id = 'other' WHERE entry = 3", Some(3)),
         ("UPDATE audit SET key_id = NULL WHERE entry = 3", Some(3)),
@@ -367,9 +373,49 @@ fn an_audit_log_that_was_changed_shows() {
         let broken =
             store.verify_audit(None).unwrap().broken.unwrap_or_else(|| panic!("{change} does not show"));
         assert_eq!(broken.entry, entry, "{change}: {}", broken.why);
-        base.execute_batch("DELETE FROM audit; INSERT INTO audit SELECT * FROM kept").unwrap();
+        base.execute_batch("DELETE FROM erased; DELETE FROM audit; INSERT INTO audit SELECT * FROM kept")
+            .unwrap();
         assert_eq!(store.verify_audit(None).unwrap().broken, None, "{change}");
     }
+}
+
+/// SQLite leaves the cells that it moves when it splits a page behind as unused bytes.
+#[test]
+fn ids_left_behind_by_split_pages_are_gone_once_the_file_is_compacted() {
+    let folder = folder();
+    let store = open(&folder);
+    let id = |n: usize| format!("1380013{n:05}-wang");
+    let ids: Vec<String> = (0..300).map(id).collect();
+    for ids in ids.chunks(20) {
+        let events: Vec<_> =
+            ids.iter().map(|id| incoming(&format!("till-{id}"), id, buy(DAY, 4.0))).collect();
+        store.take_in(&events, 0, &score).unwrap();
+        for id in ids {
+            let entry = |n: i64| profiles::access::AuditEntry {
+                at: n,
+                key_id: Some("k".into()),
+                action: "profile.read".into(),
+                customer_id: Some(id.clone()),
+                detail: String::new(),
+            };
+            store.audit(&[entry(1), entry(2)]).unwrap();
+        }
+    }
+    assert_eq!(store.uncompacted().unwrap(), 0);
+    for id in &ids {
+        assert!(store.erase(id, 2 * DAY).unwrap());
+    }
+    assert_eq!(store.uncompacted().unwrap(), 300);
+    assert!(store.compact().unwrap());
+    assert_eq!((store.uncompacted().unwrap(), store.verify_audit(None).unwrap().broken), (0, None));
+    for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        let bytes = std::fs::read(file.path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let found = ids.iter().filter(|id| text.contains(id.as_str())).count();
+        assert_eq!(found, 0, "{}", file.path().display());
+    }
+    store.take_in(&[incoming("e", "new", buy(DAY, 4.0))], 0, &score).unwrap();
+    assert_eq!(store.totals().unwrap().profiles, 1);
 }
 
 #[cfg(unix)]

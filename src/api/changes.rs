@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::query::parameters;
 use super::reply::json;
 use crate::service::access::Caller;
+use crate::service::problem::{clip, nearest};
 use crate::service::{App, Code, Problem};
 use homing_profiles::feed::{Change, Changes};
 
@@ -27,7 +28,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Interval of keep-alive comments on an idle stream.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
+#[derive(Default)]
 struct Query {
+    /// Tags that are asked for; none: all.
+    tags: Vec<String>,
     cursor: Option<u64>,
     /// Only what changes from now on.
     from_now: bool,
@@ -35,8 +39,8 @@ struct Query {
 }
 
 fn query(uri: &Uri) -> Result<Query, Problem> {
-    let mut query = Query { cursor: None, from_now: false, limit: DEFAULT_LIMIT };
-    for parameter in parameters(uri, None)? {
+    let mut query = Query { limit: DEFAULT_LIMIT, ..Query::default() };
+    for parameter in parameters(uri, Some("tag"))? {
         match parameter.name.as_str() {
             "cursor" => {
                 let cursor = parameter.value.parse().ok().filter(|cursor| *cursor <= i64::MAX as u64);
@@ -48,8 +52,14 @@ fn query(uri: &Uri) -> Result<Query, Problem> {
                 return Err(parameter.bad("use now, or leave it out to begin at the oldest change kept"));
             }
             "limit" => query.limit = parameter.limit(MAX_LIMIT)?,
-            _ => return Err(parameter.unknown(&["cursor", "from", "limit"])),
+            "tag" if !parameter.value.is_empty() => query.tags.push(parameter.value),
+            "tag" => return Err(parameter.bad("use the name of a tag, such as churn.level")),
+            _ => return Err(parameter.unknown(&["cursor", "from", "limit", "tag"])),
         }
+    }
+    if query.from_now && query.cursor.is_some() {
+        let detail = "`from=now` and `cursor` contradict each other; send `cursor` to read on, or `from=now` to begin at the end";
+        return Err(Problem::new(Code::BadParameter, detail).with("parameter", "from"));
     }
     Ok(query)
 }
@@ -64,6 +74,29 @@ async fn read(app: &Arc<App>, caller: &Caller, after: Option<u64>, limit: u32) -
     Ok(changes)
 }
 
+/// What is left of a page when only some tags are asked for; erasures and lost scores are always told.
+fn only(tags: &[String], mut changes: Changes) -> Changes {
+    if tags.is_empty() {
+        return changes;
+    }
+    changes.changes.retain_mut(|change| {
+        change.tags.retain(|name, _| tags.contains(name));
+        !change.tags.is_empty() || change.erased || change.not_scored.is_some()
+    });
+    changes
+}
+
+/// Refuses tags that the catalogue does not have.
+fn known(app: &App, tags: &[String]) -> Result<(), Problem> {
+    let Ok(engine) = app.engine() else { return Ok(()) };
+    let Some(names) = engine.tag_names() else { return Ok(()) };
+    let Some(unknown) = tags.iter().find(|tag| !names.contains(&tag.as_str())) else { return Ok(()) };
+    let near = nearest(unknown, names.iter().copied());
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let detail = format!("`{}` is not a tag of the catalogue{near}", clip(unknown));
+    Err(Problem::new(Code::BadParameter, detail).with("parameter", "tag"))
+}
+
 /// Answers `GET /v1/changes`; as a stream where the caller accepts `text/event-stream`.
 pub(super) async fn changes(
     State(app): State<Arc<App>>,
@@ -72,12 +105,13 @@ pub(super) async fn changes(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut query = query(&uri)?;
+    known(&app, &query.tags)?;
     if query.from_now && query.cursor.is_none() {
         query.cursor = Some(app.work(|app| Ok(app.store().newest_change()?)).await?);
     }
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !accepts.contains("text/event-stream") {
-        return json(&read(&app, &caller, query.cursor, query.limit).await?);
+        return json(&only(&query.tags, read(&app, &caller, query.cursor, query.limit).await?));
     }
     // A stream that broke off is taken up where it ended.
     if let Some(last) = headers.get("last-event-id") {
@@ -94,13 +128,14 @@ pub(super) async fn changes(
         return Err(Problem::new(Code::Overloaded, detail));
     };
     // An expired cursor is told before the stream begins.
-    let first = read(&app, &caller, query.cursor, query.limit).await?;
+    let first = only(&query.tags, read(&app, &caller, query.cursor, query.limit).await?);
     let start = Stream {
         app,
         caller,
         next: first.next,
         ready: first.changes.into_iter().collect(),
         limit: query.limit,
+        tags: query.tags,
         _place: place,
     };
     let events = stream::unfold(start, |mut stream| async move {
@@ -117,6 +152,7 @@ struct Stream {
     next: u64,
     ready: std::collections::VecDeque<Change>,
     limit: u32,
+    tags: Vec<String>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -138,7 +174,11 @@ impl Stream {
             }
             let more = read(&self.app, &self.caller, Some(self.next), self.limit).await.ok()?;
             self.next = more.next;
-            self.ready.extend(more.changes);
+            let read = !more.changes.is_empty();
+            self.ready.extend(only(&self.tags, more).changes);
+            if self.ready.is_empty() && read {
+                continue;
+            }
             if self.ready.is_empty() {
                 // Woken by a write of this process; those of others are looked for.
                 let _ = tokio::time::timeout(LOOK_EVERY, woken.changed()).await;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
@@ -19,6 +19,8 @@ use tracing::Instrument;
 
 use super::query::parameters;
 use super::route::Route;
+use super::{repeat, tensors};
+use crate::service::access::Quota;
 use crate::service::problem::clip;
 use crate::service::request_id::REQUEST_ID;
 use crate::service::traces::Span;
@@ -38,19 +40,36 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     });
     let known = Route::of(route, &method);
     let answer = async {
-        app.exposure.check(&method, request.uri(), request.headers(), !app.demands_keys())?;
         // What is no route tells nothing.
         let role = known.and_then(Route::role);
-        let caller = app.access.admit(request.headers(), role, app.now())?;
-        let _mine = app.access.enter(&caller, app.limits().caller_requests, app.now())?;
+        let admitted = app
+            .exposure
+            .check(&method, request.uri(), request.headers(), !app.demands_keys())
+            .and_then(|()| app.access.admit(request.headers(), role, app.now()));
+        let caller = admitted.inspect_err(|problem| {
+            app.access.refused(request.headers(), problem.code, &format!("{method} {route}"), app.now());
+        })?;
+        let (_mine, quota) = app.access.enter(&caller, app.limits().caller_requests, app.now())?;
         let (request, room) = gathered(&app, request).await?;
-        let (mut request, _room) = decoded(&app, request, room).await?;
+        let (request, _room) = decoded(&app, request, room).await?;
         if let Some(route) = known {
             check_content_type(route, &request)?;
             check_parameters(route, request.uri())?;
         }
+        let (mut request, step) = repeat::begin(&app, known, &caller, request).await?;
         request.extensions_mut().insert(caller);
-        Ok(admit(&app, known, next.run(request)).await)
+        let mut response = match step {
+            repeat::Step::Again(response) => response,
+            repeat::Step::Plain => admit(&app, known, next.run(request)).await,
+            repeat::Step::First(claim) => {
+                let response = admit(&app, known, next.run(request)).await;
+                repeat::end(claim, response).await
+            }
+        };
+        if let Some(quota) = quota {
+            tell_quota(response.headers_mut(), quota);
+        }
+        Ok(response)
     };
     let refused = |problem: Problem| {
         // Clients of the Open Inference Protocol look for the words there.
@@ -79,7 +98,26 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     }
     app.exposure.secure(response.headers_mut());
     response.headers_mut().insert(REQUEST_ID, id);
+    if let Ok(timing) = HeaderValue::from_str(&format!("total;dur={:.3}", took.as_secs_f64() * 1e3)) {
+        response.headers_mut().insert(SERVER_TIMING, timing);
+    }
     response
+}
+
+/// Where the time of a request went, in milliseconds (W3C Server Timing).
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// Says how much of a key's allowance is left (draft-ietf-httpapi-ratelimit-headers).
+fn tell_quota(headers: &mut HeaderMap, quota: Quota) {
+    let Quota { limit, left, reset_s } = quota;
+    for (name, value) in [
+        ("ratelimit-policy", format!("\"key\";q={limit};w=60")),
+        ("ratelimit", format!("\"key\";r={left};t={reset_s}")),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
 }
 
 /// Refuses a body that is not said to be of a type that the route takes. Forms and scripts of other websites can send some types,
@@ -93,6 +131,14 @@ fn check_content_type(route: Route, request: &Request) -> Result<(), Problem> {
     }
     let sent = sent.map(|sent| sent.to_str().unwrap_or("?"));
     let essence = sent.and_then(|sent| sent.split(';').next()).unwrap_or_default().trim();
+    // Other websites cannot send this header without asking first.
+    let binary = request.headers().contains_key(tensors::JSON_LENGTH);
+    if binary
+        && matches!(route, Route::V2Infer | Route::V2VersionInfer)
+        && matches!(essence, "" | "application/octet-stream")
+    {
+        return Ok(());
+    }
     let accepted = route.media_types();
     if accepted.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
         return Ok(());

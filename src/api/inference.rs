@@ -4,30 +4,28 @@
 //! Both name features as `homing_models::features::SPECS` does. A feature that is not sent, or is null, is unknown;
 //! only the three numbers without which there is no customer must be there.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use homing_models::features::{COUNT, F, SPECS};
 use homing_models::prediction::number_names;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::operations;
 use super::reader::{JsonBody, plain};
 use super::reply::json;
+use super::{operations, tensors};
 use crate::scoring::{ModelInfo, Score};
 use crate::service::problem::clip;
 use crate::service::{App, Code, Problem};
 
 /// The features without which there is no customer: orders, days since the first and since the last purchase.
 const NEEDED: [F; 3] = [F::orders, F::tenure_days, F::recency_days];
-
-/// The kinds of tensors that are taken.
-const DATATYPES: [&str; 11] =
-    ["FP64", "FP32", "FP16", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8"];
 
 /// The output beside the numbers of a prediction.
 const PERCENTILE: &str = "churn_percentile";
@@ -69,6 +67,11 @@ impl Rows {
                 other.as_f64().ok_or_else(|| invalid(format!("row {row}: `{name}` must be a number")))?
             }
         };
+        self.set_number(row, place, number)
+    }
+
+    fn set_number(&mut self, row: usize, place: usize, number: f64) -> Result<(), Problem> {
+        let name = SPECS[place].name;
         if number.is_infinite() || number.abs() > 1e15 {
             return Err(invalid(format!(
                 "row {row}: `{name}` must be finite, with an absolute value of at most 1e15"
@@ -87,6 +90,15 @@ impl Rows {
             let [orders, tenure, recency] = NEEDED.map(|feature| features[feature as usize]);
             let sound = (1.0..=1e6).contains(&orders) && recency >= 0.0 && tenure >= recency;
             if !sound {
+                let missing: Vec<&str> = NEEDED
+                    .into_iter()
+                    .filter(|feature| features[*feature as usize].is_nan())
+                    .map(|feature| SPECS[feature as usize].name)
+                    .collect();
+                if !missing.is_empty() {
+                    let detail = format!("row {row}: missing {}; every row needs it", missing.join(", "));
+                    return Err(invalid(detail).with("field", missing.join(",")).with("missing", missing));
+                }
                 return Err(invalid(format!(
                     "row {row}: `orders` must be 1 to 1000000, `recency_days` 0 or more, and `tenure_days` at \
                      least `recency_days`"
@@ -113,6 +125,19 @@ struct Infer {
     inputs: Vec<Tensor>,
     #[serde(default)]
     outputs: Vec<Wanted>,
+    #[serde(default)]
+    parameters: Parameters,
+}
+
+/// What requests, inputs and outputs say beside their data. Other parameters are those of other servers.
+#[derive(Default, Deserialize)]
+struct Parameters {
+    /// How many bytes of this input stand behind the JSON.
+    binary_data_size: Option<usize>,
+    /// Whether this output is wanted there.
+    binary_data: Option<bool>,
+    /// Whether all outputs are that say nothing themselves.
+    binary_data_output: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -120,8 +145,10 @@ struct Tensor {
     name: String,
     shape: Vec<u64>,
     datatype: String,
-    #[serde(deserialize_with = "flat")]
+    #[serde(default, deserialize_with = "flat")]
     data: Vec<Value>,
+    #[serde(default)]
+    parameters: Parameters,
 }
 
 /// Data of any nesting, as clients send tensors of shape [rows, 1], in one list.
@@ -140,6 +167,26 @@ fn flat<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>,
 #[derive(Deserialize)]
 struct Wanted {
     name: String,
+    #[serde(default)]
+    parameters: Parameters,
+}
+
+/// The serving model, if it is of this name and version.
+fn chosen_version(
+    app: &App,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Arc<dyn Score>, Problem> {
+    let Path((name, version)) = path.map_err(|_| {
+        Problem::new(Code::BadParameter, "the path is not valid UTF-8").with("parameter", "version")
+    })?;
+    let engine = chosen(app, Ok(Path(name)))?;
+    if engine.model().version != version {
+        let serving = &engine.model().id;
+        let detail =
+            format!("the version `{}` is not serving; the serving model is `{serving}`", clip(&version));
+        return Err(Problem::new(Code::UnknownModel, detail));
+    }
+    Ok(engine)
 }
 
 fn chosen(app: &App, model: Result<Path<String>, PathRejection>) -> Result<Arc<dyn Score>, Problem> {
@@ -157,7 +204,9 @@ fn chosen(app: &App, model: Result<Path<String>, PathRejection>) -> Result<Arc<d
 
 /// Answers `GET /v2`.
 pub(super) async fn server() -> Result<Response, Problem> {
-    json(&json!({"name": "homing", "version": env!("CARGO_PKG_VERSION"), "extensions": []}))
+    json(
+        &json!({"name": "homing", "version": env!("CARGO_PKG_VERSION"), "extensions": ["binary_tensor_data"]}),
+    )
 }
 
 /// Answers `GET /v2/health/live`.
@@ -176,7 +225,18 @@ pub(super) async fn model(
     State(app): State<Arc<App>>,
     model: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let engine = chosen(&app, model).map_err(Problem::for_inference)?;
+    metadata(chosen(&app, model).map_err(Problem::for_inference)?.as_ref())
+}
+
+/// Answers `GET /v2/models/{model}/versions/{version}`.
+pub(super) async fn version_of_model(
+    State(app): State<Arc<App>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, Problem> {
+    metadata(chosen_version(&app, path).map_err(Problem::for_inference)?.as_ref())
+}
+
+fn metadata(engine: &dyn Score) -> Result<Response, Problem> {
     let info = engine.model();
     let tensor = |name: &str| json!({"name": name, "datatype": "FP64", "shape": [-1]});
     let inputs: Vec<Value> = SPECS.iter().map(|spec| tensor(spec.name)).collect();
@@ -196,46 +256,114 @@ pub(super) async fn model_ready(
     json(&json!({"name": engine.model().name, "ready": true}))
 }
 
+/// Answers `GET /v2/models/{model}/versions/{version}/ready`.
+pub(super) async fn version_ready(
+    State(app): State<Arc<App>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, Problem> {
+    let engine = chosen_version(&app, path).map_err(Problem::for_inference)?;
+    json(&json!({"name": engine.model().name, "ready": true}))
+}
+
 /// Answers `POST /v2/models/{model}/infer`.
 pub(super) async fn infer(
     State(app): State<Arc<App>>,
     model: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let engine = chosen(&app, model).map_err(Problem::for_inference)?;
+    run_infer(app, engine, headers, body).await
+}
+
+/// Answers `POST /v2/models/{model}/versions/{version}/infer`.
+pub(super) async fn version_infer(
+    State(app): State<Arc<App>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let engine = chosen_version(&app, path).map_err(Problem::for_inference)?;
+    run_infer(app, engine, headers, body).await
+}
+
+async fn run_infer(
+    app: Arc<App>,
+    engine: Arc<dyn Score>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let answer = app.work(move |app| {
-        let request: Infer = plain(&body)?;
-        json(&inferred(app, engine.as_ref(), &request)?)
+        let (text, tensors) = tensors::split(&headers, &body)?;
+        let request: Infer = plain(text)?;
+        let (reply, behind) = inferred(app, engine.as_ref(), &request, tensors)?;
+        if behind.is_empty() {
+            return json(&reply);
+        }
+        let (length, body) = tensors::joined(&reply, &behind);
+        let media_type = HeaderValue::from_static("application/octet-stream");
+        Ok(([(header::CONTENT_TYPE, media_type), (tensors::JSON_LENGTH, length)], body).into_response())
     });
     answer.await.map_err(Problem::for_inference)
 }
 
-fn inferred(app: &App, engine: &dyn Score, request: &Infer) -> Result<Value, Problem> {
-    let first =
-        request.inputs.first().ok_or_else(|| invalid("`inputs` is empty; send one tensor per feature"))?;
-    let count = first.data.len();
+/// The numbers of an input, wherever they stand; `rest` are the bytes behind the JSON that no input before took.
+fn data_of<'a>(tensor: &'a Tensor, rest: &mut &[u8]) -> Result<Cow<'a, [Value]>, Problem> {
+    let width = tensors::width(&tensor.name, &tensor.datatype)?;
+    let Some(size) = tensor.parameters.binary_data_size else { return Ok(Cow::Borrowed(&tensor.data)) };
+    let name = clip(&tensor.name);
+    if !tensor.data.is_empty() {
+        return Err(invalid(format!("`{name}` has both `data` and `binary_data_size`; send one of them")));
+    }
+    let Some((own, left)) = rest.split_at_checked(size).filter(|_| size.is_multiple_of(width)) else {
+        let there = rest.len();
+        return Err(invalid(format!(
+            "`{name}` has a `binary_data_size` of {size}; it must be a multiple of {width}, and {there} bytes are left"
+        )));
+    };
+    *rest = left;
+    let numbers = tensors::numbers(&tensor.datatype, own);
+    if numbers.iter().any(|number| number.is_infinite()) {
+        return Err(invalid(format!(
+            "`{name}` has an infinite number; send finite ones, or NaN for unknown"
+        )));
+    }
+    // A number that JSON does not have is unknown, as null is.
+    Ok(Cow::Owned(numbers.into_iter().map(Value::from).collect()))
+}
+
+fn inferred(
+    app: &App,
+    engine: &dyn Score,
+    request: &Infer,
+    mut rest: &[u8],
+) -> Result<(Value, Vec<Vec<u8>>), Problem> {
+    let inputs = request.inputs.iter().map(|tensor| Ok((tensor, data_of(tensor, &mut rest)?)));
+    let inputs = inputs.collect::<Result<Vec<_>, Problem>>()?;
+    if !rest.is_empty() {
+        let left = rest.len();
+        return Err(invalid(format!(
+            "{left} bytes behind the JSON belong to no input; check `binary_data_size`"
+        )));
+    }
+    let (_, first) =
+        inputs.first().ok_or_else(|| invalid("`inputs` is empty; send one tensor per feature"))?;
+    let count = first.len();
     let mut rows = Rows::new(count, app)?;
     let mut seen = [false; COUNT];
-    for tensor in &request.inputs {
+    for (tensor, data) in &inputs {
         let name = clip(&tensor.name);
         let place = place_of(&tensor.name)?;
         if std::mem::replace(&mut seen[place], true) {
             return Err(invalid(format!("duplicate feature `{name}`")));
         }
-        if !DATATYPES.contains(&tensor.datatype.as_str()) {
-            let known = DATATYPES.join(", ");
-            return Err(invalid(format!(
-                "`{name}` has the unsupported datatype `{}`; use one of {known}",
-                clip(&tensor.datatype)
-            )));
-        }
         let fits = matches!(tensor.shape.as_slice(), [rows] | [rows, 1] if *rows == count as u64);
-        if !fits || tensor.data.len() != count {
+        if !fits || data.len() != count {
             return Err(invalid(format!(
                 "`{name}` must have shape [{count}] or [{count}, 1], and `data` of the same length"
             )));
         }
-        for (row, value) in tensor.data.iter().enumerate() {
+        for (row, value) in data.iter().enumerate() {
             rows.set(row, place, value)?;
         }
     }
@@ -249,23 +377,29 @@ fn inferred(app: &App, engine: &dyn Score, request: &Infer) -> Result<Value, Pro
             return Err(Problem::new(Code::UnknownField, detail).with("field", clip(&wanted.name)));
         }
     }
-    let asked =
-        |name: &str| request.outputs.is_empty() || request.outputs.iter().any(|wanted| wanted.name == name);
-    let outputs: Vec<Value> = names
-        .iter()
-        .enumerate()
-        .filter(|(_, name)| asked(name))
-        .map(|(at, name)| {
-            let data: Vec<f64> = scored.iter().map(|row| row[at]).collect();
-            json!({"name": name, "datatype": "FP64", "shape": [count], "data": data})
-        })
-        .collect();
+    let (mut outputs, mut behind) = (Vec::new(), Vec::new());
+    let by_default = request.parameters.binary_data_output.unwrap_or(false);
+    for (at, name) in names.iter().enumerate() {
+        let wanted = request.outputs.iter().find(|wanted| wanted.name == *name);
+        if wanted.is_none() && !request.outputs.is_empty() {
+            continue;
+        }
+        let data: Vec<f64> = scored.iter().map(|row| row[at]).collect();
+        if wanted.and_then(|wanted| wanted.parameters.binary_data).unwrap_or(by_default) {
+            let bytes = tensors::bytes(&data);
+            let size = json!({"binary_data_size": bytes.len()});
+            outputs.push(json!({"name": name, "datatype": "FP64", "shape": [count], "parameters": size}));
+            behind.push(bytes);
+        } else {
+            outputs.push(json!({"name": name, "datatype": "FP64", "shape": [count], "data": data}));
+        }
+    }
     let ModelInfo { name, version, .. } = engine.model();
     let mut reply = json!({"model_name": name, "model_version": version, "outputs": outputs});
     if let Some(id) = &request.id {
         reply["id"] = id.as_str().into();
     }
-    Ok(reply)
+    Ok((reply, behind))
 }
 
 #[derive(Deserialize)]

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use homing_datasets::{History, Micros, Warning, Warnings, Zone, warnings};
 use serde::Serialize;
 use serde::de::{MapAccess, SeqAccess};
+use serde_json::value::RawValue;
 
 use super::events::{EventText, Fault, Field};
 use super::reader::{Fields, Items, JsonBody, List, Place, Reader};
@@ -131,14 +133,63 @@ impl<'de> Items<'de> for Request {
     }
 }
 
+/// The request that NDJSON stands for: one event a line.
+fn of_lines(body: &[u8]) -> Result<Vec<u8>, Problem> {
+    let mut whole = Vec::with_capacity(body.len() + 16);
+    whole.extend_from_slice(b"{\"events\":[");
+    let mut first = true;
+    for (at, line) in body.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        // A line that is no JSON must not run into its neighbours.
+        if let Err(error) = serde_json::from_slice::<&RawValue>(line) {
+            let detail = format!("line {} is not one JSON value: {error}", at + 1);
+            return Err(Problem::new(Code::MalformedJson, detail));
+        }
+        if !std::mem::take(&mut first) {
+            whole.push(b',');
+        }
+        whole.extend_from_slice(line);
+    }
+    whole.extend_from_slice(b"]}");
+    Ok(whole)
+}
+
+/// The one event of a body.
+pub(super) fn one_event(body: &[u8], zone: Zone, limits: &Limits, now: Micros) -> Result<Incoming, Problem> {
+    let malformed = |error| Problem::new(Code::MalformedJson, format!("the body is not JSON: {error}"));
+    let text = serde_json::from_slice::<&RawValue>(body).map_err(malformed)?;
+    let whole = format!("{{\"events\":[{}]}}", text.get());
+    let mut request = Request::read(whole.as_bytes(), zone, limits, now)?;
+    match (request.events.pop(), request.rejected.pop()) {
+        (Some(event), None) => Ok(event),
+        (_, Some(rejected)) => Err(Problem::new(Code::InvalidEvent, rejected.detail)
+            .with("field", rejected.field.into_owned())
+            .with("cause", rejected.code)),
+        (None, None) => Err(Problem::new(Code::InvalidRequest, "the body is no event")),
+    }
+}
+
 /// Answers `POST /v1/events`, once what was accepted is on disk.
 pub(super) async fn take_in(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let lines = media_type.to_ascii_lowercase().starts_with("application/x-ndjson");
+    let body = if lines { of_lines(&body)?.into() } else { body };
     let (engine, now) = (app.engine()?, app.now());
-    app.work(move |app| answer(app, &caller, engine.as_ref(), now, &body)).await
+    let lane = app.lane(body.len()).await?;
+    app.work(move |app| {
+        let _lane = lane;
+        answer(app, &caller, engine.as_ref(), now, &body)
+    })
+    .await
 }
 
 fn answer(

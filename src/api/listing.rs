@@ -1,9 +1,11 @@
 //! The query of `GET /v1/profiles`.
 
 use axum::http::Uri;
+use homing_datasets::Zone;
 use serde_json::Value;
 
 use super::query::parameters;
+use super::view::{PARAMETERS as VIEW, View};
 use crate::service::Problem;
 use homing_profiles::{Listing, Sort};
 
@@ -13,18 +15,19 @@ pub(super) const DEFAULT_LIMIT: u32 = 50;
 pub(super) const MAX_LIMIT: u32 = 1000;
 
 /// The orders by name.
-pub(super) const SORTS: [(&str, Sort); 4] = [
+pub(super) const SORTS: [(&str, Sort); 5] = [
     ("value_at_risk", Sort::ValueAtRisk),
     ("churn_risk", Sort::ChurnRisk),
     ("clv", Sort::Clv),
     ("customer_id", Sort::CustomerId),
+    ("last_order", Sort::LastOrder),
 ];
 
 /// The parameters by name, with what they mean.
-pub(super) const PARAMETERS: [(&str, &str); 9] = [
+pub(super) const PARAMETERS: [(&str, &str); 12] = [
     (
         "tag",
-        "Filter by tag, as `name:value`; repeat to combine. Numbers, `true` and `false` match by type; quote \
+        "Filter by tag, as `name:value`; repeat to combine. Several values of one tag are alternatives. Numbers, `true` and `false` match by type; quote \
          the value to match text.",
     ),
     ("min_churn_risk", "Minimum churn risk."),
@@ -34,17 +37,39 @@ pub(super) const PARAMETERS: [(&str, &str); 9] = [
     ("id_prefix", "Prefix of the customer id."),
     (
         "sort",
-        "Sort by value at risk, churn risk or lifetime value (descending), or by customer id (ascending).",
+        "Sort by value at risk, churn risk, lifetime value or last order (descending), or by customer id (ascending).",
+    ),
+    (
+        "order",
+        "`asc` or `desc`, if not the usual direction of `sort`. Customers without such a value come last.",
+    ),
+    (
+        "updated_since",
+        "Only profiles whose scores and tags were computed at this time or later. A later score that hardly differs may leave a profile as it \
+         was.",
+    ),
+    (
+        "total",
+        "`true`: also return `total`, the number of matching profiles, counted up to 10,000 (`total_is_exact`).",
     ),
     ("limit", "Profiles per page."),
     ("cursor", "The `next` value of the previous page. All parameters except `limit` must stay the same."),
 ];
 
-/// Reads the query.
+/// A listing, with what is to be shown of it.
+pub(super) struct Wanted {
+    pub listing: Listing,
+    pub view: View,
+    /// Whether to count those who match.
+    pub total: bool,
+}
+
+/// Reads the query. Instants without an offset are in the zone.
 ///
 /// # Errors
 /// [`crate::service::Code::BadParameter`] with the name of the parameter.
-pub(super) fn read(uri: &Uri) -> Result<Listing, Problem> {
+pub(super) fn read(uri: &Uri, zone: Zone) -> Result<Wanted, Problem> {
+    let (mut view, mut total, mut ascending) = (View::default(), false, None);
     let mut listing = Listing { limit: DEFAULT_LIMIT, ..Listing::default() };
     for parameter in parameters(uri, Some("tag"))? {
         let value = &parameter.value;
@@ -69,10 +94,36 @@ pub(super) fn read(uri: &Uri) -> Result<Listing, Problem> {
             }
             "limit" => listing.limit = parameter.limit(MAX_LIMIT)?,
             "cursor" => listing.cursor = text(),
-            _ => return Err(parameter.unknown(&PARAMETERS.map(|(name, _)| name))),
+            "order" => {
+                ascending = match value.as_str() {
+                    "asc" => Some(true),
+                    "desc" => Some(false),
+                    _ => return Err(parameter.bad("use asc or desc")),
+                }
+            }
+            "updated_since" => {
+                let at = zone
+                    .instant(value)
+                    .map_err(|_| parameter.bad("use a time such as 2026-01-31T12:00:00Z"))?;
+                listing.updated_since = Some(at);
+            }
+            "total" => {
+                total = match value.as_str() {
+                    "true" => true,
+                    "false" => false,
+                    _ => return Err(parameter.bad("use true or false")),
+                }
+            }
+            _ if view.take(&parameter)? => {}
+            _ => {
+                let known = PARAMETERS.iter().chain(&VIEW).map(|(name, _)| *name);
+                return Err(parameter.unknown(&known.collect::<Vec<_>>()));
+            }
         }
     }
-    Ok(listing)
+    let usual = listing.sort == Sort::CustomerId;
+    listing.reversed = ascending.is_some_and(|ascending| ascending != usual);
+    Ok(Wanted { listing, view, total })
 }
 
 /// `name:value`. The name ends at the first colon.
@@ -91,14 +142,15 @@ mod tests {
     use crate::service::Code;
 
     fn read(query: &str) -> Result<Listing, Problem> {
-        super::read(&format!("/v1/profiles?{query}").parse().unwrap())
+        super::read(&format!("/v1/profiles?{query}").parse().unwrap(), Zone::default())
+            .map(|wanted| wanted.listing)
     }
 
     #[test]
     fn every_parameter_is_read() {
         let query = "tag=churn.level:high&tag=member.tier%3A%E8%B6%85&tag=a:5&tag=b:true&tag=c:%225%22&tag=d:x:y\
                      &min_churn_risk=0.25&max_churn_risk=1&min_value_at_risk=-5&max_value_at_risk=1e6\
-                     &id_prefix=A%26+b&sort=clv&limit=1000&cursor=xyz";
+                     &id_prefix=A%26+b&sort=clv&order=asc&updated_since=1970-01-02&total=true&limit=1000&cursor=xyz";
         let text = |name: &str, value: &str| (name.to_owned(), Value::from(value));
         let expected = Listing {
             tags: vec![
@@ -112,7 +164,9 @@ mod tests {
             churn_risk: (Some(0.25), Some(1.0)),
             value_at_risk: (Some(-5.0), Some(1e6)),
             id_prefix: Some("A& b".into()),
+            updated_since: Some(homing_datasets::DAY),
             sort: Sort::Clv,
+            reversed: true,
             limit: 1000,
             cursor: Some("xyz".into()),
         };
@@ -137,6 +191,9 @@ mod tests {
             "min_value_at_risk=1e999",
             "max_value_at_risk=",
             "sort=name",
+            "order=up",
+            "updated_since=yesterday",
+            "total=yes",
             "limit=0",
             "limit=1001",
             "limit=-1",

@@ -7,20 +7,24 @@
 //!
 //! ```text
 //! router  server                             the routes with their handlers; connections
-//! guard   audit  changes  dead_letters  docs  inference  intake  models  operations  predictions  privacy  profiles  webhooks
+//! guard   amend  audit  changes  dead_letters  docs  inference  intake  keys  models  operations  predictions  privacy  profiles
+//!         repeat  webhooks
 //! openapi                                    made from the route table and the fields below
-//! events  listing  query  reader  reply      requests and replies
+//! conditional  events  listing  query  reader  reply  tensors  view   requests and replies
 //! route                                      the table of routes
 //! ```
 
+mod amend;
 mod audit;
 mod changes;
+mod conditional;
 mod dead_letters;
 mod docs;
 mod events;
 mod guard;
 mod inference;
 mod intake;
+mod keys;
 mod listing;
 mod models;
 mod openapi;
@@ -30,12 +34,15 @@ mod privacy;
 mod profiles;
 mod query;
 mod reader;
+mod repeat;
 mod reply;
 mod route;
 mod router;
 mod server;
+mod tensors;
 #[cfg(test)]
 mod tests;
+mod view;
 mod webhooks;
 
 pub use router::router;

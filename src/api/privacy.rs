@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::conditional::{self, Precondition};
 use super::profiles::customer;
+use super::query::parameters;
 use super::reader::{JsonBody, plain};
 use super::reply::json;
 use crate::service::access::Caller;
@@ -154,15 +156,88 @@ pub(super) async fn attributes(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    let id = customer(id)?;
+    let (id, condition) = (customer(id)?, Precondition::of(&headers));
     let attributes = attributes_of(&body)?;
     app.work(move |app| {
-        app.set_attributes(&caller, &id, &attributes)?;
-        json(&Kept { customer_id: &id, attributes: &attributes })
+        let replace = |held: Option<&Map<String, Value>>| {
+            condition
+                .holds(held.map(tag).as_deref())
+                .then(|| attributes.clone())
+                .ok_or_else(Precondition::failed)
+        };
+        kept(&id, &app.change_attributes(&caller, &id, replace)?)
     })
     .await
+}
+
+/// Answers `PATCH /v1/profiles/{id}/attributes` (RFC 7396): a null removes the attribute.
+pub(super) async fn patch_attributes(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let (id, condition) = (customer(id)?, Precondition::of(&headers));
+    let patch = attributes_of(&body)?;
+    app.work(move |app| {
+        let change = |held: Option<&Map<String, Value>>| {
+            if !condition.holds(held.map(tag).as_deref()) {
+                return Err(Precondition::failed());
+            }
+            let mut after = held.cloned().unwrap_or_default();
+            for (name, value) in &patch {
+                if value.is_null() {
+                    after.remove(name);
+                } else {
+                    after.insert(name.clone(), value.clone());
+                }
+            }
+            if after.len() > MAX_ATTRIBUTES {
+                let detail = format!(
+                    "the customer would have more than {MAX_ATTRIBUTES} attributes; remove some with null"
+                );
+                return Err(Problem::new(Code::InvalidRequest, detail));
+            }
+            Ok(after)
+        };
+        kept(&id, &app.change_attributes(&caller, &id, change)?)
+    })
+    .await
+}
+
+/// Answers `GET /v1/profiles/{id}/attributes`.
+pub(super) async fn attributes_of_customer(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = customer(id)?;
+    app.access.note(&caller, "profile.read", &[&id], app.now())?;
+    app.work(move |app| {
+        let Some(attributes) = app.store().attributes(&id)? else {
+            let detail = format!("no attributes of the customer `{}` are stored", clip(&id));
+            return Err(Problem::new(Code::UnknownCustomer, detail));
+        };
+        let response = json(&Kept { customer_id: &id, attributes: &attributes })?;
+        Ok(conditional::tagged(&headers, &tag(&attributes), response))
+    })
+    .await
+}
+
+/// The entity tag of attributes.
+fn tag(attributes: &Map<String, Value>) -> String {
+    conditional::tag_of(Value::Object(attributes.clone()).to_string().as_bytes())
+}
+
+/// The reply with what is stored now.
+fn kept(id: &str, attributes: &Map<String, Value>) -> Result<Response, Problem> {
+    let response = json(&Kept { customer_id: id, attributes })?;
+    Ok(conditional::tagged(&HeaderMap::new(), &tag(attributes), response))
 }
 
 /// Answers `GET /v1/profiles/{id}/export`.
@@ -175,22 +250,39 @@ pub(super) async fn export(
     app.work(move |app| json(&app.export_customer(&caller, &id)?)).await
 }
 
-/// Answers `DELETE /v1/profiles/{id}`.
+/// Answers `DELETE /v1/profiles/{id}`. `bar=true` also bars an id of which nothing is held, such as that of a customer who is only in
+/// files.
 pub(super) async fn erase(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
+    let mut bar = false;
+    for parameter in parameters(&uri, None)? {
+        match (parameter.name.as_str(), parameter.value.as_str()) {
+            ("bar", "true") => bar = true,
+            ("bar", "false") => {}
+            ("bar", _) => return Err(parameter.bad("use true or false")),
+            _ => return Err(parameter.unknown(&["bar"])),
+        }
+    }
     app.work(move |app| {
-        if app.erase_customer(&caller, &id)? {
+        let done = app.erase_customer(&caller, &id, bar)?;
+        if done.held || (bar && done.barred) {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
-        let detail = format!(
-            "no data about the customer `{}` was stored; events with this id are rejected from now on, until the customer is readmitted",
-            clip(&id)
-        );
-        Err(Problem::new(Code::UnknownCustomer, detail))
+        let id = clip(&id);
+        let detail = if done.barred {
+            format!("the customer `{id}` was erased before; data with this id are refused until the customer is readmitted")
+        } else {
+            format!(
+                "no data about the customer `{id}` are stored, and nothing was changed: data with this id are accepted. Check the id, \
+                 or bar it with ?bar=true"
+            )
+        };
+        Err(Problem::new(Code::UnknownCustomer, detail).with("barred", done.barred))
     })
     .await
 }

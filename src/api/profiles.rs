@@ -1,5 +1,6 @@
 //! `GET /v1/profiles`, `/v1/profiles/{id}` and `/v1/profiles/{id}/explanation`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,21 +8,24 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use homing_models::next::NextPurchase;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::events::id_fault;
-use super::listing;
+use super::query::parameters;
+use super::reader::{JsonBody, plain};
 use super::reply::{json, json_bytes};
 use super::route::Route;
+use super::view::{PARAMETERS as VIEW, View};
+use super::{conditional, listing};
 use crate::service::access::Caller;
 use crate::service::metrics::Stage;
 use crate::service::problem::{clip, nearest};
 use crate::service::{App, Code, Problem};
-use homing_profiles::{Error, HistorySummary, Listing, Profile, Store};
+use homing_profiles::{Error, HistorySummary, Listing, Profile, Sort, Store};
 use homing_tags::playbook::Advice;
 
 /// Answers `GET /v1/profiles/{id}`, from memory where it was read a moment ago.
@@ -29,20 +33,102 @@ pub(super) async fn profile(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
+    uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
+    let view = view(&uri)?;
     app.access.note(&caller, "profile.read", &[&id], app.now())?;
-    if let Some(bytes) = app.warm.profile(&id) {
-        return Ok(json_bytes(bytes));
+    let bytes = match app.warm.profile(&id) {
+        Some(bytes) => bytes,
+        None => {
+            let began = app.warm.begin(&id);
+            let profile = fetch(&app, Route::Profile, &id).await?;
+            let bytes = Bytes::from(
+                serde_json::to_vec(&reply(&app, &profile)).map_err(|error| Problem::internal(&error))?,
+            );
+            app.warm.keep_profile(id, bytes.clone(), began);
+            bytes
+        }
+    };
+    let bytes = if view.is_whole() {
+        bytes
+    } else {
+        let whole = serde_json::from_slice(&bytes).map_err(|error| Problem::internal(&error))?;
+        Bytes::from(view.of(whole).to_string())
+    };
+    let tag = conditional::tag_of(&bytes);
+    Ok(conditional::tagged(&headers, &tag, json_bytes(bytes)))
+}
+
+/// The view of a read: it takes no other parameters.
+fn view(uri: &Uri) -> Result<View, Problem> {
+    let mut view = View::default();
+    for parameter in parameters(uri, None)? {
+        if !view.take(&parameter)? {
+            return Err(parameter.unknown(&VIEW.map(|(name, _)| name)));
+        }
     }
-    let began = app.warm.begin(&id);
-    let profile = fetch(&app, Route::Profile, &id).await?;
-    let playbook = app.playbook().filter(|playbook| !playbook.left_alone(&profile));
-    let reply =
-        Reply { next_action: playbook.and_then(|playbook| playbook.advise(&profile)), profile: &profile };
-    let bytes = Bytes::from(serde_json::to_vec(&reply).map_err(|error| Problem::internal(&error))?);
-    app.warm.keep_profile(id, bytes.clone(), began);
-    Ok(json_bytes(bytes))
+    Ok(view)
+}
+
+/// A profile with what to do next.
+fn reply<'a>(app: &App, profile: &'a Profile) -> Reply<'a> {
+    let playbook = app.playbook().filter(|playbook| !playbook.left_alone(profile));
+    Reply { next_action: playbook.and_then(|playbook| playbook.advise(profile)), profile }
+}
+
+/// Customers of one lookup.
+pub(super) const MAX_LOOKUP: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    ids: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    profiles: Vec<Value>,
+    /// Those who have no profile, in the order asked for.
+    unknown: Vec<String>,
+}
+
+/// Answers `POST /v1/lookup`: the profiles of several customers.
+pub(super) async fn lookup(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let view = view(&uri)?;
+    let Wanted { mut ids } = plain(&body)?;
+    if ids.is_empty() || ids.len() > MAX_LOOKUP {
+        let code = if ids.is_empty() { Code::InvalidRequest } else { Code::TooManyCustomers };
+        let detail = format!("`ids` must have 1 to {MAX_LOOKUP} customer ids");
+        return Err(Problem::new(code, detail).with("field", "ids").with("limit", MAX_LOOKUP));
+    }
+    if let Some(detail) = ids.iter().find_map(|id| id_fault("ids", id)) {
+        return Err(Problem::new(Code::InvalidRequest, detail).with("field", "ids"));
+    }
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
+    let noted: Vec<&str> = ids.iter().map(String::as_str).collect();
+    app.access.note(&caller, "profile.read", &noted, app.now())?;
+    app.work(move |app| {
+        let mut found = Found { profiles: Vec::with_capacity(ids.len()), unknown: Vec::new() };
+        for id in ids {
+            match app.store().profile(&id)? {
+                Some(profile) => {
+                    let whole = serde_json::to_value(reply(app, &profile));
+                    found.profiles.push(view.of(whole.map_err(|error| Problem::internal(&error))?));
+                }
+                None => found.unknown.push(id),
+            }
+        }
+        json(&found)
+    })
+    .await
 }
 
 /// A profile with its next best action.
@@ -105,18 +191,78 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let listing = listing::read(&uri)?;
+    let listing::Wanted { listing, view, total } = listing::read(&uri, app.zone())?;
     known_tags(&app, &listing)?;
-    let page = read(&app, Route::Profiles, move |store| store.list(&listing)).await?;
+    let (page, total) = read(&app, Route::Profiles, move |store| {
+        let page = store.list(&listing)?;
+        Ok((page, if total { Some(count(store, &listing)?) } else { None }))
+    })
+    .await?;
     let ids: Vec<&str> = page.profiles.iter().map(|profile| profile.customer_id.as_str()).collect();
     app.access.note(&caller, "profile.list", &ids, app.now())?;
-    json(&page)
+    if view.is_whole() && total.is_none() {
+        return json(&page);
+    }
+    let whole = page.profiles.iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>();
+    let profiles = whole.map_err(|error| Problem::internal(&error))?.into_iter().map(|whole| view.of(whole));
+    let (total, total_is_exact) = total.unzip();
+    json(&Viewed { profiles: profiles.collect(), next: page.next, total, total_is_exact })
+}
+
+/// Profiles that are counted at most.
+const MOST_COUNTED: u64 = 10_000;
+
+/// How many profiles match, and whether these are all.
+fn count(store: &dyn Store, listing: &Listing) -> Result<(u64, bool), Error> {
+    let mut listing = Listing {
+        sort: Sort::CustomerId,
+        reversed: false,
+        cursor: None,
+        limit: listing::MAX_LIMIT,
+        ..listing.clone()
+    };
+    let everybody = Listing { sort: Sort::CustomerId, limit: listing::MAX_LIMIT, ..Listing::default() };
+    if listing == everybody {
+        return Ok((store.totals()?.profiles, true));
+    }
+    let mut total = 0;
+    loop {
+        let page = store.list(&listing)?;
+        total += page.profiles.len() as u64;
+        listing.cursor = page.next;
+        if listing.cursor.is_none() || total >= MOST_COUNTED {
+            return Ok((total.min(MOST_COUNTED), listing.cursor.is_none() && total <= MOST_COUNTED));
+        }
+    }
+}
+
+/// A page of parts of profiles, or one with a total.
+#[derive(Serialize)]
+struct Viewed {
+    profiles: Vec<Value>,
+    next: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_is_exact: Option<bool>,
 }
 
 /// Refuses tags that the catalogue does not have: nobody has them, so the list would be empty without an explanation.
 fn known_tags(app: &App, listing: &Listing) -> Result<(), Problem> {
     let Ok(engine) = app.engine() else { return Ok(()) };
     let Some(names) = engine.tag_names().filter(|_| !listing.tags.is_empty()) else { return Ok(()) };
+    for (name, value) in &listing.tags {
+        let Some(known) = engine.tag_values(name) else { continue };
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if known.contains(&text.as_str()) {
+            continue;
+        }
+        let near = nearest(&text, known.iter().copied());
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        let detail =
+            format!("`{}` is not a value of `{name}`{near}; its values: {}", clip(&text), known.join(", "));
+        return Err(Problem::new(Code::BadParameter, detail).with("parameter", "tag"));
+    }
     match listing.tags.iter().find(|(name, _)| !names.contains(&name.as_str())) {
         None => Ok(()),
         Some((name, _)) => {

@@ -65,6 +65,11 @@ routes! {
         Code::TooManyEvents, Code::NoModel, Code::InvalidEvent, Code::DuplicateCustomer, Code::TooManyCustomers]];
     Events POST "/v1/events" Operator [BODY, STORE, &[
         Code::TooManyEvents, Code::NoModel, Code::EventIdConflict, Code::InvalidEvent]];
+    CorrectEvent PUT "/v1/events/{event_id}" Operator [BODY, STORE, &[
+        Code::BadParameter, Code::NoModel, Code::UnknownEvent, Code::EventVoided, Code::InvalidEvent]];
+    VoidEvent DELETE "/v1/events/{event_id}" Operator [STORE, &[
+        Code::BadParameter, Code::NoModel, Code::UnknownEvent, Code::EventVoided]];
+    Lookup POST "/v1/lookup" Reader [BODY, STORE, &[Code::BadParameter, Code::TooManyCustomers]];
     Profiles GET "/v1/profiles" Reader [STORE, &[Code::BadParameter, Code::BadCursor]];
     Profile GET "/v1/profiles/{id}" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
     Explanation GET "/v1/profiles/{id}/explanation" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
@@ -72,10 +77,18 @@ routes! {
     Export GET "/v1/profiles/{id}/export" Operator [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
     Consents GET "/v1/profiles/{id}/consent" Reader [STORE, &[Code::BadParameter]];
     Consent PUT "/v1/profiles/{id}/consent" Operator [BODY, STORE, &[Code::BadParameter]];
-    Attributes PUT "/v1/profiles/{id}/attributes" Operator [BODY, STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    AttributesOf GET "/v1/profiles/{id}/attributes" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
+    Attributes PUT "/v1/profiles/{id}/attributes" Operator [BODY, STORE, &[
+        Code::BadParameter, Code::UnknownCustomer, Code::PreconditionFailed]];
+    PatchAttributes PATCH "/v1/profiles/{id}/attributes" Operator [BODY, STORE, &[
+        Code::BadParameter, Code::UnknownCustomer, Code::PreconditionFailed]];
     Erase DELETE "/v1/profiles/{id}" Admin [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
     Readmit POST "/v1/profiles/{id}/readmit" Admin [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
     Audit GET "/v1/audit" Admin [STORE, &[Code::BadParameter]];
+    Keys GET "/v1/keys" Admin [STORE];
+    CreateKey POST "/v1/keys" Admin [BODY, STORE];
+    RotateKey POST "/v1/keys/{key}/rotate" Admin [BODY, STORE, &[Code::BadParameter, Code::UnknownKey]];
+    RevokeKey DELETE "/v1/keys/{key}" Admin [STORE, &[Code::BadParameter, Code::UnknownKey]];
     Changes GET "/v1/changes" Reader [STORE, &[Code::BadParameter, Code::CursorExpired]];
     DeadLetters GET "/v1/dead-letters" Operator [STORE, &[Code::BadParameter]];
     DropDeadLetter DELETE "/v1/dead-letters/{number}" Operator [STORE, &[Code::BadParameter, Code::UnknownLetter]];
@@ -102,6 +115,12 @@ routes! {
     V2ModelReady GET "/v2/models/{model}/ready" Reader [&[Code::BadParameter, Code::UnknownModel, Code::NoModel]];
     V2Infer POST "/v2/models/{model}/infer" Reader [BODY, &[
         Code::NoModel, Code::TooManyCustomers, Code::BadParameter, Code::UnknownModel]];
+    V2Version GET "/v2/models/{model}/versions/{version}" Reader [&[
+        Code::BadParameter, Code::UnknownModel, Code::NoModel]];
+    V2VersionReady GET "/v2/models/{model}/versions/{version}/ready" Reader [&[
+        Code::BadParameter, Code::UnknownModel, Code::NoModel]];
+    V2VersionInfer POST "/v2/models/{model}/versions/{version}/infer" Reader [BODY, &[
+        Code::NoModel, Code::TooManyCustomers, Code::BadParameter, Code::UnknownModel]];
     Ping GET "/ping" Anyone [STORE, &[Code::NoModel, Code::Stopping]];
     Version GET "/version" Anyone [];
     Invocations POST "/invocations" Reader [BODY, &[Code::NoModel, Code::TooManyCustomers]];
@@ -125,14 +144,36 @@ impl Route {
 
     /// Whether it takes parameters, or is one that load balancers and monitoring systems ask with parameters of their own.
     pub(super) fn takes_parameters(self) -> bool {
-        matches!(self, Route::Profiles | Route::Changes | Route::Audit | Route::DeadLetters)
-            || !self.path().starts_with("/v1/")
+        matches!(
+            self,
+            Route::Profiles
+                | Route::Profile
+                | Route::Lookup
+                | Route::Changes
+                | Route::Audit
+                | Route::DeadLetters
+                | Route::Erase
+        ) || !self.path().starts_with("/v1/")
+    }
+
+    /// Whether it changes something, so that a caller may want to be sure that it does so once.
+    pub(super) fn changes(self) -> bool {
+        self.path().starts_with("/v1/")
+            && self.method() != Method::GET
+            && !matches!(self, Route::Predictions | Route::Lookup)
+    }
+
+    /// Whether its reply holds what must be stored nowhere.
+    pub(super) fn shows_secrets(self) -> bool {
+        matches!(self, Route::CreateKey | Route::RotateKey)
     }
 
     /// The media types of bodies that it takes.
     pub(super) fn media_types(self) -> &'static [&'static str] {
         match self {
             Route::Invocations => &["application/json", "text/csv"],
+            Route::Events => &["application/json", "application/x-ndjson"],
+            Route::PatchAttributes => &["application/json", "application/merge-patch+json"],
             _ => &["application/json"],
         }
     }
@@ -151,6 +192,12 @@ impl Route {
         }
         if self.role().is_some() {
             codes.extend([Code::Unauthorized, Code::Forbidden, Code::TooManyRequests]);
+        }
+        if self.changes() {
+            codes.push(Code::BadParameter);
+            if !self.shows_secrets() {
+                codes.extend([Code::RequestInProgress, Code::IdempotencyKeyReused]);
+            }
         }
         codes.extend(self.own_problems().iter().copied().flatten());
         codes.sort_unstable();

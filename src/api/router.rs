@@ -6,14 +6,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, Method};
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::route::Route;
 use super::{
-    audit, changes, dead_letters, docs, guard, inference, intake, models, operations, predictions, privacy,
-    profiles, webhooks,
+    amend, audit, changes, dead_letters, docs, guard, inference, intake, keys, models, operations,
+    predictions, privacy, profiles, webhooks,
 };
 use crate::service::{App, Code, Problem};
 
@@ -53,11 +53,37 @@ fn cors(app: &App) -> Option<CorsLayer> {
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins.iter().cloned()))
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers(["authorization", "content-type", "last-event-id", "x-request-id"].map(header))
-            .expose_headers(["retry-after", "x-request-id"].map(header))
+            .allow_headers(ALLOWED.map(header))
+            .expose_headers(EXPOSED.map(header))
             .max_age(PREFLIGHT),
     )
 }
+
+/// Headers that scripts may send.
+const ALLOWED: [&str; 9] = [
+    "authorization",
+    "content-encoding",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "last-event-id",
+    "traceparent",
+    "x-request-id",
+];
+/// Headers of replies that scripts may read.
+const EXPOSED: [&str; 10] = [
+    "deprecation",
+    "etag",
+    "homing-ignored-columns",
+    "idempotency-replayed",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "server-timing",
+    "sunset",
+    "x-request-id",
+];
 
 /// For so long a browser need not ask again what a website may do.
 const PREFLIGHT: Duration = Duration::from_secs(600);
@@ -66,6 +92,9 @@ fn handler(route: Route) -> MethodRouter<Arc<App>> {
     match route {
         Route::Predictions => post(predictions::predict),
         Route::Events => post(intake::take_in),
+        Route::CorrectEvent => put(amend::correct),
+        Route::VoidEvent => delete(amend::void),
+        Route::Lookup => post(profiles::lookup),
         Route::Profiles => get(profiles::list),
         Route::Profile => get(profiles::profile),
         Route::Explanation => get(profiles::explanation),
@@ -75,7 +104,13 @@ fn handler(route: Route) -> MethodRouter<Arc<App>> {
         Route::Consent => put(privacy::consent),
         Route::Readmit => post(privacy::readmit),
         Route::Audit => get(audit::list),
+        Route::AttributesOf => get(privacy::attributes_of_customer),
         Route::Attributes => put(privacy::attributes),
+        Route::PatchAttributes => patch(privacy::patch_attributes),
+        Route::Keys => get(keys::list),
+        Route::CreateKey => post(keys::create),
+        Route::RotateKey => post(keys::rotate),
+        Route::RevokeKey => delete(keys::revoke),
         Route::Erase => delete(privacy::erase),
         Route::Changes => get(changes::changes),
         Route::DeadLetters => get(dead_letters::list),
@@ -99,6 +134,9 @@ fn handler(route: Route) -> MethodRouter<Arc<App>> {
         Route::V2Model => get(inference::model),
         Route::V2ModelReady => get(inference::model_ready),
         Route::V2Infer => post(inference::infer),
+        Route::V2Version => get(inference::version_of_model),
+        Route::V2VersionReady => get(inference::version_ready),
+        Route::V2VersionInfer => post(inference::version_infer),
         Route::Ping => get(inference::ping),
         Route::Version => get(inference::version),
         Route::Invocations => post(inference::invocations),

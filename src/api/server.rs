@@ -1,14 +1,18 @@
 //! Connections: how many, how long they may idle or stall, TLS, and the end of the service.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -23,6 +27,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::service::Limits;
+use crate::service::attempts::Peer;
 use crate::service::problem::{Code, MEDIA_TYPE, Problem};
 
 /// Connections past the limit that get a 503 at one time; more are closed without a response.
@@ -117,15 +122,16 @@ pub async fn serve_with(
     let router = router.with_state(());
     let connections = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let addresses = Addresses::default();
     let graceful = GracefulShutdown::new();
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(limits.head_time);
     let (head_time, write_time) = (limits.head_time, limits.write_time);
     let mut shutdown = pin!(shutdown);
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, Peer(peer.ip())),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -138,6 +144,10 @@ pub async fn serve_with(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
         }
+        let Some(place) = Place::take(&addresses, peer, limits.address_connections) else {
+            tracing::debug!("too many connections from one address; closed");
+            continue;
+        };
         let Ok(permit) = connections.clone().try_acquire_owned() else {
             if let (Ok(permit), None) = (refusals.clone().try_acquire_owned(), &tls) {
                 let limit = limits.connections;
@@ -152,8 +162,8 @@ pub async fn serve_with(
         let (router, protocol, tls, watcher) =
             (router.clone(), protocol.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            let _permit = permit;
-            let service = TowerToHyperService::new(router);
+            let (_permit, _place) = (permit, place);
+            let service = Addressed { service: TowerToHyperService::new(router), peer };
             let ended = match tls {
                 None => {
                     let io = TokioIo::new(Stalling::new(stream, write_time));
@@ -182,6 +192,61 @@ pub async fn serve_with(
         tracing::warn!("some connections did not finish in time and were closed");
     }
     Ok(())
+}
+
+/// Open connections by address.
+type Addresses = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// A connection's place among those of its address.
+struct Place {
+    addresses: Addresses,
+    address: Option<IpAddr>,
+}
+
+impl Place {
+    /// `None` when the address has as many connections as it may. Those of this machine are not counted.
+    fn take(addresses: &Addresses, Peer(address): Peer, limit: usize) -> Option<Place> {
+        let address = Some(address.to_canonical()).filter(|address| !address.is_loopback());
+        if let Some(address) = address {
+            let mut open = addresses.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = open.entry(address).or_default();
+            if *count >= limit {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(Place { addresses: addresses.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(address) = self.address else { return };
+        let mut open = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&address);
+            }
+        }
+    }
+}
+
+/// Tells the handlers who is at the other end of a connection.
+struct Addressed {
+    service: TowerToHyperService<Router>,
+    peer: Peer,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Addressed {
+    type Response = <TowerToHyperService<Router> as hyper::service::Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as hyper::service::Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as hyper::service::Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.service.call(request)
+    }
 }
 
 /// Responds that there are too many connections.
@@ -298,5 +363,25 @@ pub async fn stop_signal() {
     tokio::select! {
         () = ctrl_c => {}
         () = term => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_cannot_take_all_connections() {
+        let addresses = Addresses::default();
+        let take = |text: &str| Place::take(&addresses, Peer(text.parse().unwrap()), 2);
+        let (first, second) = (take("192.0.2.1"), take("::ffff:192.0.2.1"));
+        assert!(first.is_some() && second.is_some() && take("192.0.2.1").is_none());
+        assert!(take("192.0.2.2").is_some());
+        drop(first);
+        assert!(take("192.0.2.1").is_some());
+        let proxy: Vec<_> = (0..9).map(|_| take("127.0.0.1")).collect();
+        assert!(proxy.iter().all(Option::is_some), "the callers of a proxy share its address");
+        drop((second, proxy));
+        assert!(addresses.lock().unwrap().is_empty());
     }
 }

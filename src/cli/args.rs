@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use homing_datasets::Zone;
 use homing_datasets::settings::show::{secret_of, without_secrets};
+use homing_datasets::{Micros, Zone};
 use homing_locales::{Currency, set_currency};
 use homing_models::Registry;
 use homing_profiles::Store;
+use homing_profiles::access::AuditEntry;
 use homing_tags::Catalogue;
 use homing_tags::playbook::{Playbook, Shared};
 
@@ -206,6 +207,24 @@ pub(super) fn read_catalogue(path: &Path) -> anyhow::Result<Catalogue> {
 /// The text of a file.
 pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).map_err(|cause| anyhow::anyhow!("cannot read {}: {cause}", path.display()))
+}
+
+/// Notes in the audit log what somebody did on this machine: without a key.
+pub(super) fn note_action(
+    store: &dyn Store,
+    action: &str,
+    customer_id: Option<&str>,
+    detail: &str,
+    at: Micros,
+) -> anyhow::Result<()> {
+    let entry = AuditEntry {
+        at,
+        key_id: None,
+        action: action.to_owned(),
+        customer_id: customer_id.map(str::to_owned),
+        detail: detail.to_owned(),
+    };
+    Ok(store.audit(&[entry])?)
 }
 
 /// Prints a document on stdout.

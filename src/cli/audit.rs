@@ -124,5 +124,9 @@ fn digits(text: &str) -> Result<[u8; 32], WrongUse> {
     for (at, byte) in hash.iter_mut().enumerate() {
         *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| wrong())?;
     }
+    if hash == [0; 32] {
+        let text = "--noted: 64 zeros stand for the start of an empty log and prove nothing; leave --noted out for the first check";
+        return Err(WrongUse(text.to_owned()));
+    }
     Ok(hash)
 }

@@ -6,9 +6,9 @@ use homing_datasets::{DAY, Zone, calendar};
 use homing_profiles::access::Key;
 
 use super::WrongUse;
-use super::args::{StoreArgs, print_json};
+use super::args::{StoreArgs, note_action, print_json};
 use crate::service::Role;
-use crate::service::access::{KeyTerms, create_key_on};
+use crate::service::access::{KeyTerms, Rotated, create_key_on, rotate_key};
 
 /// Create, list, rotate and revoke API keys. Once there is one, every request needs a key.
 #[derive(Args)]
@@ -123,34 +123,24 @@ pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
         Command::Create { role, name, expires_days, rate } => {
             let now = calendar::now();
             let expires_at = expires_days.map(|days| now + i64::from(days) * DAY);
-            let terms = KeyTerms { expires_at, rate: *rate };
+            let terms = KeyTerms { expires_at, rate: *rate, lifetime: None };
             let (key, text) = create_key_on(store.as_ref(), name, (*role).into(), now, terms)?;
+            let detail = format!("{} with role {}", key.id, key.role);
+            note_action(store.as_ref(), "key.create", None, &detail, now)?;
             show(args, &key, &text)?;
         }
         Command::Rotate { id, overlap_days } => {
             let now = calendar::now();
-            let holds = |key: &Key| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
-            let Some(old) = store.keys()?.into_iter().find(|key| key.id == *id && holds(key)) else {
+            let overlap = i64::from(*overlap_days) * DAY;
+            let Some(Rotated { key, text, old_expires_at }) = rotate_key(store.as_ref(), id, overlap, now)?
+            else {
                 return Err(
                     WrongUse(format!("no valid key `{id}`; `homing keys list` shows all keys")).into()
                 );
             };
-            let Some(role) = Role::from_name(&old.role) else {
-                return Err(WrongUse(format!(
-                    "key {id} has the unknown role `{}`; create a new key",
-                    old.role
-                ))
-                .into());
-            };
-            // The new key gets the same lifetime as the old one.
-            let expires_at = old.expires_at.map(|at| now + (at - old.created_at));
-            let terms = KeyTerms { expires_at, rate: old.rate };
-            let (key, text) = create_key_on(store.as_ref(), &old.name, role, now, terms)?;
-            let end = now + i64::from(*overlap_days) * DAY;
-            let end = old.expires_at.map_or(end, |at| at.min(end));
-            store.expire_key(id, end)?;
+            note_action(store.as_ref(), "key.rotate", None, &format!("{id} to {}", key.id), now)?;
             show(args, &key, &text)?;
-            eprintln!("key {id} expires at {}", at(end));
+            eprintln!("key {id} expires at {}", at(old_expires_at));
         }
         Command::List => {
             let keys = store.keys()?;
@@ -178,9 +168,11 @@ pub(super) fn run(args: &Keys) -> anyhow::Result<()> {
             }
         }
         Command::Revoke { id } => {
-            if !store.revoke_key(id, calendar::now())? {
+            let now = calendar::now();
+            if !store.revoke_key(id, now)? {
                 return Err(WrongUse(format!("no key `{id}`; `homing keys list` shows all keys")).into());
             }
+            note_action(store.as_ref(), "key.revoke", None, id, now)?;
             if args.json {
                 print_json(&serde_json::json!({ "id": id, "revoked": true }))?;
             } else {

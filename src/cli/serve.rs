@@ -113,6 +113,9 @@ struct LimitArgs {
     /// Maximum number of open connections.
     #[arg(long, env = "HOMING_MAX_CONNECTIONS", default_value_t = Limits::default().connections, value_name = "N")]
     max_connections: usize,
+    /// Maximum number of open connections from one address other than this machine's.
+    #[arg(long, env = "HOMING_MAX_ADDRESS_CONNECTIONS", default_value_t = Limits::default().address_connections, value_name = "N")]
+    max_address_connections: usize,
     /// Time limit of a request in seconds.
     #[arg(long, env = "HOMING_REQUEST_SECONDS", default_value_t = 30, value_name = "S")]
     request_seconds: u64,
@@ -133,6 +136,7 @@ impl LimitArgs {
             caller_requests: self.max_key_requests,
             queue: self.max_queue,
             connections: self.max_connections,
+            address_connections: self.max_address_connections,
             request_time: Duration::from_secs(self.request_seconds.max(1)),
             head_time: io,
             body_time: io,

@@ -1,5 +1,6 @@
 //! The engine: one bundle, one catalogue of tags.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use homing_datasets::guards::AmountRange;
@@ -12,13 +13,15 @@ use homing_models::{Bundle, Prediction, Provenance, Registry, Scoring};
 
 use super::{DUE_AHEAD_DAYS, ModelInfo, Score, Spent};
 use homing_profiles::Scored;
-use homing_tags::{Bound, Catalogue};
+use homing_tags::{Bound, Catalogue, Definition};
 
 /// A bundle and the tags that follow from its scores.
 pub struct Engine {
     bundle: Bundle,
     tags: Bound,
     names: Vec<String>,
+    /// The values of tags that are texts from a list.
+    values: HashMap<String, Vec<String>>,
     info: ModelInfo,
 }
 
@@ -30,7 +33,13 @@ impl Engine {
         let info = ModelInfo { horizons: bundle.all_horizons(), ..ModelInfo::of(manifest) };
         let tags = catalogue.bind(&info.horizons).in_zone(manifest.timezone);
         let names = catalogue.tags().iter().map(|tag| tag.name.clone()).collect();
-        Engine { bundle, tags, names, info }
+        let listed = |tag: &Definition| -> Option<(String, Vec<String>)> {
+            let values: Option<Vec<String>> =
+                tag.values.iter().map(|label| label.value.as_str().map(str::to_owned)).collect();
+            Some((tag.name.clone(), values.filter(|values| !values.is_empty())?))
+        };
+        let values = catalogue.tags().iter().filter_map(listed).collect();
+        Engine { bundle, tags, names, values, info }
     }
 
     /// Finds a model in a registry (see [`Registry::find`]) and builds an engine from it.
@@ -127,6 +136,10 @@ impl Score for Engine {
 
     fn tag_names(&self) -> Option<Vec<&str>> {
         Some(self.names.iter().map(String::as_str).collect())
+    }
+
+    fn tag_values(&self, tag: &str) -> Option<Vec<&str>> {
+        Some(self.values.get(tag)?.iter().map(String::as_str).collect())
     }
 
     fn next(&self, history: &History, as_of: Micros) -> NextPurchase {

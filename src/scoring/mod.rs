@@ -143,6 +143,11 @@ pub trait Score: Send + Sync {
         None
     }
 
+    /// The values that a tag may have, where the catalogue lists them all.
+    fn tag_values(&self, _tag: &str) -> Option<Vec<&str>> {
+        None
+    }
+
     /// What the model makes of features, in the order of [`homing_models::features::SPECS`]; NaN is unknown.
     fn predict(&self, features: &[f64]) -> Prediction;
 

@@ -12,7 +12,7 @@
 //! holds for what the run scores with: a run that goes on keeps its model, `as_of` and `scored_at`.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use std::time::Instant;
 use homing_datasets::engine::{Customers, Shard};
 use homing_datasets::guards::Window;
 use homing_datasets::table::WriteError;
-use homing_datasets::{DAY, Erasures, History, Micros};
+use homing_datasets::{DAY, Erasures, History, Micros, private};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -112,10 +112,10 @@ impl Journal {
     /// [`Error::Busy`] when another batch runs, [`Error::Journal`] when the folder cannot be written.
     pub fn open(folder: &Path, shard: Option<Shard>) -> Result<Journal, Error> {
         let failed = |path: &Path, cause| Error::Journal { path: path.to_owned(), cause };
-        fs::create_dir_all(folder).map_err(|cause| failed(folder, cause))?;
+        private::create_folder(folder).map_err(|cause| failed(folder, cause))?;
         let take = |name: &str, shared: bool| -> Result<File, Error> {
             let path = folder.join(name);
-            let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+            let file = private::options().create(true).truncate(false).write(true).open(&path);
             let file = file.map_err(|cause| failed(&path, cause))?;
             let taken = if shared { file.try_lock_shared() } else { file.try_lock() };
             match taken {
@@ -189,7 +189,7 @@ impl Journal {
         // Written anew under another name, so that neither a cut-off line nor a kill at this moment does harm.
         let draft = self.folder.join(format!("{}.new", self.name));
         let write = || -> io::Result<File> {
-            let mut file = File::create(&draft)?;
+            let mut file = private::options().create(true).truncate(true).write(true).open(&draft)?;
             serde_json::to_writer(&mut file, &begin)?;
             file.write_all(b"\n")?;
             if let Some((_, Some(mark))) = &self.unfinished {
@@ -223,7 +223,8 @@ impl Journal {
         self.file = None;
         let last = self.folder.join(self.name.replace("journal", "last") + ".json");
         let write = || -> io::Result<()> {
-            fs::write(&last, format!("{done:#}\n"))?;
+            let mut file = private::options().create(true).truncate(true).write(true).open(&last)?;
+            file.write_all(format!("{done:#}\n").as_bytes())?;
             fs::remove_file(self.path())?;
             File::open(&self.folder)?.sync_all()
         };

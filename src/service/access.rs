@@ -9,6 +9,7 @@ use homing_datasets::Micros;
 use serde::Serialize;
 
 use super::problem::{Code, Problem};
+use super::repetitions::{Refusals, Repeats};
 use homing_profiles::access::{AuditEntry, Key};
 use homing_profiles::privacy::keyed_hash;
 use homing_profiles::{Error, Store};
@@ -62,6 +63,8 @@ pub struct KeyTerms {
     pub expires_at: Option<Micros>,
     /// Requests that it may send in a minute.
     pub rate: Option<u32>,
+    /// How long its successors last; by default as long as it.
+    pub lifetime: Option<Micros>,
 }
 
 /// Creates a key without end: adds its keyed hash to the store, and returns it with its text, which is not stored.
@@ -99,9 +102,50 @@ pub fn create_key_on(
         expires_at: terms.expires_at,
         revoked_at: None,
         rate: terms.rate,
+        lifetime: terms.lifetime.or(terms.expires_at.map(|at| at - now)),
     };
     store.insert_key(&key)?;
     Ok((key, text))
+}
+
+/// A key that took the place of another.
+#[derive(Clone, Debug)]
+pub struct Rotated {
+    /// The new key.
+    pub key: Key,
+    /// Its text, which is not stored.
+    pub text: String,
+    /// When the old key expires.
+    pub old_expires_at: Micros,
+}
+
+/// Creates a key with the name, role, rate and lifetime of another one, which stays valid for a while; `None` if there is no valid key with
+/// this id.
+///
+/// # Errors
+/// As [`create_key`].
+pub fn rotate_key(
+    store: &dyn Store,
+    id: &str,
+    overlap: Micros,
+    now: Micros,
+) -> Result<Option<Rotated>, Error> {
+    let holds = |key: &Key| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
+    let old = store.keys()?.into_iter().find(|key| key.id == id && holds(key));
+    let Some((old, role)) = old.and_then(|old| Role::from_name(&old.role).map(|role| (old, role))) else {
+        return Ok(None);
+    };
+    // As long as the old key was made for: an earlier rotation may have shortened when it expires.
+    let terms = KeyTerms {
+        expires_at: old.lifetime.map(|lifetime| now + lifetime),
+        rate: old.rate,
+        lifetime: old.lifetime,
+    };
+    let (key, text) = create_key_on(store, &old.name, role, now, terms)?;
+    let end = now + overlap;
+    let old_expires_at = old.expires_at.map_or(end, |at| at.min(end));
+    store.expire_key(id, old_expires_at)?;
+    Ok(Some(Rotated { key, text, old_expires_at }))
 }
 
 /// The purpose of the secret behind the hashes of keys.
@@ -147,19 +191,32 @@ struct Allowance {
     at: Micros,
 }
 
+/// What is left of a key's allowance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quota {
+    /// Requests a minute.
+    pub limit: u32,
+    /// Requests that may be sent now.
+    pub left: u32,
+    /// Seconds until all of them may.
+    pub reset_s: u32,
+}
+
 /// Microseconds of the minute that a rate counts by.
 const MINUTE: f64 = 60e6;
 
 impl Allowance {
     /// Takes one request; else says in how many seconds there is one again.
-    fn take(&mut self, rate: u32, now: Micros) -> Result<(), u32> {
-        let rate = f64::from(rate.max(1));
+    fn take(&mut self, rate: u32, now: Micros) -> Result<Quota, u32> {
+        let limit = rate.max(1);
+        let rate = f64::from(limit);
         let passed = now.saturating_sub(self.at).max(0) as f64;
         self.used = (self.used - passed / MINUTE * rate).max(0.0);
         self.at = now;
         if self.used + 1.0 <= rate {
             self.used += 1.0;
-            return Ok(());
+            let left = (f64::from(limit) - self.used).max(0.0) as u32;
+            return Ok(Quota { limit, left, reset_s: (self.used / rate * 60.0).ceil() as u32 });
         }
         let wait = (self.used + 1.0 - rate) / rate * 60.0;
         Err(wait.ceil().max(1.0) as u32)
@@ -179,6 +236,8 @@ pub(crate) struct Access {
     secret: RwLock<Option<[u8; 32]>>,
     keys: RwLock<Arc<Keys>>,
     unwritten: Mutex<Vec<AuditEntry>>,
+    repeats: Mutex<Repeats>,
+    refusals: Mutex<Refusals>,
 }
 
 /// Audit entries that may wait to be written; past them nothing that must be audited is answered.
@@ -273,20 +332,26 @@ impl Access {
         }
     }
 
-    /// Takes a place among the caller's own requests in work, and one from its allowance.
-    pub fn enter(&self, caller: &Caller, limit: usize, now: Micros) -> Result<Option<InWork>, Problem> {
-        let Some(known) = &caller.key else { return Ok(None) };
+    /// Takes a place among the caller's own requests in work, and one from its allowance, of which it says what is left.
+    pub fn enter(
+        &self,
+        caller: &Caller,
+        limit: usize,
+        now: Micros,
+    ) -> Result<(Option<InWork>, Option<Quota>), Problem> {
+        let Some(known) = &caller.key else { return Ok((None, None)) };
+        let mut quota = None;
         if let Some(rate) = known.key.rate {
             let taken = known.allowance.lock().unwrap_or_else(PoisonError::into_inner).take(rate, now);
-            if let Err(wait) = taken {
+            quota = Some(taken.map_err(|wait| {
                 let detail =
                     format!("limit of {rate} requests a minute for this key reached; retry in {wait} s");
-                return Err(Problem::new(Code::TooManyRequests, detail).with("limit", rate).after(wait));
-            }
+                Problem::new(Code::TooManyRequests, detail).with("limit", rate).after(wait)
+            })?);
         }
         let place = InWork(known.clone());
         if known.in_work.fetch_add(1, Ordering::Relaxed) < limit {
-            return Ok(Some(place));
+            return Ok((Some(place), quota));
         }
         let detail = format!(
             "limit of {limit} concurrent requests per key reached; wait for running requests to finish"
@@ -296,20 +361,81 @@ impl Access {
 
     /// Queues an audit entry for what a caller did with customers. Without keys there is no caller to record.
     pub fn note(&self, caller: &Caller, action: &str, customers: &[&str], at: Micros) -> Result<(), Problem> {
-        let entries = customers.iter().map(|id| AuditEntry {
-            at,
-            key_id: caller.key_id(),
-            action: action.to_owned(),
-            customer_id: Some((*id).to_owned()),
-            detail: String::new(),
-        });
-        self.queue(caller, entries)
+        let Some(known) = &caller.key else { return Ok(()) };
+        let key_id = &known.key.id;
+        self.end_repeats(at, false);
+        self.room(customers.len())?;
+        let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = customers.iter().filter(|id| repeats.is_new(key_id, action, id, at));
+        let entries: Vec<AuditEntry> = new
+            .map(|id| AuditEntry {
+                at,
+                key_id: Some(key_id.clone()),
+                action: action.to_owned(),
+                customer_id: Some((*id).to_owned()),
+                detail: String::new(),
+            })
+            .collect();
+        drop(repeats);
+        self.queue(caller, entries.into_iter())
+    }
+
+    /// Notes a request that was refused; the audit log gets one entry a minute for all of a kind.
+    pub fn refused(&self, headers: &HeaderMap, code: Code, what: &str, at: Micros) {
+        let keys = self.keys();
+        if !keys.demanded || !matches!(code, Code::Unauthorized | Code::Forbidden | Code::CrossSite) {
+            return;
+        }
+        let secret = *self.secret.read().unwrap_or_else(PoisonError::into_inner);
+        let known = shown(headers).zip(secret);
+        let known = known.and_then(|(text, secret)| keys.by_hash.get(&keyed_hash(&secret, text.as_bytes())));
+        let key_id = known.map(|known| known.key.id.clone());
+        self.refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .count((key_id, code.name(), what.to_owned()), at);
+    }
+
+    /// Turns what was counted into entries: of windows that are over by now, or of all.
+    pub fn end_repeats(&self, now: Micros, all: bool) {
+        let mut entries = self.repeats.lock().unwrap_or_else(PoisonError::into_inner).over(now, all);
+        entries.extend(self.refusals.lock().unwrap_or_else(PoisonError::into_inner).over(now, all));
+        if !entries.is_empty() {
+            self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).extend(entries);
+        }
     }
 
     /// Queues an audit entry for what a caller did with no customer in particular.
     pub fn note_of(&self, caller: &Caller, action: &str, detail: String, at: Micros) -> Result<(), Problem> {
         let (key_id, action) = (caller.key_id(), action.to_owned());
         self.queue(caller, std::iter::once(AuditEntry { at, key_id, action, customer_id: None, detail }))
+    }
+
+    /// Writes at once what a caller did with no customer in particular, also where the service asks for no keys.
+    pub fn record(
+        &self,
+        store: &dyn Store,
+        caller: &Caller,
+        action: &str,
+        detail: String,
+        at: Micros,
+    ) -> Result<(), Error> {
+        let (key_id, action) = (caller.key_id(), action.to_owned());
+        store.audit(&[AuditEntry { at, key_id, action, customer_id: None, detail }])
+    }
+
+    /// Writes at once what a caller did with a customer, also where the service asks for no keys.
+    pub fn record_of(
+        &self,
+        store: &dyn Store,
+        caller: &Caller,
+        (action, customer_id): (&str, &str),
+        detail: String,
+        at: Micros,
+    ) -> Result<(), Error> {
+        let (key_id, action, customer_id) =
+            (caller.key_id(), action.to_owned(), Some(customer_id.to_owned()));
+        store.audit(&[AuditEntry { at, key_id, action, customer_id, detail }])
     }
 
     fn queue(
@@ -320,14 +446,19 @@ impl Access {
         if caller.key.is_none() {
             return Ok(());
         }
-        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
-        if unwritten.len() + entries.len() > UNWRITTEN {
-            let detail = "cannot write the audit log; requests that must be audited are refused until it can \
-                          be written";
-            return Err(Problem::new(Code::StoreFailed, detail));
-        }
-        unwritten.extend(entries);
+        self.room(entries.len())?;
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).extend(entries);
         Ok(())
+    }
+
+    /// Refuses what cannot be noted.
+    fn room(&self, entries: usize) -> Result<(), Problem> {
+        if self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).len() + entries <= UNWRITTEN {
+            return Ok(());
+        }
+        let detail =
+            "cannot write the audit log; requests that must be audited are refused until it can be written";
+        Err(Problem::new(Code::StoreFailed, detail))
     }
 
     /// Writes what was noted. What cannot be written stays noted.

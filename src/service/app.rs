@@ -1,14 +1,16 @@
 //! The shared state of a running service.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use homing_datasets::{Micros, Zone};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::access::{Access, Caller};
+use super::attempts::Attempts;
 use super::exposure::Exposure;
 use super::limits::Limits;
 use super::metrics::Metrics;
@@ -46,12 +48,18 @@ pub struct App {
     pub(crate) slots: Semaphore,
     /// One permit a request that blocks a thread; held until that thread is done.
     workers: Arc<Semaphore>,
+    /// One permit a request that has much to write or score; fewer than threads, so that small requests find one free.
+    bulk: Arc<Semaphore>,
     /// Requests that wait for such a permit.
     queued: AtomicUsize,
     /// One permit a KiB of long bodies in memory.
     pub(crate) body_room: Semaphore,
     pub(crate) request_ids: RequestIds,
     pub(crate) access: Access,
+    /// Hashes of requests with an idempotency key that are in work.
+    pub(crate) claimed: Mutex<HashSet<[u8; 32]>>,
+    /// Failed attempts to sign in.
+    pub(crate) attempts: Attempts,
     pub(crate) warm: Warm,
     pub(crate) models: Option<Models>,
     /// The write-back to the CRM table, if configured.
@@ -87,10 +95,13 @@ impl App {
             metrics: Metrics::default(),
             slots: Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS)),
             workers: Arc::new(Semaphore::new(limits.blocking_tasks.clamp(1, Semaphore::MAX_PERMITS))),
+            bulk: Arc::new(Semaphore::new(bulk_lanes(limits.blocking_tasks))),
             queued: AtomicUsize::new(0),
             body_room: Semaphore::new((limits.bodies_bytes >> 10).min(Semaphore::MAX_PERMITS)),
             request_ids: RequestIds::default(),
             access: Access::default(),
+            claimed: Mutex::default(),
+            attempts: Attempts::default(),
             warm: Warm::new(limits.warm_bytes),
             models: None,
             write_back: None,
@@ -192,6 +203,7 @@ impl App {
     /// # Errors
     /// [`homing_profiles::Error`]; then it waits on.
     pub fn write_audit(&self) -> Result<(), homing_profiles::Error> {
+        self.access.end_repeats(self.now(), self.is_stopping());
         self.access.write_notes(self.store.as_ref())
     }
 
@@ -308,6 +320,23 @@ impl App {
         done.await.map_err(|error| Problem::internal(&error))
     }
 
+    /// Waits for a lane for a request with a body of so many bytes: those with much to do take turns on few lanes, so that reads and small
+    /// writes beside them find threads and processors. `None`: it is small. To be held until the work is done.
+    ///
+    /// # Errors
+    /// [`Code::Overloaded`] when too many wait.
+    pub(crate) async fn lane(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if bytes <= SMALL {
+            return Ok(None);
+        }
+        if let Ok(lane) = self.bulk.clone().try_acquire_owned() {
+            return Ok(Some(lane));
+        }
+        let _queued = Queued::enter(&self.queued, self.limits.queue)?;
+        let lane = self.bulk.clone().acquire_owned().await;
+        Ok(Some(lane.map_err(|error| Problem::internal(&error))?))
+    }
+
     /// [`App::blocking`] for work on the service itself.
     ///
     /// # Errors
@@ -319,6 +348,15 @@ impl App {
         let app = self.clone();
         self.blocking(move || work(&app)).await?
     }
+}
+
+/// Bodies up to this length are small requests.
+const SMALL: usize = 16 << 10;
+
+/// Lanes for requests with much to do: twice the processors, and at most three quarters of the threads.
+fn bulk_lanes(threads: usize) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (2 * processors).min(threads / 4 * 3).max(1)
 }
 
 /// How long the end of the service waits for the last spans.

@@ -9,7 +9,8 @@ use homing_datasets::{DAY, Micros};
 use homing_models::{Outcome, Registry};
 
 use super::app::App;
-use super::retention::Dropped;
+use super::compaction::Compaction;
+use super::retention::{Dropped, Stop};
 use super::shadow::Job;
 use crate::scoring::Score;
 use homing_profiles::Scored;
@@ -61,12 +62,38 @@ impl App {
             let app = Arc::downgrade(self);
             std::thread::Builder::new().name("retention".to_owned()).spawn(move || keep(&app))?;
         }
+        let app = Arc::downgrade(self);
+        std::thread::Builder::new().name("compact".to_owned()).spawn(move || compact(&app))?;
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(jobs) = jobs {
             let app = Arc::downgrade(self);
             std::thread::Builder::new().name("shadow".to_owned()).spawn(move || compare(&app, &jobs))?;
         }
         Ok(())
+    }
+}
+
+/// Compacts the store some time after an erasure, until the app is gone. Of several servers of a store one does it.
+fn compact(app: &Weak<App>) {
+    let holder = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+    let mut compaction = Compaction::default();
+    loop {
+        std::thread::sleep(LOOK_EVERY);
+        let Some(app) = app.upgrade() else { return };
+        let now = app.now();
+        let Ok(waiting) = app.store().uncompacted() else { continue };
+        let idle = app.slots.available_permits() >= app.limits().concurrent_requests;
+        if app.is_stopping() || !compaction.is_due(now, waiting, idle) {
+            continue;
+        }
+        match app.store().lease("compact", &holder, now, now + DAY / 24) {
+            Ok(true) => match app.store().compact() {
+                Ok(_) => tracing::info!(erasures = waiting, "compacted the store after erasures"),
+                Err(error) => tracing::warn!(%error, "cannot compact the store; retrying in an hour"),
+            },
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "cannot begin to compact the store; retrying in an hour"),
+        }
     }
 }
 
@@ -93,7 +120,7 @@ fn keep(app: &Weak<App>) {
         }
         let engine = app.engine().ok();
         let going = || !app.is_stopping();
-        match app.retention.apply(app.store().as_ref(), engine.as_deref(), now, &going) {
+        match app.retention.apply(app.store().as_ref(), engine.as_deref(), now, &going, false) {
             Ok(dropped) => {
                 let Dropped { events, customers, changes, dead_letters, contacts, audit } = dropped;
                 tracing::info!(
@@ -106,7 +133,12 @@ fn keep(app: &Weak<App>) {
                     "applied the retention rules"
                 );
             }
-            Err(error) => {
+            Err(Stop::Everything(events)) => tracing::error!(
+                events,
+                "the retention rules were not applied: events_days would drop every event; check the rule and the clock, then run \
+                 `homing privacy retention --apply --drop-everything`"
+            ),
+            Err(Stop::Store(error)) => {
                 next = Some(now + DAY / 24);
                 tracing::error!(%error, "cannot apply the retention rules; retrying in an hour");
             }

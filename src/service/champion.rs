@@ -42,6 +42,17 @@ impl App {
         {
             let engine = models.load(&name, &version)?;
             tracing::info!(model = %engine.model().id, "now serving a new model");
+            // Promoted on the command line or by another server: this server did not note it yet.
+            let entry = AuditEntry {
+                at: self.now(),
+                key_id: None,
+                action: "model.follow".to_owned(),
+                customer_id: None,
+                detail: engine.model().id.to_string(),
+            };
+            if let Err(error) = self.store().audit(&[entry]) {
+                tracing::warn!(%error, "cannot note in the audit log that the model changed");
+            }
             self.set_engine(Some(engine));
         }
         let challenger = models.registry.version(&name, Alias::Challenger);

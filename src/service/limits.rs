@@ -37,6 +37,9 @@ pub struct Limits {
     pub drain_time: Duration,
     /// Open connections; further ones get a 503 and are closed (default 1024).
     pub connections: usize,
+    /// Open connections from one address; further ones are closed. Addresses of this machine do not count: a proxy's callers share them
+    /// (default 512).
+    pub address_connections: usize,
     /// Time that a request may take, from its whole body to the reply's head (default 30 s).
     pub request_time: Duration,
     /// Requests under `/v1` in work at one time; the next one is refused at once (default 512).
@@ -68,6 +71,7 @@ impl Default for Limits {
             write_time: Duration::from_secs(20),
             drain_time: Duration::from_secs(35),
             connections: 1024,
+            address_connections: 512,
             request_time: Duration::from_secs(30),
             concurrent_requests: 512,
             caller_requests: 256,

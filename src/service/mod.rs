@@ -7,20 +7,23 @@
 //! webhook   background                       pushes the feed; threads beside the requests
 //! champion  rights                           promote and roll back models; consent, export, erasure, readmission
 //! app                                        the shared state
-//! access  exposure  metrics  models  sessions  shadow  traces  warm
-//! receiver  problem   limits   request_id   retention
+//! access  attempts  compaction  exposure  metrics  models  sessions  shadow  traces  warm
+//! receiver  problem   limits   repetitions  request_id   retention
 //! ```
 
 pub mod access;
 mod app;
+pub(crate) mod attempts;
 mod background;
 mod champion;
+mod compaction;
 pub mod exposure;
 pub mod limits;
 pub mod metrics;
 mod models;
 pub mod problem;
 mod receiver;
+mod repetitions;
 pub(crate) mod request_id;
 pub mod retention;
 mod rights;

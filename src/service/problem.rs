@@ -64,6 +64,10 @@ catalogue! {
     UnknownModel "unknown_model" NOT_FOUND "The model is unknown",
     /// There is no such dead letter.
     UnknownLetter "unknown_letter" NOT_FOUND "The dead letter does not exist",
+    /// No event is stored under the id.
+    UnknownEvent "unknown_event" NOT_FOUND "The event is unknown",
+    /// There is no such API key.
+    UnknownKey "unknown_key" NOT_FOUND "The API key is unknown",
     /// There is no such webhook.
     UnknownWebhook "unknown_webhook" NOT_FOUND "The webhook is unknown",
     /// The path exists, but not with this method.
@@ -80,6 +84,12 @@ catalogue! {
     CursorExpired "cursor_expired" GONE "The cursor has expired",
     /// Every event of the request has an id that was used for other content.
     EventIdConflict "event_id_conflict" CONFLICT "The event ids are already in use",
+    /// The event was voided.
+    EventVoided "event_voided" CONFLICT "The event was voided before",
+    /// A request with the same idempotency key is in work.
+    RequestInProgress "request_in_progress" CONFLICT "The same request is in progress",
+    /// What is stored is not what the caller's condition asks for.
+    PreconditionFailed "precondition_failed" PRECONDITION_FAILED "The condition does not hold",
     /// The service is not called by that name.
     ForeignHost "foreign_host" MISDIRECTED_REQUEST "The service does not answer to this host",
     /// The body is longer than the limit.
@@ -98,6 +108,8 @@ catalogue! {
     TooManyCustomers "too_many_customers" UNPROCESSABLE_ENTITY "Too many customers in one request",
     /// More events than the limit.
     TooManyEvents "too_many_events" UNPROCESSABLE_ENTITY "Too many events in one request",
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY "The idempotency key was used for another request",
     /// The limit of requests per key, at one time or in a minute, is reached.
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests for one API key",
     /// A fault of homing itself.
@@ -135,6 +147,7 @@ impl Code {
         matches!(
             self,
             Code::Overloaded
+                | Code::RequestInProgress
                 | Code::TooManyRequests
                 | Code::Stopping
                 | Code::Timeout

@@ -38,6 +38,17 @@ pub struct Dropped {
     pub audit: u64,
 }
 
+/// Why rules were not applied to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// They would drop so many events, which is every one there is; nothing was dropped.
+    #[error("events_days would drop all {0} events; nothing was dropped")]
+    Everything(u64),
+    /// The store failed; what was dropped stays dropped.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
 /// Customers of one page of the scan.
 const PAGE: u32 = 1_000;
 
@@ -90,19 +101,31 @@ impl Rules {
     }
 
     /// Drops what is older than the rules allow. Without a model events stay: their customers could not be scored again. `going` is asked
-    /// between customers whether to go on.
+    /// between customers whether to go on. Every event is dropped only where `everything` says so: a rule or a clock may be wrong.
     ///
     /// # Errors
-    /// [`Error`] of the store; what was dropped stays dropped.
+    /// [`Stop`].
     pub fn apply(
         &self,
         store: &dyn Store,
         engine: Option<&dyn Score>,
         now: Micros,
         going: &dyn Fn() -> bool,
-    ) -> Result<Dropped, Error> {
+        everything: bool,
+    ) -> Result<Dropped, Stop> {
         let since = |days: u32| now - Micros::from(days) * DAY;
         let mut dropped = Dropped::default();
+        if let (Some(days), Some(_), false) = (self.events_days, engine, everything) {
+            let all = store
+                .holdings()?
+                .kinds
+                .iter()
+                .find(|held| held.kind == "events")
+                .map_or(0, |held| held.count);
+            if all > 0 && !any_event_since(store, since(days))? {
+                return Err(Stop::Everything(all));
+            }
+        }
         if let Some(days) = self.feed_days {
             let rule = Retention { not_before: Some(since(days)), newest: None };
             dropped.changes = store.prune_changes(&rule)?;
@@ -144,11 +167,60 @@ impl Rules {
         Ok(dropped)
     }
 
+    /// What applying the rules would drop.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    pub fn preview(&self, store: &dyn Store, now: Micros) -> Result<Dropped, Error> {
+        let since = |days: u32| now - Micros::from(days) * DAY;
+        let before = |kind: &str, days: Option<u32>| match days {
+            Some(days) => store.held_before(kind, since(days)),
+            None => Ok(0),
+        };
+        let mut dropped = Dropped {
+            changes: before("changes", self.feed_days)?,
+            dead_letters: before("dead_letters", self.feed_days)?,
+            contacts: before("contacts", self.contacts_days)?,
+            audit: before("audit", self.audit_days)?,
+            ..Dropped::default()
+        };
+        let Some(days) = self.events_days else { return Ok(dropped) };
+        let mut after: Option<String> = None;
+        loop {
+            let page = store.scan(after.as_deref(), PAGE)?;
+            for one in &page.customers {
+                let gone =
+                    one.history.events().filter(|event| event.occurred_at < since(days)).count() as u64;
+                dropped.events += gone;
+                dropped.customers += u64::from(gone > 0);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(dropped);
+            }
+        }
+    }
+
     /// The instants before which each kind of data goes, for people.
     #[must_use]
     pub fn limits(&self, now: Micros) -> Vec<(&'static str, Option<(u32, String)>)> {
         let zone = Zone::default();
         let limit = |days: u32| (days, zone.format(now - Micros::from(days) * DAY));
         self.named().into_iter().map(|(name, days)| (name, days.map(limit))).collect()
+    }
+}
+
+/// Whether any event is from an instant or later.
+fn any_event_since(store: &dyn Store, since: Micros) -> Result<bool, Error> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.scan(after.as_deref(), PAGE)?;
+        if page.customers.iter().any(|one| one.history.events().any(|event| event.occurred_at >= since)) {
+            return Ok(true);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(false);
+        }
     }
 }

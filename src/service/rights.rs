@@ -7,7 +7,7 @@ use super::access::Caller;
 use super::app::App;
 use super::problem::{Code, Problem, clip};
 use homing_profiles::access::AuditEntry;
-use homing_profiles::privacy::{Choice, Consent, Export, Purpose};
+use homing_profiles::privacy::{Choice, Consent, Erasure, Export, Purpose};
 use homing_profiles::{Changed, Flows};
 
 fn entry(app: &App, caller: &Caller, action: &str, id: &str, detail: &str) -> AuditEntry {
@@ -54,12 +54,18 @@ impl App {
         Ok(held)
     }
 
-    /// Erases a customer here and in the CRM's own table, and says whether anything was held.
-    pub(crate) fn erase_customer(&self, caller: &Caller, id: &str) -> Result<bool, Problem> {
+    /// Erases a customer here and in the CRM's own table, and says whether anything was held. An id of which nothing is held is barred
+    /// where `unknown` says so.
+    pub(crate) fn erase_customer(
+        &self,
+        caller: &Caller,
+        id: &str,
+        unknown: bool,
+    ) -> Result<Erasure, Problem> {
         let store = &self.store;
         // What waits to be written down of the customer is written first, so that the erasure finds it.
         self.access.write_notes(store.as_ref())?;
-        let held = store.erase(id, self.now())?;
+        let done = store.erase_as(id, self.now(), caller.key_id().as_deref(), unknown)?;
         self.warm.written(id);
         self.changed();
         if let Some(back) = &self.write_back {
@@ -70,9 +76,7 @@ impl App {
                 Problem::new(Code::StoreFailed, detail)
             })?;
         }
-        // The store writes down a keyed hash instead of the id.
-        store.audit(&[entry(self, caller, "profile.erase", id, "")])?;
-        Ok(held)
+        Ok(done)
     }
 
     /// Lets a customer who was erased be known again.
@@ -86,21 +90,32 @@ impl App {
         Ok(())
     }
 
-    /// Replaces the attributes that the business keeps of a customer.
-    pub(crate) fn set_attributes(
+    /// Changes the attributes that the business keeps of a customer, and returns the new ones. `change` may be asked again when somebody else
+    /// changed them meanwhile.
+    pub(crate) fn change_attributes(
         &self,
         caller: &Caller,
         id: &str,
-        attributes: &Map<String, Value>,
-    ) -> Result<(), Problem> {
+        change: impl Fn(Option<&Map<String, Value>>) -> Result<Map<String, Value>, Problem>,
+    ) -> Result<Map<String, Value>, Problem> {
         if self.store.is_erased(id)? {
             let detail = format!("the customer `{}` was erased; their data cannot be stored", clip(id));
             return Err(Problem::new(Code::UnknownCustomer, detail));
         }
-        let names: Vec<&str> = attributes.keys().map(String::as_str).collect();
+        // A change that will be refused is not noted.
+        let names: Vec<String> = change(self.store.attributes(id)?.as_ref())?.keys().cloned().collect();
         self.store.audit(&[entry(self, caller, "attributes.set", id, &names.join(", "))])?;
-        self.store.set_attributes(id, attributes)?;
+        let mut refused = None;
+        let after = self.store.change_attributes(id, &mut |held| match change(held) {
+            Ok(after) => Some(after),
+            Err(problem) => {
+                refused = Some(problem);
+                None
+            }
+        })?;
         self.warm.written(id);
-        Ok(())
+        after.ok_or_else(|| {
+            refused.unwrap_or_else(|| Problem::internal(&"attributes were neither changed nor refused"))
+        })
     }
 }

@@ -8,6 +8,7 @@ use homing_datasets::{DAY, Micros};
 
 use super::access::{Caller, Role, hex};
 use super::app::App;
+use super::attempts::Peer;
 use super::problem::{Code, Problem};
 use homing_profiles::Error;
 use homing_profiles::access::{AuditEntry, Session, random_bits};
@@ -56,10 +57,21 @@ impl App {
         Ok(keyed_hash(&self.store.secret(PURPOSE)?, token.as_bytes()))
     }
 
-    /// Begins a session for whoever has a key; a wrong key is [`Code::Unauthorized`].
-    pub(crate) fn sign_in(&self, key: &str) -> Result<Cookie, Problem> {
-        let now = self.now();
-        let caller = self.access.admit_key(key.trim(), Role::Reader, now)?;
+    /// Begins a session for whoever has a key; a wrong key is [`Code::Unauthorized`], and after several of them
+    /// [`Code::TooManyRequests`].
+    pub(crate) fn sign_in(&self, key: &str, peer: Option<Peer>) -> Result<Cookie, Problem> {
+        let (now, key) = (self.now(), key.trim());
+        if let Some(wait) = self.attempts.wait(peer, key, now) {
+            let detail = format!("too many failed attempts to sign in; retry in {wait} s");
+            return Err(Problem::new(Code::TooManyRequests, detail).after(wait));
+        }
+        let caller = self.access.admit_key(key, Role::Reader, now).inspect_err(|problem| {
+            if problem.code == Code::Unauthorized {
+                self.attempts.failed(peer, key, now);
+            }
+            self.access.refused(&HeaderMap::new(), problem.code, "POST /signin", now);
+        })?;
+        self.attempts.succeeded(peer, key);
         let key_id = caller
             .key_id()
             .ok_or_else(|| Problem::new(Code::Unauthorized, "the service asks for no keys"))?;

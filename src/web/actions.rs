@@ -133,7 +133,7 @@ pub(super) async fn erase(
         if form.confirm.trim() != id.trim() {
             return Err(Box::new(message::wrong_id(&asked, &id)));
         }
-        let done = web.work(move |app| app.erase_customer(&caller, &id).map(drop));
+        let done = web.work(move |app| app.erase_customer(&caller, &id, false).map(drop));
         done.await.map_err(|code| Box::new(message::problem(&web, &asked, code)))?;
         Ok(seen(&asked.link(Place::Find.path()).with("done", "erased")))
     };

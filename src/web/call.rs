@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 
 use super::asked::{Asked, Link};
-use super::filters::{ANY, CURSOR, PREFIX, SORT, SORTS, fields, filters, listing, tag_of};
+use super::filters::{ANY, CURSOR, PREFIX, SORT, SORTS, fields, filters, listing, tag_of, unknown};
 use super::format::{Dates, NOTHING};
 use super::frame::{Frame, Place};
 use super::labels::{Chip, ClusterWords, Labels};
@@ -144,6 +144,8 @@ struct View {
     no_model: bool,
     action: &'static str,
     selects: Vec<Select>,
+    /// What to say of filters that are none.
+    unknown: Vec<String>,
     on: Vec<On>,
     any: Vec<Values>,
     any_chosen: bool,
@@ -197,6 +199,7 @@ fn view(
         action: Place::Call.path(),
         selects: fields.iter().filter_map(|name| select(asked, labels, (aggregates, words), name)).collect(),
         on,
+        unknown: unknown(web, asked).into_iter().map(|(name, near)| ignored(lang, &name, near)).collect(),
         any_chosen: any.iter().flat_map(|values| &values.picks).any(|pick| pick.chosen),
         any,
         sorts: sorts(lang, listing.sort),
@@ -214,6 +217,14 @@ fn view(
         next: page.next.as_ref().map(|cursor| with("").with(CURSOR, cursor)),
         campaign_lead: t!(lang, "campaign-lead", n = campaign::MOST),
         exports,
+    }
+}
+
+/// Says that a filter was ignored.
+fn ignored(lang: Lang, name: &str, near: Option<String>) -> String {
+    match near {
+        Some(near) => t!(lang, "unknown-filter-near", name = name, near = &near),
+        None => t!(lang, "unknown-filter", name = name),
     }
 }
 
@@ -312,6 +323,7 @@ fn sorts(lang: Lang, current: Sort) -> Vec<Pick> {
         Sort::ChurnRisk => t!(lang, "sort-churn-risk"),
         Sort::Clv => t!(lang, "sort-clv"),
         Sort::CustomerId => t!(lang, "sort-customer-id"),
+        Sort::LastOrder => t!(lang, "sort-last-order"),
     };
     let pick = |(key, sort): (&str, Sort)| Pick {
         key: key.into(),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::labels::Labels;
 use super::state::Web;
+use crate::service::problem::{clip, nearest};
 use homing_profiles::{Listing, Sort};
 use homing_tags::names::{CHURN_LEVEL, CLUSTER, FADING_CAUSE, LIFECYCLE_STAGE, MEMBER_TIER, TOP_CATEGORY};
 
@@ -44,6 +45,33 @@ pub(super) fn filters<'a>(web: &'a Web, asked: &'a Asked) -> impl Iterator<Item 
     let names = fields.into_iter().chain(others).chain([ANY, SORT, PREFIX]);
     names.filter_map(|name| Some((name.to_owned(), asked.get(name)?.to_owned())))
 }
+
+/// The names in the address that are no filters, and for each the nearest that is.
+pub(super) fn unknown(web: &Web, asked: &Asked) -> Vec<(String, Option<String>)> {
+    let tags = || web.catalogue.tags().iter().map(|tag| tag.name.as_str());
+    let known = || tags().chain([ANY, SORT, PREFIX, CURSOR]);
+    let mut unknown: Vec<(String, Option<String>)> = Vec::new();
+    let mut add = |name: &str, near: Option<&str>| {
+        if unknown.len() < MOST_UNKNOWN && !unknown.iter().any(|(other, _)| other == name) {
+            unknown.push((clip(name).to_owned(), near.map(str::to_owned)));
+        }
+    };
+    for (name, value) in asked.pairs() {
+        let tag = value.split_once(':').map_or(value, |(tag, _)| tag);
+        match name {
+            ANY if !tags().any(|known| known == tag) => add(tag, nearest(tag, tags())),
+            SORT if !SORTS.iter().any(|(sort, _)| *sort == value) => {
+                add(value, nearest(value, SORTS.map(|(sort, _)| sort)));
+            }
+            _ if !known().any(|known| known == name) => add(name, nearest(name, known())),
+            _ => {}
+        }
+    }
+    unknown
+}
+
+/// Unknown filters that a page names.
+const MOST_UNKNOWN: usize = 5;
 
 /// The tag and the value of a filter.
 pub(super) fn tag_of(labels: Labels<'_>, name: &str, key: &str) -> (String, Value) {

@@ -130,6 +130,18 @@ pub(super) fn stale_form(asked: &Asked) -> Response {
     refused(asked, StatusCode::FORBIDDEN, t!(lang, "stale-form"), t!(lang, "stale-form-do").into())
 }
 
+/// Too many attempts to sign in failed.
+pub(super) fn too_many_attempts(asked: &Asked, seconds: u32) -> Response {
+    let lang = asked.lang;
+    let advice = t!(lang, "too-many-attempts-do", n = seconds);
+    let mut message = Message::new(asked, None, t!(lang, "too-many-attempts"));
+    message.paragraphs = vec![advice];
+    message.ways = vec![Way { text: t!(lang, "sign-in").into(), link: asked.link("/signin") }];
+    let mut response = written(StatusCode::TOO_MANY_REQUESTS, &message);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
 /// The id typed to confirm an erasure is another one.
 pub(super) fn wrong_id(asked: &Asked, id: &str) -> Response {
     let lang = asked.lang;

@@ -8,7 +8,7 @@
 //! Templates escape all that they are given, save [`homing_charts::Svg`]. A strict content security policy goes with
 //! every page, so there is no script and no style outside the one style sheet.
 //!
-//! Lower modules know nothing of those above them: this one makes the routes; `actions`, `call`, `campaign`, `customer`, `kpi`,
+//! Lower modules know nothing of those above them: this one makes the routes; `actions`, `audit`, `call`, `campaign`, `customer`, `kpi`,
 //! `models`, `segments`, `sign_in` and `today` answer them; `forms` and `message` are made of `filters` and `state`; `asked`, `format`,
 //! `frame`, `labels`, `library`, `parts`, `sample`, `scores` and `words` know nothing of the service's state.
 
@@ -26,6 +26,7 @@ use homing_tags::Catalogue;
 mod actions;
 mod asked;
 mod assets;
+mod audit;
 mod call;
 mod campaign;
 mod customer;
@@ -70,6 +71,7 @@ pub fn router(app: Arc<App>, catalogue: Arc<Catalogue>, sample: Option<Sample>) 
         .route("/customers/{id}/export", routing::get(actions::export))
         .route("/customers/{id}/consent", routing::post(actions::consent))
         .route("/customers/{id}/erase", routing::post(actions::erase))
+        .route("/audit", routing::get(audit::page))
         .route("/segments", routing::get(segments::page))
         .route("/kpi", routing::get(kpi::page))
         .route("/models", routing::get(models::page))

@@ -44,7 +44,10 @@ pub(super) async fn page(
         Ok((listed, shadows, token))
     };
     match gathered.await {
-        Ok((listed, shadows, token)) => written(StatusCode::OK, &view(&web, &asked, listed, &shadows, token)),
+        Ok((listed, shadows, token)) => {
+            let audit = caller.may(Role::Admin).then(|| asked.link("/audit"));
+            written(StatusCode::OK, &View { audit, ..view(&web, &asked, listed, &shadows, token) })
+        }
         Err(code) => message::problem(&web, &asked, code),
     }
 }
@@ -115,6 +118,8 @@ struct Charts {
 #[template(path = "models.html", config = "src/web/askama.toml")]
 struct View {
     frame: Frame,
+    /// The audit log, for who may see it.
+    audit: Option<Link>,
     done: Option<String>,
     heads: Vec<Head>,
     rows: Vec<Row>,
@@ -167,6 +172,7 @@ fn view(
     };
     View {
         frame: Frame::new(asked, Some(Place::Models), t!(lang, "models")),
+        audit: None,
         done: asked.get("done").map(|model| t!(lang, "done-promoted", model = model)),
         heads: vec![
             Head::text(t!(lang, "version")),

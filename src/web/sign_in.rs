@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Form;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use serde::Deserialize;
 
 use super::asked::{Asked, Link};
@@ -18,6 +18,7 @@ use super::message;
 use super::state::{Web, written};
 use super::words::t;
 use crate::service::access::Caller;
+use crate::service::attempts::Peer;
 use crate::service::exposure::comes_from_elsewhere;
 use crate::service::{Code, Problem, Role, sessions};
 
@@ -108,6 +109,7 @@ pub(super) struct Sent {
 pub(super) async fn sign_in(
     State(web): State<Arc<Web>>,
     uri: Uri,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     sent: Result<Form<Sent>, FormRejection>,
 ) -> Response {
@@ -117,7 +119,7 @@ pub(super) async fn sign_in(
     if !web.app.demands_keys() {
         return Redirect::to(&next).into_response();
     }
-    let begun = web.app.work(move |app| app.sign_in(&key)?.header()).await;
+    let begun = web.app.work(move |app| app.sign_in(&key, peer.map(|Extension(peer)| peer))?.header()).await;
     match begun {
         Ok(cookie) => {
             let mut response = Redirect::to(&next).into_response();
@@ -126,6 +128,9 @@ pub(super) async fn sign_in(
         }
         Err(problem) if problem.code == Code::Unauthorized => form(&asked, next, true),
         Err(problem) if problem.code == Code::Forbidden => message::forbidden(&asked, Role::Reader),
+        Err(problem) if problem.code == Code::TooManyRequests => {
+            message::too_many_attempts(&asked, problem.retry_after_s.unwrap_or(1))
+        }
         Err(problem) => message::problem(&web, &asked, problem.code),
     }
 }

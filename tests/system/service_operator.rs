@@ -114,6 +114,8 @@ fn who_opted_out_or_was_erased_is_in_no_score_file() {
     run(homing(), folder.path(), ["audit", "verify", "--noted", head]).says(0, &[]);
     run(homing(), folder.path(), ["audit", "verify", "--noted", &"0".repeat(63)]).says(2, &["64"]);
     run(homing(), folder.path(), ["audit", "verify", "--noted", &"a".repeat(64)]).says(1, &["tampered"]);
+    run(homing(), folder.path(), ["audit", "verify", "--noted", &"0".repeat(64)])
+        .says(2, &["start of an empty log", "prove nothing"]);
     let listed = run(homing(), folder.path(), ["audit", "list", "--json"]).json();
     let actions: Vec<_> =
         listed["entries"].as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
@@ -147,7 +149,14 @@ fn retention_rules_are_shown_and_applied() {
     write(folder.path(), "homing.toml", "[retention]\nevents_days = 365\nfeed_days = 90\n");
     let shown = retention(&[]);
     assert!(shown.out.contains("events_days") && shown.out.contains("365"), "{shown:#?}");
-    let done = retention(&["--apply", "--json"]).json();
+    assert!(shown.out.contains("would drop 2 events of 2 customers"), "{shown:#?}");
+    let preview = retention(&["--dry-run", "--json"]).json();
+    assert_eq!((&preview["would_drop"]["events"], &preview["would_drop"]["audit"]), (&json!(2), &json!(0)));
+    // A rule or a clock may be wrong: every event goes only on request.
+    retention(&["--apply"]).says(2, &["would drop all 2 events", "nothing was dropped", "--drop-everything"]);
+    retention(&["--drop-everything"]).says(2, &["--apply"]);
+    let done = retention(&["--apply", "--drop-everything", "--json"]).json();
+    assert_eq!(done["compacted"], true);
     assert_eq!(
         (&done["dropped"]["events"], &done["dropped"]["customers"]),
         (&json!(2), &json!(2)),
@@ -226,4 +235,83 @@ fn the_doctor_finds_nothing_where_all_is_well_and_names_what_is_not() {
         told["checks"].as_array().unwrap().iter().find(|check| check["check"] == "registry").unwrap();
     assert_eq!(registry["ok"], json!(false));
     assert!(registry["fix"].as_str().unwrap().contains("homing-train fit"), "{registry}");
+}
+
+/// What is done on the machine, without a key.
+#[test]
+fn commands_on_the_machine_are_in_the_audit_log_and_a_changed_log_is_a_failed_report() {
+    use crate::support::write;
+    let folder = scratch();
+    let rows: String = (0..100).map(|n| format!("1380013{n:04},1997-10-01,5\n")).collect();
+    write(folder.path(), "orders.csv", &format!("customer_id,occurred_at,amount\n{rows}keep,1997-10-01,5\n"));
+    let mut command = homing();
+    command.args(["score", "--purchases", "orders.csv", "--profiles", "sqlite:profiles.db", "--registry"]);
+    command.arg(registry()).args(["--as-of", "1997-12-31"]);
+    run::<&str>(command, folder.path(), []).says(0, &[]);
+    let homing_of = |args: &[&str]| run(homing(), folder.path(), args);
+    let key = homing_of(&["keys", "create", "--role", "reader", "--json"]).json();
+    let id = key["id"].as_str().unwrap();
+    let new = homing_of(&["keys", "rotate", id, "--json"]).json();
+    homing_of(&["keys", "revoke", new["id"].as_str().unwrap()]).says(0, &[]);
+    homing_of(&["privacy", "consent", "keep", "--opted-out", "--purpose", "contact:sms", "--source", "call"])
+        .says(0, &["opted out"]);
+    homing_of(&["privacy", "consent", "keep", "--opted-in"]).says(0, &["opted in"]);
+    homing_of(&["privacy", "consent", "keep", "--opted-in", "--opted-out"]).says(2, &["--opted"]);
+    homing_of(&["privacy", "consent", "keep", "--opted-in", "--purpose", "sms"])
+        .says(2, &["contact:CHANNEL"]);
+    homing_of(&["privacy", "erase", "typo"]).says(2, &["nothing was changed", "--bar"]);
+    homing_of(&["privacy", "erase", "typo", "--bar", "--no-compact"])
+        .says(0, &["barred", "homing privacy compact"]);
+    for n in 0..100 {
+        homing_of(&["privacy", "erase", &format!("1380013{n:04}"), "--no-compact"]).says(0, &["erased"]);
+    }
+    homing_of(&["privacy", "compact"]).says(0, &["compacted"]);
+    // Nobody finds an id in the file.
+    for name in ["profiles.db", "profiles.db-wal", "profiles.db-shm"] {
+        let bytes = std::fs::read(folder.path().join(name)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("1380013") && (name != "profiles.db" || text.contains("keep")), "{name}");
+    }
+    let log = homing_of(&["audit", "list", "--json"]).json();
+    let mut actions: Vec<&str> =
+        log["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    actions.dedup();
+    let expected =
+        ["key.create", "key.rotate", "key.revoke", "consent.set", "profile.erase", "store.compact"];
+    assert_eq!(actions, expected);
+    homing_of(&["audit", "verify"]).says(0, &[]);
+    homing_of(&["privacy", "report", "--json"]).says(0, &[]);
+    // Somebody takes a customer out of the log, as an erasure would.
+    let base = rusqlite::Connection::open(folder.path().join("profiles.db")).unwrap();
+    base.execute_batch(
+        "UPDATE audit SET customer_id = NULL, detail = '', erased_hash = subject WHERE customer_id = 'keep'",
+    )
+    .unwrap();
+    drop(base);
+    homing_of(&["audit", "verify"]).says(1, &["no erasure of that customer"]);
+    homing_of(&["privacy", "report"]).says(4, &["the audit log was changed"]);
+    // Score files and folders are their owner's alone.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mut command = homing();
+        command.args([
+            "score",
+            "--purchases",
+            "orders.csv",
+            "--out",
+            "scores.csv",
+            "--snapshot",
+            "kept",
+            "--registry",
+        ]);
+        command.arg(registry()).args(["--as-of", "1997-12-31", "--profiles", "sqlite:profiles.db"]);
+        run::<&str>(command, folder.path(), []).says(0, &[]);
+        let mode =
+            |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("scores.csv"), mode("kept")), (0o600, 0o700));
+        for file in std::fs::read_dir(folder.path().join("kept")).unwrap().map(Result::unwrap) {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{}", file.path().display());
+        }
+    }
 }

@@ -17,7 +17,7 @@ const OTHER_VARIABLES: [(&str, &str); 1] = [("otlp", "OTEL_EXPORTER_OTLP_ENDPOIN
 
 /// Flags that are no settings, because what they ask for is done once; and the matrix of `features`, which takes several
 /// instants where other commands take one.
-const ONCE: [&str; 16] = [
+const ONCE: [&str; 24] = [
     "features --as-of",
     "--help",
     "--version",
@@ -31,6 +31,14 @@ const ONCE: [&str; 16] = [
     "audit verify --noted",
     "audit list --after",
     "privacy retention --apply",
+    "privacy retention --dry-run",
+    "privacy retention --drop-everything",
+    "privacy erase --bar",
+    "privacy erase --no-compact",
+    "privacy consent --purpose",
+    "privacy consent --opted-out",
+    "privacy consent --opted-in",
+    "privacy consent --source",
     "man --out",
     "config show --json",
     "campaign make --campaign",
@@ -162,6 +170,7 @@ fn bare(program: &Command, path: &[String], command: &Command, file: &Path) -> V
     match &*path.join(" ") {
         "campaign make" => line.push("x".into()),
         "keys create" => line.extend(["--role".into(), "reader".into()]),
+        "privacy consent" => line.push("--opted-out".into()),
         "man" => line.extend(["--out".into(), "x".into()]),
         _ => {}
     }

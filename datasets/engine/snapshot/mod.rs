@@ -33,7 +33,7 @@ use self::piece::{Piece, PieceReader, PieceWriter, Written};
 use super::{Customers, Loaded, Shard, Stream};
 use crate::event::Micros;
 use crate::guards::{DailyLines, Window};
-use crate::{Erasures, Error, History, Zone};
+use crate::{Erasures, Error, History, Zone, private};
 
 const FORMAT: u32 = 1;
 
@@ -114,8 +114,8 @@ impl SnapshotFolder {
     /// [`Error::Snapshot`] when another process writes it, it was made with other options, or it cannot be read.
     pub fn open(folder: &Path, zone: Zone, shard: Option<Shard>) -> Result<Self, Error> {
         let failed = |cause: io::Error| unusable(folder, cause);
-        fs::create_dir_all(folder).map_err(failed)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"));
+        private::create_folder(folder).map_err(failed)?;
+        let lock = private::options().create(true).truncate(false).write(true).open(folder.join("lock"));
         let lock = lock.map_err(failed)?;
         lock.try_lock().map_err(|_| Error::Unreadable {
             path: folder.display().to_string(),
@@ -286,7 +286,7 @@ impl SnapshotFolder {
         };
         let draft = self.folder.join("snapshot.json.new");
         let publish = || -> io::Result<()> {
-            let mut file = File::create(&draft)?;
+            let mut file = private::options().create(true).truncate(true).write(true).open(&draft)?;
             serde_json::to_writer_pretty(&mut file, &snapshot)?;
             file.sync_all()?;
             fs::rename(&draft, self.folder.join("snapshot.json"))?;

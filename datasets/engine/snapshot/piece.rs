@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use serde::{Deserialize, Serialize};
 
 use super::unusable;
-use crate::{Error, History, varint};
+use crate::{Error, History, private, varint};
 
 const MAGIC: [u8; 5] = *b"HSNP\x01";
 
@@ -154,7 +154,12 @@ impl PieceWriter {
         if self.open.is_none() {
             let name = format!("{:06}-{:05}.histories", self.generation, self.done.len());
             let path = self.folder.join(&name);
-            let file = File::create(&path).and_then(|mut file| file.write_all(&MAGIC).map(|()| file));
+            let file = private::options()
+                .create(true)
+                .truncate(true)
+                .write(true)
+                .open(&path)
+                .and_then(|mut file| file.write_all(&MAGIC).map(|()| file));
             let file = file.map_err(|cause| unusable(&path, cause))?;
             let bytes = MAGIC.len() as u64;
             let piece = Piece { name, from: id.to_owned(), to: String::new(), bytes, checksum: 0 };

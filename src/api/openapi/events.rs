@@ -22,6 +22,16 @@ pub(super) fn schemas(limits: &Limits) -> Value {
         )),
         "Event": event(&Field::ALL, &["event_id", "customer_id", "occurred_at"]),
         "EventsReply": events_reply(),
+        "EventAmended": object(
+            "What became of the event.",
+            json!({
+                "event_id": string("The sender's id of the event."),
+                "customer_id": string("Whose event it is."),
+                "voided": typed("boolean", "Whether the event is gone; else it was corrected."),
+                "changed": list(changed()),
+            }),
+            &[],
+        ),
         "Rejected": rejected(),
         "Changes": object(
             "A page of the change feed.",
@@ -222,6 +232,8 @@ fn problem() -> Value {
             "parameter": string("The invalid parameter."),
             "role": string("The required role."),
             "limit": count("The limit that was exceeded."),
+            "barred": typed("boolean", "Whether data with this customer id are refused."),
+            "missing": list(string("A feature that is missing.")),
             "rejected": list(reference("Rejected")),
             "error": string("The same as `detail`, for clients of the Open Inference Protocol."),
         }),
@@ -235,6 +247,8 @@ fn problem() -> Value {
             "parameter",
             "role",
             "limit",
+            "barred",
+            "missing",
             "rejected",
         ],
     )

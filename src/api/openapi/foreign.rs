@@ -9,7 +9,7 @@ pub(super) fn schemas() -> Value {
     json!({
         "Server": object(
             "The server.",
-            json!({"name": string("homing"), "version": string("The version."), "extensions": list(string("None."))}),
+            json!({"name": string("homing"), "version": string("The version."), "extensions": list(string("The name of an extension."))}),
             &[],
         ),
         "Live": object("Liveness.", json!({"live": typed("boolean", "True while the process runs.")}), &[]),
@@ -60,12 +60,18 @@ fn infer_request() -> Value {
                     "shape": list(count("Rows.")),
                     "datatype": string("FP64, INT32, ..."),
                     "data": list(json!({"type": ["number", "boolean", "null"]})),
+                    "parameters": typed("object", "`binary_data_size`: bytes of this input behind the JSON, instead of `data`."),
                 }),
-                &[],
+                &["data", "parameters"],
             )),
-            "outputs": list(object("A requested output.", json!({"name": string("The name.")}), &[])),
+            "outputs": list(object(
+                "A requested output.",
+                json!({"name": string("The name."), "parameters": typed("object", "`binary_data`: whether it is wanted as bytes.")}),
+                &["parameters"],
+            )),
+            "parameters": typed("object", "`binary_data_output`: whether outputs are wanted as bytes."),
         }),
-        &["id", "outputs"],
+        &["id", "outputs", "parameters"],
     )
 }
 
@@ -83,8 +89,9 @@ fn infer_reply() -> Value {
                     "datatype": string("FP64"),
                     "shape": list(count("Rows.")),
                     "data": list(number("One score per row.")),
+                    "parameters": typed("object", "`binary_data_size`: bytes of this output behind the JSON, instead of `data`."),
                 }),
-                &[],
+                &["data", "parameters"],
             )),
         }),
         &["id"],

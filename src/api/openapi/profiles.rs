@@ -8,7 +8,8 @@ use super::build::{
 };
 use super::events::changed;
 use super::predictions::score;
-use crate::service::limits::{MAX_ATTRIBUTES, MAX_TEXT_BYTES};
+use crate::api::profiles::MAX_LOOKUP;
+use crate::service::limits::{MAX_ATTRIBUTES, MAX_ID_BYTES, MAX_TEXT_BYTES};
 
 /// Schemas by name.
 pub(super) fn schemas() -> Value {
@@ -18,7 +19,19 @@ pub(super) fn schemas() -> Value {
             json!({
                 "profiles": list(reference("Profile")),
                 "next": nullable(string("The cursor of the next page; null on the last one.")),
+                "total": count("How many profiles match; with `total=true`."),
+                "total_is_exact": typed("boolean", "Whether `total` is the whole number; else it is a lower bound."),
             }),
+            &["total", "total_is_exact"],
+        ),
+        "LookupRequest": strict(object(
+            "Customers to look up.",
+            json!({"ids": {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES}, "minItems": 1, "maxItems": MAX_LOOKUP}}),
+            &[],
+        )),
+        "Lookup": object(
+            "The profiles found.",
+            json!({"profiles": list(reference("Profile")), "unknown": list(string("An id without a profile."))}),
             &[],
         ),
         "Profile": profile(),
@@ -105,16 +118,19 @@ fn audit_entry() -> Value {
 
 fn profile() -> Value {
     object(
-        "A customer's profile.",
+        "A customer's profile. Every part is there unless `fields` leaves it out; `tags=values` gives `tag_values` instead of `tags`.",
         json!({
             "customer_id": string("The customer id."),
             "attributes": typed("object", "Attributes set by the business."),
             "tags": {"type": "object", "description": "Tags by name.", "additionalProperties": reference("Tag")},
+            "tag_values": {"type": "object", "description": "Values by tag name.",
+                "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
+            "selected": typed("object", "Members of parts that `fields` asks for, by name, such as `prediction.churn_risk`."),
             "prediction": reference("Scores"),
             "history": reference("History"),
             "next_action": next_action(),
         }),
-        &["next_action"],
+        &["attributes", "tags", "tag_values", "selected", "prediction", "history", "next_action"],
     )
 }
 

@@ -14,7 +14,9 @@ fn request(route: Route, headers: &[(&str, &str)]) -> Request<Body> {
         .replace("{version}", "1")
         .replace("{number}", "1")
         .replace("{model}", "shop")
-        .replace("{webhook}", "default");
+        .replace("{webhook}", "default")
+        .replace("{event_id}", "none")
+        .replace("{key}", "none");
     let mut request = Request::builder().method(route.method()).uri(path);
     let reads = route.method() == axum::http::Method::GET;
     if !reads && !headers.iter().any(|(name, _)| *name == "content-type") {
@@ -84,7 +86,8 @@ async fn a_reader_changes_nothing() {
     assert_eq!(Role::ALL[1], Role::Reader);
     for route in Route::ALL.iter().copied().filter(|route| route.role() <= Some(Role::Reader)) {
         let harmless = route.method() == axum::http::Method::GET
-            || ["/v1/predictions", "/invocations", "/v2/models/{model}/infer"].contains(&route.path());
+            || ["/v1/predictions", "/v1/lookup", "/invocations"].contains(&route.path())
+            || route.path().ends_with("/infer");
         assert!(harmless, "{route:?}");
     }
 }
@@ -133,7 +136,7 @@ async fn no_route_takes_what_a_browser_sends_by_itself_or_for_another_site() {
     let (service, _folder) = Service::sqlite();
     let keys = keyed(&service);
     let admin = of(&keys, Role::Admin).to_owned();
-    let cookie = service.app.sign_in(&admin).unwrap().header().unwrap();
+    let cookie = service.app.sign_in(&admin, None).unwrap().header().unwrap();
     let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
     // any:KEY, as browsers send it once somebody has typed it in.
     let basic = format!("Basic {}", to_base64(&format!("any:{admin}")));
@@ -391,4 +394,106 @@ async fn reads_of_feed_and_dead_letters_are_in_the_audit_log_which_admins_read()
     let problem = service.send(wrong.body(Body::empty()).unwrap()).await.problem("bad_parameter");
     assert!(problem["detail"].as_str().unwrap().contains("did you mean `cursor`?"), "{problem}");
     assert_eq!(service.app.store().verify_audit(None).unwrap().broken, None);
+}
+
+/// What the audit log has, as action, detail and how often.
+fn logged(service: &Service, action: &str) -> Vec<(Option<String>, String)> {
+    service.app.write_audit().unwrap();
+    let log = service.app.store().audit_log(0, 10_000).unwrap();
+    let of = log.into_iter().filter(|record| record.audit.action == action);
+    of.map(|record| (record.audit.customer_id, record.audit.detail)).collect()
+}
+
+#[tokio::test]
+async fn a_reader_who_lists_again_and_again_does_not_fill_the_audit_log() {
+    let service = Service::new();
+    for id in ["a", "b"] {
+        service.buy(id, id, "2011-09-12").await.ok();
+    }
+    let keys = keyed(&service);
+    for _ in 0..50 {
+        ask(&service, Route::Profiles, Some(of(&keys, Role::Reader))).await.ok();
+        ask(&service, Route::Profile, Some(of(&keys, Role::Reader))).await.ok();
+    }
+    ask(&service, Route::Profile, Some(of(&keys, Role::Admin))).await.ok();
+    let of_id = |id: &str, detail: &str| (Some(id.to_owned()), detail.to_owned());
+    assert_eq!(logged(&service, "profile.list"), [of_id("a", ""), of_id("b", "")]);
+    assert_eq!(logged(&service, "profile.read"), [of_id("a", ""), of_id("a", "")], "one of each key");
+    // How often it was is told once the time is over.
+    service.clock.fetch_add(3_600_000_000, Ordering::SeqCst);
+    let again = [of_id("a", ""), of_id("b", ""), of_id("a", "49 more times"), of_id("b", "49 more times")];
+    let mut told = logged(&service, "profile.list");
+    told[2..].sort();
+    assert_eq!(told, again);
+    ask(&service, Route::Profiles, Some(of(&keys, Role::Reader))).await.ok();
+    assert_eq!(logged(&service, "profile.list").len(), 6, "a new hour begins");
+    assert_eq!(service.app.store().verify_audit(None).unwrap().broken, None);
+}
+
+#[tokio::test]
+async fn refused_requests_are_summed_up_in_the_audit_log() {
+    let service = Service::new();
+    let keys = keyed(&service);
+    for _ in 0..20 {
+        ask(&service, Route::Profile, None).await.problem("unauthorized");
+        ask(&service, Route::Profile, Some("homing_guess")).await.problem("unauthorized");
+        ask(&service, Route::Audit, Some(of(&keys, Role::Reader))).await.problem("forbidden");
+    }
+    assert_eq!(logged(&service, "request.refused"), []);
+    service.clock.fetch_add(60_000_000, Ordering::SeqCst);
+    let told = logged(&service, "request.refused");
+    let expected = [
+        (None, "40 requests: unauthorized, GET /v1/profiles/{id}".to_owned()),
+        (None, "20 requests: forbidden, GET /v1/audit".to_owned()),
+    ];
+    assert_eq!(told, expected);
+    let log = service.app.store().audit_log(0, 100).unwrap();
+    let reader = service.app.store().keys().unwrap().into_iter().find(|key| key.role == "reader").unwrap().id;
+    assert_eq!((&log[0].audit.key_id, log[1].audit.key_id.as_ref()), (&None, Some(&reader)));
+}
+
+#[test]
+fn a_key_rotated_during_an_earlier_overlap_gets_its_full_lifetime() {
+    use crate::service::access::{KeyTerms, create_key_on, rotate_key};
+    const DAY: i64 = 86_400_000_000;
+    let service = Service::new();
+    let (store, now) = (service.app.store().as_ref(), service.app.now());
+    let terms = KeyTerms { expires_at: Some(now + 90 * DAY), ..KeyTerms::default() };
+    let (old, _) = create_key_on(store, "till", Role::Reader, now, terms).unwrap();
+    let first = rotate_key(store, &old.id, 7 * DAY, now + DAY).unwrap().unwrap();
+    assert_eq!((first.key.expires_at, first.old_expires_at), (Some(now + 91 * DAY), now + 8 * DAY));
+    let second = rotate_key(store, &old.id, 7 * DAY, now + 2 * DAY).unwrap().unwrap();
+    assert_eq!((second.key.expires_at, second.old_expires_at), (Some(now + 92 * DAY), now + 8 * DAY));
+    let (endless, _) = create_key(store, "", Role::Reader, now).unwrap();
+    let next = rotate_key(store, &endless.id, DAY, now).unwrap().unwrap();
+    assert_eq!(rotate_key(store, &endless.id, DAY, now).unwrap().unwrap().key.expires_at, None);
+    assert_eq!(next.key.expires_at, None);
+    assert!(rotate_key(store, &old.id, DAY, now + 8 * DAY).unwrap().is_none(), "it has expired");
+}
+
+#[tokio::test]
+async fn scripts_of_allowed_sites_may_send_and_read_the_headers_that_the_api_has() {
+    let exposure = Exposure::new(&[], &["https://crm.lan".to_owned()], false).unwrap();
+    let (service, _folder) = Service::sqlite_as(Limits::default(), |app| app.with_exposure(exposure));
+    let wanted = "content-encoding,traceparent,idempotency-key,if-match,if-none-match";
+    let preflight = Request::options("/v1/events")
+        .header("origin", "https://crm.lan")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", wanted);
+    let reply = service.send(preflight.body(Body::empty()).unwrap()).await;
+    let allowed = reply.header("access-control-allow-headers").to_owned();
+    assert!(wanted.split(',').all(|name| allowed.split(',').any(|known| known == name)), "{allowed}");
+    let get = Request::get("/v1/models").header("origin", "https://crm.lan").body(Body::empty()).unwrap();
+    let shown = service.send(get).await.header("access-control-expose-headers").to_owned();
+    for name in [
+        "etag",
+        "retry-after",
+        "x-request-id",
+        "ratelimit",
+        "ratelimit-policy",
+        "deprecation",
+        "server-timing",
+    ] {
+        assert!(shown.split(',').any(|known| known == name), "{name}: {shown}");
+    }
 }

@@ -129,7 +129,9 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
                         .replace("{version}", "1")
                         .replace("{number}", "1")
                         .replace("{model}", "shop")
-                        .replace("{webhook}", "crm"),
+                        .replace("{webhook}", "crm")
+                        .replace("{event_id}", "none")
+                        .replace("{key}", "none"),
                 )
                 .body(Body::empty())
                 .unwrap();
@@ -142,13 +144,21 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
 }
 
 /// Paths that are read, with an address of each kind of reply.
-const GETS: [(&str, &str); 36] = [
+const GETS: [(&str, &str); 47] = [
     ("/v1/profiles/{id}", "/v1/profiles/a"),
     ("/v1/profiles/{id}", "/v1/profiles/b"),
     ("/v1/profiles/{id}", "/v1/profiles/nobody"),
     ("/v1/profiles/{id}/explanation", "/v1/profiles/a/explanation"),
     ("/v1/profiles/{id}/next", "/v1/profiles/a/next"),
     ("/v1/profiles/{id}/explanation", "/v1/profiles/b/explanation"),
+    ("/v1/profiles/{id}", "/v1/profiles/a?fields=tags,history&tags=values"),
+    ("/v1/profiles/{id}", "/v1/profiles/a?fields=tgas"),
+    ("/v1/profiles/{id}/attributes", "/v1/profiles/a/attributes"),
+    ("/v1/keys", "/v1/keys"),
+    ("/v1/changes", "/v1/changes?tag=churn.level"),
+    ("/v1/changes", "/v1/changes?from=now&cursor=1"),
+    ("/v1/profiles", "/v1/profiles?fields=prediction.clv&tags=values"),
+    ("/v1/profiles", "/v1/profiles?total=true&order=asc&sort=last_order&updated_since=2011-01-01T00:00:00Z"),
     ("/v1/profiles", "/v1/profiles?limit=1"),
     ("/v1/profiles", "/v1/profiles"),
     ("/v1/profiles", "/v1/profiles?cursor=invented"),
@@ -179,6 +189,9 @@ const GETS: [(&str, &str); 36] = [
     ("/v2/models/{model}", "/v2/models/shop"),
     ("/v2/models/{model}", "/v2/models/other"),
     ("/v2/models/{model}/ready", "/v2/models/shop/ready"),
+    ("/v2/models/{model}/versions/{version}", "/v2/models/shop/versions/1"),
+    ("/v2/models/{model}/versions/{version}", "/v2/models/shop/versions/2"),
+    ("/v2/models/{model}/versions/{version}/ready", "/v2/models/shop/versions/1/ready"),
 ];
 
 /// Requests that change something or carry a body: method, path, address, body.
@@ -192,6 +205,23 @@ fn writes() -> Vec<(&'static str, &'static str, &'static str, Value)> {
             "/v1/profiles/a/consent",
             json!({"opted_out": false, "purpose": "contact", "source": "call"}),
         ),
+        ("PATCH", "/v1/profiles/{id}/attributes", "/v1/profiles/a/attributes", json!({"city": "上海"})),
+        ("PATCH", "/v1/profiles/{id}/attributes", "/v1/profiles/a/attributes", json!(7)),
+        ("POST", "/v1/lookup", "/v1/lookup?tags=values", json!({"ids": ["a", "nobody"]})),
+        ("POST", "/v1/lookup", "/v1/lookup", json!({"ids": []})),
+        (
+            "PUT",
+            "/v1/events/{event_id}",
+            "/v1/events/1",
+            json!({"event_id": "1", "customer_id": "a", "occurred_at": "2011-09-12", "amount": 12}),
+        ),
+        ("PUT", "/v1/events/{event_id}", "/v1/events/1", json!({"event_id": "1"})),
+        ("DELETE", "/v1/events/{event_id}", "/v1/events/none", json!(null)),
+        ("DELETE", "/v1/events/{event_id}", "/v1/events/1", json!(null)),
+        ("DELETE", "/v1/events/{event_id}", "/v1/events/1", json!(null)),
+        ("DELETE", "/v1/keys/{key}", "/v1/keys/none", json!(null)),
+        ("POST", "/v1/keys/{key}/rotate", "/v1/keys/none/rotate", json!({})),
+        ("POST", "/v1/keys", "/v1/keys", json!({"role": "amdin"})),
         ("POST", "/v1/profiles/{id}/readmit", "/v1/profiles/a/readmit", json!(null)),
         ("POST", "/v1/webhooks/{webhook}/test", "/v1/webhooks/crm/test", json!(null)),
         ("POST", "/v1/webhooks/{webhook}/test", "/v1/webhooks/none/test", json!(null)),
@@ -207,6 +237,12 @@ fn writes() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("POST", "/v1/models/{version}/promote", "/v1/models/1/promote", json!(null)),
         ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", super::inference::tensors(&[3.0, 4.0])),
         ("POST", "/v2/models/{model}/infer", "/v2/models/shop/infer", json!({"inputs": []})),
+        (
+            "POST",
+            "/v2/models/{model}/versions/{version}/infer",
+            "/v2/models/shop/versions/1/infer",
+            super::inference::tensors(&[3.0]),
+        ),
         (
             "POST",
             "/invocations",

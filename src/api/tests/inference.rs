@@ -150,3 +150,86 @@ async fn a_frame_may_be_csv_and_have_columns_that_are_no_features() {
     assert_eq!(service.get("/ping").await.ok()["status"], "ready");
     assert_eq!(service.get("/version").await.ok()["version"], env!("CARGO_PKG_VERSION"));
 }
+
+#[tokio::test]
+async fn all_features_that_are_missing_are_named() {
+    let service = Service::new();
+    let problem = service
+        .post("/invocations", json!({"dataframe_records": [{"orders": 2}]}))
+        .await
+        .problem("invalid_request");
+    assert_eq!(problem["missing"], json!(["tenure_days", "recency_days"]));
+    assert!(
+        problem["detail"].as_str().unwrap().contains("row 0: missing tenure_days, recency_days"),
+        "{problem}"
+    );
+    let problem = service
+        .post("/invocations", json!({"instances": [record(3.0), {"spend": 1}]}))
+        .await
+        .problem("invalid_request");
+    assert_eq!(problem["missing"], json!(["orders", "tenure_days", "recency_days"]));
+    assert!(problem["detail"].as_str().unwrap().contains("row 1"), "{problem}");
+}
+
+/// As tritonclient sends and asks for tensors unless it is told otherwise.
+#[tokio::test]
+async fn tensors_come_and_go_as_bytes_behind_the_json() {
+    let service = Service::new();
+    let expected = service.post(INFER, tensors(&[3.0, 4.0])).await.ok();
+    let input = |name: &str, datatype: &str, size: usize| json!({"name": name, "shape": [2, 1], "datatype": datatype, "parameters": {"binary_data_size": size}});
+    let request = json!({
+        "inputs": [input("orders", "FP32", 8), input("tenure_days", "INT64", 16), input("recency_days", "FP64", 16)],
+        "parameters": {"binary_data_output": true},
+    });
+    let mut bytes = Vec::new();
+    bytes.extend([3f32, 4.0].into_iter().flat_map(f32::to_le_bytes));
+    bytes.extend([100i64, 100].into_iter().flat_map(i64::to_le_bytes));
+    bytes.extend([5f64, 5.0].into_iter().flat_map(f64::to_le_bytes));
+    let sent = async |path: &str, request: &Value, bytes: &[u8]| {
+        let text = request.to_string();
+        let length = text.len().to_string();
+        let body = [text.as_bytes(), bytes].concat();
+        let request =
+            Request::post(path).header("inference-header-content-length", length).body(Body::from(body));
+        let response = service.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (parts, axum::body::to_bytes(body, usize::MAX).await.unwrap())
+    };
+    for path in [INFER, "/v2/models/shop/versions/1/infer"] {
+        let (parts, body) = sent(path, &request, &bytes).await;
+        assert_eq!(
+            (parts.status, &parts.headers["content-type"]),
+            (StatusCode::OK, &"application/octet-stream".parse().unwrap())
+        );
+        let length: usize =
+            parts.headers["inference-header-content-length"].to_str().unwrap().parse().unwrap();
+        let (text, mut rest) = body.split_at(length);
+        let reply: Value = serde_json::from_slice(text).unwrap();
+        for (output, expected) in
+            reply["outputs"].as_array().unwrap().iter().zip(expected["outputs"].as_array().unwrap())
+        {
+            let (own, left) =
+                rest.split_at(output["parameters"]["binary_data_size"].as_u64().unwrap() as usize);
+            rest = left;
+            let data: Vec<f64> = own.as_chunks::<8>().0.iter().map(|one| f64::from_le_bytes(*one)).collect();
+            assert_eq!((&output["name"], json!(data)), (&expected["name"], expected["data"].clone()));
+        }
+        assert!(rest.is_empty());
+    }
+    // One output as bytes, one as JSON.
+    let mut mixed = request.clone();
+    mixed["outputs"] = json!([{"name": "clv", "parameters": {"binary_data": false}}, {"name": "churn_risk"}]);
+    let (parts, body) = sent(INFER, &mixed, &bytes).await;
+    assert!(parts.headers.contains_key("inference-header-content-length") && body.len() > 16);
+    for (at, wrong) in
+        [("binary_data_size", json!(7)), ("binary_data_size", json!(800)), ("binary_data_size", json!(4))]
+    {
+        let mut request = request.clone();
+        request["inputs"][0]["parameters"][at] = wrong.clone();
+        let (parts, body) = sent(INFER, &request, &bytes).await;
+        assert_eq!(parts.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}: {body:?}");
+    }
+    let unknown = service.get("/v2/models/shop/versions/9").await.problem("unknown_model");
+    assert_eq!(unknown["error"], unknown["detail"]);
+    assert_eq!(service.get("/v2").await.ok()["extensions"], json!(["binary_tensor_data"]));
+}

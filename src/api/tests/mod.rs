@@ -20,6 +20,7 @@ use homing_profiles::*;
 use tempfile::TempDir;
 
 mod access;
+mod comforts;
 mod contract;
 mod events;
 mod inference;
@@ -98,6 +99,10 @@ impl Score for FakeEngine {
 
     fn tag_names(&self) -> Option<Vec<&str>> {
         Some(vec!["churn.level", "orders.count"])
+    }
+
+    fn tag_values(&self, tag: &str) -> Option<Vec<&str>> {
+        (tag == "churn.level").then(|| vec!["high", "medium", "low"])
     }
 
     fn predict(&self, features: &[f64]) -> Prediction {

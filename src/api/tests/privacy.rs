@@ -107,7 +107,14 @@ async fn export_tells_all_and_erasure_leaves_nothing() {
     assert_eq!(told["customer_id"].as_str().unwrap().len(), 64, "a keyed hash, not the id");
     let refused = service.buy("2", "a/茶", "2011-09-12").await.problem("invalid_event");
     assert_eq!(refused["rejected"][0]["code"], "customer_erased");
-    delete(&service, "/v1/profiles/nobody").await.problem("unknown_customer");
+    assert_eq!(delete(&service, path).await.problem("unknown_customer")["barred"], true);
+    // A mistyped id is not barred, unless the caller says so.
+    assert_eq!(delete(&service, "/v1/profiles/nobody").await.problem("unknown_customer")["barred"], false);
+    service.buy("3", "nobody", "2011-09-12").await.ok();
+    assert_eq!(delete(&service, "/v1/profiles/filed?bar=true").await.status, StatusCode::NO_CONTENT);
+    service.buy("4", "filed", "2011-09-12").await.problem("invalid_event");
+    let problem = delete(&service, "/v1/profiles/a?barr=true").await.problem("bad_parameter");
+    assert!(problem["detail"].as_str().unwrap().contains("did you mean `bar`?"), "{problem}");
 }
 
 #[tokio::test]
@@ -185,7 +192,7 @@ async fn an_objection_outlives_an_erasure_and_a_readmission() {
     let scored = async || service.post("/v1/predictions", &customers).await.ok()["predictions"].clone();
     put(&service, "/v1/profiles/a/consent", json!({"opted_out": true, "source": "web form"})).await.ok();
     assert_eq!(delete(&service, "/v1/profiles/a").await.status, StatusCode::NO_CONTENT);
-    assert_eq!(delete(&service, "/v1/profiles/b").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(delete(&service, "/v1/profiles/b?bar=true").await.status, StatusCode::NO_CONTENT);
     let both = scored().await;
     assert_eq!(
         (&both[0]["not_scored"], &both[1]["not_scored"]),
@@ -195,7 +202,7 @@ async fn an_objection_outlives_an_erasure_and_a_readmission() {
     let said = service.get("/v1/profiles/a/consent").await.ok();
     assert_eq!(
         said["consents"],
-        json!([{"purpose": "profiling", "opted_out": true, "at": NOW, "source": "web form"}])
+        json!([{"purpose": "profiling", "opted_out": true, "at": NOW, "source": ""}])
     );
     for id in ["a", "b"] {
         let path = format!("/v1/profiles/{id}/readmit");

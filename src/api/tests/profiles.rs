@@ -109,7 +109,7 @@ async fn an_unknown_tag_or_parameter_is_refused_with_the_nearest_name() {
         ("/v1/profiles?tag=churn.lvl:high", "did you mean `churn.level`?"),
         ("/v1/profiles?sorted=clv", "did you mean `sort`?"),
         ("/v1/changes?curser=1", "did you mean `cursor`?"),
-        ("/v1/profiles/a?fields=tags", "takes no parameters"),
+        ("/v1/profiles/a/next?fields=tags", "takes no parameters"),
         ("/v1/models?x=", "takes no parameters"),
     ] {
         let problem = service.get(uri).await.problem("bad_parameter");
@@ -117,4 +117,20 @@ async fn an_unknown_tag_or_parameter_is_refused_with_the_nearest_name() {
     }
     service.get("/v1/profiles?tag=churn.level:high").await.ok();
     service.get("/healthz?from=balancer").await.ok();
+}
+
+#[tokio::test]
+async fn an_unknown_value_of_a_tag_is_refused_with_the_nearest_known() {
+    let service = Service::new();
+    for (query, near) in [
+        ("tag=churn.level:hihg", "did you mean `high`?"),
+        ("tag=churn.levle:high", "did you mean `churn.level`?"),
+        ("limt=5", "did you mean `limit`?"),
+        ("tag=churn.level:5", "its values: high, medium, low"),
+    ] {
+        let problem = service.get(&format!("/v1/profiles?{query}")).await.problem("bad_parameter");
+        assert!(problem["detail"].as_str().unwrap().contains(near), "{problem}");
+    }
+    service.get("/v1/profiles?tag=churn.level:low").await.ok();
+    service.get("/v1/profiles?tag=orders.count:5").await.ok();
 }

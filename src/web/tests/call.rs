@@ -201,3 +201,12 @@ async fn the_form_for_a_campaign_keeps_the_filters() {
     has(&page, &["action=\"/call/export?lang=en&#38;churn.level=high&#38;id=M\" method=\"post\""]);
     has(&page, &["name=\"token\"", "name=\"campaign\"", "name=\"holdout\"", "name=\"record\""]);
 }
+
+#[tokio::test]
+async fn a_filter_that_is_none_is_named_with_the_nearest() {
+    let site = Site::new();
+    let page = site.get("/call?lang=en&churn.levle=high").await.ok();
+    has(&page, &["The filter “churn.levle” is unknown and was ignored. Did you mean “churn.level”?"]);
+    let page = site.get("/call?lang=zh&zzz=1").await.ok();
+    has(&page, &["筛选条件“zzz”不存在，已忽略。"]);
+}

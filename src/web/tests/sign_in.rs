@@ -124,3 +124,38 @@ async fn who_signs_in_and_out_is_in_the_audit_log() {
     house.with("POST", "/signout", &[("cookie", &cookie)], "").await;
     assert!(house.holds("page.sign_in") && house.holds("page.sign_out"));
 }
+
+#[tokio::test]
+async fn attempts_to_sign_in_that_fail_have_to_wait() {
+    let house = House::new(true);
+    let guess = async |n: u32| {
+        let form = format!("key=homing_deadbeef{n}&next=%2F");
+        house.with("POST", "/signin?lang=en", &[], &form).await
+    };
+    for n in 0..5 {
+        guess(n).await.page(StatusCode::UNAUTHORIZED);
+    }
+    let refused = guess(5).await;
+    assert_eq!(refused.header("retry-after"), "2");
+    has(&refused.page(StatusCode::TOO_MANY_REQUESTS), &["Too many failed attempts", "Wait 2 s"]);
+    // Others sign in meanwhile.
+    house.sign_in(Role::Reader).await;
+    house.later(2);
+    guess(6).await.page(StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn admins_see_the_audit_log_newest_first() {
+    let house = House::new(true);
+    let (reader, admin) = (house.sign_in(Role::Reader).await, house.sign_in(Role::Admin).await);
+    let see = async |cookie: &str, uri: &str| house.with("GET", uri, &[("cookie", cookie)], "").await;
+    has(&see(&reader, "/audit?lang=en").await.page(StatusCode::FORBIDDEN), &["role admin"]);
+    assert!(!see(&reader, "/models?lang=en").await.ok().contains("href=\"/audit"));
+    has(&see(&admin, "/models?lang=en").await.ok(), &["href=\"/audit?lang=en\""]);
+    see(&admin, "/customers/c%2F1").await.ok();
+    house.app.write_audit().unwrap();
+    let page = see(&admin, "/audit?lang=en").await.ok();
+    has(&page, &["<h1>Audit log</h1>", "profile.read", "page.sign_in", "/customers/c%2F1?lang=en"]);
+    assert!(page.find("profile.read") < page.find("page.sign_in"), "newest first");
+    has(&see(&admin, "/audit?lang=zh&before=1").await.ok(), &["<h1>审计日志</h1>", "暂无记录"]);
+}
