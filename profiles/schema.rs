@@ -5,7 +5,7 @@
 use crate::Error;
 
 /// The version of the schema.
-pub(crate) const VERSION: i64 = 8;
+pub(crate) const VERSION: i64 = 9;
 
 /// Tables in the words of [`Dialect`]. Kept with them: what finds a tag that became `high` (see [`HIGH`]).
 const TABLES: &str = r#"
@@ -85,6 +85,7 @@ const TABLES: &str = r#"
     ) {by_key};
 
 {of_version_8}
+{of_version_9}
     CREATE TABLE audit (
         entry {entry},
         at {integer} NOT NULL,
@@ -169,6 +170,34 @@ const OF_VERSION_8: &str = "
     ) {by_key};
 ";
 
+/// The tables that version 8 did not have.
+const OF_VERSION_9: &str = "
+    -- Scores that are kept until what they predict has come: a sample of each night, and those of a campaign's customers.
+    CREATE TABLE kept_scores (
+        customer_id {id} NOT NULL,
+        purpose {id} NOT NULL,
+        as_of {integer} NOT NULL,
+        model {text} NOT NULL,
+        scores {text} NOT NULL,
+        PRIMARY KEY (customer_id, purpose, as_of)
+    ) {by_key};
+    CREATE INDEX kept_scores_by_time ON kept_scores (purpose, as_of);
+
+    -- What is known of a campaign as a whole.
+    CREATE TABLE campaigns (
+        campaign {id} PRIMARY KEY,
+        share {real},
+        evaluation {text}
+    ) {by_key};
+
+    -- Results that are computed now and then and shown until the next time.
+    CREATE TABLE documents (
+        name {text} PRIMARY KEY,
+        at {integer} NOT NULL,
+        document {text} NOT NULL
+    ) {by_key};
+";
+
 /// A change by which a customer turned to high risk.
 const HIGH: &str =
     r#"to_high {truth} GENERATED ALWAYS AS ({find}(tags, '"churn.level":"high"') > 0) {computed}"#;
@@ -208,7 +237,10 @@ pub(crate) struct Dialect {
 
 impl Dialect {
     fn write(&self, words: &str) -> String {
-        let mut sql = words.replace("{to_high}", HIGH).replace("{of_version_8}", OF_VERSION_8);
+        let mut sql = words
+            .replace("{to_high}", HIGH)
+            .replace("{of_version_8}", OF_VERSION_8)
+            .replace("{of_version_9}", OF_VERSION_9);
         for (word, meaning) in [
             ("{text}", self.text),
             ("{id}", self.id),
@@ -247,7 +279,7 @@ impl Dialect {
         ))
     }
 
-    /// The statements that bring the tables of version 7 to this one.
+    /// The statements that bring the tables of version 7 to version 8.
     pub fn upgrade_to_8(&self) -> String {
         self.write(
             "{of_version_8}
@@ -257,6 +289,11 @@ impl Dialect {
              ALTER TABLE audit ADD COLUMN digest {bytes};
              ALTER TABLE audit ADD COLUMN chain {bytes};",
         )
+    }
+
+    /// The statements that bring the tables of version 8 to this one.
+    pub fn upgrade_to_9(&self) -> String {
+        self.write("{of_version_9}")
     }
 }
 

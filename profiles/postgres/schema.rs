@@ -114,12 +114,15 @@ pub(super) async fn prepare(wire: &mut Wire, place: &str) -> Inner<()> {
         let version = wire.client.query_one("SELECT max(version) FROM homing.schema_version", &[]).await?;
         match version.try_get(0)? {
             VERSION => {}
-            version @ (FIRST | 7) => {
+            version @ (FIRST | 7 | 8) => {
                 if version < 7 {
                     wire.run(&DIALECT.upgrade_to_7()).await?;
                     wire.run(COLLATE).await?;
                 }
-                wire.run(&DIALECT.upgrade_to_8()).await?;
+                if version < 8 {
+                    wire.run(&DIALECT.upgrade_to_8()).await?;
+                }
+                wire.run(&DIALECT.upgrade_to_9()).await?;
             }
             version => return Err(wrong_version(place, version, FIRST).into()),
         }

@@ -112,6 +112,9 @@ pub(super) fn prepare(connection: &mut Connection, store: &str) -> Inner<[u8; 32
             if version < 8 {
                 transaction.execute_batch(&DIALECT.upgrade_to_8())?;
             }
+            if version < 9 {
+                transaction.execute_batch(&DIALECT.upgrade_to_9())?;
+            }
         }
     }
     let key = match erasure_key(&transaction)? {

@@ -8,7 +8,7 @@
 //! Templates escape all that they are given, save [`homing_charts::Svg`]. A strict content security policy goes with
 //! every page, so there is no script and no style outside the one style sheet.
 //!
-//! Lower modules know nothing of those above them: this one makes the routes; `actions`, `call`, `campaign`, `customer`, `kpi`,
+//! Lower modules know nothing of those above them: this one makes the routes; `accuracy`, `actions`, `call`, `campaign`, `campaigns`, `customer`, `kpi`,
 //! `models`, `segments`, `sign_in` and `today` answer them; `forms` and `message` are made of `filters` and `state`; `asked`, `format`,
 //! `frame`, `labels`, `library`, `parts`, `sample`, `scores` and `words` know nothing of the service's state.
 
@@ -23,11 +23,13 @@ use axum::{Router, routing};
 use crate::service::{App, Code};
 use homing_tags::Catalogue;
 
+mod accuracy;
 mod actions;
 mod asked;
 mod assets;
 mod call;
 mod campaign;
+mod campaigns;
 mod customer;
 mod filters;
 mod format;
@@ -72,6 +74,8 @@ pub fn router(app: Arc<App>, catalogue: Arc<Catalogue>, sample: Option<Sample>) 
         .route("/customers/{id}/erase", routing::post(actions::erase))
         .route("/segments", routing::get(segments::page))
         .route("/kpi", routing::get(kpi::page))
+        .route("/campaigns", routing::get(campaigns::page))
+        .route("/accuracy", routing::get(accuracy::page))
         .route("/models", routing::get(models::page))
         .route("/models/{version}/report", routing::get(models::report))
         .route("/models/{version}/promote", routing::post(actions::promote))
