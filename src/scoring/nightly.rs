@@ -320,9 +320,7 @@ pub fn to_profiles(
                 &|count| tell(before + count),
             )?;
             drop(piece);
-            if let Some(keep) = keep {
-                keep.write(store)?;
-            }
+            keep.map(|keep| keep.write(store)).transpose()?;
             if let Some(beside) = &mut beside {
                 let to = from + ids.len();
                 beside.add(&pass, range, from..to, &ids)?;
