@@ -102,12 +102,11 @@ pub fn adjusted(ones: &Group, others: &Group) -> Option<Adjusted> {
             .collect();
         let outcome = mean(&group.outcome);
         for (row, y) in group.covariates.iter().zip(&group.outcome) {
-            for i in 0..width {
-                sums[i] += row[i];
-                for j in 0..width {
-                    products[i][j] += (row[i] - means[i]) * (row[j] - means[j]);
-                }
-                products[i][width] += (row[i] - means[i]) * (y - outcome);
+            let away: Vec<f64> =
+                row.iter().zip(&means).map(|(x, mean)| x - mean).chain([y - outcome]).collect();
+            for ((sum, x), (products, one)) in sums.iter_mut().zip(row).zip(products.iter_mut().zip(&away)) {
+                *sum += x;
+                products.iter_mut().zip(&away).for_each(|(product, other)| *product += one * other);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What needs attention, with the threshold and what to do.
 
+use homing_models::measures::ECE_BINS;
 use serde::Serialize;
 
 use super::{Report, Window};
@@ -99,11 +100,13 @@ fn judge(last: &Window, first: Option<&Window>, alarms: &mut Vec<Alarm>) {
     {
         add("auc", found.auc, least, "the model ranks customers worse than in its first window; retrain it");
     }
-    if found.ece_low.is_some_and(|low| low > ECE) {
+    // Chance alone leaves a calibration error, the larger the fewer customers there are.
+    let ece = ECE + (0.25 * ECE_BINS as f64 / last.customers.max(1) as f64).sqrt();
+    if found.ece_low.is_some_and(|low| low > ece) {
         add(
             "ece",
             found.ece,
-            ECE,
+            ece,
             "purchase probabilities are off; retrain, and check for missing days of purchases",
         );
     }

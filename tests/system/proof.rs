@@ -10,8 +10,7 @@ use crate::support::{CDNOW, Server, client, homing, homing_train, registry, run,
 fn experiment() -> String {
     let mut csv = "customer_no,arm,bought,kind,score\n".to_owned();
     for row in 0..4_500_u64 {
-        let draw =
-            |stream: u64| row.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17 + stream as u32 * 11) % 1000;
+        let draw = |stream: u64| homing_models::sampling::mix(row ^ (stream << 40)) % 1000;
         let arm = ["nothing", "mail", "sms"][draw(1) as usize % 3];
         let lift = if arm == "mail" && row % 2 == 0 { 300 } else { 0 };
         let bought = u8::from(draw(2) < 200 + lift);

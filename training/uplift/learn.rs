@@ -107,23 +107,35 @@ struct Models {
     share_treated: f64,
 }
 
-/// A booster's hyperparameters: few small trees, for effects are small beside noise.
+/// How trees are grown: few and small, for effects are small beside noise. All rows and features are used, so nothing is random.
+#[derive(Clone, Copy)]
+struct Trees {
+    count: usize,
+    learning_rate: f64,
+    leaves: usize,
+}
+
+/// Of the models of one arm: features add up, so that the difference of two models has few ways to follow noise.
+const STUMPS: Trees = Trees { count: 40, learning_rate: 0.1, leaves: 2 };
+
+/// Of the model of both arms, where an effect that differs is an interaction with the arm.
+const INTERACTING: Trees = Trees { count: 60, learning_rate: 0.03, leaves: 4 };
+
 fn fitted(
     objective: Objective,
     data: &Binned,
     bins: &Bins,
     targets: &[f64],
-    seed: u64,
+    trees: Trees,
 ) -> Result<Booster, Error> {
     let params = Booster::params(objective)
-        .trees(60)
-        .learning_rate(0.04)
-        .leaves(4)
+        .trees(trees.count)
+        .learning_rate(trees.learning_rate)
+        .leaves(trees.leaves)
         .min_leaf_rows((targets.len() as f64 / 40.0).clamp(10.0, 500.0))
         .l2(50.0f64.min(targets.len() as f64 / 100.0))
-        .row_share(0.8)
+        .row_share(1.0)
         .feature_share(1.0)
-        .seed(seed)
         .check()?;
     Ok(params.fit_binned(&Training { data, bins, targets, offsets: None, weights: None })?.0)
 }
@@ -158,7 +170,7 @@ fn with_arm(matrix: &Array2<f32>, arm: impl Fn(usize) -> f32) -> Array2<f32> {
 }
 
 impl Models {
-    fn fit(arm: &Arm<'_>, training: &[usize], seed: u64) -> Result<Models, Error> {
+    fn fit(arm: &Arm<'_>, training: &[usize]) -> Result<Models, Error> {
         let all = objective(arm.outcome);
         let side = |wanted: Option<bool>| -> Vec<usize> {
             training
@@ -172,18 +184,18 @@ impl Models {
             arm.features.matrix.select(Axis(0), &places)
         };
         let categorical = &arm.features.categorical;
-        let learn = |objective, x: &Array2<f32>, y: &[f64], seed| {
+        let learn = |objective, x: &Array2<f32>, y: &[f64], trees| {
             let bins = Bins::with_categories(x.view(), categorical);
-            fitted(objective, &bins.sort(x.view()), &bins, y, seed)
+            fitted(objective, &bins.sort(x.view()), &bins, y, trees)
         };
         let outcome = |rows: &[usize]| -> Vec<f64> { rows.iter().map(|row| arm.outcome[*row]).collect() };
         let (everyone, ones, others) = (side(None), side(Some(true)), side(Some(false)));
         let (x_ones, x_others) = (matrix(&ones), matrix(&others));
         let (y_ones, y_others) = (outcome(&ones), outcome(&others));
         let x_all = with_arm(&matrix(&everyone), |at| f32::from(u8::from(arm.treated[everyone[at]])));
-        let together = learn(all, &x_all, &outcome(&everyone), seed)?;
-        let treated = learn(all, &x_ones, &y_ones, seed)?;
-        let untouched = learn(all, &x_others, &y_others, seed)?;
+        let together = learn(all, &x_all, &outcome(&everyone), INTERACTING)?;
+        let treated = learn(all, &x_ones, &y_ones, STUMPS)?;
+        let untouched = learn(all, &x_others, &y_others, STUMPS)?;
         let gained: Vec<f64> =
             y_ones.iter().zip(means(&untouched, &x_ones)).map(|(y, without)| y - without).collect();
         let foregone: Vec<f64> =
@@ -192,8 +204,8 @@ impl Models {
             together,
             treated,
             untouched,
-            effect_of_treated: learn(Objective::Squared, &x_ones, &gained, seed)?,
-            effect_of_untouched: learn(Objective::Squared, &x_others, &foregone, seed)?,
+            effect_of_treated: learn(Objective::Squared, &x_ones, &gained, STUMPS)?,
+            effect_of_untouched: learn(Objective::Squared, &x_others, &foregone, STUMPS)?,
             share_treated: ones.len() as f64 / everyone.len() as f64,
         })
     }
@@ -234,7 +246,7 @@ pub fn out_of_fold(arm: &Arm<'_>, seed: u64) -> Result<Predicted, Error> {
         .map(|&(repeat, fold)| {
             let folds = &partitions[repeat as usize];
             let training: Vec<usize> = (0..arm.rows.len()).filter(|row| folds[*row] != fold).collect();
-            Models::fit(arm, &training, seed ^ mix(repeat))
+            Models::fit(arm, &training)
         })
         .collect::<Result<_, _>>()?;
     let zeros = || vec![0.0; count];

@@ -170,9 +170,9 @@ impl Ranked {
     fn perfect_uplift(&self, times: Option<&[u32]>) -> &Order {
         let (mut buyers, mut others) = (0.0, 0.0);
         if self.binary {
-            for row in 0..self.outcome.len() {
+            for (row, (outcome, treated)) in self.outcome.iter().zip(&self.treated).enumerate() {
                 let times = times.map_or(1.0, |times| f64::from(times[row]));
-                match (self.outcome[row] == 1.0, self.treated[row]) {
+                match (*outcome == 1.0, *treated) {
                     (true, false) => buyers += times,
                     (false, true) => others += times,
                     _ => {}
