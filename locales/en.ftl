@@ -386,6 +386,68 @@ layer-static = Static
 layer-dynamic = Dynamic
 layer-predictive = Predictive
 
+## Campaigns: what they changed.
+
+campaigns = Campaigns
+campaigns-lead = What each campaign changed: contacted customers beside the hold-out group.
+campaigns-none = No campaign has been made yet. Make one with a hold-out group, so that its effect can be measured.
+campaign-results = Results
+campaign-results-lead = As last evaluated. Intervals hold the true effect with 95% confidence.
+campaign-step = To update a result, run this when the time window of the campaign is over:
+campaign-one = Campaign
+campaign-verdict = Result
+campaign-contacted = Contacted
+campaign-held-out = Held out
+campaign-buyers = Buyers
+campaign-buyers-help = Share of customers who bought in the window: contacted / held out
+campaign-effect = Effect on buyers
+campaign-effect-help = Difference in the share of buyers that the contact made, with its 95% interval
+campaign-revenue = Additional revenue
+campaign-revenue-help = Effect on spend times the contacted customers, with its 95% interval
+campaign-return = Return on cost
+campaign-return-help = Gain less cost, divided by cost
+campaign-effective = Effective
+campaign-harmful = Harmful
+campaign-unproven = Not proven
+campaign-not-evaluated = Not evaluated yet
+campaign-no-hold-out = No hold-out group
+campaign-so-far = window not over
+campaign-mismatch = groups not as planned: check the list
+from-to = { $low } to { $high }
+
+## Accuracy: predictions beside what happened.
+
+accuracy = Accuracy
+accuracy-lead = Predictions of a sample of customers, compared with what they did.
+accuracy-windows = Predictions whose time is over
+accuracy-windows-lead = Each figure with its 95% interval.
+accuracy-none = No predictions have been compared yet. The nightly scoring keeps a sample; run this when a horizon is over:
+accuracy-pending = Predictions still running
+accuracy-pending-lead = What the probabilities themselves lead us to expect.
+accuracy-pending-none = None.
+accuracy-from = Predicted on
+accuracy-days = Days
+accuracy-due = Over on
+accuracy-auc = Ranking (AUC)
+accuracy-auc-help = Buyers ranked before non-buyers: 1 is perfect, 0.5 is random
+accuracy-ece = Calibration error
+accuracy-ece-help = Mean gap between probability and share of buyers
+accuracy-spend = Spend bias
+accuracy-spend-help = Expected spend against actual spend: +10% is 10% too much
+accuracy-coverage = Intervals
+accuracy-coverage-help = Share of customers whose spend was within its 80% interval
+accuracy-high = High risk was right
+accuracy-high-help = Share of customers with high churn risk who did not buy
+accuracy-expected-auc = Expected ranking (AUC)
+accuracy-expected-share = Expected buyers
+days-ahead = { $n } days ahead
+alarm-auc = The model ranks customers worse than before. Retrain it.
+alarm-ece = Purchase probabilities are off. Check for missing days of purchases, then retrain.
+alarm-spend-bias = Expected and actual spend differ. Check that purchases are complete and amounts are in the right unit, then retrain.
+alarm-interval-coverage = The spend intervals do not hold what they promise. Retrain.
+alarm-output-drift = The scores are distributed differently than on the model’s first night. Check whether purchases are complete, then retrain.
+alarm-input-drift = Customers differ from those the model learned from. Check the data source, then retrain.
+
 ## Models.
 
 models = Models

@@ -356,6 +356,68 @@ layer-static = 静态
 layer-dynamic = 动态
 layer-predictive = 预测
 
+## Campaigns: what they changed.
+
+campaigns = 营销效果
+campaigns-lead = 每次营销带来了什么变化：已触达会员与对照组的对比。
+campaigns-none = 还没有营销活动。创建名单时请留出对照组，才能衡量效果。
+campaign-results = 结果
+campaign-results-lead = 最近一次评估的结果。区间以 95% 的置信度包含真实效果。
+campaign-step = 活动观察期结束后，运行以下命令更新结果：
+campaign-one = 活动
+campaign-verdict = 结论
+campaign-contacted = 触达人数
+campaign-held-out = 对照组人数
+campaign-buyers = 购买率
+campaign-buyers-help = 观察期内有购买的会员占比：触达组 / 对照组
+campaign-effect = 购买率提升
+campaign-effect-help = 触达带来的购买率变化及其 95% 区间
+campaign-revenue = 增量销售额
+campaign-revenue-help = 人均消费提升乘以触达人数，及其 95% 区间
+campaign-return = 投入回报率
+campaign-return-help = （收益 − 成本）÷ 成本
+campaign-effective = 有效
+campaign-harmful = 有负面影响
+campaign-unproven = 效果不显著
+campaign-not-evaluated = 尚未评估
+campaign-no-hold-out = 没有对照组
+campaign-so-far = 观察期未结束
+campaign-mismatch = 分组比例异常，请检查名单
+from-to = { $low } 至 { $high }
+
+## Accuracy: predictions beside what happened.
+
+accuracy = 预测准确度
+accuracy-lead = 抽样会员的预测与实际行为的对比。
+accuracy-windows = 已到期的预测
+accuracy-windows-lead = 每个指标附 95% 区间。
+accuracy-none = 还没有可对比的预测。每晚打分会保留抽样结果，预测期结束后运行：
+accuracy-pending = 进行中的预测
+accuracy-pending-lead = 根据预测概率本身估计的准确度。
+accuracy-pending-none = 暂无。
+accuracy-from = 预测日期
+accuracy-days = 天数
+accuracy-due = 到期日
+accuracy-auc = 排序能力（AUC）
+accuracy-auc-help = 购买者排在未购买者之前的程度：1 为完美，0.5 为随机
+accuracy-ece = 校准误差
+accuracy-ece-help = 预测概率与实际购买率的平均差距
+accuracy-spend = 消费偏差
+accuracy-spend-help = 预测消费与实际消费之比：+10% 表示高估 10%
+accuracy-coverage = 区间覆盖率
+accuracy-coverage-help = 实际消费落在 80% 区间内的会员占比
+accuracy-high = 高风险命中率
+accuracy-high-help = 被标为高流失风险的会员中，确实没有购买的占比
+accuracy-expected-auc = 预计排序能力（AUC）
+accuracy-expected-share = 预计购买率
+days-ahead = 未来 { $n } 天
+alarm-auc = 模型的排序能力下降，请重新训练。
+alarm-ece = 购买概率出现偏差。请检查是否缺少某些日期的交易，再重新训练。
+alarm-spend-bias = 预测消费与实际消费相差较大。请检查交易是否完整、金额单位是否正确，再重新训练。
+alarm-interval-coverage = 消费区间的覆盖率不符合预期，请重新训练。
+alarm-output-drift = 得分分布与模型上线首夜相比明显变化。请检查交易是否完整，再重新训练。
+alarm-input-drift = 会员特征与模型训练时明显不同。请检查数据来源，再重新训练。
+
 ## Models.
 
 models = 模型

@@ -26,12 +26,14 @@ pub mod judged;
 pub mod lapse;
 pub mod lifetimes;
 pub mod linear;
+pub mod measures;
 mod mirror;
 pub mod next;
 pub mod prediction;
 pub mod registry;
 pub mod repurchase;
 pub mod sampling;
+pub mod statistics;
 pub mod table;
 pub mod value;
 

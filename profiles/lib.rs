@@ -23,6 +23,7 @@ mod error;
 pub mod feed;
 mod fingerprint;
 mod flows;
+pub mod kept;
 mod paging;
 mod plan;
 pub mod postgres;
@@ -47,6 +48,7 @@ pub use contacts::Campaigns;
 pub use error::Error;
 pub use feed::Feed;
 pub use flows::{Flows, Scorer, merge};
+pub use kept::Kept;
 pub use plan::Bounds;
 pub use privacy::Privacy;
 pub use profiles::{HistorySummary, Listing, Page, Profile, Profiles, Sort, StoredTag, Totals};
@@ -201,7 +203,7 @@ pub struct BatchSummary {
 }
 
 /// Where profiles live. Every method of its parts is one transaction; what it acknowledges is on disk.
-pub trait Store: Profiles + Feed + Privacy + Access + Campaigns + Aggregates + Requests {
+pub trait Store: Profiles + Feed + Privacy + Access + Campaigns + Kept + Aggregates + Requests {
     /// Whether the store can be read and written now.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use super::access::{self, Access as _, AuditEntry};
 use super::audit;
 use super::contacts::{self, ExportedContact};
 use super::feed::{self, Change, DeadLetter};
+use super::kept::{self, ExportedScore};
 use super::state::{Also, REMOVALS, State};
 pub use super::state::{Consent, Purpose};
 use super::{Profile, plan};
@@ -88,6 +89,8 @@ pub struct Export {
     pub event_ids: Vec<String>,
     /// The campaigns that the customer was in.
     pub contacts: Vec<ExportedContact>,
+    /// Scores that are kept to be judged later.
+    pub kept_scores: Vec<ExportedScore>,
     /// Changes that the feed still holds.
     pub changes: Vec<Change>,
     /// Changes that could not be delivered.
@@ -541,7 +544,7 @@ fn hand_over<E>(sql: Statements<'_, E>, state: &State, into: &str) -> Result<(),
          WHERE customer_id = $1 ON CONFLICT DO NOTHING",
         params![from, into],
     )?;
-    for table in ["consents", "attributes", "contacts"] {
+    for table in ["consents", "attributes", "contacts", "kept_scores"] {
         sql.execute(&format!("DELETE FROM {table} WHERE customer_id = $1"), params![from])?;
     }
     remove_profile(sql, from).map(drop)
@@ -560,7 +563,7 @@ fn remove_profile<E>(sql: Statements<'_, E>, customer_id: &str) -> Result<u64, F
 const UNCOMPACTED: &str = "erasures_uncompacted";
 
 /// Everything stored of a customer in tables by their id, which an erasure removes.
-const TABLES: [&str; 5] = ["changes", "dead_letters", "consents", "attributes", "contacts"];
+const TABLES: [&str; 6] = ["changes", "dead_letters", "consents", "attributes", "contacts", "kept_scores"];
 
 impl<E: Engine> Privacy for E {
     fn consent(&self, customer_id: &str) -> Result<Option<Consent>, Error> {
@@ -618,10 +621,12 @@ impl<E: Engine> Privacy for E {
             let letters = feed::letters_of(sql, customer_id)?;
             let audit = access::audit_of(sql, customer_id, &hash)?;
             let contacts = contacts::contacts_of(sql, customer_id)?;
+            let kept = kept::kept_of(sql, customer_id)?;
             let nothing = profile.is_none()
                 && attributes.is_none()
                 && choices.is_empty()
                 && contacts.is_empty()
+                && kept.is_empty()
                 && changes.is_empty()
                 && letters.is_empty()
                 && audit.is_empty();
@@ -639,6 +644,7 @@ impl<E: Engine> Privacy for E {
                 events: events.map(|event| ExportedEvent::of(event, zone)).collect(),
                 event_ids,
                 contacts: contacts.into_iter().map(|contact| ExportedContact::of(contact, zone)).collect(),
+                kept_scores: kept.into_iter().map(|score| ExportedScore::of(score, zone)).collect(),
                 changes,
                 dead_letters: letters.into_iter().map(|letter| ExportedLetter::of(letter, zone)).collect(),
                 audit: audit.into_iter().map(|entry| ExportedAudit::of(entry, zone)).collect(),
@@ -756,7 +762,7 @@ impl<E: Engine> Privacy for E {
 
     fn holdings(&self) -> Result<Holdings, Error> {
         // Kind, what counts it, and its oldest instant.
-        const KINDS: [(&str, &str); 7] = [
+        const KINDS: [(&str, &str); 8] = [
             ("profiles", "SELECT count(*), CAST(NULL AS bigint) FROM profiles"),
             (
                 "events",
@@ -764,6 +770,7 @@ impl<E: Engine> Privacy for E {
             ),
             ("attributes", "SELECT count(*), CAST(NULL AS bigint) FROM attributes"),
             ("contacts", "SELECT count(*), min(at) FROM contacts"),
+            ("kept_scores", "SELECT count(*), min(as_of) FROM kept_scores"),
             ("changes", "SELECT count(*), min(at) FROM changes"),
             ("dead_letters", "SELECT count(*), min(at) FROM dead_letters"),
             ("audit", "SELECT count(*), min(at) FROM audit"),

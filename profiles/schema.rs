@@ -182,6 +182,31 @@ const OF_VERSION_9: &str = "
         at {integer} NOT NULL
     ) {by_key};
     CREATE INDEX replies_by_time ON replies (at);
+
+    -- Scores that are kept until what they predict has come: a sample of each night, and those of a campaign's customers.
+    CREATE TABLE kept_scores (
+        customer_id {id} NOT NULL,
+        purpose {id} NOT NULL,
+        as_of {integer} NOT NULL,
+        model {text} NOT NULL,
+        scores {text} NOT NULL,
+        PRIMARY KEY (customer_id, purpose, as_of)
+    ) {by_key};
+    CREATE INDEX kept_scores_by_time ON kept_scores (purpose, as_of);
+
+    -- What is known of a campaign as a whole.
+    CREATE TABLE campaigns (
+        campaign {id} PRIMARY KEY,
+        share {real},
+        evaluation {text}
+    ) {by_key};
+
+    -- Results that are computed now and then and shown until the next time.
+    CREATE TABLE documents (
+        name {text} PRIMARY KEY,
+        at {integer} NOT NULL,
+        document {text} NOT NULL
+    ) {by_key};
 ";
 
 /// A change by which a customer turned to high risk.
@@ -223,8 +248,10 @@ pub(crate) struct Dialect {
 
 impl Dialect {
     fn write(&self, words: &str) -> String {
-        let mut sql = words.replace("{to_high}", HIGH).replace("{of_version_8}", OF_VERSION_8);
-        sql = sql.replace("{of_version_9}", OF_VERSION_9);
+        let mut sql = words
+            .replace("{to_high}", HIGH)
+            .replace("{of_version_8}", OF_VERSION_8)
+            .replace("{of_version_9}", OF_VERSION_9);
         for (word, meaning) in [
             ("{text}", self.text),
             ("{id}", self.id),

@@ -4,6 +4,7 @@ pub mod aggregates;
 pub mod api;
 pub mod campaign;
 pub mod cli;
+pub mod monitor;
 pub mod scoring;
 pub mod service;
 pub mod web;

@@ -13,6 +13,7 @@
 //! | [`metrics`] | how good scores are |
 //! | [`baselines`], [`candidates`] | simple rules; the models judged on a holdout window |
 //! | [`fit`] | the predictive model: lifetime models, base learners, stacking, base rate, spend |
+//! | [`uplift`] | whom contact changes, from an experiment |
 //! | [`clusters`], [`expansion`], [`warning`], [`challengers`] | steps beside the fit |
 //! | [`backtest`] | a fit at a past cutoff, judged by what happened next |
 //! | [`report`] | the HTML report |
@@ -30,7 +31,6 @@ pub mod clusters;
 pub mod error;
 pub mod expansion;
 pub mod fit;
-pub mod labels;
 pub mod lifetimes;
 pub mod matrix;
 pub mod metrics;
@@ -41,6 +41,8 @@ pub mod rows;
 pub mod snapshots;
 pub mod task;
 mod untied;
+pub mod uplift;
 pub mod warning;
 
 pub use error::Error;
+pub use homing_datasets::labels;

@@ -67,8 +67,8 @@ use lines::Rules;
 pub(crate) use lines::{Cell, Cells};
 pub(crate) use progress::Progress;
 pub use recognised::{FirstLine, Recognised};
-use rejects::Cause;
-pub(crate) use rejects::{LISTED_REJECTS, Place};
+
+pub(crate) use rejects::{Cause, LISTED_REJECTS, Place};
 pub use shape::Header;
 pub(crate) use tally::Tally;
 

@@ -13,6 +13,7 @@
 //! assert!(histories.len() <= 100);
 //! ```
 
+mod contact;
 mod dice;
 mod goods;
 mod life;
@@ -23,6 +24,7 @@ use rayon::prelude::*;
 
 use crate::calendar::days_of;
 use crate::{Error, Event, Histories, HistoriesBuilder, Line};
+pub use contact::Contacted;
 use dice::Dice;
 use goods::Season;
 pub use goods::Stage;

@@ -14,6 +14,7 @@ use listing::scan;
 mod aggregates;
 pub(super) mod commit;
 mod feed;
+mod kept;
 mod listing;
 pub(super) mod model;
 mod requests;
@@ -59,6 +60,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("an opt-out before the first event holds", rights::opt_out_first),
     ("attributes are replaced whole", rights::attributes),
     ("contacts are capped over all campaigns", rights::contacts),
+    ("scores are kept by purpose and instant, and go with their customer", kept::scores),
+    ("a campaign is known as a whole", kept::campaigns),
     ("who is the same person is merged, with all that is held", rights::merge),
     ("an export holds everything", rights::export),
     ("an erased customer leaves a hash and nothing else", rights::erasure),

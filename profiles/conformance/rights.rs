@@ -158,7 +158,7 @@ pub(super) fn export(store: &dyn Store) {
     assert!(export.consent.unwrap().opted_out && export.profile.is_none() && export.events.is_empty());
 }
 
-fn contact(customer_id: &str, campaign: &str, at: Micros, held_out: bool) -> Contact {
+pub(super) fn contact(customer_id: &str, campaign: &str, at: Micros, held_out: bool) -> Contact {
     Contact {
         customer_id: customer_id.into(),
         campaign: campaign.into(),

@@ -5,7 +5,8 @@
 //! campaigns. Of the others a share is held out: not contacted, so that what the campaign does can be told from what would
 //! have happened anyway. Who is held out depends on nothing but the customer's id, the campaign's name and the seed.
 //!
-//! What is granted is recorded in the store before the list is written, so the same command again makes the same list.
+//! What is granted is recorded in the store before the list is written, so the same command again makes the same list. The scores
+//! of the moment are kept with it: [`evaluate`] uses them to see the campaign's effect more sharply.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +17,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use homing_models::statistics::{detectable, hold_out_for};
 use homing_profiles::contacts::{Cap, Contact, Grant};
+use homing_profiles::kept::KeptScore;
 use homing_profiles::privacy::keyed_hash;
 use homing_profiles::{Listing, Profile, Sort, Store};
 use homing_tags::playbook::{Advice, Effort, Playbook};
 
+pub mod effects;
+pub mod evaluate;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +52,10 @@ pub struct Plan {
     pub most: Option<u64>,
     /// Whether contacts are recorded. Otherwise the store is not changed.
     pub record: bool,
+    /// Days over which the campaign will be evaluated.
+    pub window_days: u32,
+    /// The difference in the share of buyers that the hold-out should be able to show.
+    pub detect: f64,
 }
 
 /// A customer of a campaign.
@@ -72,6 +81,8 @@ pub struct Member {
     pub attributes: Map<String, Value>,
     /// Whether the customer is held out.
     pub held_out: bool,
+    /// The scores of the moment.
+    pub scores: Value,
 }
 
 /// Summary of a campaign.
@@ -97,6 +108,12 @@ pub struct Summary {
     pub by_action: BTreeMap<String, u64>,
     /// Those to contact by channel; empty for those whose channel is not known.
     pub by_channel: BTreeMap<String, u64>,
+    /// Mean purchase probability of both groups at the horizon nearest to the window; `null` of nobody.
+    pub purchase_probability: Option<f64>,
+    /// The smallest difference in the share of buyers that the groups show with 80 % power; `null` without a hold-out.
+    pub detectable_difference: Option<f64>,
+    /// The smallest share to hold out that shows the difference asked for; `null` where half of the customers is not enough.
+    pub suggested_hold_out: Option<f64>,
 }
 
 /// A campaign's list.
@@ -131,6 +148,12 @@ impl Plan {
             let share = self.hold_out;
             return wrong(format!(
                 "the hold-out share is {share}; it must be at least 0 and below 1, such as 0.1"
+            ));
+        }
+        if !(self.detect > 0.0 && self.detect < 1.0) {
+            return wrong(format!(
+                "the difference to detect is {}; it must be above 0 and below 1, such as 0.02",
+                self.detect
             ));
         }
         match self.actions.iter().find(|wanted| playbook.entries.iter().all(|entry| entry.action != **wanted))
@@ -185,6 +208,9 @@ impl HoldOut {
 /// the same plan again completes the list.
 pub fn run(store: &dyn Store, playbook: &Playbook, plan: &Plan, now: Micros) -> Result<Campaign, Error> {
     plan.check(playbook)?;
+    if plan.record {
+        store.record_campaign(&plan.name, plan.hold_out)?;
+    }
     let cap = Cap { most: playbook.contacts.per_week, since: now - CAP_DAYS * DAY };
     let hold_out = HoldOut::new(&plan.name, plan.seed, plan.hold_out);
     let mut campaign = Campaign {
@@ -208,18 +234,23 @@ pub fn run(store: &dyn Store, playbook: &Playbook, plan: &Plan, now: Micros) -> 
                 .most
                 .map_or(u64::MAX, |most| most - campaign.summary.contacts - campaign.summary.held_out);
             if missing == 0 {
-                return Ok(campaign);
+                return Ok(campaign.with_power(plan));
             }
             let rest =
                 candidates.split_off(candidates.len().min(usize::try_from(missing).unwrap_or(usize::MAX)));
             let members = std::mem::replace(&mut candidates, rest);
             let wanted: Vec<Contact> = members.iter().map(|member| member.contact(plan, now)).collect();
             let grants = store.reserve_contacts(&wanted, &cap, plan.record)?;
+            if plan.record {
+                let new = members.iter().zip(&grants).filter(|(_, grant)| **grant == Grant::New);
+                let kept: Vec<KeptScore> = new.map(|(member, _)| member.kept(plan, now)).collect();
+                store.keep_scores(&kept)?;
+            }
             members.into_iter().zip(grants).for_each(|(member, grant)| campaign.take(member, grant));
         }
         match page.next {
             Some(next) => listing.cursor = Some(next),
-            None => return Ok(campaign),
+            None => return Ok(campaign.with_power(plan)),
         }
     }
 }
@@ -248,10 +279,35 @@ fn candidate(
         reason: advice.reason,
         because: advice.because,
         attributes: profile.attributes,
+        scores: kept_fields(&profile.prediction),
     })
 }
 
+/// The scores that are kept: chances, expectations and the model behind them.
+#[must_use]
+pub fn kept_fields(prediction: &Value) -> Value {
+    let wanted = |name: &str| {
+        name.starts_with("p_purchase_")
+            || name.starts_with("expected_spend_")
+            || ["churn_risk", "clv", "value_at_risk", "model", "as_of"].contains(&name)
+    };
+    let fields = prediction.as_object().into_iter().flatten();
+    Value::Object(
+        fields.filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect(),
+    )
+}
+
 impl Member {
+    fn kept(&self, plan: &Plan, at: Micros) -> KeptScore {
+        KeptScore {
+            customer_id: self.customer_id.clone(),
+            purpose: plan.name.clone(),
+            as_of: at,
+            model: self.scores.get("model").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            scores: self.scores.to_string(),
+        }
+    }
+
     fn contact(&self, plan: &Plan, at: Micros) -> Contact {
         Contact {
             customer_id: self.customer_id.clone(),
@@ -265,6 +321,23 @@ impl Member {
 }
 
 impl Campaign {
+    /// Adds what the groups can show.
+    fn with_power(mut self, plan: &Plan) -> Self {
+        let members = self.contacts.iter().chain(&self.held_out);
+        let chances =
+            members.filter_map(|one| evaluate::nearest(&one.scores, "p_purchase_", plan.window_days));
+        let (sum, count) = chances.fold((0.0, 0.0), |(sum, n), chance| (sum + chance, n + 1.0));
+        if count > 0.0 {
+            let (base, summary) = (sum / count, &mut self.summary);
+            let (contacts, held) = (summary.contacts as f64, summary.held_out as f64);
+            summary.purchase_probability = Some(base);
+            summary.detectable_difference =
+                (contacts > 0.0 && held > 0.0).then(|| detectable(base, contacts, held));
+            summary.suggested_hold_out = hold_out_for(plan.detect, base, contacts + held);
+        }
+        self
+    }
+
     fn take(&mut self, mut member: Member, grant: Grant) {
         let summary = &mut self.summary;
         match grant {

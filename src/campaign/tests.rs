@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use homing_datasets::labels::label;
 use homing_datasets::simulate::Chain;
-use homing_datasets::{History, Zone};
+use homing_datasets::simulate::Contacted;
+use homing_datasets::{Event, History, Kind, Zone};
 use homing_models::features::{COUNT, Scratch, compute};
 use homing_models::{AtHorizon, NotScored, Outcome, Prediction, Provenance};
 use serde_json::json;
@@ -11,6 +13,9 @@ use super::*;
 use homing_profiles::privacy::Consent;
 use homing_profiles::{BatchRow, Flows, Scored};
 use homing_tags::Catalogue;
+
+use super::effects::{Observed, effects, pool};
+use super::evaluate::{EvaluateError, Rules, before, evaluate};
 
 const CHAIN: Chain = Chain { customers: 1_200, seed: 3, until_day: 20_269, days: 1_096 };
 const NOW: Micros = 20_270 * DAY;
@@ -75,6 +80,8 @@ fn plan(name: &str) -> Plan {
         seed: 7,
         most: None,
         record: true,
+        window_days: 30,
+        detect: 0.02,
     }
 }
 
@@ -225,4 +232,132 @@ fn the_hold_out_depends_on_id_name_and_seed_alone() {
     }
     assert!(spring.iter().zip(held("spring", 1, 0.2)).all(|(tenth, fifth)| !tenth || fifth));
     assert_eq!(share(&held("spring", 1, 0.0)), 0.0);
+}
+
+/// A store whose customers of the campaign `spring` bought after it as the closure says, by id and group.
+fn after(store: &dyn Store, name: &str, buys: &dyn Fn(&str, bool) -> bool) {
+    let members = store.campaign(name).unwrap();
+    let score = |_: &str, _: &History, as_of: Micros| Scored {
+        tags: Vec::new(),
+        outcome: Outcome::NotScored(NotScored::NoPurchase),
+        provenance: Provenance { model: "m@1".into(), as_of, scored_at: as_of, zone: Zone::default() },
+    };
+    // Someone of tomorrow moves the data clock beyond the window.
+    let mut rows: Vec<BatchRow> = members
+        .iter()
+        .filter(|one| buys(&one.customer_id, one.held_out))
+        .map(|one| {
+            let bought = Event::new(Kind::Purchase, one.at + 5 * DAY, 20.0);
+            BatchRow { customer_id: one.customer_id.clone(), history: History::from_events(vec![bought]) }
+        })
+        .collect();
+    let late = History::from_events(vec![Event::new(Kind::Purchase, NOW + 40 * DAY, 1.0)]);
+    rows.push(BatchRow { customer_id: "~late".to_owned(), history: late });
+    store.write_batch(&mut rows.into_iter(), NOW + 40 * DAY, &score, &|_| ()).unwrap();
+}
+
+/// A share of customers by id.
+fn one_in(id: &str, n: u64) -> bool {
+    homing_models::sampling::mix_text(id) % n == 0
+}
+
+#[test]
+fn a_campaign_is_evaluated_by_intent_to_treat_once_its_window_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, catalogue) = filled(&format!("sqlite:{}", folder.path().join("p.db").display()));
+    let store = store.as_ref();
+    let book = catalogue.playbook().unwrap();
+    let made = run(store, book, &Plan { hold_out: 0.4, ..plan("spring") }, NOW).unwrap();
+    assert!(
+        made.summary.detectable_difference.unwrap() > 0.02
+            && made.summary.purchase_probability.unwrap() > 0.1
+    );
+    let kept = store.kept_scores("spring", Micros::MIN, Micros::MAX).unwrap();
+    assert_eq!(kept.len(), made.contacts.len() + made.held_out.len());
+    assert!(kept[0].scores.contains("p_purchase_30d"), "{}", kept[0].scores);
+    let refused = |rules: &Rules| evaluate(store, "spring", rules).unwrap_err().to_string();
+    assert!(refused(&Rules::default()).contains("reach"), "{}", refused(&Rules::default()));
+    run(store, book, &Plan { hold_out: 0.0, ..plan("all") }, NOW + 8 * DAY).unwrap();
+    after(store, "spring", &|id, held_out| one_in(id, if held_out { 5 } else { 2 }));
+    let rules = Rules { margin: Some(0.5), cost_per_contact: Some(2.0), ..Rules::default() };
+    let found = evaluate(store, "spring", &rules).unwrap();
+    let purchase = &found.outcomes[0];
+    assert_eq!((found.treated, found.held_out), (made.contacts.len(), made.held_out.len()));
+    assert!(found.complete && found.scores_known == 1.0 && found.sample_ratio_p.unwrap() > 0.001);
+    assert!(purchase.low.unwrap() > 0.1 && purchase.high.unwrap() < 0.5, "{purchase:?}");
+    assert!((found.incremental_revenue_per_contact.unwrap() - 6.0).abs() < 2.5, "{found:?}");
+    assert_eq!(found.return_basis.as_deref(), Some("margin"));
+    assert!(
+        found.contaminated_held_out > 0
+            && found.warnings.iter().any(|text| text.contains("another campaign"))
+    );
+    let without = evaluate(store, "spring", &Rules { exclude_contaminated: true, ..rules });
+    assert!(matches!(without, Err(EvaluateError::Refused(_))) || without.unwrap().held_out < found.held_out);
+    let wrong = evaluate(store, "winter", &rules).unwrap_err().to_string();
+    assert!(wrong.contains("no campaign `winter`") && wrong.contains("`spring`"), "{wrong}");
+    assert!(evaluate(store, "all", &rules).unwrap_err().to_string().contains("has no hold-out"));
+    let mismatched = evaluate(store, "spring", &Rules { share: Some(0.1), ..rules }).unwrap();
+    assert!(mismatched.warnings.iter().any(|text| text.contains("planned share")));
+    let both = pool(&[&found.outcomes, &found.outcomes]);
+    assert!(
+        (both[0].effect - purchase.effect.unwrap()).abs() < 1e-9 && both[0].high < purchase.high.unwrap()
+    );
+    let wrong = evaluate(store, "spring", &Rules { margin: Some(35.0), ..rules }).unwrap_err().to_string();
+    assert!(wrong.contains("share above 0 and at most 1"), "{wrong}");
+}
+
+#[test]
+fn everybody_who_bought_leaves_no_effect_to_estimate() {
+    let members: Vec<Observed> = (0..100)
+        .map(|n| Observed { held_out: n % 3 == 0, orders: 1.0, spend: f64::from(n), before: vec![f64::NAN] })
+        .collect();
+    let found = effects(&members, None);
+    assert_eq!((found[0].effect, found[0].treated), (None, 1.0));
+    assert!(found[0].note.as_ref().unwrap().contains("same value"));
+    assert!(found[2].effect.is_some() && !found[2].cuped);
+}
+
+/// A small version of `benches/campaigns.rs`: the adjustment knows the history alone.
+#[test]
+fn intervals_cover_known_effects_and_nothing_is_seldom_taken_for_something() {
+    let chain = Chain { customers: 4_000, seed: 6, ..Chain::default() };
+    let at = Micros::from(chain.until_day - 40) * DAY;
+    let contact = Contacted { at, strength: 1.0, even: false, seed: 3 };
+    let zone = Zone::default();
+    let customers: Vec<(f64, f64, Vec<f64>)> = (0..chain.customers)
+        .filter_map(|number| {
+            let simulated = chain.customer(number);
+            let history = History::from_events(simulated.events.clone());
+            history.as_of(at).purchases().next()?;
+            let contacted = History::from_events(contact.events(&simulated, number));
+            let bought = |history: &History| f64::from(u8::from(label(history, at, 30, zone).bought));
+            Some((bought(&history), bought(&contacted), before(&history, at, 30, None, zone)))
+        })
+        .collect();
+    let truth = customers.iter().map(|one| one.1 - one.0).sum::<f64>() / customers.len() as f64;
+    assert!(truth > 0.02, "{truth}");
+    let mut random = homing_models::sampling::Picker::new(17);
+    let (mut covered, mut called, mut saved) = (0, 0, 0.0);
+    for round in 0..400 {
+        let effective = round % 2 == 0;
+        let members: Vec<Observed> = (0..800)
+            .map(|_| {
+                let (untouched, contacted, before) = &customers[random.below(customers.len())];
+                let held_out = random.below(10) < 4;
+                let orders = if held_out || !effective { *untouched } else { *contacted };
+                Observed { held_out, orders, spend: orders, before: before.clone() }
+            })
+            .collect();
+        let found = &effects(&members, None)[0];
+        saved += found.variance_saved / 400.0;
+        let (low, high) = (found.low.unwrap(), found.high.unwrap());
+        if effective {
+            covered += u32::from((low..=high).contains(&truth));
+        } else {
+            called += u32::from(found.p_value.unwrap() < 0.05);
+        }
+    }
+    // Of 200 each: 95 % within three standard errors, 5 % likewise.
+    assert!((181..=199).contains(&covered) && called <= 19, "covered {covered}, called {called}");
+    assert!(saved > 0.1, "{saved}");
 }

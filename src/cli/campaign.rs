@@ -6,13 +6,15 @@ use clap::{Args, Subcommand};
 use homing_datasets::guards::outputs;
 use homing_datasets::progress::Stage;
 use homing_datasets::table::Format;
-use homing_datasets::{Zone, calendar};
+use homing_datasets::{Zone, calendar, out};
 use homing_locales::Lang;
 use serde_json::Value;
 
 use super::args::{StoreArgs, playbook_of, print_json};
-use super::{CatalogueArgs, WrongUse};
-use crate::campaign::{self, Plan, table};
+use super::{CatalogueArgs, Refused, WrongUse};
+use crate::campaign::effects::{Effect, PooledEffect, pool};
+use crate::campaign::evaluate::{EvaluateError, Evaluation, Rules, evaluate};
+use crate::campaign::{self, Plan, Summary, table};
 use crate::service::problem::nearest;
 use homing_profiles::Listing;
 
@@ -24,6 +26,42 @@ Examples:
   homing campaign make spring --dry-run
   homing campaign make spring --tag lifecycle.stage=decline --hold-out 0.2 --out list.csv")]
     Make(Box<Make>),
+    /// Measure what campaigns changed: contacted customers beside those held out.
+    #[command(after_help = "\
+Examples:
+  homing campaign evaluate spring
+  homing campaign evaluate spring summer --window-days 60 --margin 0.35 --cost-per-contact 0.8 --json")]
+    Evaluate(Box<Evaluate>),
+}
+
+#[derive(Args)]
+pub(super) struct Evaluate {
+    /// Names of campaigns. Several are also pooled.
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// Days after the list within which purchases count.
+    #[arg(long, env = "HOMING_WINDOW_DAYS", default_value_t = 30, value_name = "DAYS")]
+    window_days: u32,
+    /// Look at a window that is not over yet.
+    #[arg(long, env = "HOMING_SO_FAR")]
+    so_far: bool,
+    /// Gross margin as a share of the spend, such as 0.35.
+    #[arg(long, env = "HOMING_MARGIN", value_name = "SHARE")]
+    margin: Option<f64>,
+    /// Cost of one contact, in the currency of the purchases.
+    #[arg(long, env = "HOMING_COST_PER_CONTACT", value_name = "AMOUNT")]
+    cost_per_contact: Option<f64>,
+    /// The share that was to be held out, for campaigns made before homing recorded it.
+    #[arg(long, env = "HOMING_PLANNED_SHARE", value_name = "SHARE")]
+    planned_share: Option<f64>,
+    /// Leave out customers whom another campaign contacted within the window, from both groups.
+    #[arg(long, env = "HOMING_EXCLUDE_CONTAMINATED")]
+    exclude_contaminated: bool,
+    /// Print one JSON document on stdout.
+    #[arg(long, env = "HOMING_JSON")]
+    json: bool,
+    #[command(flatten, next_help_heading = "Profile store")]
+    store: StoreArgs,
 }
 
 #[derive(Args)]
@@ -59,6 +97,12 @@ pub(super) struct Make {
     /// Share of customers to hold out, 0 to below 1. They are not contacted.
     #[arg(long, env = "HOMING_HOLD_OUT", default_value_t = 0.1, value_name = "SHARE")]
     hold_out: f64,
+    /// Days over which the campaign will be evaluated.
+    #[arg(long, env = "HOMING_WINDOW_DAYS", default_value_t = 30, value_name = "DAYS")]
+    window_days: u32,
+    /// Difference in the share of buyers that the hold-out should be able to show; homing suggests the share to hold out for it.
+    #[arg(long, env = "HOMING_DETECT", default_value_t = 0.02, value_name = "SHARE")]
+    detect: f64,
     /// File for the hold-out group. Default: LIST.held-out.csv beside LIST.csv.
     #[arg(long, env = "HOMING_HOLD_OUT_FILE", value_name = "FILE")]
     hold_out_file: Option<PathBuf>,
@@ -96,6 +140,7 @@ fn tag(text: &str) -> Result<(String, Value), String> {
 pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Make(args) => make(args),
+        Command::Evaluate(args) => evaluate_all(args),
     }
 }
 
@@ -132,6 +177,8 @@ fn make(args: &Make) -> anyhow::Result<()> {
         seed: args.seed,
         most: args.limit,
         record: !args.dry_run,
+        window_days: args.window_days,
+        detect: args.detect,
     };
     let store = args.store.open(zone)?;
     let stage = Stage::begin("campaign");
@@ -156,10 +203,131 @@ fn make(args: &Make) -> anyhow::Result<()> {
         summary.matched,
         if left.is_empty() { "none".to_owned() } else { left.join(", ") }
     ));
+    if let Some(text) = power(summary, args) {
+        eprintln!("{text}");
+    }
     if args.json {
         print_json(summary)?;
     }
     Ok(())
+}
+
+/// What the groups of a campaign can show.
+fn power(summary: &Summary, args: &Make) -> Option<String> {
+    let points = |share: f64| format!("{:.1} percentage points", share * 100.0);
+    let base = summary.purchase_probability?;
+    let head = match summary.detectable_difference {
+        Some(least) => format!(
+            "smallest difference in buyers that this hold-out can show: {} (80 % power; {:.1} % are expected to buy anyway)",
+            points(least),
+            base * 100.0
+        ),
+        None => "without a hold-out nobody will know what the campaign changed".to_owned(),
+    };
+    let customers = summary.contacts + summary.held_out;
+    Some(match summary.suggested_hold_out {
+        Some(share) => format!("{head}; to show {}, hold out {:.0} %", points(args.detect), share * 100.0),
+        None => format!(
+            "{head}; to show {}, {customers} customers are too few even with half of them held out",
+            points(args.detect)
+        ),
+    })
+}
+
+fn evaluate_all(args: &Evaluate) -> anyhow::Result<()> {
+    let rules = Rules {
+        window_days: args.window_days,
+        so_far: args.so_far,
+        margin: args.margin,
+        cost_per_contact: args.cost_per_contact,
+        share: args.planned_share,
+        exclude_contaminated: args.exclude_contaminated,
+    };
+    let store = args.store.open(Zone::default())?;
+    let mut found = Vec::with_capacity(args.names.len());
+    for name in &args.names {
+        let evaluation = evaluate(store.as_ref(), name, &rules).map_err(|error| match error {
+            EvaluateError::InvalidArgument(text) => anyhow::Error::from(WrongUse(text)),
+            EvaluateError::Refused(text) => Refused(text).into(),
+            EvaluateError::Store(error) => error.into(),
+        })?;
+        store.store_evaluation(name, &serde_json::to_string(&evaluation)?)?;
+        found.push(evaluation);
+    }
+    let outcomes: Vec<&[Effect]> = found.iter().map(|one| one.outcomes.as_slice()).collect();
+    let all = if found.len() > 1 { pool(&outcomes) } else { Vec::new() };
+    match (args.json, found.as_slice()) {
+        (true, [one]) => print_json(one)?,
+        (true, _) => print_json(&serde_json::json!({ "campaigns": found, "pooled": all }))?,
+        (false, _) => {
+            found.iter().for_each(show);
+            show_pooled(&all);
+        }
+    }
+    Ok(())
+}
+
+fn show(one: &Evaluation) {
+    let days = one.window_days;
+    out!("{}: {} contacted, {} held out, {days} days", one.campaign, one.treated, one.held_out);
+    out!(
+        "  {:<10}{:>12}{:>12}{:>12}   {:<24}{:>9}  CUPED",
+        "per customer",
+        "contacted",
+        "held out",
+        "effect",
+        "95 % interval",
+        "p"
+    );
+    for effect in &one.outcomes {
+        let interval = match (effect.low, effect.high) {
+            (Some(low), Some(high)) => format!("{low:.4} to {high:.4}"),
+            _ => effect.note.clone().unwrap_or_default(),
+        };
+        let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
+        let saved = match effect.cuped {
+            true => format!("{:.0} % of the variance saved", effect.variance_saved * 100.0),
+            false => "no".to_owned(),
+        };
+        out!(
+            "  {:<10}{:>14.4}{:>12.4}{:>12}   {:<24}{:>9}  {saved}",
+            effect.outcome,
+            effect.treated,
+            effect.held_out,
+            number(effect.effect),
+            interval,
+            number(effect.p_value)
+        );
+    }
+    let ranged = |value: Option<f64>, low: Option<f64>, high: Option<f64>| match (value, low, high) {
+        (Some(value), Some(low), Some(high)) => format!("{value:.2} ({low:.2} to {high:.2})"),
+        _ => "not known".to_owned(),
+    };
+    let revenue = ranged(one.incremental_revenue, one.incremental_revenue_low, one.incremental_revenue_high);
+    out!("  incremental revenue  {revenue}");
+    if let (Some(cost), Some(basis)) = (one.cost, &one.return_basis) {
+        let back = ranged(one.return_on_cost, one.return_on_cost_low, one.return_on_cost_high);
+        out!("  cost  {cost:.2}; return on cost by {basis}  {back}");
+    }
+    one.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+}
+
+fn show_pooled(pooled: &[PooledEffect]) {
+    for one in pooled {
+        let differ = match one.p_same {
+            Some(p) if p < 0.05 => format!("; the campaigns differ (p {p:.3})"),
+            _ => String::new(),
+        };
+        out!(
+            "pooled {}: {:.4} ({:.4} to {:.4}), p {:.4}, {} campaigns{differ}",
+            one.outcome,
+            one.effect,
+            one.low,
+            one.high,
+            one.p_value,
+            one.campaigns
+        );
+    }
 }
 
 /// `list.csv` → `list.held-out.csv`.

@@ -13,6 +13,7 @@ mod erased;
 mod identity;
 mod keys;
 mod models;
+mod monitor;
 mod next;
 mod playbook;
 mod privacy;
@@ -80,14 +81,16 @@ Examples:
         #[command(subcommand)]
         command: playbook::Command,
     },
-    /// Make campaign lists with a hold-out group.
+    /// Make campaign lists with a hold-out group, and measure what campaigns changed.
     #[command(after_help = "\
 Examples:
-  homing campaign make spring --out list.csv")]
+  homing campaign make spring --out list.csv
+  homing campaign evaluate spring")]
     Campaign {
         #[command(subcommand)]
         command: campaign::Command,
     },
+    Monitor(monitor::Monitor),
     Next(Box<next::Next>),
     Baskets(Box<baskets::Baskets>),
     Identity(Box<identity::Identity>),
@@ -168,6 +171,11 @@ fn write_back(
 #[error("{0}")]
 struct WrongUse(String);
 
+/// Refused for the data's sake: exit code 3.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
 /// Something is left to do: exit code 4.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -203,6 +211,7 @@ pub fn main() -> ExitCode {
         Command::Tags { command } => tags::run(&command),
         Command::Playbook { command } => playbook::run(&command),
         Command::Campaign { command } => campaign::run(&command),
+        Command::Monitor(args) => monitor::run(&args),
         Command::Next(args) => next::run(&args),
         Command::Baskets(args) => baskets::run(&args),
         Command::Identity(args) => identity::run(&args),
@@ -235,6 +244,9 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("homing: {error:#}");
     if error.is::<DoneInPart>() {
         return ExitCode::from(4);
+    }
+    if error.is::<Refused>() {
+        return ExitCode::from(3);
     }
     match error.downcast_ref::<homing_datasets::Error>() {
         Some(error) if error.refuses_data() => return ExitCode::from(3),

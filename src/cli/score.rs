@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::args::{PasswordArgs, print_json};
 use super::{CatalogueArgs, CurrencyArgs, DoneInPart, ModelArgs, WrongUse};
+use crate::monitor::keep::{Keep, Sample};
 use crate::scoring::batch::{self, FileSummary, ScoresFile, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
 use crate::scoring::{Engine, Score as _};
@@ -79,6 +80,25 @@ pub(super) struct Score {
         requires = "profiles"
     )]
     people_before: Option<String>,
+    /// Customers whose scores are kept, to be judged by `homing monitor` when their horizon is over; 0 keeps none.
+    #[arg(
+        long,
+        env = "HOMING_MONITOR_SAMPLE",
+        default_value_t = 5_000,
+        value_name = "N",
+        help_heading = "Profile store"
+    )]
+    monitor_sample: u64,
+    /// Days from one kept night to the next.
+    #[arg(
+        long,
+        env = "HOMING_MONITOR_EVERY",
+        default_value_t = 7,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Profile store"
+    )]
+    monitor_every: u32,
     /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
@@ -414,7 +434,13 @@ fn write(
     let before = levels(store.as_ref())?;
     let stage = Stage::begin("profiles");
     let tell = |count: u64| stage.at(&format!("{count} customers"));
-    let job = (&mut journal, &identity, terms);
+    let events = match &source {
+        Source::Lines(stream) => stream.summary().events,
+        Source::Snapshot(folder) => folder.held().map_or(0, |held| held.customers * 5),
+    };
+    let sample = Sample { customers: run.args.monitor_sample, every_days: run.args.monitor_every };
+    let keep = Keep::begin(store.as_ref(), sample, terms.as_of, events)?;
+    let job = (&mut journal, &identity, terms, keep.as_ref());
     let file = run.args.out.as_ref().map(|out| ScoresFile::create(out, &run.engine)).transpose()?;
     let done = nightly::to_profiles(source, &run.engine, store.as_ref(), job, file, &stop, &tell)?;
     let number = |name: &str| done.done[name].as_u64().unwrap_or(0);

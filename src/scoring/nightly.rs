@@ -29,6 +29,7 @@ use serde_json::Value;
 
 use super::Score;
 use super::batch::{FileSummary, ROWS, Row, ScoresFile, Source};
+use crate::monitor::keep::Keep;
 use homing_profiles::{BatchRow, Bounds, Flows, Scored, Store};
 
 /// Why a batch into profiles ended early.
@@ -250,6 +251,8 @@ pub struct Night {
 /// Scores every customer of the source once and writes the profiles that changed, and with a file a row each. `stop` is
 /// looked at between ranges. `tell` is called with the number of customers that are done.
 ///
+/// With `keep`, a sample of the scores is kept for [`crate::monitor`].
+///
 /// The file has the scores of the profiles, and of those whom the store needs no score of (it holds a newer one, or has
 /// them from a run that was cut off) scores from the histories of the source. Who was erased is in neither, who opted out not in the file.
 ///
@@ -259,7 +262,7 @@ pub fn to_profiles(
     source: Source<'_>,
     engine: &dyn Score,
     store: &dyn Store,
-    (journal, identity, terms): (&mut Journal, &Identity, &Terms),
+    (journal, identity, terms, keep): (&mut Journal, &Identity, &Terms, Option<&Keep>),
     file: Option<ScoresFile>,
     stop: &AtomicBool,
     tell: &(dyn Fn(u64) + Sync),
@@ -270,6 +273,7 @@ pub fn to_profiles(
     let pass = Pass {
         engine,
         terms,
+        keep,
         recorded: Mutex::default(),
         recording: file.is_some(),
         nanos: AtomicU64::new(0),
@@ -317,6 +321,7 @@ pub fn to_profiles(
                 &|count| tell(before + count),
             )?;
             drop(piece);
+            keep.map(|keep| keep.write(store)).transpose()?;
             if let Some(beside) = &mut beside {
                 let to = from + ids.len();
                 beside.add(&pass, range, from..to, &ids)?;
@@ -345,6 +350,7 @@ pub fn to_profiles(
 struct Pass<'a> {
     engine: &'a dyn Score,
     terms: &'a Terms,
+    keep: Option<&'a Keep>,
     recorded: Mutex<HashMap<String, Row>>,
     recording: bool,
     nanos: AtomicU64,
@@ -355,6 +361,9 @@ impl Pass<'_> {
         let began = Instant::now();
         let scored = self.engine.score(id, history, at, self.terms.scored_at);
         self.nanos.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        if let Some(keep) = self.keep {
+            keep.take(id, &scored);
+        }
         // A profile may have a later `as_of` than this run, as nobody's row of the file has.
         if self.recording && at == self.terms.as_of {
             self.rows().insert(id.to_owned(), Row::of(id, &scored));

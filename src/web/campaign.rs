@@ -54,6 +54,8 @@ impl ListForm {
             seed: 0,
             most: Some(MOST),
             record: self.record.is_some(),
+            window_days: 30,
+            detect: 0.02,
         })
     }
 }
@@ -205,6 +207,7 @@ mod tests {
             because: ["decline".to_owned(), "super".to_owned(), String::new()],
             attributes: serde_json::Map::new(),
             held_out,
+            scores: serde_json::Value::Null,
         };
         let list = Campaign {
             contacts: vec![member("=1+1", false)],

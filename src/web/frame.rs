@@ -12,12 +12,22 @@ pub(super) enum Place {
     Find,
     Segments,
     Kpi,
+    Campaigns,
     Models,
+    Accuracy,
 }
 
 impl Place {
-    const ALL: [Place; 6] =
-        [Place::Today, Place::Call, Place::Find, Place::Segments, Place::Kpi, Place::Models];
+    const ALL: [Place; 8] = [
+        Place::Today,
+        Place::Call,
+        Place::Find,
+        Place::Segments,
+        Place::Kpi,
+        Place::Campaigns,
+        Place::Models,
+        Place::Accuracy,
+    ];
 
     /// Where the page is.
     pub fn path(self) -> &'static str {
@@ -27,7 +37,9 @@ impl Place {
             Place::Find => "/customers",
             Place::Segments => "/segments",
             Place::Kpi => "/kpi",
+            Place::Campaigns => "/campaigns",
             Place::Models => "/models",
+            Place::Accuracy => "/accuracy",
         }
     }
 
@@ -39,7 +51,9 @@ impl Place {
             Place::Find => t!(lang, "find-customer"),
             Place::Segments => t!(lang, "segments"),
             Place::Kpi => t!(lang, "kpi"),
+            Place::Campaigns => t!(lang, "campaigns"),
             Place::Models => t!(lang, "models"),
+            Place::Accuracy => t!(lang, "accuracy"),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! Templates escape all that they are given, save [`homing_charts::Svg`]. A strict content security policy goes with
 //! every page, so there is no script and no style outside the one style sheet.
 //!
-//! Lower modules know nothing of those above them: this one makes the routes; `actions`, `audit`, `call`, `campaign`, `customer`, `kpi`,
+//! Lower modules know nothing of those above them: this one makes the routes; `accuracy`, `actions`, `audit`, `call`, `campaign`, `campaigns`, `customer`, `kpi`,
 //! `models`, `segments`, `sign_in` and `today` answer them; `forms` and `message` are made of `filters` and `state`; `asked`, `format`,
 //! `frame`, `labels`, `library`, `parts`, `sample`, `scores` and `words` know nothing of the service's state.
 
@@ -23,12 +23,14 @@ use axum::{Router, routing};
 use crate::service::{App, Code};
 use homing_tags::Catalogue;
 
+mod accuracy;
 mod actions;
 mod asked;
 mod assets;
 mod audit;
 mod call;
 mod campaign;
+mod campaigns;
 mod customer;
 mod filters;
 mod format;
@@ -74,6 +76,8 @@ pub fn router(app: Arc<App>, catalogue: Arc<Catalogue>, sample: Option<Sample>) 
         .route("/audit", routing::get(audit::page))
         .route("/segments", routing::get(segments::page))
         .route("/kpi", routing::get(kpi::page))
+        .route("/campaigns", routing::get(campaigns::page))
+        .route("/accuracy", routing::get(accuracy::page))
         .route("/models", routing::get(models::page))
         .route("/models/{version}/report", routing::get(models::report))
         .route("/models/{version}/promote", routing::post(actions::promote))

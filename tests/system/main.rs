@@ -22,6 +22,8 @@ mod object_store;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod service_operator;
 #[cfg(test)]
 mod settings;

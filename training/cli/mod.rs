@@ -7,6 +7,7 @@ mod fit;
 mod input;
 mod lifetimes;
 mod show;
+mod uplift;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ enum Command {
     Features(Box<features::Features>),
     /// Fit every lifetime model: parameters, standard errors, likelihoods.
     Lifetimes(Box<lifetimes::Lifetimes>),
+    /// Learn from an experiment whom contact changes, and say whether that is proven.
+    Uplift(Box<uplift::Uplift>),
     /// Print shell completions.
     #[command(after_help = "\
 Examples:
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Man { out } => manual::man_pages(&command, &out).map_err(anyhow::Error::from),
         Command::Features(args) => features::run(&args),
         Command::Lifetimes(args) => lifetimes::run(&args),
+        Command::Uplift(args) => uplift::run(&args),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }

@@ -12,11 +12,10 @@
 //! | `spend_` | spend in the window | `expected_spend` |
 //! | `net_` | spend less returns | `expected_spend` |
 
-pub mod measures;
+pub use homing_models::measures;
 
 mod bootstrap;
 mod names;
-mod rank;
 
 use std::fmt;
 

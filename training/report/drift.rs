@@ -4,6 +4,7 @@ use homing_charts::{Tone, meter};
 use homing_models::Bundle;
 use homing_models::features::{COUNT, SPECS, Unit};
 use homing_models::judged::Shift;
+use homing_models::statistics::decile_stability;
 
 use super::base::Base;
 use super::names;
@@ -15,44 +16,6 @@ const MAX_SHOWN: usize = 10;
 /// From here on a feature is said to shift, and to have shifted.
 const SHIFTING: f64 = 0.1;
 const SHIFTED: f64 = 0.25;
-/// No group is taken to be smaller.
-const MIN_SHARE: f64 = 1e-3;
-
-/// The population stability index of values against the deciles (eleven values) of another time: the sum over groups
-/// of (now − then) × ln(now / then).
-///
-/// Where a value fills several deciles, or where values are counts, its deciles only bound the share below it: then the
-/// share nearest to today's is taken, so that the index shows no change that is not certain.
-fn stability(deciles: &[f64], values: &[f64], counts: bool) -> Option<f64> {
-    if deciles.len() != 11 || values.is_empty() {
-        return None;
-    }
-    let n = values.len() as f64;
-    let mut edges: Vec<f64> = deciles[..10].to_vec();
-    edges.dedup();
-    let (mut then_below, mut now_below, mut sum) = (0.0, 0.0, 0.0);
-    let mut add = |then: f64, now: f64| {
-        let (then, now) = (then.max(MIN_SHARE), now.max(MIN_SHARE));
-        sum += (now - then) * (now / then).ln();
-    };
-    for edge in edges {
-        // The highest decile at this value: that share at least lies at or below it, and less than a tenth more.
-        let highest = deciles.iter().rposition(|&decile| decile <= edge).unwrap_or(0);
-        let at_edge = values.iter().filter(|&&value| value == edge).count() as f64 / n;
-        let repeated = deciles.iter().filter(|&&decile| decile == edge).count() > 1 || at_edge > 0.02;
-        let (low, high) = (highest as f64 / 10.0, ((highest + 1) as f64 / 10.0).min(1.0));
-        let now = values.iter().filter(|&&value| value <= edge).count() as f64 / n;
-        if highest == 0 && !repeated && !counts {
-            // The least value of then is no edge of a group.
-            continue;
-        }
-        let then = if repeated || counts { now.clamp(low, high) } else { low };
-        add((then - then_below).max(0.0), (now - now_below).max(0.0));
-        (then_below, now_below) = (then.max(then_below), now);
-    }
-    add((1.0 - then_below).max(0.0), 1.0 - now_below);
-    Some(sum)
-}
 
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -72,7 +35,7 @@ fn shifted(base: &Base, previous: &Bundle) -> Vec<(usize, f64, f64, f64)> {
                 .filter(|value| value.is_finite())
                 .collect();
             let counts = matches!(SPECS[at].unit, Unit::Count | Unit::Flag | Unit::Score);
-            let index = stability(deciles, &now, counts)?;
+            let index = decile_stability(deciles, &now, counts)?;
             Some((at, index, *deciles.get(5)?, median(&mut now)))
         })
         .collect();
@@ -188,11 +151,11 @@ mod tests {
     fn the_same_customers_are_stable_and_others_are_not() {
         let mut smooth: Vec<f64> = (0..2000).map(f64::from).collect();
         let then = deciles(&mut smooth);
-        let same = stability(&then, &smooth, false).unwrap();
+        let same = decile_stability(&then, &smooth, false).unwrap();
         assert!(same < 0.002, "{same}");
         let later: Vec<f64> = smooth.iter().map(|x| x * 0.5).collect();
         // Half of them lie below what a quarter did.
-        assert!(stability(&then, &later, false).unwrap() > SHIFTED);
+        assert!(decile_stability(&then, &later, false).unwrap() > SHIFTED);
     }
 
     #[test]
@@ -200,16 +163,16 @@ mod tests {
         let mut orders: Vec<f64> =
             (0..2000).map(|i| if i % 3 == 0 { 2.0 } else { f64::from(1 + i % 7 / 5 * (i % 11)) }).collect();
         let then = deciles(&mut orders);
-        let same = stability(&then, &orders, true).unwrap();
+        let same = decile_stability(&then, &orders, true).unwrap();
         assert!(same.abs() < 0.002, "{same} {then:?}");
         let more: Vec<f64> = orders.iter().map(|x| x + 3.0).collect();
-        assert!(stability(&then, &more, true).unwrap() > SHIFTED);
+        assert!(decile_stability(&then, &more, true).unwrap() > SHIFTED);
     }
 
     #[test]
     fn what_was_unknown_has_no_index() {
-        assert_eq!(stability(&[], &[1.0], false), None);
-        assert_eq!(stability(&[0.0; 11], &[], false), None);
-        assert!(stability(&[1.0; 11], &[1.0, 1.0], false).unwrap().abs() < 0.01);
+        assert_eq!(decile_stability(&[], &[1.0], false), None);
+        assert_eq!(decile_stability(&[0.0; 11], &[], false), None);
+        assert!(decile_stability(&[1.0; 11], &[1.0, 1.0], false).unwrap().abs() < 0.01);
     }
 }

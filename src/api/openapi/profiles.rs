@@ -258,6 +258,7 @@ fn export() -> Value {
             "events": list(typed("object", "An event, in the format of `POST /v1/events`.")),
             "event_ids": list(string("The sender's id of an event.")),
             "contacts": list(typed("object", "A campaign that included the customer.")),
+            "kept_scores": list(typed("object", "Scores that are kept to be compared with what happens.")),
             "changes": list(reference("Change")),
             "dead_letters": list(typed("object", "A change that could not be delivered.")),
             "audit": list(typed("object", "An audit entry: who read or changed the profile, and when.")),

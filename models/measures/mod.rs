@@ -1,10 +1,12 @@
-//! The measures themselves, as functions of one column of actuals and one of predictions.
+//! How good scores are: as functions of one column of actuals and one of predictions.
 //!
 //! Wherever a measure sorts by a score, the actuals of customers with equal scores are replaced by the mean
 //! of their tie first, so the order of the rows cannot change it. A measure that is not defined (one class
 //! only, no spend at all) is NaN.
 
-use super::rank::{average_ranks, by_score, split, tie_mean, ties};
+mod rank;
+
+use rank::{average_ranks, by_score, split, tie_mean, ties};
 
 /// Probabilities are held within `[EPS, 1 - EPS]` for the log loss.
 pub const EPS: f64 = 1e-6;
@@ -16,7 +18,8 @@ pub const ECE_BINS: usize = 15;
 pub const DECILES: usize = 10;
 
 /// Arithmetic mean; NaN of nothing.
-pub(super) fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+#[must_use]
+pub fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let count = values.len() as f64;
     values.sum::<f64>() / count
 }

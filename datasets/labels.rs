@@ -3,7 +3,7 @@
 //! The window of a label is `(cutoff, cutoff + horizon]`; a bare date as cutoff means the end of that day
 //! ([`Zone::as_of`]). A purchase is an event of kind `purchase` with an amount above zero.
 
-use homing_datasets::{DAY, History, Kind, Micros, Zone};
+use crate::{DAY, History, Kind, Micros, Zone};
 
 /// What one customer did in the window after a cutoff.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Label {
     pub bought: bool,
     /// At least one purchase in the short window ([`short_horizon`]).
     pub bought_short: bool,
-    /// Orders, as [`homing_datasets::View::orders`] counts them.
+    /// Orders, as [`crate::View::orders`] counts them.
     pub orders: u32,
     /// Sum of the purchases' amounts, in the business's currency.
     pub spend: f64,
@@ -41,7 +41,7 @@ pub fn days_after(instant: Micros, days: u32) -> Micros {
 ///
 /// ```
 /// use homing_datasets::{DAY, Event, History, Kind, Zone};
-/// use homing_training::labels::label;
+/// use homing_datasets::labels::label;
 ///
 /// let buy = |day: i64, amount| Event::new(Kind::Purchase, day * DAY, amount);
 /// let history = History::from_events(vec![buy(1, 10.0), buy(20, 7.0), buy(90, 5.0)]);
@@ -86,7 +86,7 @@ pub fn label_within(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use homing_datasets::Event;
+    use crate::Event;
 
     fn utc(text: &str) -> Micros {
         Zone::default().as_of(text).unwrap()
