@@ -135,7 +135,8 @@ class BoosterClassifier(ClassifierMixin, _Booster):  # type: ignore[misc]
 
     def predict(self, X: Array) -> Array:
         """The likelier class."""
-        return self.classes_[(self._means(X) > 0.5).astype(int)]
+        second = self._means(X) > 0.5
+        return self.classes_[second.astype(int)]
 
     def __sklearn_tags__(self) -> Any:
         """For scikit-learn: two classes only."""

@@ -70,9 +70,9 @@ def read(data: Data, reading: Mapping[str, Any] | None = None, timezone: str | N
         return data
     if paths is None:
         stream, mixed = stream_of(data)
-        histories = _homing.read(stream, options)
+        histories = _homing.read_frame(stream, options)
     else:
-        histories = _homing.read(paths, options)
+        histories = _homing.read_files(paths, options)
     recognised = json.loads(histories.recognised())
     columns = recognised[0]["columns"] if recognised else {}
     if mixed:

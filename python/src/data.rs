@@ -86,37 +86,30 @@ impl Reading {
     }
 }
 
-/// What histories are read from.
-#[derive(FromPyObject)]
-pub enum Source<'py> {
-    /// Files, folders, globs, addresses.
-    Paths(Vec<String>),
-    /// Anything with `__arrow_c_stream__`.
-    Frame(Bound<'py, PyAny>),
+/// Reads files, folders, globs and addresses.
+#[pyfunction]
+pub fn read_files(py: Python<'_>, paths: Vec<String>, options: Reading) -> PyResult<Histories> {
+    let options = options.options()?;
+    histories(py, options, move |options| Stream::open(&paths, options))
 }
 
-/// Reads files or a frame.
+/// Reads anything with `__arrow_c_stream__`.
 #[pyfunction]
-pub fn read(py: Python<'_>, source: Source<'_>, options: Reading) -> PyResult<Histories> {
+pub fn read_frame(py: Python<'_>, frame: &Bound<'_, PyAny>, options: Reading) -> PyResult<Histories> {
     let options = options.options()?;
+    let (schema, batches) = frames::import(frame)?;
+    histories(py, options, move |options| Stream::of_batches(schema, batches, "the data frame", options))
+}
+
+fn histories(
+    py: Python<'_>,
+    options: StreamOptions,
+    open: impl FnOnce(&StreamOptions) -> Result<Stream, homing_datasets::Error> + Send + 'static,
+) -> PyResult<Histories> {
     let zone = options.read.zone;
-    let frame = match &source {
-        Source::Paths(_) => None,
-        Source::Frame(frame) => Some(frames::import(frame)?),
-    };
-    let (histories, summary) = work::run(py, None, {
-        let paths = match source {
-            Source::Paths(paths) => paths,
-            Source::Frame(_) => Vec::new(),
-        };
-        move |_| {
-            let stream = match frame {
-                Some((schema, batches)) => Stream::of_batches(schema, batches, "the data frame", &options)?,
-                None => Stream::open(&paths, &options)?,
-            };
-            let (histories, summary, _) = stream.collect(u64::MAX, 0)?;
-            Ok::<_, homing_datasets::Error>((histories, summary))
-        }
+    let (histories, summary) = work::run(py, None, move |_| {
+        let (histories, summary, _) = open(&options)?.collect(u64::MAX, 0)?;
+        Ok::<_, homing_datasets::Error>((histories, summary))
     })?;
     Ok(Histories { histories: Arc::new(histories), summary, zone })
 }

@@ -33,7 +33,8 @@ fn _homing(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<lifetimes::LifetimeModel>()?;
     module.add_class::<lifetimes::SpendModel>()?;
     module.add_class::<boosting::Booster>()?;
-    module.add_function(wrap_pyfunction!(data::read, module)?)?;
+    module.add_function(wrap_pyfunction!(data::read_files, module)?)?;
+    module.add_function(wrap_pyfunction!(data::read_frame, module)?)?;
     module.add_function(wrap_pyfunction!(data::cdnow, module)?)?;
     module.add_function(wrap_pyfunction!(model::fit, module)?)?;
     module.add_function(wrap_pyfunction!(model::backtest, module)?)?;

@@ -233,7 +233,7 @@ fn explained(bundle: &homing_models::Bundle, id: &str, history: &History, at: Mi
     let part = bundle.horizons().iter().find(|part| part.purchase.days == manifest.churn_horizon)?;
     let customer = Customer::of(&found.features).without(&manifest.closures, manifest.timezone.day(at));
     let learned = part.purchase.learned_log_odds(customer.row(), &bundle.lifetime().orders);
-    let p = 1.0 - prediction.churn_risk;
+    let p = prediction.within(manifest.churn_horizon)?.p_purchase;
     let log_odds = (p / (1.0 - p)).ln();
     let mut contributions = found.by_feature;
     contributions.extend([found.lifetime.frequency, found.lifetime.recency]);

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,6 @@ if os.environ.get("MPLBACKEND") is None:
     os.environ["MPLBACKEND"] = "Agg"
 
 
-@pytest.fixture(autouse=True)
-def _quiet():
-    """The bundled data are old; tests of warnings look for them by themselves."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", homing.DataWarning)
-        yield
-
-
 @pytest.fixture(scope="session")
 def purchases():
     return homing.datasets.cdnow()
@@ -33,9 +24,7 @@ def purchases():
 
 @pytest.fixture(scope="session")
 def model(purchases):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", homing.DataWarning)
-        return homing.Model(horizons=(30, 90), name="shop").fit(purchases, as_of="1998-03-31")
+    return homing.Model(horizons=(30, 90), name="shop").fit(purchases, as_of="1998-03-31")
 
 
 @pytest.fixture(scope="session")

@@ -173,18 +173,17 @@ def test_dates_and_decimals_and_nullable_types():
 
 
 def test_warnings_are_pythons():
+    old = {"now": "2025-04-10"}
     with pytest.warns(homing.DataWarning, match="last purchase") as caught:
-        homing.rfm(shop())
-    codes = {one.message.code for one in caught}
-    assert "old_data" in codes
-    assert {one.filename for one in caught if isinstance(one.message, homing.DataWarning)} == {__file__}
+        homing.rfm(shop(), **old)
+    assert {one.message.code for one in caught} == {"old_data"}
+    assert {one.filename for one in caught} == {__file__}
     with warnings.catch_warnings():
-        warnings.simplefilter("error", homing.DataWarning)
+        warnings.simplefilter("error")
         with pytest.raises(homing.DataWarning):
-            homing.rfm(shop())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", homing.DataWarning)
-        homing.rfm(shop(), now="2025-02-10")
+            homing.rfm(shop(), **old)
+        homing.rfm(shop(), now="2025-02-06")
+    assert any("last purchase" in one for one in homing.check(shop(), **old).warnings)
 
 
 def test_features_and_labels(purchases):
