@@ -27,12 +27,14 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use rayon::prelude::*;
 
 use crate::builder::Grouped;
 use crate::event::{Kind, Micros};
 use crate::guards::{Accept, DailyLines, Guards, Window};
-use crate::readers::{Input, Progress};
+use crate::readers::{DataFile, Input, Progress};
 use crate::{Error, Histories, HistoriesBuilder, History, ReadOptions, ReadSummary, Zone, warnings};
 use arena::{Arena, Block};
 pub use customers::Customers;
@@ -157,6 +159,9 @@ fn sides(guards: &Guards, options: &StreamOptions, files: usize) -> Vec<u32> {
     sides
 }
 
+/// Rows of a frame that one thread reads at once.
+const PART_ROWS: usize = 1 << 16;
+
 /// Ranges at most: each thread has one block a range in hand.
 const MOST_RANGES: u64 = 512;
 
@@ -220,7 +225,45 @@ impl Stream {
     /// # Errors
     /// Those of [`crate::read`], and [`Error::Scratch`] when the temporary file cannot be written.
     pub fn open(paths: &[String], options: &StreamOptions) -> Result<Stream, Error> {
-        let input = Input::open(paths, &options.read)?;
+        Self::of_input(&Input::open(paths, &options.read)?, options)
+    }
+
+    /// The same of batches in memory, such as those of a data frame: rules, warnings and rejects are those of files. `shown`
+    /// names them in messages.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+    /// use homing_datasets::{Stream, StreamOptions};
+    ///
+    /// let rows = RecordBatch::try_from_iter([
+    ///     ("customer_id", Arc::new(Int64Array::from(vec![7, 7])) as ArrayRef),
+    ///     ("date", Arc::new(StringArray::from(vec!["2025-03-01", "2025-04-02"]))),
+    ///     ("amount", Arc::new(Float64Array::from(vec![29.9, 10.0]))),
+    /// ])?;
+    /// let stream = Stream::of_batches(rows.schema(), vec![rows], "the data frame", &StreamOptions::default())?;
+    /// let (histories, summary, _) = stream.collect(u64::MAX, 0)?;
+    /// assert_eq!((histories.len(), summary.events, summary.whole_ids), (1, 2, true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Stream::open`].
+    pub fn of_batches(
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+        shown: &str,
+        options: &StreamOptions,
+    ) -> Result<Stream, Error> {
+        let parts = batches.iter().flat_map(|batch| {
+            let starts = (0..batch.num_rows()).step_by(PART_ROWS);
+            starts.map(|start| batch.slice(start, PART_ROWS.min(batch.num_rows() - start)))
+        });
+        let frame = DataFile::of_frame(schema, parts.collect(), shown);
+        Self::of_input(&Input::of_frame(frame, &options.read)?, options)
+    }
+
+    fn of_input(input: &Input, options: &StreamOptions) -> Result<Stream, Error> {
         let shares = Shares::of(options.memory);
         let threads = rayon::current_num_threads();
         let lines = input.lines_guessed();
@@ -235,14 +278,14 @@ impl Stream {
         let mut options = StreamOptions { read: options.read.clone(), ..options.clone() };
         options.read.window = options.read.window.within(Window::until(clock));
         let mut arena = Arena::new(&options.scratch, shares.room);
-        let (mut spilled, mut tally) = spill(&input, &ranges, &arena, &options, (block, &[]))?;
+        let (mut spilled, mut tally) = spill(input, &ranges, &arena, &options, (block, &[]))?;
         let window = options.read.window.within(covered(&spilled.guards, &options));
         let sides = sides(&spilled.guards, &options, input.files.len());
         if window != options.read.window && spilled.guards.days.any_beyond(window) || !sides.is_empty() {
             // Rare, and then every line is judged by what is known of all of them: they are read once more.
             options.read.window = window;
             arena = Arena::new(&options.scratch, shares.room);
-            (spilled, tally) = spill(&input, &ranges, &arena, &options, (block, &sides))?;
+            (spilled, tally) = spill(input, &ranges, &arena, &options, (block, &sides))?;
         }
         if let Err(refused) = input.check(&tally, &options.read) {
             // What was recognised says why so much is wrong: another column, another order of day and month.

@@ -1,6 +1,7 @@
 //! Columns of Arrow batches as cells, and the rows of Arrow's own files.
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -30,8 +31,18 @@ use crate::event::DAY;
 #[derive(Debug)]
 pub(crate) struct Table {
     schema: SchemaRef,
-    /// A file has its schema at the end too, a stream has not.
-    is_file: bool,
+    form: Form,
+}
+
+/// Where the batches are.
+#[derive(Debug)]
+enum Form {
+    /// In a file, which has its schema at the end too.
+    File,
+    /// In a stream, which has it at the beginning only.
+    Stream,
+    /// In memory.
+    Frame(Arc<[RecordBatch]>),
 }
 
 const FORMAT: &str = "Arrow";
@@ -41,6 +52,9 @@ type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
 impl Table {
     pub(crate) fn open(file: &DataFile) -> Result<Table, Error> {
+        if let Some((schema, batches)) = file.frame() {
+            return Ok(Table { schema: schema.clone(), form: Form::Frame(batches.clone()) });
+        }
         let mut input = file.open()?;
         let mut magic = [0; 6];
         let unreadable = |reason| file.unreadable(reason);
@@ -50,7 +64,23 @@ impl Table {
         guarded((&file.shown, FORMAT), || check_sizes(&mut input, is_file))?;
         input.rewind().map_err(unreadable)?;
         let (schema, _) = batches(file, input, is_file)?;
-        Ok(Table { schema, is_file })
+        Ok(Table { schema, form: if is_file { Form::File } else { Form::Stream } })
+    }
+
+    /// Parts that can be read apart from each other: the batches of a frame; a file is one part.
+    pub(crate) fn parts(&self) -> usize {
+        match &self.form {
+            Form::Frame(batches) => batches.len(),
+            _ => 1,
+        }
+    }
+
+    /// Number of rows, where it is known.
+    pub(crate) fn rows(&self) -> Option<u64> {
+        match &self.form {
+            Form::Frame(batches) => Some(batches.iter().map(|batch| batch.num_rows() as u64).sum()),
+            _ => None,
+        }
     }
 
     pub(crate) fn header(&self) -> Vec<String> {
@@ -64,12 +94,16 @@ impl Table {
     pub(crate) fn read<T: Take>(
         &self,
         file: &DataFile,
-        at: u32,
+        (at, part): (u32, usize),
         wanted: &Wanted,
         take: &mut T,
         progress: &Progress,
     ) -> Result<(), Error> {
-        let (_, mut batches) = batches(file, file.open()?, self.is_file)?;
+        if let Form::Frame(batches) = &self.form {
+            let before = batches[..part].iter().map(|batch| batch.num_rows() as u64).sum();
+            return take_batch((&file.shown, FORMAT), &batches[part], (at, before), wanted, take);
+        }
+        let (_, mut batches) = batches(file, file.open()?, matches!(self.form, Form::File))?;
         let mut rows = 0;
         while let Some(batch) = guarded((&file.shown, FORMAT), || batches.next().transpose().map_err(reason))?
         {

@@ -271,11 +271,27 @@ impl Input {
     /// Finds the files and understands their columns. Columns of all files are checked before any line is read, so that a
     /// wrong name costs no time.
     pub(crate) fn open(paths: &[String], options: &ReadOptions) -> Result<Input, Error> {
-        if !(0.0..=1.0).contains(&options.max_reject_share) {
-            return Err(Error::BadRejectShare(options.max_reject_share));
+        Self::check_options(options)?;
+        // A wrong name costs no search for files.
+        Mapping::new(&options.columns)?;
+        Self::understood(files::expand(paths, options.rejects.as_deref())?, options)
+    }
+
+    /// Understands the columns of a frame, as those of a file.
+    pub(crate) fn of_frame(frame: DataFile, options: &ReadOptions) -> Result<Input, Error> {
+        Self::check_options(options)?;
+        Self::understood(files::Expanded { files: vec![frame], ..files::Expanded::default() }, options)
+    }
+
+    fn check_options(options: &ReadOptions) -> Result<(), Error> {
+        match options.max_reject_share {
+            share if (0.0..=1.0).contains(&share) => Ok(()),
+            share => Err(Error::BadRejectShare(share)),
         }
+    }
+
+    fn understood(expanded: files::Expanded, options: &ReadOptions) -> Result<Input, Error> {
         let mapping = Mapping::new(&options.columns)?;
-        let expanded = files::expand(paths, options.rejects.as_deref())?;
         let mut warnings = Warnings::default();
         for path in &expanded.not_read {
             warnings.note(Code::FilesNotRead, || path.clone());

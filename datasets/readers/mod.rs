@@ -57,7 +57,7 @@ use crate::guards::{self, Accept, AmountRange, Window};
 use crate::identity::People;
 use crate::{Erasures, Error, Histories, HistoriesBuilder, Micros, Warnings, Zone};
 use columns::Mapping;
-use files::DataFile;
+pub(crate) use files::DataFile;
 pub(crate) use files::expand;
 pub use files::table_in;
 pub use forms::{DateOrder, Decimal};

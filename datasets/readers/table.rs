@@ -66,6 +66,7 @@ impl Table {
     pub(crate) fn parts(&self) -> usize {
         match self {
             Table::Parquet(table) => table.groups(),
+            Table::Arrow(table) => table.parts(),
             _ => 1,
         }
     }
@@ -74,6 +75,7 @@ impl Table {
     pub(crate) fn rows_guessed(&self, file: &DataFile) -> u64 {
         match self {
             Table::Parquet(table) => table.all_rows(),
+            Table::Arrow(table) if table.rows().is_some() => table.rows().unwrap_or(0),
             _ if file.packing != Packing::None => file.bytes / 8,
             _ => file.bytes / 48,
         }
@@ -93,7 +95,7 @@ impl Table {
             Table::Json(table) => table.read(file, at, wanted, take, progress),
             Table::Workbook(table) => table.read(file, at, wanted, take, progress),
             Table::Parquet(table) => table.read(file.open()?, at, part, wanted, take, progress),
-            Table::Arrow(table) => table.read(file, at, wanted, take, progress),
+            Table::Arrow(table) => table.read(file, (at, part), wanted, take, progress),
         }
     }
 

@@ -12,6 +12,8 @@ use super::progress::Progress;
 #[cfg(feature = "objects")]
 use super::remote::{self, SCHEMES};
 use crate::Error;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 pub(crate) use open::{BOMB_BYTES, BOMB_RATIO, Opened, Packing, read_up_to};
 use open::{Entry, Place, Spool};
 
@@ -64,6 +66,28 @@ pub(crate) struct DataFile {
 impl DataFile {
     pub(crate) fn unreadable(&self, reason: io::Error) -> Error {
         Error::Unreadable { path: self.shown.clone(), reason }
+    }
+
+    /// Batches in memory, which are read by the rules for files.
+    pub(crate) fn of_frame(schema: SchemaRef, batches: Vec<RecordBatch>, shown: &str) -> DataFile {
+        let bytes = batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum();
+        DataFile {
+            place: Place::Frame(schema, batches.into()),
+            shown: shown.to_owned(),
+            format: Format::Arrow,
+            packing: Packing::None,
+            bytes,
+            version: String::new(),
+            tentative: false,
+        }
+    }
+
+    /// The batches of a frame.
+    pub(crate) fn frame(&self) -> Option<(&SchemaRef, &Arc<[RecordBatch]>)> {
+        match &self.place {
+            Place::Frame(schema, batches) => Some((schema, batches)),
+            _ => None,
+        }
     }
 
     /// Its path on this machine; `None` for one in an object store or an archive.

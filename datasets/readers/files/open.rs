@@ -7,6 +7,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
@@ -119,6 +121,8 @@ pub(crate) enum Place {
     Entry(Arc<Entry>),
     /// The bytes of a pipe, or what was taken out of an archive.
     Spool(Arc<Spool>),
+    /// In memory, as batches that another program made.
+    Frame(SchemaRef, Arc<[RecordBatch]>),
     #[cfg(feature = "objects")]
     There(Arc<Remote>),
 }
@@ -128,8 +132,8 @@ impl Place {
         Ok(match self {
             Place::Here(path) => Opened::Here(File::open(path)?),
             Place::Spool(spool) => Opened::Spool(SpoolReader { spool: spool.clone(), at: 0 }),
-            // Entries are read as streams only.
-            Place::Entry(_) => return Err(io::ErrorKind::Unsupported.into()),
+            // Entries are read as streams only, and a frame has no bytes.
+            Place::Entry(_) | Place::Frame(..) => return Err(io::ErrorKind::Unsupported.into()),
             #[cfg(feature = "objects")]
             Place::There(remote) => Opened::There(RemoteReader::new(remote.clone())),
         })

@@ -4,6 +4,7 @@
 mod cases_exports;
 mod cases_files;
 mod cases_formats;
+mod cases_frames;
 mod cases_lines;
 mod cases_systems;
 mod cases_tables;
