@@ -17,11 +17,14 @@ const REFUSAL_WINDOW: Micros = 60_000_000;
 /// Kinds of refused requests that are told apart at one time.
 const REFUSAL_KINDS: usize = 1_000;
 
+/// A kind of read: key, action, customer and detail.
+type Read = (String, String, Option<String>, String);
+
 /// Reads that were noted a moment ago, so that whoever reads the same again and again does not fill the audit log.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
-    /// By key, action, customer and detail: when it was noted, how often it was done again, and when last.
-    seen: HashMap<(String, String, Option<String>, String), (Micros, u32, Micros)>,
+    /// When it was noted, how often it was done again, and when last.
+    seen: HashMap<Read, (Micros, u32, Micros)>,
     /// When those that are over were looked for.
     swept: Micros,
 }
