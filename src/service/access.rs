@@ -366,7 +366,7 @@ impl Access {
         self.end_repeats(at, false);
         self.room(customers.len())?;
         let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = customers.iter().filter(|id| repeats.is_new(key_id, action, id, at));
+        let new = customers.iter().filter(|id| repeats.is_new(key_id, action, (Some(*id), ""), at));
         let entries: Vec<AuditEntry> = new
             .map(|id| AuditEntry {
                 at,
@@ -407,7 +407,19 @@ impl Access {
 
     /// Queues an audit entry for what a caller did with no customer in particular.
     pub fn note_of(&self, caller: &Caller, action: &str, detail: String, at: Micros) -> Result<(), Problem> {
-        let (key_id, action) = (caller.key_id(), action.to_owned());
+        let Some(known) = &caller.key else { return Ok(()) };
+        let key_id = &known.key.id;
+        self.end_repeats(at, false);
+        self.room(1)?;
+        if !self.repeats.lock().unwrap_or_else(PoisonError::into_inner).is_new(
+            key_id,
+            action,
+            (None, &detail),
+            at,
+        ) {
+            return Ok(());
+        }
+        let (key_id, action) = (Some(key_id.clone()), action.to_owned());
         self.queue(caller, std::iter::once(AuditEntry { at, key_id, action, customer_id: None, detail }))
     }
 

@@ -17,11 +17,14 @@ const REFUSAL_WINDOW: Micros = 60_000_000;
 /// Kinds of refused requests that are told apart at one time.
 const REFUSAL_KINDS: usize = 1_000;
 
+/// A kind of read: key, action, customer and detail.
+type Read = (String, String, Option<String>, String);
+
 /// Reads that were noted a moment ago, so that whoever reads the same again and again does not fill the audit log.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
-    /// By key, action and customer: when it was noted, how often it was done again, and when last.
-    seen: HashMap<(String, String, String), (Micros, u32, Micros)>,
+    /// When it was noted, how often it was done again, and when last.
+    seen: HashMap<Read, (Micros, u32, Micros)>,
     /// When those that are over were looked for.
     swept: Micros,
 }
@@ -29,16 +32,22 @@ pub(super) struct Repeats {
 impl Repeats {
     fn window(action: &str) -> Option<Micros> {
         match action {
-            "profile.list" => Some(LIST_WINDOW),
+            "profile.list" | "feed.read" | "dead_letters.read" => Some(LIST_WINDOW),
             "profile.read" | "consent.read" => Some(READ_WINDOW),
             _ => None,
         }
     }
 
     /// Whether a read is to be noted; else it is counted.
-    pub fn is_new(&mut self, key_id: &str, action: &str, customer_id: &str, at: Micros) -> bool {
+    pub fn is_new(
+        &mut self,
+        key_id: &str,
+        action: &str,
+        (customer_id, detail): (Option<&str>, &str),
+        at: Micros,
+    ) -> bool {
         let Some(window) = Repeats::window(action) else { return true };
-        let place = (key_id.to_owned(), action.to_owned(), customer_id.to_owned());
+        let place = (key_id.to_owned(), action.to_owned(), customer_id.map(str::to_owned), detail.to_owned());
         match self.seen.get_mut(&place) {
             Some((first, more, last)) if at < *first + window => {
                 *more = more.saturating_add(1);
@@ -67,15 +76,18 @@ impl Repeats {
         }
         self.swept = now;
         let mut entries = Vec::new();
-        self.seen.retain(|(key_id, action, customer_id), (first, more, last)| {
+        self.seen.retain(|(key_id, action, customer_id, detail), (first, more, last)| {
             let over = all || Repeats::window(action).is_none_or(|window| now >= *first + window);
             if over && *more > 0 {
                 entries.push(AuditEntry {
                     at: *last,
                     key_id: Some(key_id.clone()),
                     action: action.clone(),
-                    customer_id: Some(customer_id.clone()),
-                    detail: format!("{more} more times"),
+                    customer_id: customer_id.clone(),
+                    detail: match detail.as_str() {
+                        "" => format!("{more} more times"),
+                        detail => format!("{detail}: {more} more times"),
+                    },
                 });
             }
             !over

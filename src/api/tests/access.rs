@@ -414,7 +414,9 @@ async fn a_reader_who_lists_again_and_again_does_not_fill_the_audit_log() {
     for _ in 0..50 {
         ask(&service, Route::Profiles, Some(of(&keys, Role::Reader))).await.ok();
         ask(&service, Route::Profile, Some(of(&keys, Role::Reader))).await.ok();
+        ask(&service, Route::Changes, Some(of(&keys, Role::Reader))).await.ok();
     }
+    assert_eq!(logged(&service, "feed.read").len(), 1);
     ask(&service, Route::Profile, Some(of(&keys, Role::Admin))).await.ok();
     let of_id = |id: &str, detail: &str| (Some(id.to_owned()), detail.to_owned());
     assert_eq!(logged(&service, "profile.list"), [of_id("a", ""), of_id("b", "")]);
