@@ -45,7 +45,7 @@ pub fn alarms(report: &Report) -> Vec<Alarm> {
     let whole = || report.windows.iter().filter(|window| window.segment == "all");
     for last in whole() {
         let same = |other: &&Window| other.model == last.model && other.horizon_days == last.horizon_days;
-        if whole().filter(same).next_back() == Some(last) {
+        if whole().rfind(same) == Some(last) {
             let first = whole().find(same);
             judge(last, first.filter(|first| *first != last), &mut alarms);
         }

@@ -12,10 +12,15 @@ fn experiment() -> String {
     for row in 0..4_500_u64 {
         let draw = |stream: u64| homing_models::sampling::mix(row ^ (stream << 40)) % 1000;
         let arm = ["nothing", "mail", "sms"][draw(1) as usize % 3];
-        let lift = if arm == "mail" && row % 2 == 0 { 300 } else { 0 };
+        let lift = if arm == "mail" && row.is_multiple_of(2) { 300 } else { 0 };
         let bought = u8::from(draw(2) < 200 + lift);
-        writeln!(csv, "n{row},{arm},{bought},{},{}", ["odd", "even"][usize::from(row % 2 == 0)], draw(3))
-            .unwrap();
+        writeln!(
+            csv,
+            "n{row},{arm},{bought},{},{}",
+            ["odd", "even"][usize::from(row.is_multiple_of(2))],
+            draw(3)
+        )
+        .unwrap();
     }
     csv
 }
