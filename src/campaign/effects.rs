@@ -47,8 +47,11 @@ pub struct Effect {
     pub note: Option<String>,
 }
 
+/// An outcome of a customer, given the margin.
+type Value = fn(&Observed, f64) -> f64;
+
 /// The outcomes of a campaign.
-const OUTCOMES: [(&str, fn(&Observed, f64) -> f64); 4] = [
+const OUTCOMES: [(&str, Value); 4] = [
     ("purchase", |one, _| f64::from(u8::from(one.orders > 0.0))),
     ("orders", |one, _| one.orders),
     ("spend", |one, _| one.spend),

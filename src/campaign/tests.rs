@@ -258,7 +258,7 @@ fn after(store: &dyn Store, name: &str, buys: &dyn Fn(&str, bool) -> bool) {
 
 /// A share of customers by id.
 fn one_in(id: &str, n: u64) -> bool {
-    homing_models::sampling::mix_text(id) % n == 0
+    homing_models::sampling::mix_text(id).is_multiple_of(n)
 }
 
 #[test]
