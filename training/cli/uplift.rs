@@ -8,6 +8,7 @@ use homing_datasets::frame::Frame;
 use homing_datasets::{Zone, out};
 use serde_json::json;
 
+use crate::Error;
 use crate::uplift::{ArmResult, Experiment, Judged, Roles, judge};
 
 #[derive(Args)]
@@ -48,8 +49,11 @@ pub(super) struct Uplift {
 
 pub(super) fn run(args: &Uplift) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
-        homing_datasets::table::Format::of(out)?;
-        anyhow::ensure!(*out != args.experiment, "--out must not be the experiment itself");
+        homing_datasets::table::Format::of(out).map_err(|error| Error::InvalidArgument(error.to_string()))?;
+        if *out == args.experiment {
+            let text = "--out must not be the experiment itself; choose another file";
+            return Err(Error::InvalidArgument(text.to_owned()).into());
+        }
     }
     let frame = Frame::read(&[args.experiment.display().to_string()])?;
     let roles = Roles {

@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn intervals_hold_the_figure_and_repeat_with_their_seed() {
         let unit = |i: u64| mix(i) as f64 / u64::MAX as f64;
-        let t: Vec<bool> = (0..4000).map(|i| mix(i) % 2 == 0).collect();
+        let t: Vec<bool> = (0..4000).map(|i| mix(i).is_multiple_of(2)).collect();
         let x: Vec<f64> = (0..4000).map(|i| unit(i + 10_000)).collect();
         let buys = |i: usize| unit(i as u64 + 50_000) < 0.2 + if t[i] { 0.4 * x[i] } else { 0.0 };
         let y: Vec<f64> = (0..4000).map(|i| f64::from(u8::from(buys(i)))).collect();
