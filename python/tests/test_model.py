@@ -84,7 +84,7 @@ def test_contributions_sum_to_the_log_odds_of_what_is_served(model, purchases):
 
 def test_contributions_do_not_depend_on_who_else_is_explained(model, purchases):
     everybody = model.explain(purchases, as_of="1998-03-31").set_index(["customer_id", "feature"])
-    few = model.explain(purchases[purchases["customer_id"] % 100 == 7], as_of="1998-03-31").set_index(["customer_id", "feature"])
+    few = model.explain(purchases[purchases["customer_id"].str.endswith("07")], as_of="1998-03-31").set_index(["customer_id", "feature"])
     for name in ["base_value", "contribution", "log_odds"]:
         assert (few[name] - everybody[name].reindex(few.index)).abs().max() < 1e-9, name
 
