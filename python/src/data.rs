@@ -121,8 +121,10 @@ pub fn cdnow() -> PyResult<frames::Frame> {
     let histories = homing_datasets::cdnow().map_err(Raise::raise)?;
     let events = || histories.iter().flat_map(|(id, history)| history.events().map(move |event| (id, event)));
     let table = Table::default()
-        .with("customer_id", Column::ids(events().map(|(id, _)| id.to_owned()), true))
+        .with("customer_id", Column::ids(events().map(|(id, _)| id.to_owned()), false))
         .with("date", Column::Instant(events().map(|(_, event)| Some(event.occurred_at)).collect()))
+        .with("category", Column::Text(events().map(|(_, event)| event.category).collect()))
+        .with("channel", Column::Text(events().map(|(_, event)| event.channel).collect()))
         .with(
             "quantity",
             Column::Number(events().map(|(_, event)| Some(f64::from(event.quantity))).collect()),

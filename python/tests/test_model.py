@@ -58,7 +58,8 @@ def test_files_and_frames_give_the_same_scores(model, purchases, tmp_path):
     of_file = model.predict(str(tmp_path / "*.csv"), scored_at=NOW)
     of_frame = model.predict(pl.from_pandas(purchases), scored_at=NOW)
     assert isinstance(of_file, pa.Table) and isinstance(of_frame, pl.DataFrame)
-    assert of_frame.to_arrow().select(["customer_id", "churn_risk", "clv"]).equals(of_file.select(["customer_id", "churn_risk", "clv"]))
+    for name in ["customer_id", "churn_risk", "clv"]:
+        assert of_frame[name].to_list() == of_file[name].to_pylist()
 
 
 def test_several_instants_stand_below_each_other(model, purchases):
@@ -84,7 +85,7 @@ def test_contributions_sum_to_the_log_odds_of_what_is_served(model, purchases):
 
 def test_contributions_do_not_depend_on_who_else_is_explained(model, purchases):
     everybody = model.explain(purchases, as_of="1998-03-31").set_index(["customer_id", "feature"])
-    few = model.explain(purchases[purchases["customer_id"] % 100 == 7], as_of="1998-03-31").set_index(["customer_id", "feature"])
+    few = model.explain(purchases[purchases["customer_id"].str.endswith("07")], as_of="1998-03-31").set_index(["customer_id", "feature"])
     for name in ["base_value", "contribution", "log_odds"]:
         assert (few[name] - everybody[name].reindex(few.index)).abs().max() < 1e-9, name
 
