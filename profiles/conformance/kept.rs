@@ -35,7 +35,7 @@ pub(super) fn scores(store: &dyn Store) {
         export.kept_scores.iter().map(|one| (one.purpose.as_str(), one.as_of.as_str())).collect();
     assert_eq!(
         kept,
-        [("", "2026-01-02T00:00:00Z"), ("spring", "2026-01-02T00:00:00Z"), ("", "2026-01-09T00:00:00Z")]
+        [("", "2026-01-03T00:00:00Z"), ("spring", "2026-01-03T00:00:00Z"), ("", "2026-01-10T00:00:00Z")]
     );
     assert_eq!(export.kept_scores[0].scores, json!({"p_purchase_30d": 0.25}));
     assert_eq!(store.prune_kept(MONITORING, day(3)).unwrap(), 2);
