@@ -30,6 +30,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         seed: 0,
         most: Some(50),
         record: true,
+        window_days: 30,
+        detect: 0.02,
     };
     let campaign = run(&*store, &playbook, &plan, as_of)?;
     println!("{} to contact, {} held out", campaign.contacts.len(), campaign.held_out.len());
