@@ -311,7 +311,7 @@ mod tests {
         assert!(sample_ratio(100, 1000, 0.1) > 0.99 && sample_ratio(150, 1000, 0.1) < 1e-6);
         let least = detectable(0.3, 9_000.0, 1_000.0);
         assert!((least - 0.0428).abs() < 1e-4, "{least}");
-        assert_eq!(hold_out_for(0.0428, 0.3, 10_000.0), Some(0.11));
+        assert_eq!(hold_out_for(0.0428, 0.3, 10_000.0), Some(0.1));
         assert_eq!(hold_out_for(0.001, 0.3, 1_000.0), None);
         let one = welch(&[3.0, 4.0, 5.0, 6.0], &[1.0, 2.0, 3.0, 2.0]).unwrap();
         let both = pooled(&[one, one]).unwrap();

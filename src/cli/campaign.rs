@@ -30,7 +30,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   homing campaign evaluate spring
-  homing campaign evaluate spring summer --window-days 60 --margin 0.35 --cost-per-contact 0.8 --json")]
+  homing campaign evaluate spring summer --window-days 60 --margin 0.35 --json")]
     Evaluate(Box<Evaluate>),
 }
 
@@ -97,7 +97,7 @@ pub(super) struct Make {
     /// Share of customers to hold out, 0 to below 1. They are not contacted.
     #[arg(long, env = "HOMING_HOLD_OUT", default_value_t = 0.1, value_name = "SHARE")]
     hold_out: f64,
-    /// Days over which the campaign will be evaluated.
+    /// Days after the list within which purchases count.
     #[arg(long, env = "HOMING_WINDOW_DAYS", default_value_t = 30, value_name = "DAYS")]
     window_days: u32,
     /// Difference in the share of buyers that the hold-out should be able to show; homing suggests the share to hold out for it.

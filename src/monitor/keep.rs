@@ -18,6 +18,15 @@ const STAY_DAYS: i64 = 1_100;
 /// Events a customer has, at least on average, where nothing is known of the base yet.
 const EVENTS_EACH: u64 = 5;
 
+/// The document with the limit of the latest sample.
+const SAMPLE: &str = "monitor_sample";
+
+/// The limit of the sample that was begun as of an instant.
+fn begun(store: &dyn Store, as_of: Micros) -> Result<Option<u64>, Error> {
+    let held = store.document(SAMPLE)?.filter(|(at, _)| *at == as_of);
+    Ok(held.and_then(|(_, limit)| limit.parse().ok()))
+}
+
 /// How many scores are kept, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -62,9 +71,17 @@ impl Keep {
         if !instants.contains(&as_of) && last.is_some_and(|last| as_of - last < pause) {
             return Ok(None);
         }
-        let base = store.totals()?.profiles.max(events / EVENTS_EACH).max(1);
-        let share = sample.customers as f64 / base as f64;
-        let limit = if share >= 1.0 { u64::MAX } else { (share * u64::MAX as f64) as u64 };
+        // The base grows while a first night is written: a run that goes on with another keeps to the sample of that one.
+        let limit = match begun(store, as_of)? {
+            Some(limit) => limit,
+            None => {
+                let base = store.totals()?.profiles.max(events / EVENTS_EACH).max(1);
+                let share = sample.customers as f64 / base as f64;
+                let limit = if share >= 1.0 { u64::MAX } else { (share * u64::MAX as f64) as u64 };
+                store.store_document(SAMPLE, as_of, &limit.to_string())?;
+                limit
+            }
+        };
         store.prune_kept(MONITORING, as_of - STAY_DAYS * DAY)?;
         Ok(Some(Keep { limit, as_of, waiting: Mutex::default() }))
     }

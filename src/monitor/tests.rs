@@ -1,6 +1,7 @@
 use homing_datasets::simulate::Chain;
 use homing_datasets::{DAY, History, Zone};
 use homing_models::{AtHorizon, Outcome, Prediction, Provenance};
+use homing_profiles::kept::MONITORING;
 use homing_profiles::{BatchRow, Flows, Scored};
 
 use super::keep::{Keep, Sample};
@@ -45,8 +46,20 @@ fn score(history: &History, as_of: Micros) -> Scored {
 }
 
 fn night(store: &dyn Store, histories: &homing_datasets::Histories, as_of: Micros, sample: Sample) -> bool {
-    let keep = Keep::begin(store, sample, as_of, 10_000).unwrap();
-    let mut rows = histories.iter().map(|(id, history)| BatchRow {
+    part_of_night(store, histories, as_of, sample, 10_000, "d")
+}
+
+/// A night that ends before a customer.
+fn part_of_night(
+    store: &dyn Store,
+    histories: &homing_datasets::Histories,
+    as_of: Micros,
+    sample: Sample,
+    events: u64,
+    upto: &str,
+) -> bool {
+    let keep = Keep::begin(store, sample, as_of, events).unwrap();
+    let mut rows = histories.iter().filter(|(id, _)| *id < upto).map(|(id, history)| BatchRow {
         customer_id: id.to_owned(),
         history: History::from_events(history.events().filter(|event| event.occurred_at <= as_of).collect()),
     });
@@ -138,4 +151,25 @@ fn a_sample_is_bounded_and_the_same_customers_each_time() {
     let (first, second) = (ids(NIGHT), ids(NIGHT + 7 * DAY));
     assert!((50..=320).contains(&first.len()), "{}", first.len());
     assert!(first.iter().filter(|id| second.contains(id)).count() * 10 > first.len() * 9);
+}
+
+/// The size of the sample went by the profiles in the store, which grow while a first night is written.
+#[test]
+fn a_night_that_goes_on_keeps_to_its_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let histories = CHAIN.histories().unwrap();
+    let some = Sample { customers: 100, every_days: 7 };
+    let kept = |name: &str, parts: &[&str]| {
+        let place = format!("sqlite:{}", folder.path().join(name).display());
+        let store = homing_profiles::open(&place, Zone::default()).unwrap();
+        for upto in parts {
+            // So few events that the profiles say more of the base.
+            part_of_night(store.as_ref(), &histories, NIGHT, some, 1_000, upto);
+        }
+        let kept = store.kept_scores(MONITORING, NIGHT, NIGHT).unwrap();
+        kept.into_iter().map(|kept| kept.customer_id).collect::<Vec<String>>()
+    };
+    let undisturbed = kept("calm.db", &["d"]);
+    assert!((200..1_500).contains(&undisturbed.len()), "{}", undisturbed.len());
+    assert_eq!(kept("disturbed.db", &["c00000600", "d"]), undisturbed);
 }

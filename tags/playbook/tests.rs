@@ -88,8 +88,11 @@ fn advice_says_what_how_when_and_why() {
     let advice = book.advise(&who).unwrap();
     assert_eq!((advice.action.as_str(), advice.effort), ("next_category_call", Effort::Call));
     assert_eq!((advice.channel.as_deref(), advice.hour, advice.own_hour), (Some("group"), Some(20), true));
-    assert_eq!(advice.reason.en, "Lifecycle stage: Decline; Value tier: Super; Cause of decline: Outgrown");
-    assert_eq!(advice.reason.zh, "生命周期阶段：衰退期；价值等级：超级；流失原因：孩子长大不再需要");
+    assert_eq!(
+        advice.reason.en,
+        "Lifecycle stage: Decline; Value tier: Super; Cause of decline: Needs have changed"
+    );
+    assert_eq!(advice.reason.zh, "生命周期阶段：衰退期；价值等级：超级；流失原因：需求已变化");
     who.tags.remove(CONTACT_HOUR);
     assert_eq!(book.advise(&who).unwrap().hour, Some(10));
     who.attributes.insert("no_contact".to_owned(), json!(true));

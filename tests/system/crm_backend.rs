@@ -143,7 +143,7 @@ fn a_request_asks_for_horizons_and_a_discount_rate_as_the_command_line_does() {
     {
         let mut wrong = json!({"customers": [{"customer_id": "c", "events": []}]});
         wrong[field] = value;
-        server.post("/v1/predictions", &wrong).is_problem(400, "invalid_request", &[field]);
+        server.post("/v1/predictions", &wrong).is_problem(422, "invalid_request", &[field]);
     }
 }
 

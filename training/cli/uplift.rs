@@ -15,7 +15,7 @@ use crate::uplift::{ArmResult, Experiment, Judged, Roles, judge};
 #[command(after_help = "\
 Examples:
   homing-train uplift --experiment emails.csv --treatment arm --outcome bought
-  homing-train uplift --experiment emails.parquet --treatment segment --control 'No E-Mail' --outcome visit,spend --out uplift.csv")]
+  homing-train uplift --experiment emails.csv --treatment arm --outcome visit,spend --out uplift.csv")]
 pub(super) struct Uplift {
     /// The experiment: a table with one row a customer. Other columns than treatment and outcomes are features.
     #[arg(long, env = "HOMING_EXPERIMENT", value_name = "FILE")]
@@ -31,8 +31,8 @@ pub(super) struct Uplift {
     #[arg(long, env = "HOMING_OUTCOME", required = true, value_delimiter = ',', value_name = "COLUMN,...")]
     outcome: Vec<String>,
     /// Columns to use as features. Default: all that seem to have been known before the contact.
-    #[arg(long, env = "HOMING_FEATURES", value_delimiter = ',', value_name = "COLUMN,...")]
-    features: Vec<String>,
+    #[arg(long, env = "HOMING_FEATURE_COLUMNS", value_delimiter = ',', value_name = "COLUMN,...")]
+    feature_columns: Vec<String>,
     /// Columns to leave out.
     #[arg(long, env = "HOMING_IGNORE", value_delimiter = ',', value_name = "COLUMN,...")]
     ignore: Vec<String>,
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Uplift) -> anyhow::Result<()> {
         treatment: args.treatment.clone(),
         control: args.control.clone(),
         outcomes: args.outcome.clone(),
-        features: args.features.clone(),
+        features: args.feature_columns.clone(),
         ignore: args.ignore.clone(),
     };
     let experiment = Experiment::of(&frame, &roles)?;

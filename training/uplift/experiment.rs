@@ -232,12 +232,12 @@ enum Fault {
     Id,
     #[error(
         "a value of it decides `{0}` without fail, so it seems to be a consequence of it; if it was known before \
-             the contact, name the features with --features"
+             the contact, name the features with --feature-columns"
     )]
     Decides(String),
     #[error(
         "it differs between `{0}` and the control beyond chance, so it seems to be a consequence of the contact; \
-             if it was known before, name the features with --features"
+             if it was known before, name the features with --feature-columns"
     )]
     Differs(String),
 }
