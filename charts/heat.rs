@@ -102,7 +102,8 @@ pub fn heat(heat: &Heat<'_>) -> Svg {
     for (column, name) in heat.columns.iter().enumerate() {
         let middle = At(width * (column as f64 + 0.5));
         let below = At(floor + 14.0);
-        let spare = if crowded && (heat.columns.len() - 1 - column) % 3 != 0 { " spare" } else { "" };
+        let spare =
+            if crowded && !(heat.columns.len() - 1 - column).is_multiple_of(3) { " spare" } else { "" };
         pen.draw(format_args!(
             r#"<text class="on-x{spare}" x="{middle}%" y="{below}">{}</text>"#,
             Escaped(name)

@@ -1,7 +1,7 @@
 //! Scores all customers of a folder of purchases into a Parquet file, as `homing score --out` does.
 
+use homing::scoring::Engine;
 use homing::scoring::batch::{ScoresFile, Source, to_file};
-use homing::scoring::{Engine, Score};
 use homing_datasets::simulate::Chain;
 use homing_datasets::{Stream, StreamOptions, simulate};
 use homing_tags::Catalogue;

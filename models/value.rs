@@ -42,7 +42,6 @@ pub struct ValueModel {
 }
 
 // The signature is serde's.
-#[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(number: &f64) -> bool {
     *number == 0.0
 }

@@ -57,8 +57,8 @@ fn customer(browser: &Browser, house: &House) -> String {
     link.as_str().unwrap().to_owned()
 }
 
-/// The six pages with a word of each language that their headings hold.
-fn pages(customer: &str) -> [(String, &'static str, &'static str); 7] {
+/// The pages with a word of each language that their headings hold.
+fn pages(customer: &str) -> [(String, &'static str, &'static str); 10] {
     [
         ("/", "Today", "今日概览"),
         ("/call", "Who to call", "回访名单"),
@@ -66,7 +66,10 @@ fn pages(customer: &str) -> [(String, &'static str, &'static str); 7] {
         ("/customers", "Find a customer", "查找会员"),
         ("/segments", "Segments", "会员分层"),
         ("/kpi", "KPIs", "经营指标"),
+        ("/campaigns", "Campaigns", "营销效果"),
+        ("/accuracy", "Accuracy", "预测准确度"),
         ("/models", "Models", "模型"),
+        ("/audit", "Audit log", "审计日志"),
     ]
     .map(|(path, en, zh)| (path.to_owned(), en, zh))
 }
@@ -111,7 +114,7 @@ fn every_page_is_whole_in_both_languages_and_themes_and_open_to_everybody() {
                 let seen = browser.script(
                     "[document.documentElement.lang, document.querySelectorAll('h1').length, document.querySelector('h1').innerText, document.querySelectorAll('nav a[href]').length, document.documentElement.scrollWidth - innerWidth]",
                 );
-                assert_eq!((&seen[0], &seen[1], &seen[3]), (&json!(tag), &json!(1), &json!(7)), "{place}");
+                assert_eq!((&seen[0], &seen[1], &seen[3]), (&json!(tag), &json!(1), &json!(9)), "{place}");
                 assert!(seen[2].as_str().unwrap().contains(heading), "{place}: {seen}");
                 if seen[4].as_i64().unwrap() > 0 {
                     faults.push(format!("{place} is wider than its window: {seen}"));

@@ -139,11 +139,15 @@ fn a_request_asks_for_horizons_and_a_discount_rate_as_the_command_line_does() {
         let dates: Vec<&str> = order.iter().map_while(|at| *at).collect();
         assert!(dates.is_sorted() && order[dates.len()..].iter().all(Option::is_none), "{row}");
     }
-    for (field, value) in [("horizons", json!([0])), ("horizons", json!("90")), ("discount_rate", json!(-1))]
-    {
+    let unusable = [
+        ("horizons", json!([0]), "1 to 3650 days"),
+        ("horizons", json!("90"), "[45, 180]"),
+        ("discount_rate", json!(-1), "0 to 10"),
+    ];
+    for (field, value, word) in unusable {
         let mut wrong = json!({"customers": [{"customer_id": "c", "events": []}]});
         wrong[field] = value;
-        server.post("/v1/predictions", &wrong).is_problem(422, "invalid_request", &[field]);
+        server.post("/v1/predictions", &wrong).is_problem(422, "invalid_request", &[word]);
     }
 }
 
