@@ -3,7 +3,7 @@
 >>> import homing
 >>> model = homing.Model(horizons=(30, 90)).fit(homing.datasets.cdnow())
 >>> model
-Model(horizons=(30, 90)): homing@..., fitted to 23570 customers until 1998-06-30
+Model(horizons=(30, 90)): homing@..., fitted to 23502 customers until 1998-06-30
 """
 
 from __future__ import annotations

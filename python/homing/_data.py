@@ -134,7 +134,7 @@ def features(
     >>> import homing
     >>> rows = homing.features(homing.datasets.cdnow(), "1998-03-31", labels=90)
     >>> len(rows), int(rows["bought_next_90d"].sum())
-    (23502, 2746)
+    (23502, 3302)
     """
     loaded = read(data, reading, timezone)
     wanted = [] if labels is None else days(labels)
@@ -146,7 +146,7 @@ def feature_list() -> list[dict[str, str]]:
 
     >>> import homing
     >>> homing.feature_list()[0]["name"]
-    'orders'
+    'recency_days'
     """
     return [{"name": name, "unit": unit, "meaning": meaning} for name, unit, meaning in _homing.feature_list()]
 

@@ -177,7 +177,7 @@ class Model:
         >>> purchases = homing.datasets.cdnow()
         >>> rows = homing.Model(horizons=90).fit(purchases).explain(purchases)
         >>> one = rows[rows["customer_id"] == rows["customer_id"].iloc[0]]
-        >>> abs(one["base_value"].iloc[0] + one["contribution"].sum() - one["log_odds"].iloc[0]) < 1e-9
+        >>> bool(abs(one["base_value"].iloc[0] + one["contribution"].sum() - one["log_odds"].iloc[0]) < 1e-9)
         True
         """
         bundle = self._fitted()
@@ -198,7 +198,7 @@ class Model:
 
         >>> import homing
         >>> found = homing.Model().backtest(homing.datasets.cdnow(), "1998-03-31", 90)
-        >>> found.metrics["buy_auc"].iloc[0] > 0.8
+        >>> bool(found.metrics["buy_auc"].iloc[0] > 0.8)
         True
         """
         wanted = days(self.churn_horizon if horizons is None else horizons)

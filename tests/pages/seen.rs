@@ -290,7 +290,10 @@ fn what_a_key_does_not_allow_is_refused_in_words() {
     assert_eq!(browser.script("document.querySelectorAll('main form').length"), json!(0));
     // An admin takes an opt-out down, and erases after typing the id.
     show(&admin);
-    browser.go(&format!("{}{customer}?lang=en", house.url));
+    until("a page with the rights of an admin", || {
+        browser.go(&format!("{}{customer}?lang=en", house.url));
+        browser.script("document.querySelectorAll('.rights form').length").as_u64() > Some(1)
+    });
     browser.while_loading(|| browser.click(".rights form:not(.erase) button"));
     has(&browser, &["Consent saved.", "The customer opted out of automated decisions."]);
     browser.click("#confirm");
