@@ -62,7 +62,7 @@ pub struct Usability {
     pub horizons: Vec<HorizonUse>,
     /// What is missing for any model; empty where one can be fitted.
     pub lacks: Vec<String>,
-    /// What is worth knowing.
+    /// Remarks on the data.
     pub remarks: Vec<String>,
     /// How many of the customers were looked at, where not all of them were.
     #[serde(skip_serializing_if = "Option::is_none")]

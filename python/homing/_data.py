@@ -217,7 +217,7 @@ class Check:
 
     @property
     def remarks(self) -> list[str]:
-        """What is worth knowing."""
+        """Remarks on the data."""
         return list(self.figures["remarks"])
 
     @property

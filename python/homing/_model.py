@@ -23,7 +23,7 @@ Progress = bool | Callable[[str], object]
 
 
 def _teller(progress: Progress) -> Callable[[str], object] | None:
-    """What is told of each step: a line on standard error, or a function of the caller's."""
+    """Reports each step: a line on standard error, or a function of the caller's."""
     if progress is True:
         return lambda step: print(f"homing: {step}", file=sys.stderr, flush=True)
     return progress or None

@@ -74,7 +74,7 @@ async fn read(app: &Arc<App>, caller: &Caller, after: Option<u64>, limit: u32) -
     Ok(changes)
 }
 
-/// What is left of a page when only some tags are asked for; erasures and lost scores are always told.
+/// What is left of a page when only some tags are asked for; erasures and lost scores are always included.
 fn only(tags: &[String], mut changes: Changes) -> Changes {
     if tags.is_empty() {
         return changes;

@@ -90,7 +90,7 @@ impl Experiment {
     /// Finds arms, outcomes and features.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for columns that are not there or a control that cannot be told; [`Error::Refused`] for
+    /// [`Error::InvalidArgument`] for columns that are not there or a control that is not recognised; [`Error::Refused`] for
     /// missing values of arm or outcome, a constant outcome, or too few rows.
     pub fn of(frame: &Frame, roles: &Roles) -> Result<Experiment, Error> {
         let named =

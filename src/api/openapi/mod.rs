@@ -516,7 +516,7 @@ fn change_parameters() -> Vec<Value> {
         json!({"name": "from", "in": "query", "required": false, "schema": {"type": "string", "enum": ["now"]},
                 "description": "`now`: begin after the newest change. Not together with `cursor`."}),
         json!({"name": "tag", "in": "query", "required": false, "schema": {"type": "array", "items": {"type": "string", "minLength": 1}},
-                "description": "Only changes of this tag; repeat for several. Erasures and lost scores are always told. A page may be empty: \
+                "description": "Only changes of this tag; repeat for several. Erasures and lost scores are always included. A page may be empty: \
                                 go on from `next`."}),
         json!({"name": "limit", "in": "query", "required": false, "description": "Changes per page.",
                 "schema": {"type": "integer", "minimum": 1, "maximum": changes::MAX_LIMIT, "default": changes::DEFAULT_LIMIT}}),
