@@ -8,3 +8,4 @@ pub mod monitor;
 pub mod scoring;
 pub mod service;
 pub mod web;
+pub mod uplift;

@@ -78,6 +78,7 @@ fn plan(name: &str) -> Plan {
         actions: Vec::new(),
         hold_out: 0.2,
         seed: 7,
+        rank: Rank::ValueAtRisk,
         most: None,
         record: true,
         window_days: 30,

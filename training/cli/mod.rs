@@ -6,6 +6,7 @@ mod features;
 mod fit;
 mod input;
 mod lifetimes;
+mod retrain;
 mod show;
 mod uplift;
 
@@ -40,6 +41,8 @@ enum Command {
     Check(Box<check::Check>),
     /// Fit a model and add it to the registry.
     Fit(Box<fit::Fit>),
+    /// Train again when enough new data have come, and promote the model if it is not worse: one command for cron.
+    Retrain(Box<retrain::Retrain>),
     /// Fit at past cutoffs and compare predictions with what happened.
     Backtest(Box<backtest::Backtest>),
     /// Write the feature matrix, with labels if asked for.
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
     }
     let done = match cli.command {
         Command::Fit(args) => fit::run(&args),
+        Command::Retrain(args) => retrain::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Completions { shell } => {
