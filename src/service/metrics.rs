@@ -329,4 +329,35 @@ mod tests {
         drop(guard);
         assert!(metrics.text().unwrap().contains("homing_http_requests_in_flight 0"));
     }
+
+    #[test]
+    fn alarms_are_those_of_the_last_run() {
+        let metrics = Metrics::default();
+        let alarm = |code: &str| crate::monitor::alarms::Rung {
+            code: code.to_owned(),
+            model: "m@1".to_owned(),
+            horizon_days: Some(30),
+            from: String::new(),
+            value: None,
+            threshold: 0.1,
+            advice: String::new(),
+        };
+        let figure = crate::monitor::alarms::Figure {
+            name: "auc".to_owned(),
+            model: "m@1".to_owned(),
+            horizon_days: 30,
+            value: 0.75,
+        };
+        metrics.live(5_000_000, &Digest { alarms: vec![alarm("auc"), alarm("ece")], figures: vec![figure] });
+        let page = metrics.text().unwrap();
+        for line in [
+            r#"homing_monitor_alarm{code="auc",model="m@1",horizon_days="30"} 1"#,
+            r#"homing_monitor_figure{figure="auc",model="m@1",horizon_days="30"} 0.75"#,
+            "homing_monitor_run_timestamp_seconds 5",
+        ] {
+            assert!(page.contains(line), "{line}\nis not in\n{page}");
+        }
+        metrics.live(6_000_000, &Digest::default());
+        assert!(!metrics.text().unwrap().contains("homing_monitor_alarm{"));
+    }
 }

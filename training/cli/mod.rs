@@ -2,6 +2,7 @@
 
 mod backtest;
 mod check;
+mod cohorts;
 mod features;
 mod fit;
 mod input;
@@ -49,6 +50,8 @@ enum Command {
     Features(Box<features::Features>),
     /// Fit every lifetime model: parameters, standard errors, likelihoods.
     Lifetimes(Box<lifetimes::Lifetimes>),
+    /// Say what customers are worth over time: cohorts, revenue by month, repeat orders.
+    Cohorts(Box<cohorts::Cohorts>),
     /// Learn from an experiment whom contact changes, and say whether that is proven.
     Uplift(Box<uplift::Uplift>),
     /// Print shell completions.
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Features(args) => features::run(&args),
         Command::Lifetimes(args) => lifetimes::run(&args),
         Command::Uplift(args) => uplift::run(&args),
+        Command::Cohorts(args) => cohorts::run(&args),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }

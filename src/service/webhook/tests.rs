@@ -278,3 +278,35 @@ fn a_signature_holds_for_each_secret_while_one_takes_the_place_of_the_other() {
     };
     assert_eq!(signature, format!("t=7,{},{}", one(b"new"), one(b"old")));
 }
+
+#[test]
+fn alarms_are_delivered_once_a_run_and_changes_do_not_wait_for_them() {
+    let scene = Scene::new(hook());
+    let store = scene.app.store().as_ref();
+    let digest = |alarms: serde_json::Value| serde_json::json!({"alarms": alarms, "figures": []}).to_string();
+    let alarm = serde_json::json!({"code": "source_stopped", "model": "", "horizon_days": null, "from": "2025-01-08T00:00:00Z",
+        "value": 3.0, "threshold": 40.0, "advice": "web: check this source"});
+    store.store_document(homing_profiles::kept::ALARMS, 1, &digest(serde_json::json!([alarm]))).unwrap();
+    let mut first = true;
+    let mut pusher = scene.pusher(Box::new(move |_, changes| {
+        let fails = changes.is_empty() && std::mem::take(&mut first);
+        (if fails { 503 } else { 204 }, !fails, None)
+    }));
+    let told = || scene.tries.lock().unwrap().iter().filter(|(_, id)| id.starts_with("crm:alarms-")).count();
+    scene.change("a");
+    pusher.push().unwrap();
+    assert_eq!(told(), 1);
+    assert_eq!(scene.taken.lock().unwrap().len(), 2, "the changes came although the alarms did not");
+    for _ in 0..3 {
+        pusher.alarms_at = None;
+        pusher.push().unwrap();
+    }
+    assert_eq!(told(), 2, "once more after the failure, then no more");
+    // A run that finds nothing is no delivery; the next one that finds something is.
+    for (at, alarms) in [(2, serde_json::json!([])), (3, serde_json::json!([alarm]))] {
+        store.store_document(homing_profiles::kept::ALARMS, at, &digest(alarms)).unwrap();
+        pusher.alarms_at = None;
+        pusher.push().unwrap();
+    }
+    assert_eq!(told(), 3);
+}
