@@ -21,8 +21,7 @@ pub enum Group {
 
 impl Group {
     /// All of them.
-    pub const ALL: [Group; 4] =
-        [Group::Persuadable, Group::SureThing, Group::LostCause, Group::DoNotDisturb];
+    pub const ALL: [Group; 4] = [Group::Persuadable, Group::SureThing, Group::LostCause, Group::DoNotDisturb];
 
     /// The group of a customer. `effect` is the average effect of contact, `mean` the mean outcome without contact.
     ///

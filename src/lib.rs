@@ -7,5 +7,5 @@ pub mod cli;
 pub mod monitor;
 pub mod scoring;
 pub mod service;
-pub mod web;
 pub mod uplift;
+pub mod web;

@@ -149,7 +149,9 @@ impl Variable {
         let number = |low: f64, high: f64| Domain::Number { low, high, whole: false };
         match self {
             Variable::Scored => Domain::Truth,
-            Variable::Cluster | Variable::UpliftGroup | Variable::FirstOrderMonth | Variable::Word(_) => Domain::Word,
+            Variable::Cluster | Variable::UpliftGroup | Variable::FirstOrderMonth | Variable::Word(_) => {
+                Domain::Word
+            }
             Variable::Feature(at) => SPECS.get(at).map_or(Domain::Truth, |spec| domain_of(spec.unit)),
             Variable::Fact(at) => NUMBERS.get(at).map_or(Domain::Truth, |(_, unit, _)| domain_of(*unit)),
             Variable::LapseLeftDays | Variable::Uplift => number(f64::NEG_INFINITY, f64::INFINITY),

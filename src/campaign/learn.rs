@@ -134,7 +134,9 @@ fn gather(
             return Err(EvaluateError::InvalidArgument(text).into());
         }
         if named {
-            return Err(EvaluateError::Refused(format!("campaign `{name}` cannot teach uplift: {reason}")).into());
+            return Err(
+                EvaluateError::Refused(format!("campaign `{name}` cannot teach uplift: {reason}")).into()
+            );
         }
         left_out.push(LeftOut { campaign: name, reason });
     }
@@ -191,7 +193,8 @@ fn balanced(members: BTreeMap<String, Vec<Contact>>) -> (Vec<Contact>, usize) {
     for all in members.into_values() {
         let (contacted, held) = sides(&all);
         let wanted = ((held as f64 * ratio).round() as usize).min(contacted);
-        let (held, mut contacted): (Vec<Contact>, Vec<Contact>) = all.into_iter().partition(|one| one.held_out);
+        let (held, mut contacted): (Vec<Contact>, Vec<Contact>) =
+            all.into_iter().partition(|one| one.held_out);
         contacted.sort_by_key(|one| (mix_text(&one.customer_id), one.customer_id.clone()));
         thinned += contacted.len() - wanted;
         contacted.truncate(wanted);
@@ -220,7 +223,10 @@ fn table(store: &dyn Store, rows: &[Contact], window_days: u32) -> Result<Frame,
     }
     let names = SPECS.iter().map(|spec| spec.name.to_owned());
     let mut all = vec![
-        ("arm".to_owned(), Values::Texts { distinct: vec!["contacted".to_owned(), "held_out".to_owned()], codes: arms }),
+        (
+            "arm".to_owned(),
+            Values::Texts { distinct: vec!["contacted".to_owned(), "held_out".to_owned()], codes: arms },
+        ),
         (OUTCOME.to_owned(), Values::Numbers(bought)),
     ];
     all.extend(names.zip(columns.into_iter().map(Values::Numbers)));
@@ -246,7 +252,8 @@ mod tests {
     fn campaigns_with_other_shares_held_out_get_the_same_ratio() {
         let many: Vec<Contact> = (0..100).map(|n| contact(n, "many", n % 10 == 0)).collect();
         let half: Vec<Contact> = (0..100).map(|n| contact(n, "half", n % 2 == 0)).collect();
-        let (rows, thinned) = balanced(BTreeMap::from([("many".to_owned(), many), ("half".to_owned(), half)]));
+        let (rows, thinned) =
+            balanced(BTreeMap::from([("many".to_owned(), many), ("half".to_owned(), half)]));
         let count =
             |name: &str, held| rows.iter().filter(|one| one.campaign == name && one.held_out == held).count();
         assert_eq!((count("many", true), count("many", false)), (10, 10));

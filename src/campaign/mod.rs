@@ -299,7 +299,9 @@ pub fn proven(store: &dyn Store) -> Result<Uplift, Error> {
         Some(uplift) if uplift.claimed => refused(
             "the uplift in this store was learned with other features; learn it again with `homing campaign learn`",
         ),
-        Some(uplift) => refused(&format!("uplift is not proven: {}", uplift.conclusion.trim_end_matches('.'))),
+        Some(uplift) => {
+            refused(&format!("uplift is not proven: {}", uplift.conclusion.trim_end_matches('.')))
+        }
         None => refused(
             "no uplift is known in this store; learn it from past campaigns with hold-outs: homing campaign learn",
         ),

@@ -97,6 +97,12 @@ pub struct Sized {
 }
 
 impl Question {
+    /// Whether a number is out of range.
+    #[must_use]
+    pub fn fault(&self) -> bool {
+        self.check().is_err()
+    }
+
     fn check(&self) -> Result<(), Error> {
         let wrong = |text: String| Err(Error::InvalidArgument(text));
         if !(self.margin > 0.0 && self.margin <= 1.0) {
@@ -164,7 +170,8 @@ pub fn size(store: &dyn Store, question: &Question) -> Result<Sized, Error> {
     };
     if candidates.is_empty() {
         return Err(Error::Refused(
-            "no customer with scores matches; choose other filters, or score customers into this store first".to_owned(),
+            "no customer with scores matches; choose other filters, or score customers into this store first"
+                .to_owned(),
         ));
     }
     if rank == Rank::Uplift {
@@ -322,8 +329,9 @@ mod tests {
     #[test]
     fn the_best_list_ends_where_the_next_contact_costs_more_than_it_brings() {
         // Baskets of 100, 90, ..., 10; contact makes a tenth of half of them buy: margin 2.5, 2.25, ..., 0.25 against a cost of 1.
-        let all: Vec<Candidate> =
-            (0..10).map(|n| Candidate { p: 0.5, basket: 100.0 - 10.0 * f64::from(n), uplift: None }).collect();
+        let all: Vec<Candidate> = (0..10)
+            .map(|n| Candidate { p: 0.5, basket: 100.0 - 10.0 * f64::from(n), uplift: None })
+            .collect();
         let (best, curve) = curve(&all, &question(), &assumption(Some(0.1)));
         // The seventh brings what it costs.
         assert_eq!(best.contacts, 6, "{best:?}");

@@ -450,7 +450,8 @@ fn show_size(found: &Sized) -> anyhow::Result<()> {
         found.rank.replace('_', " "),
         found.left_out
     );
-    let heads = ["contacts", "added buyers", "added revenue", "cost", "profit", "would not buy", "would anyway"];
+    let heads =
+        ["contacts", "added buyers", "added revenue", "cost", "profit", "would not buy", "would anyway"];
     out!("{}", heads.map(|head| format!("{head:>14}")).concat());
     let ten = found.curve.len().div_ceil(10).max(1);
     let mut points: Vec<_> = found.curve.iter().copied().step_by(ten).collect();
@@ -534,7 +535,8 @@ fn learned(args: &Learn) -> anyhow::Result<()> {
         "{}",
         match (uplift.claimed, args.dry_run) {
             (_, true) => "dry run: nothing was changed",
-            (true, _) => "the next scoring tags customers: uplift.value, uplift.group; homing campaign make --rank uplift",
+            (true, _) =>
+                "the next scoring tags customers: uplift.value, uplift.group; homing campaign make --rank uplift",
             (false, _) => "customers are not tagged with uplift",
         }
     );

@@ -89,9 +89,8 @@ impl Digest {
         let mut figures = Vec::new();
         let whole = || report.windows.iter().filter(|window| window.segment == "all");
         for window in whole() {
-            let same = |other: &&Window| {
-                other.model == window.model && other.horizon_days == window.horizon_days
-            };
+            let same =
+                |other: &&Window| other.model == window.model && other.horizon_days == window.horizon_days;
             if whole().rfind(same) != Some(window) {
                 continue;
             }
@@ -165,7 +164,8 @@ pub fn alarms(report: &Report) -> Vec<Alarm> {
 /// A challenger that is better than the champion on the last window of a horizon.
 fn challenger(report: &Report) -> Option<Alarm> {
     let last = report.comparisons.last()?;
-    let better = report.comparisons.iter().rfind(|one| one.from == last.from && one.better == "challenger")?;
+    let better =
+        report.comparisons.iter().rfind(|one| one.from == last.from && one.better == "challenger")?;
     Some(Alarm {
         code: "challenger_better",
         model: better.champion.clone(),

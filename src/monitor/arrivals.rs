@@ -135,7 +135,8 @@ fn median(values: &[f64]) -> Option<f64> {
 /// The rank-sum statistic of two samples in standard errors (Mann & Whitney 1947, with the correction for ties).
 fn rank_z(a: &[f64], b: &[f64]) -> f64 {
     let (n, m) = (a.len() as f64, b.len() as f64);
-    let mut all: Vec<(f64, bool)> = a.iter().map(|x| (*x, true)).chain(b.iter().map(|x| (*x, false))).collect();
+    let mut all: Vec<(f64, bool)> =
+        a.iter().map(|x| (*x, true)).chain(b.iter().map(|x| (*x, false))).collect();
     all.sort_by(|x, y| x.0.total_cmp(&y.0));
     let (mut below, mut ranks, mut ties) = (0.0, 0.0, 0.0);
     for run in all.chunk_by(|x, y| x.0 == y.0) {

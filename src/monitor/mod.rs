@@ -36,8 +36,7 @@ use measure::{Figures, Judged, estimate, figures};
 const LEAST: usize = 100;
 
 /// Tags by which customers are judged apart; they are kept with the scores.
-pub(crate) const SEGMENTS: [&str; 5] =
-    [CHURN_LEVEL, LIFECYCLE_STAGE, MEMBER_TIER, RFM_CELL, CONTACT_CHANNEL];
+pub(crate) const SEGMENTS: [&str; 5] = [CHURN_LEVEL, LIFECYCLE_STAGE, MEMBER_TIER, RFM_CELL, CONTACT_CHANNEL];
 
 /// A window that is over: scores of one night and model, and what came within the horizon.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -286,10 +285,7 @@ fn row_of(one: &Kept, days: u32, came: &Label) -> Option<Judged> {
         spend: came.spend,
         interval: number("expected_spend", "_low").zip(number("expected_spend", "_high")),
         high: one.text(CHURN_LEVEL).map(|level| level == HIGH),
-        tags: SEGMENTS
-            .iter()
-            .filter_map(|name| Some(format!("{name}={}", one.text(name)?)))
-            .collect(),
+        tags: SEGMENTS.iter().filter_map(|name| Some(format!("{name}={}", one.text(name)?))).collect(),
     })
 }
 

@@ -171,7 +171,8 @@ impl App {
     pub(crate) fn test_webhook(&self, name: &str) -> Result<Tested, Problem> {
         let (hook, now) = (self.webhook(name)?, self.now());
         let delivery = format!("{name}:test-{}", now.div_euclid(1_000_000));
-        let sent = send(hook, &*over_http(hook), &Piece { changes: &[], test: true, alarms: &[] }, (&delivery, now));
+        let sent =
+            send(hook, &*over_http(hook), &Piece { changes: &[], test: true, alarms: &[] }, (&delivery, now));
         Ok(match sent {
             Ok(status) => Tested { ok: true, delivery, status: Some(status), reason: None },
             Err(failure) => Tested { ok: false, delivery, status: None, reason: Some(failure.reason) },
@@ -378,7 +379,11 @@ impl Pusher {
                 alarms::note(store, &feed, at)?;
             }
             Err(failure) => {
-                tracing::warn!(webhook = self.hook.name, reason = failure.reason, "cannot deliver alarms; retrying");
+                tracing::warn!(
+                    webhook = self.hook.name,
+                    reason = failure.reason,
+                    "cannot deliver alarms; retrying"
+                );
             }
         }
         Ok(())

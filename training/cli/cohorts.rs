@@ -68,7 +68,13 @@ fn show(found: &Money) {
     show_backtest("cohort values", &found.cohort_backtest);
     out!("\nRevenue of the present customers by month (new customers come on top)");
     for month in &found.revenue {
-        out!("  {}  {:>14.0}   80 % interval {:.0} to {:.0}", month.month, month.expected, month.low, month.high);
+        out!(
+            "  {}  {:>14.0}   80 % interval {:.0} to {:.0}",
+            month.month,
+            month.expected,
+            month.low,
+            month.high
+        );
     }
     show_backtest("monthly revenues", &found.revenue_backtest);
     out!("\nShare of customers who order again");
@@ -90,16 +96,24 @@ fn show_cohorts(cohorts: &[Cohort]) {
             };
             format!("{} months: {}{interval}, {}", value.months, number(value.expected), number(value.came))
         });
-        let payback = cohort.payback_months.map_or(String::new(), |months| format!("; paid back after {months} months"));
-        out!("  {}  {:>7} customers  {}{payback}", cohort.month, cohort.customers, values.collect::<Vec<_>>().join("  "));
+        let payback = cohort
+            .payback_months
+            .map_or(String::new(), |months| format!("; paid back after {months} months"));
+        out!(
+            "  {}  {:>7} customers  {}{payback}",
+            cohort.month,
+            cohort.customers,
+            values.collect::<Vec<_>>().join("  ")
+        );
     }
 }
 
 fn show_steps(steps: &[crate::cohorts::repurchase::Step]) {
     for step in steps {
-        let shares = step.shares.iter().filter_map(|share| {
-            Some(format!("{} days {:.1} %", share.within_days, 100.0 * share.share?))
-        });
+        let shares = step
+            .shares
+            .iter()
+            .filter_map(|share| Some(format!("{} days {:.1} %", share.within_days, 100.0 * share.share?)));
         let median = step.median_days.map_or(String::new(), |days| format!("; half within {days} days"));
         out!(
             "  order {} to {}: {} customers: {}{median}",

@@ -173,7 +173,9 @@ pub fn money(histories: &Histories, as_of: Micros, zone: Zone, question: &Questi
         revenue: revenue(&table, &past),
         revenue_backtest: past.judged(&past.base, 2),
         repurchase: steps(histories.iter().map(|(_, history)| history), as_of, zone),
-        groups: question.by.map_or_else(Vec::new, |by| groups(histories, &all, (as_of, zone, by), last, question)),
+        groups: question
+            .by
+            .map_or_else(Vec::new, |by| groups(histories, &all, (as_of, zone, by), last, question)),
     })
 }
 
@@ -185,7 +187,9 @@ impl Question {
             )));
         }
         if let Some(cost) = self.acquisition_cost.filter(|cost| !(cost.is_finite() && *cost > 0.0)) {
-            return Err(Error::InvalidArgument(format!("the acquisition cost is {cost}; it must be above 0")));
+            return Err(Error::InvalidArgument(format!(
+                "the acquisition cost is {cost}; it must be above 0"
+            )));
         }
         Ok(())
     }
@@ -194,8 +198,9 @@ impl Question {
 impl Forecasts {
     fn of(table: &Table) -> Self {
         let months = table.months();
-        let fits: Vec<Option<Fitted>> =
-            (0..months).map(|last| (last >= FIRST_ORIGIN).then(|| Fitted::of(table, last)).flatten()).collect();
+        let fits: Vec<Option<Fitted>> = (0..months)
+            .map(|last| (last >= FIRST_ORIGIN).then(|| Fitted::of(table, last)).flatten())
+            .collect();
         let (mut base, mut cohorts) = (Vec::new(), Vec::new());
         for (origin, fitted) in fits.iter().enumerate() {
             let Some(fitted) = fitted else { continue };

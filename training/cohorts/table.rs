@@ -125,7 +125,11 @@ pub struct Table {
 impl Table {
     /// Of spenders until a month; `None` without any.
     #[must_use]
-    pub fn of<'s>(spenders: impl Iterator<Item = &'s Spender> + Clone, last: Month, ahead: usize) -> Option<Table> {
+    pub fn of<'s>(
+        spenders: impl Iterator<Item = &'s Spender> + Clone,
+        last: Month,
+        ahead: usize,
+    ) -> Option<Table> {
         let known = || spenders.clone().filter(|one| one.joined <= last);
         let first = known().map(|one| one.joined).min()?;
         let months = usize::try_from(last.0 - first.0 + 1).ok()?;

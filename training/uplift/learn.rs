@@ -238,8 +238,17 @@ impl Models {
 pub fn learners(arm: &Arm<'_>, weights: [f64; 3]) -> Result<Learners, Error> {
     let everyone: Vec<usize> = (0..arm.rows.len()).collect();
     let models = Models::fit(arm, &everyone)?;
-    let Models { together, treated, untouched, effect_of_treated, effect_of_untouched, share_treated } = models;
-    Ok(Learners { together, treated, untouched, effect_of_treated, effect_of_untouched, share_treated, weights })
+    let Models { together, treated, untouched, effect_of_treated, effect_of_untouched, share_treated } =
+        models;
+    Ok(Learners {
+        together,
+        treated,
+        untouched,
+        effect_of_treated,
+        effect_of_untouched,
+        share_treated,
+        weights,
+    })
 }
 
 /// Predictions of every row of the features: of those in the arm by models fitted without them, of the others by all.

@@ -177,7 +177,9 @@ pub fn learn_uplift(
     seed: u64,
 ) -> Result<(Uplift, ArmResult), Error> {
     let Some((name, all)) = experiment.outcomes.first().filter(|_| experiment.arms.len() == 1) else {
-        return Err(Error::InvalidArgument("an experiment with one arm and one outcome is needed".to_owned()));
+        return Err(Error::InvalidArgument(
+            "an experiment with one arm and one outcome is needed".to_owned(),
+        ));
     };
     let found = judge_arm(experiment, 1, name, all, seed)?;
     let (rows, treated) = experiment.rows_of(1);
@@ -330,7 +332,11 @@ fn conclusion(claimed: bool, figures: &Figures, effect: &Difference) -> String {
 
 /// The group of each customer.
 fn groups_of(uplift: &[f64], untouched: &[f64], effect: f64, mean: f64) -> Vec<Group> {
-    uplift.iter().zip(untouched).map(|(uplift, untouched)| Group::of(*uplift, *untouched, effect, mean)).collect()
+    uplift
+        .iter()
+        .zip(untouched)
+        .map(|(uplift, untouched)| Group::of(*uplift, *untouched, effect, mean))
+        .collect()
 }
 
 fn deciles(ranked: &Ranked, score: &[f64], outcome: &[f64], treated: &[bool]) -> Vec<Decile> {

@@ -264,7 +264,8 @@ fn the_address_of_a_webhook_stands_nowhere_with_its_secrets() {
     // Over HTTP, what goes wrong names the address without the query.
     let hook = Webhook::new("x", "http://127.0.0.1:1/hook?token=hush", "s");
     let failure =
-        send(&hook, &*over_http(&hook), &Piece { changes: &[], test: true, alarms: &[] }, ("x:1", 0)).unwrap_err();
+        send(&hook, &*over_http(&hook), &Piece { changes: &[], test: true, alarms: &[] }, ("x:1", 0))
+            .unwrap_err();
     assert!(!failure.reason.contains("hush"), "{}", failure.reason);
 }
 
