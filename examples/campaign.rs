@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         hold_out: 0.1,
         seed: 0,
         rank: Rank::ValueAtRisk,
+        learn_variants: false,
         most: Some(50),
         record: true,
         window_days: 30,

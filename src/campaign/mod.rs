@@ -25,10 +25,12 @@ use homing_profiles::kept::KeptScore;
 use homing_profiles::privacy::keyed_hash;
 use homing_profiles::{Listing, Profile, Sort, Store};
 use homing_tags::names::{UPLIFT, UPLIFT_GROUP};
-use homing_tags::playbook::{Advice, Effort, Playbook};
+use homing_tags::playbook::{Advice, Effort, Entry, Playbook};
 
 use crate::uplift::learned;
+use choice::Chooser;
 
+pub mod choice;
 pub mod effects;
 pub mod evaluate;
 #[cfg(feature = "training")]
@@ -70,6 +72,8 @@ pub struct Plan {
     pub rank: Rank,
     /// Most customers, those held out included.
     pub most: Option<u64>,
+    /// Whether a variant is chosen for each customer where the playbook has variants, by what past campaigns taught.
+    pub learn_variants: bool,
     /// Whether contacts are recorded. Otherwise the store is not changed.
     pub record: bool,
     /// Days over which the campaign will be evaluated.
@@ -107,6 +111,8 @@ pub struct Member {
     pub uplift: Option<f64>,
     /// How contact works on the customer, likewise.
     pub uplift_group: Option<String>,
+    /// The variant of the action, where one was chosen.
+    pub variant: Option<String>,
 }
 
 /// Summary of a campaign.
@@ -131,6 +137,9 @@ pub struct Summary {
     pub value_at_risk: f64,
     /// Those to contact by action.
     pub by_action: BTreeMap<String, u64>,
+    /// Those to contact by variant, where variants are chosen.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_variant: BTreeMap<String, u64>,
     /// Those to contact by channel; empty for those whose channel is not known.
     pub by_channel: BTreeMap<String, u64>,
     /// Mean purchase probability of both groups at the horizon nearest to the window; `null` of nobody.
@@ -242,8 +251,14 @@ pub fn run(store: &dyn Store, playbook: &Playbook, plan: &Plan, now: Micros) -> 
     if plan.record {
         store.record_campaign(&plan.name, plan.hold_out)?;
     }
+    let chooser = match plan.learn_variants {
+        true => Some(Chooser::of(store, &plan.name, plan.window_days, plan.seed)?),
+        false => None,
+    };
     let mut making = Making {
         store,
+        playbook,
+        chooser,
         plan,
         now,
         cap: Cap { most: playbook.contacts.per_week, since: now - CAP_DAYS * DAY },
@@ -311,6 +326,8 @@ pub fn proven(store: &dyn Store) -> Result<Uplift, Error> {
 /// A list in the making.
 struct Making<'a> {
     store: &'a dyn Store,
+    playbook: &'a Playbook,
+    chooser: Option<Chooser>,
     plan: &'a Plan,
     now: Micros,
     cap: Cap,
@@ -318,6 +335,24 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
+    /// Chooses a variant for a customer who is contacted, and keeps with the scores what tells later whether it was right.
+    fn choose(&mut self, member: &mut Member) {
+        let Some(chooser) = self.chooser.as_mut().filter(|_| !member.held_out) else { return };
+        let context = format!("{}/{}", member.because[0], member.because[1]);
+        let of = (member.customer_id.as_str(), member.action.as_str());
+        let Some((name, propensity)) = chooser.choose(self.playbook, of, &context) else { return };
+        let entries = self.playbook.entries.iter().filter(|entry| entry.action == member.action);
+        if let Some(variant) = entries.flat_map(|entry| &entry.variants).find(|one| one.name == name) {
+            member.channel = variant.channel.clone().or(member.channel.take());
+            member.hour = variant.hour.or(member.hour);
+        }
+        member.scores["variant"] = name.clone().into();
+        member.scores["propensity"] = propensity.into();
+        member.scores["action"] = member.action.clone().into();
+        member.scores["context"] = context.into();
+        member.variant = Some(name);
+    }
+
     /// Takes candidates in their order, as far as caps, opt-outs and the plan allow. Says whether the list is full.
     fn grant(&mut self, mut candidates: Vec<Member>) -> Result<bool, Error> {
         let plan = self.plan;
@@ -329,7 +364,8 @@ impl Making<'_> {
             }
             let rest =
                 candidates.split_off(candidates.len().min(usize::try_from(missing).unwrap_or(usize::MAX)));
-            let members = std::mem::replace(&mut candidates, rest);
+            let mut members = std::mem::replace(&mut candidates, rest);
+            members.iter_mut().for_each(|member| self.choose(member));
             let wanted: Vec<Contact> = members.iter().map(|member| member.contact(plan, self.now)).collect();
             let grants = self.store.reserve_contacts(&wanted, &self.cap, plan.record)?;
             if plan.record {
@@ -370,6 +406,7 @@ fn candidate(
     Ok(Member {
         uplift,
         uplift_group,
+        variant: None,
         held_out: hold_out.holds(&profile.customer_id),
         churn_risk: profile.prediction.get("churn_risk").and_then(Value::as_f64),
         customer_id: profile.customer_id,
@@ -460,8 +497,17 @@ impl Campaign {
         summary.value_at_risk += member.value_at_risk;
         *summary.by_action.entry(member.action.clone()).or_default() += 1;
         *summary.by_channel.entry(member.channel.clone().unwrap_or_default()).or_default() += 1;
+        if let Some(variant) = &member.variant {
+            *summary.by_variant.entry(format!("{}:{variant}", member.action)).or_default() += 1;
+        }
         self.contacts.push(member);
     }
+}
+
+/// The text for a customer: that of the variant, where it has one of its own.
+fn worded<'e>(entry: &'e Entry, member: &Member) -> &'e Text {
+    let variant = entry.variants.iter().find(|one| Some(&one.name) == member.variant.as_ref());
+    variant.and_then(|variant| variant.text.as_ref()).unwrap_or(&entry.text)
 }
 
 /// The list as a table; `attributes` are those of the business that become columns too, in a language.
@@ -492,7 +538,7 @@ pub fn table(
         .with("action", text(&|m| Some(m.action.clone())))
         .with("effort", text(&|m| entry(m).map(|entry| entry.effort.name().to_owned())))
         .with("title", text(&|m| entry(m).map(|entry| entry.title.within(lang).to_owned())))
-        .with("text", text(&|m| entry(m).map(|entry| entry.text.within(lang).to_owned())))
+        .with("text", text(&|m| entry(m).map(|entry| worded(entry, m).within(lang).to_owned())))
         .with("channel", text(&|m| m.channel.clone()))
         .with("hour", Column::Whole(members.iter().map(|m| m.hour.map(i64::from)).collect()))
         .with("value_at_risk", number(|m| Some(m.value_at_risk)))
@@ -501,6 +547,9 @@ pub fn table(
         .with("tier", text(&|m| Some(m.because[1].clone())))
         .with("cause", text(&|m| Some(m.because[2].clone())))
         .with("reason", text(&|m| Some(m.reason.within(lang).to_owned())));
+    if members.iter().any(|member| member.variant.is_some()) {
+        table = table.with("variant", text(&|m| m.variant.clone()));
+    }
     if members.iter().any(|member| member.uplift.is_some()) {
         table = table
             .with("uplift", number(|m| m.uplift))

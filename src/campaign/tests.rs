@@ -79,6 +79,7 @@ fn plan(name: &str) -> Plan {
         hold_out: 0.2,
         seed: 7,
         rank: Rank::ValueAtRisk,
+        learn_variants: false,
         most: None,
         record: true,
         window_days: 30,

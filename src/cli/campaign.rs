@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::args::{StoreArgs, playbook_of, print_json};
 use super::{CatalogueArgs, Refused, WrongUse};
+use crate::campaign::choice;
 use crate::campaign::effects::{Effect, PooledEffect, pool};
 use crate::campaign::evaluate::{EvaluateError, Evaluation, Rules, evaluate};
 use crate::campaign::size::{Question, Sized, size};
@@ -40,6 +41,12 @@ Examples:
   homing campaign size --margin 0.35 --cost-per-contact 0.8
   homing campaign size --tag lifecycle.stage=decline --margin 0.35 --cost-per-contact 2 --assume-effect 0.03")]
     Size(Box<Size>),
+    /// Judge the variants that past campaigns chose: what each, a fair choice and the learned choice would bring.
+    #[command(after_help = "\
+Examples:
+  homing campaign variants
+  homing campaign variants spring summer --window-days 60 --json")]
+    Variants(Box<Variants>),
     /// Learn from past campaigns whom contact changes. Customers are tagged with it where it is proven.
     #[cfg(feature = "training")]
     #[command(after_help = "\
@@ -76,6 +83,24 @@ pub(super) struct Size {
     store: StoreArgs,
     #[command(flatten, next_help_heading = "Tags and playbook")]
     catalogue: CatalogueArgs,
+}
+
+#[derive(Args)]
+pub(super) struct Variants {
+    /// Names of campaigns. Default: all.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Days after the list within which purchases count.
+    #[arg(long, env = "HOMING_WINDOW_DAYS", default_value_t = 30, value_name = "DAYS")]
+    window_days: u32,
+    /// Seed of the learned choice.
+    #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
+    seed: u64,
+    /// Print one JSON document on stdout.
+    #[arg(long, env = "HOMING_JSON")]
+    json: bool,
+    #[command(flatten, next_help_heading = "Profile store")]
+    store: StoreArgs,
 }
 
 #[cfg(feature = "training")]
@@ -195,6 +220,9 @@ pub(super) struct Make {
     /// Who comes first. Default of `campaign make`: value-at-risk; of `campaign size`: uplift where it is proven.
     #[arg(long, env = "HOMING_RANK", value_enum, value_name = "BY")]
     rank: Option<Rank>,
+    /// Choose a variant of the action for each customer, by what past campaigns taught; only for entries of the playbook with variants.
+    #[arg(long, env = "HOMING_LEARN_VARIANTS")]
+    learn_variants: bool,
     /// Maximum number of customers, including the hold-out group; the first by --rank.
     #[arg(long, env = "HOMING_LIMIT", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -246,6 +274,7 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Make(args) => make(args),
         Command::Evaluate(args) => evaluate_all(args),
         Command::Size(args) => sized(args),
+        Command::Variants(args) => variants(args),
         #[cfg(feature = "training")]
         Command::Learn(args) => learned(args),
     }
@@ -271,6 +300,7 @@ fn make(args: &Make) -> anyhow::Result<()> {
         hold_out: args.hold_out,
         seed: args.seed,
         rank: args.rank.unwrap_or_default(),
+        learn_variants: args.learn_variants,
         most: args.limit,
         record: !args.dry_run,
         window_days: args.window_days,
@@ -421,6 +451,39 @@ fn show_pooled(pooled: &[PooledEffect]) {
             one.campaigns
         );
     }
+}
+
+fn variants(args: &Variants) -> anyhow::Result<()> {
+    let store = args.store.open(Zone::default())?;
+    let choices = choice::choices(store.as_ref(), &args.names, args.window_days)?;
+    if choices.is_empty() {
+        let text = "no variants were chosen in campaigns whose window is over; give entries of the playbook variants, and make \
+                    campaigns with --learn-variants";
+        return Err(Refused(text.to_owned()).into());
+    }
+    let judged = choice::judge(&choices, args.seed);
+    if args.json {
+        return print_json(&serde_json::json!({ "actions": judged }));
+    }
+    for action in &judged {
+        out!("{}: {} choices, {:.1} % bought", action.action, action.choices, 100.0 * action.bought);
+        if action.policies.is_empty() {
+            out!("  too few choices to judge");
+        }
+        for one in &action.policies {
+            out!(
+                "  {:<20} doubly robust {:.4} ({:.4} to {:.4})   inverse propensity {:.4} ({:.4} to {:.4})",
+                one.policy,
+                one.doubly_robust,
+                one.doubly_robust_low,
+                one.doubly_robust_high,
+                one.ips,
+                one.ips_low,
+                one.ips_high
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Profiles that `campaign size` looks at.

@@ -53,6 +53,7 @@ impl ListForm {
             hold_out: percent / 100.0,
             seed: 0,
             rank: Rank::ValueAtRisk,
+            learn_variants: false,
             most: Some(MOST),
             record: self.record.is_some(),
             window_days: 30,
@@ -213,6 +214,7 @@ mod tests {
             scores: serde_json::Value::Null,
             uplift: None,
             uplift_group: None,
+            variant: None,
         };
         let list = Campaign {
             contacts: vec![member("=1+1", false)],
