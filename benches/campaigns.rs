@@ -178,8 +178,8 @@ fn regret(all: &[Customer]) {
             let (mut log, mut lost): (Vec<Choice>, f64) = (Vec::new(), 0.0);
             for round in 0..ROUNDS {
                 let taught = Learned::of(log.iter());
-                let learned = ["fresh", "fading", "silent"]
-                    .map(|name| taught.probabilities("call", &names, name, run));
+                let learned =
+                    ["fresh", "fading", "silent"].map(|name| taught.probabilities("call", &names, name, run));
                 for n in 0..500 {
                     let one = &all[random.below(all.len())];
                     let at = context(one);

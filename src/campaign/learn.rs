@@ -43,6 +43,9 @@ pub struct Learned {
     pub thinned: usize,
 }
 
+/// The customers of each campaign.
+type Members = BTreeMap<String, Vec<Contact>>;
+
 /// What to learn from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
@@ -103,10 +106,7 @@ pub fn learn(store: &dyn Store, lesson: &Lesson) -> Result<Learned, LearnError> 
 }
 
 /// The customers of each campaign that can teach; of one who is in several, the latest. Campaigns that were named must be able to.
-fn gather(
-    store: &dyn Store,
-    lesson: &Lesson,
-) -> Result<(BTreeMap<String, Vec<Contact>>, Vec<LeftOut>), LearnError> {
+fn gather(store: &dyn Store, lesson: &Lesson) -> Result<(Members, Vec<LeftOut>), LearnError> {
     let known = store.load(&Ask::default())?.clock.happened.unwrap_or(Micros::MIN);
     let records = store.campaigns()?;
     let named = !lesson.campaigns.is_empty();
@@ -117,6 +117,10 @@ fn gather(
     let (mut latest, mut left_out): (BTreeMap<String, Contact>, Vec<LeftOut>) = Default::default();
     for name in names {
         let members = store.campaign(&name)?;
+        if members.is_empty() {
+            let text = format!("no campaign `{name}` is recorded in this store");
+            return Err(EvaluateError::InvalidArgument(text).into());
+        }
         let reason = match fault(&members, lesson.window_days, known, store.common().zone) {
             None => {
                 for one in members {
@@ -129,10 +133,6 @@ fn gather(
             }
             Some(reason) => reason,
         };
-        if named && members.is_empty() {
-            let text = format!("no campaign `{name}` is recorded in this store");
-            return Err(EvaluateError::InvalidArgument(text).into());
-        }
         if named {
             return Err(
                 EvaluateError::Refused(format!("campaign `{name}` cannot teach uplift: {reason}")).into()
@@ -140,7 +140,7 @@ fn gather(
         }
         left_out.push(LeftOut { campaign: name, reason });
     }
-    let mut members: BTreeMap<String, Vec<Contact>> = BTreeMap::new();
+    let mut members = Members::new();
     for one in latest.into_values() {
         members.entry(one.campaign.clone()).or_default().push(one);
     }
@@ -178,7 +178,7 @@ fn fault(members: &[Contact], window_days: u32, known: Micros, zone: Zone) -> Op
 
 /// The same ratio of contacted to held-out customers in every campaign: else campaigns with many contacted customers would pass their
 /// own share of buyers off as an effect. Contacted customers are left out by the hash of their id.
-fn balanced(members: BTreeMap<String, Vec<Contact>>) -> (Vec<Contact>, usize) {
+fn balanced(members: Members) -> (Vec<Contact>, usize) {
     let sides = |all: &[Contact]| {
         let held = all.iter().filter(|one| one.held_out).count();
         (all.len() - held, held)

@@ -274,9 +274,11 @@ fn measured(store: &dyn Store) -> Result<Option<Basis>, Error> {
 /// The best list and the curve.
 fn curve(candidates: &[Candidate], question: &Question, basis: &Basis) -> (Point, Vec<Point>) {
     let step = candidates.len().div_ceil(POINTS).max(1);
-    let mut now = Point::default();
-    now.profit_low = basis.share_low.map(|_| 0.0);
-    now.profit_high = basis.share_high.map(|_| 0.0);
+    let mut now = Point {
+        profit_low: basis.share_low.map(|_| 0.0),
+        profit_high: basis.share_high.map(|_| 0.0),
+        ..Point::default()
+    };
     let (mut best, mut curve) = (now, vec![now]);
     for (at, one) in candidates.iter().enumerate() {
         let added = match basis.share {

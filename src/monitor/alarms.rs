@@ -192,7 +192,7 @@ fn arrivals(report: &Report) -> Vec<Alarm> {
         (
             "amount",
             "amounts_moved",
-            "the median amount of the last three days has moved; check prices and currency (amounts in cents?), then retrain",
+            "the median amount of the last days has moved; check prices and currency (amounts in cents?), then retrain",
         ),
     ] {
         let broken = || report.arrivals.iter().filter(|one| one.kind == kind && one.broken);

@@ -1,6 +1,7 @@
 //! Whether purchases still arrive as they did: by channel, in number and in amount, within days of the change.
 //!
-//! The last three days of the sampled customers are held against the same days of the four weeks before. A customer's first order
+//! The last three days of the sampled customers are held against the same days of the four weeks before; amounts also over a week, in which
+//! smaller changes show. A customer's first order
 //! is left out: customers are sampled after they have joined, so first orders lie in the past alone.
 
 use std::collections::BTreeMap;
@@ -12,8 +13,10 @@ use serde::Serialize;
 const RECENT: usize = 3;
 /// Weeks that they are held against.
 const WEEKS: usize = 4;
+/// Days over which amounts are judged: large changes show in the first, small ones in the second.
+const AMOUNT_DAYS: [usize; 2] = [RECENT, 7];
 /// Days looked at.
-const DAYS: usize = 7 * WEEKS + RECENT;
+const DAYS: usize = 7 * WEEKS + 7;
 /// Fewest purchases that must be expected.
 const LEAST: f64 = 20.0;
 /// Fewer than this share of the expected purchases are a fault.
@@ -30,7 +33,7 @@ pub struct Arrival {
     pub kind: &'static str,
     /// `all`, or a channel.
     pub channel: String,
-    /// Number or median of the last three days.
+    /// Number or median of the last three days, or the median of the last seven.
     pub recent: f64,
     /// What the four weeks before let expect.
     pub expected: f64,
@@ -41,11 +44,10 @@ pub struct Arrival {
 }
 
 /// Purchase lines by channel and day; day 0 ends at the last event, day 1 a day earlier.
-#[derive(Default)]
 struct Days {
     counts: [f64; DAYS],
-    recent: Vec<f64>,
-    before: Vec<f64>,
+    /// Day and amount.
+    amounts: Vec<(usize, f64)>,
 }
 
 /// The channels' last days.
@@ -72,8 +74,7 @@ impl Arrivals {
                 }
                 let days = self.channels.entry(name).or_default();
                 days.counts[day] += 1.0;
-                let amounts = if day < RECENT { &mut days.recent } else { &mut days.before };
-                amounts.push(view.amount()[at]);
+                days.amounts.push((day, view.amount()[at]));
             }
         }
     }
@@ -94,6 +95,12 @@ impl Arrivals {
     }
 }
 
+impl Default for Days {
+    fn default() -> Self {
+        Days { counts: [0.0; DAYS], amounts: Vec::new() }
+    }
+}
+
 impl Days {
     fn number(&self, channel: &str) -> Option<Arrival> {
         let sum = |from: usize| self.counts[from..from + RECENT].iter().sum::<f64>();
@@ -103,7 +110,7 @@ impl Days {
             return None;
         }
         // Purchases of a day vary more than those of independent customers would.
-        let all: Vec<f64> = (RECENT..=DAYS - RECENT).map(sum).collect();
+        let all: Vec<f64> = (RECENT..=7 * WEEKS).map(sum).collect();
         let mean = all.iter().sum::<f64>() / all.len() as f64;
         let variance = all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (all.len() - 1) as f64;
         let spread = (variance / mean.max(1.0)).max(1.0);
@@ -114,12 +121,23 @@ impl Days {
         Some(Arrival { kind: "purchases", channel, recent, expected, z, broken })
     }
 
+    /// The amounts of the shorter time, or of the longer one if only they have moved.
     fn amount(&self, channel: &str) -> Option<Arrival> {
-        let (recent, expected) = (median(&self.recent)?, median(&self.before)?);
-        if (self.recent.len() as f64) < LEAST || (self.before.len() as f64) < LEAST || expected <= 0.0 {
+        let [short, long] = AMOUNT_DAYS.map(|days| self.amount_within(channel, days));
+        let moved = |one: &Option<Arrival>| one.as_ref().is_some_and(|one| one.broken);
+        if moved(&short) || !moved(&long) { short.or(long) } else { long }
+    }
+
+    fn amount_within(&self, channel: &str, days: usize) -> Option<Arrival> {
+        let of = |recent: bool| -> Vec<f64> {
+            self.amounts.iter().filter(|one| (one.0 < days) == recent).map(|one| one.1).collect()
+        };
+        let (now, before) = (of(true), of(false));
+        let (recent, expected) = (median(&now)?, median(&before)?);
+        if (now.len() as f64) < LEAST || (before.len() as f64) < LEAST || expected <= 0.0 {
             return None;
         }
-        let z = rank_z(&self.recent, &self.before);
+        let z = rank_z(&now, &before);
         let ratio = recent / expected;
         let broken = z.abs() > BEYOND && !(1.0 / MOVED..=MOVED).contains(&ratio);
         Some(Arrival { kind: "amount", channel: channel.to_owned(), recent, expected, z, broken })
@@ -183,7 +201,7 @@ mod tests {
     #[test]
     fn a_channel_that_stops_and_amounts_that_move_are_seen_within_days() {
         assert_eq!(broken(&arrivals(|_, _| true)), []);
-        let stopped = arrivals(|day, event| day < 58 || event.channel.as_deref() != Some("web"));
+        let stopped = arrivals(|day, event| day < 57 || event.channel.as_deref() != Some("web"));
         assert_eq!(broken(&stopped), [("purchases", "web")]);
         let cents = |day: i64, event: &mut Event| {
             event.amount *= if day >= 58 { 100.0 } else { 1.0 };

@@ -121,10 +121,10 @@ impl Keep {
         if !scores.get("churn_risk").is_some_and(Value::is_number) {
             return;
         }
-        if let Some(challenger) = &self.challenger {
-            if let Some(other) = flat(&challenger(customer_id, history, self.as_of)) {
-                scores[CHALLENGER] = other;
-            }
+        if let Some(challenger) = &self.challenger
+            && let Some(other) = flat(&challenger(customer_id, history, self.as_of))
+        {
+            scores[CHALLENGER] = other;
         }
         let kept = KeptScore {
             customer_id: customer_id.to_owned(),

@@ -2,7 +2,24 @@
 
 use serde_json::{Value, json};
 
+use crate::api::campaign_size::PARAMETERS;
+
 use super::build::{count, list, nullable, number, object, string, typed};
+
+/// The parameters of the question how many to contact.
+pub(super) fn parameters() -> Vec<Value> {
+    let parameter = |(name, help): &(&str, &str)| {
+        let schema = match *name {
+            "cost" => json!({"type": "number", "minimum": 0}),
+            "margin" | "effect" => json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+            "window_days" => json!({"type": "integer", "minimum": 1, "maximum": 366, "default": 30}),
+            _ => json!({"type": "array", "items": {"type": "string", "pattern": "^[^:]+:.+$"}}),
+        };
+        let required = matches!(*name, "cost" | "margin");
+        json!({"name": name, "in": "query", "required": required, "description": help, "schema": schema})
+    };
+    PARAMETERS.iter().map(parameter).collect()
+}
 
 /// Schemas by name.
 pub(super) fn schemas() -> Value {

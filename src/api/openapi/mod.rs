@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::listing::{self, DEFAULT_LIMIT, MAX_LIMIT, SORTS};
 use super::route::Route;
-use super::{campaign_size, changes, dead_letters, view};
+use super::{changes, dead_letters, view};
 use crate::scoring::ModelInfo;
 use crate::service::problem::{self, Code};
 use crate::service::{Limits, limits, metrics};
@@ -441,19 +441,7 @@ fn parameters(route: Route) -> Vec<Value> {
         })],
         Route::Lookup => view_parameters(),
         Route::Changes => change_parameters(),
-        Route::CampaignSize => campaign_size::PARAMETERS
-            .iter()
-            .map(|(name, help)| {
-                let schema = match *name {
-                    "cost" => json!({"type": "number", "minimum": 0}),
-                    "margin" | "effect" => json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
-                    "window_days" => json!({"type": "integer", "minimum": 1, "maximum": 366, "default": 30}),
-                    _ => json!({"type": "array", "items": {"type": "string", "pattern": "^[^:]+:.+$"}}),
-                };
-                let required = matches!(*name, "cost" | "margin");
-                json!({"name": name, "in": "query", "required": required, "description": help, "schema": schema})
-            })
-            .collect(),
+        Route::CampaignSize => campaigns::parameters(),
         Route::Audit | Route::DeadLetters => {
             let (limit, most) = match route {
                 Route::Audit => (changes::DEFAULT_LIMIT, changes::MAX_LIMIT),
