@@ -39,7 +39,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   homing campaign size --margin 0.35 --cost-per-contact 0.8
-  homing campaign size --tag lifecycle.stage=decline --margin 0.35 --cost-per-contact 2 --assume-effect 0.03")]
+  homing campaign size --margin 0.35 --cost-per-contact 2 --assume-effect 0.03")]
     Size(Box<Size>),
     /// Judge the variants that past campaigns chose: what each, a fair choice and the learned choice would bring.
     #[command(after_help = "\
@@ -112,7 +112,7 @@ pub(super) struct Learn {
     /// Days after the list within which purchases count.
     #[arg(long, env = "HOMING_WINDOW_DAYS", default_value_t = 30, value_name = "DAYS")]
     window_days: u32,
-    /// Only judge; customers are not tagged.
+    /// Only show what would be done; record nothing.
     #[arg(long, env = "HOMING_DRY_RUN")]
     dry_run: bool,
     /// Seed of folds and intervals.
@@ -208,7 +208,7 @@ pub(super) struct Make {
     /// Write the list (.csv, .parquet or .ndjson).
     #[arg(long, env = "HOMING_OUT", value_name = "FILE", required_unless_present = "dry_run")]
     out: Option<PathBuf>,
-    /// Only show how many customers the campaign would contact; record nothing.
+    /// Only show what would be done; record nothing.
     #[arg(long, env = "HOMING_DRY_RUN")]
     dry_run: bool,
     #[command(flatten)]

@@ -273,7 +273,7 @@ fn money_over_time_is_forecast_with_intervals_that_are_judged() {
     cohorts(&["--margin", "40"]).says(2, &["such as 0.35"]);
     cohorts(&["--as-of", "1997-03-31"]).says(3, &["3 complete months", "need 6 or more"]);
     write(home, "purchases.csv", &purchases());
-    let split = ["cohorts", "--purchases", "purchases.csv", "--by", "channel", "--json"];
+    let split = ["cohorts", "--purchases", "purchases.csv", "--split-by", "channel", "--json"];
     let split = run(homing_train(), home, split).json();
     let names: Vec<&str> =
         split["groups"].as_array().unwrap().iter().map(|group| group["group"].as_str().unwrap()).collect();

@@ -12,14 +12,14 @@ use crate::cohorts::{Backtest, Cohort, Money, Question, money};
 #[command(after_help = "\
 Examples:
   homing-train cohorts --purchases orders.csv
-  homing-train cohorts --purchases orders.csv --by channel --margin 0.35 --acquisition-cost 12 --json")]
+  homing-train cohorts --purchases orders.csv --split-by channel --margin 0.35 --acquisition-cost 12 --json")]
 pub(super) struct Cohorts {
     /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
     /// Split customers by what their first order was: its channel, product, category or campaign.
-    #[arg(long, env = "HOMING_BY", value_enum, value_name = "WHAT")]
-    by: Option<By>,
+    #[arg(long, env = "HOMING_SPLIT_BY", value_enum, value_name = "WHAT")]
+    split_by: Option<By>,
     /// Gross margin as a share of the spend, such as 0.35.
     #[arg(long, env = "HOMING_MARGIN", value_name = "SHARE")]
     margin: Option<f64>,
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Cohorts) -> anyhow::Result<()> {
     let Some(as_of) = as_of.or(histories.last_instant()) else {
         return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }.into());
     };
-    let question = Question { margin: args.margin, acquisition_cost: args.acquisition_cost, by: args.by };
+    let question = Question { margin: args.margin, acquisition_cost: args.acquisition_cost, by: args.split_by };
     let found = money(&histories, as_of, zone, &question)?;
     if args.common.json {
         let mut document = serde_json::to_value(&found)?;

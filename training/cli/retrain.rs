@@ -19,7 +19,7 @@ pub(super) struct Retrain {
     /// Days of new data after which a model is trained again; until then the command does nothing.
     #[arg(long, env = "HOMING_EVERY_DAYS", default_value_t = 7, value_name = "DAYS")]
     every_days: u32,
-    /// Fit and compare, but register nothing.
+    /// Only show what would be done; record nothing.
     #[arg(long, env = "HOMING_DRY_RUN")]
     dry_run: bool,
     #[command(flatten)]
