@@ -45,7 +45,8 @@ pub(super) fn run(args: &Cohorts) -> anyhow::Result<()> {
     let Some(as_of) = as_of.or(histories.last_instant()) else {
         return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }.into());
     };
-    let question = Question { margin: args.margin, acquisition_cost: args.acquisition_cost, by: args.split_by };
+    let question =
+        Question { margin: args.margin, acquisition_cost: args.acquisition_cost, by: args.split_by };
     let found = money(&histories, as_of, zone, &question)?;
     if args.common.json {
         let mut document = serde_json::to_value(&found)?;
