@@ -70,11 +70,11 @@ pub struct Purchases {
     #[arg(long, env = "HOMING_MEMORY", default_value = "1G", value_name = "SIZE")]
     pub memory: Size,
 
-    /// Folder for the temporary file, which takes 30 to 60 bytes per row. Default: the system's.
+    /// Folder for temporary files. Default: the system's.
     #[arg(long, env = "HOMING_SCRATCH", value_name = "DIR")]
     pub scratch: Option<PathBuf>,
 
-    /// List of erased customers, as written by `homing erased --out`. Their rows are skipped.
+    /// List of erased customers, as written by `homing erased --out`: they are left out.
     #[arg(long, alias = "erased", env = "HOMING_ERASED_FILE", value_name = "FILE")]
     pub erased_file: Option<PathBuf>,
 

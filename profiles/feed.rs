@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::sql::{Engine, Fault, Row, Statements, Unreadable, json, params};
-use crate::transfer::FEED_GAP;
 
 /// Most changes a call.
 pub const MAX_CHANGES: u32 = 10_000;
@@ -238,6 +237,9 @@ pub trait Feed: Send + Sync {
 const SLICE: u64 = 20_000;
 /// The setting that holds the last cursor that was pruned.
 const PRUNED_UNTIL: &str = "pruned_until";
+
+/// The setting that tells of changes that a restore lost: `feed_gap:N` says that no change came between its value and `N`.
+pub(crate) const FEED_GAP: &str = "feed_gap:";
 
 const CHANGE: &str = "SELECT cursor, customer_id, tags, not_scored, model, as_of, scored_at, at FROM changes";
 

@@ -30,6 +30,7 @@ pub mod postgres;
 pub mod privacy;
 mod profiles;
 mod queue;
+pub mod record;
 pub mod requests;
 mod schema;
 pub mod shadow;

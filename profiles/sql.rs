@@ -10,8 +10,8 @@ use homing_datasets::Zone;
 
 use homing_datasets::erasures::keyed_hash;
 
+use crate::record::Customer;
 use crate::state::Clock;
-use crate::transfer::Customer;
 use crate::{Error, Profile, Profiles};
 
 /// A value on its way into a statement or out of a row.

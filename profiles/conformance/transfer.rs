@@ -9,8 +9,8 @@ use homing_datasets::Micros;
 use super::{SCORED_AT, buy, day, feed, get, incoming, take};
 use crate::access::AuditEntry;
 use crate::feed::FeedPosition;
+use crate::record::{CUSTOMERS, Record};
 use crate::state::Consent;
-use crate::transfer::{CUSTOMERS, Record};
 use crate::*;
 
 /// A store in which something is everywhere.

@@ -9,9 +9,9 @@ use super::text::{original, stored};
 use super::{Inner, PostgresStore, rows};
 use crate::plan::ProfileRow;
 use crate::privacy::attributes_of;
+use crate::record::Customer;
 use crate::sql::Unreadable;
 use crate::state::Origin;
-use crate::transfer::Customer;
 use crate::{Profile, Totals};
 
 /// The columns of [`profile_of`], of the table `p`.

@@ -7,9 +7,9 @@ use super::session::{Parameter, Session};
 use super::text::{original, stored};
 use super::{Inner, LOCKS, PostgresStore, feed, read, write};
 use crate::Error;
+use crate::record::Customer;
 use crate::sql::{Cursors, Engine, Held, Row, Sql, Statements, Value, params};
 use crate::state::Clock;
-use crate::transfer::Customer;
 
 type Refusal = Box<dyn std::error::Error + Sync + Send>;
 

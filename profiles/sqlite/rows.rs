@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::tagged::{self, Move};
 use super::{Fault, Inner, feed};
+use crate::record::Customer;
 use crate::state::{Clock, HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, StoredRow};
-use crate::transfer::Customer;
 
 // Each statement that runs once a customer reads one table only: SQLite, as it is bundled, parses a cached
 // statement with a join again each time its parameters are bound, which costs more than the join.

@@ -6,9 +6,9 @@ use rusqlite::{Connection, OptionalExtension, Statement, ToSql};
 use super::rows::{self, TagNames};
 use super::{Fault, Inner, SECURE_DELETE, SqliteStore, feed, locked, read};
 use crate::Error;
+use crate::record::Customer;
 use crate::sql::{Cursors, Engine, Held, Row, Sql, Statements, Unreadable, Value, params};
 use crate::state::Clock;
-use crate::transfer::Customer;
 
 impl ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -3,15 +3,15 @@
 //! A store is read as of one instant. It is filled in transactions of their own, and until [`Transfer::end_import`] nobody else can open it:
 //! an import that was interrupted cannot be taken for a whole store.
 
-mod record;
 mod tables;
 
 use homing_datasets::Micros;
 use homing_models::{NotScored, Provenance};
 
-pub use self::record::{CUSTOMERS, Customer, Record};
 use self::tables::{Table, tables};
+use crate::feed::FEED_GAP;
 use crate::fingerprint::history_fingerprint;
+use crate::record::{Customer, Record};
 use crate::sql::{Engine, Fault, Statements, Unreadable, Value, params};
 use crate::state::Verdict;
 use crate::state::{Change, ChangeSet, Clock, EventId, Held, NewHistory, NewScore, Plan, REMOVALS, State};
@@ -85,8 +85,6 @@ const OF_THE_MOMENT: [&str; 2] = ["leases", "sessions"];
 const IDENTITY: &str = "store";
 /// The setting that is there while an import is not finished.
 const IMPORTING: &str = "importing";
-/// The setting that tells of changes that a restore lost: `feed_gap:N` says that no change came between its value and `N`.
-pub(crate) const FEED_GAP: &str = "feed_gap:";
 /// Settings in which SQLite keeps the data clock.
 const CLOCKS: [&str; 2] = ["happened_until", "known_until"];
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
-use super::record::base64_bytes;
+use crate::record::base64_bytes;
 use crate::sql::{Unreadable, Value};
 
 /// What a column holds.

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::io;
 
 use homing_datasets::erasures::keyed_hash;
-use homing_profiles::transfer::Record;
+use homing_profiles::record::Record;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use homing_datasets::{Erasures, Micros, Zone};
-use homing_profiles::transfer::Record;
+use homing_profiles::record::Record;
 use homing_profiles::{Store, open_to_import};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -320,8 +320,7 @@ impl Backups {
 }
 
 fn customers(manifest: &Manifest) -> u64 {
-    let section =
-        manifest.sections.iter().find(|section| section.name == homing_profiles::transfer::CUSTOMERS);
+    let section = manifest.sections.iter().find(|section| section.name == homing_profiles::record::CUSTOMERS);
     section.map_or(0, |section| section.records)
 }
 

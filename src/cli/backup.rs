@@ -22,11 +22,12 @@ use crate::backup::{Backups, CONFIG, Manifest, REGISTRY, SNAPSHOT, Targets, file
 #[command(after_help = "\
 Examples:
   homing backup --backups /backup/homing --profiles sqlite:profiles.db --keep 30
-  homing backup --backups s3://backups/homing --snapshot /var/lib/homing/snapshot --verify")]
+  homing backup --backups s3://backups/homing --snapshot snapshot --verify")]
 pub(super) struct Backup {
     #[command(flatten)]
     backups: BackupArgs,
-    /// Snapshot of the nightly batch to back up too.
+    /// Folder that keeps all histories, so that each run reads only new files. Every customer in it is scored; events that it already
+    /// contains are not counted twice.
     #[arg(long, env = "HOMING_SNAPSHOT", value_name = "DIR")]
     snapshot: Option<PathBuf>,
     /// Keep only so many backups, the newest. Default: all.
@@ -61,7 +62,7 @@ struct BackupArgs {
 #[command(after_help = "\
 Examples:
   homing restore --backups /backup/homing --list
-  homing restore --backups /backup/homing --profiles sqlite:restored.db --erased-file erased.json")]
+  homing restore --backups /backup/homing --profiles sqlite:restored.db")]
 pub(super) struct Restore {
     #[command(flatten)]
     backups: BackupArgs,
@@ -80,7 +81,7 @@ pub(super) struct Restore {
     /// Folder into which homing.toml is restored. Default: it is not.
     #[arg(long, env = "HOMING_RESTORE_CONFIG", value_name = "DIR")]
     restore_config: Option<PathBuf>,
-    /// List of erased customers (`homing erased`): they are erased again.
+    /// List of erased customers, as written by `homing erased --out`: they are left out.
     #[arg(long, env = "HOMING_ERASED_FILE", value_name = "FILE")]
     erased_file: Option<PathBuf>,
     /// Print one JSON document on stdout.

@@ -69,7 +69,7 @@ impl Customer {
 }
 
 impl Record {
-    pub(super) fn of_clock(clock: Clock) -> Self {
+    pub(crate) fn of_clock(clock: Clock) -> Self {
         Record::Clock { happened: clock.happened, known: clock.known }
     }
 
@@ -128,7 +128,7 @@ impl Record {
 /// The section of customers.
 pub const CUSTOMERS: &str = "customers";
 
-pub(super) mod base64_bytes {
+pub(crate) mod base64_bytes {
     use base64::Engine as _;
     use base64::prelude::BASE64_STANDARD;
     use serde::{Deserialize as _, Deserializer, Serializer, de};
