@@ -8,6 +8,7 @@
 //! champion  rights                           promote and roll back models; consent, export, erasure, readmission
 //! app                                        the shared state
 //! access  attempts  compaction  exposure  metrics  models  sessions  shadow  traces  warm
+//! oidc                                       the identity provider
 //! receiver  problem   limits   repetitions  request_id   retention
 //! ```
 
@@ -21,6 +22,7 @@ pub mod exposure;
 pub mod limits;
 pub mod metrics;
 mod models;
+pub mod oidc;
 pub mod problem;
 mod receiver;
 mod repetitions;
@@ -38,6 +40,7 @@ pub use app::{App, Clock};
 pub use exposure::Exposure;
 pub use limits::Limits;
 pub use models::Models;
+pub use oidc::{Oidc, OidcSettings};
 pub use problem::{Code, Problem};
 pub use receiver::{BadUrl, Webhook};
 pub use retention::Rules;
