@@ -156,7 +156,7 @@ fn check_parameters(route: Route, uri: &Uri) -> Result<(), Problem> {
     if route.takes_parameters() {
         return Ok(());
     }
-    match parameters(uri, None)?.first() {
+    match parameters(uri, &[])?.first() {
         None => Ok(()),
         Some(parameter) => Err(parameter.bad("this route takes no parameters")),
     }

@@ -21,6 +21,7 @@ use super::receiver::Webhook;
 use super::request_id::RequestIds;
 use super::retention::Rules;
 use super::shadow::{Job, Shadow};
+use super::snapshots::Snapshots;
 use super::traces::Traces;
 use super::warm::Warm;
 use crate::scoring::{Engine, Score};
@@ -66,6 +67,10 @@ pub struct App {
     /// Failed attempts to sign in.
     pub(crate) attempts: Attempts,
     pub(crate) warm: Warm,
+    /// Lists that stay as they were.
+    pub(crate) snapshots: Snapshots,
+    /// One permit a list that is being taken down.
+    pub(crate) snapshot_room: Semaphore,
     pub(crate) models: Option<Models>,
     /// The write-back to the CRM table, if configured.
     pub(crate) write_back: Option<Arc<WriteBack>>,
@@ -110,6 +115,8 @@ impl App {
             claimed: Mutex::default(),
             attempts: Attempts::default(),
             warm: Warm::new(limits.warm_bytes),
+            snapshots: Snapshots::default(),
+            snapshot_room: Semaphore::new(1),
             models: None,
             write_back: None,
             playbook: None,

@@ -7,7 +7,7 @@
 //! webhook   background                       pushes the feed; threads beside the requests
 //! champion  rights                           promote and roll back models; consent, export, erasure, readmission
 //! app                                        the shared state
-//! access  attempts  compaction  exposure  metrics  models  sessions  shadow  traces  warm
+//! access  attempts  compaction  exposure  metrics  models  sessions  shadow  snapshots  traces  warm
 //! oidc                                       the identity provider
 //! receiver  problem   limits   repetitions  request_id   retention
 //! ```
@@ -31,6 +31,7 @@ pub mod retention;
 mod rights;
 pub(crate) mod sessions;
 pub(crate) mod shadow;
+pub(crate) mod snapshots;
 pub(crate) mod traces;
 pub(crate) mod warm;
 mod webhook;

@@ -201,7 +201,8 @@ pub(super) async fn begin_oidc(State(web): State<Arc<Web>>, uri: Uri, headers: H
 
 /// Answers `GET /signin/oidc/callback`: the identity provider leads back here.
 pub(super) async fn finish_oidc(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
-    let asked = Asked::of(&uri, &headers).signed_out();
+    // Links on the page must not repeat what the provider sent.
+    let asked = Asked::of(&Uri::from_static("/signin"), &headers).signed_out();
     let Ok(sent) = parameters(&uri) else {
         return not_signed_in(&web, &asked, NotSignedIn::Refused(Refused::Stale));
     };

@@ -528,6 +528,9 @@ fn view_parameters() -> Vec<Value> {
     let parameter = |(name, help): (&str, &str)| {
         let schema = match name {
             "tags" => json!({"type": "string", "enum": ["full", "values"], "default": "full"}),
+            "expand" => {
+                json!({"type": "string", "pattern": "^(consent|next|next_action)(,(consent|next|next_action))*$"})
+            }
             _ => json!({"type": "string", "pattern": VIEW_PATTERN}),
         };
         json!({"name": name, "in": "query", "required": false, "description": help, "schema": schema})
@@ -540,12 +543,12 @@ const VIEW_PATTERN: &str = r"^(customer_id|attributes|tags|prediction|history|ne
 
 fn query(name: &str, help: &str) -> Value {
     let schema = match name {
-        "tag" => json!({"type": "array", "items": {"type": "string", "pattern": "^[^:]+:.+$"}}),
+        "tag" | "attribute" => json!({"type": "array", "items": {"type": "string", "pattern": "^[^:]+:.+$"}}),
         "sort" => json!({"type": "string", "enum": SORTS.map(|(name, _)| name), "default": SORTS[0].0}),
         "limit" => json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
         "order" => json!({"type": "string", "enum": ["asc", "desc"]}),
         "updated_since" => json!({"type": "string", "format": "date-time"}),
-        "total" => json!({"type": "boolean", "default": false}),
+        "total" | "snapshot" => json!({"type": "boolean", "default": false}),
         "id_prefix" | "cursor" => json!({"type": "string"}),
         _ => json!({"type": "number"}),
     };
