@@ -88,6 +88,18 @@ impl NotScored {
             NotScored::OptedOut => "opted_out",
         }
     }
+
+    /// The cause with this code.
+    ///
+    /// ```
+    /// use homing_models::NotScored;
+    ///
+    /// assert_eq!(NotScored::of_code("opted_out"), Some(NotScored::OptedOut));
+    /// ```
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        [NotScored::NoPurchase, NotScored::OptedOut].into_iter().find(|cause| cause.code() == code)
+    }
 }
 
 /// The scores of one customer as of an instant. Every number is finite.

@@ -71,6 +71,23 @@ pub enum Error {
     /// A commit that ended before it had a result.
     #[error("a write to the profile store was interrupted; retry")]
     Unfinished,
+    /// An import was begun and not ended.
+    #[error(
+        "the profile store {0} holds only part of the data: a restore or migration into it was interrupted; run that \
+         command again"
+    )]
+    Importing(String),
+    /// A store that is to be filled holds something already.
+    #[error(
+        "the profile store {0} is not empty; move it away or use another one, then run the command again"
+    )]
+    NotEmpty(String),
+    /// A record that no store gave.
+    #[error("the data to import are damaged or of another version of homing: {0}")]
+    BadRecord(String),
+    /// What takes the records of a store cannot take more.
+    #[error("{0}")]
+    Refused(String),
     /// Anything else that the database says.
     #[error("the profile store {store}: {detail}")]
     Database {

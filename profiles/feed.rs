@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::sql::{Engine, Fault, Row, Statements, Unreadable, json, params};
+use crate::transfer::FEED_GAP;
 
 /// Most changes a call.
 pub const MAX_CHANGES: u32 = 10_000;
@@ -337,6 +338,21 @@ fn last_to_go<E>(sql: Statements<'_, E>, retention: &Retention) -> Result<u64, F
     Ok(until)
 }
 
+/// Where the feed goes on, for a cursor of changes that a restore of the store lost.
+fn lost<E>(sql: Statements<'_, E>, cursor: u64) -> Result<Option<u64>, Fault<E>> {
+    let gaps =
+        sql.query("SELECT name, value FROM settings WHERE name LIKE $1", params![format!("{FEED_GAP}%")])?;
+    for mut gap in gaps {
+        let (name, last): (String, u64) = (gap.take()?, gap.take()?);
+        let next = name.strip_prefix(FEED_GAP).and_then(|next| next.parse().ok());
+        let next = next.ok_or_else(|| Unreadable(format!("the setting `{name}` has no cursor")))?;
+        if last < cursor && cursor < next {
+            return Ok(Some(next));
+        }
+    }
+    Ok(None)
+}
+
 impl<E: Engine> Feed for E {
     fn changes(&self, after: Option<u64>, limit: u32) -> Result<Changes, Error> {
         self.read(|sql| {
@@ -349,6 +365,9 @@ impl<E: Engine> Feed for E {
             }
             if from > cursors.given {
                 return Err(Error::BadCursor.into());
+            }
+            if let Some(oldest) = lost(sql, from)? {
+                return Err(Error::CursorExpired { cursor: from, oldest }.into());
             }
             let rows = sql.query(
                 &format!("{CHANGE} WHERE cursor > $1 AND cursor <= $2 ORDER BY cursor LIMIT $3"),

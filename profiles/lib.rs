@@ -38,6 +38,7 @@ pub mod sqlite;
 pub mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod transfer;
 pub mod writeback;
 
 pub use homing_tags::{Layer, Tag};
@@ -53,6 +54,7 @@ pub use plan::Bounds;
 pub use privacy::Privacy;
 pub use profiles::{HistorySummary, Listing, Page, Profile, Profiles, Sort, StoredTag, Totals};
 pub use requests::Requests;
+pub use transfer::Transfer;
 
 /// Opens the profile store at a place (`sqlite:PATH` or `postgres://...`), making it where there is none yet. `zone` is the
 /// business's: in it orders are counted by day and instants are written.
@@ -68,8 +70,20 @@ pub use requests::Requests;
 /// ```
 ///
 /// # Errors
-/// [`Error`] that says why the store cannot be used.
+/// [`Error`] that says why the store cannot be used; [`Error::Importing`] for one that is only filled in part.
 pub fn open(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
+    let store = open_to_import(place, zone)?;
+    match store.is_importing()? {
+        true => Err(Error::Importing(store.common().place.clone())),
+        false => Ok(store),
+    }
+}
+
+/// The same for a store that is to be filled by [`Transfer::import`], also where an earlier import was interrupted.
+///
+/// # Errors
+/// [`Error`] that says why the store cannot be used.
+pub fn open_to_import(place: &str, zone: Zone) -> Result<Arc<dyn Store>, Error> {
     if place.starts_with("postgres://") || place.starts_with("postgresql://") {
         return Ok(Arc::new(postgres::PostgresStore::open(place, zone)?));
     }
@@ -203,7 +217,9 @@ pub struct BatchSummary {
 }
 
 /// Where profiles live. Every method of its parts is one transaction; what it acknowledges is on disk.
-pub trait Store: Profiles + Feed + Privacy + Access + Campaigns + Kept + Aggregates + Requests {
+pub trait Store:
+    Profiles + Feed + Privacy + Access + Campaigns + Kept + Aggregates + Requests + Transfer
+{
     /// Whether the store can be read and written now.
     ///
     /// # Errors

@@ -218,6 +218,11 @@ const HIGH_INDEXES: &str = "
     CREATE INDEX changes_to_high ON changes (customer_id, as_of) WHERE to_high;
     CREATE INDEX changes_to_high_by_time ON changes (as_of) WHERE to_high;";
 
+/// The declarations of all tables that both engines have, in the words of [`Dialect`].
+pub(crate) fn declarations() -> String {
+    TABLES.replace("{of_version_8}", OF_VERSION_8).replace("{of_version_9}", OF_VERSION_9)
+}
+
 /// How an engine writes what the tables are made of.
 pub(crate) struct Dialect {
     /// A text that is searched by equality only.

@@ -10,6 +10,8 @@ use homing_datasets::Zone;
 
 use homing_datasets::erasures::keyed_hash;
 
+use crate::state::Clock;
+use crate::transfer::Customer;
 use crate::{Error, Profile, Profiles};
 
 /// A value on its way into a statement or out of a row.
@@ -110,6 +112,11 @@ pub struct Row(std::vec::IntoIter<Value<'static>>);
 impl Row {
     pub fn new(values: Vec<Value<'static>>) -> Self {
         Row(values.into_iter())
+    }
+
+    /// The columns that are left.
+    pub fn values(self) -> Vec<Value<'static>> {
+        self.0.collect()
     }
 
     /// The next column.
@@ -229,6 +236,23 @@ pub trait Sql {
 
     /// Removes a customer from the tables of profiles; how many rows that were.
     fn remove_profile(&mut self, customer_id: &str) -> Result<u64, Fault<Self::Error>>;
+
+    /// Up to so many customers after one, in the order of their ids: all that the tables of profiles hold of them.
+    fn customers(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<Customer>, Fault<Self::Error>>;
+
+    /// The data clock.
+    fn clock(&mut self) -> Result<Clock, Fault<Self::Error>>;
+
+    /// Empties the tables of profiles and forgets the data clock.
+    fn clear_profiles(&mut self) -> Result<(), Fault<Self::Error>>;
+
+    /// Lets the feed go on after a cursor, and other numbers after the largest that are there.
+    fn continue_after(&mut self, cursor: i64) -> Result<(), Fault<Self::Error>>;
+
+    /// What stands before `VALUES` in an insert that gives numbers which the database would give itself.
+    fn overriding(&self) -> &'static str {
+        ""
+    }
 
     /// The first row that a statement gives.
     fn one(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Option<Row>, Fault<Self::Error>> {

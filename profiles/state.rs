@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use homing_datasets::{Micros, Zone};
 use homing_models::{NotScored, Provenance};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::queue::Turns;
@@ -141,7 +142,7 @@ pub(super) struct Fingerprints {
 }
 
 /// The score that something comes from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Origin {
     pub model: String,
     pub as_of: Micros,
@@ -149,7 +150,7 @@ pub(super) struct Origin {
 }
 
 /// A tag as it is stored.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct HeldTag {
     pub name: String,
     /// JSON in the form of [`value_text`].
@@ -164,7 +165,7 @@ pub(super) struct HeldTag {
 }
 
 /// [`HistorySummary`] with instants that are not yet written out.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct HistoryCounts {
     pub events: u64,
     pub purchases: u64,

@@ -19,6 +19,7 @@ mod listing;
 pub(super) mod model;
 mod requests;
 mod rights;
+mod transfer;
 
 /// One expectation, tried on an empty store.
 type Check = fn(&dyn Store);
@@ -77,6 +78,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("answers are kept once, and not of who was erased", requests::answers),
     ("attributes that many change lose nothing", requests::attributes_by_many),
     ("a listing by id is stable under writes", requests::stable_by_id),
+    ("a copy holds all that the store held, also in another database", transfer::copied),
+    ("a copy is of one instant", transfer::as_of_one_instant),
+    ("a copy goes into an empty store only, whole or not at all", transfer::only_into_an_empty_store),
     ("a challenger's differences add up", rights::shadows),
     ("a panic while scoring leaves the store as it was", panic_rolls_back),
 ];

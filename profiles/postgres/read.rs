@@ -1,5 +1,7 @@
 //! Reading profiles, histories and totals.
 
+use std::collections::HashMap;
+
 use tokio_postgres::Row;
 
 use super::session::Wire;
@@ -7,7 +9,9 @@ use super::text::{original, stored};
 use super::{Inner, PostgresStore, rows};
 use crate::plan::ProfileRow;
 use crate::privacy::attributes_of;
+use crate::sql::Unreadable;
 use crate::state::Origin;
+use crate::transfer::Customer;
 use crate::{Profile, Totals};
 
 /// The columns of [`profile_of`], of the table `p`.
@@ -51,6 +55,41 @@ pub(super) async fn history(wire: &mut Wire, customer_id: &str) -> Inner<Option<
          WHERE p.customer_id = $1";
     let row = wire.one(sql, &[&stored(customer_id)]).await?;
     Ok(row.map(|row| row.get::<_, Option<Vec<u8>>>(0).unwrap_or_default()))
+}
+
+/// Up to so many customers after one, in the order of their ids.
+pub(super) async fn customers(
+    wire: &mut Wire,
+    store: &PostgresStore,
+    after: Option<&str>,
+    limit: u32,
+) -> Inner<Vec<Customer>> {
+    let from = if after.is_some() { ">" } else { ">=" };
+    let ids = format!(
+        "SELECT customer_id FROM homing.profiles WHERE customer_id {from} $1 ORDER BY customer_id LIMIT {limit}"
+    );
+    let ids = wire.query(&ids, &[&stored(after.unwrap_or_default())]).await?;
+    let ids: Vec<String> = ids.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let events = "SELECT customer_id, event_id, fingerprint FROM homing.event_ids WHERE customer_id = ANY($1)
+         ORDER BY customer_id, event_id";
+    let mut event_ids: HashMap<String, Vec<(String, [u8; 16])>> = HashMap::new();
+    for row in wire.query(events, &[&ids]).await? {
+        let fingerprint = row.try_get::<_, &[u8]>(2)?.try_into();
+        let fingerprint = fingerprint
+            .map_err(|_| Unreadable("the fingerprint of an event does not have 16 bytes".to_owned()))?;
+        let of = event_ids.entry(row.try_get(0)?).or_default();
+        of.push((original(row.try_get(1)?), fingerprint));
+    }
+    let mut found = Vec::with_capacity(ids.len());
+    let stored_rows = format!("{} ORDER BY p.customer_id", rows::STORED);
+    for row in wire.query(&stored_rows, &[&ids]).await? {
+        let key: String = row.try_get(0)?;
+        let event_ids = event_ids.remove(&key).unwrap_or_default();
+        let id = original(key);
+        let row = rows::stored_row(&row, &store.common.place, &id)?;
+        found.push(Customer::of(id, row, event_ids));
+    }
+    Ok(found)
 }
 
 pub(super) async fn totals(wire: &mut Wire) -> Inner<Totals> {

@@ -8,6 +8,8 @@ use super::text::{original, stored};
 use super::{Inner, LOCKS, PostgresStore, feed, read, write};
 use crate::Error;
 use crate::sql::{Cursors, Engine, Held, Row, Sql, Statements, Value, params};
+use crate::state::Clock;
+use crate::transfer::Customer;
 
 type Refusal = Box<dyn std::error::Error + Sync + Send>;
 
@@ -127,6 +129,43 @@ impl Sql for Runner<'_> {
             self.execute(&back, params![latest, to])?;
         }
         Ok(())
+    }
+
+    fn customers(&mut self, after: Option<&str>, limit: u32) -> Inner<Vec<Customer>> {
+        let store = self.store;
+        self.session.step(async |wire| read::customers(wire, store, after, limit).await)
+    }
+
+    fn clock(&mut self) -> Inner<Clock> {
+        let row = self.one("SELECT max(happened_until), max(known_until) FROM clocks", &[])?;
+        let Some(mut row) = row else { return Ok(Clock::default()) };
+        Ok(Clock { happened: row.take()?, known: row.take()? })
+    }
+
+    fn clear_profiles(&mut self) -> Inner<()> {
+        for table in ["event_ids", "histories", "profiles"] {
+            self.execute(&format!("DELETE FROM {table}"), &[])?;
+        }
+        self.execute("UPDATE clocks SET happened_until = NULL, known_until = NULL", &[])?;
+        Ok(())
+    }
+
+    fn continue_after(&mut self, cursor: i64) -> Inner<()> {
+        if cursor > 0 {
+            self.query("SELECT setval('homing.change_cursor', $1)", params![cursor])?;
+        }
+        for (table, column) in [("audit", "entry"), ("dead_letters", "letter")] {
+            let largest = format!(
+                "SELECT setval(pg_get_serial_sequence('homing.{table}', '{column}'), max({column})) FROM {table}
+                 HAVING max({column}) > 0"
+            );
+            self.query(&largest, &[])?;
+        }
+        Ok(())
+    }
+
+    fn overriding(&self) -> &'static str {
+        "OVERRIDING SYSTEM VALUE"
     }
 
     fn remove_profile(&mut self, customer_id: &str) -> Inner<u64> {

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use super::tagged::{self, Move};
 use super::{Fault, Inner, feed};
 use crate::state::{Clock, HeldTag, HistoryCounts, NewHistory, NewScore, Origin, Plan, StoredRow};
+use crate::transfer::Customer;
 
 // Each statement that runs once a customer reads one table only: SQLite, as it is bundled, parses a cached
 // statement with a join again each time its parameters are bound, which costs more than the join.
@@ -47,6 +48,34 @@ pub(super) fn load(
         .optional()?;
     held.tags = state.ok_or_else(|| stateless(customer_id))??;
     Ok(Some((version, held)))
+}
+
+/// Up to so many customers after one, in the order of their ids.
+pub(super) fn customers(
+    connection: &Connection,
+    names: &mut TagNames,
+    after: Option<&str>,
+    limit: u32,
+) -> Inner<Vec<Customer>> {
+    let from = if after.is_some() { ">" } else { ">=" };
+    let ids: Vec<(i64, String)> = connection
+        .prepare_cached(&format!(
+            "SELECT profile, customer_id FROM profiles WHERE customer_id {from} ?1 ORDER BY customer_id LIMIT ?2"
+        ))?
+        .query_map(params![after.unwrap_or_default(), limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut found = Vec::with_capacity(ids.len());
+    for (profile, id) in ids {
+        let Some((_, row)) = load(connection, names, &id)? else { continue };
+        let event_ids = connection
+            .prepare_cached(
+                "SELECT event_id, fingerprint FROM event_ids WHERE profile = ?1 ORDER BY event_id",
+            )?
+            .query_map([profile], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        found.push(Customer::of(id, row, event_ids));
+    }
+    Ok(found)
 }
 
 /// The counts of a history, from six columns on.

@@ -7,6 +7,8 @@ use super::rows::{self, TagNames};
 use super::{Fault, Inner, SECURE_DELETE, SqliteStore, feed, locked, read};
 use crate::Error;
 use crate::sql::{Cursors, Engine, Held, Row, Sql, Statements, Unreadable, Value, params};
+use crate::state::Clock;
+use crate::transfer::Customer;
 
 impl ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -128,6 +130,28 @@ impl Sql for Runner<'_> {
         let back =
             "UPDATE settings SET value = $2 WHERE name IN ('happened_until', 'known_until') AND value > $1";
         self.execute(back, params![latest, to])?;
+        Ok(())
+    }
+
+    fn customers(&mut self, after: Option<&str>, limit: u32) -> Inner<Vec<Customer>> {
+        rows::customers(self.connection, self.names, after, limit)
+    }
+
+    fn clock(&mut self) -> Inner<Clock> {
+        rows::clock(self.connection)
+    }
+
+    fn clear_profiles(&mut self) -> Inner<()> {
+        for table in ["event_ids", "labels", "states", "profiles"] {
+            self.execute(&format!("DELETE FROM {table}"), &[])?;
+        }
+        Ok(())
+    }
+
+    fn continue_after(&mut self, cursor: i64) -> Inner<()> {
+        if self.execute("UPDATE sqlite_sequence SET seq = $1 WHERE name = 'changes'", params![cursor])? == 0 {
+            self.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('changes', $1)", params![cursor])?;
+        }
         Ok(())
     }
 

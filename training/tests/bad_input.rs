@@ -248,3 +248,80 @@ fn one_customer_stays_one_whatever_type_their_id_has() {
     assert_eq!((spent("7"), spent("007"), histories.len()), (59.0, 4.0, 2));
     assert_eq!(summary.rejected.into_iter().collect::<Vec<_>>(), [("bad_customer_id".to_owned(), 3)]);
 }
+
+/// Numbers between 0 and 1 that depend on a customer and a purpose.
+fn unit(i: u64, purpose: u64) -> f64 {
+    homing_models::sampling::mix(i ^ homing_models::sampling::mix(purpose)) as f64 / u64::MAX as f64
+}
+
+/// The spend that a model expects within 30 days over all customers, divided by what came.
+fn bias(each: &[Vec<Event>]) -> f64 {
+    let known = each.iter().map(|events| events.iter().filter(|e| e.occurred_at < AS_OF).copied().collect());
+    let histories = shop(known.filter(|events: &Vec<Event>| !events.is_empty()));
+    let fitted = fitted(&histories, &options());
+    let expected: f64 = histories
+        .iter()
+        .filter_map(|(_, history)| match fitted.bundle.predict(history, AS_OF) {
+            Outcome::Scored(prediction) => Some(prediction.within(30).unwrap().expected_spend),
+            Outcome::NotScored(_) => None,
+        })
+        .sum();
+    let came = |event: &&Event| (AS_OF..AS_OF + 30 * DAY).contains(&event.occurred_at);
+    let bought_before = each.iter().filter(|events| events.iter().any(|e| e.occurred_at < AS_OF));
+    expected / bought_before.flat_map(|events| events.iter().filter(came)).map(|e| e.amount).sum::<f64>()
+}
+
+#[test]
+fn spend_that_rises_with_frequency_is_not_underestimated() {
+    // Gaps from 8 to 120 days; who buys four times as often pays four times as much.
+    let customer = |i: u64| {
+        let gap = 8.0 * 15f64.powf(unit(i, 1));
+        let mut day = 300.0 * unit(i, 2);
+        let mut events = vec![];
+        for k in 0.. {
+            events.push(bought(day as i64, 1000.0 / gap * (0.8 + 0.4 * unit(i, 100 + k))));
+            day += 1.0 - gap * (1.0 - unit(i, 10_000 + k)).ln();
+            if day > 430.0 || unit(i, 20_000 + k) < 0.03 {
+                return events;
+            }
+        }
+        events
+    };
+    let bias = bias(&(0..2500).map(customer).collect::<Vec<_>>());
+    assert!((0.85..1.15).contains(&bias), "{bias}");
+}
+
+#[test]
+fn a_shop_that_doubles_every_quarter_is_not_overestimated() {
+    // The same customers at all times, but twice as many of them begin in each quarter as in the one before.
+    let customer = |i: u64| {
+        let mut day = 430.0 + 90.0 * (unit(i, 1).max(0.04)).log2();
+        let mut events = vec![];
+        for k in 0.. {
+            events.push(bought(day as i64, 10.0 + 20.0 * unit(i, 100 + k)));
+            day += 1.0 - 25.0 * (1.0 - unit(i, 10_000 + k)).ln();
+            if day > 430.0 || unit(i, 20_000 + k) < 0.15 {
+                return events;
+            }
+        }
+        events
+    };
+    let bias = bias(&(0..4000).map(customer).collect::<Vec<_>>());
+    assert!((0.85..1.15).contains(&bias), "{bias}");
+}
+
+#[test]
+fn a_history_of_days_is_refused_or_named_too_short_for_a_horizon() {
+    // Everybody buys every third day.
+    let dense = |days: i64| {
+        shop((0..300).map(|i| (i % 3..days).step_by(3).map(|day| bought(400 - days + day, 10.0)).collect()))
+    };
+    let lacks = refusal(&dense(14), &options());
+    assert!(lacks.len() == 1 && lacks[0].contains("14 days of history"), "{lacks:?}");
+    let histories = dense(60);
+    let fitted = fitted(&histories, &options());
+    let horizon = &fitted.usability.horizons[0];
+    assert!(horizon.taught_days < 30 && horizon.verdict.contains("lifetime model"), "{horizon:?}");
+    let mean = assert_scores(&fitted, &histories);
+    assert!(mean > 0.9, "{mean}");
+}

@@ -493,7 +493,6 @@ async fn scripts_of_allowed_sites_may_send_and_read_the_headers_that_the_api_has
         "x-request-id",
         "ratelimit",
         "ratelimit-policy",
-        "deprecation",
         "server-timing",
     ] {
         assert!(shown.split(',').any(|known| known == name), "{name}: {shown}");
