@@ -487,14 +487,7 @@ async fn scripts_of_allowed_sites_may_send_and_read_the_headers_that_the_api_has
     assert!(wanted.split(',').all(|name| allowed.split(',').any(|known| known == name)), "{allowed}");
     let get = Request::get("/v1/models").header("origin", "https://crm.lan").body(Body::empty()).unwrap();
     let shown = service.send(get).await.header("access-control-expose-headers").to_owned();
-    for name in [
-        "etag",
-        "retry-after",
-        "x-request-id",
-        "ratelimit",
-        "ratelimit-policy",
-        "server-timing",
-    ] {
+    for name in ["etag", "retry-after", "x-request-id", "ratelimit", "ratelimit-policy", "server-timing"] {
         assert!(shown.split(',').any(|known| known == name), "{name}: {shown}");
     }
 }
