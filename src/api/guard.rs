@@ -131,12 +131,11 @@ fn check_content_type(route: Route, request: &Request) -> Result<(), Problem> {
     }
     let sent = sent.map(|sent| sent.to_str().unwrap_or("?"));
     let essence = sent.and_then(|sent| sent.split(';').next()).unwrap_or_default().trim();
-    // Other websites cannot send this header without asking first.
+    // tritonclient sends JSON without a type, and tensors as bytes. Nothing is changed by these two routes; the header of tensors other
+    // websites cannot send without asking first.
     let binary = request.headers().contains_key(tensors::JSON_LENGTH);
-    if binary
-        && matches!(route, Route::V2Infer | Route::V2VersionInfer)
-        && matches!(essence, "" | "application/octet-stream")
-    {
+    let infers = matches!(route, Route::V2Infer | Route::V2VersionInfer);
+    if infers && (sent.is_none() || (binary && essence == "application/octet-stream")) {
         return Ok(());
     }
     let accepted = route.media_types();

@@ -200,7 +200,10 @@ async fn a_body_that_a_form_or_a_blob_can_send_is_refused() {
             let reply = service.send(request(route, &[("content-type", kind)])).await;
             assert_eq!(reply.problem("unsupported_media_type")["status"], 415, "{route:?} {kind}");
         }
-        // A blob without a type.
+        // A blob without a type. Clients of NVIDIA send tensors so, and nothing is changed by them.
+        if matches!(route, Route::V2Infer | Route::V2VersionInfer) {
+            continue;
+        }
         let mut untyped = request(route, &[]);
         untyped.headers_mut().remove("content-type");
         service.send(untyped).await.problem("unsupported_media_type");
