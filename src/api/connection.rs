@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::{Buf, Bytes};
 use futures_util::future::{Either, Ready, ready};
@@ -222,6 +223,11 @@ impl Service<Request<Incoming>> for Addressed {
         {
             let detail = format!("connection limit ({limit}) reached; retry shortly");
             return Either::Left(ready(Ok(Problem::new(Code::Overloaded, detail).into_response())));
+        }
+        // RFC 9112, section 3.2: a proxy in front may have gone by the other one.
+        if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
+            let problem = Problem::new(Code::BadParameter, "the request has more than one Host header");
+            return Either::Left(ready(Ok(problem.into_response())));
         }
         request.extensions_mut().insert(self.peer);
         Either::Right(self.service.call(request))

@@ -113,6 +113,7 @@ pub(super) async fn lookup(
 ) -> Result<Response, Problem> {
     let view = view(&uri)?;
     let Wanted { mut ids } = plain(&body)?;
+    ids.iter_mut().for_each(|id| *id = id.trim().to_owned());
     if ids.is_empty() || ids.len() > MAX_LOOKUP {
         let code = if ids.is_empty() { Code::InvalidRequest } else { Code::TooManyCustomers };
         let detail = format!("`ids` must have 1 to {MAX_LOOKUP} customer ids");
@@ -398,6 +399,8 @@ pub(super) fn customer(id: Result<Path<String>, PathRejection>) -> Result<String
     let bad = |detail: String| Problem::new(Code::BadParameter, detail).with("parameter", "id");
     let not_utf8 = |_| bad("the customer id in the path must be percent-encoded UTF-8".to_owned());
     let Path(id) = id.map_err(not_utf8)?;
+    // As in events and files: with spaces around it, it is the same customer's.
+    let id = id.trim().to_owned();
     id_fault("id", &id).map_or(Ok(id), |detail| Err(bad(detail)))
 }
 

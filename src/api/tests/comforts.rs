@@ -467,3 +467,23 @@ async fn more_comes_with_each_profile_where_it_is_asked_for() {
     let many: Vec<String> = (0..101).map(|n| n.to_string()).collect();
     service.post("/v1/lookup?expand=next", json!({"ids": many})).await.problem("too_many_customers");
 }
+
+#[tokio::test]
+async fn an_id_with_spaces_around_it_is_the_same_customers_everywhere() {
+    let (service, _folder) = Service::sqlite();
+    service.buy("1", " a\u{2003}", "2011-09-12").await.ok();
+    for path in ["/v1/profiles/a", "/v1/profiles/%20a", "/v1/profiles/a%E2%80%83%0A"] {
+        assert_eq!(service.get(path).await.ok()["customer_id"], "a", "{path}");
+    }
+    send(&service, "PUT", "/v1/profiles/a%20/consent", &[], &json!({"opted_out": true})).await.ok();
+    assert_eq!(service.get("/v1/profiles/a").await.ok()["prediction"]["not_scored"], "opted_out");
+    let found = service.post("/v1/lookup", json!({"ids": [" a", "a"]})).await.ok();
+    assert_eq!(found["profiles"].as_array().unwrap().len(), 1);
+    service.get("/v1/profiles/%20%20").await.problem("bad_parameter");
+    // Letters that look alike are other customers.
+    for other in ["%E2%80%8Ba", "A", "%D0%B0", "a%CC%81"] {
+        service.get(&format!("/v1/profiles/{other}")).await.problem("unknown_customer");
+    }
+    assert_eq!(send(&service, "DELETE", "/v1/profiles/%09a", &[], &Value::Null).await.status, 204);
+    service.get("/v1/profiles/a").await.problem("unknown_customer");
+}

@@ -257,3 +257,16 @@ async fn a_history_of_100_000_purchases_and_ids_of_any_script_are_scored() {
         assert_eq!(service.post("/v1/predictions", body).await.ok()["predictions"][0]["customer_id"], id);
     }
 }
+
+#[tokio::test]
+async fn a_request_with_two_hosts_is_refused_and_an_upgrade_is_not_taken() {
+    let address = started(Service::new().router, Limits::default()).await;
+    let two = HEALTH.replace("host: localhost", "host: localhost\r\nhost: 127.0.0.1");
+    assert!(exchange(address, &two).await.starts_with("HTTP/1.1 400"));
+    let upgrade = HEALTH.replace(
+        "connection: close",
+        "connection: upgrade, http2-settings, close\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQCAAAAAAIAAAAA",
+    );
+    let reply = exchange(address, &upgrade).await;
+    assert!(reply.starts_with("HTTP/1.1 200") && !reply.contains("upgrade"), "{reply}");
+}
