@@ -219,7 +219,7 @@ impl Service<Request<Incoming>> for Addressed {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         if let Some(limit) = self.full
-            && !Route::of(request.uri().path(), request.method()).is_some_and(|route| !route.limited())
+            && Route::of(request.uri().path(), request.method()).is_none_or(Route::limited)
         {
             let detail = format!("connection limit ({limit}) reached; retry shortly");
             return Either::Left(ready(Ok(Problem::new(Code::Overloaded, detail).into_response())));

@@ -34,7 +34,7 @@ impl Provider {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let issuer = lines.map_while(Result::ok).find(|line| line.starts_with("http")).unwrap();
         Provider { issuer, process }
     }
@@ -47,16 +47,15 @@ impl Drop for Provider {
     }
 }
 
-/// Signs in at the provider, which asks for a name and then whether homing may know it.
+/// Signs in at the provider, which asks for a name and then whether homing may know it. Its pages wait for fonts from elsewhere, and
+/// take no keys and clicks meanwhile.
 fn sign_in(browser: &Browser, name: &str) {
     browser.until("document.querySelector('[name=login]') != null");
-    browser.script("document.querySelector('[name=login]').focus()");
-    browser.type_in(name);
-    browser.script("document.querySelector('[name=password]').focus()");
-    browser.type_in("any");
-    browser.press("Enter", false);
+    browser.script(&format!(
+        "document.querySelector('[name=login]').value = '{name}'; document.querySelector('[name=password]').value = 'any'; document.forms[0].submit()"
+    ));
     browser.until("document.querySelector('[value=consent]') != null");
-    browser.click("button[type=submit]");
+    browser.script("document.forms[0].submit()");
 }
 
 #[test]
