@@ -158,7 +158,7 @@ pub(super) fn attributes(store: &dyn Store) {
             }
         }
     }
-    let few = Listing { id_prefix: Some("c1".to_owned()), ..asked(&[("city", json!("x"))]) };
+    let few = Listing { id_prefix: Some("c1".to_owned()), limit: 7, ..asked(&[("city", json!("x"))]) };
     assert_eq!(scan(store, &few).len(), 9);
     let first = store.list(&Listing { limit: 1, ..asked(&[("city", json!("上海"))]) }).unwrap();
     let other = Listing { limit: 1, cursor: first.next, ..asked(&[("city", json!("x"))]) };
