@@ -445,6 +445,28 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A snapshot of histories that cannot be written.
+    #[error(
+        "cannot write the snapshot `{}`: {reason}; the snapshot of the last run is intact: free space or fix the cause, then run \
+         the same command again", path.display()
+    )]
+    SnapshotWrite {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
+    /// Histories of a snapshot without the file that names them.
+    #[error(
+        "the snapshot `{}` has {files} files of histories but no snapshot.json; restore the folder from a backup, or move it away \
+         to build the snapshot again from all purchases", path.display()
+    )]
+    SnapshotIndex {
+        /// The folder.
+        path: PathBuf,
+        /// How many.
+        files: usize,
+    },
     /// An event that makes no sense.
     #[error("invalid event: {0}")]
     Invalid(#[from] Invalid),

@@ -2,6 +2,7 @@
 
 pub mod aggregates;
 pub mod api;
+pub mod backup;
 pub mod campaign;
 pub mod cli;
 pub mod monitor;

@@ -90,6 +90,15 @@ mod imp {
             runtime()?.block_on(self.store.put(&path, PutPayload::from(bytes))).map(drop).map_err(said)
         }
 
+        /// Removes a file.
+        ///
+        /// # Errors
+        /// What the store says.
+        pub fn remove(&self, name: &str) -> io::Result<()> {
+            let path = self.path(name);
+            runtime()?.block_on(self.store.delete(&path)).map_err(said)
+        }
+
         fn path(&self, name: &str) -> Path {
             let parts = self.prefix.parts().map(|part| part.as_ref().to_owned());
             parts.chain(name.split('/').map(str::to_owned)).collect()
@@ -120,6 +129,14 @@ impl Objects {
     /// # Errors
     /// None: there is no place.
     pub fn get(&self, _: &str) -> io::Result<Vec<u8>> {
+        match self.never {}
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// None: there is no place.
+    pub fn remove(&self, _: &str) -> io::Result<()> {
         match self.never {}
     }
 

@@ -172,10 +172,13 @@ fn check_footer(input: &mut Opened, bytes: u64) -> Result<(), String> {
 /// Checks the message at a place and returns where it ends; `None` at the end of the messages. Its buffers are read from `body` on;
 /// without it from where the message itself says.
 fn check_message(input: &mut Opened, at: u64, body: Option<u64>, bytes: u64) -> Result<Option<u64>, String> {
-    if at + 8 > bytes {
+    // The end of a stream of older writers is a length of nothing, without a mark before it.
+    let rest = bytes.saturating_sub(at).min(8);
+    if rest < 4 {
         return Ok(None);
     }
-    let prefix = part(input, at, 8, bytes)?;
+    let mut prefix = part(input, at, rest, bytes)?;
+    prefix.resize(8, 0);
     let word = |at: usize| u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]]);
     // Older writers have no mark before the length.
     let (length, head) = if word(0) == u32::MAX { (u64::from(word(4)), 8) } else { (u64::from(word(0)), 4) };

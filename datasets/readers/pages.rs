@@ -3,6 +3,7 @@
 //! A dictionary and a delta-encoded page say themselves how many values they hold, and the decoder asks for as much
 //! memory. A damaged count must not end the process, so each count is held against what the file can contain.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::RowGroups;
@@ -10,9 +11,45 @@ use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
-use parquet::file::reader::ChunkReader;
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
+
+/// A file whose end is an error to whoever reads on: what decodes a page's header passes over values that a damaged one announces, and where
+/// there is nothing to pass over it would go on for as many values as fit into a number.
+pub(super) struct Ended<C>(pub(super) C);
+
+impl<C: Length> Length for Ended<C> {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl<C: ChunkReader> ChunkReader for Ended<C> {
+    type T = UntilEnd<C::T>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        self.0.get_read(start).map(UntilEnd)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<bytes::Bytes> {
+        self.0.get_bytes(start, length)
+    }
+}
+
+/// Bytes whose end is an error.
+pub(super) struct UntilEnd<R>(R);
+
+impl<R: Read> Read for UntilEnd<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(into)? {
+            0 if !into.is_empty() => {
+                Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends within a page"))
+            }
+            read => Ok(read),
+        }
+    }
+}
 
 /// One row group of a file.
 pub(super) struct Group<C: ChunkReader> {
@@ -228,6 +265,15 @@ mod tests {
     use parquet::schema::types::{ColumnPath, Type as Column};
 
     use super::*;
+
+    #[test]
+    fn who_reads_on_at_the_end_of_a_file_is_told() {
+        let mut read = Ended(bytes::Bytes::from_static(b"abc")).get_read(1).unwrap();
+        let mut rest = [0; 8];
+        assert_eq!(read.read(&mut rest).unwrap(), 2);
+        assert_eq!(read.read(&mut rest).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(read.read(&mut []).unwrap(), 0);
+    }
 
     #[test]
     fn a_dictionary_of_more_values_than_bytes_is_refused() {

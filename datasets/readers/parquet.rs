@@ -13,7 +13,7 @@ use super::arrow::{Values, take_batch};
 use super::columns::{Column, Role};
 use super::damage::{guarded, reason};
 use super::files::DataFile;
-use super::pages::Group;
+use super::pages::{Ended, Group};
 use super::progress::Progress;
 use super::rows::{Take, Wanted};
 use crate::Error;
@@ -104,7 +104,8 @@ impl Table {
             let schema = self.metadata.parquet_schema();
             let mask = ProjectionMask::roots(schema, sorted);
             let levels = parquet_to_arrow_field_levels(schema, mask, Some(self.fields())).map_err(reason)?;
-            let group = Group { input: Arc::new(input), metadata: self.metadata.metadata().clone(), group };
+            let group =
+                Group { input: Arc::new(Ended(input)), metadata: self.metadata.metadata().clone(), group };
             ParquetRecordBatchReader::try_new_with_row_groups(&levels, &group, BATCH_ROWS, None)
                 .map_err(reason)
         })?;

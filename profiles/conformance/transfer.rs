@@ -80,7 +80,8 @@ fn copy(from: &dyn Store, into: &dyn Store, at: Micros) {
     for some in all.chunks(100) {
         into.import(some.to_vec()).unwrap();
     }
-    into.end_import(at).unwrap();
+    into.settle_import(at).unwrap();
+    into.end_import().unwrap();
 }
 
 pub(super) fn copied(store: &dyn Store) {
@@ -168,7 +169,8 @@ pub(super) fn only_into_an_empty_store(store: &dyn Store) {
     assert!(store.is_importing().unwrap());
     store.begin_import().unwrap();
     store.import(all.clone()).unwrap();
-    store.end_import(day(1)).unwrap();
+    store.settle_import(day(1)).unwrap();
+    store.end_import().unwrap();
     assert_eq!((records(store), store.is_importing().unwrap()), (records(&full), false));
     assert!(matches!(store.begin_import(), Err(Error::NotEmpty(_))));
     let odd = Record::Row { table: "consents".into(), values: vec![json!(1)] };

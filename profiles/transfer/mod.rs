@@ -32,7 +32,8 @@ pub trait Transfer: Send + Sync {
     /// let other = homing_profiles::open_to_import(&place("other.db"), Zone::default())?;
     /// other.begin_import()?;
     /// other.import(records)?;
-    /// other.end_import(0)?;
+    /// other.settle_import(0)?;
+    /// other.end_import()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -52,12 +53,18 @@ pub trait Transfer: Send + Sync {
     /// [`Error::BadRecord`] for what no store gave, [`Error`] of the store.
     fn import(&self, records: Vec<Record>) -> Result<(), Error>;
 
-    /// Makes the store ready for use. `at` is the time now: cursors of the feed go on from a number that grows with time, so that a follower which
-    /// read changes that are lost learns of it ([`Error::CursorExpired`]). Open the store anew afterwards.
+    /// Lets numbers go on after those that were imported. `at` is the time now: cursors of the feed go on from a number that grows with time, so that
+    /// a follower which read changes that are lost learns of it ([`Error::CursorExpired`]).
     ///
     /// # Errors
     /// [`Error`] of the store.
-    fn end_import(&self, at: Micros) -> Result<(), Error>;
+    fn settle_import(&self, at: Micros) -> Result<(), Error>;
+
+    /// Makes the store ready for use. Open it anew afterwards.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn end_import(&self) -> Result<(), Error>;
 
     /// Whether an import was begun and not ended.
     ///
@@ -311,19 +318,23 @@ impl<E: Engine> Transfer for E {
         others.iter().try_for_each(|(table, rows)| import_rows(self, table, rows))
     }
 
-    fn end_import(&self, at: Micros) -> Result<(), Error> {
+    fn settle_import(&self, at: Micros) -> Result<(), Error> {
         self.write(|sql| {
             let last = sql.one("SELECT max(cursor) FROM changes", &[])?;
             let last: Option<i64> = last.map(|mut row| row.take()).transpose()?.flatten();
             let last = last.unwrap_or_default();
-            let next = first_cursor(at).max(last);
+            let next = first_cursor(at).max(((last >> 16) + 1) << 16);
             sql.continue_after(next)?;
-            if next > last {
-                sql.execute(
-                    "INSERT INTO settings (name, value) VALUES ($1, $2)",
-                    params![format!("{FEED_GAP}{next}"), last],
-                )?;
-            }
+            sql.execute(
+                "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+                params![format!("{FEED_GAP}{next}"), last],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn end_import(&self) -> Result<(), Error> {
+        self.write(|sql| {
             sql.execute("DELETE FROM settings WHERE name = $1", params![IMPORTING])?;
             Ok(())
         })

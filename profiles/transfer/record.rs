@@ -93,6 +93,28 @@ impl Record {
         }
     }
 
+    /// The record without what depends on the database.
+    #[must_use]
+    pub fn without_fingerprints(&self) -> Self {
+        match self {
+            Record::Customer(customer) => {
+                Record::Customer(Box::new(Customer { prints: None, ..Customer::clone(customer) }))
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The keyed hash of a customer who was erased, where the record is of one.
+    #[must_use]
+    pub fn erased_hash(&self) -> Option<[u8; 32]> {
+        match self {
+            Record::Row { table, values } if table == "erased" => {
+                base64_bytes::decode(values.first()?.as_str()?)?.try_into().ok()
+            }
+            _ => None,
+        }
+    }
+
     /// The customer whose record it is, where it is one of [`CUSTOMERS`].
     #[must_use]
     pub fn customer_id(&self) -> Option<&str> {

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod backup;
 mod baskets;
 mod campaign;
 mod clock;
@@ -98,6 +99,9 @@ Examples:
     Keys(keys::Keys),
     Audit(audit::Audit),
     Privacy(privacy::Privacy),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    MigrateStore(backup::MigrateStore),
     Doctor(doctor::Doctor),
     Clock(clock::Clock),
     Erased(erased::Erased),
@@ -219,6 +223,9 @@ pub fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Privacy(args) => privacy::run(&args, config),
+        Command::Backup(args) => backup::make(&args, config),
+        Command::Restore(args) => backup::restore(&args),
+        Command::MigrateStore(args) => backup::migrate_store(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Clock(args) => clock::run(&args),
         Command::Erased(args) => erased::run(&args),

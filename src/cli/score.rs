@@ -383,7 +383,13 @@ fn prepare(args: &Score, place: &str, options: &StreamOptions, zone: Zone) -> an
         // An address may hold a password: it names no folder.
         (None, None) => Path::new("homing-batch").join(format!("{:08x}", fnv(place))),
     };
-    let journal = Journal::open(&folder, args.shard)?;
+    let mut journal = Journal::open(&folder, args.shard)?;
+    if let Some(upto) = journal.check(store.as_ref())? {
+        eprintln!(
+            "homing: an interrupted run had written customers up to `{upto}`, but the profile store does not hold them: it was restored or replaced \
+             since. This run begins at the beginning."
+        );
+    }
     let of_file = |path: Option<&Path>| -> std::io::Result<u32> {
         path.map_or(Ok(0), |path| Ok(fnv(&std::fs::read_to_string(path)?)))
     };

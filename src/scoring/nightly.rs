@@ -88,6 +88,20 @@ struct Begin {
     terms: Terms,
 }
 
+impl Begin {
+    /// What tells the run from all others.
+    fn run(&self) -> String {
+        format!("{} {}", self.terms.model, self.terms.scored_at)
+    }
+}
+
+/// How far a run is, as the store knows it.
+#[derive(Serialize, Deserialize)]
+struct Held {
+    run: String,
+    upto: String,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Mark {
     /// The last customer of the range.
@@ -170,6 +184,28 @@ impl Journal {
     /// Forgets what an unfinished run left: the next one begins at the beginning.
     pub fn forget(&mut self) {
         self.unfinished = None;
+    }
+
+    /// The name under which the store remembers how far this journal's run is.
+    fn in_store(&self) -> String {
+        format!("batch.{}", self.name)
+    }
+
+    /// Forgets what an unfinished run left where the store does not hold as much of that run as the journal says: it was restored from a backup, or
+    /// another one took its place. Gives the last customer that the journal named.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn check(&mut self, store: &dyn Store) -> Result<Option<String>, Error> {
+        let Some((begin, Some(mark))) = &self.unfinished else { return Ok(None) };
+        let held = store.document(&self.in_store())?;
+        let held = held.and_then(|(_, text)| serde_json::from_str::<Held>(&text).ok());
+        if held.is_some_and(|held| held.run == begin.run() && held.upto >= mark.upto) {
+            return Ok(None);
+        }
+        let upto = mark.upto.clone();
+        self.forget();
+        Ok(Some(upto))
     }
 
     /// The last customer that an unfinished run has in the store.
@@ -267,6 +303,7 @@ pub fn to_profiles(
     stop: &AtomicBool,
     tell: &(dyn Fn(u64) + Sync),
 ) -> Result<Night, Error> {
+    let begin = Begin { identity: identity.clone(), terms: terms.clone() };
     let resumed_after = journal.upto().map(str::to_owned);
     let mut done = journal.done();
     journal.begin(identity, terms)?;
@@ -332,7 +369,12 @@ pub fn to_profiles(
                     .map_err(|cause| Error::Journal { path: journal.path(), cause: cause.into() })?;
                 add(&mut done, &summary);
                 before = done["customers"].as_u64().unwrap_or(0);
-                journal.note(&upto, &done)?;
+                // The store first: it never knows less of this run than the journal, unless it was replaced.
+                let held = Held { run: begin.run(), upto };
+                let text = serde_json::to_string(&held)
+                    .map_err(|cause| Error::Journal { path: journal.path(), cause: cause.into() })?;
+                store.store_document(&journal.in_store(), terms.scored_at, &text)?;
+                journal.note(&held.upto, &done)?;
             }
         }
         Ok::<(), Error>(())

@@ -1,6 +1,8 @@
 //! homing as its users meet it: the two binaries, real purchases, files, HTTP, and what can go wrong.
 
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod campaigns;
 #[cfg(test)]
 mod configuration;

@@ -256,7 +256,7 @@ fn unit(i: u64, purpose: u64) -> f64 {
 
 /// The spend that a model expects within 30 days over all customers, divided by what came.
 fn bias(each: &[Vec<Event>]) -> f64 {
-    let known = each.iter().map(|events| events.iter().filter(|e| e.occurred_at < AS_OF).copied().collect());
+    let known = each.iter().map(|events| events.iter().filter(|e| e.occurred_at < AS_OF).cloned().collect());
     let histories = shop(known.filter(|events: &Vec<Event>| !events.is_empty()));
     let fitted = fitted(&histories, &options());
     let expected: f64 = histories

@@ -107,6 +107,40 @@ fn unusable(path: &Path, reason: impl ToString) -> Error {
     Error::Snapshot { path: path.to_owned(), reason: reason.to_string() }
 }
 
+/// A file that is there until the first snapshot of a folder is complete: without it, histories that nothing names are not left over from a
+/// run that was killed, but all that there is.
+const FIRST: &str = "first-run";
+
+/// Begins the first snapshot of a folder.
+fn begin(folder: &Path) -> Result<(), Error> {
+    let begin = || -> io::Result<usize> {
+        let marker = folder.join(FIRST);
+        let mut files = 0;
+        for entry in fs::read_dir(folder)? {
+            files += usize::from(entry?.file_name().to_string_lossy().ends_with(HISTORIES));
+        }
+        if files > 0 && !marker.exists() {
+            return Ok(files);
+        }
+        private::options().create(true).truncate(false).write(true).open(marker)?.sync_all()?;
+        File::open(folder)?.sync_all()?;
+        Ok(0)
+    };
+    let path = folder.to_owned();
+    match begin() {
+        Ok(0) => Ok(()),
+        Ok(files) => Err(Error::SnapshotIndex { path, files }),
+        Err(reason) => Err(Error::SnapshotWrite { path, reason }),
+    }
+}
+
+/// How the names of files of histories end.
+const HISTORIES: &str = ".histories";
+
+fn unwritten(path: &Path, reason: io::Error) -> Error {
+    Error::SnapshotWrite { path: path.to_owned(), reason }
+}
+
 impl SnapshotFolder {
     /// Opens a folder, which is made where there is none, and keeps other writers out.
     ///
@@ -129,6 +163,9 @@ impl SnapshotFolder {
         };
         if let Some(held) = &held {
             held.check(zone, shard).map_err(|reason| unusable(&path, reason))?;
+        }
+        if held.is_none() {
+            begin(folder)?;
         }
         let folder = Self {
             folder: folder.to_owned(),
@@ -177,7 +214,9 @@ impl SnapshotFolder {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let named = self.held.iter().flat_map(|held| &held.files).any(|piece| piece.name == name);
-            if !named && (name.ends_with(".histories") || name == "snapshot.json.new") {
+            let left = name.ends_with(HISTORIES) || name == "snapshot.json.new";
+            let over = name == FIRST && self.held.is_some();
+            if (left && !named) || over {
                 fs::remove_file(entry.path()).map_err(failed)?;
             }
         }
@@ -292,7 +331,7 @@ impl SnapshotFolder {
             fs::rename(&draft, self.folder.join("snapshot.json"))?;
             File::open(&self.folder)?.sync_all()
         };
-        publish().map_err(|cause| unusable(&self.folder, cause))?;
+        publish().map_err(|reason| unwritten(&draft, reason))?;
         self.held = Some(snapshot);
         self.sweep()
     }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
-use super::unusable;
+use super::{unusable, unwritten};
 use crate::{Error, History, private, varint};
 
 const MAGIC: [u8; 5] = *b"HSNP\x01";
@@ -160,7 +160,7 @@ impl PieceWriter {
                 .write(true)
                 .open(&path)
                 .and_then(|mut file| file.write_all(&MAGIC).map(|()| file));
-            let file = file.map_err(|cause| unusable(&path, cause))?;
+            let file = file.map_err(|cause| unwritten(&path, cause))?;
             let bytes = MAGIC.len() as u64;
             let piece = Piece { name, from: id.to_owned(), to: String::new(), bytes, checksum: 0 };
             self.open = Some((BufWriter::new(file), piece, crc32fast::Hasher::new(), (0, 0)));
@@ -193,7 +193,7 @@ impl PieceWriter {
             .write_all(&len)
             .and_then(|()| file.write_all(&sum))
             .and_then(|()| file.write_all(&self.part));
-        written.map_err(|cause| unusable(&self.folder.join(&piece.name), cause))?;
+        written.map_err(|cause| unwritten(&self.folder.join(&piece.name), cause))?;
         checksum.update(&sum);
         piece.bytes += 8 + self.part.len() as u64;
         self.part.clear();
@@ -209,7 +209,7 @@ impl PieceWriter {
         let syncing = written.and_then(|file| {
             std::thread::Builder::new().name("sync".to_owned()).spawn(move || file.sync_all())
         });
-        self.syncing = Some((path.clone(), syncing.map_err(|cause| unusable(&path, cause))?));
+        self.syncing = Some((path.clone(), syncing.map_err(|cause| unwritten(&path, cause))?));
         piece.checksum = checksum.finalize();
         self.done.push((piece, counts));
         Ok(())
@@ -219,7 +219,7 @@ impl PieceWriter {
     fn wait(&mut self) -> Result<(), Error> {
         let Some((path, syncing)) = self.syncing.take() else { return Ok(()) };
         let synced = syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        synced.map_err(|cause| unusable(&path, cause))
+        synced.map_err(|cause| unwritten(&path, cause))
     }
 
     pub fn finish(mut self) -> Result<Vec<Written>, Error> {

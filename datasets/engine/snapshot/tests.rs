@@ -167,6 +167,24 @@ fn damage_and_other_wishes_are_refused_and_leftovers_go() {
 }
 
 #[test]
+fn histories_without_their_index_are_not_taken_for_what_a_killed_run_left() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("snapshot");
+    // A first run that is killed leaves histories; the next one begins anew.
+    drop(SnapshotFolder::open(&root, Zone::default(), None).unwrap());
+    fs::write(root.join("000001-00000.histories"), "left").unwrap();
+    let folder = SnapshotFolder::open(&root, Zone::default(), None).unwrap();
+    assert!(!root.join("000001-00000.histories").exists());
+    drop(folder);
+    // A whole one has no such mark.
+    fs::remove_file(root.join("first-run")).unwrap();
+    fs::write(root.join("000001-00000.histories"), "all there is").unwrap();
+    let refused = SnapshotFolder::open(&root, Zone::default(), None).err().unwrap().to_string();
+    assert!(refused.contains("1 files of histories but no snapshot.json"), "{refused}");
+    assert_eq!(fs::read_to_string(root.join("000001-00000.histories")).unwrap(), "all there is");
+}
+
+#[test]
 fn far_off_dates_of_an_earlier_run_are_taken_out_by_the_next_good_one() {
     let place = tempfile::tempdir().unwrap();
     let (root, clean) = (place.path().join("snapshot"), place.path().join("clean"));

@@ -100,3 +100,14 @@ fn a_page_that_announces_too_many_values_is_refused_before_it_is_decoded() {
         }
     }
 }
+
+/// A page's header with a list of billions of values, which the decoder passed over one by one beyond the end of the file.
+#[test]
+fn a_header_that_announces_an_endless_list_is_refused_at_the_end_of_the_file() {
+    let folder = Folder::new();
+    fs::write(folder.path("a.parquet"), include_bytes!("endless_header.parquet")).unwrap();
+    let began = Instant::now();
+    let refused = read(&[folder.given("a.parquet")], &ReadOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("a.parquet"), "{refused}");
+    assert!(began.elapsed() < Duration::from_secs(60), "it took {:?}", began.elapsed());
+}
