@@ -1,6 +1,6 @@
 //! Makes a campaign list of the customers with the most at stake, with a hold-out group to measure against.
 
-use homing::campaign::{Plan, run};
+use homing::campaign::{Plan, Rank, run};
 use homing::scoring::{Engine, batch};
 use homing_datasets::simulate::Chain;
 use homing_profiles::Listing;
@@ -28,6 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         actions: Vec::new(),
         hold_out: 0.1,
         seed: 0,
+        rank: Rank::ValueAtRisk,
+        learn_variants: false,
         most: Some(50),
         record: true,
         window_days: 30,

@@ -448,6 +448,17 @@ accuracy-high = High risk was right
 accuracy-high-help = Share of customers with high churn risk who did not buy
 accuracy-expected-auc = Expected ranking (AUC)
 accuracy-expected-share = Expected buyers
+accuracy-lead-time = Of { $lapsed } customers who stopped buying, { $warned } had a high churn risk before, { $in_time } at least 30 days ahead. Median notice: { $days } days.
+accuracy-beside = Champion and challenger
+accuracy-beside-lead = Both predicted the same customers on the same night.
+accuracy-challenger = Challenger
+accuracy-loss-champion = Error, champion
+accuracy-loss-challenger = Error, challenger
+accuracy-loss-help = Log loss of the purchase probability: lower is better
+accuracy-better = Better
+accuracy-better-challenger = Challenger
+accuracy-better-champion = Champion
+accuracy-better-undecided = Not proven
 days-ahead = { $n } days ahead
 alarm-auc = The model ranks customers worse than before. Retrain it.
 alarm-ece = Purchase probabilities are off. Check for missing days of purchases, then retrain.
@@ -455,6 +466,29 @@ alarm-spend-bias = Expected and actual spend differ. Check that purchases are co
 alarm-interval-coverage = The spend intervals do not hold what they promise. Retrain.
 alarm-output-drift = The scores are distributed differently than on the model’s first night. Check whether purchases are complete, then retrain.
 alarm-input-drift = Customers differ from those the model learned from. Check the data source, then retrain.
+alarm-source-stopped = Fewer purchases arrived in the last three days than in the weeks before. Check the data source before you use the scores.
+alarm-amounts-moved = The typical amount has changed within days. Check prices and currency (amounts in cents?), then retrain.
+alarm-challenger-better = The challenger predicted the same customers better. Promote it.
+
+## How many to contact (page "Who to call")
+
+size = How many to contact
+size-lead = Expected profit of contacting the first customers of this list.
+size-cost = Cost of a contact
+size-margin = Gross margin (%)
+size-assume = Assumed effect (%)
+size-assume-help = Customers who would not buy otherwise and do because of the contact. Leave empty to use what past campaigns showed.
+size-ask = Calculate
+size-best = Best: contact the first { $n }. Expected profit { $profit }; { $buyers } added buyers for { $cost }.
+size-none-pays = No contact pays: it costs more than the margin it adds.
+size-positives = Of them { $would_not } would not buy without contact, { $would } would buy anyway.
+size-basis-uplift = Based on uplift that is proven on held-out customers.
+size-basis-campaigns = Based on past campaigns: contact made { $share } of those buy who would not have bought.
+size-basis-assumption = Assumption: contact makes { $share } of those buy who would not have bought.
+size-no-basis = No past campaign has been evaluated. State an assumed effect.
+size-bad = Enter a margin above 0 and up to 100%, and a cost of 0 or more.
+size-contacts = Contacts
+size-profit = Expected profit
 
 ## Models.
 
@@ -1276,6 +1310,18 @@ tag-churn-level = Churn risk
     .value-medium-meaning = More likely not to buy than to buy, or among the riskiest 30% of customers
     .value-low = Low
     .value-low-meaning = More likely to buy than not
+tag-uplift-value = Uplift (points)
+    .meaning = What contact changes about the probability of a purchase, in percentage points, learned from past campaigns with a hold-out; empty unless proven
+tag-uplift-group = Effect of contact
+    .meaning = How contact works on the customer, learned from past campaigns with a hold-out; empty unless proven
+    .value-persuadable = Persuadable
+    .value-persuadable-meaning = Contact raises the probability of a purchase by more than half the average effect
+    .value-sure_thing = Sure thing
+    .value-sure_thing-meaning = Mostly buys anyway
+    .value-lost_cause = Lost cause
+    .value-lost_cause-meaning = Mostly does not buy, contacted or not
+    .value-do_not_disturb = Do not disturb
+    .value-do_not_disturb-meaning = Contact lowers the probability of a purchase
 tag-churn-percentile = Churn percentile
     .meaning = Rank of the churn risk among all customers, in steps of 5: 5 is safest, 100 riskiest
 tag-return-chance_short = Purchase probability, short term (%)

@@ -418,6 +418,17 @@ accuracy-high = 高风险命中率
 accuracy-high-help = 被标为高流失风险的会员中，确实没有购买的占比
 accuracy-expected-auc = 预计排序能力（AUC）
 accuracy-expected-share = 预计购买率
+accuracy-lead-time = 在 { $lapsed } 名已流失的会员中，{ $warned } 此前被标为高流失风险，{ $in_time } 提前 30 天以上预警；预警提前量中位数为 { $days } 天。
+accuracy-beside = 在用模型与候选模型
+accuracy-beside-lead = 两个模型在同一晚对同一批会员的预测对比。
+accuracy-challenger = 候选模型
+accuracy-loss-champion = 误差（在用模型）
+accuracy-loss-challenger = 误差（候选模型）
+accuracy-loss-help = 购买概率的对数损失，越低越好
+accuracy-better = 更优
+accuracy-better-challenger = 候选模型
+accuracy-better-champion = 在用模型
+accuracy-better-undecided = 差异不显著
 days-ahead = 未来 { $n } 天
 alarm-auc = 模型的排序能力下降，请重新训练。
 alarm-ece = 购买概率出现偏差。请检查是否缺少某些日期的交易，再重新训练。
@@ -425,6 +436,29 @@ alarm-spend-bias = 预测消费与实际消费相差较大。请检查交易是�
 alarm-interval-coverage = 消费区间的覆盖率不符合预期，请重新训练。
 alarm-output-drift = 得分分布与模型上线首夜相比明显变化。请检查交易是否完整，再重新训练。
 alarm-input-drift = 会员特征与模型训练时明显不同。请检查数据来源，再重新训练。
+alarm-source-stopped = 最近三天到达的交易明显少于前几周。请先检查数据来源，再使用预测结果。
+alarm-amounts-moved = 近几天的典型消费金额发生明显变化。请检查价格与币种（金额是否以分为单位），再重新训练。
+alarm-challenger-better = 候选模型对同一批会员的预测更准，建议将其上线。
+
+## 触达多少人（“该联系谁”页面）
+
+size = 触达多少人合适
+size-lead = 按当前名单顺序触达前若干名会员的预期利润。
+size-cost = 单次触达成本
+size-margin = 毛利率（%）
+size-assume = 假设效果（%）
+size-assume-help = 原本不会购买、因触达而购买的会员占比。留空则采用历史活动的实测结果。
+size-ask = 计算
+size-best = 建议触达前 { $n } 名会员：预期利润 { $profit }，新增购买会员 { $buyers } 名，成本 { $cost }。
+size-none-pays = 触达不划算：成本高于所带来的毛利。
+size-positives = 其中 { $would_not } 名不触达就不会购买，{ $would } 名不触达也会购买。
+size-basis-uplift = 依据：经对照组验证的触达增益。
+size-basis-campaigns = 依据：历史活动实测，原本不会购买的会员中有 { $share } 因触达而购买。
+size-basis-assumption = 假设：原本不会购买的会员中有 { $share } 因触达而购买。
+size-no-basis = 尚无已评估的活动，请填写假设效果。
+size-bad = 请填写大于 0 且不超过 100% 的毛利率，以及不小于 0 的成本。
+size-contacts = 触达人数
+size-profit = 预期利润
 
 ## Models.
 
@@ -1142,6 +1176,18 @@ tag-churn-level = 流失风险等级
     .value-medium-meaning = 很可能不会复购，或属于风险最高的三成会员
     .value-low = 低风险
     .value-low-meaning = 很可能再次购买
+tag-uplift-value = 触达增益（百分点）
+    .meaning = 触达使购买概率改变的百分点，由带对照组的历史活动学习得出；未经验证时为空
+tag-uplift-group = 触达效果分组
+    .meaning = 触达对该会员的作用，由带对照组的历史活动学习得出；未经验证时为空
+    .value-persuadable = 可打动
+    .value-persuadable-meaning = 触达带来的购买概率提升超过平均效果的一半
+    .value-sure_thing = 自然购买
+    .value-sure_thing-meaning = 不触达也大多会购买
+    .value-lost_cause = 难以打动
+    .value-lost_cause-meaning = 无论是否触达，大多不会购买
+    .value-do_not_disturb = 勿打扰
+    .value-do_not_disturb-meaning = 触达反而降低购买概率
 tag-churn-percentile = 流失风险百分位
     .meaning = 流失风险在全部会员中的位置，每 5 为一档：5 最安全，100 最危险
 tag-return-chance_short = 近期复购概率（%）

@@ -5,6 +5,8 @@
 //! gap or four times the median gap, whichever is longer, and at least 90 days. One-time buyers have no purchase
 //! cycle; for them it is 90 days. The shipped catalogue uses this definition for the stage `lost`.
 
+use homing_datasets::{DAY, History, Micros, Zone};
+
 use crate::features::F;
 use crate::prediction::Prediction;
 use crate::repurchase::PurchaseCurve;
@@ -39,8 +41,45 @@ pub fn silent_for(prediction: &Prediction, days: f64) -> f64 {
     1.0 - PurchaseCurve::through(&points).at(days.max(0.0))
 }
 
+/// Days from the cutoff to the first lapse after it, within the horizon; `None` where there is none. Later orders do not undo it.
+#[must_use]
+pub fn first_lapse(history: &History, cutoff: Micros, days: u32, zone: Zone) -> Option<u32> {
+    let end = cutoff + i64::from(days) * DAY;
+    let view = history.as_of(end);
+    let (today, last_day) = (zone.day(cutoff), zone.day(end));
+    let orders: Vec<i32> = view.orders(zone).map(|order| order.day).collect();
+    let mut gaps: Vec<i32> = Vec::new();
+    for (n, &day) in orders.iter().enumerate() {
+        if n > 0 {
+            let gap = day - orders[n - 1];
+            gaps.insert(gaps.partition_point(|&known| known < gap), gap);
+        }
+        let next = orders.get(n + 1).copied().unwrap_or(i32::MAX);
+        if next <= today {
+            continue;
+        }
+        let (longest, median) = match gaps.len() {
+            0 => (f64::NAN, f64::NAN),
+            many => {
+                let middle = f64::from(gaps[many / 2]) + f64::from(gaps[(many - 1) / 2]);
+                (f64::from(gaps[many - 1]), middle / 2.0)
+            }
+        };
+        let lapse = day + limit_days(longest, median).floor() as i32 + 1;
+        if lapse > last_day {
+            return None;
+        }
+        if lapse > today && next >= lapse {
+            return Some((lapse - today) as u32);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
+    use homing_datasets::{Event, Kind};
+
     use super::*;
     use crate::features::COUNT;
 
@@ -57,5 +96,26 @@ mod tests {
         features[F::gap_max_days as usize] = 100.0;
         features[F::gap_median_days as usize] = 20.0;
         assert_eq!(left_days(&features), 100.0);
+    }
+
+    fn after(orders: &[i64], cutoff: i64, days: u32) -> Option<u32> {
+        let events = orders.iter().map(|&day| Event::new(Kind::Purchase, day * DAY + DAY / 2, 5.0)).collect();
+        first_lapse(&History::from_events(events), (cutoff + 1) * DAY - 1, days, Zone::default())
+    }
+
+    #[test]
+    fn a_lapse_is_the_day_after_the_own_limit() {
+        // One order: the day after 90 days without another.
+        assert_eq!(after(&[100], 150, 90), Some(41));
+        assert_eq!(after(&[100], 150, 40), None, "it lies past the horizon");
+        assert_eq!(after(&[100], 195, 90), None, "it lies before the cutoff");
+        // An order in time moves it.
+        assert_eq!(after(&[100, 170], 150, 90), None, "now 280 days, four times the only gap");
+        assert_eq!(after(&[100, 170], 150, 400), Some(170 + 281 - 150));
+        // An order after the lapse does not undo it.
+        assert_eq!(after(&[100, 191], 150, 90), Some(41));
+        assert_eq!(after(&[100, 190], 150, 90), None);
+        // Gaps of 30 and 50: twice the longest, four times the median.
+        assert_eq!(after(&[0, 30, 80], 81, 365), Some(80 + 161 - 81));
     }
 }

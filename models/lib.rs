@@ -35,6 +35,7 @@ pub mod repurchase;
 pub mod sampling;
 pub mod statistics;
 pub mod table;
+pub mod uplift;
 pub mod value;
 
 pub use bundle::{Bundle, Manifest, Scoring};

@@ -12,6 +12,9 @@ pub const MONITORING: &str = "";
 /// The document with the last report of `homing monitor`.
 pub const ACCURACY: &str = "accuracy";
 
+/// The document with the alarms of that report and the figures of each last window, for metrics and webhooks.
+pub const ALARMS: &str = "accuracy_alarms";
+
 /// The scores of a customer at an instant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeptScore {

@@ -8,4 +8,5 @@ pub mod cli;
 pub mod monitor;
 pub mod scoring;
 pub mod service;
+pub mod uplift;
 pub mod web;

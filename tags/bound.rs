@@ -16,7 +16,7 @@ use super::playbook::Playbook;
 use super::program::Program;
 use super::tag::{Layer, Tag};
 use super::values::Slot;
-use super::variables::Variable;
+use super::variables::{Uplifted, Variable};
 
 /// The tags of a catalogue that a model can feed.
 #[derive(Debug)]
@@ -134,21 +134,33 @@ impl Bound {
     /// has the value `null`.
     #[must_use]
     pub fn evaluate(&self, features: &[f64], outcome: &Outcome, as_of: Micros) -> Vec<Tag> {
-        self.evaluate_with(features, &Facts::default(), outcome, as_of)
+        self.evaluate_with(features, &Facts::default(), (outcome, None), as_of)
     }
 
     /// The tags of a customer whose history is in view.
     #[must_use]
     pub fn evaluate_view(&self, view: &View<'_>, features: &[f64], outcome: &Outcome) -> Vec<Tag> {
+        self.evaluate_uplifted(view, features, outcome, None)
+    }
+
+    /// The same where it is known what contact does to the customer.
+    #[must_use]
+    pub fn evaluate_uplifted(
+        &self,
+        view: &View<'_>,
+        features: &[f64],
+        outcome: &Outcome,
+        uplift: Option<Uplifted>,
+    ) -> Vec<Tag> {
         thread_local! {
             static SCRATCH: RefCell<facts::Scratch> = RefCell::default();
         }
         if !self.variables.iter().any(|variable| variable.is_fact()) {
-            return self.evaluate(features, outcome, view.instant());
+            return self.evaluate_with(features, &Facts::default(), (outcome, uplift), view.instant());
         }
         SCRATCH.with_borrow_mut(|scratch| {
             let facts = facts::compute(view, self.zone, scratch);
-            self.evaluate_with(features, &facts, outcome, view.instant())
+            self.evaluate_with(features, &facts, (outcome, uplift), view.instant())
         })
     }
 
@@ -164,7 +176,7 @@ impl Bound {
     ) -> Vec<(String, String)> {
         let facts = facts::compute(view, self.zone, &mut facts::Scratch::default());
         let read = |mention: &Mention| {
-            let slot = mention.variable.value(features, &facts, outcome, view.instant(), self.zone);
+            let slot = mention.variable.value(features, &facts, (outcome, None), view.instant(), self.zone);
             let text = match slot {
                 Slot::Unknown => "unknown".to_owned(),
                 Slot::Number(number) => number.to_string(),
@@ -180,13 +192,13 @@ impl Bound {
         &self,
         features: &[f64],
         facts: &Facts<'_>,
-        outcome: &Outcome,
+        (outcome, uplift): (&Outcome, Option<Uplifted>),
         as_of: Micros,
     ) -> Vec<Tag> {
         let slots: Vec<Slot<'_>> = self
             .variables
             .iter()
-            .map(|variable| variable.value(features, facts, outcome, as_of, self.zone))
+            .map(|variable| variable.value(features, facts, (outcome, uplift), as_of, self.zone))
             .collect();
         let today = self.zone.day(as_of);
         let scored = matches!(outcome, Outcome::Scored(_));

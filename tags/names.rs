@@ -27,5 +27,9 @@ pub const CONTACT_CHANNEL: &str = "contact.channel";
 pub const CONTACT_HOUR: &str = "contact.hour";
 /// The next best action, which the playbook gives.
 pub const NEXT_ACTION: &str = "action.next";
+/// What contact changes, learned from past campaigns.
+pub const UPLIFT: &str = "uplift.value";
+/// How contact works on a customer.
+pub const UPLIFT_GROUP: &str = "uplift.group";
 /// The prefix of the tags with a customer's cluster.
 pub const CLUSTER: &str = "cluster.";

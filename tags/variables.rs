@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use homing_datasets::{DAY, Micros, Zone};
 use homing_models::features::{SPECS, Unit, index_of};
 use homing_models::lapse::{left_days, silent_for};
+use homing_models::uplift::{Expected, Group};
 use homing_models::{Outcome, Prediction};
 
 use super::facts::{Facts, NUMBERS, WORDS};
@@ -31,11 +32,19 @@ pub const PREDICTIONS: &[(&str, &str)] = &[
         "days until the recency counts as a lapse by the customer's own purchase cycle; below 1 if it is a lapse",
     ),
     ("lapse_risk", "probability of no purchase before that day"),
+    (
+        "uplift",
+        "what contact changes about the outcome learned from past campaigns; null unless `homing campaign learn` proved it",
+    ),
+    ("uplift_group", "how contact works: persuadable, sure_thing, lost_cause, do_not_disturb; null likewise"),
     ("first_order_month", "month of the first order, e.g. \"2011-09\""),
 ];
 
 /// The variables that exist for each of the model's horizons.
 const BY_HORIZON: [&str; 3] = ["p_purchase_", "expected_orders_", "expected_spend_"];
+
+/// What contact does to a customer.
+pub type Uplifted = (Expected, Group);
 
 /// One variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +65,8 @@ pub(super) enum Variable {
     ClusterSure,
     LapseLeftDays,
     LapseRisk,
+    Uplift,
+    UpliftGroup,
     FirstOrderMonth,
     PPurchase(u32),
     ExpectedOrders(u32),
@@ -109,6 +120,8 @@ impl Variable {
             "cluster_sure" => Variable::ClusterSure,
             "lapse_left_days" => Variable::LapseLeftDays,
             "lapse_risk" => Variable::LapseRisk,
+            "uplift" => Variable::Uplift,
+            "uplift_group" => Variable::UpliftGroup,
             "first_order_month" => Variable::FirstOrderMonth,
             _ => {
                 let (prefix, days) = BY_HORIZON.iter().find_map(|p| Some((*p, name.strip_prefix(p)?)))?;
@@ -136,10 +149,12 @@ impl Variable {
         let number = |low: f64, high: f64| Domain::Number { low, high, whole: false };
         match self {
             Variable::Scored => Domain::Truth,
-            Variable::Cluster | Variable::FirstOrderMonth | Variable::Word(_) => Domain::Word,
+            Variable::Cluster | Variable::UpliftGroup | Variable::FirstOrderMonth | Variable::Word(_) => {
+                Domain::Word
+            }
             Variable::Feature(at) => SPECS.get(at).map_or(Domain::Truth, |spec| domain_of(spec.unit)),
             Variable::Fact(at) => NUMBERS.get(at).map_or(Domain::Truth, |(_, unit, _)| domain_of(*unit)),
-            Variable::LapseLeftDays => number(f64::NEG_INFINITY, f64::INFINITY),
+            Variable::LapseLeftDays | Variable::Uplift => number(f64::NEG_INFINITY, f64::INFINITY),
             Variable::ChurnPercentile => Domain::Number { low: 1.0, high: 100.0, whole: true },
             Variable::ChurnRisk
             | Variable::PAlive
@@ -176,7 +191,7 @@ impl Variable {
         self,
         features: &[f64],
         facts: &Facts<'f>,
-        outcome: &Outcome,
+        (outcome, uplift): (&Outcome, Option<Uplifted>),
         as_of: Micros,
         zone: Zone,
     ) -> Slot<'f> {
@@ -199,6 +214,11 @@ impl Variable {
                 let cluster = prediction.and_then(|p| p.cluster);
                 return cluster.map_or(Slot::Unknown, |one| Slot::Word(Cow::Owned(format!("c{}", one.id))));
             }
+            Variable::UpliftGroup => {
+                let group = uplift.map(|(_, group)| group.name());
+                return group.map_or(Slot::Unknown, |name| Slot::Word(Cow::Borrowed(name)));
+            }
+            Variable::Uplift => uplift.map(|(expected, _)| expected.uplift),
             Variable::ClusterSure => prediction.and_then(|p| p.cluster).map(|cluster| cluster.sure),
             Variable::LapseLeftDays => Some(left_days(features)),
             Variable::LapseRisk => {

@@ -28,6 +28,7 @@ pub mod challengers;
 pub mod check;
 pub mod cli;
 pub mod clusters;
+pub mod cohorts;
 pub mod error;
 pub mod expansion;
 pub mod fit;

@@ -7,9 +7,9 @@
 //! or more. Who lapses within 30 days of T cannot be named in time any more and is not counted as found, but stays in the
 //! base. A lapse that ends with a later order was a lapse all the same.
 
-use homing_datasets::{DAY, Histories, History, Micros, Zone};
+use homing_datasets::Histories;
 use homing_models::features::F;
-use homing_models::lapse::{left_days, limit_days, silent_for};
+use homing_models::lapse::{first_lapse, left_days, silent_for};
 use homing_models::{Bundle, Outcome, Prediction, Scoring};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -111,66 +111,4 @@ fn risk(prediction: &Prediction, left: f64, limit: f64, horizon: f64) -> f64 {
         if left > f64::from(LEAD_DAYS) && left <= horizon { silent_for(prediction, left) } else { 0.0 };
     let again = 1.0 - silent_for(prediction, horizon - limit);
     goes_on + again * silent_for(prediction, limit)
-}
-
-/// Days from the cutoff to the first lapse after it, within the horizon.
-fn first_lapse(history: &History, cutoff: Micros, days: u32, zone: Zone) -> Option<u32> {
-    let end = cutoff + i64::from(days) * DAY;
-    let view = history.as_of(end);
-    let (today, last_day) = (zone.day(cutoff), zone.day(end));
-    let orders: Vec<i32> = view.orders(zone).map(|order| order.day).collect();
-    let mut gaps: Vec<i32> = Vec::new();
-    for (n, &day) in orders.iter().enumerate() {
-        if n > 0 {
-            let gap = day - orders[n - 1];
-            gaps.insert(gaps.partition_point(|&known| known < gap), gap);
-        }
-        let next = orders.get(n + 1).copied().unwrap_or(i32::MAX);
-        if next <= today {
-            continue;
-        }
-        let (longest, median) = match gaps.len() {
-            0 => (f64::NAN, f64::NAN),
-            many => {
-                let middle = f64::from(gaps[many / 2]) + f64::from(gaps[(many - 1) / 2]);
-                (f64::from(gaps[many - 1]), middle / 2.0)
-            }
-        };
-        let lapse = day + limit_days(longest, median).floor() as i32 + 1;
-        if lapse > last_day {
-            return None;
-        }
-        if lapse > today && next >= lapse {
-            return Some((lapse - today) as u32);
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use homing_datasets::{Event, Kind};
-
-    use super::*;
-
-    fn after(orders: &[i64], cutoff: i64, days: u32) -> Option<u32> {
-        let events = orders.iter().map(|&day| Event::new(Kind::Purchase, day * DAY + DAY / 2, 5.0)).collect();
-        first_lapse(&History::from_events(events), (cutoff + 1) * DAY - 1, days, Zone::default())
-    }
-
-    #[test]
-    fn a_lapse_is_the_day_after_the_own_limit() {
-        // One order: the day after 90 days without another.
-        assert_eq!(after(&[100], 150, 90), Some(41));
-        assert_eq!(after(&[100], 150, 40), None, "it lies past the horizon");
-        assert_eq!(after(&[100], 195, 90), None, "it lies before the cutoff");
-        // An order in time moves it.
-        assert_eq!(after(&[100, 170], 150, 90), None, "now 280 days, four times the only gap");
-        assert_eq!(after(&[100, 170], 150, 400), Some(170 + 281 - 150));
-        // An order after the lapse does not undo it.
-        assert_eq!(after(&[100, 191], 150, 90), Some(41));
-        assert_eq!(after(&[100, 190], 150, 90), None);
-        // Gaps of 30 and 50: twice the longest, four times the median.
-        assert_eq!(after(&[0, 30, 80], 81, 365), Some(80 + 161 - 81));
-    }
 }

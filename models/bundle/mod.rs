@@ -183,6 +183,15 @@ impl Bundle {
         self.sealed()
     }
 
+    /// The same bundle with one more entry among its metrics, which gives it another version.
+    ///
+    /// # Errors
+    /// As [`Bundle::new`].
+    pub fn with_metric(mut self, name: &str, value: serde_json::Value) -> Result<Self, Error> {
+        self.manifest.metrics[name] = value;
+        self.sealed()
+    }
+
     /// The same bundle, which also predicts within these horizons in days. Those that it was not fitted to follow from those
     /// that it was: interpolated between them, carried on by the lifetime model beyond the last one.
     ///

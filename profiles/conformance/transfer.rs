@@ -161,7 +161,11 @@ pub(super) fn only_into_an_empty_store(store: &dyn Store) {
     let full = crate::sqlite::SqliteStore::open(folder.path().join("full.db"), Default::default()).unwrap();
     take(&full, &[incoming("e", "c", buy(day(1), 1.0)), incoming("f", "d", buy(day(1), 1.0))]);
     let mut all = Vec::new();
-    full.dump(&mut |record| Ok(all.push(record))).unwrap();
+    full.dump(&mut |record| {
+        all.push(record);
+        Ok(())
+    })
+    .unwrap();
     // Broken off half way, and begun again.
     store.begin_import().unwrap();
     let upto = 1 + all.iter().position(|record| record.section() == CUSTOMERS).unwrap();

@@ -144,7 +144,7 @@ pub(super) fn read(uri: &Uri, zone: Zone) -> Result<Wanted, Problem> {
 }
 
 /// `name:value`. The name ends at the first colon.
-fn tag(text: &str) -> Option<(String, Value)> {
+pub(super) fn tag(text: &str) -> Option<(String, Value)> {
     let (name, value) = text.split_once(':').filter(|(name, value)| !name.is_empty() && !value.is_empty())?;
     let parsed = match serde_json::from_str(value) {
         Ok(value @ (Value::Bool(_) | Value::Number(_) | Value::String(_))) => value,

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! router  server                             the routes with their handlers; connections
-//! guard   amend  audit  changes  dead_letters  docs  inference  intake  keys  models  operations  predictions  privacy  profiles
+//! guard   amend  audit  campaign_size  changes  dead_letters  docs  inference  intake  keys  models  operations  predictions  privacy  profiles
 //!         repeat  webhooks
 //! openapi                                    made from the route table and the fields below
 //! conditional  events  listing  query  reader  reply  tensors  view   requests and replies
@@ -17,6 +17,7 @@
 
 mod amend;
 mod audit;
+mod campaign_size;
 mod changes;
 mod conditional;
 mod connection;

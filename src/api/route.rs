@@ -90,6 +90,7 @@ routes! {
     RotateKey POST "/v1/keys/{key}/rotate" Admin [BODY, STORE, &[Code::BadParameter, Code::UnknownKey]];
     RevokeKey DELETE "/v1/keys/{key}" Admin [STORE, &[Code::BadParameter, Code::UnknownKey]];
     Changes GET "/v1/changes" Reader [STORE, &[Code::BadParameter, Code::CursorExpired]];
+    CampaignSize GET "/v1/campaigns/size" Reader [STORE, &[Code::BadParameter, Code::BadCursor]];
     DeadLetters GET "/v1/dead-letters" Operator [STORE, &[Code::BadParameter]];
     DropDeadLetter DELETE "/v1/dead-letters/{number}" Operator [STORE, &[Code::BadParameter, Code::UnknownLetter]];
     Webhooks GET "/v1/webhooks" Operator [STORE];
@@ -151,6 +152,7 @@ impl Route {
                 | Route::Lookup
                 | Route::Changes
                 | Route::Audit
+                | Route::CampaignSize
                 | Route::DeadLetters
                 | Route::Erase
         ) || !self.path().starts_with("/v1/")

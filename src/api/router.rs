@@ -12,8 +12,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::route::Route;
 use super::{
-    amend, audit, changes, dead_letters, docs, guard, inference, intake, keys, models, operations,
-    predictions, privacy, profiles, webhooks,
+    amend, audit, campaign_size, changes, dead_letters, docs, guard, inference, intake, keys, models,
+    operations, predictions, privacy, profiles, webhooks,
 };
 use crate::service::{App, Code, Problem};
 
@@ -111,6 +111,7 @@ fn handler(route: Route) -> MethodRouter<Arc<App>> {
         Route::RevokeKey => delete(keys::revoke),
         Route::Erase => delete(privacy::erase),
         Route::Changes => get(changes::changes),
+        Route::CampaignSize => get(campaign_size::answer),
         Route::DeadLetters => get(dead_letters::list),
         Route::DropDeadLetter => delete(dead_letters::drop),
         Route::Webhooks => get(webhooks::list),

@@ -78,6 +78,8 @@ fn plan(name: &str) -> Plan {
         actions: Vec::new(),
         hold_out: 0.2,
         seed: 7,
+        rank: Rank::ValueAtRisk,
+        learn_variants: false,
         most: None,
         record: true,
         window_days: 30,
@@ -360,4 +362,147 @@ fn intervals_cover_known_effects_and_nothing_is_seldom_taken_for_something() {
     // Of 200 each: 95 % within three standard errors, 5 % likewise.
     assert!((181..=199).contains(&covered) && called <= 19, "covered {covered}, called {called}");
     assert!(saved > 0.1, "{saved}");
+}
+
+/// Scores that are the same for all, with the tags of the catalogue and the uplift in force.
+#[cfg(feature = "training")]
+fn uplifted(
+    bound: &homing_tags::Bound,
+    uplift: &homing_models::uplift::Uplift,
+    history: &History,
+    as_of: Micros,
+) -> Scored {
+    let mut features = vec![f64::NAN; COUNT];
+    compute(&history.as_of(as_of), Zone::default(), &mut Scratch::default(), &mut features);
+    let provenance = Provenance { model: "m@2".into(), as_of, scored_at: as_of, zone: Zone::default() };
+    let outcome = Outcome::Scored(Box::new(Prediction {
+        at: vec![AtHorizon {
+            days: 30,
+            p_purchase: 0.2,
+            expected_orders: 0.2,
+            expected_spend: 10.0,
+            expected_spend_low: 0.0,
+            expected_spend_high: 20.0,
+        }],
+        churn_risk: 0.8,
+        churn_percentile: 80,
+        p_alive: 0.5,
+        next_order_at: None,
+        next_order_quartiles: [None; 2],
+        clv: 100.0,
+        clv_interval: [0.0; 2],
+        value_at_risk: 80.0,
+        cluster: None,
+        reasons: Vec::new(),
+    }));
+    let tags = bound.evaluate_uplifted(&history.as_of(as_of), &features, &outcome, uplift.of(&features));
+    Scored { tags, outcome, provenance }
+}
+
+/// A campaign whose contact moves customers of a short history, and nobody else.
+#[cfg(feature = "training")]
+#[test]
+fn uplift_of_past_campaigns_is_put_in_force_where_it_is_proven_and_ranks_the_next_list() {
+    use super::learn::{Lesson, learn};
+    use crate::uplift::{UpliftSlot, learned};
+    let folder = tempfile::tempdir().unwrap();
+    let (store, catalogue) = filled(&format!("sqlite:{}", folder.path().join("p.db").display()));
+    let store = store.as_ref();
+    let book = catalogue.playbook().unwrap();
+    run(store, book, &Plan { hold_out: 0.5, ..plan("spring") }, NOW).unwrap();
+    run(store, book, &Plan { hold_out: 0.0, ..plan("all") }, NOW + 8 * DAY).unwrap();
+    let lesson = Lesson { campaigns: Vec::new(), window_days: 30, seed: 1, record: true };
+    let early = learn(store, &lesson).unwrap_err().to_string();
+    assert!(early.contains("no hold-out") && early.contains("window of 30 days ends"), "{early}");
+    let by_uplift = Plan { rank: Rank::Uplift, record: false, ..plan("next") };
+    let unknown = run(store, book, &by_uplift, NOW).unwrap_err().to_string();
+    assert!(unknown.contains("homing campaign learn"), "{unknown}");
+    // A tenth buys anyway; contact moves nearly all who joined within a year.
+    let young = |id: &str| {
+        let history = store.history(id).unwrap().unwrap();
+        history.first_purchase().unwrap() > NOW - 365 * DAY
+    };
+    let youth: BTreeSet<String> = store
+        .campaign("spring")
+        .unwrap()
+        .into_iter()
+        .map(|one| one.customer_id)
+        .filter(|id| young(id))
+        .collect();
+    after(store, "spring", &|id, held_out| one_in(id, 10) || (!held_out && youth.contains(id)));
+    let named = Lesson { campaigns: vec!["all".to_owned()], ..lesson.clone() };
+    assert!(learn(store, &named).unwrap_err().to_string().contains("campaign `all` cannot teach uplift"));
+    let dry = learn(store, &Lesson { record: false, ..lesson.clone() }).unwrap();
+    assert!(dry.uplift.claimed && learned(store).unwrap().is_none(), "{:?}", dry.uplift);
+    let found = learn(store, &lesson).unwrap();
+    assert_eq!(
+        (found.uplift.campaigns.as_slice(), found.left_out.len()),
+        (["spring".to_owned()].as_slice(), 1)
+    );
+    let slot = UpliftSlot::default();
+    slot.load(store).unwrap();
+    let uplift = slot.get().unwrap();
+    let of = |id: &str| {
+        let history = store.history(id).unwrap().unwrap();
+        let mut features = vec![f64::NAN; COUNT];
+        compute(&history.as_of(NOW), Zone::default(), &mut Scratch::default(), &mut features);
+        uplift.of(&features).unwrap()
+    };
+    let members = store.campaign("spring").unwrap();
+    let mean = |wanted: bool| {
+        let own = members.iter().filter(|one| youth.contains(&one.customer_id) == wanted);
+        let (sum, n) = own.fold((0.0, 0.0), |(sum, n), one| (sum + of(&one.customer_id).0.uplift, n + 1.0));
+        sum / n
+    };
+    assert!(mean(true) > 0.5 && mean(false).abs() < 0.2, "{} {}", mean(true), mean(false));
+    // Tagged by the catalogue, the next list begins with them.
+    let bound = catalogue.bind(&[30]);
+    let score = |_: &str, history: &History, as_of: Micros| uplifted(&bound, &uplift, history, as_of);
+    let mut rows = members.iter().map(|one| BatchRow {
+        customer_id: one.customer_id.clone(),
+        history: store.history(&one.customer_id).unwrap().unwrap(),
+    });
+    store.write_batch(&mut rows, NOW + 41 * DAY, &score, &|_| ()).unwrap();
+    let next =
+        run(store, book, &Plan { most: Some(30), hold_out: 0.0, ..by_uplift }, NOW + 41 * DAY).unwrap();
+    let uplifts: Vec<f64> = next.contacts.iter().map(|one| one.uplift.unwrap()).collect();
+    assert!(uplifts.len() == 30 && uplifts.is_sorted_by(|a, b| a >= b), "{uplifts:?}");
+    assert!(next.contacts.iter().all(|one| one.uplift_group.as_deref() == Some("persuadable")));
+
+    // With proven uplift the best list ends where it no longer pays.
+    let question = super::size::Question {
+        who: Listing::default(),
+        margin: 0.5,
+        cost_per_contact: 1.0,
+        window_days: 30,
+        assumed: None,
+        rank: None,
+        most: 10_000,
+    };
+    let sized = super::size::size(store, &question).unwrap();
+    assert_eq!((sized.basis.kind, sized.rank), ("uplift", "uplift"));
+    assert!(sized.best.contacts > 10 && sized.best.contacts < sized.customers, "{:?}", sized.best);
+    unproven(store, book, &slot, &uplift);
+}
+
+#[cfg(feature = "training")]
+fn by_uplift_of(name: &str) -> Plan {
+    Plan { rank: Rank::Uplift, record: false, ..plan(name) }
+}
+
+/// What is no longer proven is no longer used.
+#[cfg(feature = "training")]
+fn unproven(
+    store: &dyn Store,
+    book: &Playbook,
+    slot: &crate::uplift::UpliftSlot,
+    uplift: &homing_models::uplift::Uplift,
+) {
+    let nothing = homing_models::uplift::Uplift { claimed: false, ..uplift.clone() };
+    store.store_document(crate::uplift::DOCUMENT, NOW, &serde_json::to_string(&nothing).unwrap()).unwrap();
+    slot.load(store).unwrap();
+    assert!(slot.get().is_none());
+    assert!(
+        run(store, book, &by_uplift_of("x"), NOW).unwrap_err().to_string().contains("uplift is not proven")
+    );
 }

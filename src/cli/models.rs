@@ -189,6 +189,10 @@ fn show(registry: &Registry, model: Option<&str>, json: bool) -> anyhow::Result<
         let grade = m.metrics["backtest"]["grade"].as_str().unwrap_or("-");
         out!("  backtest        from {cutoff}; grade: {}", grade.to_lowercase());
     }
+    if let Some(reason) = m.metrics["promotion"]["reason"].as_str() {
+        let champion = m.metrics["promotion"]["champion"].as_str().unwrap_or("none");
+        out!("  compared with {champion} by retrain: {}", reason.replace('_', " "));
+    }
     for (name, value) in measures(&m.metrics) {
         out!("    {name:<34} {value}");
     }

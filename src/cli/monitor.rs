@@ -3,10 +3,11 @@
 use clap::Args;
 use homing_datasets::{Zone, calendar, out};
 use homing_models::Bundle;
-use homing_profiles::kept::ACCURACY;
+use homing_profiles::kept::{ACCURACY, ALARMS};
 
 use super::ModelArgs;
 use super::args::{StoreArgs, print_json};
+use crate::monitor::alarms::Digest;
 use crate::monitor::{Options, Report, Window, report};
 
 /// Compare kept predictions with what happened, and say what needs attention.
@@ -48,7 +49,9 @@ pub(super) fn run(args: &Monitor) -> anyhow::Result<()> {
             alarm.advice
         );
     }
-    store.store_document(ACCURACY, calendar::now(), &serde_json::to_string(&found)?)?;
+    let now = calendar::now();
+    store.store_document(ACCURACY, now, &serde_json::to_string(&found)?)?;
+    store.store_document(ALARMS, now, &serde_json::to_string(&Digest::of(&found))?)?;
     if args.json {
         return print_json(&found);
     }
@@ -106,6 +109,34 @@ fn show(found: &Report) {
             one.due,
             ranged(one.estimated_auc, None, None),
             ranged(one.estimated_logloss, None, None)
+        );
+    }
+    for one in &found.comparisons {
+        out!(
+            "{} beside {}, {} days, {} to {}: log loss {:.4} and {:.4}, difference {}: {}",
+            one.champion,
+            one.challenger,
+            one.horizon_days,
+            one.from,
+            one.to,
+            one.logloss,
+            one.challenger_logloss,
+            ranged(Some(one.difference), one.difference_low, one.difference_high),
+            match one.better {
+                "undecided" => "no difference is proven".to_owned(),
+                better => format!("the {better} is better"),
+            }
+        );
+    }
+    if let Some(lead) = &found.lead_time {
+        out!(
+            "of {} customers who lapsed, churn.level warned of {:.0} % ({:.0} to {:.0} %), of {:.0} % 30 days ahead or more; median {} days ahead",
+            lead.lapsed,
+            100.0 * lead.warned,
+            100.0 * lead.warned_low,
+            100.0 * lead.warned_high,
+            100.0 * lead.in_time,
+            ranged(lead.lead_days, lead.lead_days_low, lead.lead_days_high)
         );
     }
     for drift in found.drift.iter().filter(|drift| drift.psi > 0.1) {

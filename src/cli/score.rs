@@ -17,10 +17,12 @@ use serde_json::{Value, json};
 
 use super::args::{PasswordArgs, print_json};
 use super::{CatalogueArgs, CurrencyArgs, DoneInPart, ModelArgs, WrongUse};
-use crate::monitor::keep::{Keep, Sample};
+use crate::monitor::keep::{Challenger, Keep, Sample};
 use crate::scoring::batch::{self, FileSummary, ScoresFile, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
-use crate::scoring::{Engine, Score as _};
+use crate::scoring::{Engine, Score as _, Spent};
+use crate::uplift::UpliftSlot;
+use homing_models::Alias;
 use homing_profiles::Store;
 use homing_profiles::writeback::WriteBack;
 
@@ -217,8 +219,9 @@ impl<'a> Run<'a> {
     fn prepare(args: &'a Score, config: Option<&Path>) -> anyhow::Result<Self> {
         let catalogue = args.catalogue.load()?;
         let registry = args.model.open()?;
+        let uplift = UpliftSlot::default();
         let load = |model: Option<&str>| -> anyhow::Result<Engine> {
-            let engine = Engine::load(&registry, model, &catalogue)?;
+            let engine = Engine::load(&registry, model, &catalogue)?.with_uplift(uplift.clone());
             let asked = engine.asked(&args.horizons, args.discount_rate, &catalogue);
             asked.map_err(|error| WrongUse(error.to_string()).into())
         };
@@ -228,6 +231,7 @@ impl<'a> Run<'a> {
         let mut run = Run { args, zone, engine, people, night: None, resumed: None };
         let Some(place) = &args.profiles else { return Ok(run) };
         let mut night = prepare(args, place, &run.options()?, zone)?;
+        uplift.load(night.store.as_ref())?;
         // Before the work, so that a table that does not fit is reported at once.
         night.back = super::write_back(&night.store, &args.password.place(place)?, &catalogue, config)?;
         if let Some(found) = night.journal.terms(&night.identity).cloned() {
@@ -246,6 +250,25 @@ impl<'a> Run<'a> {
         }
         run.night = Some(night);
         Ok(run)
+    }
+
+    /// The challenger of the champion that scores; it is compared with it on the customers that are kept. One that cannot be loaded
+    /// is no reason not to score.
+    fn challenger(&self) -> Option<Box<Challenger>> {
+        let registry = self.args.model.open().ok()?;
+        let own = self.engine.model();
+        let is_champion = registry.version(&own.name, Alias::Champion).as_deref() == Some(&own.version);
+        let version = registry.version(&own.name, Alias::Challenger).filter(|_| is_champion)?;
+        let catalogue = self.args.catalogue.load().ok()?;
+        match Engine::load(&registry, Some(&format!("{}@{version}", own.name)), &catalogue) {
+            Ok(engine) => Some(Box::new(move |id, history, at| {
+                engine.run(id, history, at, at, false, &Spent::default())
+            })),
+            Err(error) => {
+                tracing::warn!(%error, "the challenger was not compared with the champion");
+                None
+            }
+        }
     }
 
     fn options(&self) -> anyhow::Result<StreamOptions> {
@@ -446,6 +469,7 @@ fn write(
     };
     let sample = Sample { customers: run.args.monitor_sample, every_days: run.args.monitor_every };
     let keep = Keep::begin(store.as_ref(), sample, terms.as_of, events)?;
+    let keep = keep.map(|keep| keep.beside(run.challenger()));
     let job = (&mut journal, &identity, terms, keep.as_ref());
     let file = run.args.out.as_ref().map(|out| ScoresFile::create(out, &run.engine)).transpose()?;
     let done = nightly::to_profiles(source, &run.engine, store.as_ref(), job, file, &stop, &tell)?;

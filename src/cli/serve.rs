@@ -18,6 +18,7 @@ use crate::aggregates;
 use crate::api;
 use crate::scoring::{Engine, Score};
 use crate::service::{App, Exposure, Limits, Models, Oidc, Rules, Webhook};
+use crate::uplift::UpliftSlot;
 use crate::web;
 use homing_models::Error as ModelError;
 use homing_profiles::Store;
@@ -161,8 +162,9 @@ pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
     let catalogue = args.catalogue.load()?;
     let webhooks = super::webhooks::of(flag, config, &catalogue)?;
     let registry = args.model.open()?;
+    let uplift = UpliftSlot::default();
     let engine = match Engine::load(&registry, args.model.model.as_deref(), &catalogue) {
-        Ok(engine) => Some(Arc::new(engine)),
+        Ok(engine) => Some(Arc::new(engine.with_uplift(uplift.clone()))),
         // Without any model the API can still answer that there is none; a damaged or misnamed one is a mistake to fix.
         Err(
             error @ (ModelError::UnknownModel { .. }
@@ -176,6 +178,7 @@ pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
     };
     let zone = engine.as_ref().map_or_else(Zone::default, |engine| engine.model().timezone);
     let store = args.store.open(zone)?;
+    uplift.load(store.as_ref())?;
     let write_back = super::write_back(&store, &args.store.place()?, &catalogue, config)?.map(Arc::new);
     if let Some(back) = &write_back {
         homing_profiles::writeback::keep_delivering(back.clone(), calendar::now);
@@ -185,6 +188,7 @@ pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
         _ => None,
     };
     let models = Models::new(registry, args.model.model.as_deref(), Arc::new(args.catalogue.load()?));
+    let models = models.with_uplift(uplift);
     let ways = Ways {
         tls,
         models: Some(models),

@@ -1,7 +1,7 @@
 //! What needs attention, with the threshold and what to do.
 
 use homing_models::measures::ECE_BINS;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Report, Window};
 
@@ -21,13 +21,14 @@ const NAMED: usize = 5;
 /// An alarm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Alarm {
-    /// `auc`, `ece`, `spend_bias`, `interval_coverage`, `output_drift` or `input_drift`.
+    /// `auc`, `ece`, `spend_bias`, `interval_coverage`, `output_drift`, `input_drift`, `source_stopped`, `amounts_moved` or
+    /// `challenger_better`.
     pub code: &'static str,
-    /// The model.
+    /// The model; empty for purchases, which have none.
     pub model: String,
     /// The horizon in days; none for drift.
     pub horizon_days: Option<u32>,
-    /// The instant of the scores (RFC 3339).
+    /// The instant of the scores, for purchases of the last one (RFC 3339).
     pub from: String,
     /// What was measured.
     pub value: f64,
@@ -35,6 +36,83 @@ pub struct Alarm {
     pub threshold: f64,
     /// What is wrong and what to do.
     pub advice: String,
+}
+
+/// What the service makes metrics and webhooks of: the alarms, and the last window of each model and horizon.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Digest {
+    /// The alarms.
+    pub alarms: Vec<Rung>,
+    /// The figures.
+    pub figures: Vec<Figure>,
+}
+
+/// An alarm as the service reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields of `Alarm`")]
+pub struct Rung {
+    pub code: String,
+    pub model: String,
+    pub horizon_days: Option<u32>,
+    pub from: String,
+    pub value: Option<f64>,
+    pub threshold: f64,
+    pub advice: String,
+}
+
+/// A figure of the last window of a model and horizon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// `auc`, `logloss`, `ece`, `spend_bias`, `interval_coverage` or `high_precision`.
+    pub name: String,
+    /// The model.
+    pub model: String,
+    /// The horizon in days.
+    pub horizon_days: u32,
+    /// The figure.
+    pub value: f64,
+}
+
+impl Digest {
+    /// Of a report.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let alarms = report.alarms.iter().map(|alarm| Rung {
+            code: alarm.code.to_owned(),
+            model: alarm.model.clone(),
+            horizon_days: alarm.horizon_days,
+            from: alarm.from.clone(),
+            value: alarm.value.is_finite().then_some(alarm.value),
+            threshold: alarm.threshold,
+            advice: alarm.advice.clone(),
+        });
+        let mut figures = Vec::new();
+        let whole = || report.windows.iter().filter(|window| window.segment == "all");
+        for window in whole() {
+            let same =
+                |other: &&Window| other.model == window.model && other.horizon_days == window.horizon_days;
+            if whole().rfind(same) != Some(window) {
+                continue;
+            }
+            let found = &window.figures;
+            for (name, value) in [
+                ("auc", found.auc),
+                ("logloss", found.logloss),
+                ("ece", found.ece),
+                ("spend_bias", found.spend_bias),
+                ("interval_coverage", found.interval_coverage),
+                ("high_precision", found.high_precision),
+            ] {
+                figures.extend(value.map(|value| Figure {
+                    name: name.to_owned(),
+                    model: window.model.clone(),
+                    horizon_days: window.horizon_days,
+                    value,
+                }));
+            }
+        }
+        Digest { alarms: alarms.collect(), figures }
+    }
 }
 
 /// The alarms of a report: of the last window of each model and horizon, and of the last night's drift. Thresholds must be exceeded
@@ -75,6 +153,60 @@ pub fn alarms(report: &Report) -> Vec<Alarm> {
             from: worst.from.clone(),
             value: worst.psi,
             threshold: SHIFTED,
+            advice: format!("{}: {advice}", names.join(", ")),
+        });
+    }
+    alarms.extend(challenger(report));
+    alarms.extend(arrivals(report));
+    alarms
+}
+
+/// A challenger that is better than the champion on the last window of a horizon.
+fn challenger(report: &Report) -> Option<Alarm> {
+    let last = report.comparisons.last()?;
+    let better =
+        report.comparisons.iter().rfind(|one| one.from == last.from && one.better == "challenger")?;
+    Some(Alarm {
+        code: "challenger_better",
+        model: better.champion.clone(),
+        horizon_days: Some(better.horizon_days),
+        from: better.from.clone(),
+        value: better.difference,
+        threshold: 0.0,
+        advice: format!(
+            "{} predicted the same customers better than the champion; promote it: homing models promote",
+            better.challenger
+        ),
+    })
+}
+
+/// Channels whose purchases stopped, and amounts that moved: of each the whole base, or else the channels.
+fn arrivals(report: &Report) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    for (kind, code, advice) in [
+        (
+            "purchases",
+            "source_stopped",
+            "fewer purchases arrived in the last three days than in the weeks before; check this source before scores are used",
+        ),
+        (
+            "amount",
+            "amounts_moved",
+            "the median amount of the last days has moved; check prices and currency (amounts in cents?), then retrain",
+        ),
+    ] {
+        let broken = || report.arrivals.iter().filter(|one| one.kind == kind && one.broken);
+        let Some(worst) = broken().find(|one| one.channel == "all").or_else(|| broken().next()) else {
+            continue;
+        };
+        let names: Vec<&str> = broken().map(|one| one.channel.as_str()).collect();
+        alarms.push(Alarm {
+            code,
+            model: String::new(),
+            horizon_days: None,
+            from: report.data_until.clone().unwrap_or_default(),
+            value: worst.recent,
+            threshold: worst.expected,
             advice: format!("{}: {advice}", names.join(", ")),
         });
     }

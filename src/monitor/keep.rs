@@ -2,14 +2,14 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use homing_datasets::{DAY, Micros};
+use homing_datasets::{DAY, History, Micros};
 use homing_models::Flat;
 use homing_models::sampling::mix_text;
 use homing_profiles::kept::{KeptScore, MONITORING};
 use homing_profiles::{Error, Scored, Store};
-use homing_tags::names::{CHURN_LEVEL, LIFECYCLE_STAGE};
 use serde_json::Value;
 
+use super::SEGMENTS;
 use crate::campaign::kept_fields;
 
 /// Days that kept scores stay: two years and the longest horizon.
@@ -20,6 +20,15 @@ const EVENTS_EACH: u64 = 5;
 
 /// The document with the limit of the latest sample.
 const SAMPLE: &str = "monitor_sample";
+
+/// The field of a kept score with what the challenger says of the same customer.
+pub(super) const CHALLENGER: &str = "challenger";
+
+/// The scores that are kept.
+fn flat(scored: &Scored) -> Option<Value> {
+    let flat = Flat { customer_id: None, outcome: &scored.outcome, provenance: &scored.provenance };
+    serde_json::to_value(flat).ok().map(|flat| kept_fields(&flat))
+}
 
 /// The limit of the sample that was begun as of an instant.
 fn begun(store: &dyn Store, as_of: Micros) -> Result<Option<u64>, Error> {
@@ -43,11 +52,16 @@ impl Default for Sample {
     }
 }
 
+/// Scores a customer with the challenger, without tags.
+pub type Challenger = dyn Fn(&str, &History, Micros) -> Scored + Send + Sync;
+
 /// Collects the scores of a night that are kept.
 pub struct Keep {
     /// Hashes below it are in the sample.
     limit: u64,
     as_of: Micros,
+    /// Scores the same customers, so that it can be compared with the champion.
+    challenger: Option<Box<Challenger>>,
     waiting: Mutex<Vec<KeptScore>>,
 }
 
@@ -83,25 +97,34 @@ impl Keep {
             }
         };
         store.prune_kept(MONITORING, as_of - STAY_DAYS * DAY)?;
-        Ok(Some(Keep { limit, as_of, waiting: Mutex::default() }))
+        Ok(Some(Keep { limit, as_of, challenger: None, waiting: Mutex::default() }))
+    }
+
+    /// Keeps the scores of a challenger beside those of the champion.
+    #[must_use]
+    pub fn beside(self, challenger: Option<Box<Challenger>>) -> Self {
+        Keep { challenger, ..self }
     }
 
     /// Takes a score if its customer is in the sample.
-    pub fn take(&self, customer_id: &str, scored: &Scored) {
+    pub fn take(&self, customer_id: &str, history: &History, scored: &Scored) {
         if mix_text(customer_id) > self.limit || scored.provenance.as_of != self.as_of {
             return;
         }
-        let flat = Flat { customer_id: None, outcome: &scored.outcome, provenance: &scored.provenance };
         // A score that cannot be written as JSON is not written to the profile either.
-        let Ok(flat) = serde_json::to_value(flat) else { return };
-        let mut scores = kept_fields(&flat);
-        for name in [CHURN_LEVEL, LIFECYCLE_STAGE] {
+        let Some(mut scores) = flat(scored) else { return };
+        for name in SEGMENTS {
             if let Some(tag) = scored.tags.iter().find(|tag| tag.name == name) {
                 scores[name] = tag.value.clone();
             }
         }
         if !scores.get("churn_risk").is_some_and(Value::is_number) {
             return;
+        }
+        if let Some(challenger) = &self.challenger
+            && let Some(other) = flat(&challenger(customer_id, history, self.as_of))
+        {
+            scores[CHALLENGER] = other;
         }
         let kept = KeptScore {
             customer_id: customer_id.to_owned(),

@@ -4,7 +4,10 @@
 //! ([`homing_datasets::labels`]), so that a live figure equals the offline judge's on the same window.
 
 pub mod alarms;
+pub mod arrivals;
+pub mod beside;
 pub mod keep;
+pub mod lead;
 pub mod measure;
 #[cfg(test)]
 mod tests;
@@ -19,15 +22,21 @@ use homing_models::statistics::{decile_stability, stability_index};
 use homing_profiles::kept::{KeptScore, MONITORING};
 use homing_profiles::state::Ask;
 use homing_profiles::{Error, Store};
-use homing_tags::names::{CHURN_LEVEL, LIFECYCLE_STAGE};
+use homing_tags::names::{CHURN_LEVEL, CONTACT_CHANNEL, HIGH, LIFECYCLE_STAGE, MEMBER_TIER, RFM_CELL};
 use serde::Serialize;
 use serde_json::Value;
 
 use alarms::{Alarm, alarms};
+use arrivals::{Arrival, Arrivals};
+use beside::{Comparison, Pairs};
+use lead::{LeadTime, Nights};
 use measure::{Figures, Judged, estimate, figures};
 
 /// Fewest customers of a window or segment.
 const LEAST: usize = 100;
+
+/// Tags by which customers are judged apart; they are kept with the scores.
+pub(crate) const SEGMENTS: [&str; 5] = [CHURN_LEVEL, LIFECYCLE_STAGE, MEMBER_TIER, RFM_CELL, CONTACT_CHANNEL];
 
 /// A window that is over: scores of one night and model, and what came within the horizon.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -98,8 +107,14 @@ pub struct Report {
     pub windows: Vec<Window>,
     /// Scores whose time has not come.
     pub pending: Vec<Pending>,
+    /// Champion beside challenger on windows that are over, oldest first.
+    pub comparisons: Vec<Comparison>,
+    /// How early lapses were warned of; `null` with too few lapses.
+    pub lead_time: Option<LeadTime>,
     /// Drift of the last kept night, largest first.
     pub drift: Vec<Drift>,
+    /// Purchases of the last days, by channel.
+    pub arrivals: Vec<Arrival>,
     /// What needs attention.
     pub alarms: Vec<Alarm>,
 }
@@ -148,10 +163,18 @@ pub fn report(store: &dyn Store, bundle: Option<&Bundle>, options: &Options) -> 
     let instants = store.kept_instants(MONITORING)?;
     let skipped = instants.len().saturating_sub(options.nights);
     let mut first: BTreeMap<String, Vec<Kept>> = BTreeMap::new();
+    let mut nights = Nights::default();
+    let mut arrivals = Arrivals::default();
     for (at, &instant) in instants.iter().enumerate().skip(skipped) {
         for (model, kept) in by_model(store.kept_scores(MONITORING, instant, instant)?) {
             judge_night(store, (&model, instant, known), &kept, options, &mut report)?;
+            kept.iter().for_each(|one| nights.add(&one.customer_id, instant, one.text(CHURN_LEVEL)));
             if at + 1 == instants.len() {
+                for one in &kept {
+                    if let Some(history) = store.history(&one.customer_id)? {
+                        arrivals.add(&history, known);
+                    }
+                }
                 report.drift.extend(outputs(&model, &zone.format(instant), first.get(&model), &kept));
                 if let Some(bundle) = bundle.filter(|bundle| **bundle.id() == *model) {
                     report.drift.extend(inputs(store, bundle, instant, &model, &kept)?);
@@ -161,6 +184,8 @@ pub fn report(store: &dyn Store, bundle: Option<&Bundle>, options: &Options) -> 
         }
     }
     report.drift.sort_by(|a, b| b.psi.total_cmp(&a.psi));
+    report.arrivals = arrivals.judged();
+    report.lead_time = nights.judged(known, zone, |id| store.history(id))?;
     report.alarms = alarms(&report);
     Ok(report)
 }
@@ -218,18 +243,22 @@ fn judge_night(
     if over.is_empty() {
         return Ok(());
     }
-    let mut judged: BTreeMap<u32, Vec<Judged>> = BTreeMap::new();
+    let mut judged: BTreeMap<u32, (Vec<Judged>, Pairs)> = BTreeMap::new();
     for one in kept {
         // Erased customers are gone from both.
         let Some(history) = store.history(&one.customer_id)? else { continue };
         for &days in &over {
             let came = label(&history, instant, days, zone);
             if let Some(row) = row_of(one, days, &came) {
-                judged.entry(days).or_default().push(row);
+                let (rows, pairs) = judged.entry(days).or_default();
+                rows.push(row);
+                pairs.add(one, days, &came);
             }
         }
     }
-    for (days, rows) in judged {
+    for (days, (rows, pairs)) in judged {
+        let ends = (zone.format(instant), zone.format(days_after(instant, days)));
+        report.comparisons.extend(pairs.compared((model, days), ends, LEAST, options.draws));
         for (segment, rows) in segments(&rows) {
             if rows.len() >= LEAST {
                 report.windows.push(Window {
@@ -255,11 +284,8 @@ fn row_of(one: &Kept, days: u32, came: &Label) -> Option<Judged> {
         expected_spend: number("expected_spend", "")?,
         spend: came.spend,
         interval: number("expected_spend", "_low").zip(number("expected_spend", "_high")),
-        high: one.text(CHURN_LEVEL).map(|level| level == "high"),
-        tags: [CHURN_LEVEL, LIFECYCLE_STAGE]
-            .iter()
-            .filter_map(|name| Some(format!("{name}={}", one.text(name)?)))
-            .collect(),
+        high: one.text(CHURN_LEVEL).map(|level| level == HIGH),
+        tags: SEGMENTS.iter().filter_map(|name| Some(format!("{name}={}", one.text(name)?))).collect(),
     })
 }
 

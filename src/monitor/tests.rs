@@ -66,7 +66,7 @@ fn part_of_night(
     let score = |id: &str, history: &History, at: Micros| {
         let scored = score(history, at);
         if let Some(keep) = &keep {
-            keep.take(id, &scored);
+            keep.take(id, history, &scored);
         }
         scored
     };

@@ -9,9 +9,10 @@ use homing_models::bundle::Asked;
 use homing_models::clusters::Clusters;
 use homing_models::next::NextPurchase;
 use homing_models::value::TotalUncertainty;
-use homing_models::{Bundle, Prediction, Provenance, Registry, Scoring};
+use homing_models::{Bundle, Outcome, Prediction, Provenance, Registry, Scoring};
 
 use super::{DUE_AHEAD_DAYS, ModelInfo, Score, Spent};
+use crate::uplift::UpliftSlot;
 use homing_profiles::Scored;
 use homing_tags::{Bound, Catalogue, Definition};
 
@@ -23,6 +24,7 @@ pub struct Engine {
     /// The values of tags that are texts from a list.
     values: HashMap<String, Vec<String>>,
     info: ModelInfo,
+    uplift: UpliftSlot,
 }
 
 impl Engine {
@@ -39,7 +41,7 @@ impl Engine {
             Some((tag.name.clone(), values.filter(|values| !values.is_empty())?))
         };
         let values = catalogue.tags().iter().filter_map(listed).collect();
-        Engine { bundle, tags, names, values, info }
+        Engine { bundle, tags, names, values, info, uplift: UpliftSlot::default() }
     }
 
     /// Finds a model in a registry (see [`Registry::find`]) and builds an engine from it.
@@ -73,7 +75,13 @@ impl Engine {
         if let Some(rate) = discount_rate {
             bundle = bundle.discounted(rate)?;
         }
-        Ok(Engine::new(bundle, catalogue))
+        Ok(Engine::new(bundle, catalogue).with_uplift(self.uplift))
+    }
+
+    /// The same engine, which also tags with the uplift in a slot.
+    #[must_use]
+    pub fn with_uplift(self, uplift: UpliftSlot) -> Self {
+        Engine { uplift, ..self }
     }
 
     /// The amounts in the model's training data.
@@ -110,7 +118,9 @@ impl Score for Engine {
         let started = Spent::since(&spent.model_ns, started);
         let mut tags = Vec::new();
         if tagged {
-            tags = self.tags.evaluate_view(&history.as_of(as_of), &features, &outcome);
+            let scored = matches!(outcome, Outcome::Scored(_));
+            let uplift = self.uplift.get().filter(|_| scored).and_then(|uplift| uplift.of(&features));
+            tags = self.tags.evaluate_uplifted(&history.as_of(as_of), &features, &outcome, uplift);
             Spent::since(&spent.tags_ns, started);
         }
         let provenance =

@@ -404,7 +404,7 @@ impl Pass<'_> {
         let scored = self.engine.score(id, history, at, self.terms.scored_at);
         self.nanos.fetch_add(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
         if let Some(keep) = self.keep {
-            keep.take(id, &scored);
+            keep.take(id, history, &scored);
         }
         // A profile may have a later `as_of` than this run, as nobody's row of the file has.
         if self.recording && at == self.terms.as_of {

@@ -37,6 +37,7 @@ impl App {
         let app = Arc::downgrade(self);
         std::thread::Builder::new().name("attend".to_owned()).spawn(move || {
             let mut looked = Instant::now();
+            let mut alarms: Option<Instant> = None;
             while let Some(app) = app.upgrade() {
                 if let Err(error) = app.write_audit() {
                     tracing::warn!(%error, "cannot write the audit log; retrying");
@@ -48,6 +49,12 @@ impl App {
                     }
                     if let Err(error) = app.follow_registry() {
                         tracing::error!(%error, "cannot load a model from the registry; the serving model stays");
+                    }
+                }
+                if alarms.is_none_or(|looked| looked.elapsed() >= super::alarms::LOOK_EVERY) {
+                    alarms = Some(Instant::now());
+                    if let Err(error) = app.look_at_alarms().and_then(|()| app.look_at_uplift()) {
+                        tracing::warn!(%error, "cannot read alarms and uplift from the store; retrying");
                     }
                 }
                 drop(app);

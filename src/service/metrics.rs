@@ -1,7 +1,7 @@
 //! What the service counts and times, for Prometheus.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -12,7 +12,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::monitor::alarms::Digest;
 use crate::scoring::Spent;
+use homing_datasets::Micros;
 
 /// The media type of what [`Metrics::text`] writes.
 pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -106,6 +108,21 @@ struct OfFate {
     fate: EventFate,
 }
 
+/// Labels whose names are those of models and alarms.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAlarm {
+    code: String,
+    model: String,
+    horizon_days: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfFigure {
+    figure: String,
+    model: String,
+    horizon_days: String,
+}
+
 type Timed<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// The service's counters and histograms.
@@ -121,6 +138,9 @@ pub struct Metrics {
     webhook: Family<OfOutcome, Counter>,
     traces: Family<OfOutcome, Counter>,
     in_flight: Gauge,
+    alarms: Family<OfAlarm, Gauge>,
+    live: Family<OfFigure, Gauge<f64, AtomicU64>>,
+    judged_at: Gauge,
 }
 
 impl Default for Metrics {
@@ -139,6 +159,9 @@ impl Default for Metrics {
             webhook: Family::default(),
             traces: Family::default(),
             in_flight: Gauge::default(),
+            alarms: Family::default(),
+            live: Family::default(),
+            judged_at: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("http_requests", "HTTP responses", metrics.requests.clone());
@@ -157,6 +180,12 @@ impl Default for Metrics {
         let help = "Spans for the trace collector: sent, dropped";
         registry.register("trace_spans", help, metrics.traces.clone());
         registry.register("http_requests_in_flight", "Requests in flight", metrics.in_flight.clone());
+        let help = "Alarms of the last run of `homing monitor`; 1 while they ring";
+        registry.register("monitor_alarm", help, metrics.alarms.clone());
+        let help = "Live accuracy in the last window that is over, by model and horizon";
+        registry.register("monitor_figure", help, metrics.live.clone());
+        let help = "Time of the last run of `homing monitor` in seconds since 1970; 0 before the first";
+        registry.register("monitor_run_timestamp_seconds", help, metrics.judged_at.clone());
         // A counter that is there from the start can be watched for its first step.
         for fate in [EventFate::Accepted, EventFate::Duplicate, EventFate::Rejected, EventFate::Conflict] {
             metrics.events(fate, 0);
@@ -216,6 +245,23 @@ impl Metrics {
     pub(crate) fn trace_spans(&self) -> (Counter, Counter) {
         let of = |outcome| self.traces.get_or_create(&OfOutcome { outcome }).clone();
         (of("sent"), of("dropped"))
+    }
+
+    /// What `homing monitor` found last, in place of what it found before.
+    pub(crate) fn live(&self, at: Micros, digest: &Digest) {
+        self.judged_at.set(at.div_euclid(1_000_000));
+        self.alarms.clear();
+        for alarm in &digest.alarms {
+            let horizon_days = alarm.horizon_days.map(|days| days.to_string()).unwrap_or_default();
+            let (code, model) = (alarm.code.clone(), alarm.model.clone());
+            self.alarms.get_or_create(&OfAlarm { code, model, horizon_days }).set(1);
+        }
+        self.live.clear();
+        for one in &digest.figures {
+            let (figure, model) = (one.name.clone(), one.model.clone());
+            let labels = OfFigure { figure, model, horizon_days: one.horizon_days.to_string() };
+            self.live.get_or_create(&labels).set(one.value);
+        }
     }
 
     pub(crate) fn shadow(&self, outcome: &'static str, count: usize) {
@@ -282,5 +328,36 @@ mod tests {
         }
         drop(guard);
         assert!(metrics.text().unwrap().contains("homing_http_requests_in_flight 0"));
+    }
+
+    #[test]
+    fn alarms_are_those_of_the_last_run() {
+        let metrics = Metrics::default();
+        let alarm = |code: &str| crate::monitor::alarms::Rung {
+            code: code.to_owned(),
+            model: "m@1".to_owned(),
+            horizon_days: Some(30),
+            from: String::new(),
+            value: None,
+            threshold: 0.1,
+            advice: String::new(),
+        };
+        let figure = crate::monitor::alarms::Figure {
+            name: "auc".to_owned(),
+            model: "m@1".to_owned(),
+            horizon_days: 30,
+            value: 0.75,
+        };
+        metrics.live(5_000_000, &Digest { alarms: vec![alarm("auc"), alarm("ece")], figures: vec![figure] });
+        let page = metrics.text().unwrap();
+        for line in [
+            r#"homing_monitor_alarm{code="auc",model="m@1",horizon_days="30"} 1"#,
+            r#"homing_monitor_figure{figure="auc",model="m@1",horizon_days="30"} 0.75"#,
+            "homing_monitor_run_timestamp_seconds 5",
+        ] {
+            assert!(page.contains(line), "{line}\nis not in\n{page}");
+        }
+        metrics.live(6_000_000, &Digest::default());
+        assert!(!metrics.text().unwrap().contains("homing_monitor_alarm{"));
     }
 }

@@ -4,7 +4,7 @@
 //! Lower modules know nothing of those above them:
 //!
 //! ```text
-//! webhook   background                       pushes the feed; threads beside the requests
+//! webhook   background   alarms                 pushes the feed; threads beside the requests
 //! champion  rights                           promote and roll back models; consent, export, erasure, readmission
 //! app                                        the shared state
 //! access  attempts  compaction  exposure  metrics  models  sessions  shadow  snapshots  traces  warm
@@ -13,6 +13,7 @@
 //! ```
 
 pub mod access;
+mod alarms;
 mod app;
 pub(crate) mod attempts;
 mod background;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use homing_models::{Bundle, Registry};
 
 use crate::scoring::Engine;
+use crate::uplift::UpliftSlot;
 use homing_tags::Catalogue;
 
 /// Where models come from.
@@ -15,6 +16,8 @@ pub struct Models {
     /// Whether the model was chosen by version or path: then it stays.
     pub(super) pinned: bool,
     catalogue: Arc<Catalogue>,
+    /// What is learned from the campaigns of the store.
+    pub(super) uplift: UpliftSlot,
 }
 
 impl Models {
@@ -24,7 +27,19 @@ impl Models {
     pub fn new(registry: Registry, wanted: Option<&str>, catalogue: Arc<Catalogue>) -> Self {
         let name =
             wanted.filter(|wanted| registry.names().iter().any(|name| name == wanted)).map(str::to_owned);
-        Models { pinned: wanted.is_some() && name.is_none(), name, registry, catalogue }
+        Models {
+            pinned: wanted.is_some() && name.is_none(),
+            name,
+            registry,
+            catalogue,
+            uplift: UpliftSlot::default(),
+        }
+    }
+
+    /// The slot of the engines' uplift.
+    #[must_use]
+    pub fn with_uplift(self, uplift: UpliftSlot) -> Self {
+        Models { uplift, ..self }
     }
 
     pub(super) fn name(&self) -> Option<String> {
@@ -34,6 +49,6 @@ impl Models {
 
     pub(super) fn load(&self, name: &str, version: &str) -> Result<Arc<Engine>, homing_models::Error> {
         let path = self.registry.find(Some(&format!("{name}@{version}")))?;
-        Ok(Arc::new(Engine::new(Bundle::load(&path)?, &self.catalogue)))
+        Ok(Arc::new(Engine::new(Bundle::load(&path)?, &self.catalogue).with_uplift(self.uplift.clone())))
     }
 }

@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 use homing_datasets::Micros;
 use serde::Serialize;
 
+use super::alarms;
 use super::app::App;
 use super::problem::{Code, Problem, clip};
 use super::receiver::Webhook;
+use crate::monitor::alarms::Rung;
 use homing_profiles::feed::{Change, FeedPosition, Letter, Trouble};
 use homing_profiles::{Error, Store};
 
@@ -34,6 +36,9 @@ struct Piece<'a> {
     changes: &'a [Change],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     test: bool,
+    /// Alarms of `homing monitor`.
+    #[serde(skip_serializing_if = "<[Rung]>::is_empty")]
+    alarms: &'a [Rung],
 }
 
 /// What a receiver answered.
@@ -166,7 +171,8 @@ impl App {
     pub(crate) fn test_webhook(&self, name: &str) -> Result<Tested, Problem> {
         let (hook, now) = (self.webhook(name)?, self.now());
         let delivery = format!("{name}:test-{}", now.div_euclid(1_000_000));
-        let sent = send(hook, &*over_http(hook), &Piece { changes: &[], test: true }, (&delivery, now));
+        let sent =
+            send(hook, &*over_http(hook), &Piece { changes: &[], test: true, alarms: &[] }, (&delivery, now));
         Ok(match sent {
             Ok(status) => Tested { ok: true, delivery, status: Some(status), reason: None },
             Err(failure) => Tested { ok: false, delivery, status: None, reason: Some(failure.reason) },
@@ -225,12 +231,14 @@ struct Pusher {
     holder: String,
     /// When the lease was last taken; `None` while another server holds it.
     held_since: Option<Instant>,
+    /// When alarms were last looked for.
+    alarms_at: Option<Instant>,
 }
 
 impl Pusher {
     fn new(app: Weak<App>, hook: Webhook, post: Box<Post>) -> Self {
         let holder = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
-        Pusher { app, hook, post, piece: PIECE, holder, held_since: None }
+        Pusher { app, hook, post, piece: PIECE, holder, held_since: None, alarms_at: None }
     }
 
     /// Whether this server delivers; takes or renews the lease as needed.
@@ -306,6 +314,7 @@ impl Pusher {
             if trouble.paused_at.is_some() {
                 return Ok(self.hook.longest_pause);
             }
+            self.tell_alarms(&app)?;
             let position = store.feed_position(&feed)?.map(|position| position.cursor);
             let changes = match store.changes(position, self.piece) {
                 Err(Error::CursorExpired { cursor, oldest }) => {
@@ -352,10 +361,38 @@ impl Pusher {
         }
     }
 
+    /// Delivers the alarms of the last run of `homing monitor`, once. A receiver that fails is asked again later; changes do not wait.
+    fn tell_alarms(&mut self, app: &App) -> Result<(), Error> {
+        if self.alarms_at.is_some_and(|looked| looked.elapsed() < alarms::LOOK_EVERY) {
+            return Ok(());
+        }
+        self.alarms_at = Some(Instant::now());
+        let (store, feed) = (app.store().as_ref(), self.hook.feed());
+        let Some((at, digest)) = alarms::untold(store, &feed)? else { return Ok(()) };
+        let id = format!("{}:alarms-{at}", self.hook.name);
+        let piece = Piece { changes: &[], test: false, alarms: &digest.alarms };
+        match send(&self.hook, &*self.post, &piece, (&id, app.now())) {
+            // Who refuses alarms gets none of this run again, and its changes all the same.
+            Ok(_) => alarms::note(store, &feed, at)?,
+            Err(failure) if failure.refused => {
+                tracing::warn!(webhook = self.hook.name, reason = failure.reason, "alarms were refused");
+                alarms::note(store, &feed, at)?;
+            }
+            Err(failure) => {
+                tracing::warn!(
+                    webhook = self.hook.name,
+                    reason = failure.reason,
+                    "cannot deliver alarms; retrying"
+                );
+            }
+        }
+        Ok(())
+    }
+
     fn deliver(&self, changes: &[Change], now: Micros) -> Result<(), Failure> {
         let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Ok(()) };
         let id = format!("{}:{}-{}", self.hook.name, first.cursor, last.cursor);
-        send(&self.hook, &*self.post, &Piece { changes, test: false }, (&id, now)).map(drop)
+        send(&self.hook, &*self.post, &Piece { changes, test: false, alarms: &[] }, (&id, now)).map(drop)
     }
 
     /// Whether the receiver takes a change of another customer, the next one in the feed: then it is the refused one that is wrong. Without

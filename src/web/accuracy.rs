@@ -38,6 +38,8 @@ struct View {
     alarms: Vec<String>,
     windows: Option<Table>,
     pending: Option<Table>,
+    beside: Option<Table>,
+    lead_time: Option<String>,
 }
 
 fn view(web: &Web, asked: &Asked, found: Option<(Micros, String)>) -> View {
@@ -52,6 +54,8 @@ fn view(web: &Web, asked: &Asked, found: Option<(Micros, String)>) -> View {
         alarms: list("alarms").iter().map(|alarm| alarm_text(lang, alarm)).collect(),
         windows: windows(lang, dates, &list("windows")),
         pending: pending(lang, dates, &list("pending")),
+        beside: beside(lang, dates, &list("comparisons")),
+        lead_time: lead_time(lang, &report["lead_time"]),
     }
 }
 
@@ -63,6 +67,9 @@ fn alarm_text(lang: Lang, alarm: &Value) -> String {
         Some("spend_bias") => t!(lang, "alarm-spend-bias"),
         Some("interval_coverage") => t!(lang, "alarm-interval-coverage"),
         Some("output_drift") => t!(lang, "alarm-output-drift"),
+        Some("source_stopped") => t!(lang, "alarm-source-stopped"),
+        Some("amounts_moved") => t!(lang, "alarm-amounts-moved"),
+        Some("challenger_better") => t!(lang, "alarm-challenger-better"),
         _ => t!(lang, "alarm-input-drift"),
     };
     match alarm["horizon_days"].as_u64() {
@@ -117,6 +124,58 @@ fn windows(lang: Lang, dates: Dates, windows: &[Value]) -> Option<Table> {
         Head::number(t!(lang, "accuracy-high")).help(t!(lang, "accuracy-high-help")),
     ];
     (!rows.is_empty()).then_some(Table { named_by: "windows", head, rows })
+}
+
+/// How early lapses were warned of, in words.
+fn lead_time(lang: Lang, lead: &Value) -> Option<String> {
+    let share = |name: &str| lead[name].as_f64().map(|value| lang.percent1(value));
+    Some(t!(
+        lang,
+        "accuracy-lead-time",
+        lapsed = &lang.count(lead["lapsed"].as_u64()?),
+        warned = &share("warned")?,
+        in_time = &share("in_time")?,
+        days = &lang.count(lead["lead_days"].as_f64()? as u64)
+    ))
+}
+
+/// Champion beside challenger.
+fn beside(lang: Lang, dates: Dates, comparisons: &[Value]) -> Option<Table> {
+    let rows: Vec<Vec<Cell>> = comparisons
+        .iter()
+        .rev()
+        .take(SHOWN)
+        .map(|one| {
+            let text = |name: &str| one[name].as_str().unwrap_or_default();
+            let number = |name: &str| {
+                Cell::number(one[name].as_f64().map_or(NOTHING.to_owned(), |value| lang.decimal(value, 4)))
+            };
+            let better = match text("better") {
+                "challenger" => t!(lang, "accuracy-better-challenger"),
+                "champion" => t!(lang, "accuracy-better-champion"),
+                _ => t!(lang, "accuracy-better-undecided"),
+            };
+            vec![
+                Cell::text(dates.day(text("from"))).note(text("champion")),
+                Cell::text(text("challenger")),
+                Cell::number(lang.count(one["horizon_days"].as_u64().unwrap_or(0))),
+                Cell::number(lang.count(one["customers"].as_u64().unwrap_or(0))),
+                number("logloss"),
+                number("challenger_logloss"),
+                Cell::text(better),
+            ]
+        })
+        .collect();
+    let head = vec![
+        Head::text(t!(lang, "accuracy-from")),
+        Head::text(t!(lang, "accuracy-challenger")),
+        Head::number(t!(lang, "accuracy-days")),
+        Head::number(t!(lang, "customers")),
+        Head::number(t!(lang, "accuracy-loss-champion")).help(t!(lang, "accuracy-loss-help")),
+        Head::number(t!(lang, "accuracy-loss-challenger")).help(t!(lang, "accuracy-loss-help")),
+        Head::text(t!(lang, "accuracy-better")),
+    ];
+    (!rows.is_empty()).then_some(Table { named_by: "beside", head, rows })
 }
 
 fn pending(lang: Lang, dates: Dates, pending: &[Value]) -> Option<Table> {

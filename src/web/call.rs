@@ -15,6 +15,7 @@ use super::frame::{Frame, Place};
 use super::labels::{Chip, ClusterWords, Labels};
 use super::parts::Pick;
 use super::scores::{Scores, raising};
+use super::size::{self, Size};
 use super::state::{Web, written};
 use super::words::{self, Lang, t};
 use super::{campaign, message};
@@ -60,8 +61,13 @@ pub(super) async fn page(
         Ok(exports) => exports,
         Err(code) => return problem(code),
     };
+    let size = match size::part(&web, &asked, &listing, Place::Call.path()).await {
+        Ok(size) => size,
+        Err(code) => return problem(code),
+    };
     let words = web.cluster_words();
-    written(StatusCode::OK, &view(&web, &asked, (&listing, &page), (aggregates.as_deref(), &words), exports))
+    let known = (aggregates.as_deref(), &words);
+    written(StatusCode::OK, &view(&web, &asked, (&listing, &page), known, (exports, size)))
 }
 
 /// The form that makes a campaign list: its address and its token.
@@ -163,6 +169,7 @@ struct View {
     next: Option<Link>,
     campaign_lead: String,
     exports: Result<Export, String>,
+    size: Size,
 }
 
 fn view(
@@ -170,7 +177,7 @@ fn view(
     asked: &Asked,
     (listing, page): (&Listing, &Page),
     (aggregates, words): (Option<&Aggregates>, &ClusterWords),
-    exports: Result<Export, String>,
+    (exports, size): (Result<Export, String>, Size),
 ) -> View {
     let model = web.model();
     let lang = asked.lang;
@@ -217,6 +224,7 @@ fn view(
         next: page.next.as_ref().map(|cursor| with("").with(CURSOR, cursor)),
         campaign_lead: t!(lang, "campaign-lead", n = campaign::MOST),
         exports,
+        size,
     }
 }
 

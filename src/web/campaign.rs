@@ -18,7 +18,7 @@ use super::forms::Token;
 use super::message;
 use super::state::Web;
 use super::words::Lang;
-use crate::campaign::{self, Campaign, Member, Plan};
+use crate::campaign::{self, Campaign, Member, Plan, Rank};
 use crate::service::access::Caller;
 use crate::service::{App, Code, Problem, Role};
 use homing_profiles::Listing;
@@ -52,6 +52,8 @@ impl ListForm {
             actions: Vec::new(),
             hold_out: percent / 100.0,
             seed: 0,
+            rank: Rank::ValueAtRisk,
+            learn_variants: false,
             most: Some(MOST),
             record: self.record.is_some(),
             window_days: 30,
@@ -82,7 +84,9 @@ pub(super) async fn download(
             let list =
                 campaign::run(app.store().as_ref(), &playbook, &plan, app.now()).map_err(
                     |error| match error {
-                        campaign::Error::InvalidArgument(text) => Problem::new(Code::BadParameter, text),
+                        campaign::Error::InvalidArgument(text) | campaign::Error::Refused(text) => {
+                            Problem::new(Code::BadParameter, text)
+                        }
                         campaign::Error::Store(error) => error.into(),
                     },
                 )?;
@@ -208,6 +212,9 @@ mod tests {
             attributes: serde_json::Map::new(),
             held_out,
             scores: serde_json::Value::Null,
+            uplift: None,
+            uplift_group: None,
+            variant: None,
         };
         let list = Campaign {
             contacts: vec![member("=1+1", false)],

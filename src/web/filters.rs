@@ -15,6 +15,12 @@ pub(super) const CURSOR: &str = "cursor";
 /// Any tag with a value: `name:value`.
 pub(super) const ANY: &str = "tag";
 
+/// The question how many to contact: cost of a contact, margin and assumed effect in percent.
+pub(super) const SIZE_COST: &str = "size_cost";
+pub(super) const SIZE_MARGIN: &str = "size_margin";
+pub(super) const SIZE_EFFECT: &str = "size_effect";
+pub(super) const SIZES: [&str; 3] = [SIZE_COST, SIZE_MARGIN, SIZE_EFFECT];
+
 /// The orders by their name in the address, the default first.
 pub(super) const SORTS: [(&str, Sort); 4] = [
     ("value_at_risk", Sort::ValueAtRisk),
@@ -49,7 +55,7 @@ pub(super) fn filters<'a>(web: &'a Web, asked: &'a Asked) -> impl Iterator<Item 
 /// The names in the address that are no filters, and for each the nearest that is.
 pub(super) fn unknown(web: &Web, asked: &Asked) -> Vec<(String, Option<String>)> {
     let tags = || web.catalogue.tags().iter().map(|tag| tag.name.as_str());
-    let known = || tags().chain([ANY, SORT, PREFIX, CURSOR]);
+    let known = || tags().chain([ANY, SORT, PREFIX, CURSOR]).chain(SIZES);
     let mut unknown: Vec<(String, Option<String>)> = Vec::new();
     let mut add = |name: &str, near: Option<&str>| {
         if unknown.len() < MOST_UNKNOWN && !unknown.iter().any(|(other, _)| other == name) {

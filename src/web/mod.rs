@@ -9,7 +9,7 @@
 //! every page, so there is no script and no style outside the one style sheet.
 //!
 //! Lower modules know nothing of those above them: this one makes the routes; `accuracy`, `actions`, `audit`, `call`, `campaign`, `campaigns`, `customer`, `kpi`,
-//! `models`, `segments`, `sign_in` and `today` answer them; `forms` and `message` are made of `filters` and `state`; `asked`, `format`,
+//! `models`, `segments`, `sign_in` and `today` answer them; `size` is a part of `call`; `forms` and `message` are made of `filters` and `state`; `asked`, `format`,
 //! `frame`, `labels`, `library`, `parts`, `sample`, `scores` and `words` know nothing of the service's state.
 
 use std::sync::Arc;
@@ -47,6 +47,7 @@ mod sample;
 mod scores;
 mod segments;
 mod sign_in;
+mod size;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,10 @@
 //! effort = "call"                       # call | offer | message | none (`none`: the customer is not contacted)
 //! title = { zh = "...", en = "..." }
 //! text = { zh = "...", en = "..." }
+//! variants = [                          # ways to do it; `campaign make --learn-variants` chooses one for each customer
+//!   { name = "sms_evening", channel = "sms", hour = 18 },
+//!   { name = "call_morning", channel = "phone", hour = 10, text = { zh = "...", en = "..." } },
+//! ]
 //! ```
 //!
 //! Held against the catalogue at load: an unknown stage, tier or cause, a missing language, an entry that never has its
@@ -109,10 +113,25 @@ pub struct Entry {
     pub effort: Effort,
     /// Only where more than this is at stake.
     pub at_risk_over: Option<f64>,
+    /// Ways to do it, of which one can be chosen for each customer; none, or two and more.
+    pub variants: Vec<Variant>,
     /// Positions among the values of each axis; empty means all.
     on: [Vec<usize>; 3],
     /// Line of the file.
     pub line: usize,
+}
+
+/// A way to carry out an entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// Its name in lists.
+    pub name: String,
+    /// The channel, instead of the customer's own.
+    pub channel: Option<String>,
+    /// The local hour, instead of the customer's own.
+    pub hour: Option<u8>,
+    /// The text, instead of the entry's.
+    pub text: Option<Text>,
 }
 
 /// When and how often customers are contacted.

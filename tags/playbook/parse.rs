@@ -6,7 +6,7 @@ use homing_locales::{Text, t};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Axis, Contacts, Effort, Entry, NONE, Playbook};
+use super::{Axis, Contacts, Effort, Entry, NONE, Playbook, Variant};
 use crate::definition::Definition;
 use crate::error::Error;
 use crate::names::{FADING_CAUSE, LIFECYCLE_STAGE, TIER_RANK};
@@ -54,6 +54,58 @@ struct EntryTable {
     effort: Spanned<String>,
     title: Option<Words>,
     text: Option<Words>,
+    #[serde(default)]
+    variants: Vec<VariantTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VariantTable {
+    name: Spanned<String>,
+    channel: Option<String>,
+    hour: Option<Spanned<u8>>,
+    text: Option<Words>,
+}
+
+/// Whether a name is made of a-z, 0-9 and _, starting with a letter.
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// The variants of an entry, of which there are none or at least two.
+fn variants(source: Source<'_>, tables: Vec<VariantTable>) -> Result<Vec<Variant>, Error> {
+    let mut variants: Vec<Variant> = Vec::with_capacity(tables.len());
+    let alone = tables.len() == 1;
+    for table in tables {
+        let (name, at) = (table.name.get_ref().clone(), table.name.span().start);
+        if !is_plain(&name) {
+            let problem = format!("`{name}` is not a valid variant name");
+            return Err(source.error(at, problem, "use a-z, 0-9 and _, starting with a letter"));
+        }
+        if alone || variants.iter().any(|known| known.name == name) {
+            let (problem, hint) = match alone {
+                true => (
+                    "an entry with one variant has nothing to choose".to_owned(),
+                    "add another one, or remove it",
+                ),
+                false => (format!("the variant `{name}` is already defined"), "rename one of them"),
+            };
+            return Err(source.error(at, problem, hint));
+        }
+        if let Some(hour) = table.hour.as_ref().filter(|hour| *hour.get_ref() > 23) {
+            let problem = format!("{} is not an hour of the day", hour.get_ref());
+            return Err(source.error(hour.span().start, problem, "use 0 to 23"));
+        }
+        let text = table.text.map(|text| source.words(text, at)).transpose()?;
+        variants.push(Variant {
+            name,
+            channel: table.channel,
+            hour: table.hour.map(Spanned::into_inner),
+            text,
+        });
+    }
+    Ok(variants)
 }
 
 pub(super) fn parse(text: &str, name: &str, tags: &[Definition]) -> Result<Playbook, Error> {
@@ -150,9 +202,7 @@ fn contacts(source: Source<'_>, table: &ContactsTable) -> Result<Contacts, Error
 
 fn entry(source: Source<'_>, axes: &[Axis; 3], table: EntryTable) -> Result<Entry, Error> {
     let (action, at) = (table.action.get_ref(), table.action.span().start);
-    let plain = action.starts_with(|c: char| c.is_ascii_lowercase())
-        && action.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !plain {
+    if !is_plain(action) {
         let problem = format!("`{action}` is not a valid action name");
         return Err(source.error(at, problem, "use a-z, 0-9 and _, starting with a letter"));
     }
@@ -189,6 +239,7 @@ fn entry(source: Source<'_>, axes: &[Axis; 3], table: EntryTable) -> Result<Entr
         text: source.words_or(table.text, "text", at, &format!("action-{action}.text"))?,
         effort,
         at_risk_over: table.at_risk_over.map(Spanned::into_inner),
+        variants: variants(source, table.variants)?,
         on,
         line,
     })

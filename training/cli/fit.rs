@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::Error;
-use crate::pipeline::{Options, train};
-use crate::promotion::{Promote, compare};
+use crate::pipeline::{Options, Trained, train};
+use crate::promotion::{Comparison, Promote, compare};
 use crate::report::Lang;
 use crate::task::Task;
 use clap::Args;
 use homing_datasets::progress::Stage;
-use homing_datasets::{objects, out};
+use homing_datasets::{Micros, ReadSummary, objects, out};
 use homing_locales::{Currency, set_currency};
 use homing_models::{Alias, Bundle, Registry};
+use serde_json::Value;
 
 use super::DoneInPart;
 use super::input::{Common, Loaded, write_report};
@@ -25,9 +26,22 @@ Examples:
   homing-train fit --purchases exports/ --horizons 30,90,365 --registry s3://bucket/models
   homing-train fit --purchases orders.csv --name shop --challenger")]
 pub(super) struct Fit {
+    /// Register the model as challenger; the champion stays. The same as --promote never.
+    #[arg(long, env = "HOMING_CHALLENGER")]
+    challenger: bool,
+    /// When the model becomes champion: if it is not worse on the holdout window, always, or never. Otherwise it becomes the challenger.
+    #[arg(long, env = "HOMING_PROMOTE", value_enum, default_value = "if-better", value_name = "WHEN")]
+    promote: Promote,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// What a fit goes by, whoever asks for it.
+#[derive(Args)]
+pub(super) struct Settings {
     /// Name of the model.
     #[arg(long, env = "HOMING_NAME", default_value = "homing", value_name = "NAME")]
-    name: String,
+    pub(super) name: String,
     /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]
     as_of: Option<String>,
@@ -60,19 +74,13 @@ pub(super) struct Fit {
     net_of_returns: bool,
     /// Model registry: a folder or an object-store URL such as s3://bucket/models.
     #[arg(long, env = "HOMING_REGISTRY", default_value = "registry", value_name = "DIR|URL")]
-    registry: String,
+    pub(super) registry: String,
     /// Local copy of a registry in an object store. Default: a folder in the user's cache.
     #[arg(long, env = "HOMING_REGISTRY_CACHE", value_name = "DIR")]
     registry_cache: Option<PathBuf>,
-    /// Register the model as challenger; the champion stays. The same as --promote never.
-    #[arg(long, env = "HOMING_CHALLENGER")]
-    challenger: bool,
-    /// When the model becomes champion: if it is not worse on the holdout window, always, or never. Otherwise it becomes the challenger.
-    #[arg(long, env = "HOMING_PROMOTE", value_enum, default_value = "if-better", value_name = "WHEN")]
-    promote: Promote,
     /// Also write the training report, which is part of the model, to this HTML file.
     #[arg(long, env = "HOMING_REPORT", value_name = "FILE")]
-    report: Option<PathBuf>,
+    pub(super) report: Option<PathBuf>,
     /// Language of the texts, such as zh or en.
     #[arg(long, env = "HOMING_LANG", default_value = "en", value_name = "CODE")]
     lang: Lang,
@@ -86,7 +94,7 @@ pub(super) struct Fit {
     #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
     seed: u64,
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 impl Fit {
@@ -101,76 +109,129 @@ impl Fit {
     }
 }
 
+impl Settings {
+    /// The task, checked.
+    fn task(&self) -> anyhow::Result<Task> {
+        if !(0.0..=10.0).contains(&self.discount_rate) {
+            return Err(Error::InvalidArgument(format!(
+                "--discount-rate {}: write a yearly rate from 0 to 10",
+                self.discount_rate
+            ))
+            .into());
+        }
+        let task = Task {
+            horizons: self.horizons.clone(),
+            churn_horizon: self.churn_horizon,
+            value_horizon: self.value_horizon,
+            discount_rate: self.discount_rate,
+            net_of_returns: self.net_of_returns,
+            zone: self.common.purchases.zone(),
+            name: self.name.clone(),
+            seed: self.seed,
+            ..Task::default()
+        };
+        task.all_horizons()?;
+        Registry::check_name(&task.name)
+            .map_err(|error| Error::InvalidArgument(format!("--name: {error}")))?;
+        Ok(task)
+    }
+
+    /// Reads the purchases and opens the registry.
+    pub(super) fn prepare(&self) -> anyhow::Result<Prepared> {
+        if let Some(currency) = self.currency {
+            set_currency(currency);
+        }
+        let as_of = self.common.instant(self.as_of.as_ref())?;
+        let task = self.task()?;
+        let folder = (!objects::is_address(&self.registry)).then(|| Path::new(&self.registry));
+        let outputs = [("registry", folder), ("report", self.report.as_deref())];
+        self.common.purchases.keep_inputs(&[], &outputs)?;
+        let loaded = self.common.load(self.seed)?;
+        self.common.purchases.refuse_warnings(&loaded.summary.warnings)?;
+        let registry = Registry::open(&self.registry, self.registry_cache.as_deref())?;
+        let until = as_of.or(loaded.histories.last_instant());
+        Ok(Prepared { task, as_of, until, registry, loaded })
+    }
+
+    /// Fits, and compares with the champion.
+    pub(super) fn train(&self, prepared: &Prepared, stage: &Stage) -> anyhow::Result<(Trained, Comparison)> {
+        let Prepared { task, as_of, until, registry, loaded } = prepared;
+        let previous = until.and_then(|until| registry.before(&task.name, until)).map(Arc::new);
+        let options = Options {
+            task: task.clone(),
+            as_of: *as_of,
+            previous,
+            challengers: self.challengers,
+            lang: self.lang,
+            sampled: Some(loaded.sampled),
+        };
+        let trained = train(&loaded.histories, &options, &|text| stage.step(text))?;
+        let champion = champion(registry, &trained.bundle.manifest().name);
+        let compared = compare(&loaded.histories, &trained, champion.as_ref(), self.seed)?;
+        Ok((trained, compared))
+    }
+
+    /// Says what came of it.
+    pub(super) fn tell(
+        &self,
+        summary: &ReadSummary,
+        (trained, compared): (&Trained, &Comparison),
+        more: &[(&str, Value)],
+        place: &str,
+    ) -> anyhow::Result<()> {
+        if self.common.json {
+            let mut document = serde_json::to_value(trained.summary())?;
+            document["promotion"] = serde_json::to_value(compared)?;
+            for (name, value) in more {
+                document[name] = value.clone();
+            }
+            document["read"] = serde_json::to_value(summary)?;
+            document["warnings"] = serde_json::to_value(summary.warnings.list())?;
+            out!("{}", serde_json::to_string_pretty(&document)?);
+        } else {
+            out!("{}", show::usability(&trained.usability).trim_end_matches('\n'));
+            if let Some(report) = &trained.backtest {
+                out!("{}", show::report(report).trim_end_matches('\n'));
+            }
+            out!("model {} {place}", trained.bundle.id());
+        }
+        Ok(())
+    }
+}
+
+/// What a fit begins with.
+pub(super) struct Prepared {
+    task: Task,
+    as_of: Option<Micros>,
+    /// The end of the data that are learned from.
+    pub(super) until: Option<Micros>,
+    pub(super) registry: Registry,
+    pub(super) loaded: Loaded,
+}
+
 pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
-    if let Some(currency) = args.currency {
-        set_currency(currency);
-    }
-    let as_of = args.common.instant(args.as_of.as_ref())?;
-    if !(0.0..=10.0).contains(&args.discount_rate) {
-        return Err(Error::InvalidArgument(format!(
-            "--discount-rate {}: write a yearly rate from 0 to 10",
-            args.discount_rate
-        ))
-        .into());
-    }
-    let task = Task {
-        horizons: args.horizons.clone(),
-        churn_horizon: args.churn_horizon,
-        value_horizon: args.value_horizon,
-        discount_rate: args.discount_rate,
-        net_of_returns: args.net_of_returns,
-        zone: args.common.purchases.zone(),
-        name: args.name.clone(),
-        seed: args.seed,
-        ..Task::default()
-    };
-    task.all_horizons()?;
-    Registry::check_name(&task.name).map_err(|error| Error::InvalidArgument(format!("--name: {error}")))?;
-    let folder = (!objects::is_address(&args.registry)).then(|| Path::new(&args.registry));
-    let outputs = [("registry", folder), ("report", args.report.as_deref())];
-    args.common.purchases.keep_inputs(&[], &outputs)?;
-    let Loaded { histories, summary, sampled } = args.common.load(args.seed)?;
-    args.common.purchases.refuse_warnings(&summary.warnings)?;
+    let prepared = args.settings.prepare()?;
     let stage = Stage::begin("fit");
-    let registry = Registry::open(&args.registry, args.registry_cache.as_deref())?;
-    let until = as_of.or(histories.last_instant());
-    let previous = until.and_then(|until| registry.before(&task.name, until)).map(Arc::new);
-    let options = Options {
-        task,
-        as_of,
-        previous,
-        challengers: args.challengers,
-        lang: args.lang,
-        sampled: Some(sampled),
-    };
-    let trained = train(&histories, &options, &|text| stage.step(text))?;
-    let champion = champion(&registry, &trained.bundle.manifest().name);
-    let compared = compare(&histories, &trained, champion.as_ref(), args.seed)?;
+    let (trained, compared) = args.settings.train(&prepared, &stage)?;
     let promote = args.promotes(compared.promote);
     let alias = if promote { Alias::Champion } else { Alias::Challenger };
-    let path = registry.register(&trained.bundle, alias)?;
-    if let (Some(file), Some(html)) = (&args.report, trained.bundle.report()) {
+    let path = prepared.registry.register(&trained.bundle, alias)?;
+    if let (Some(file), Some(html)) = (&args.settings.report, trained.bundle.report()) {
         write_report(file, html)?;
     }
     let seconds = stage.end();
-    if args.common.json {
-        let mut document = serde_json::to_value(trained.summary())?;
-        document["promotion"] = serde_json::to_value(&compared)?;
-        document["promoted"] = promote.into();
-        document["read"] = serde_json::to_value(&summary)?;
-        document["warnings"] = serde_json::to_value(summary.warnings.list())?;
-        out!("{}", serde_json::to_string_pretty(&document)?);
-    } else {
-        out!("{}", show::usability(&trained.usability).trim_end_matches('\n'));
-        if let Some(report) = &trained.backtest {
-            out!("{}", show::report(report).trim_end_matches('\n'));
-        }
-        out!("model {} ({}) in {}", trained.bundle.id(), alias.name(), path.display());
-    }
+    let place = format!("({}) in {}", alias.name(), path.display());
+    let told = (&trained, &compared);
+    args.settings.tell(&prepared.loaded.summary, told, &[("promoted", promote.into())], &place)?;
     eprintln!("fitted in {seconds:.1} s");
     if let Some(text) = show::promotion(&compared, promote) {
         eprintln!("homing-train: {text}");
     }
+    whole(&trained)
+}
+
+/// An error with exit code 4 where steps beside the fit failed.
+pub(super) fn whole(trained: &Trained) -> anyhow::Result<()> {
     for failure in &trained.failures {
         eprintln!("homing-train: {} failed: {}", failure.step, failure.cause);
     }
@@ -182,7 +243,7 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
 }
 
 /// The champion of this name; `None` where there is none, or where it cannot be read and a new one is welcome.
-fn champion(registry: &Registry, name: &str) -> Option<Bundle> {
+pub(super) fn champion(registry: &Registry, name: &str) -> Option<Bundle> {
     let version = registry.version(name, Alias::Champion)?;
     let loaded = registry.find(Some(&format!("{name}@{version}"))).and_then(|path| Bundle::load(&path));
     if let Err(error) = &loaded {

@@ -2,10 +2,12 @@
 
 mod backtest;
 mod check;
+mod cohorts;
 mod features;
 mod fit;
 mod input;
 mod lifetimes;
+mod retrain;
 mod show;
 mod uplift;
 
@@ -40,12 +42,16 @@ enum Command {
     Check(Box<check::Check>),
     /// Fit a model and add it to the registry.
     Fit(Box<fit::Fit>),
+    /// Train again when enough new data have come, and promote the model if it is not worse: one command for cron.
+    Retrain(Box<retrain::Retrain>),
     /// Fit at past cutoffs and compare predictions with what happened.
     Backtest(Box<backtest::Backtest>),
     /// Write the feature matrix, with labels if asked for.
     Features(Box<features::Features>),
     /// Fit every lifetime model: parameters, standard errors, likelihoods.
     Lifetimes(Box<lifetimes::Lifetimes>),
+    /// Say what customers are worth over time: cohorts, revenue by month, repeat orders.
+    Cohorts(Box<cohorts::Cohorts>),
     /// Learn from an experiment whom contact changes, and say whether that is proven.
     Uplift(Box<uplift::Uplift>),
     /// Print shell completions.
@@ -100,6 +106,7 @@ pub fn main() -> ExitCode {
     }
     let done = match cli.command {
         Command::Fit(args) => fit::run(&args),
+        Command::Retrain(args) => retrain::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Completions { shell } => {
@@ -110,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Features(args) => features::run(&args),
         Command::Lifetimes(args) => lifetimes::run(&args),
         Command::Uplift(args) => uplift::run(&args),
+        Command::Cohorts(args) => cohorts::run(&args),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 
 use homing_models::boosting::{Binned, Bins, Booster, Objective, Training};
 use homing_models::sampling::{Picker, mix};
+use homing_models::uplift::Learners;
 use linfa::ParamGuard;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
@@ -228,6 +229,26 @@ impl Models {
             sums.untouched[place] += weight * untouched[at];
         }
     }
+}
+
+/// The learners fitted on all rows of an arm, to predict customers who are not in it.
+///
+/// # Errors
+/// [`Error::Booster`].
+pub fn learners(arm: &Arm<'_>, weights: [f64; 3]) -> Result<Learners, Error> {
+    let everyone: Vec<usize> = (0..arm.rows.len()).collect();
+    let models = Models::fit(arm, &everyone)?;
+    let Models { together, treated, untouched, effect_of_treated, effect_of_untouched, share_treated } =
+        models;
+    Ok(Learners {
+        together,
+        treated,
+        untouched,
+        effect_of_treated,
+        effect_of_untouched,
+        share_treated,
+        weights,
+    })
 }
 
 /// Predictions of every row of the features: of those in the arm by models fitted without them, of the others by all.

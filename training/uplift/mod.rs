@@ -9,19 +9,18 @@ pub mod measure;
 mod tests;
 
 use homing_datasets::table::{Column, Table};
+use homing_models::features::schema_hash;
+use homing_models::uplift::{Group, Uplift};
 use serde::Serialize;
 
 pub use experiment::{Experiment, LeftOut, Roles};
-use learn::{Arm, FOLDS, Learner, folds, out_of_fold};
+use learn::{Arm, FOLDS, Learner, folds, learners, out_of_fold};
 use measure::{Difference, Figures, Intervals, Ranked};
 
 use crate::Error;
 
 /// Resamples of the intervals.
 const DRAWS: u32 = 500;
-
-/// How customers respond to contact.
-const GROUPS: [&str; 4] = ["persuadable", "sure_thing", "lost_cause", "do_not_disturb"];
 
 /// The Qini of a learner.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -127,8 +126,8 @@ pub struct RowValues {
     pub contacted: Vec<f64>,
     /// Expected outcome without.
     pub untouched: Vec<f64>,
-    /// How the customer responds; places in the list of groups.
-    groups: Vec<usize>,
+    /// How the customer responds.
+    groups: Vec<Group>,
 }
 
 /// An experiment, judged.
@@ -165,6 +164,47 @@ pub fn judge(experiment: &Experiment, seed: u64, told: &dyn Fn(&str)) -> Result<
         left_out: experiment.left_out.clone(),
         arms,
     })
+}
+
+/// Learns uplift on the features of this version of homing ([`homing_models::features::SPECS`]) from an experiment with one arm and one
+/// outcome. Learners are part of it only where uplift is claimed.
+///
+/// # Errors
+/// [`Error::Booster`] when a model cannot be fitted; [`Error::InvalidArgument`] for an experiment without an arm or outcome.
+pub fn learn_uplift(
+    experiment: &Experiment,
+    (campaigns, window_days): (Vec<String>, u32),
+    seed: u64,
+) -> Result<(Uplift, ArmResult), Error> {
+    let Some((name, all)) = experiment.outcomes.first().filter(|_| experiment.arms.len() == 1) else {
+        return Err(Error::InvalidArgument(
+            "an experiment with one arm and one outcome is needed".to_owned(),
+        ));
+    };
+    let found = judge_arm(experiment, 1, name, all, seed)?;
+    let (rows, treated) = experiment.rows_of(1);
+    let outcome: Vec<f64> = rows.iter().map(|row| all[*row]).collect();
+    let trial = Arm { features: &experiment.features, rows: &rows, outcome: &outcome, treated: &treated };
+    let weights = std::array::from_fn(|at| found.learners.get(at).map_or(0.0, |one| one.weight));
+    let controls = outcome.iter().zip(&treated).filter(|(_, treated)| !**treated);
+    let (sum, count) = controls.fold((0.0, 0.0), |(sum, n), (y, _)| (sum + y, n + 1.0));
+    let uplift = Uplift {
+        campaigns,
+        outcome: name.clone(),
+        window_days,
+        contacted: found.treated,
+        held_out: found.controls,
+        effect: found.effect,
+        mean_untouched: sum / count,
+        qini: found.qini,
+        qini_low: found.qini_low,
+        qini_high: found.qini_high,
+        claimed: found.claimed,
+        conclusion: found.conclusion.clone(),
+        schema: schema_hash(),
+        learners: if found.claimed { Some(learners(&trial, weights)?) } else { None },
+    };
+    Ok((uplift, found))
 }
 
 fn known(value: f64) -> Option<f64> {
@@ -290,17 +330,13 @@ fn conclusion(claimed: bool, figures: &Figures, effect: &Difference) -> String {
     )
 }
 
-/// The group of each customer. Uplift counts where it exceeds half the average effect, either way; of the others those with
-/// at least the controls' mean outcome are sure things.
-fn groups_of(uplift: &[f64], untouched: &[f64], effect: f64, mean: f64) -> Vec<usize> {
-    let least = effect.abs() / 2.0;
-    let group = |(uplift, untouched): (&f64, &f64)| match () {
-        () if *uplift > least => 0,
-        () if *uplift < 0.0 && *uplift <= -least => 3,
-        () if *untouched >= mean => 1,
-        () => 2,
-    };
-    uplift.iter().zip(untouched).map(group).collect()
+/// The group of each customer.
+fn groups_of(uplift: &[f64], untouched: &[f64], effect: f64, mean: f64) -> Vec<Group> {
+    uplift
+        .iter()
+        .zip(untouched)
+        .map(|(uplift, untouched)| Group::of(*uplift, *untouched, effect, mean))
+        .collect()
 }
 
 fn deciles(ranked: &Ranked, score: &[f64], outcome: &[f64], treated: &[bool]) -> Vec<Decile> {
@@ -350,7 +386,7 @@ impl Judged {
                 Column::Number(all.iter().map(|x| (shown && x.is_finite()).then_some(*x)).collect())
             };
             let groups =
-                values.groups.iter().map(|group| result.claimed.then(|| GROUPS[*group].to_owned())).collect();
+                values.groups.iter().map(|group| result.claimed.then(|| group.name().to_owned())).collect();
             table = table
                 .with(format!("uplift{suffix}"), numbers(&values.uplift, result.claimed))
                 .with(format!("uplift_group{suffix}"), Column::Text(groups))
@@ -365,9 +401,9 @@ impl Judged {
     pub fn groups(&self, result: usize) -> Vec<(&'static str, usize)> {
         let values =
             self.arms.get(result).filter(|result| result.claimed).map(|result| &result.values.groups);
-        let count = |at: usize, groups: &Vec<usize>| groups.iter().filter(|group| **group == at).count();
+        let count = |one: Group, groups: &[Group]| groups.iter().filter(|group| **group == one).count();
         values.map_or_else(Vec::new, |groups| {
-            GROUPS.iter().enumerate().map(|(at, name)| (*name, count(at, groups))).collect()
+            Group::ALL.into_iter().map(|one| (one.name(), count(one, groups))).collect()
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::service::problem::{self, Code};
 use crate::service::{Limits, limits, metrics};
 
 mod build;
+mod campaigns;
 mod events;
 mod foreign;
 mod keys;
@@ -89,6 +90,7 @@ fn schemas(horizons: &[u32], limits: &Limits) -> Value {
         profiles::schemas(),
         models::schemas(),
         keys::schemas(),
+        campaigns::schemas(),
         foreign::schemas(),
     ];
     parts
@@ -135,6 +137,7 @@ fn named(route: Route) -> (&'static str, &'static str) {
         Route::RevokeKey => ("revokeKey", "Revoke an API key"),
         Route::Erase => ("eraseProfile", "Erase all data about a customer"),
         Route::Changes => ("listChanges", "List tag changes after a cursor"),
+        Route::CampaignSize => ("campaignSize", "Say how many customers are worth contacting"),
         Route::DeadLetters => ("listDeadLetters", "List changes that could not be delivered, newest first"),
         Route::DropDeadLetter => ("dropDeadLetter", "Delete a dead letter"),
         Route::Webhooks => ("listWebhooks", "Show how each webhook is doing"),
@@ -336,6 +339,7 @@ fn reply_schema(route: Route) -> Option<&'static str> {
         Route::TestWebhook => Some("WebhookTest"),
         Route::AttributesOf | Route::Attributes | Route::PatchAttributes => Some("AttributesReply"),
         Route::Changes => Some("Changes"),
+        Route::CampaignSize => Some("CampaignSize"),
         Route::DeadLetters => Some("DeadLetters"),
         Route::Models => Some("Models"),
         Route::Shadow => Some("Shadow"),
@@ -479,6 +483,7 @@ fn parameters(route: Route) -> Vec<Value> {
         })],
         Route::Lookup => view_parameters(),
         Route::Changes => change_parameters(),
+        Route::CampaignSize => campaigns::parameters(),
         Route::Audit | Route::DeadLetters => {
             let (limit, most) = match route {
                 Route::Audit => (changes::DEFAULT_LIMIT, changes::MAX_LIMIT),

@@ -144,7 +144,7 @@ async fn every_documented_route_is_served_and_every_served_route_is_documented()
 }
 
 /// Paths that are read, with an address of each kind of reply.
-const GETS: [(&str, &str); 47] = [
+const GETS: [(&str, &str); 49] = [
     ("/v1/profiles/{id}", "/v1/profiles/a"),
     ("/v1/profiles/{id}", "/v1/profiles/b"),
     ("/v1/profiles/{id}", "/v1/profiles/nobody"),
@@ -169,6 +169,8 @@ const GETS: [(&str, &str); 47] = [
     ("/v1/profiles/{id}/consent", "/v1/profiles/a/consent"),
     ("/v1/audit", "/v1/audit"),
     ("/v1/audit", "/v1/audit?limit=0"),
+    ("/v1/campaigns/size", "/v1/campaigns/size?cost=1&margin=0.4&effect=0.05"),
+    ("/v1/campaigns/size", "/v1/campaigns/size?cost=1&margin=40"),
     ("/v1/webhooks", "/v1/webhooks"),
     ("/v1/dead-letters", "/v1/dead-letters?limit=1"),
     ("/v1/changes", "/v1/changes"),

@@ -264,7 +264,8 @@ fn the_address_of_a_webhook_stands_nowhere_with_its_secrets() {
     // Over HTTP, what goes wrong names the address without the query.
     let hook = Webhook::new("x", "http://127.0.0.1:1/hook?token=hush", "s");
     let failure =
-        send(&hook, &*over_http(&hook), &Piece { changes: &[], test: true }, ("x:1", 0)).unwrap_err();
+        send(&hook, &*over_http(&hook), &Piece { changes: &[], test: true, alarms: &[] }, ("x:1", 0))
+            .unwrap_err();
     assert!(!failure.reason.contains("hush"), "{}", failure.reason);
 }
 
@@ -277,4 +278,36 @@ fn a_signature_holds_for_each_secret_while_one_takes_the_place_of_the_other() {
         hook.signature(7, b"{}").unwrap().split_once(',').unwrap().1.to_owned()
     };
     assert_eq!(signature, format!("t=7,{},{}", one(b"new"), one(b"old")));
+}
+
+#[test]
+fn alarms_are_delivered_once_a_run_and_changes_do_not_wait_for_them() {
+    let scene = Scene::new(hook());
+    let store = scene.app.store().as_ref();
+    let digest = |alarms: serde_json::Value| serde_json::json!({"alarms": alarms, "figures": []}).to_string();
+    let alarm = serde_json::json!({"code": "source_stopped", "model": "", "horizon_days": null, "from": "2025-01-08T00:00:00Z",
+        "value": 3.0, "threshold": 40.0, "advice": "web: check this source"});
+    store.store_document(homing_profiles::kept::ALARMS, 1, &digest(serde_json::json!([alarm]))).unwrap();
+    let mut first = true;
+    let mut pusher = scene.pusher(Box::new(move |_, changes| {
+        let fails = changes.is_empty() && std::mem::take(&mut first);
+        (if fails { 503 } else { 204 }, !fails, None)
+    }));
+    let told = || scene.tries.lock().unwrap().iter().filter(|(_, id)| id.starts_with("crm:alarms-")).count();
+    scene.change("a");
+    pusher.push().unwrap();
+    assert_eq!(told(), 1);
+    assert_eq!(scene.taken.lock().unwrap().len(), 1, "the change came although the alarms did not");
+    for _ in 0..3 {
+        pusher.alarms_at = None;
+        pusher.push().unwrap();
+    }
+    assert_eq!(told(), 2, "once more after the failure, then no more");
+    // A run that finds nothing is no delivery; the next one that finds something is.
+    for (at, alarms) in [(2, serde_json::json!([])), (3, serde_json::json!([alarm]))] {
+        store.store_document(homing_profiles::kept::ALARMS, at, &digest(alarms)).unwrap();
+        pusher.alarms_at = None;
+        pusher.push().unwrap();
+    }
+    assert_eq!(told(), 3);
 }
