@@ -35,8 +35,8 @@ pub struct Key {
 pub struct Session {
     /// Keyed hash of the token.
     pub hash: [u8; 32],
-    /// The key that they signed in with.
-    pub key_id: String,
+    /// Who: the id of the key that they signed in with, or a person whom an identity provider vouches for.
+    pub holder: String,
     /// When.
     pub created_at: Micros,
     /// When it expires.
@@ -258,12 +258,12 @@ impl<E: Engine> Access for E {
     }
 
     fn begin_session(&self, session: &Session) -> Result<(), Error> {
-        let Session { hash, key_id, created_at, expires_at } = session;
+        let Session { hash, holder, created_at, expires_at } = session;
         self.write(|sql| {
             sql.execute("DELETE FROM sessions WHERE expires_at <= $1", params![*created_at])?;
             sql.execute(
                 "INSERT INTO sessions (hash, key_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
-                params![hash, key_id, *created_at, *expires_at],
+                params![hash, holder, *created_at, *expires_at],
             )?;
             Ok(())
         })
@@ -273,7 +273,7 @@ impl<E: Engine> Access for E {
         let session = |mut row: Row| {
             Ok(Session {
                 hash: row.take()?,
-                key_id: row.take()?,
+                holder: row.take()?,
                 created_at: row.take()?,
                 expires_at: row.take()?,
             })

@@ -67,14 +67,29 @@ pub(super) fn stretches(sort: Sort, after: Option<&Position>) -> Vec<Stretch<'_>
 
 /// The tags asked for, each with its alternative values.
 pub(super) fn alternatives(listing: &Listing) -> Vec<(&str, Vec<&serde_json::Value>)> {
-    let mut tags: Vec<(&str, Vec<&serde_json::Value>)> = Vec::new();
-    for (name, value) in &listing.tags {
-        match tags.iter_mut().find(|(known, _)| known == name) {
+    grouped(&listing.tags)
+}
+
+fn grouped(pairs: &[(String, serde_json::Value)]) -> Vec<(&str, Vec<&serde_json::Value>)> {
+    let mut groups: Vec<(&str, Vec<&serde_json::Value>)> = Vec::new();
+    for (name, value) in pairs {
+        match groups.iter_mut().find(|(known, _)| known == name) {
             Some((_, values)) => values.push(value),
-            None => tags.push((name, vec![value])),
+            None => groups.push((name, vec![value])),
         }
     }
-    tags
+    groups
+}
+
+/// Whether a customer has the attributes that are asked for.
+pub(super) fn has_attributes(
+    listing: &Listing,
+    attributes: &serde_json::Map<String, serde_json::Value>,
+) -> bool {
+    grouped(&listing.attributes).into_iter().all(|(name, values)| {
+        let own = attributes.get(name).map(value_text);
+        own.is_some_and(|own| values.into_iter().any(|value| value_text(value) == own))
+    })
 }
 
 /// The first text after all that start with a prefix, in the order of code points; `None` if there is none.
@@ -134,11 +149,17 @@ pub(super) fn mark(listing: &Listing) -> [u8; 8] {
     let edges =
         [listing.churn_risk.0, listing.churn_risk.1, listing.value_at_risk.0, listing.value_at_risk.1]
             .map(edge);
-    let values: Vec<String> = listing.tags.iter().map(|(_, value)| value_text(value)).collect();
+    let asked: Vec<&(String, serde_json::Value)> = listing.tags.iter().chain(&listing.attributes).collect();
+    let values: Vec<String> = asked.iter().map(|(_, value)| value_text(value)).collect();
+    let tags = listing.tags.len().to_le_bytes();
     let mut parts: Vec<&[u8]> =
         vec![&sort, &since, listing.id_prefix.as_deref().unwrap_or_default().as_bytes()];
     parts.extend(edges.iter().map(<[u8; 8]>::as_slice));
-    for ((name, _), value) in listing.tags.iter().zip(&values) {
+    // Without attributes the mark is as it was before there were any.
+    if !listing.attributes.is_empty() {
+        parts.push(&tags);
+    }
+    for ((name, _), value) in asked.into_iter().zip(&values) {
         parts.extend([name.as_bytes(), value.as_bytes()]);
     }
     (fingerprint(parts) as u64).to_le_bytes()

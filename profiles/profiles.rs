@@ -79,6 +79,9 @@ pub struct HistorySummary {
 pub struct Listing {
     /// Tags that a profile must have: name and value. Values of one tag are alternatives; of every tag asked for it must have one.
     pub tags: Vec<(String, serde_json::Value)>,
+    /// Attributes that the customer must have: name and value. Values of one attribute are alternatives. There is no index of attributes, so
+    /// each page looks through a bounded number of customers and may be short.
+    pub attributes: Vec<(String, serde_json::Value)>,
     /// Range of the churn risk.
     pub churn_risk: (Option<f64>, Option<f64>),
     /// Range of the value at risk.
@@ -192,6 +195,23 @@ pub trait Profiles: Send + Sync {
     /// # Errors
     /// [`Error`] of the store, [`Error::BadCursor`] for a cursor of another listing.
     fn list(&self, listing: &Listing) -> Result<Page, Error>;
+
+    /// The ids of everybody whom a listing names, in its order and as of one moment; `None` if there are more than `most`. The limit and the
+    /// cursor of the listing do not matter.
+    ///
+    /// ```
+    /// # use homing_datasets::Zone;
+    /// # use homing_profiles::Listing;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let place = format!("sqlite:{}", folder.path().join("p.db").display());
+    /// # let store = homing_profiles::open(&place, Zone::default())?;
+    /// assert_eq!(store.listed_ids(&Listing::default(), 10)?, Some(Vec::new()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn listed_ids(&self, listing: &Listing, most: usize) -> Result<Option<Vec<String>>, Error>;
 
     /// The base at a glance.
     ///

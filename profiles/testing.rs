@@ -106,6 +106,10 @@ impl<F: Send + Sync> Profiles for Watched<F> {
         self.enter()?.list(listing)
     }
 
+    fn listed_ids(&self, listing: &Listing, most: usize) -> Result<Option<Vec<String>>, Error> {
+        self.enter()?.listed_ids(listing, most)
+    }
+
     fn totals(&self) -> Result<Totals, Error> {
         self.enter()?.totals()
     }

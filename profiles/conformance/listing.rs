@@ -124,6 +124,58 @@ pub(super) fn filters(store: &dyn Store) {
     }
 }
 
+/// Attributes are searched for along any order, and a listing can be had as ids at one moment.
+pub(super) fn attributes(store: &dyn Store) {
+    forty(store);
+    for n in 0..40 {
+        let city = if n % 10 == 3 { "上海" } else { "x" };
+        let own = json!({"city": city, "no": n, "half": 0.5, "vip": n == 13, "none": null});
+        let Value::Object(own) = own else { unreachable!() };
+        store.set_attributes(&format!("c{n:02}"), &own).unwrap();
+    }
+    let asked = |pairs: &[(&str, Value)]| Listing {
+        attributes: pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        ..Listing::default()
+    };
+    for (pairs, mut expected) in [
+        (vec![("city", json!("上海"))], vec!["c03", "c13", "c23", "c33"]),
+        (vec![("city", json!("上海")), ("vip", json!(true))], vec!["c13"]),
+        (vec![("no", json!(7)), ("no", json!(8.0))], vec!["c07", "c08"]),
+        (vec![("half", json!(0.5)), ("no", json!(1))], vec!["c01"]),
+        (vec![("no", json!("7"))], vec![]),
+        (vec![("none", json!(null)), ("no", json!(2))], vec!["c02"]),
+        (vec![("unknown", json!(1))], vec![]),
+    ] {
+        expected.sort_unstable();
+        for sort in [Sort::ValueAtRisk, Sort::ChurnRisk, Sort::Clv, Sort::LastOrder, Sort::CustomerId] {
+            for (limit, reversed) in [(1, false), (3, true), (100, false)] {
+                let listing = Listing { sort, limit, reversed, ..asked(&pairs) };
+                let ordered = scan(store, &listing);
+                let mut found = ordered.clone();
+                found.sort_unstable();
+                assert_eq!(found, expected, "{pairs:?} {sort:?} {limit}");
+                assert_eq!(store.listed_ids(&listing, 40).unwrap(), Some(ordered), "{pairs:?} {sort:?}");
+            }
+        }
+    }
+    let few = Listing { id_prefix: Some("c1".to_owned()), limit: 7, ..asked(&[("city", json!("x"))]) };
+    assert_eq!(scan(store, &few).len(), 9);
+    let first = store.list(&Listing { limit: 1, ..asked(&[("city", json!("上海"))]) }).unwrap();
+    let other = Listing { limit: 1, cursor: first.next, ..asked(&[("city", json!("x"))]) };
+    assert!(matches!(store.list(&other), Err(Error::BadCursor)));
+    for sort in [Sort::ValueAtRisk, Sort::LastOrder, Sort::CustomerId] {
+        for listing in [
+            Listing { sort, ..Listing::default() },
+            Listing { sort, reversed: true, churn_risk: (Some(0.1), None), ..Listing::default() },
+            Listing { sort, id_prefix: Some("c2".to_owned()), ..Listing::default() },
+        ] {
+            let ids = scan(store, &Listing { limit: 7, ..listing.clone() });
+            assert_eq!(store.listed_ids(&listing, 40).unwrap(), Some(ids.clone()), "{listing:?}");
+            assert_eq!(store.listed_ids(&listing, ids.len() - 1).unwrap(), None);
+        }
+    }
+}
+
 pub(super) fn cursors(store: &dyn Store) {
     forty(store);
     let listing = Listing { limit: 5, ..Listing::default() };

@@ -48,6 +48,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("a set is written whole or not at all", commit::sets),
     ("pages hold every profile once, in order", listing::pages),
     ("a listing filters by tag, range and prefix", listing::filters),
+    ("attributes are searched for, and ids are listed at one moment", listing::attributes),
     ("a cursor fits its listing only", listing::cursors),
     ("totals add up", listing::totals),
     ("a scan meets every customer once", aggregates::scan),

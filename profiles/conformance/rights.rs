@@ -449,7 +449,7 @@ pub(super) fn chained(store: &dyn Store) {
 pub(super) fn sessions(store: &dyn Store) {
     let session = |byte: u8, from| Session {
         hash: [byte; 32],
-        key_id: "k".into(),
+        holder: "k".into(),
         created_at: from,
         expires_at: from + 10,
     };

@@ -7,8 +7,10 @@ use super::session::{Parameter, Wire};
 use super::text::{original, stored, stored_value};
 use super::{Fault, Inner, PostgresStore};
 use crate::paging::{
-    Stretch, Within, after_prefix, alternatives, column, ranges, read_cursor, stretches, write_cursor,
+    Stretch, Within, after_prefix, alternatives, column, has_attributes, ranges, read_cursor, stretches,
+    write_cursor,
 };
+use crate::privacy::attributes_of;
 use crate::{Error, Listing, Page, Profile, Sort};
 
 /// Up to so many profiles with a tag, or with a beginning of the id, are fetched and sorted; where more have it, the order's own
@@ -23,6 +25,9 @@ const WALK: i64 = if cfg!(test) { 15 } else { 4_000 };
 /// then, while counting a tag that a third of a million have takes 30 ms.
 const PROBE: i64 = if cfg!(test) { 5 } else { 400 };
 
+/// Profiles that one page looks through for attributes, which are read whole: there is no index of them.
+const LOOK: i64 = if cfg!(test) { 15 } else { 1_000 };
+
 pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listing) -> Inner<Page> {
     let limit = listing.limit.clamp(1, 1000) as usize;
     let after = match &listing.cursor {
@@ -35,7 +40,8 @@ pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listi
     let mut rows: Vec<(Option<f64>, Profile)> = Vec::new();
     let mut broke_off = None;
     let mut stretches = stretches(listing.sort, after.as_ref());
-    if let Some(first) = stretches.first().filter(|_| !listing.tags.is_empty()) {
+    let probed = !listing.tags.is_empty() && listing.attributes.is_empty();
+    if let Some(first) = stretches.first().filter(|_| probed) {
         rows = fetch(wire, store, &compose(listing, first, &Way::Scan(PROBE), limit + 1)).await?;
     }
     let mut way = Way::Straight;
@@ -52,7 +58,11 @@ pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listi
             break;
         }
         let before = rows.len();
-        rows.extend(fetch(wire, store, &compose(listing, &stretch, &way, missing)).await?);
+        // Who has the attributes is decided here, among all that the way leads to.
+        let most = if listing.attributes.is_empty() { missing } else { i64::MAX as usize };
+        let found = fetch(wire, store, &compose(listing, &stretch, &way, most)).await?;
+        let found = found.into_iter().filter(|(_, profile)| has_attributes(listing, &profile.attributes));
+        rows.extend(found.take(missing));
         if let (Way::Scan(scan), true) = (&way, rows.len() - before < missing) {
             let query = last_scanned(listing, &stretch, *scan);
             if let Some(row) = wire.one(&query.text, &query.parameters()).await? {
@@ -69,6 +79,49 @@ pub(super) async fn list(wire: &mut Wire, store: &PostgresStore, listing: &Listi
         broke_off.map(|(key, id)| write_cursor(listing, key, &id))
     };
     Ok(Page { profiles: rows.into_iter().map(|(_, profile)| profile).collect(), next })
+}
+
+/// The ids of everybody whom a listing names; `None` past `most`.
+pub(super) async fn ids(
+    wire: &mut Wire,
+    store: &PostgresStore,
+    listing: &Listing,
+    most: usize,
+) -> Inner<Option<Vec<String>>> {
+    let mut query = Query::default();
+    has_tags(&mut query, listing);
+    begins_with(&mut query, listing);
+    ranges(listing).iter().for_each(|ranges| within(&mut query, ranges));
+    let conditions = query.conditions();
+    let (keys, ids) = if listing.reversed { ("ASC", "DESC") } else { ("DESC", "ASC") };
+    let order = match column(listing.sort) {
+        Some(key) => format!("p.{key} {keys} NULLS LAST, p.customer_id {ids}"),
+        None => format!("p.customer_id {ids}"),
+    };
+    let attributes = if listing.attributes.is_empty() {
+        "NULL::text"
+    } else {
+        "(SELECT a.attributes FROM homing.attributes a WHERE a.customer_id = p.customer_id)"
+    };
+    // What attributes leave out is left out afterwards.
+    let limit = if listing.attributes.is_empty() { most.saturating_add(1) } else { usize::MAX };
+    let limit = query.value(i64::try_from(limit).unwrap_or(i64::MAX));
+    let text = format!(
+        "SELECT p.customer_id, {attributes} FROM homing.profiles p{conditions} ORDER BY {order} LIMIT {limit}"
+    );
+    let mut found = Vec::new();
+    for row in wire.query(&text, &query.parameters()).await? {
+        let id = original(row.try_get(0)?);
+        if !listing.attributes.is_empty() {
+            let own: Option<&str> = row.try_get(1)?;
+            let own = own.map(|text| attributes_of(text, &store.common.place, &id)).transpose()?;
+            if !has_attributes(listing, &own.unwrap_or_default()) {
+                continue;
+            }
+        }
+        found.push(id);
+    }
+    Ok((found.len() <= most).then_some(found))
 }
 
 /// The profiles that a query finds, and what they are ordered by.
@@ -109,7 +162,11 @@ impl Way {
         }
         let [_, across] = ranges(listing);
         let sought = !listing.tags.is_empty() || prefix(listing).is_some() && !by_id || !across.is_empty();
-        Ok(if sought { Way::Scan(WALK) } else { Way::Straight })
+        Ok(match (listing.attributes.is_empty(), sought) {
+            (false, _) => Way::Scan(LOOK),
+            (true, true) => Way::Scan(WALK),
+            (true, false) => Way::Straight,
+        })
     }
 }
 

@@ -145,6 +145,10 @@ impl Profiles for PostgresStore {
         self.pool.with(async |wire| list::list(wire, self, listing).await)
     }
 
+    fn listed_ids(&self, listing: &Listing, most: usize) -> Result<Option<Vec<String>>, Error> {
+        self.pool.with(async |wire| list::ids(wire, self, listing, most).await)
+    }
+
     fn totals(&self) -> Result<Totals, Error> {
         self.pool.with(async |wire| read::totals(wire).await)
     }

@@ -9,8 +9,10 @@ use super::read::{COLUMNS, Numbered};
 use super::rows::TagNames;
 use super::{Fault, Inner, SqliteStore, tagged};
 use crate::paging::{
-    Stretch, Within, after_prefix, alternatives, column, ranges, read_cursor, stretches, write_cursor,
+    Stretch, Within, after_prefix, alternatives, column, has_attributes, ranges, read_cursor, stretches,
+    write_cursor,
 };
+use crate::privacy::attributes_of;
 use crate::state::value_text;
 use crate::{Error, Listing, Page, Sort};
 
@@ -36,6 +38,7 @@ pub(super) fn list(
         Some(cursor) => Some(read_cursor(cursor, listing).ok_or(Fault::Known(Error::BadCursor))?),
     };
     let Some(tags) = Tags::resolve(connection, names, listing)? else { return Ok(Page::default()) };
+    let mut parts = Parts::prepare(connection, store)?;
     let mut rows: Rows = Vec::new();
     let mut search = Search { left: WALK, last: None };
     let mut broke_off = false;
@@ -46,10 +49,10 @@ pub(super) fn list(
             break;
         }
         if !tags.scans(listing) {
-            fetch(connection, listing, &tags, &stretch, missing, &mut rows)?;
+            fetch(connection, listing, (&tags, &mut parts), &stretch, missing, &mut rows)?;
             continue;
         }
-        broke_off = search.scan(connection, listing, &tags, &stretch, missing, &mut rows)?;
+        broke_off = search.scan(connection, listing, (&tags, &mut parts), &stretch, missing, &mut rows)?;
         if broke_off {
             break;
         }
@@ -63,6 +66,75 @@ pub(super) fn list(
     let profiles =
         rows.into_iter().map(|(_, row)| row.finish(connection, names, store)).collect::<Inner<Vec<_>>>()?;
     Ok(Page { profiles, next })
+}
+
+/// The ids of everybody whom a listing names; `None` past `most`.
+pub(super) fn ids(
+    connection: &Connection,
+    names: &mut TagNames,
+    store: &SqliteStore,
+    listing: &Listing,
+    most: usize,
+) -> Inner<Option<Vec<String>>> {
+    let Some(tags) = Tags::resolve(connection, names, listing)? else { return Ok(Some(Vec::new())) };
+    // Every tag is looked at: nobody is found by a rare one here.
+    let tags = Tags { rare: None, ..tags };
+    let mut parts = Parts::prepare(connection, store)?;
+    let mut ids = Vec::new();
+    for stretch in stretches(listing.sort, None) {
+        let query = compose_walk(listing, &stretch, i64::MAX as usize);
+        let mut statement = connection.prepare_cached(&query.text)?;
+        let mut entries = statement.query(params_from_iter(query.values))?;
+        while let Some(entry) = entries.next()? {
+            let customer_id: String = entry.get(1)?;
+            if fits(listing, entry, &customer_id)?
+                && tags.are_had(&mut parts, listing, entry.get(0)?, &customer_id)?
+            {
+                if ids.len() == most {
+                    return Ok(None);
+                }
+                ids.push(customer_id);
+            }
+        }
+    }
+    Ok(Some(ids))
+}
+
+/// Whether an entry of the order has the scores and the beginning of the id that are asked for.
+fn fits(listing: &Listing, entry: &rusqlite::Row<'_>, customer_id: &str) -> Inner<bool> {
+    let [_, across] = ranges(listing);
+    let mut fits = prefix(listing).is_none_or(|prefix| customer_id.starts_with(prefix));
+    for (at, (_, from, to)) in across.iter().enumerate() {
+        let score: Option<f64> = entry.get(3 + at)?;
+        let is_within = |score: f64| from.is_none_or(|from| score >= from) && to.is_none_or(|to| score <= to);
+        fits = fits && score.is_some_and(is_within);
+    }
+    Ok(fits)
+}
+
+/// What is looked up of each customer on the way.
+struct Parts<'c> {
+    tags: Statement<'c>,
+    attributes: Statement<'c>,
+    place: &'c str,
+}
+
+impl<'c> Parts<'c> {
+    fn prepare(connection: &'c Connection, store: &'c SqliteStore) -> Inner<Self> {
+        let attributes = connection.prepare(ATTRIBUTES)?;
+        Ok(Parts { tags: connection.prepare(TAGS)?, attributes, place: &store.common.place })
+    }
+
+    /// Whether a customer has the attributes that are asked for.
+    fn has_attributes(&mut self, listing: &Listing, customer_id: &str) -> Inner<bool> {
+        if listing.attributes.is_empty() {
+            return Ok(true);
+        }
+        let mut rows = self.attributes.query([customer_id])?;
+        let Some(row) = rows.next()? else { return Ok(false) };
+        let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        Ok(has_attributes(listing, &attributes_of(text, self.place, customer_id)?))
+    }
 }
 
 /// The tags asked for, by number, and what to start from.
@@ -113,12 +185,26 @@ impl Tags {
     fn scans(&self, listing: &Listing) -> bool {
         let by_id = listing.sort == Sort::CustomerId;
         let [_, across] = ranges(listing);
-        let sought = !self.wanted.is_empty() || prefix(listing).is_some() && !by_id || !across.is_empty();
+        let sought = !self.wanted.is_empty()
+            || !listing.attributes.is_empty()
+            || prefix(listing).is_some() && !by_id
+            || !across.is_empty();
         sought && self.rare.is_none() && !self.few_ids
     }
 
-    /// Whether a profile has them all, but for the rare one by which it was found.
-    fn are_had(&self, statement: &mut Statement<'_>, profile: i64, customer_id: &str) -> Inner<bool> {
+    /// Whether a profile has them all, but for the rare one by which it was found, and the attributes.
+    fn are_had(
+        &self,
+        parts: &mut Parts<'_>,
+        listing: &Listing,
+        profile: i64,
+        customer_id: &str,
+    ) -> Inner<bool> {
+        Ok(self.tags_are_had(&mut parts.tags, profile, customer_id)?
+            && parts.has_attributes(listing, customer_id)?)
+    }
+
+    fn tags_are_had(&self, statement: &mut Statement<'_>, profile: i64, customer_id: &str) -> Inner<bool> {
         let asked =
             || self.wanted.iter().enumerate().filter(|(at, _)| Some(*at) != self.rare).map(|(_, tag)| tag);
         let mut missing = asked().count();
@@ -183,15 +269,13 @@ impl Search {
         &mut self,
         connection: &Connection,
         listing: &Listing,
-        tags: &Tags,
+        (tags, parts): (&Tags, &mut Parts<'_>),
         stretch: &Stretch<'_>,
         missing: usize,
         rows: &mut Rows,
     ) -> Inner<bool> {
-        let [_, across] = ranges(listing);
         let query = compose_walk(listing, stretch, self.left + 1);
         let mut statement = connection.prepare_cached(&query.text)?;
-        let mut tags_of = connection.prepare_cached(TAGS)?;
         let mut whole =
             connection.prepare_cached(&format!("SELECT {COLUMNS} FROM profiles p WHERE p.profile = ?1"))?;
         let mut met = 0;
@@ -203,14 +287,7 @@ impl Search {
             self.left -= 1;
             let (profile, customer_id): (i64, String) = (entry.get(0)?, entry.get(1)?);
             let key: Option<f64> = entry.get(2)?;
-            let mut fits = prefix(listing).is_none_or(|prefix| customer_id.starts_with(prefix));
-            for (at, (_, from, to)) in across.iter().enumerate() {
-                let score: Option<f64> = entry.get(3 + at)?;
-                let is_within =
-                    |score: f64| from.is_none_or(|from| score >= from) && to.is_none_or(|to| score <= to);
-                fits = fits && score.is_some_and(is_within);
-            }
-            if fits && tags.are_had(&mut tags_of, profile, &customer_id)? {
+            if fits(listing, entry, &customer_id)? && tags.are_had(parts, listing, profile, &customer_id)? {
                 rows.push((key, whole.query_row([profile], Numbered::of)?));
                 met += 1;
                 if met == missing {
@@ -272,19 +349,18 @@ impl Query {
 fn fetch(
     connection: &Connection,
     listing: &Listing,
-    tags: &Tags,
+    (tags, parts): (&Tags, &mut Parts<'_>),
     stretch: &Stretch<'_>,
     limit: usize,
     rows: &mut Rows,
 ) -> Inner<()> {
     let query = compose(listing, tags, stretch, limit);
     let mut statement = connection.prepare_cached(&query.text)?;
-    let mut tags_of = connection.prepare_cached(TAGS)?;
     let mut found = statement.query(params_from_iter(query.values))?;
     let until = rows.len() + limit;
     while let Some(row) = found.next()? {
         let customer_id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        if tags.are_had(&mut tags_of, row.get(0)?, customer_id)? {
+        if tags.are_had(parts, listing, row.get(0)?, customer_id)? {
             rows.push((row.get(12)?, Numbered::of(row)?));
             if rows.len() == until {
                 break;
@@ -320,7 +396,7 @@ fn compose(listing: &Listing, tags: &Tags, stretch: &Stretch<'_>, limit: usize) 
         begins_with(&mut query, prefix);
     }
     bound(&mut query, listing, stretch);
-    let decided = tags.wanted.len() == usize::from(tags.rare.is_some());
+    let decided = tags.wanted.len() == usize::from(tags.rare.is_some()) && listing.attributes.is_empty();
     order(&mut query, listing, if decided { limit } else { i64::MAX as usize });
     query
 }
@@ -352,9 +428,11 @@ pub(super) fn texts() -> Vec<(&'static str, String)> {
         ("list, ids that few begin with", few(&ids, false)),
         ("list, how many have a tag", COUNT.to_owned()),
         ("list, the tags of one", TAGS.to_owned()),
+        ("list, the attributes of one", ATTRIBUTES.to_owned()),
     ]
 }
 
+const ATTRIBUTES: &str = "SELECT attributes FROM attributes WHERE customer_id = ?1";
 const TAGS: &str = "SELECT tags FROM states WHERE profile = ?1";
 const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM labels WHERE tag = ?1 AND value = ?2 LIMIT ?3)";
 

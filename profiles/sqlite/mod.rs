@@ -230,6 +230,10 @@ impl Profiles for SqliteStore {
         self.read(|connection, names| list::list(connection, names, self, listing))
     }
 
+    fn listed_ids(&self, listing: &Listing, most: usize) -> Result<Option<Vec<String>>, Error> {
+        self.read(|connection, names| list::ids(connection, names, self, listing, most))
+    }
+
     fn totals(&self) -> Result<Totals, Error> {
         self.read(read::totals)
     }

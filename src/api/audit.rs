@@ -40,7 +40,7 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let (mut after, mut limit) = (0, DEFAULT_LIMIT);
-    for parameter in parameters(&uri, None)? {
+    for parameter in parameters(&uri, &[])? {
         match parameter.name.as_str() {
             "cursor" => {
                 let cursor = parameter.value.parse().ok().filter(|cursor| *cursor <= i64::MAX as u64);

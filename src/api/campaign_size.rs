@@ -41,7 +41,7 @@ pub(super) async fn answer(State(app): State<Arc<App>>, uri: Uri) -> Result<Resp
         rank: None,
         most: MOST,
     };
-    for parameter in parameters(&uri, Some("tag"))? {
+    for parameter in parameters(&uri, &["tag"])? {
         let number = || {
             let number = parameter.value.parse::<f64>().ok().filter(|number| number.is_finite());
             number.ok_or_else(|| parameter.bad("use a number, such as 0.35"))

@@ -40,7 +40,7 @@ struct Query {
 
 fn query(uri: &Uri) -> Result<Query, Problem> {
     let mut query = Query { limit: DEFAULT_LIMIT, ..Query::default() };
-    for parameter in parameters(uri, Some("tag"))? {
+    for parameter in parameters(uri, &["tag"])? {
         match parameter.name.as_str() {
             "cursor" => {
                 let cursor = parameter.value.parse().ok().filter(|cursor| *cursor <= i64::MAX as u64);

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
@@ -131,12 +131,11 @@ fn check_content_type(route: Route, request: &Request) -> Result<(), Problem> {
     }
     let sent = sent.map(|sent| sent.to_str().unwrap_or("?"));
     let essence = sent.and_then(|sent| sent.split(';').next()).unwrap_or_default().trim();
-    // Other websites cannot send this header without asking first.
+    // tritonclient sends JSON without a type, and tensors as bytes. Nothing is changed by these two routes; the header of tensors other
+    // websites cannot send without asking first.
     let binary = request.headers().contains_key(tensors::JSON_LENGTH);
-    if binary
-        && matches!(route, Route::V2Infer | Route::V2VersionInfer)
-        && matches!(essence, "" | "application/octet-stream")
-    {
+    let infers = matches!(route, Route::V2Infer | Route::V2VersionInfer);
+    if infers && (sent.is_none() || (binary && essence == "application/octet-stream")) {
         return Ok(());
     }
     let accepted = route.media_types();
@@ -156,14 +155,19 @@ fn check_parameters(route: Route, uri: &Uri) -> Result<(), Problem> {
     if route.takes_parameters() {
         return Ok(());
     }
-    match parameters(uri, None)?.first() {
+    match parameters(uri, &[])?.first() {
         None => Ok(()),
         Some(parameter) => Err(parameter.bad("this route takes no parameters")),
     }
 }
 
-/// Bodies up to this length need no permit: the limit on connections bounds them.
+/// Bodies up to this length need no permit over HTTP/1.1: the limit on connections bounds them. An HTTP/2 connection has many at a time.
 const SMALL_BODY: usize = 64 << 10;
+
+/// The length up to which a body needs no permit.
+fn small_body(version: Version) -> usize {
+    if version <= Version::HTTP_11 { SMALL_BODY } else { 0 }
+}
 
 /// Reads the body of a request, before the request takes a place among those in work: a caller who sends slowly
 /// takes no place from the others.
@@ -179,6 +183,7 @@ async fn gathered<'a>(
     let length = parts.headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let limit = limits.body_bytes;
+    let small = small_body(parts.version);
     let too_large = || {
         let detail = format!("the request body exceeds {limit} bytes; split the request");
         Problem::new(Code::BodyTooLarge, detail).with("limit", limit)
@@ -203,10 +208,11 @@ async fn gathered<'a>(
             // A body that comes in one piece is not copied.
             let Some(before) = first.take() else {
                 if whole.is_none() {
+                    room = more_room(app, room, (chunk.len(), small))?;
                     first = Some(chunk);
                 } else if let Some(whole) = &mut whole {
                     whole.extend_from_slice(&chunk);
-                    room = more_room(app, room, whole.len())?;
+                    room = more_room(app, room, (whole.len(), small))?;
                     if whole.len() > limit {
                         return Err(too_large());
                     }
@@ -269,7 +275,7 @@ async fn decoded<'a>(
         let detail = format!("the request body exceeds {limit} bytes once it is unpacked; split the request");
         return Err(Problem::new(Code::BodyTooLarge, detail).with("limit", limit));
     }
-    let room = more_room(app, room, bytes.len())?;
+    let room = more_room(app, room, (bytes.len(), small_body(parts.version)))?;
     parts.headers.remove(header::CONTENT_ENCODING);
     parts.headers.remove(header::CONTENT_LENGTH);
     Ok((Request::from_parts(parts, Body::from(bytes)), room))
@@ -292,14 +298,14 @@ fn unzstd(packed: &[u8], most: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reserves memory for a body of this length.
+/// Reserves memory for a body of this length, if it is longer than a small one.
 fn more_room<'a>(
     app: &'a App,
     room: Option<SemaphorePermit<'a>>,
-    length: usize,
+    (length, small): (usize, usize),
 ) -> Result<Option<SemaphorePermit<'a>>, Problem> {
     let held = room.as_ref().map_or(0, SemaphorePermit::num_permits);
-    if length <= SMALL_BODY || length >> 10 < held {
+    if length <= small || length >> 10 < held {
         return Ok(room);
     }
     // Twice what is there, because the next piece is on its way and the buffer doubles.

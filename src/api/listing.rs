@@ -6,13 +6,16 @@ use serde_json::Value;
 
 use super::query::parameters;
 use super::view::{PARAMETERS as VIEW, View};
-use crate::service::Problem;
+use crate::service::{Code, Problem};
 use homing_profiles::{Listing, Sort};
 
 /// Rows per page by default.
 pub(super) const DEFAULT_LIMIT: u32 = 50;
 /// Maximum rows per page.
 pub(super) const MAX_LIMIT: u32 = 1000;
+
+/// Maximum rows per page where more is looked up for each.
+pub(super) const MAX_EXPANDED: u32 = 100;
 
 /// The orders by name.
 pub(super) const SORTS: [(&str, Sort); 5] = [
@@ -24,11 +27,16 @@ pub(super) const SORTS: [(&str, Sort); 5] = [
 ];
 
 /// The parameters by name, with what they mean.
-pub(super) const PARAMETERS: [(&str, &str); 12] = [
+pub(super) const PARAMETERS: [(&str, &str); 14] = [
     (
         "tag",
         "Filter by tag, as `name:value`; repeat to combine. Several values of one tag are alternatives. Numbers, `true` and `false` match by type; quote \
          the value to match text.",
+    ),
+    (
+        "attribute",
+        "Filter by attribute, as `name:value`, like `tag`. There is no index of attributes: each page looks through a bounded number of customers \
+         and may be short or empty; go on while there is a `next`.",
     ),
     ("min_churn_risk", "Minimum churn risk."),
     ("max_churn_risk", "Maximum churn risk."),
@@ -52,6 +60,11 @@ pub(super) const PARAMETERS: [(&str, &str); 12] = [
         "total",
         "`true`: also return `total`, the number of matching profiles, counted up to 10,000 (`total_is_exact`).",
     ),
+    (
+        "snapshot",
+        "`true`: the list stays as it is at the first page: everybody who is on it now is listed once and in this order, whatever is written \
+         meanwhile. Held by this server until 15 minutes after the last page; then the cursor has expired. At most 1,000,000 customers.",
+    ),
     ("limit", "Profiles per page."),
     ("cursor", "The `next` value of the previous page. All parameters except `limit` must stay the same."),
 ];
@@ -62,6 +75,8 @@ pub(super) struct Wanted {
     pub view: View,
     /// Whether to count those who match.
     pub total: bool,
+    /// Whether the list stays as it is at the first page.
+    pub snapshot: bool,
 }
 
 /// Reads the query. Instants without an offset are in the zone.
@@ -69,9 +84,9 @@ pub(super) struct Wanted {
 /// # Errors
 /// [`crate::service::Code::BadParameter`] with the name of the parameter.
 pub(super) fn read(uri: &Uri, zone: Zone) -> Result<Wanted, Problem> {
-    let (mut view, mut total, mut ascending) = (View::default(), false, None);
+    let (mut view, mut total, mut snapshot, mut ascending) = (View::default(), false, false, None);
     let mut listing = Listing { limit: DEFAULT_LIMIT, ..Listing::default() };
-    for parameter in parameters(uri, Some("tag"))? {
+    for parameter in parameters(uri, &["tag", "attribute"])? {
         let value = &parameter.value;
         let number = || {
             let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
@@ -82,6 +97,9 @@ pub(super) fn read(uri: &Uri, zone: Zone) -> Result<Wanted, Problem> {
             "tag" => listing
                 .tags
                 .push(tag(value).ok_or_else(|| parameter.bad("use name:value, such as churn.level:high"))?),
+            "attribute" => listing
+                .attributes
+                .push(tag(value).ok_or_else(|| parameter.bad("use name:value, such as city:Paris"))?),
             "min_churn_risk" => listing.churn_risk.0 = number()?,
             "max_churn_risk" => listing.churn_risk.1 = number()?,
             "min_value_at_risk" => listing.value_at_risk.0 = number()?,
@@ -107,13 +125,8 @@ pub(super) fn read(uri: &Uri, zone: Zone) -> Result<Wanted, Problem> {
                     .map_err(|_| parameter.bad("use a time such as 2026-01-31T12:00:00Z"))?;
                 listing.updated_since = Some(at);
             }
-            "total" => {
-                total = match value.as_str() {
-                    "true" => true,
-                    "false" => false,
-                    _ => return Err(parameter.bad("use true or false")),
-                }
-            }
+            "total" => total = parameter.switch()?,
+            "snapshot" => snapshot = parameter.switch()?,
             _ if view.take(&parameter)? => {}
             _ => {
                 let known = PARAMETERS.iter().chain(&VIEW).map(|(name, _)| *name);
@@ -123,7 +136,11 @@ pub(super) fn read(uri: &Uri, zone: Zone) -> Result<Wanted, Problem> {
     }
     let usual = listing.sort == Sort::CustomerId;
     listing.reversed = ascending.is_some_and(|ascending| ascending != usual);
-    Ok(Wanted { listing, view, total })
+    if view.expands() && listing.limit > MAX_EXPANDED {
+        let detail = format!("with `expand` a page has at most {MAX_EXPANDED} profiles; lower `limit`");
+        return Err(Problem::new(Code::BadParameter, detail).with("parameter", "limit"));
+    }
+    Ok(Wanted { listing, view, total, snapshot })
 }
 
 /// `name:value`. The name ends at the first colon.
@@ -139,7 +156,6 @@ pub(super) fn tag(text: &str) -> Option<(String, Value)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::Code;
 
     fn read(query: &str) -> Result<Listing, Problem> {
         super::read(&format!("/v1/profiles?{query}").parse().unwrap(), Zone::default())
@@ -148,9 +164,9 @@ mod tests {
 
     #[test]
     fn every_parameter_is_read() {
-        let query = "tag=churn.level:high&tag=member.tier%3A%E8%B6%85&tag=a:5&tag=b:true&tag=c:%225%22&tag=d:x:y\
+        let query = "tag=churn.level:high&tag=member.tier%3A%E8%B6%85&tag=a:5&tag=b:true&tag=c:%225%22&tag=d:x:y&attribute=city:x&attribute=vip:true\
                      &min_churn_risk=0.25&max_churn_risk=1&min_value_at_risk=-5&max_value_at_risk=1e6\
-                     &id_prefix=A%26+b&sort=clv&order=asc&updated_since=1970-01-02&total=true&limit=1000&cursor=xyz";
+                     &id_prefix=A%26+b&sort=clv&order=asc&updated_since=1970-01-02&total=true&snapshot=true&limit=1000&cursor=xyz";
         let text = |name: &str, value: &str| (name.to_owned(), Value::from(value));
         let expected = Listing {
             tags: vec![
@@ -161,6 +177,7 @@ mod tests {
                 text("c", "5"),
                 text("d", "x:y"),
             ],
+            attributes: vec![text("city", "x"), ("vip".into(), true.into())],
             churn_risk: (Some(0.25), Some(1.0)),
             value_at_risk: (Some(-5.0), Some(1e6)),
             id_prefix: Some("A& b".into()),
@@ -194,6 +211,9 @@ mod tests {
             "order=up",
             "updated_since=yesterday",
             "total=yes",
+            "snapshot=1",
+            "attribute=city",
+            "expand=consents",
             "limit=0",
             "limit=1001",
             "limit=-1",

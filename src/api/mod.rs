@@ -11,6 +11,7 @@
 //!         repeat  webhooks
 //! openapi                                    made from the route table and the fields below
 //! conditional  events  listing  query  reader  reply  tensors  view   requests and replies
+//! connection                                 versions of HTTP, and their limits
 //! route                                      the table of routes
 //! ```
 
@@ -19,6 +20,7 @@ mod audit;
 mod campaign_size;
 mod changes;
 mod conditional;
+mod connection;
 mod dead_letters;
 mod docs;
 mod events;

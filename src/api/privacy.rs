@@ -260,7 +260,7 @@ pub(super) async fn erase(
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
     let mut bar = false;
-    for parameter in parameters(&uri, None)? {
+    for parameter in parameters(&uri, &[])? {
         match (parameter.name.as_str(), parameter.value.as_str()) {
             ("bar", "true") => bar = true,
             ("bar", "false") => {}

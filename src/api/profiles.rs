@@ -10,6 +10,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
+use homing_datasets::{History, Micros};
 use homing_models::next::NextPurchase;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,8 +25,10 @@ use super::{conditional, listing};
 use crate::service::access::Caller;
 use crate::service::metrics::Stage;
 use crate::service::problem::{clip, nearest};
+use crate::service::snapshots::{self, MOST_IDS, Snapshots};
 use crate::service::{App, Code, Problem};
-use homing_profiles::{Error, HistorySummary, Listing, Profile, Sort, Store};
+use homing_profiles::privacy::ExportedChoice;
+use homing_profiles::{Error, HistorySummary, Listing, Page, Profile, Sort, Store};
 use homing_tags::playbook::Advice;
 
 /// Answers `GET /v1/profiles/{id}`, from memory where it was read a moment ago.
@@ -39,6 +42,7 @@ pub(super) async fn profile(
     let id = customer(id)?;
     let view = view(&uri)?;
     app.access.note(&caller, "profile.read", &[&id], app.now())?;
+    let noted = id.clone();
     let bytes = match app.warm.profile(&id) {
         Some(bytes) => bytes,
         None => {
@@ -55,7 +59,13 @@ pub(super) async fn profile(
         bytes
     } else {
         let whole = serde_json::from_slice(&bytes).map_err(|error| Problem::internal(&error))?;
-        Bytes::from(view.of(whole).to_string())
+        let viewed = if view.expands() {
+            note_expansion(&app, &caller, &view, &[&noted])?;
+            app.work(move |app| expanded(app, &view, &noted, whole)).await?
+        } else {
+            view.of(whole)
+        };
+        Bytes::from(viewed.to_string())
     };
     let tag = conditional::tag_of(&bytes);
     Ok(conditional::tagged(&headers, &tag, json_bytes(bytes)))
@@ -64,7 +74,7 @@ pub(super) async fn profile(
 /// The view of a read: it takes no other parameters.
 fn view(uri: &Uri) -> Result<View, Problem> {
     let mut view = View::default();
-    for parameter in parameters(uri, None)? {
+    for parameter in parameters(uri, &[])? {
         if !view.take(&parameter)? {
             return Err(parameter.unknown(&VIEW.map(|(name, _)| name)));
         }
@@ -103,10 +113,15 @@ pub(super) async fn lookup(
 ) -> Result<Response, Problem> {
     let view = view(&uri)?;
     let Wanted { mut ids } = plain(&body)?;
+    ids.iter_mut().for_each(|id| *id = id.trim().to_owned());
     if ids.is_empty() || ids.len() > MAX_LOOKUP {
         let code = if ids.is_empty() { Code::InvalidRequest } else { Code::TooManyCustomers };
         let detail = format!("`ids` must have 1 to {MAX_LOOKUP} customer ids");
         return Err(Problem::new(code, detail).with("field", "ids").with("limit", MAX_LOOKUP));
+    }
+    if view.expands() && ids.len() > listing::MAX_EXPANDED as usize {
+        let detail = format!("with `expand` a lookup has at most {} customers", listing::MAX_EXPANDED);
+        return Err(Problem::new(Code::TooManyCustomers, detail).with("limit", listing::MAX_EXPANDED));
     }
     if let Some(detail) = ids.iter().find_map(|id| id_fault("ids", id)) {
         return Err(Problem::new(Code::InvalidRequest, detail).with("field", "ids"));
@@ -115,13 +130,15 @@ pub(super) async fn lookup(
     ids.retain(|id| seen.insert(id.clone()));
     let noted: Vec<&str> = ids.iter().map(String::as_str).collect();
     app.access.note(&caller, "profile.read", &noted, app.now())?;
+    note_expansion(&app, &caller, &view, &noted)?;
     app.work(move |app| {
         let mut found = Found { profiles: Vec::with_capacity(ids.len()), unknown: Vec::new() };
         for id in ids {
             match app.store().profile(&id)? {
                 Some(profile) => {
                     let whole = serde_json::to_value(reply(app, &profile));
-                    found.profiles.push(view.of(whole.map_err(|error| Problem::internal(&error))?));
+                    let whole = whole.map_err(|error| Problem::internal(&error))?;
+                    found.profiles.push(expanded(app, &view, &id, whole)?);
                 }
                 None => found.unknown.push(id),
             }
@@ -129,6 +146,47 @@ pub(super) async fn lookup(
         json(&found)
     })
     .await
+}
+
+/// Notes what is read of customers beside their profiles.
+fn note_expansion(app: &App, caller: &Caller, view: &View, ids: &[&str]) -> Result<(), Problem> {
+    if view.has("consent") {
+        app.access.note(caller, "consent.read", ids, app.now())?;
+    }
+    Ok(())
+}
+
+/// What is asked for of a profile, with what else is looked up. Blocks its thread.
+fn expanded(app: &App, view: &View, id: &str, mut whole: Value) -> Result<Value, Problem> {
+    let internal = |error: serde_json::Error| Problem::internal(&error);
+    if let Value::Object(members) = &mut whole {
+        if view.has("consent") {
+            let (choices, zone) = (app.store().choices(id)?, app.zone());
+            let consents: Vec<_> = choices.iter().map(|choice| ExportedChoice::of(choice, zone)).collect();
+            members.insert("consent".to_owned(), serde_json::to_value(consents).map_err(internal)?);
+        }
+        if view.has("next") {
+            let scored = members.get("prediction").is_some_and(|scores| scores.get("not_scored").is_none());
+            let next = if scored {
+                let engine = app.engine()?;
+                let history = app.store().history(id)?.unwrap_or_default();
+                let as_of = last_known(engine.model().as_of_micros, &history);
+                Some(engine.next(&history, as_of))
+            } else {
+                None
+            };
+            members.insert("next".to_owned(), serde_json::to_value(next).map_err(internal)?);
+        }
+        if view.has("next_action") {
+            members.entry("next_action").or_insert(Value::Null);
+        }
+    }
+    Ok(view.of(whole))
+}
+
+/// The instant for which the next purchase is told: the last event, or where the model's data end if that is later.
+fn last_known(learned: Micros, history: &History) -> Micros {
+    history.last_instant().map_or(learned, |last| last.max(learned))
 }
 
 /// A profile with its next best action.
@@ -165,7 +223,7 @@ pub(super) async fn next(
     let asked = id.clone();
     let history = read(&app, Route::Next, move |store| store.history(&asked)).await?.unwrap_or_default();
     let learned = engine.model().as_of_micros;
-    let as_of = history.last_instant().map_or(learned, |last| last.max(learned));
+    let as_of = last_known(learned, &history);
     let not_scored = profile.prediction.get("not_scored").cloned().unwrap_or_default();
     let next = match not_scored {
         Value::Null => engine.next(&history, as_of),
@@ -191,22 +249,84 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let listing::Wanted { listing, view, total } = listing::read(&uri, app.zone())?;
+    let listing::Wanted { listing, view, total, snapshot } = listing::read(&uri, app.zone())?;
     known_tags(&app, &listing)?;
-    let (page, total) = read(&app, Route::Profiles, move |store| {
-        let page = store.list(&listing)?;
-        Ok((page, if total { Some(count(store, &listing)?) } else { None }))
-    })
-    .await?;
+    // A cursor that leads into a held list says so itself.
+    let held = listing.cursor.as_deref().is_some_and(Snapshots::is_ours);
+    if listing.cursor.is_some() && held != snapshot {
+        return Err(Error::BadCursor.into());
+    }
+    let (page, total) = if snapshot {
+        let (page, all) = page_of_snapshot(&app, listing).await?;
+        (page, total.then_some((all as u64, true)))
+    } else {
+        read(&app, Route::Profiles, move |store| {
+            let page = store.list(&listing)?;
+            Ok((page, if total { Some(count(store, &listing)?) } else { None }))
+        })
+        .await?
+    };
     let ids: Vec<&str> = page.profiles.iter().map(|profile| profile.customer_id.as_str()).collect();
     app.access.note(&caller, "profile.list", &ids, app.now())?;
+    let expands = view.expands();
     if view.is_whole() && total.is_none() {
         return json(&page);
     }
-    let whole = page.profiles.iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>();
-    let profiles = whole.map_err(|error| Problem::internal(&error))?.into_iter().map(|whole| view.of(whole));
+    note_expansion(&app, &caller, &view, &ids)?;
     let (total, total_is_exact) = total.unzip();
-    json(&Viewed { profiles: profiles.collect(), next: page.next, total, total_is_exact })
+    let viewed = move |app: &App| {
+        let mut profiles = Vec::with_capacity(page.profiles.len());
+        for profile in &page.profiles {
+            let whole = if view.has("next_action") {
+                serde_json::to_value(reply(app, profile))
+            } else {
+                serde_json::to_value(profile)
+            };
+            let whole = whole.map_err(|error| Problem::internal(&error))?;
+            profiles.push(expanded(app, &view, &profile.customer_id, whole)?);
+        }
+        json(&Viewed { profiles, next: page.next, total, total_is_exact })
+    };
+    if expands { app.work(viewed).await } else { viewed(&app) }
+}
+
+/// A page of a list that stays as it was at its first page, and how many are on it. Who was erased since is left out.
+async fn page_of_snapshot(app: &Arc<App>, listing: Listing) -> Result<(Page, usize), Problem> {
+    let now = app.now();
+    app.snapshots.forget(now);
+    let (snapshot, from) = match &listing.cursor {
+        Some(cursor) => match app.snapshots.find(cursor, &listing, now) {
+            snapshots::Found::At(snapshot, from) => (snapshot, from),
+            snapshots::Found::Other => return Err(Error::BadCursor.into()),
+            snapshots::Found::Gone => {
+                let detail = "this server does not hold the list any more (15 minutes after its last page, or after a restart); \
+                              start again without `cursor`";
+                return Err(Problem::new(Code::CursorExpired, detail));
+            }
+        },
+        None => {
+            let Ok(_room) = app.snapshot_room.try_acquire() else {
+                let detail = "another list with `snapshot=true` is being prepared; retry shortly";
+                return Err(Problem::new(Code::Overloaded, detail));
+            };
+            let wanted = listing.clone();
+            let ids = read(app, Route::Profiles, move |store| store.listed_ids(&wanted, MOST_IDS)).await?;
+            let held = ids.map(|ids| app.snapshots.hold(&listing, &ids, now)).transpose();
+            let held = held.map_err(|cause| Problem::internal(&cause))?.flatten();
+            let detail = "too many customers match for `snapshot=true`; add filters, or use sort=customer_id without it";
+            let too_many = || Problem::new(Code::BadParameter, detail).with("parameter", "snapshot");
+            (held.ok_or_else(too_many)?, 0)
+        }
+    };
+    let all = snapshot.len();
+    let limit = listing.limit as usize;
+    let page = read(app, Route::Profiles, move |store| {
+        let (ids, next) = snapshot.page(from, limit);
+        let profiles = ids.into_iter().filter_map(|id| store.profile(id).transpose());
+        Ok(Page { profiles: profiles.collect::<Result<_, _>>()?, next })
+    })
+    .await?;
+    Ok((page, all))
 }
 
 /// Profiles that are counted at most.
@@ -279,6 +399,8 @@ pub(super) fn customer(id: Result<Path<String>, PathRejection>) -> Result<String
     let bad = |detail: String| Problem::new(Code::BadParameter, detail).with("parameter", "id");
     let not_utf8 = |_| bad("the customer id in the path must be percent-encoded UTF-8".to_owned());
     let Path(id) = id.map_err(not_utf8)?;
+    // As in events and files: with spaces around it, it is the same customer's.
+    let id = id.trim().to_owned();
     id_fault("id", &id).map_or(Ok(id), |detail| Err(bad(detail)))
 }
 

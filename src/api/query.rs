@@ -12,18 +12,18 @@ pub(super) struct Parameter {
     pub value: String,
 }
 
-/// The parameters of an address; all but `repeated` may be given once.
+/// The parameters of an address; all but those `repeated` may be given once.
 ///
 /// # Errors
 /// [`Code::BadParameter`] with the name of the parameter.
-pub(super) fn parameters(uri: &Uri, repeated: Option<&str>) -> Result<Vec<Parameter>, Problem> {
+pub(super) fn parameters(uri: &Uri, repeated: &[&str]) -> Result<Vec<Parameter>, Problem> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|error| Problem::new(Code::BadParameter, error.to_string()))?;
     let mut read: Vec<Parameter> = Vec::with_capacity(pairs.len());
     for (name, value) in pairs {
         let parameter = Parameter { name, value };
         let again = read.iter().any(|known| known.name == parameter.name);
-        if again && repeated != Some(parameter.name.as_str()) {
+        if again && !repeated.contains(&parameter.name.as_str()) {
             return Err(parameter.bad("give it only once"));
         }
         read.push(parameter);
@@ -45,6 +45,15 @@ impl Parameter {
         let detail =
             format!("`{}` is an unknown parameter{near}; supported: {}", clip(&self.name), known.join(", "));
         Problem::new(Code::BadParameter, detail).with("parameter", clip(&self.name))
+    }
+
+    /// `true` or `false`.
+    pub fn switch(&self) -> Result<bool, Problem> {
+        match self.value.as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(self.bad("use true or false")),
+        }
     }
 
     /// Rows per page, 1 to `most`.

@@ -70,7 +70,7 @@ routes! {
     VoidEvent DELETE "/v1/events/{event_id}" Operator [STORE, &[
         Code::BadParameter, Code::NoModel, Code::UnknownEvent, Code::EventVoided]];
     Lookup POST "/v1/lookup" Reader [BODY, STORE, &[Code::BadParameter, Code::TooManyCustomers]];
-    Profiles GET "/v1/profiles" Reader [STORE, &[Code::BadParameter, Code::BadCursor]];
+    Profiles GET "/v1/profiles" Reader [STORE, &[Code::BadParameter, Code::BadCursor, Code::CursorExpired]];
     Profile GET "/v1/profiles/{id}" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
     Explanation GET "/v1/profiles/{id}/explanation" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer]];
     Next GET "/v1/profiles/{id}/next" Reader [STORE, &[Code::BadParameter, Code::UnknownCustomer, Code::NoModel]];

@@ -72,8 +72,7 @@ const ALLOWED: [&str; 9] = [
     "x-request-id",
 ];
 /// Headers of replies that scripts may read.
-const EXPOSED: [&str; 10] = [
-    "deprecation",
+const EXPOSED: [&str; 8] = [
     "etag",
     "homing-ignored-columns",
     "idempotency-replayed",
@@ -81,7 +80,6 @@ const EXPOSED: [&str; 10] = [
     "ratelimit-policy",
     "retry-after",
     "server-timing",
-    "sunset",
     "x-request-id",
 ];
 

@@ -5,35 +5,27 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{Sleep, timeout};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use super::connection::Terms;
 use crate::service::Limits;
 use crate::service::attempts::Peer;
-use crate::service::problem::{Code, MEDIA_TYPE, Problem};
 
-/// Connections past the limit that get a 503 at one time; more are closed without a response.
-const REFUSALS: usize = 64;
-/// Time limit for sending that 503.
-const REFUSAL_TIME: Duration = Duration::from_secs(2);
+/// Connections past the limit at one time: they are answered about health, and with a 503 otherwise. More are closed without a response.
+const RESERVED: usize = 64;
+/// Time limit for TLS's handshake on such a connection.
+const RESERVED_HANDSHAKE: Duration = Duration::from_secs(2);
 /// Pause after the system refused a connection, for example because no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -85,12 +77,13 @@ pub fn tls(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
         cause: cause.to_string(),
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(pair)?
         .with_no_client_auth()
         .with_single_cert(chain, private)
         .map_err(pair)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -118,80 +111,86 @@ pub async fn serve_with(
     tls: Option<TlsAcceptor>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    // Made ready once, not once a connection.
-    let router = router.with_state(());
-    let connections = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let refusals = Arc::new(Semaphore::new(REFUSALS));
-    let addresses = Addresses::default();
-    let graceful = GracefulShutdown::new();
-    let mut protocol = http1::Builder::new();
-    protocol.timer(TokioTimer::new()).header_read_timeout(limits.head_time);
-    let (head_time, write_time) = (limits.head_time, limits.write_time);
+    let (stop, stopping) = watch::channel(false);
+    let door = Door {
+        // Made ready once, not once a connection.
+        terms: Terms::new(router.with_state(()), limits, stopping),
+        tls,
+        connections: Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS))),
+        reserved: Arc::new(Semaphore::new(RESERVED)),
+        addresses: Addresses::default(),
+        limits: limits.clone(),
+    };
     let mut shutdown = pin!(shutdown);
     loop {
-        let (stream, peer) = tokio::select! {
+        tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => (stream, Peer(peer.ip())),
+                Ok((stream, peer)) => door.open(stream, Peer(peer.ip())),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
                 }
             },
             () = &mut shutdown => break,
-        };
+        }
+    }
+    drop((listener, door));
+    tracing::info!("shutting down: finishing running requests, accepting no new ones");
+    stop.send_replace(true);
+    // Each connection holds on to the other end.
+    if timeout(limits.drain_time, stop.closed()).await.is_err() {
+        tracing::warn!("some connections did not finish in time and were closed");
+    }
+    Ok(())
+}
+
+/// What takes connections.
+struct Door {
+    terms: Terms,
+    tls: Option<TlsAcceptor>,
+    /// One permit a connection.
+    connections: Arc<Semaphore>,
+    /// One permit a connection past the limit.
+    reserved: Arc<Semaphore>,
+    addresses: Addresses,
+    limits: Limits,
+}
+
+impl Door {
+    /// Serves a connection, or closes it where there is no room.
+    fn open(&self, stream: TcpStream, peer: Peer) {
         // Without it a small reply may wait for the acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
         }
-        let Some(place) = Place::take(&addresses, peer, limits.address_connections) else {
+        let Some(place) = Place::take(&self.addresses, peer, self.limits.address_connections) else {
             tracing::debug!("too many connections from one address; closed");
-            continue;
+            return;
         };
-        let Ok(permit) = connections.clone().try_acquire_owned() else {
-            if let (Ok(permit), None) = (refusals.clone().try_acquire_owned(), &tls) {
-                let limit = limits.connections;
-                tokio::spawn(async move {
-                    let _permit = permit;
-                    // A caller who does not listen is not waited for.
-                    let _ = timeout(REFUSAL_TIME, refuse(stream, limit)).await;
-                });
-            }
-            continue;
+        let permit = self.connections.clone().try_acquire_owned();
+        let (permit, full) = match permit {
+            Ok(permit) => (permit, None),
+            // Past the limit only health and metrics are answered; past that, nothing.
+            Err(_) => match self.reserved.clone().try_acquire_owned() {
+                Ok(permit) => (permit, Some(self.limits.connections)),
+                Err(_) => return,
+            },
         };
-        let (router, protocol, tls, watcher) =
-            (router.clone(), protocol.clone(), tls.clone(), graceful.watcher());
+        let (terms, tls, head_time) = (self.terms.clone(), self.tls.clone(), self.limits.head_time);
         tokio::spawn(async move {
             let (_permit, _place) = (permit, place);
-            let service = Addressed { service: TowerToHyperService::new(router), peer };
-            let ended = match tls {
-                None => {
-                    let io = TokioIo::new(Stalling::new(stream, write_time));
-                    watcher.watch(protocol.serve_connection(io, service)).await
+            let Some(tls) = tls else { return terms.serve(stream, peer, None, full).await };
+            let head_time = if full.is_some() { head_time.min(RESERVED_HANDSHAKE) } else { head_time };
+            match timeout(head_time, tls.accept(stream)).await {
+                Ok(Ok(stream)) => {
+                    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    terms.serve(stream, peer, Some(http2), full).await;
                 }
-                Some(tls) => match timeout(head_time, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => {
-                        let io = TokioIo::new(Stalling::new(stream, write_time));
-                        watcher.watch(protocol.serve_connection(io, service)).await
-                    }
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "TLS handshake failed");
-                        return;
-                    }
-                    Err(_) => return,
-                },
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "connection closed with an error");
+                Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+                Err(_) => tracing::debug!("TLS handshake took too long"),
             }
         });
     }
-    drop(listener);
-    tracing::info!("shutting down: finishing running requests, accepting no new ones");
-    if timeout(limits.drain_time, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some connections did not finish in time and were closed");
-    }
-    Ok(())
 }
 
 /// Open connections by address.
@@ -229,112 +228,6 @@ impl Drop for Place {
                 open.remove(&address);
             }
         }
-    }
-}
-
-/// Tells the handlers who is at the other end of a connection.
-struct Addressed {
-    service: TowerToHyperService<Router>,
-    peer: Peer,
-}
-
-impl hyper::service::Service<Request<Incoming>> for Addressed {
-    type Response = <TowerToHyperService<Router> as hyper::service::Service<Request<Incoming>>>::Response;
-    type Error = <TowerToHyperService<Router> as hyper::service::Service<Request<Incoming>>>::Error;
-    type Future = <TowerToHyperService<Router> as hyper::service::Service<Request<Incoming>>>::Future;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.peer);
-        self.service.call(request)
-    }
-}
-
-/// Responds that there are too many connections.
-async fn refuse(mut stream: TcpStream, limit: usize) -> io::Result<()> {
-    let detail = format!("connection limit ({limit}) reached; retry shortly");
-    let body = Problem::new(Code::Overloaded, detail).document().to_string();
-    let reply = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {MEDIA_TYPE}\r\nretry-after: 1\r\n\
-         cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(reply.as_bytes()).await?;
-    stream.shutdown().await?;
-    // What was sent meanwhile is read away: closing on unread bytes would take the reply back.
-    let mut rest = [0; 4096];
-    while stream.read(&mut rest).await? > 0 {}
-    Ok(())
-}
-
-/// A stream that fails when its peer reads nothing for too long.
-struct Stalling<S> {
-    stream: S,
-    patience: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> Stalling<S> {
-    fn new(stream: S, patience: Duration) -> Self {
-        Stalling { stream, patience, waiting: None }
-    }
-
-    /// Passes on what a write said; a write that has waited too long fails.
-    fn patient<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.waiting = None;
-            return written;
-        }
-        let patience = self.patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        match waiting.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Stalling<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.patient(written, context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.patient(written, context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.patient(flushed, context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let ended = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.patient(ended, context)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which parts of a profile a caller asks for: `fields=` and `tags=values`.
+//! Which parts of a profile a caller asks for: `fields=`, `tags=values` and `expand=`.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,10 @@ use crate::service::problem::nearest;
 const PARTS: [&str; 6] = ["customer_id", "attributes", "tags", "prediction", "history", "next_action"];
 
 /// The parameters by name, with what they mean.
-pub(super) const PARAMETERS: [(&str, &str); 2] = [
+/// What else is known of a customer and can come with the profile.
+pub(super) const EXPANSIONS: [&str; 3] = ["consent", "next", "next_action"];
+
+pub(super) const PARAMETERS: [(&str, &str); 3] = [
     (
         "fields",
         "Parts of a profile to return, separated by commas: `attributes`, `tags`, `prediction`, `history`, `next_action`. A member of a part, \
@@ -21,6 +24,12 @@ pub(super) const PARAMETERS: [(&str, &str); 2] = [
         "tags",
         "`values`: return `tag_values`, the bare values by tag name, instead of `tags` with their provenance.",
     ),
+    (
+        "expand",
+        "More to return with each profile, separated by commas: `consent` (as of `/v1/profiles/{id}/consent`), `next` (as of \
+         `/v1/profiles/{id}/next`; null for who is not scored), `next_action` (always there for single profiles). Lists and lookups then have \
+         at most 100 profiles.",
+    ),
 ];
 
 /// What is left of a profile.
@@ -28,6 +37,7 @@ pub(super) const PARAMETERS: [(&str, &str); 2] = [
 pub(super) struct View {
     fields: Option<Vec<String>>,
     values: bool,
+    expand: Vec<&'static str>,
 }
 
 impl View {
@@ -49,6 +59,15 @@ impl View {
                 }
                 self.fields = Some(fields);
             }
+            "expand" => {
+                for part in parameter.value.split(',') {
+                    let known = EXPANSIONS.into_iter().find(|known| *known == part);
+                    let near = nearest(part, EXPANSIONS);
+                    let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+                    let what = format!("`{part}` cannot be expanded{near}; use {}", EXPANSIONS.join(", "));
+                    self.expand.push(known.ok_or_else(|| parameter.bad(&what))?);
+                }
+            }
             "tags" if parameter.value == "values" => self.values = true,
             "tags" if parameter.value == "full" => self.values = false,
             "tags" => return Err(parameter.bad("use values or full")),
@@ -62,6 +81,16 @@ impl View {
         *self == View::default()
     }
 
+    /// Whether more is looked up for each profile.
+    pub fn expands(&self) -> bool {
+        !self.expand.is_empty()
+    }
+
+    /// Whether this is to come with each profile.
+    pub fn has(&self, expansion: &str) -> bool {
+        self.expand.contains(&expansion)
+    }
+
     /// What is asked for of a profile.
     pub fn of(&self, profile: Value) -> Value {
         let Value::Object(mut profile) = profile else { return profile };
@@ -70,7 +99,10 @@ impl View {
         }
         if let Some(fields) = &self.fields {
             let (mut left, mut selected) = (Map::new(), Map::new());
-            for field in std::iter::once("customer_id").chain(fields.iter().map(String::as_str)) {
+            let expanded = self.expand.iter().copied();
+            for field in
+                std::iter::once("customer_id").chain(fields.iter().map(String::as_str)).chain(expanded)
+            {
                 match field.split_once('.') {
                     None => left.extend(profile.get(field).map(|part| (field.to_owned(), part.clone()))),
                     Some((part, member)) => {

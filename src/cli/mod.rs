@@ -16,6 +16,7 @@ mod keys;
 mod models;
 mod monitor;
 mod next;
+mod oidc;
 mod playbook;
 mod privacy;
 mod privacy_report;

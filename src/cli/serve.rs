@@ -12,11 +12,12 @@ use homing_datasets::{Zone, calendar};
 use tokio_rustls::TlsAcceptor;
 
 use super::args::StoreArgs;
+use super::oidc::OidcArgs;
 use super::{CatalogueArgs, CurrencyArgs, ModelArgs, WrongUse};
 use crate::aggregates;
 use crate::api;
 use crate::scoring::{Engine, Score};
-use crate::service::{App, Exposure, Limits, Models, Rules, Webhook};
+use crate::service::{App, Exposure, Limits, Models, Oidc, Rules, Webhook};
 use crate::uplift::UpliftSlot;
 use crate::web;
 use homing_models::Error as ModelError;
@@ -31,7 +32,8 @@ Examples:
   homing serve
   homing serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem
   homing serve --profiles postgres://homing@db.lan/crm --profiles-password-file /run/secrets/db
-  homing serve --webhook https://crm.lan/homing --webhook-secret-file /run/secrets/webhook")]
+  homing serve --webhook https://crm.lan/homing --webhook-secret-file /run/secrets/webhook
+  homing serve --oidc-issuer https://id.lan --oidc-client-id homing --public-url https://homing.lan")]
 pub(super) struct Serve {
     /// Address and port to listen on; port 0 picks a free one.
     #[arg(long, env = "HOMING_LISTEN", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
@@ -81,6 +83,8 @@ pub(super) struct Serve {
     otlp: Option<String>,
     #[command(flatten)]
     currency: CurrencyArgs,
+    #[command(flatten, next_help_heading = "Sign-in to the pages")]
+    oidc: OidcArgs,
     #[command(flatten, next_help_heading = "Profile store")]
     store: StoreArgs,
     #[command(flatten, next_help_heading = "Limits")]
@@ -153,6 +157,7 @@ pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
     let exposure =
         Exposure::new(&args.allowed_hosts, &args.cors_origins, args.tls_cert.is_some() || args.behind_tls)
             .map_err(|wrong| WrongUse(format!("--allowed-hosts, --cors-origins: {wrong}")))?;
+    let oidc = args.oidc.open()?;
     let flag = args.webhook()?;
     let catalogue = args.catalogue.load()?;
     let webhooks = super::webhooks::of(flag, config, &catalogue)?;
@@ -193,6 +198,7 @@ pub(super) fn run(args: &Serve, config: Option<&Path>) -> anyhow::Result<()> {
         otlp: args.otlp.clone(),
         limits: args.limits.limits(),
         exposure,
+        oidc,
         retention: super::privacy::rules(config)?,
         sample: None,
     };
@@ -226,6 +232,7 @@ pub(super) struct Ways {
     otlp: Option<String>,
     limits: Limits,
     exposure: Exposure,
+    oidc: Option<Oidc>,
     retention: Rules,
     sample: Option<web::Sample>,
 }
@@ -247,8 +254,19 @@ pub(super) fn listen(
     ways: Ways,
 ) -> anyhow::Result<()> {
     let engine = engine.map(|engine| engine as Arc<dyn Score>);
-    let Ways { tls, models, shadow_share, webhooks, write_back, otlp, limits, exposure, retention, sample } =
-        ways;
+    let Ways {
+        tls,
+        models,
+        shadow_share,
+        webhooks,
+        write_back,
+        otlp,
+        limits,
+        exposure,
+        oidc,
+        retention,
+        sample,
+    } = ways;
     let mut app = App::new(store, engine, Arc::new(calendar::now), limits.clone())
         .with_shadow(shadow_share)
         .with_exposure(exposure)
@@ -259,6 +277,9 @@ pub(super) fn listen(
     }
     if let Some(back) = write_back {
         app = app.with_write_back(back);
+    }
+    if let Some(oidc) = oidc {
+        app = app.with_oidc(oidc);
     }
     if let Some(playbook) = catalogue.playbook() {
         app = app.with_playbook(playbook.clone());

@@ -148,6 +148,9 @@ pub fn rotate_key(
     Ok(Some(Rotated { key, text, old_expires_at }))
 }
 
+/// How the name of a person begins who signed in by an identity provider; ids of keys are hexadecimal.
+pub(crate) const PERSON: &str = "oidc:";
+
 /// The purpose of the secret behind the hashes of keys.
 const PURPOSE: &str = "api keys";
 
@@ -233,6 +236,8 @@ struct Keys {
 /// The keys as last read from the store.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
+    /// Whether callers must say who they are even where there is no key.
+    required: bool,
     secret: RwLock<Option<[u8; 32]>>,
     keys: RwLock<Arc<Keys>>,
     unwritten: Mutex<Vec<AuditEntry>>,
@@ -244,6 +249,12 @@ pub(crate) struct Access {
 const UNWRITTEN: usize = 100_000;
 
 impl Access {
+    /// From now on callers must say who they are, also where there is no key.
+    pub fn require(&mut self) {
+        self.required = true;
+        self.keys = RwLock::new(Arc::new(Keys { demanded: true, ..Keys::default() }));
+    }
+
     /// Reloads the keys. On failure the previous ones stay.
     pub fn refresh(&self, store: &dyn Store) -> Result<(), Error> {
         if self.secret.read().unwrap_or_else(PoisonError::into_inner).is_none() {
@@ -264,7 +275,8 @@ impl Access {
             };
             (key.hash, same.cloned().unwrap_or_else(new))
         };
-        let keys = Keys { demanded: !held.is_empty(), by_hash: held.into_iter().map(known).collect() };
+        let demanded = self.required || !held.is_empty();
+        let keys = Keys { demanded, by_hash: held.into_iter().map(known).collect() };
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         Ok(())
     }
@@ -318,6 +330,31 @@ impl Access {
             Some(known) => allowed(known, needed, now),
             None => Err(Problem::new(Code::Unauthorized, "the key of this session does not exist any more")),
         }
+    }
+
+    /// Admits a person for whom an identity provider vouches, if their role is enough.
+    pub fn admit_person(
+        &self,
+        subject: &str,
+        role: Role,
+        needed: Role,
+        now: Micros,
+    ) -> Result<Caller, Problem> {
+        let key = Key {
+            id: format!("{PERSON}{subject}"),
+            name: String::new(),
+            role: role.name().to_owned(),
+            // No text has this hash, so no key is this one.
+            hash: [0; 32],
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+            rate: None,
+            lifetime: None,
+        };
+        let known =
+            Known { key, role: Some(role), in_work: AtomicUsize::new(0), allowance: Mutex::default() };
+        allowed(&Arc::new(known), needed, now)
     }
 
     /// Whether a caller who was admitted still would be: the key is neither revoked nor expired since.

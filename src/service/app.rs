@@ -15,11 +15,13 @@ use super::exposure::Exposure;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::models::Models;
+use super::oidc::Oidc;
 use super::problem::{Code, Problem};
 use super::receiver::Webhook;
 use super::request_id::RequestIds;
 use super::retention::Rules;
 use super::shadow::{Job, Shadow};
+use super::snapshots::Snapshots;
 use super::traces::Traces;
 use super::warm::Warm;
 use crate::scoring::{Engine, Score};
@@ -56,11 +58,19 @@ pub struct App {
     pub(crate) body_room: Semaphore,
     pub(crate) request_ids: RequestIds,
     pub(crate) access: Access,
+    /// The identity provider by which people sign in to the pages.
+    pub(crate) oidc: Option<Oidc>,
+    /// One permit a request to the provider.
+    pub(crate) provider_room: Arc<Semaphore>,
     /// Hashes of requests with an idempotency key that are in work.
     pub(crate) claimed: Mutex<HashSet<[u8; 32]>>,
     /// Failed attempts to sign in.
     pub(crate) attempts: Attempts,
     pub(crate) warm: Warm,
+    /// Lists that stay as they were.
+    pub(crate) snapshots: Snapshots,
+    /// One permit a list that is being taken down.
+    pub(crate) snapshot_room: Semaphore,
     pub(crate) models: Option<Models>,
     /// The write-back to the CRM table, if configured.
     pub(crate) write_back: Option<Arc<WriteBack>>,
@@ -100,9 +110,13 @@ impl App {
             body_room: Semaphore::new((limits.bodies_bytes >> 10).min(Semaphore::MAX_PERMITS)),
             request_ids: RequestIds::default(),
             access: Access::default(),
+            oidc: None,
+            provider_room: Arc::new(Semaphore::new(PROVIDER_REQUESTS)),
             claimed: Mutex::default(),
             attempts: Attempts::default(),
             warm: Warm::new(limits.warm_bytes),
+            snapshots: Snapshots::default(),
+            snapshot_room: Semaphore::new(1),
             models: None,
             write_back: None,
             playbook: None,
@@ -134,6 +148,13 @@ impl App {
     #[must_use]
     pub fn with_exposure(self, exposure: Exposure) -> Self {
         App { exposure, ..self }
+    }
+
+    /// The same, with an identity provider by which people sign in to the pages. From now on everybody has to say who they are.
+    #[must_use]
+    pub fn with_oidc(mut self, oidc: Oidc) -> Self {
+        self.access.require();
+        App { oidc: Some(oidc), ..self }
     }
 
     /// The same, with models that can be promoted, rolled back and followed.
@@ -192,7 +213,7 @@ impl App {
         self.access.refresh(self.store.as_ref())
     }
 
-    /// Whether callers must show a key: once the store holds one.
+    /// Whether callers must say who they are: once the store holds a key, or where there is an identity provider.
     #[must_use]
     pub fn demands_keys(&self) -> bool {
         self.access.demanded()
@@ -349,6 +370,9 @@ impl App {
         self.blocking(move || work(&app)).await?
     }
 }
+
+/// Sign-ins by the provider that wait for its answers at one time.
+const PROVIDER_REQUESTS: usize = 8;
 
 /// Bodies up to this length are small requests.
 const SMALL: usize = 16 << 10;

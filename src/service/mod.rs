@@ -7,7 +7,8 @@
 //! webhook   background   alarms                 pushes the feed; threads beside the requests
 //! champion  rights                           promote and roll back models; consent, export, erasure, readmission
 //! app                                        the shared state
-//! access  attempts  compaction  exposure  metrics  models  sessions  shadow  traces  warm
+//! access  attempts  compaction  exposure  metrics  models  sessions  shadow  snapshots  traces  warm
+//! oidc                                       the identity provider
 //! receiver  problem   limits   repetitions  request_id   retention
 //! ```
 
@@ -22,6 +23,7 @@ pub mod exposure;
 pub mod limits;
 pub mod metrics;
 mod models;
+pub mod oidc;
 pub mod problem;
 mod receiver;
 mod repetitions;
@@ -30,6 +32,7 @@ pub mod retention;
 mod rights;
 pub(crate) mod sessions;
 pub(crate) mod shadow;
+pub(crate) mod snapshots;
 pub(crate) mod traces;
 pub(crate) mod warm;
 mod webhook;
@@ -39,6 +42,7 @@ pub use app::{App, Clock};
 pub use exposure::Exposure;
 pub use limits::Limits;
 pub use models::Models;
+pub use oidc::{Oidc, OidcSettings};
 pub use problem::{Code, Problem};
 pub use receiver::{BadUrl, Webhook};
 pub use retention::Rules;

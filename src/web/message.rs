@@ -142,6 +142,15 @@ pub(super) fn too_many_attempts(asked: &Asked, seconds: u32) -> Response {
     response
 }
 
+/// Somebody was not signed in by the identity provider.
+pub(super) fn sign_in_failed(asked: &Asked, status: StatusCode, advice: &str) -> Response {
+    let lang = asked.lang;
+    let mut message = Message::new(asked, None, t!(lang, "sign-in-failed"));
+    message.paragraphs = vec![advice.to_owned()];
+    message.ways = vec![Way { text: t!(lang, "sign-in").into(), link: asked.link("/signin") }];
+    written(status, &message)
+}
+
 /// The id typed to confirm an erasure is another one.
 pub(super) fn wrong_id(asked: &Asked, id: &str) -> Response {
     let lang = asked.lang;

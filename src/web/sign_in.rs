@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -20,7 +20,10 @@ use super::words::t;
 use crate::service::access::Caller;
 use crate::service::attempts::Peer;
 use crate::service::exposure::comes_from_elsewhere;
-use crate::service::{Code, Problem, Role, sessions};
+use crate::service::oidc::{Refused, Returned};
+use crate::service::problem::clip;
+use crate::service::sessions::{self, NotSignedIn, SignedIn};
+use crate::service::{App, Code, Problem, Role};
 
 #[derive(Template)]
 #[template(path = "sign_in.html", config = "src/web/askama.toml")]
@@ -31,19 +34,22 @@ struct SignIn {
     next: String,
     /// Whether the key that was sent is invalid.
     wrong: bool,
+    /// Where to sign in by the identity provider, if there is one.
+    provider: Option<Link>,
 }
 
 /// The form; the status says that what was asked for needs a key.
-fn form(asked: &Asked, next: String, wrong: bool) -> Response {
+fn form(web: &Web, asked: &Asked, next: String, wrong: bool) -> Response {
     let frame = Frame::new(asked, None, t!(asked.lang, "sign-in"));
-    let page = SignIn { frame, action: asked.link("/signin"), next, wrong };
+    let provider = web.app.oidc.is_some().then(|| asked.link("/signin/oidc").with("next", &next));
+    let page = SignIn { frame, action: asked.link("/signin"), next, wrong, provider };
     let mut response = written(StatusCode::UNAUTHORIZED, &page);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 
 /// A path of this site to go on to: nothing that a browser could take for another site's address.
-fn own_path(next: &str) -> &str {
+pub(super) fn own_path(next: &str) -> &str {
     let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if plain && next.starts_with('/') && !next.starts_with("//") { next } else { Place::Today.path() }
 }
@@ -61,7 +67,7 @@ pub(super) async fn access(State(web): State<Arc<Web>>, mut request: Request, ne
             let asked = asked().signed_out();
             let shown = matches!(*request.method(), Method::GET | Method::HEAD);
             let next = if shown { asked.here().to_string() } else { Place::Today.path().to_owned() };
-            let mut response = form(&asked, next, false);
+            let mut response = form(&web, &asked, next, false);
             // A link on another site leads here without the session's cookie. Asked again by this page, the browser sends it.
             if shown && comes_from_elsewhere(request.headers()) {
                 response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("0"));
@@ -93,7 +99,7 @@ pub(super) async fn page(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderM
     if !web.app.demands_keys() || caller(&web, &headers).await.is_ok() {
         return Redirect::to(&next).into_response();
     }
-    let mut response = form(&asked.signed_out(), next, false);
+    let mut response = form(&web, &asked.signed_out(), next, false);
     *response.status_mut() = StatusCode::OK;
     response
 }
@@ -126,7 +132,7 @@ pub(super) async fn sign_in(
             response.headers_mut().insert(header::SET_COOKIE, cookie);
             response
         }
-        Err(problem) if problem.code == Code::Unauthorized => form(&asked, next, true),
+        Err(problem) if problem.code == Code::Unauthorized => form(&web, &asked, next, true),
         Err(problem) if problem.code == Code::Forbidden => message::forbidden(&asked, Role::Reader),
         Err(problem) if problem.code == Code::TooManyRequests => {
             message::too_many_attempts(&asked, problem.retry_after_s.unwrap_or(1))
@@ -147,6 +153,128 @@ pub(super) async fn sign_out(State(web): State<Arc<Web>>, uri: Uri, headers: Hea
         }
         Err(problem) => message::problem(&web, &asked, problem.code),
     }
+}
+
+#[derive(Template)]
+#[template(path = "signed_in.html", config = "src/web/askama.toml")]
+struct SignedInPage {
+    frame: Frame,
+    next: String,
+}
+
+/// Asks the provider, away from the threads that serve requests, and not too often at one time.
+async fn ask_provider<T: Send + 'static>(
+    web: &Web,
+    ask: impl FnOnce(&App) -> Result<T, NotSignedIn> + Send + 'static,
+) -> Result<T, NotSignedIn> {
+    let app = web.app.clone();
+    let Ok(permit) = app.provider_room.clone().try_acquire_owned() else {
+        return Err(Problem::new(Code::Overloaded, "too many sign-ins at a time; retry shortly").into());
+    };
+    let done = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        ask(&app)
+    });
+    done.await.map_err(|error| NotSignedIn::from(Problem::internal(&error)))?
+}
+
+/// Answers `GET /signin/oidc`: leads to the identity provider.
+pub(super) async fn begin_oidc(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
+    let asked = Asked::of(&uri, &headers).signed_out();
+    if web.app.oidc.is_none() {
+        return Redirect::to(&asked.link("/signin").to_string()).into_response();
+    }
+    let next = own_path(asked.get("next").unwrap_or("/")).to_owned();
+    let begun = ask_provider(&web, move |app| {
+        let (url, cookie) = app.begin_oidc(&next)?;
+        Ok((url, cookie.header()?))
+    });
+    match begun.await {
+        Ok((url, cookie)) => {
+            let mut response = Redirect::to(&url).into_response();
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            response
+        }
+        Err(cause) => not_signed_in(&web, &asked, cause),
+    }
+}
+
+/// Answers `GET /signin/oidc/callback`: the identity provider leads back here.
+pub(super) async fn finish_oidc(State(web): State<Arc<Web>>, uri: Uri, headers: HeaderMap) -> Response {
+    // Links on the page must not repeat what the provider sent.
+    let asked = Asked::of(&Uri::from_static("/signin"), &headers).signed_out();
+    let Ok(sent) = parameters(&uri) else {
+        return not_signed_in(&web, &asked, NotSignedIn::Refused(Refused::Stale));
+    };
+    let done = ask_provider(&web, move |app| {
+        let SignedIn { session, attempt, next } = app.finish_oidc(&headers, &sent)?;
+        Ok((session.header()?, attempt.header()?, next))
+    });
+    let (session, attempt, next) = match done.await {
+        Ok(done) => done,
+        Err(cause) => {
+            let mut response = not_signed_in(&web, &asked, cause);
+            if let Ok(cookie) = web.app.end_of_attempt().header() {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            return response;
+        }
+    };
+    // The session's cookie goes with requests of our own pages only, and this one was made by the provider's: so our page goes on.
+    let frame = Frame::new(&asked, None, t!(asked.lang, "signed-in"));
+    let refresh = HeaderValue::from_str(&format!("0; url={next}"));
+    let mut response = written(StatusCode::OK, &SignedInPage { frame, next });
+    let headers = response.headers_mut();
+    headers.append(header::SET_COOKIE, session);
+    headers.append(header::SET_COOKIE, attempt);
+    if let Ok(refresh) = refresh {
+        headers.insert(header::REFRESH, refresh);
+    }
+    response
+}
+
+/// What the provider leads back with; a parameter that is there twice could be read in two ways.
+fn parameters(uri: &Uri) -> Result<Returned, ()> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| ())?;
+    let mut returned = Returned::default();
+    for (name, value) in pairs {
+        let place = match name.as_str() {
+            "code" => &mut returned.code,
+            "state" => &mut returned.state,
+            "iss" => &mut returned.iss,
+            "error" => &mut returned.error,
+            _ => continue,
+        };
+        if place.replace(value).is_some() {
+            return Err(());
+        }
+    }
+    Ok(returned)
+}
+
+/// Says why nobody is signed in; the cause is in the log, for who runs the service.
+fn not_signed_in(web: &Web, asked: &Asked, cause: NotSignedIn) -> Response {
+    let lang = asked.lang;
+    let (status, advice) = match cause {
+        NotSignedIn::Problem(problem) if problem.code == Code::Forbidden => {
+            (StatusCode::FORBIDDEN, t!(lang, "oidc-no-role"))
+        }
+        NotSignedIn::Problem(problem) => return message::problem(web, asked, problem.code),
+        NotSignedIn::Refused(Refused::Stale) => (StatusCode::BAD_REQUEST, t!(lang, "oidc-stale")),
+        NotSignedIn::Refused(Refused::NoRole) => {
+            tracing::info!("sign-in refused: the identity provider gives the person no role of homing");
+            (StatusCode::FORBIDDEN, t!(lang, "oidc-no-role"))
+        }
+        NotSignedIn::Refused(Refused::Denied(error)) => {
+            tracing::info!(error = clip(&error), "sign-in refused by the identity provider");
+            (StatusCode::UNAUTHORIZED, t!(lang, "oidc-denied"))
+        }
+        NotSignedIn::Refused(Refused::Provider(cause)) => {
+            tracing::warn!(cause, "sign-in failed at the identity provider");
+            (StatusCode::BAD_GATEWAY, t!(lang, "oidc-provider"))
+        }
+    };
+    message::sign_in_failed(asked, status, advice)
 }
 
 #[cfg(test)]

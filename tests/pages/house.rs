@@ -77,10 +77,7 @@ pub struct House {
 impl House {
     /// Serves the shop.
     pub fn open() -> House {
-        let folder = tempfile::tempdir().unwrap();
-        copy(&shop().join("registry"), &folder.path().join("registry"));
-        std::fs::copy(shop().join("profiles.db"), folder.path().join("profiles.db")).unwrap();
-        House::serve(folder)
+        House::open_with("127.0.0.1:0", &[])
     }
 
     /// Serves a place without customers and models.
@@ -88,18 +85,31 @@ impl House {
         House::serve(tempfile::tempdir().unwrap())
     }
 
+    /// Serves the shop at an address, with more flags.
+    pub fn open_with(listen: &str, flags: &[(&str, &str)]) -> House {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&shop().join("registry"), &folder.path().join("registry"));
+        std::fs::copy(shop().join("profiles.db"), folder.path().join("profiles.db")).unwrap();
+        House::serve_with(folder, listen, flags)
+    }
+
     fn serve(folder: tempfile::TempDir) -> House {
+        House::serve_with(folder, "127.0.0.1:0", &[])
+    }
+
+    fn serve_with(folder: tempfile::TempDir, listen: &str, flags: &[(&str, &str)]) -> House {
         let errors = File::create(folder.path().join("log")).unwrap();
         let mut command = program("homing");
         command.args([
             "serve",
             "--listen",
-            "127.0.0.1:0",
+            listen,
             "--registry",
             "registry",
             "--profiles",
             "sqlite:profiles.db",
         ]);
+        command.args(flags.iter().flat_map(|(name, value)| [*name, *value]));
         command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(errors);
         let mut keeper = command.spawn().unwrap();
         let out = BufReader::new(keeper.stdout.take().unwrap());

@@ -8,4 +8,6 @@ mod browser;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod seen;

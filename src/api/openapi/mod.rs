@@ -32,16 +32,54 @@ pub(super) fn document(model: Option<&ModelInfo>, limits: &Limits) -> Value {
             "title": "homing",
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "contact": {"name": "The homing authors"},
             "description": "Churn, repurchase and lifetime value predictions for retail customers. Timestamps \
                             use RFC 3339; a timestamp without an offset is read in the model's time zone. \
                             Errors are problem documents (RFC 9457) with a stable `code`. Within v1, responses \
                             may gain fields but never lose one.",
         },
+        "servers": [{"url": "/", "description": "The service that this document comes from."}],
+        "tags": GROUPS.map(|(name, description)| json!({"name": name, "description": description})),
         "paths": paths,
         "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description":
             "An API key made with `homing keys create`. Until the first key exists, the service listens on \
              loopback only and requires none."}}, "schemas": schemas(model.map_or(&[], |model| &model.horizons), limits)},
     })
+}
+
+/// The groups of operations, with what they are for.
+const GROUPS: [(&str, &str); 8] = [
+    ("predictions", "Score histories and feature rows."),
+    ("events", "Send, correct and void events."),
+    ("profiles", "Read profiles, and what belongs to them."),
+    ("privacy", "Consent, export, erasure and the audit log."),
+    ("changes", "The feed of changed tags, and webhooks."),
+    ("models", "The models of the registry."),
+    ("keys", "API keys."),
+    ("operations", "Health, metrics and documentation."),
+];
+
+/// The group of an operation.
+fn group(route: Route) -> &'static str {
+    match route {
+        Route::Events | Route::CorrectEvent | Route::VoidEvent => "events",
+        Route::Consent | Route::Consents | Route::Readmit | Route::Audit | Route::Erase | Route::Export => {
+            "privacy"
+        }
+        _ if route.role().is_none() || route == Route::Metrics => "operations",
+        _ => {
+            let starts = |path: &str| route.path().starts_with(path);
+            match () {
+                () if starts("/v1/keys") => "keys",
+                () if starts("/v1/models") => "models",
+                () if starts("/v1/profiles") || starts("/v1/lookup") => "profiles",
+                () if starts("/v1/changes") || starts("/v1/dead-letters") || starts("/v1/webhooks") => {
+                    "changes"
+                }
+                () => "predictions",
+            }
+        }
+    }
 }
 
 /// Every schema by name.
@@ -221,15 +259,19 @@ fn description(route: Route, limits: &Limits) -> Option<String> {
 fn operation(route: Route, limits: &Limits) -> Value {
     let (id, summary) = named(route);
     let mut operation = json!({"operationId": id, "summary": summary, "responses": responses(route)});
-    // The role stands where tools look for scopes, and in words of our own for those that do not.
-    operation["security"] = match route.role() {
-        None => json!([]),
-        Some(role) => json!([{"key": [role.name()]}, {}]),
+    operation["tags"] = json!([group(route)]);
+    // A bearer key has no scopes, so the role stands in words, and for programs in a member of our own.
+    let (security, needed) = match route.role() {
+        None => (json!([]), "Needs no key.".to_owned()),
+        Some(role) => (
+            json!([{"key": []}, {}]),
+            format!("Needs a key with the role `{}` or a higher one.", role.name()),
+        ),
     };
+    operation["security"] = security;
     operation["x-role"] = route.role().map_or("none", |role| role.name()).into();
-    if let Some(description) = description(route, limits) {
-        operation["description"] = description.into();
-    }
+    let description = description(route, limits).map_or_else(String::new, |text| text + "\n\n");
+    operation["description"] = (description + &needed).into();
     let mut parameters = parameters(route);
     parameters.extend(header_parameters(route));
     if !parameters.is_empty() {
@@ -253,7 +295,7 @@ fn operation(route: Route, limits: &Limits) -> Value {
             operation["requestBody"]["required"] = false.into();
         }
         if route == Route::Invocations {
-            operation["requestBody"]["content"]["text/csv"] = json!({"schema": {"type": "string"}});
+            operation["requestBody"]["content"]["text/csv"] = json!({"schema": {"type": "string", "minLength": 1, "description": "A header and at least one row."}});
         }
     }
     operation
@@ -533,6 +575,9 @@ fn view_parameters() -> Vec<Value> {
     let parameter = |(name, help): (&str, &str)| {
         let schema = match name {
             "tags" => json!({"type": "string", "enum": ["full", "values"], "default": "full"}),
+            "expand" => {
+                json!({"type": "string", "pattern": "^(consent|next|next_action)(,(consent|next|next_action))*$"})
+            }
             _ => json!({"type": "string", "pattern": VIEW_PATTERN}),
         };
         json!({"name": name, "in": "query", "required": false, "description": help, "schema": schema})
@@ -545,12 +590,12 @@ const VIEW_PATTERN: &str = r"^(customer_id|attributes|tags|prediction|history|ne
 
 fn query(name: &str, help: &str) -> Value {
     let schema = match name {
-        "tag" => json!({"type": "array", "items": {"type": "string", "pattern": "^[^:]+:.+$"}}),
+        "tag" | "attribute" => json!({"type": "array", "items": {"type": "string", "pattern": "^[^:]+:.+$"}}),
         "sort" => json!({"type": "string", "enum": SORTS.map(|(name, _)| name), "default": SORTS[0].0}),
         "limit" => json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
         "order" => json!({"type": "string", "enum": ["asc", "desc"]}),
         "updated_since" => json!({"type": "string", "format": "date-time"}),
-        "total" => json!({"type": "boolean", "default": false}),
+        "total" | "snapshot" => json!({"type": "boolean", "default": false}),
         "id_prefix" | "cursor" => json!({"type": "string"}),
         _ => json!({"type": "number"}),
     };

@@ -128,13 +128,26 @@ fn profile() -> Value {
             "selected": typed("object", "Members of parts that `fields` asks for, by name, such as `prediction.churn_risk`."),
             "prediction": reference("Scores"),
             "history": reference("History"),
-            "next_action": next_action(),
+            "next_action": nullable(next_action()),
+            "consent": list(choice()),
+            "next": nullable(object("Predicted next purchases; with `expand=next`, null for who is not scored.", next_members(), &[])),
         }),
-        &["attributes", "tags", "tag_values", "selected", "prediction", "history", "next_action"],
+        &[
+            "attributes",
+            "tags",
+            "tag_values",
+            "selected",
+            "prediction",
+            "history",
+            "next_action",
+            "consent",
+            "next",
+        ],
     )
 }
 
-fn next_purchase() -> Value {
+/// What is told of next purchases.
+fn next_members() -> Value {
     let due = object(
         "A product due for repurchase.",
         json!({
@@ -157,25 +170,26 @@ fn next_purchase() -> Value {
         }),
         &[],
     );
-    object(
-        "Predicted next purchases.",
-        json!({
-            "customer_id": string("The customer id."),
-            "as_of": instant("The point in time that the predictions refer to."),
-            "not_scored": not_scored_cause(),
-            "due": list(due),
-            "horizon_days": nullable(count("The horizon of the probabilities in days; null if the model has no \
-                                            categories.")),
-            "first_purchases": list(chance),
-        }),
-        &["not_scored"],
-    )
+    json!({
+        "due": list(due),
+        "horizon_days": nullable(count("The horizon of the probabilities in days; null if the model has no \
+                                        categories.")),
+        "first_purchases": list(chance),
+    })
+}
+
+fn next_purchase() -> Value {
+    let mut members = next_members();
+    members["customer_id"] = string("The customer id.");
+    members["as_of"] = instant("The point in time that the predictions refer to.");
+    members["not_scored"] = not_scored_cause();
+    object("Predicted next purchases.", members, &["not_scored"])
 }
 
 fn next_action() -> Value {
     object(
-        "The next best action from the playbook. Absent in listings, and for customers without scores or with \
-         an opt-out.",
+        "The next best action from the playbook. Absent for customers without scores or with an opt-out, and in \
+         listings without `expand=next_action`; null with it.",
         json!({
             "action": string("The name of the playbook action."),
             "title": in_both("What to do."),

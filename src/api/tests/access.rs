@@ -200,7 +200,10 @@ async fn a_body_that_a_form_or_a_blob_can_send_is_refused() {
             let reply = service.send(request(route, &[("content-type", kind)])).await;
             assert_eq!(reply.problem("unsupported_media_type")["status"], 415, "{route:?} {kind}");
         }
-        // A blob without a type.
+        // A blob without a type. Clients of NVIDIA send tensors so, and nothing is changed by them.
+        if matches!(route, Route::V2Infer | Route::V2VersionInfer) {
+            continue;
+        }
         let mut untyped = request(route, &[]);
         untyped.headers_mut().remove("content-type");
         service.send(untyped).await.problem("unsupported_media_type");
@@ -487,15 +490,7 @@ async fn scripts_of_allowed_sites_may_send_and_read_the_headers_that_the_api_has
     assert!(wanted.split(',').all(|name| allowed.split(',').any(|known| known == name)), "{allowed}");
     let get = Request::get("/v1/models").header("origin", "https://crm.lan").body(Body::empty()).unwrap();
     let shown = service.send(get).await.header("access-control-expose-headers").to_owned();
-    for name in [
-        "etag",
-        "retry-after",
-        "x-request-id",
-        "ratelimit",
-        "ratelimit-policy",
-        "deprecation",
-        "server-timing",
-    ] {
+    for name in ["etag", "retry-after", "x-request-id", "ratelimit", "ratelimit-policy", "server-timing"] {
         assert!(shown.split(',').any(|known| known == name), "{name}: {shown}");
     }
 }

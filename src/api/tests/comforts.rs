@@ -326,3 +326,164 @@ async fn lists_are_sorted_either_way_counted_and_narrowed_to_what_is_new() {
     assert_eq!(page["profiles"].as_array().unwrap().len(), 1);
     assert_eq!(service.get("/v1/profiles?total=true&limit=1").await.ok()["total"], 3);
 }
+
+#[tokio::test]
+async fn a_snapshot_lists_everybody_once_whatever_is_written_between_its_pages() {
+    let (service, _folder) = Service::sqlite();
+    for n in 0..30 {
+        let (event, id) = (format!("e{n}"), format!("c{n:02}"));
+        service.buy(&event, &id, "2011-09-12").await.ok();
+    }
+    for query in [
+        "sort=value_at_risk",
+        "sort=churn_risk&order=asc",
+        "sort=last_order",
+        "sort=clv&total=true&fields=history",
+    ] {
+        let all = service.get(&format!("/v1/profiles?{query}&limit=1000")).await.ok();
+        let expected: Vec<Value> =
+            all["profiles"].as_array().unwrap().iter().map(|one| one["customer_id"].clone()).collect();
+        let (mut seen, mut next, mut round) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = service.get(&format!("/v1/profiles?{query}&snapshot=true&limit=7{next}")).await.ok();
+            seen.extend(page["profiles"].as_array().unwrap().iter().map(|one| one["customer_id"].clone()));
+            if query.contains("total") {
+                assert_eq!((&page["total"], &page["total_is_exact"]), (&json!(30), &json!(true)));
+            }
+            let Some(cursor) = page["next"].as_str() else { break };
+            next = format!("&cursor={cursor}");
+            // Everybody moves, and somebody new comes.
+            round += 1;
+            for n in 0..30 {
+                let (event, id) = (format!("{query}{round}{n}"), format!("c{n:02}"));
+                if (n + round) % 3 == 0 {
+                    service.buy(&event, &id, "2011-09-13").await.ok();
+                }
+            }
+            service
+                .buy(&format!("{query}new{round}"), &format!("new{round}{query}"), "2011-09-13")
+                .await
+                .ok();
+        }
+        assert_eq!(seen, expected, "{query}");
+        for n in 1..=round {
+            let id: String = format!("new{n}{query}").bytes().map(|byte| format!("%{byte:02x}")).collect();
+            assert_eq!(
+                send(&service, "DELETE", &format!("/v1/profiles/{id}"), &[], &Value::Null).await.status,
+                204
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_a_snapshot_fits_its_own_list_only() {
+    let (service, _folder) = Service::sqlite();
+    for n in 0..3 {
+        service.buy(&format!("e{n}"), &format!("c{n}"), "2011-09-12").await.ok();
+    }
+    let first = service.get("/v1/profiles?sort=clv&snapshot=true&limit=1").await.ok();
+    let cursor = first["next"].as_str().unwrap();
+    let plain = service.get("/v1/profiles?sort=clv&limit=1").await.ok()["next"].as_str().unwrap().to_owned();
+    for (query, code) in [
+        (format!("sort=churn_risk&snapshot=true&cursor={cursor}"), "bad_cursor"),
+        (format!("sort=clv&cursor={cursor}"), "bad_cursor"),
+        (format!("sort=clv&snapshot=true&cursor={plain}"), "bad_cursor"),
+        ("sort=clv&snapshot=true&cursor=s-".to_owned(), "bad_cursor"),
+        (format!("sort=clv&snapshot=true&cursor=s-{}-1", "0".repeat(32)), "cursor_expired"),
+        ("snapshot=yes".to_owned(), "bad_parameter"),
+    ] {
+        service.get(&format!("/v1/profiles?{query}")).await.problem(code);
+    }
+    // Who is erased meanwhile is shown no more.
+    let second = service.get(&format!("/v1/profiles?sort=clv&snapshot=true&cursor={cursor}")).await.ok();
+    let gone = second["profiles"][0]["customer_id"].as_str().unwrap();
+    send(&service, "DELETE", &format!("/v1/profiles/{gone}"), &[], &Value::Null).await;
+    let again = service.get(&format!("/v1/profiles?sort=clv&snapshot=true&cursor={cursor}")).await.ok();
+    assert_eq!(again["profiles"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn customers_are_found_by_attributes() {
+    let (service, _folder) = Service::sqlite();
+    for (n, own) in [
+        json!({"city": "上海", "no": 1}),
+        json!({"city": "上海", "no": 2}),
+        json!({"city": "x:y", "vip": true}),
+    ]
+    .iter()
+    .enumerate()
+    {
+        service.buy(&format!("e{n}"), &format!("c{n}"), "2011-09-12").await.ok();
+        send(&service, "PUT", &format!("/v1/profiles/c{n}/attributes"), &[], own).await.ok();
+    }
+    let found = async |query: &str| {
+        let page =
+            service.get(&format!("/v1/profiles?fields=attributes&sort=customer_id&{query}")).await.ok();
+        page["profiles"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["customer_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("attribute=city:%E4%B8%8A%E6%B5%B7").await, ["c0", "c1"]);
+    assert_eq!(found("attribute=city:%E4%B8%8A%E6%B5%B7&attribute=no:2").await, ["c1"]);
+    assert_eq!(found("attribute=no:1&attribute=no:2&snapshot=true").await, ["c0", "c1"]);
+    assert_eq!(found("attribute=city:x:y&attribute=vip:true&tag=orders.count:1").await, ["c2"]);
+    assert_eq!(found("attribute=vip:false").await, Vec::<String>::new());
+    service.get("/v1/profiles?attribute=city").await.problem("bad_parameter");
+}
+
+#[tokio::test]
+async fn more_comes_with_each_profile_where_it_is_asked_for() {
+    let (service, _folder) = Service::sqlite();
+    for n in 0..3 {
+        service.buy(&format!("e{n}"), &format!("c{n}"), "2011-09-12").await.ok();
+    }
+    send(&service, "PUT", "/v1/profiles/c1/consent", &[], &json!({"opted_out": true})).await.ok();
+    let consents = service.get("/v1/profiles/c1/consent").await.ok()["consents"].clone();
+    let next = service.get("/v1/profiles/c0/next").await.ok();
+    let page = service
+        .get("/v1/profiles?sort=customer_id&expand=consent,next,next_action&fields=history.orders")
+        .await
+        .ok();
+    let profiles = page["profiles"].as_array().unwrap();
+    assert_eq!((&profiles[0]["consent"], &profiles[1]["consent"]), (&json!([]), &consents));
+    assert_eq!(
+        (&profiles[0]["next"]["due"], &profiles[1]["next"]),
+        (&next["due"], &Value::Null),
+        "an opt-out has no scores"
+    );
+    assert!(profiles.iter().all(|one| one.get("next_action").is_some() && one.get("tags").is_none()));
+    let one = service.get("/v1/profiles/c1?expand=consent").await.ok();
+    assert_eq!((&one["consent"], one["history"]["orders"].as_u64()), (&consents, Some(1)));
+    assert_eq!(service.get("/v1/profiles/c1").await.ok().get("consent"), None, "the next read is as before");
+    let found = service.post("/v1/lookup?expand=consent", json!({"ids": ["c1", "x"]})).await.ok();
+    assert_eq!((&found["profiles"][0]["consent"], &found["unknown"]), (&consents, &json!(["x"])));
+    let problem = service.get("/v1/profiles?expand=consents").await.problem("bad_parameter");
+    assert!(problem["detail"].as_str().unwrap().contains("did you mean `consent`?"), "{problem}");
+    service.get("/v1/profiles?expand=next&limit=101").await.problem("bad_parameter");
+    let many: Vec<String> = (0..101).map(|n| n.to_string()).collect();
+    service.post("/v1/lookup?expand=next", json!({"ids": many})).await.problem("too_many_customers");
+}
+
+#[tokio::test]
+async fn an_id_with_spaces_around_it_is_the_same_customers_everywhere() {
+    let (service, _folder) = Service::sqlite();
+    service.buy("1", " a\u{2003}", "2011-09-12").await.ok();
+    for path in ["/v1/profiles/a", "/v1/profiles/%20a", "/v1/profiles/a%E2%80%83%0A"] {
+        assert_eq!(service.get(path).await.ok()["customer_id"], "a", "{path}");
+    }
+    send(&service, "PUT", "/v1/profiles/a%20/consent", &[], &json!({"opted_out": true})).await.ok();
+    assert_eq!(service.get("/v1/profiles/a").await.ok()["prediction"]["not_scored"], "opted_out");
+    let found = service.post("/v1/lookup", json!({"ids": [" a", "a"]})).await.ok();
+    assert_eq!(found["profiles"].as_array().unwrap().len(), 1);
+    service.get("/v1/profiles/%20%20").await.problem("bad_parameter");
+    // Letters that look alike are other customers.
+    for other in ["%E2%80%8Ba", "A", "%D0%B0", "a%CC%81"] {
+        service.get(&format!("/v1/profiles/{other}")).await.problem("unknown_customer");
+    }
+    assert_eq!(send(&service, "DELETE", "/v1/profiles/%09a", &[], &Value::Null).await.status, 204);
+    service.get("/v1/profiles/a").await.problem("unknown_customer");
+}

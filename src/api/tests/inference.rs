@@ -120,8 +120,11 @@ async fn errors_of_the_inference_protocol_have_its_own_field() {
         assert!(problem["error"].is_string() && problem["error"] == problem["detail"], "{problem}");
     }
     // Before a handler is reached, too.
-    let reply = service.send(Request::post(INFER).body(Body::from("{}")).unwrap()).await;
-    assert!(reply.problem("unsupported_media_type")["error"].is_string());
+    let text = Request::post(INFER).header("content-type", "text/plain").body(Body::from("{}")).unwrap();
+    assert!(service.send(text).await.problem("unsupported_media_type")["error"].is_string());
+    // tritonclient names no type.
+    let untyped = Request::post(INFER).body(Body::from(tensors(&[1.0]).to_string())).unwrap();
+    service.send(untyped).await.ok();
     assert!(service.get("/v2/models/other").await.problem("unknown_model")["error"].is_string());
 }
 

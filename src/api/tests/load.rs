@@ -34,9 +34,10 @@ async fn exchange(address: SocketAddr, bytes: &str) -> String {
     let talk = move || {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(bytes.as_bytes()).unwrap();
+        let _ = stream.write_all(bytes.as_bytes());
         let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
+        // A connection that is closed at once may end with an error.
+        let _ = stream.read_to_string(&mut reply);
         reply
     };
     tokio::task::spawn_blocking(talk).await.unwrap()
@@ -132,13 +133,13 @@ async fn long_bodies_share_a_room() {
 async fn a_caller_who_does_not_read_loses_the_connection() {
     let long = Router::new()
         .route("/long", get(|| async { vec![b'x'; 64 << 20] }))
-        .route("/healthz", get(|| async { "well" }));
+        .route("/short", get(|| async { "well" }));
     let address = started(long, Limits { connections: 1, ..short() }).await;
     let mut deaf = TcpStream::connect(address).unwrap();
     deaf.write_all(b"GET /long HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     let limit = Instant::now() + PATIENCE;
     // There is one place: it comes free when the deaf one is given up.
-    while !exchange(address, HEALTH).await.contains("200 OK") {
+    while !exchange(address, &HEALTH.replace("/healthz", "/short")).await.contains("200 OK") {
         assert!(Instant::now() < limit, "the connection is still held");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -149,13 +150,33 @@ async fn past_the_limit_a_connection_is_told_so() {
     let limits = Limits { connections: 2, ..Limits::default() };
     let address = started(Service::new().router, limits).await;
     let held: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(address).unwrap()).collect();
-    let reply = exchange(address, HEALTH).await;
+    let models = HEALTH.replace("/healthz", "/v1/models");
+    let reply = exchange(address, &models).await;
     assert!(reply.starts_with("HTTP/1.1 503") && reply.contains("retry-after: 1"), "{reply}");
-    assert!(reply.contains("overloaded"), "{reply}");
+    assert!(reply.contains("overloaded") && reply.contains("connection: close"), "{reply}");
+    // What operators and load balancers ask is answered all the same, one request a connection.
+    let kept = HEALTH.replace("connection: close\r\n", "");
+    for path in ["/healthz", "/readyz", "/ping", "/metrics", "/v2/health/live"] {
+        let reply = exchange(address, &kept.replace("/healthz", path)).await;
+        assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("connection: close"), "{path}: {reply}");
+    }
     drop(held);
     let limit = Instant::now() + PATIENCE;
-    while !exchange(address, HEALTH).await.contains("200 OK") {
+    while !exchange(address, &models).await.contains("200 OK") {
         assert!(Instant::now() < limit, "the places are still held");
+    }
+}
+
+#[tokio::test]
+async fn connections_past_the_limit_that_say_nothing_make_room_for_health() {
+    let time = Duration::from_millis(150);
+    let address =
+        started(Service::new().router, Limits { connections: 1, head_time: time, ..Limits::default() }).await;
+    let _held: Vec<TcpStream> = (0..80).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let limit = Instant::now() + PATIENCE;
+    while !exchange(address, HEALTH).await.contains("200 OK") {
+        assert!(Instant::now() < limit, "no health while idle connections are held");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -235,4 +256,17 @@ async fn a_history_of_100_000_purchases_and_ids_of_any_script_are_scored() {
         let body = json!({"customers": [{"customer_id": id, "events": events}]});
         assert_eq!(service.post("/v1/predictions", body).await.ok()["predictions"][0]["customer_id"], id);
     }
+}
+
+#[tokio::test]
+async fn a_request_with_two_hosts_is_refused_and_an_upgrade_is_not_taken() {
+    let address = started(Service::new().router, Limits::default()).await;
+    let two = HEALTH.replace("host: localhost", "host: localhost\r\nhost: 127.0.0.1");
+    assert!(exchange(address, &two).await.starts_with("HTTP/1.1 400"));
+    let upgrade = HEALTH.replace(
+        "connection: close",
+        "connection: upgrade, http2-settings, close\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQCAAAAAAIAAAAA",
+    );
+    let reply = exchange(address, &upgrade).await;
+    assert!(reply.starts_with("HTTP/1.1 200") && !reply.contains("upgrade"), "{reply}");
 }

@@ -23,6 +23,7 @@ mod access;
 mod comforts;
 mod contract;
 mod events;
+mod http2;
 mod inference;
 mod load;
 mod predictions;

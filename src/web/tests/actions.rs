@@ -36,6 +36,11 @@ fn score(_: &str, history: &History, as_of: Micros) -> Scored {
 
 impl House {
     pub fn new(locked: bool) -> Self {
+        House::with_app(locked, |app| app)
+    }
+
+    /// The same with another app than the plain one.
+    pub fn with_app(locked: bool, change: impl FnOnce(App) -> App) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(folder.path().join("p.db"), zone()).unwrap());
         let history = History::from_events(vec![Event::new(Kind::Purchase, as_of() - DAY, 5.0)]);
@@ -50,7 +55,7 @@ impl House {
         let clock = Arc::new(AtomicI64::new(as_of()));
         let told = clock.clone();
         let tell = Arc::new(move || told.load(Ordering::SeqCst));
-        let app = Arc::new(App::new(store.clone(), Some(engine()), tell, Limits::default()));
+        let app = Arc::new(change(App::new(store.clone(), Some(engine()), tell, Limits::default())));
         app.refresh_keys().unwrap();
         let catalogue = Arc::new(catalogue());
         let router = api::router(app.clone()).merge(router(app.clone(), catalogue, None));

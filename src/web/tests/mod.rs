@@ -23,6 +23,7 @@ mod actions;
 mod board;
 mod call;
 mod customer;
+mod oidc;
 mod service;
 mod sign_in;
 mod store;
