@@ -29,6 +29,9 @@ pub const REGISTRY: &str = "registry";
 /// The configuration file.
 pub const CONFIG: &str = "config";
 
+/// Files by the names that they have in a backup.
+pub type NamedFiles = Vec<(String, PathBuf)>;
+
 /// A place of backups.
 pub struct Backups(Place);
 
@@ -353,7 +356,7 @@ fn put_in_place(folder: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says.
-pub fn files_of(part: &str, folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+pub fn files_of(part: &str, folder: &Path) -> io::Result<NamedFiles> {
     let mut names = Vec::new();
     walk(folder, folder, &mut names)?;
     names.sort_unstable();

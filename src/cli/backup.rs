@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::WrongUse;
 use super::args::{PasswordArgs, RegistryArgs, StoreArgs, note_action, print_json};
-use crate::backup::{Backups, CONFIG, Manifest, REGISTRY, SNAPSHOT, Targets, files_of, migrate};
+use crate::backup::{Backups, CONFIG, Manifest, NamedFiles, REGISTRY, SNAPSHOT, Targets, files_of, migrate};
 
 /// Back up the profile store, the snapshot, the registry and homing.toml while the service goes on.
 ///
@@ -120,7 +120,7 @@ fn existing(store: &StoreArgs) -> anyhow::Result<std::sync::Arc<dyn homing_profi
 }
 
 /// What there is to back up beside the store. Locks the snapshot, so that no batch changes it meanwhile.
-fn files(args: &Backup, config: Option<&Path>) -> anyhow::Result<(Vec<(String, PathBuf)>, Option<fs::File>)> {
+fn files(args: &Backup, config: Option<&Path>) -> anyhow::Result<(NamedFiles, Option<fs::File>)> {
     let mut files = Vec::new();
     let mut lock = None;
     if let Some(snapshot) = &args.snapshot {

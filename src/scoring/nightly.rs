@@ -88,10 +88,10 @@ struct Begin {
     terms: Terms,
 }
 
-impl Begin {
+impl Terms {
     /// What tells the run from all others.
     fn run(&self) -> String {
-        format!("{} {}", self.terms.model, self.terms.scored_at)
+        format!("{} {}", self.model, self.scored_at)
     }
 }
 
@@ -200,7 +200,7 @@ impl Journal {
         let Some((begin, Some(mark))) = &self.unfinished else { return Ok(None) };
         let held = store.document(&self.in_store())?;
         let held = held.and_then(|(_, text)| serde_json::from_str::<Held>(&text).ok());
-        if held.is_some_and(|held| held.run == begin.run() && held.upto >= mark.upto) {
+        if held.is_some_and(|held| held.run == begin.terms.run() && held.upto >= mark.upto) {
             return Ok(None);
         }
         let upto = mark.upto.clone();
@@ -241,6 +241,13 @@ impl Journal {
         let file = write().map_err(|cause| self.failed(cause))?;
         self.file = Some(file);
         Ok(())
+    }
+
+    /// Notes in the store itself how far a run is.
+    fn note_in(&self, store: &dyn Store, terms: &Terms, upto: &str) -> Result<(), Error> {
+        let held = Held { run: terms.run(), upto: upto.to_owned() };
+        let text = serde_json::to_string(&held).map_err(|cause| self.failed(cause.into()))?;
+        Ok(store.store_document(&self.in_store(), terms.scored_at, &text)?)
     }
 
     /// Notes a range that the store has.
@@ -303,7 +310,6 @@ pub fn to_profiles(
     stop: &AtomicBool,
     tell: &(dyn Fn(u64) + Sync),
 ) -> Result<Night, Error> {
-    let begin = Begin { identity: identity.clone(), terms: terms.clone() };
     let resumed_after = journal.upto().map(str::to_owned);
     let mut done = journal.done();
     journal.begin(identity, terms)?;
@@ -370,11 +376,8 @@ pub fn to_profiles(
                 add(&mut done, &summary);
                 before = done["customers"].as_u64().unwrap_or(0);
                 // The store first: it never knows less of this run than the journal, unless it was replaced.
-                let held = Held { run: begin.run(), upto };
-                let text = serde_json::to_string(&held)
-                    .map_err(|cause| Error::Journal { path: journal.path(), cause: cause.into() })?;
-                store.store_document(&journal.in_store(), terms.scored_at, &text)?;
-                journal.note(&held.upto, &done)?;
+                journal.note_in(store, terms, &upto)?;
+                journal.note(&upto, &done)?;
             }
         }
         Ok::<(), Error>(())

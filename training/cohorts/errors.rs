@@ -69,7 +69,7 @@ mod tests {
             let one = |at: usize| Past {
                 origin: at,
                 ahead: 1,
-                error: if at % 2 == 0 { size } else { -size },
+                error: if at.is_multiple_of(2) { size } else { -size },
                 sampling: 0.0,
             };
             (0..count).map(one).collect()

@@ -247,6 +247,6 @@ fn lengths_that_an_arrow_file_cannot_have_are_refused() {
     fs::write(folder.path("c.arrows"), &bytes[..bytes.len() / 2]).unwrap();
     assert_says(&folder.read("c.arrows").unwrap_err().to_string(), &["c.arrows", "longer than the file"]);
     // Six bytes that begin with a length of two gigabytes, which the decoder would ask for.
-    fs::write(folder.path("g.arrow"), b"<\01~\0\xff").unwrap();
+    fs::write(folder.path("g.arrow"), b"<\x001~\x00\xff").unwrap();
     assert_says(&folder.read("g.arrow").unwrap_err().to_string(), &["g.arrow", "longer than the file"]);
 }
