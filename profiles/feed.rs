@@ -139,6 +139,12 @@ pub trait Feed: Send + Sync {
     /// [`Error`] of the store.
     fn newest_change(&self) -> Result<u64, Error>;
 
+    /// How many changes the feed holds after a cursor, counted up to 100,000.
+    ///
+    /// # Errors
+    /// [`Error`] of the store.
+    fn changes_after(&self, cursor: u64) -> Result<u64, Error>;
+
     /// Drops the oldest changes that the retention does not keep, and says how many.
     ///
     /// # Errors
@@ -384,6 +390,13 @@ impl<E: Engine> Feed for E {
 
     fn newest_change(&self) -> Result<u64, Error> {
         self.read(|sql| Ok(sql.cursors()?.settled))
+    }
+
+    fn changes_after(&self, cursor: u64) -> Result<u64, Error> {
+        self.read(|sql| {
+            let count = "SELECT count(*) FROM (SELECT 1 FROM changes WHERE cursor > $1 LIMIT 100000) AS some";
+            sql.one(count, params![cursor])?.map_or(Ok(0), |mut row| Ok(row.take()?))
+        })
     }
 
     fn prune_changes(&self, retention: &Retention) -> Result<u64, Error> {

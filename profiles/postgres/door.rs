@@ -3,7 +3,7 @@
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::session::{Held, Pool, Wire, words};
+use super::session::{Held, Pool, Wire, without_rows, words};
 use super::{Fault, Inner, without_password};
 use crate::Error;
 
@@ -83,7 +83,7 @@ impl Hand<'_> {
                     if error.code().is_some_and(|code| matches!(code.code().get(..2), Some("22" | "23"))) =>
                 {
                     wire.run("ROLLBACK TO SAVEPOINT one").await?;
-                    Ok(Err(words(&error)))
+                    Ok(Err(without_rows(&error)))
                 }
                 Err(other) => Err(other),
             }

@@ -125,6 +125,14 @@ impl Drop for Session {
     }
 }
 
+/// What the database says, without the detail, which quotes the row with all its personal data.
+pub(super) fn without_rows(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(database) => format!("{} (SQLSTATE {})", database.message(), database.code().code()),
+        None => words(error),
+    }
+}
+
 /// What the database says, with its cause and hint.
 pub(super) fn words(error: &tokio_postgres::Error) -> String {
     if let Some(database) = error.as_db_error() {

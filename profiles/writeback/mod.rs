@@ -111,7 +111,9 @@ pub struct Report {
     pub missing: u64,
     /// Some of them.
     pub missing_ids: Vec<String>,
-    /// Rows that the table did not take, and why.
+    /// Rows that the table did not take.
+    pub refused_rows: u64,
+    /// Some of them, and why.
     pub refused: Vec<(String, String)>,
 }
 
@@ -123,7 +125,9 @@ impl Report {
         self.missing += other.missing;
         self.missing_ids.extend(other.missing_ids);
         self.missing_ids.truncate(NAMED);
+        self.refused_rows += other.refused_rows;
         self.refused.extend(other.refused);
+        self.refused.truncate(NAMED);
     }
 }
 
@@ -271,7 +275,8 @@ impl WriteBack {
                 })
                 .collect()
         };
-        let report = self.target.write(&read)?;
+        let mut report = self.target.write(&read)?;
+        report.refused_rows = report.refused.len() as u64;
         // Ids are in the report alone: a log is read by more people, and nothing is erased from it.
         if let Some((_, reason)) = report.refused.first() {
             tracing::error!(rows = report.refused.len(), reason, "the CRM table rejected rows");

@@ -208,6 +208,8 @@ fn a_row_that_the_table_does_not_take_holds_up_no_other() {
     let report = back.deliver(1).unwrap();
     assert_eq!((report.written, report.unchanged, report.refused.len()), (2, 0, 1));
     assert!(report.refused[0].0 == "c" && report.refused[0].1.contains("check"), "{:?}", report.refused);
+    assert_eq!(report.refused_rows, 1);
+    assert!(!report.refused[0].1.contains("row contains"), "personal data in a reason: {:?}", report.refused);
     assert_eq!(row_of(&crm, "d"), "low|0|1|no|");
 }
 

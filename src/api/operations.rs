@@ -42,7 +42,19 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Probl
 
 /// Answers `GET /metrics`.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let page = app.metrics().text().map_err(|error| Problem::internal(&error))?;
+    let of_app = app.clone();
+    // Past the queue of other work: a busy service is the one that is looked at.
+    let condition = tokio::task::spawn_blocking(move || of_app.condition());
+    let condition = match tokio::time::timeout(READY_WITHIN, condition).await {
+        Ok(Ok(condition)) => condition.unwrap_or_else(|problem| {
+            tracing::warn!(?problem, "cannot read the metrics of the store");
+            String::new()
+        }),
+        Ok(Err(panic)) => return Err(Problem::internal(&panic)),
+        Err(_) => String::new(),
+    };
+    // Before the mark of the end.
+    let page = condition + &app.metrics().text().map_err(|error| Problem::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], page).into_response())
 }
 

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::WrongUse;
 use super::args::{PasswordArgs, RegistryArgs, StoreArgs, note_action, print_json};
 use crate::backup::{Backups, CONFIG, Manifest, NamedFiles, REGISTRY, SNAPSHOT, Targets, files_of, migrate};
+use crate::service::condition::{LAST_BACKUP, LastRun, note_run};
 
 /// Back up the profile store, the snapshot, the registry and homing.toml while the service goes on.
 ///
@@ -180,6 +181,8 @@ pub(super) fn make(args: &Backup, config: Option<&Path>) -> anyhow::Result<()> {
         made.name, made.customers, made.records, made.files, made.bytes_written
     ));
     note_action(store.as_ref(), "backup", None, &made.name, now)?;
+    let run = LastRun { seconds: backup_s, customers: made.customers, changed: 0 };
+    note_run(store.as_ref(), LAST_BACKUP, calendar::now(), run)?;
     if args.verify {
         let stage = Stage::begin("verify");
         let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);

@@ -21,6 +21,7 @@ use crate::monitor::keep::{Challenger, Keep, Sample};
 use crate::scoring::batch::{self, FileSummary, ScoresFile, Source};
 use crate::scoring::nightly::{self, Identity, Journal, Terms};
 use crate::scoring::{Engine, Score as _, Spent};
+use crate::service::condition::{LAST_BATCH, LastRun, note_run};
 use crate::uplift::UpliftSlot;
 use homing_models::Alias;
 use homing_profiles::Store;
@@ -492,6 +493,11 @@ fn write(
         say_totals(file);
         document["file"] = serde_json::to_value(file)?;
     }
+    if !done.stopped {
+        let changed = number("inserted") + number("updated");
+        let run = LastRun { seconds, customers: number("customers"), changed };
+        note_run(store.as_ref(), LAST_BATCH, calendar::now(), run)?;
+    }
     document["profiles"] = done.done.clone();
     document["resumed_after"] = done.resumed_after.clone().into();
     document["churn_levels"] = json!({ "before": before, "after": levels(store.as_ref())? });
@@ -508,13 +514,17 @@ fn write(
         let done = back.sweep(terms.scored_at)?;
         let seconds = stage.done(&format!(
             "{} rows written, {} unchanged, {} members missing, {} refused",
-            done.written,
-            done.unchanged,
-            done.missing,
-            done.refused.len()
+            done.written, done.unchanged, done.missing, done.refused_rows
         ));
         document["writeback"] = serde_json::to_value(&done)?;
         document["seconds"]["write_back"] = seconds.into();
+        if let Some((_, reason)) = done.refused.first() {
+            return Ok(Some(format!(
+                "the CRM table refused {} rows, for example: {reason}; all others are written. Correct the table or the column, \
+                 then run the same command again",
+                done.refused_rows
+            )));
+        }
     }
     Ok(None)
 }

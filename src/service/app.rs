@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use homing_datasets::{Micros, Zone};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -46,6 +46,8 @@ pub struct App {
     /// How the service can be reached.
     pub(crate) exposure: Exposure,
     pub(crate) metrics: Metrics,
+    /// Gauges that were computed last.
+    pub(crate) condition: Mutex<Option<(Instant, String)>>,
     /// One permit a request in work.
     pub(crate) slots: Semaphore,
     /// One permit a request that blocks a thread; held until that thread is done.
@@ -103,6 +105,7 @@ impl App {
             retention: Rules::default(),
             exposure: Exposure::default(),
             metrics: Metrics::default(),
+            condition: Mutex::default(),
             slots: Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS)),
             workers: Arc::new(Semaphore::new(limits.blocking_tasks.clamp(1, Semaphore::MAX_PERMITS))),
             bulk: Arc::new(Semaphore::new(bulk_lanes(limits.blocking_tasks))),

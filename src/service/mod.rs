@@ -4,7 +4,7 @@
 //! Lower modules know nothing of those above them:
 //!
 //! ```text
-//! webhook   background   alarms                 pushes the feed; threads beside the requests
+//! webhook   background   alarms   condition     pushes the feed; threads beside the requests
 //! champion  rights                           promote and roll back models; consent, export, erasure, readmission
 //! app                                        the shared state
 //! access  attempts  compaction  exposure  metrics  models  sessions  shadow  snapshots  traces  warm
@@ -19,6 +19,7 @@ pub(crate) mod attempts;
 mod background;
 mod champion;
 mod compaction;
+pub mod condition;
 pub mod exposure;
 pub mod limits;
 pub mod metrics;

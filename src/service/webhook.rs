@@ -106,6 +106,15 @@ fn send(hook: &Webhook, post: &Post, piece: &Piece<'_>, (id, now): (&str, Micros
     }
 }
 
+/// How far a webhook is.
+pub(super) struct Lag {
+    pub name: String,
+    /// Changes that it was not sent yet.
+    pub behind: u64,
+    pub failing_since: Option<Micros>,
+    pub paused: bool,
+}
+
 /// How a webhook is doing.
 #[derive(Debug, Serialize)]
 pub(crate) struct State {
@@ -114,7 +123,7 @@ pub(crate) struct State {
     /// The last change that was delivered.
     cursor: Option<u64>,
     delivered_at: Option<String>,
-    /// Changes in the feed after it; the newest cursor minus this one.
+    /// Changes in the feed after it, counted up to 100,000.
     behind: u64,
     failing_since: Option<String>,
     attempts: u32,
@@ -143,9 +152,21 @@ impl App {
         })
     }
 
+    /// How far each webhook is.
+    pub(super) fn webhook_lags(&self) -> Result<Vec<Lag>, Problem> {
+        let lag = |hook: &Webhook| {
+            let feed = hook.feed();
+            let cursor = self.store.feed_position(&feed)?.map(|position| position.cursor);
+            let trouble = self.store.feed_trouble(&feed)?.unwrap_or_default();
+            let behind = self.store.changes_after(cursor.unwrap_or_default())?;
+            let (failing_since, paused) = (trouble.failing_since, trouble.paused_at.is_some());
+            Ok(Lag { name: hook.name.clone(), behind, failing_since, paused })
+        };
+        self.webhooks.iter().map(lag).collect()
+    }
+
     /// How each webhook is doing.
     pub(crate) fn webhook_states(&self) -> Result<Vec<State>, Problem> {
-        let newest = self.store.newest_change()?;
         let zone = homing_datasets::Zone::default();
         let state = |hook: &Webhook| {
             let feed = hook.feed();
@@ -157,7 +178,7 @@ impl App {
                 url: hook.shown_url(),
                 cursor,
                 delivered_at: position.map(|position| zone.format(position.at)),
-                behind: newest.saturating_sub(cursor.unwrap_or_default()),
+                behind: self.store.changes_after(cursor.unwrap_or_default())?,
                 failing_since: trouble.failing_since.map(|at| zone.format(at)),
                 attempts: trouble.attempts,
                 paused_at: trouble.paused_at.map(|at| zone.format(at)),

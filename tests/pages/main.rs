@@ -8,6 +8,5 @@ mod browser;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
-mod oidc;
 #[cfg(test)]
 mod seen;

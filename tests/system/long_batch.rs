@@ -37,7 +37,9 @@ fn dump(folder: &Path) -> Vec<Vec<Cell>> {
         let width = all.column_count();
         rows.push(vec![Cell::Text(name)]);
         let found = all.query_map([], |row| (0..width).map(|at| row.get(at)).collect()).unwrap();
-        rows.extend(found.map(|row: rusqlite::Result<Vec<Cell>>| row.unwrap()));
+        let found = found.map(|row: rusqlite::Result<Vec<Cell>>| row.unwrap());
+        // When the last batch ended, and how long it took.
+        rows.extend(found.filter(|row| row.first() != Some(&Cell::Text("batch.last".to_owned()))));
     }
     rows
 }

@@ -92,6 +92,21 @@ fn a_batch_writes_into_the_crms_own_table() {
     assert!(row("a").0.is_some() && (0.0..=1.0).contains(&row("a").1.unwrap()));
     assert_eq!(row("stranger"), (None, None));
     assert_eq!(night().json()["writeback"]["written"], 0);
+    // A table that refuses a row: the others are written, and the exit code says so.
+    crm.execute_batch(
+        "CREATE TABLE strict (member_id TEXT PRIMARY KEY, level TEXT, risk REAL CHECK (member_id <> 'a' OR risk IS NULL));
+         INSERT INTO strict (member_id) VALUES ('a'), ('b')",
+    )
+    .unwrap();
+    write(folder.path(), "homing.toml", &config.replace("\"members\"", "\"strict\""));
+    let refused = night();
+    refused.says(4, &["refused 1 rows", "run the same command again"]);
+    let summary: Value = serde_json::from_str(&refused.out).unwrap();
+    assert_eq!(
+        (&summary["writeback"]["refused_rows"], &summary["writeback"]["written"]),
+        (&1.into(), &1.into())
+    );
+    write(folder.path(), "homing.toml", config);
     crm.execute_batch("ALTER TABLE members DROP COLUMN risk").unwrap();
     night().says(1, &["no column `risk`"]);
 }
