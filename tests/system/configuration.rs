@@ -276,7 +276,7 @@ fn completions_man_pages_and_versions_are_printed() {
     assert!(
         run(homing(), home, ["--version"]).out.starts_with(concat!("homing ", env!("CARGO_PKG_VERSION")))
     );
-    run(homing(), home, ["scor"]).says(2, &["a similar subcommand exists: 'score'"]);
+    run(homing(), home, ["scor"]).says(2, &["similar subcommand", "'score'"]);
 }
 
 #[test]
