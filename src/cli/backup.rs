@@ -68,8 +68,8 @@ pub(super) struct Restore {
     #[command(flatten)]
     backups: BackupArgs,
     /// Name of the backup. Default: the newest.
-    #[arg(long, env = "HOMING_BACKUP", value_name = "NAME")]
-    backup: Option<String>,
+    #[arg(long, env = "HOMING_BACKUP_NAME", value_name = "NAME")]
+    backup_name: Option<String>,
     /// List the backups and restore nothing.
     #[arg(long, env = "HOMING_LIST")]
     list: bool,
@@ -230,7 +230,7 @@ pub(super) fn restore(args: &Restore) -> anyhow::Result<()> {
     if args.list {
         return list(&backups, args.json);
     }
-    let name = backups.find(args.backup.as_deref())?;
+    let name = backups.find(args.backup_name.as_deref())?;
     let erasures = match &args.erased_file {
         Some(path) => Some(Erasures::load(&path.display().to_string()).map_err(anyhow::Error::msg)?),
         None => None,

@@ -85,7 +85,7 @@ fn a_backup_comes_back_without_those_who_were_erased_since() {
     assert_eq!(listed["backups"].as_array().unwrap().len(), 2, "{listed:#}");
 
     let name = first["name"].as_str().unwrap();
-    let args = ["restore", "--backups", "backups", "--backup", name, "--profiles", "sqlite:restored.db"];
+    let args = ["restore", "--backups", "backups", "--backup-name", name, "--profiles", "sqlite:restored.db"];
     let folders = ["--restore-snapshot", "snapshot2", "--restore-registry", "registry2", "--json"];
     let restored = tell(at, &[args.as_slice(), &folders].concat()).json();
     assert_eq!((&restored["customers"], &restored["erased"]), (&CUSTOMERS.into(), &1.into()), "{restored:#}");

@@ -12,7 +12,7 @@ use crate::cohorts::{Backtest, Cohort, Money, Question, money};
 #[command(after_help = "\
 Examples:
   homing-train cohorts --purchases orders.csv
-  homing-train cohorts --purchases orders.csv --split-by channel --margin 0.35 --acquisition-cost 12 --json")]
+  homing-train cohorts --purchases orders.csv --margin 0.35 --acquisition-cost 12 --json")]
 pub(super) struct Cohorts {
     /// Reference date: only data up to it are used. A date means its end in the business's time zone. Default: the last event.
     #[arg(long, env = "HOMING_AS_OF", value_name = "DATE")]

@@ -163,7 +163,7 @@ pub fn money(histories: &Histories, as_of: Micros, zone: Zone, question: &Questi
     }
     let past = Forecasts::of(&table);
     if past.fits.last().is_none_or(Option::is_none) {
-        return Err(refused("nobody came back after the month of the first order".to_owned()));
+        return Err(refused("nobody bought again after the month of the first order".to_owned()));
     }
     Ok(Money {
         until: last.to_string(),

@@ -319,9 +319,11 @@ fn a_history_of_days_is_refused_or_named_too_short_for_a_horizon() {
     let lacks = refusal(&dense(14), &options());
     assert!(lacks.len() == 1 && lacks[0].contains("14 days of history"), "{lacks:?}");
     let histories = dense(60);
-    let fitted = fitted(&histories, &options());
-    let horizon = &fitted.usability.horizons[0];
-    assert!(horizon.taught_days < 30 && horizon.verdict.contains("lifetime model"), "{horizon:?}");
+    let task = Task { horizons: vec![30, 90], churn_horizon: 90, value_horizon: 90, ..Task::default() };
+    let fitted = fitted(&histories, &Options { task, ..options() });
+    let horizons = &fitted.usability.horizons;
+    let long = horizons.iter().find(|horizon| horizon.days == 90).unwrap();
+    assert!(long.taught_days < 90 && long.verdict.contains("lifetime model"), "{horizons:?}");
     let mean = assert_scores(&fitted, &histories);
     assert!(mean > 0.9, "{mean}");
 }
