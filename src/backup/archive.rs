@@ -77,6 +77,18 @@ impl Manifest {
         (bytes, self.sections.iter().map(|section| section.records).sum())
     }
 
+    /// What it holds: `store`, and those of `snapshot`, `registry` and `config` that have files.
+    pub fn parts(&self) -> Vec<&str> {
+        let mut parts = vec!["store"];
+        for file in &self.files {
+            let part = file.path.split('/').next().unwrap_or_default();
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        parts
+    }
+
     fn pieces(&self) -> impl Iterator<Item = &String> {
         let of_sections = self.sections.iter().flat_map(|section| &section.pieces);
         of_sections.chain(self.files.iter().flat_map(|file| &file.pieces))
@@ -115,13 +127,19 @@ impl<'a> Writer<'a> {
 
     fn piece(&mut self, bytes: &[u8]) -> io::Result<String> {
         let name = digits(&Sha256::digest(bytes));
-        if !self.known.contains(&name) {
+        if !self.known.contains(&name) || !self.is_whole(&name) {
             let packed = zstd::encode_all(bytes, 3)?;
             self.written += packed.len() as u64;
             self.place.put(&place_of(&name), packed)?;
             self.known.insert(name.clone());
         }
         Ok(name)
+    }
+
+    /// Whether a piece of an earlier backup is undamaged; else it is written again. In an object store that is left to the store: every piece would
+    /// have to be fetched.
+    fn is_whole(&self, name: &str) -> bool {
+        matches!(self.place, Place::Objects(_)) || read_piece(self.place, name).is_ok()
     }
 
     fn end_piece(&mut self) -> io::Result<()> {
@@ -217,12 +235,13 @@ pub(super) fn manifest(place: &Place, name: &str) -> io::Result<Manifest> {
     serde_json::from_slice(&bytes).map_err(other)
 }
 
+const EARLIER: &str = "restore an earlier backup, or make a new one while the store is there";
+
 fn read_piece(place: &Place, piece: &str) -> io::Result<Vec<u8>> {
-    let packed = place
-        .get(&place_of(piece))
-        .map_err(|cause| invalid(format!("the piece {piece} of the backup cannot be read: {cause}")))?;
-    let damaged =
-        || invalid(format!("the piece {piece} of the backup is damaged; restore an earlier backup"));
+    let packed = place.get(&place_of(piece)).map_err(|cause| {
+        invalid(format!("the piece {piece} of the backup cannot be read: {cause}; {EARLIER}"))
+    })?;
+    let damaged = || invalid(format!("the piece {piece} of the backup is damaged; {EARLIER}"));
     let bytes = zstd::decode_all(&*packed).map_err(|_| damaged())?;
     match digits(&Sha256::digest(&bytes)) == piece {
         true => Ok(bytes),

@@ -106,15 +106,16 @@ impl Backups {
         Ok(Backups(Place::open(place)?))
     }
 
-    /// Names and manifests of all backups, oldest first.
+    /// Names and manifests of all backups, oldest first; a manifest may be damaged.
     ///
     /// # Errors
-    /// What the system says; a manifest that does not read.
-    pub fn list(&self) -> io::Result<Vec<(String, Manifest)>> {
-        archive::names(&self.0)?
-            .into_iter()
-            .map(|name| Ok((name.clone(), archive::manifest(&self.0, &name)?)))
-            .collect()
+    /// What the system says.
+    pub fn list(&self) -> io::Result<Vec<(String, io::Result<Manifest>)>> {
+        let each = |name: String| {
+            let manifest = archive::manifest(&self.0, &name);
+            (name, manifest)
+        };
+        Ok(archive::names(&self.0)?.into_iter().map(each).collect())
     }
 
     /// Makes a backup of a store and of files, given as pairs of a name in the backup and a path. `at` is the time now, `keep` the number of backups that
@@ -294,6 +295,10 @@ impl Backups {
             anyhow::ensure!(inside, "the backup has a file with an invalid path: {}", file.path);
             own.push((path, file));
         }
+        anyhow::ensure!(
+            !own.is_empty(),
+            "the backup was made without {part}; leave --restore-{part} out, or choose another backup (--list)"
+        );
         let mut held = Vec::new();
         walk(folder, folder, &mut held)?;
         if !held.is_empty() {

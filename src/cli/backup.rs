@@ -170,6 +170,15 @@ pub(super) fn make(args: &Backup, config: Option<&Path>) -> anyhow::Result<()> {
     keep_apart(args)?;
     let store = existing(&args.store)?;
     let backups = Backups::open(&args.backups.backups)?;
+    let own = store.identity()?;
+    let newest = backups.list()?.pop().and_then(|(name, manifest)| Some((name, manifest.ok()?)));
+    if let Some((name, newest)) = newest.filter(|(_, newest)| newest.identity != own) {
+        eprintln!(
+            "homing: the newest backup here, {name}, is of another store ({}), or of this one before it was restored. Keep one place for each store: \
+             `homing restore` takes the newest backup of a place.",
+            newest.store
+        );
+    }
     let stage = Stage::begin("backup");
     let (files, _lock) = files(args, config)?;
     let keep = args.keep.map(|keep| keep as usize);
@@ -201,23 +210,32 @@ pub(super) fn make(args: &Backup, config: Option<&Path>) -> anyhow::Result<()> {
 fn list(backups: &Backups, as_json: bool) -> anyhow::Result<()> {
     let found = backups.list()?;
     if as_json {
-        let each = |(name, manifest): &(String, Manifest)| {
-            let (bytes, records) = manifest.totals();
-            json!({
-                "name": name,
-                "made_at": manifest.made_at,
-                "homing": manifest.homing,
-                "store": manifest.store,
-                "records": records,
-                "files": manifest.files.len(),
-                "file_bytes": bytes,
-            })
+        let each = |(name, manifest): &(String, std::io::Result<Manifest>)| match manifest {
+            Err(damage) => json!({ "name": name, "damage": damage.to_string() }),
+            Ok(manifest) => {
+                let (bytes, records) = manifest.totals();
+                json!({
+                    "name": name,
+                    "made_at": manifest.made_at,
+                    "homing": manifest.homing,
+                    "store": manifest.store,
+                    "records": records,
+                    "files": manifest.files.len(),
+                    "file_bytes": bytes,
+                    "parts": manifest.parts(),
+                })
+            }
         };
         return print_json(&json!({ "backups": found.iter().map(each).collect::<Vec<_>>() }));
     }
     for (name, manifest) in &found {
-        let (_, records) = manifest.totals();
-        out!("{name}  {records:>10} records  {:>6} files  {}", manifest.files.len(), manifest.store);
+        match manifest {
+            Err(damage) => out!("{name}  {damage}"),
+            Ok(manifest) => {
+                let ((_, records), parts) = (manifest.totals(), manifest.parts().join(", "));
+                out!("{name}  {records:>10} records  {}  {parts}", manifest.store);
+            }
+        }
     }
     if found.is_empty() {
         out!("no backups");

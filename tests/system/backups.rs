@@ -157,7 +157,17 @@ fn a_damaged_or_incomplete_backup_is_refused_and_its_store_cannot_be_used() {
         .says(1, &["holds only part of the data", "run that command again"]);
     std::fs::remove_file(piece).unwrap();
     tell(at, &restore).says(1, &["cannot be read"]);
-    std::fs::write(piece, whole).unwrap();
+    // The next backup does not share what is damaged, and the list names a record that does not read.
+    std::fs::write(piece, &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(at.join("backups/backups/2000-01-01T00-00-00Z.json"), "{").unwrap();
+    backup(at, &[]);
+    let listed = tell(at, &["restore", "--backups", "backups", "--list"]);
+    assert!(
+        listed.code == 0 && listed.out.contains("damaged") && listed.out.contains("store, snapshot"),
+        "{listed:?}"
+    );
+    let none = [&restore[..], &["--restore-config", "config"]].concat();
+    tell(at, &none).says(1, &["made without config", "--list"]);
     tell(at, &restore).says(0, &["1500 customers"]);
     assert_eq!(profiles(at, "sqlite:r.db"), profiles(at, "sqlite:profiles.db"));
 }
