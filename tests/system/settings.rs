@@ -129,6 +129,7 @@ fn sample(arg: &Arg) -> String {
         ("lang", "\"zh\""),
         ("currency", "\"EUR\""),
         ("labels", "[14, 21]"),
+        ("oidc_roles", "[\"crm-team=operator\"]"),
     ];
     if let Some((_, value)) = special.iter().find(|(own, _)| *own == key) {
         return (*value).to_owned();
