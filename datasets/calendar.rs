@@ -221,6 +221,41 @@ pub(crate) fn plain(text: &str) -> Option<Micros> {
     Some(micros)
 }
 
+/// `YYYY-MM-DD HH:MM:SS` with up to nine digits of a second and `Z` or an offset such as `+08:00` behind it: what programs write where
+/// [`plain`] does not do. Gives the instant; digits beyond microseconds are cut off, as the general parser does.
+pub(crate) fn with_offset(text: &str) -> Option<Micros> {
+    let (local, rest) = (plain(text.get(..19)?)?, text.get(19..)?);
+    let (fraction, rest) = match rest.strip_prefix('.') {
+        None => (0, rest),
+        Some(digits) => {
+            let end = digits.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+            if !(1..=9).contains(&end) {
+                return None;
+            }
+            let micros = (0..6).fold(0, |n, at| {
+                n * 10
+                    + digits.as_bytes().get(at).filter(|_| at < end).map_or(0, |byte| i64::from(byte - b'0'))
+            });
+            (micros, digits.get(end..)?)
+        }
+    };
+    let offset_minutes = match rest.as_bytes() {
+        [b'Z'] => 0,
+        [sign @ (b'+' | b'-'), h @ .., b':', m1, m2] if h.len() == 2 => {
+            let number = |bytes: &[u8]| {
+                bytes.iter().try_fold(0i64, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))
+            };
+            let (hours, minutes) = (number(h)?, number(&[*m1, *m2])?);
+            if hours > 14 || minutes > 59 {
+                return None;
+            }
+            (hours * 60 + minutes) * if *sign == b'-' { -1 } else { 1 }
+        }
+        _ => return None,
+    };
+    Some(local + fraction - offset_minutes * 60_000_000)
+}
+
 /// Days since 1970-01-01 of a date.
 #[must_use]
 pub fn days_of(date: NaiveDate) -> i32 {
@@ -278,6 +313,33 @@ mod tests {
         let london: Zone = "Europe/London".parse().unwrap();
         assert_eq!(london.format(london.as_of("2011-03-27").unwrap()), "2011-03-27T23:59:59.999999+01:00");
         assert_eq!(london.format(london.as_of("2011-10-30").unwrap()), "2011-10-30T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn what_is_read_without_the_general_parser_is_what_that_would_read() {
+        let times = ["2025-01-22 12:22:01", "2025-01-22T00:00:00", "1969-12-31 23:59:59"];
+        let fractions = ["", ".5", ".000001", ".123456789", ".999999999"];
+        for (time, fraction) in times.iter().flat_map(|time| fractions.map(|fraction| (time, fraction))) {
+            for offset in ["Z", "+00:00", "+08:00", "-04:30", "+14:00"] {
+                let text = format!("{time}{fraction}{offset}");
+                let expected = DateTime::parse_from_rfc3339(&text).unwrap().timestamp_micros();
+                assert_eq!(with_offset(&text), Some(expected), "{text}");
+            }
+        }
+        for other in [
+            "2025-01-22 12:22:01",
+            "2025-01-22 12:22:01.Z",
+            "2025-01-22 12:22:01.1234567890Z",
+            "2025-01-22 12:22:01+8:00",
+            "2025-01-22 12:22:01+08:60",
+            "2025-01-22 12:22:01 Z",
+            "2025-02-30 12:22:01Z",
+            "2025-01-22 12:22:01é",
+            "2025-01-22Z",
+            "",
+        ] {
+            assert_eq!(with_offset(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -130,6 +130,10 @@ impl Take for Evidence {
     }
 
     fn is_remark(&self, cells: &Cells<'_>) -> bool {
+        // Where ids alone are sampled no date is read, and its absence says nothing.
+        if self.customers.is_some() {
+            return false;
+        }
         match cells[Column::OccurredAt as usize] {
             Cell::Null => true,
             Cell::Text(text) => !text.as_bytes().first().is_some_and(u8::is_ascii_digit),

@@ -517,7 +517,7 @@ fn moment(cell: &Cell<'_>, form: DateForm) -> Option<Moment> {
         // Most dates are written so, whatever the form of the others.
         Cell::Text(text) => match calendar::plain(text.trim_ascii()) {
             Some(local) => Some(Moment::Local(local)),
-            None => form.read(text),
+            None => calendar::with_offset(text.trim_ascii()).map(Moment::Instant).or_else(|| form.read(text)),
         },
         Cell::Int(value) => form.read_number(value as f64),
         Cell::UInt(value) => form.read_number(value as f64),
