@@ -244,7 +244,7 @@ const SLICE: u64 = 20_000;
 /// The setting that holds the last cursor that was pruned.
 const PRUNED_UNTIL: &str = "pruned_until";
 
-/// The setting that tells of changes that a restore lost: `feed_gap:N` says that no change came between its value and `N`.
+/// The setting that records changes lost by a restore: `feed_gap:N` says that no change exists between its value and `N`.
 pub(crate) const FEED_GAP: &str = "feed_gap:";
 
 const CHANGE: &str = "SELECT cursor, customer_id, tags, not_scored, model, as_of, scored_at, at FROM changes";

@@ -249,7 +249,7 @@ pub trait Sql {
     /// Lets the feed go on after a cursor, and other numbers after the largest that are there.
     fn continue_after(&mut self, cursor: i64) -> Result<(), Fault<Self::Error>>;
 
-    /// What stands before `VALUES` in an insert that gives numbers which the database would give itself.
+    /// What precedes `VALUES` in an insert with explicit values for identity columns.
     fn overriding(&self) -> &'static str {
         ""
     }

@@ -88,6 +88,13 @@ impl Definition {
         self.expression.source()
     }
 
+    /// Its values, where all of them are texts from a list; `None` for a tag with other values.
+    #[must_use]
+    pub fn known_values(&self) -> Option<Vec<&str>> {
+        let values: Option<Vec<&str>> = self.values.iter().map(|label| label.value.as_str()).collect();
+        values.filter(|values| !values.is_empty())
+    }
+
     pub(crate) fn describe(&self) -> Value {
         json!({
             "name": self.name,

@@ -15,8 +15,8 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
-/// A file whose end is an error to whoever reads on: what decodes a page's header passes over values that a damaged one announces, and where
-/// there is nothing to pass over it would go on for as many values as fit into a number.
+/// A file whose end is an error for a reader that continues: the decoder of page headers skips as many values as a damaged header announces, and
+/// without an error at the end of the file it would skip billions of them.
 pub(super) struct Ended<C>(pub(super) C);
 
 impl<C: Length> Length for Ended<C> {

@@ -60,7 +60,7 @@ pub trait Transfer: Send + Sync {
     /// [`Error`] of the store.
     fn settle_import(&self, at: Micros) -> Result<(), Error>;
 
-    /// Makes the store ready for use. Open it anew afterwards.
+    /// Makes the store ready for use. Open it again afterwards.
     ///
     /// # Errors
     /// [`Error`] of the store.
@@ -304,7 +304,7 @@ impl<E: Engine> Transfer for E {
                 }
             }
         }
-        // Customers come first where both are given: a choice or an erasure must not stand in their way.
+        // Customers first: an opt-out or an erasure that is already stored would make their commit fail.
         let (settings, others): (Vec<_>, Vec<_>) = rows
             .into_iter()
             .filter_map(|(at, rows)| Some((known.get(at)?, rows)))

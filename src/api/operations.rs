@@ -51,7 +51,10 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
             String::new()
         }),
         Ok(Err(panic)) => return Err(Problem::internal(&panic)),
-        Err(_) => String::new(),
+        Err(_) => {
+            tracing::warn!("the profile store does not respond; its metrics are left out");
+            String::new()
+        }
     };
     // Before the mark of the end.
     let page = condition + &app.metrics().text().map_err(|error| Problem::internal(&error))?;

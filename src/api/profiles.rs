@@ -40,7 +40,7 @@ pub(super) async fn profile(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = customer(id)?;
-    let view = view(&uri)?;
+    let view = view(&app, &uri)?;
     app.access.note(&caller, "profile.read", &[&id], app.now())?;
     let noted = id.clone();
     let bytes = match app.warm.profile(&id) {
@@ -72,13 +72,14 @@ pub(super) async fn profile(
 }
 
 /// The view of a read: it takes no other parameters.
-fn view(uri: &Uri) -> Result<View, Problem> {
+fn view(app: &App, uri: &Uri) -> Result<View, Problem> {
     let mut view = View::default();
     for parameter in parameters(uri, &[])? {
         if !view.take(&parameter)? {
             return Err(parameter.unknown(&VIEW.map(|(name, _)| name)));
         }
     }
+    view.check(app)?;
     Ok(view)
 }
 
@@ -111,7 +112,7 @@ pub(super) async fn lookup(
     uri: Uri,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    let view = view(&uri)?;
+    let view = view(&app, &uri)?;
     let Wanted { mut ids } = plain(&body)?;
     ids.iter_mut().for_each(|id| *id = id.trim().to_owned());
     if ids.is_empty() || ids.len() > MAX_LOOKUP {
@@ -251,6 +252,7 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let listing::Wanted { listing, view, total, snapshot } = listing::read(&uri, app.zone())?;
     known_tags(&app, &listing)?;
+    view.check(&app)?;
     // A cursor that leads into a held list says so itself.
     let held = listing.cursor.as_deref().is_some_and(Snapshots::is_ours);
     if listing.cursor.is_some() && held != snapshot {

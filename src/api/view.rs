@@ -1,18 +1,19 @@
 //! Which parts of a profile a caller asks for: `fields=`, `tags=values` and `expand=`.
 
+use homing_models::prediction::{NEXT_ORDER_QUARTILES, number_names};
 use serde_json::{Map, Value};
 
 use super::query::Parameter;
-use crate::service::Problem;
-use crate::service::problem::nearest;
+use crate::service::problem::{clip, nearest};
+use crate::service::{App, Code, Problem};
 
 /// The parts of a profile.
 const PARTS: [&str; 6] = ["customer_id", "attributes", "tags", "prediction", "history", "next_action"];
 
-/// The parameters by name, with what they mean.
 /// What else is known of a customer and can come with the profile.
 pub(super) const EXPANSIONS: [&str; 3] = ["consent", "next", "next_action"];
 
+/// The parameters by name, with what they mean.
 pub(super) const PARAMETERS: [(&str, &str); 3] = [
     (
         "fields",
@@ -31,6 +32,31 @@ pub(super) const PARAMETERS: [(&str, &str); 3] = [
          at most 100 profiles.",
     ),
 ];
+
+/// The members of `history`.
+const HISTORY: [&str; 6] =
+    ["events", "purchases", "orders", "spend", "first_purchase_at", "last_purchase_at"];
+
+/// The members that `prediction` can have: for the horizons of the model, and for the one that `member` names, which a batch may have asked for.
+fn prediction_names(member: &str, app: &App) -> Vec<String> {
+    const OTHERS: [&str; 9] = [
+        "churn_percentile",
+        "next_order_at",
+        "cluster",
+        "reasons",
+        "not_scored",
+        "model",
+        "as_of",
+        "scored_at",
+        "customer_id",
+    ];
+    let mut horizons = app.engine().map(|engine| engine.model().horizons.clone()).unwrap_or_default();
+    let digits = member.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let digits = digits.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    horizons.extend(digits.parse::<u32>());
+    let others = OTHERS.into_iter().chain(NEXT_ORDER_QUARTILES).map(str::to_owned);
+    number_names(&horizons).into_iter().chain(others).collect()
+}
 
 /// What is left of a profile.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,6 +100,29 @@ impl View {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Refuses members of parts that no profile has: null would read as "not known of this customer".
+    pub fn check(&self, app: &App) -> Result<(), Problem> {
+        let members = self.fields.iter().flatten().filter_map(|field| field.split_once('.'));
+        for (part, member) in members {
+            let known = match part {
+                "tags" => app.engine().ok().and_then(|engine| {
+                    Some(engine.tag_names()?.into_iter().map(str::to_owned).collect::<Vec<_>>())
+                }),
+                "prediction" => Some(prediction_names(member, app)),
+                "history" => Some(HISTORY.map(str::to_owned).to_vec()),
+                _ => None,
+            };
+            let Some(known) = known.filter(|known| !known.iter().any(|name| name == member)) else {
+                continue;
+            };
+            let near = nearest(member, known.iter().map(String::as_str));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{part}.{near}`?"));
+            let detail = format!("`{}` is not a member of `{part}`{near}", clip(member));
+            return Err(Problem::new(Code::BadParameter, detail).with("parameter", "fields"));
+        }
+        Ok(())
     }
 
     /// Whether all of a profile is asked for.

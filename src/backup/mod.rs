@@ -80,7 +80,7 @@ pub struct Targets {
 type Contents = BTreeMap<String, (u64, u128)>;
 
 fn add(contents: &mut Contents, record: &Record) -> Result<(), serde_json::Error> {
-    // Settings tell of the copying itself, fingerprints of the database.
+    // Settings record the copying itself, and fingerprints depend on the database.
     if record.section() == "settings" {
         return Ok(());
     }
@@ -116,6 +116,15 @@ impl Backups {
             (name, manifest)
         };
         Ok(archive::names(&self.0)?.into_iter().map(each).collect())
+    }
+
+    /// The newest backup; `None` without a backup, or where its record does not read.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn newest(&self) -> io::Result<Option<(String, Manifest)>> {
+        let name = archive::names(&self.0)?.pop();
+        Ok(name.and_then(|name| Some((name.clone(), archive::manifest(&self.0, &name).ok()?))))
     }
 
     /// Makes a backup of a store and of files, given as pairs of a name in the backup and a path. `at` is the time now, `keep` the number of backups that

@@ -203,24 +203,33 @@ impl Window {
         }
         if !rules.so_far {
             return refused(format!(
-                "the window of campaign `{name}` ends {}, but purchases in the store reach {} only; add newer purchases, \
-                 or see the figures of today with --so-far",
+                "the window of campaign `{name}` ends {}, but purchases in the store reach {} only; {}",
                 zone.format(end),
-                zone.format(known)
+                zone.format(known),
+                if known < to {
+                    AT
+                } else {
+                    "add newer purchases, or see the figures of today with --so-far"
+                }
             ));
         }
         // The same number of days for everybody, so that windows stay equal.
         let days = u32::try_from((known - to) / DAY).unwrap_or(0);
         if days == 0 {
             return refused(format!(
-                "campaign `{name}` was made {}, and purchases in the store reach {}; there is no whole day to look at yet",
+                "campaign `{name}` was made {}, and purchases in the store reach {}; there is no whole day to look at yet{}{}",
                 zone.format(to),
-                zone.format(known)
+                zone.format(known),
+                if known < to { "; " } else { "" },
+                if known < to { AT } else { "" }
             ));
         }
         Ok(Window { from, to, days, complete: false })
     }
 }
+
+/// What to do where a campaign was made after the last purchase.
+const AT: &str = "add newer purchases; to try campaigns on old data, see docs/campaigns.md";
 
 /// What is known of a campaign's customers.
 #[derive(Default)]

@@ -171,8 +171,7 @@ pub(super) fn make(args: &Backup, config: Option<&Path>) -> anyhow::Result<()> {
     let store = existing(&args.store)?;
     let backups = Backups::open(&args.backups.backups)?;
     let own = store.identity()?;
-    let newest = backups.list()?.pop().and_then(|(name, manifest)| Some((name, manifest.ok()?)));
-    if let Some((name, newest)) = newest.filter(|(_, newest)| newest.identity != own) {
+    if let Some((name, newest)) = backups.newest()?.filter(|(_, newest)| newest.identity != own) {
         eprintln!(
             "homing: the newest backup here, {name}, is of another store ({}), or of this one before it was restored. Keep one place for each store: \
              `homing restore` takes the newest backup of a place.",
@@ -244,7 +243,11 @@ fn list(backups: &Backups, as_json: bool) -> anyhow::Result<()> {
 }
 
 pub(super) fn restore(args: &Restore) -> anyhow::Result<()> {
-    let backups = Backups::open(&args.backups.backups)?;
+    let place = &args.backups.backups;
+    if !is_address(place) && !Path::new(place).is_dir() {
+        return Err(WrongUse(format!("there is no folder {place}; check --backups")).into());
+    }
+    let backups = Backups::open(place)?;
     if args.list {
         return list(&backups, args.json);
     }
@@ -266,13 +269,12 @@ pub(super) fn restore(args: &Restore) -> anyhow::Result<()> {
     let now = calendar::now();
     let progress = |customers: u64| stage.at(&format!("{customers} customers"));
     let restored = backups.restore(&name, &place, &targets, erasures.as_deref(), now, &progress)?;
-    stage.done(&format!(
-        "{} into {}: {} customers, of which {} erased again",
-        restored.name,
-        args.store.shown(),
-        restored.customers,
-        restored.erased
-    ));
+    let erased = match restored.erased {
+        0 => String::new(),
+        erased => format!(", of which {erased} were erased again"),
+    };
+    let (name, shown) = (&restored.name, args.store.shown());
+    stage.done(&format!("{name} into {shown}: {} customers{erased}", restored.customers));
     let store = args.store.open(Zone::default())?;
     note_action(store.as_ref(), "restore", None, &restored.name, now)?;
     if args.json {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use homing_datasets::guards::outputs;
 use homing_datasets::progress::Stage;
 use homing_datasets::table::Format;
-use homing_datasets::{Zone, calendar, out};
+use homing_datasets::{Micros, Zone, calendar, out};
 use homing_locales::Lang;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ use crate::campaign::evaluate::{EvaluateError, Evaluation, Rules, evaluate};
 use crate::campaign::size::{Question, Sized, size};
 use crate::campaign::{self, Plan, Rank, Summary, table};
 use crate::service::problem::nearest;
-use homing_profiles::Listing;
+use homing_profiles::{Listing, Store};
 use homing_tags::Catalogue;
 
 #[derive(Subcommand)]
@@ -148,6 +148,18 @@ impl Who {
             let near = nearest(name, catalogue.tags().iter().map(|tag| tag.name.as_str()));
             let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
             return Err(WrongUse(format!("no tag `{name}`{near}; `homing tags list` shows all tags")).into());
+        }
+        for (name, value) in &self.with {
+            let tag = catalogue.tags().iter().find(|tag| tag.name == *name);
+            let Some(known) = tag.and_then(homing_tags::Definition::known_values) else { continue };
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if known.contains(&text.as_str()) {
+                continue;
+            }
+            let near = nearest(&text, known.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+            let text = format!("`{text}` is not a value of `{name}`{near}; its values: {}", known.join(", "));
+            return Err(WrongUse(text).into());
         }
         Ok(Listing {
             tags: self.with.clone(),
@@ -280,6 +292,20 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     }
 }
 
+/// Warns where the profiles know what came after the contact.
+fn warn_of_hindsight(store: &dyn Store, contact: Micros) -> anyhow::Result<()> {
+    let zone = Zone::default();
+    if let Some(looked_from) = store.latest_score()?.filter(|&looked_from| looked_from > contact) {
+        eprintln!(
+            "warning: scores and tags are as of {}, after the contact ({}): the list knows what came later, so its evaluation shows nothing; \
+             score with --as-of first",
+            zone.format(looked_from),
+            zone.format(contact)
+        );
+    }
+    Ok(())
+}
+
 fn make(args: &Make) -> anyhow::Result<()> {
     let wrong = |error: &dyn std::error::Error| anyhow::Error::from(WrongUse(error.to_string()));
     let beside = args.hold_out_file.clone().or_else(|| args.out.as_deref().map(beside));
@@ -307,13 +333,16 @@ fn make(args: &Make) -> anyhow::Result<()> {
         detect: args.detect,
     };
     let store = args.store.open(zone)?;
+    warn_of_hindsight(store.as_ref(), now)?;
     let stage = Stage::begin("campaign");
     let done = campaign::run(store.as_ref(), &playbook, &plan, now).map_err(failed)?;
     if let (Some(list), Some(beside)) = (&args.out, &beside) {
         let lang = args.lang;
         table(&done.contacts, &playbook, &plan.name, &args.attributes, lang).write(list, zone)?;
+        eprintln!("list: {}", list.display());
         if plan.hold_out > 0.0 {
             table(&done.held_out, &playbook, &plan.name, &args.attributes, lang).write(beside, zone)?;
+            eprintln!("hold-out: {}", beside.display());
         }
     }
     let summary = &done.summary;

@@ -178,7 +178,17 @@ const MANAGED: &str = "PostgreSQL manages its own space: run `VACUUM FULL` there
 
 fn erase(args: &Privacy, id: &str, (bar, compact): (bool, bool), now: i64) -> anyhow::Result<()> {
     let store = args.store.open(Zone::default())?;
+    let before = store.is_erased(id)?;
     let done = store.erase_as(id, now, None, bar)?;
+    if before && !done.held {
+        if args.json {
+            return print_json(
+                &json!({ "customer_id": id, "held": false, "barred": true, "compacted": false }),
+            );
+        }
+        eprintln!("customer {id} was erased before, and nothing has come since; nothing was changed");
+        return Ok(());
+    }
     if !done.barred {
         let text = format!(
             "no data about the customer `{id}` are stored; nothing was changed. Check the id, or bar it with --bar"

@@ -35,10 +35,9 @@ impl Engine {
         let info = ModelInfo { horizons: bundle.all_horizons(), ..ModelInfo::of(manifest) };
         let tags = catalogue.bind(&info.horizons).in_zone(manifest.timezone);
         let names = catalogue.tags().iter().map(|tag| tag.name.clone()).collect();
-        let listed = |tag: &Definition| -> Option<(String, Vec<String>)> {
-            let values: Option<Vec<String>> =
-                tag.values.iter().map(|label| label.value.as_str().map(str::to_owned)).collect();
-            Some((tag.name.clone(), values.filter(|values| !values.is_empty())?))
+        let listed = |tag: &Definition| {
+            let values = tag.known_values()?.into_iter().map(str::to_owned).collect();
+            Some((tag.name.clone(), values))
         };
         let values = catalogue.tags().iter().filter_map(listed).collect();
         Engine { bundle, tags, names, values, info, uplift: UpliftSlot::default() }

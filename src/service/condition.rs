@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 use super::app::App;
 use super::problem::Problem;
 
-/// How long figures are given out before the store is asked anew.
+/// How long figures are reused before the store is read again.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// The name of the document that tells of the last batch, and of the last backup.
+/// The name of the document about the last batch.
 pub const LAST_BATCH: &str = "batch.last";
-/// The same of the last backup.
+/// The name of the document about the last backup.
 pub const LAST_BACKUP: &str = "backup.last";
 
 /// What a batch or a backup leaves in the store when it has ended.
@@ -41,14 +41,18 @@ pub struct LastRun {
 /// # Errors
 /// [`Error`] of the store.
 pub fn note_run(store: &dyn Store, name: &str, at: Micros, run: LastRun) -> Result<(), Error> {
-    // Numbers only, which always can be written.
-    let text = serde_json::to_string(&run).unwrap_or_default();
+    let text = serde_json::to_string(&run).map_err(|error| unreadable(store, name, &error))?;
     store.store_document(name, at, &text)
 }
 
 fn last_run(store: &dyn Store, name: &str) -> Result<Option<(Micros, LastRun)>, Error> {
-    let found = store.document(name)?;
-    Ok(found.and_then(|(at, text)| Some((at, serde_json::from_str(&text).ok()?))))
+    let Some((at, text)) = store.document(name)? else { return Ok(None) };
+    let run = serde_json::from_str(&text).map_err(|error| unreadable(store, name, &error))?;
+    Ok(Some((at, run)))
+}
+
+fn unreadable(store: &dyn Store, name: &str, error: &serde_json::Error) -> Error {
+    Error::Database { store: store.common().place.clone(), detail: format!("the document `{name}`: {error}") }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -80,6 +80,7 @@ fn wrong_wishes_and_playbooks_are_refused() {
     campaign(&["--out", "list.xls"]).says(2, &["list.xls", "ends in .parquet, .csv or .ndjson"]);
     campaign(&["--out", "list.csv", "--tag", "no.tag=1"]).says(2, &["no tag `no.tag`", "homing tags list"]);
     campaign(&["--out", "list.csv", "--tag", "lifecycle.stage"]).says(2, &["NAME=VALUE"]);
+    campaign(&["--out", "list.csv", "--tag", "lifecycle.stage=declin"]).says(2, &["did you mean `decline`?"]);
     campaign(&["--out", "list.csv", "--action", "sing"]).says(2, &["no action `sing`"]);
     campaign(&["--out", "list.csv", "--hold-out", "1"]).says(2, &["must be at least 0 and below 1"]);
     campaign(&[]).says(2, &["--out"]);

@@ -225,7 +225,7 @@ fn retraining_is_one_command_that_keeps_its_reasons() {
     };
     let early = ["--as-of", "2025-02-15"];
     let dry = retrain(&[early[0], early[1], "--dry-run"]);
-    assert_eq!((&dry["outcome"], &dry["promoted"]), (&"promoted".into(), &false.into()));
+    assert_eq!((&dry["outcome"], &dry["promoted"]), (&"would_promote".into(), &false.into()));
     assert!(!home.join("registry/shop").exists(), "a dry run registers nothing");
     let first = retrain(&early);
     assert_eq!((&first["promoted"], &first["promotion"]["reason"]), (&true.into(), &"first".into()));

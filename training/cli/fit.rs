@@ -224,7 +224,8 @@ pub(super) fn run(args: &Fit) -> anyhow::Result<()> {
     let told = (&trained, &compared);
     args.settings.tell(&prepared.loaded.summary, told, &[("promoted", promote.into())], &place)?;
     eprintln!("fitted in {seconds:.1} s");
-    if let Some(text) = show::promotion(&compared, promote) {
+    let done = if promote { "promoted" } else { "registered as challenger; --promote always overrides" };
+    if let Some(text) = show::promotion(&compared, done) {
         eprintln!("homing-train: {text}");
     }
     whole(&trained)

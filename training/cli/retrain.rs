@@ -42,6 +42,7 @@ pub(super) fn run(args: &Retrain) -> anyhow::Result<()> {
     let learned = newest(registry, &settings.name);
     let due = Micros::from(args.every_days) * DAY;
     if let (Some(learned), Some(until)) = (learned, *until)
+        && due > 0
         && until - learned < due
     {
         return not_due(args, learned, until);
@@ -62,16 +63,31 @@ pub(super) fn run(args: &Retrain) -> anyhow::Result<()> {
     }
     let seconds = stage.end();
     let more = [
-        ("outcome", json!(if compared.promote { "promoted" } else { "challenger" })),
+        ("outcome", json!(outcome(compared.promote, args.dry_run))),
         ("promoted", json!(compared.promote && !args.dry_run)),
         ("dry_run", json!(args.dry_run)),
     ];
     settings.tell(&loaded.summary, (&trained, &compared), &more, &place)?;
     eprintln!("trained in {seconds:.1} s");
-    if let Some(text) = show::promotion(&compared, compared.promote) {
+    let done = match (args.dry_run, compared.promote) {
+        (false, true) => "promoted",
+        (false, false) => "registered as challenger",
+        (true, true) => "it would be promoted",
+        (true, false) => "it would be registered as challenger",
+    };
+    if let Some(text) = show::promotion(&compared, done) {
         eprintln!("homing-train: {text}");
     }
     whole(&trained)
+}
+
+fn outcome(promote: bool, dry_run: bool) -> &'static str {
+    match (promote, dry_run) {
+        (true, false) => "promoted",
+        (false, false) => "challenger",
+        (true, true) => "would_promote",
+        (false, true) => "would_be_challenger",
+    }
 }
 
 /// Says that there is nothing to do.

@@ -190,7 +190,7 @@ fn warning(warning: &Warning) -> String {
 }
 
 /// Why a model was not promoted, or how it did against the champion; nothing where there was no champion.
-pub(super) fn promotion(compared: &Comparison, promoted: bool) -> Option<String> {
+pub(super) fn promotion(compared: &Comparison, done: &str) -> Option<String> {
     let champion = compared.champion.as_deref()?;
     let numbers = match (compared.log_losses, compared.difference) {
         (Some((own, theirs)), Some((low, high))) => {
@@ -212,6 +212,5 @@ pub(super) fn promotion(compared: &Comparison, promoted: bool) -> Option<String>
         Reason::NoScore => "its backtest has no defined AUC; check dates and customer ids",
         Reason::NotCompared => "there is no holdout window on which both could be compared",
     };
-    let done = if promoted { "promoted" } else { "registered as challenger; --promote always overrides" };
     Some(format!("compared with {champion}: {why}{numbers}; {done}"))
 }

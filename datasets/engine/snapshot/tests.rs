@@ -170,7 +170,7 @@ fn damage_and_other_wishes_are_refused_and_leftovers_go() {
 fn histories_without_their_index_are_not_taken_for_what_a_killed_run_left() {
     let place = tempfile::tempdir().unwrap();
     let root = place.path().join("snapshot");
-    // A first run that is killed leaves histories; the next one begins anew.
+    // A first run that is killed leaves histories; the next one starts over.
     drop(SnapshotFolder::open(&root, Zone::default(), None).unwrap());
     fs::write(root.join("000001-00000.histories"), "left").unwrap();
     let folder = SnapshotFolder::open(&root, Zone::default(), None).unwrap();

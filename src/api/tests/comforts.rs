@@ -38,6 +38,18 @@ async fn a_profile_is_read_in_parts_and_again_only_when_it_changed() {
         let problem = service.get(&format!("/v1/profiles/a?{wrong}")).await.problem("bad_parameter");
         assert_eq!(problem["parameter"], wrong.split('=').next().unwrap());
     }
+    for (member, near) in [
+        ("prediction.churn_rsk", "prediction.churn_risk"),
+        ("prediction.p_purchse_30d", "prediction.p_purchase_30d"),
+        ("history.event", "history.events"),
+    ] {
+        for path in ["/v1/profiles/a", "/v1/profiles"] {
+            let problem = service.get(&format!("{path}?fields={member}")).await.problem("bad_parameter");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains(&format!("did you mean `{near}`?")), "{path} {detail}");
+        }
+    }
+    service.get("/v1/profiles/a?fields=prediction.p_purchase_45d,prediction.clv_low").await.ok();
     let problem = service.get("/v1/profiles/a?feilds=tags").await.problem("bad_parameter");
     assert!(problem["detail"].as_str().unwrap().contains("did you mean `fields`?"), "{problem}");
 
