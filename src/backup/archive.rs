@@ -1,7 +1,7 @@
 //! The form of a backup: a manifest, and pieces that backups share.
 //!
 //! ```text
-//! PLACE/backups/2026-01-31T02-00-00Z.json   what was backed up, in which pieces; written last
+//! PLACE/backups/2026-01-31T02-00-00-123456Z.json   what was backed up, in which pieces; written last
 //! PLACE/pieces/3f/3fa9...                   a piece by the SHA-256 of its content, compressed with zstd
 //! ```
 //!
@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use std::io;
 
 use homing_datasets::erasures::keyed_hash;
+use homing_datasets::{Micros, Zone};
 use homing_profiles::record::Record;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -190,21 +191,24 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the manifest, which makes the backup one. Gives its name.
-    pub fn finish(mut self, mut manifest: Manifest) -> io::Result<(String, Manifest)> {
+    pub fn finish(mut self, mut manifest: Manifest, mut at: Micros) -> io::Result<(String, Manifest)> {
         self.end_piece()?;
         manifest.sections = self.sections;
-        let base: String =
-            manifest.made_at.chars().take(19).map(|c| if c == ':' { '-' } else { c }).collect();
         let taken = names(self.place)?;
-        let mut name = format!("{base}Z");
-        let mut number = 2;
+        let mut name = name_of(at);
         while taken.contains(&name) {
-            name = format!("{base}Z-{number}");
-            number += 1;
+            at += 1;
+            name = name_of(at);
         }
         self.place.put(&format!("{BACKUPS}/{name}.json"), serde_json::to_vec_pretty(&manifest)?)?;
         Ok((name, manifest))
     }
+}
+
+/// The name of a backup that is made at an instant. Names are in the order of their instants.
+fn name_of(at: Micros) -> String {
+    let second = Zone::default().format(at - at.rem_euclid(1_000_000)).replace(':', "-");
+    format!("{}-{:06}Z", second.trim_end_matches('Z'), at.rem_euclid(1_000_000))
 }
 
 /// A manifest to be filled.
@@ -312,4 +316,24 @@ pub(super) fn keep(place: &Place, newest: usize) -> io::Result<Vec<String>> {
         place.remove(piece)?;
     }
     Ok(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_backups_of_one_instant_the_later_one_is_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::open(&folder.path().display().to_string()).unwrap();
+        let made = || {
+            let manifest = begin(String::new(), String::new(), String::new());
+            Writer::new(&place).unwrap().finish(manifest, 1_700_000_000_999_999).unwrap().0
+        };
+        let made = [made(), made(), made()];
+        assert_eq!(made[0], "2023-11-14T22-13-20-999999Z");
+        assert_eq!(names(&place).unwrap(), made);
+        assert_eq!(keep(&place, 1).unwrap(), made[..2]);
+        assert_eq!(names(&place).unwrap(), made[2..]);
+    }
 }

@@ -160,7 +160,7 @@ impl Backups {
             manifest.files.push(file);
         }
         let bytes_written = writer.written;
-        let (name, manifest) = writer.finish(manifest)?;
+        let (name, manifest) = writer.finish(manifest, at)?;
         let removed = keep.map_or(Ok(Vec::new()), |newest| archive::keep(&self.0, newest))?;
         let (_, records) = manifest.totals();
         let (made_at, files) = (manifest.made_at.clone(), manifest.files.len());

@@ -134,8 +134,10 @@ fn a_store_moves_to_postgresql_and_back() {
 fn a_damaged_or_incomplete_backup_is_refused_and_its_store_cannot_be_used() {
     let folder = shop();
     let at = folder.path();
-    tell(at, &["restore", "--backups", "backups", "--profiles", "sqlite:r.db"])
-        .says(1, &["there is no backup"]);
+    let restore = ["restore", "--backups", "backups", "--profiles", "sqlite:r.db"];
+    tell(at, &restore).says(2, &["no folder backups"]);
+    std::fs::create_dir(at.join("backups")).unwrap();
+    tell(at, &restore).says(1, &["there is no backup"]);
     backup(at, &[]);
     let mut pieces = Vec::new();
     for folder in std::fs::read_dir(at.join("backups/pieces")).unwrap() {
@@ -151,7 +153,6 @@ fn a_damaged_or_incomplete_backup_is_refused_and_its_store_cannot_be_used() {
     let mut changed = whole.clone();
     changed[whole.len() / 2] ^= 1;
     std::fs::write(piece, changed).unwrap();
-    let restore = ["restore", "--backups", "backups", "--profiles", "sqlite:r.db"];
     tell(at, &restore).says(1, &["damaged"]);
     tell(at, &["erased", "--profiles", "sqlite:r.db", "--out", "erased.json"])
         .says(1, &["holds only part of the data", "run that command again"]);
@@ -159,7 +160,7 @@ fn a_damaged_or_incomplete_backup_is_refused_and_its_store_cannot_be_used() {
     tell(at, &restore).says(1, &["cannot be read"]);
     // The next backup does not share what is damaged, and the list names a record that does not read.
     std::fs::write(piece, &whole[..whole.len() / 2]).unwrap();
-    std::fs::write(at.join("backups/backups/2000-01-01T00-00-00Z.json"), "{").unwrap();
+    std::fs::write(at.join("backups/backups/2000-01-01T00-00-00-000000Z.json"), "{").unwrap();
     backup(at, &[]);
     let listed = tell(at, &["restore", "--backups", "backups", "--list"]);
     assert!(

@@ -1,6 +1,6 @@
 //! Signing in to the pages by an identity provider: OpenID Connect, authorization code with PKCE.
 //!
-//! [`Attempt`] is what the browser keeps while somebody is at the provider; `token` says what an ID token must be; `signatures`
+//! `Attempt` is what the browser keeps while somebody is at the provider; `token` says what an ID token must be; `signatures`
 //! checks its signature. Requests to the provider block their thread.
 
 use std::sync::{Mutex, PoisonError};
