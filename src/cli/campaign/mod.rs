@@ -1,5 +1,11 @@
 //! `homing campaign`.
 
+#[cfg(feature = "training")]
+mod learn;
+mod size;
+mod variants;
+mod who;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -8,18 +14,19 @@ use homing_datasets::progress::Stage;
 use homing_datasets::table::Format;
 use homing_datasets::{Micros, Zone, calendar, out};
 use homing_locales::Lang;
-use serde_json::Value;
 
 use super::args::{StoreArgs, playbook_of, print_json};
 use super::{CatalogueArgs, Refused, WrongUse};
-use crate::campaign::choice;
 use crate::campaign::effects::{Effect, PooledEffect, pool};
 use crate::campaign::evaluate::{EvaluateError, Evaluation, Rules, evaluate};
-use crate::campaign::size::{Question, Sized, size};
 use crate::campaign::{self, Plan, Rank, Summary, table};
-use crate::service::problem::nearest;
-use homing_profiles::{Listing, Store};
-use homing_tags::Catalogue;
+use homing_profiles::Store;
+
+#[cfg(feature = "training")]
+use self::learn::Learn;
+use self::size::Size;
+use self::variants::Variants;
+use self::who::{Who, failed};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -54,129 +61,6 @@ Examples:
   homing campaign learn
   homing campaign learn spring summer --window-days 60 --dry-run")]
     Learn(Box<Learn>),
-}
-
-#[derive(Args)]
-pub(super) struct Size {
-    #[command(flatten)]
-    who: Who,
-    /// Gross margin as a share of the spend, such as 0.35.
-    #[arg(long, env = "HOMING_MARGIN", value_name = "SHARE")]
-    margin: f64,
-    /// Cost of one contact, in the currency of the purchases.
-    #[arg(long, env = "HOMING_COST_PER_CONTACT", value_name = "AMOUNT")]
-    cost_per_contact: f64,
-    /// Days after the list within which purchases count.
-    #[arg(long, env = "HOMING_WINDOW_DAYS", default_value_t = 30, value_name = "DAYS")]
-    window_days: u32,
-    /// Assumed effect: the share of customers who would not buy otherwise and do because of the contact. Default: what past campaigns
-    /// proved or measured.
-    #[arg(long, env = "HOMING_ASSUME_EFFECT", value_name = "SHARE")]
-    assume_effect: Option<f64>,
-    /// Who comes first. Default of `campaign make`: value-at-risk; of `campaign size`: uplift where it is proven.
-    #[arg(long, env = "HOMING_RANK", value_enum, value_name = "BY")]
-    rank: Option<Rank>,
-    /// Print one JSON document on stdout.
-    #[arg(long, env = "HOMING_JSON")]
-    json: bool,
-    #[command(flatten, next_help_heading = "Profile store")]
-    store: StoreArgs,
-    #[command(flatten, next_help_heading = "Tags and playbook")]
-    catalogue: CatalogueArgs,
-}
-
-#[derive(Args)]
-pub(super) struct Variants {
-    /// Names of campaigns. Default: all.
-    #[arg(value_name = "NAME")]
-    names: Vec<String>,
-    /// Days after the list within which purchases count.
-    #[arg(long, env = "HOMING_WINDOW_DAYS", default_value_t = 30, value_name = "DAYS")]
-    window_days: u32,
-    /// Seed of the learned choice.
-    #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
-    seed: u64,
-    /// Print one JSON document on stdout.
-    #[arg(long, env = "HOMING_JSON")]
-    json: bool,
-    #[command(flatten, next_help_heading = "Profile store")]
-    store: StoreArgs,
-}
-
-#[cfg(feature = "training")]
-#[derive(Args)]
-pub(super) struct Learn {
-    /// Names of campaigns. Default: all with a hold-out whose window is over.
-    #[arg(value_name = "NAME")]
-    names: Vec<String>,
-    /// Days after the list within which purchases count.
-    #[arg(long, env = "HOMING_WINDOW_DAYS", default_value_t = 30, value_name = "DAYS")]
-    window_days: u32,
-    /// Only show what would be done; record nothing.
-    #[arg(long, env = "HOMING_DRY_RUN")]
-    dry_run: bool,
-    /// Seed of folds and intervals.
-    #[arg(long, env = "HOMING_SEED", default_value_t = 0, value_name = "N")]
-    seed: u64,
-    /// Print one JSON document on stdout.
-    #[arg(long, env = "HOMING_JSON")]
-    json: bool,
-    #[command(flatten, next_help_heading = "Profile store")]
-    store: StoreArgs,
-}
-
-/// Filters by profile.
-#[derive(Args)]
-struct Who {
-    /// Only customers with this tag value, such as lifecycle.stage=decline. Can be repeated.
-    #[arg(long = "tag", env = "HOMING_TAG", value_name = "NAME=VALUE", value_parser = tag)]
-    with: Vec<(String, Value)>,
-    /// Minimum value at risk.
-    #[arg(long, env = "HOMING_MIN_VALUE_AT_RISK", value_name = "AMOUNT")]
-    min_value_at_risk: Option<f64>,
-    /// Minimum churn risk, 0 to 1.
-    #[arg(long, env = "HOMING_MIN_CHURN_RISK", value_name = "SHARE")]
-    min_churn_risk: Option<f64>,
-}
-
-impl Who {
-    /// The customers meant.
-    fn listing(&self, catalogue: &Catalogue) -> anyhow::Result<Listing> {
-        if let Some((name, _)) =
-            self.with.iter().find(|(name, _)| !catalogue.tags().iter().any(|t| t.name == *name))
-        {
-            let near = nearest(name, catalogue.tags().iter().map(|tag| tag.name.as_str()));
-            let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
-            return Err(WrongUse(format!("no tag `{name}`{near}; `homing tags list` shows all tags")).into());
-        }
-        for (name, value) in &self.with {
-            let tag = catalogue.tags().iter().find(|tag| tag.name == *name);
-            let Some(known) = tag.and_then(homing_tags::Definition::known_values) else { continue };
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            if known.contains(&text.as_str()) {
-                continue;
-            }
-            let near = nearest(&text, known.iter().copied());
-            let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
-            let text = format!("`{text}` is not a value of `{name}`{near}; its values: {}", known.join(", "));
-            return Err(WrongUse(text).into());
-        }
-        Ok(Listing {
-            tags: self.with.clone(),
-            churn_risk: (self.min_churn_risk, None),
-            value_at_risk: (self.min_value_at_risk, None),
-            ..Listing::default()
-        })
-    }
-}
-
-/// The exit code of what a campaign says.
-fn failed(error: campaign::Error) -> anyhow::Error {
-    match error {
-        campaign::Error::InvalidArgument(text) => WrongUse(text).into(),
-        campaign::Error::Refused(text) => Refused(text).into(),
-        campaign::Error::Store(error) => error.into(),
-    }
 }
 
 #[derive(Args)]
@@ -271,24 +155,14 @@ pub(super) struct Make {
     catalogue: CatalogueArgs,
 }
 
-fn tag(text: &str) -> Result<(String, Value), String> {
-    let parts = text.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty());
-    let (name, value) = parts.ok_or("write NAME=VALUE, such as lifecycle.stage=decline")?;
-    let parsed = match serde_json::from_str(value) {
-        Ok(value @ (Value::Bool(_) | Value::Number(_) | Value::String(_))) => value,
-        _ => Value::String(value.to_owned()),
-    };
-    Ok((name.to_owned(), parsed))
-}
-
 pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Make(args) => make(args),
         Command::Evaluate(args) => evaluate_all(args),
-        Command::Size(args) => sized(args),
-        Command::Variants(args) => variants(args),
+        Command::Size(args) => size::sized(args),
+        Command::Variants(args) => variants::variants(args),
         #[cfg(feature = "training")]
-        Command::Learn(args) => learned(args),
+        Command::Learn(args) => learn::learned(args),
     }
 }
 
@@ -480,159 +354,6 @@ fn show_pooled(pooled: &[PooledEffect]) {
             one.campaigns
         );
     }
-}
-
-fn variants(args: &Variants) -> anyhow::Result<()> {
-    let store = args.store.open(Zone::default())?;
-    let choices = choice::choices(store.as_ref(), &args.names, args.window_days)?;
-    if choices.is_empty() {
-        let text = "no variants were chosen in campaigns whose window is over; give entries of the playbook variants, and make \
-                    campaigns with --learn-variants";
-        return Err(Refused(text.to_owned()).into());
-    }
-    let judged = choice::judge(&choices, args.seed);
-    if args.json {
-        return print_json(&serde_json::json!({ "actions": judged }));
-    }
-    for action in &judged {
-        out!("{}: {} choices, {:.1} % bought", action.action, action.choices, 100.0 * action.bought);
-        if action.policies.is_empty() {
-            out!("  too few choices to judge");
-        }
-        for one in &action.policies {
-            out!(
-                "  {:<20} doubly robust {:.4} ({:.4} to {:.4})   inverse propensity {:.4} ({:.4} to {:.4})",
-                one.policy,
-                one.doubly_robust,
-                one.doubly_robust_low,
-                one.doubly_robust_high,
-                one.ips,
-                one.ips_low,
-                one.ips_high
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Profiles that `campaign size` looks at.
-const MOST: usize = 2_000_000;
-
-fn sized(args: &Size) -> anyhow::Result<()> {
-    let catalogue = args.catalogue.load()?;
-    let question = Question {
-        who: args.who.listing(&catalogue)?,
-        margin: args.margin,
-        cost_per_contact: args.cost_per_contact,
-        window_days: args.window_days,
-        assumed: args.assume_effect,
-        rank: args.rank,
-        most: MOST,
-    };
-    let store = args.store.open(Zone::default())?;
-    let found = size(store.as_ref(), &question).map_err(failed)?;
-    if args.json { print_json(&found) } else { show_size(&found) }
-}
-
-fn show_size(found: &Sized) -> anyhow::Result<()> {
-    out!("{}", found.basis.text);
-    out!(
-        "{} customers, ranked by {}; {} left out",
-        found.customers,
-        found.rank.replace('_', " "),
-        found.left_out
-    );
-    let heads =
-        ["contacts", "added buyers", "added revenue", "cost", "profit", "would not buy", "would anyway"];
-    out!("{}", heads.map(|head| format!("{head:>14}")).concat());
-    let ten = found.curve.len().div_ceil(10).max(1);
-    let mut points: Vec<_> = found.curve.iter().copied().step_by(ten).collect();
-    points.extend(found.curve.last());
-    points.push(found.best);
-    points.sort_by_key(|point| point.contacts);
-    points.dedup_by_key(|point| point.contacts);
-    for point in points {
-        let numbers = [
-            point.added_buyers,
-            point.added_revenue,
-            point.cost,
-            point.profit,
-            point.true_positives,
-            point.false_positives,
-        ];
-        out!(
-            "{:>14}{}{}",
-            point.contacts,
-            numbers.map(|number| format!("{number:>14.1}")).concat(),
-            if point.contacts == found.best.contacts { "  <- best" } else { "" }
-        );
-    }
-    let best = &found.best;
-    match best.contacts {
-        0 => out!("no contact pays: its cost is above the margin that it adds"),
-        _ => out!(
-            "best: contact the first {} (make the list with --limit {0}); expected profit {}",
-            best.contacts,
-            match (best.profit_low, best.profit_high) {
-                (Some(low), Some(high)) => format!("{:.0} ({low:.0} to {high:.0})", best.profit),
-                _ => format!("{:.0}", best.profit),
-            }
-        ),
-    }
-    Ok(())
-}
-
-#[cfg(feature = "training")]
-fn learned(args: &Learn) -> anyhow::Result<()> {
-    use crate::campaign::learn::{LearnError, Lesson, learn};
-    let lesson = Lesson {
-        campaigns: args.names.clone(),
-        window_days: args.window_days,
-        seed: args.seed,
-        record: !args.dry_run,
-    };
-    let store = args.store.open(Zone::default())?;
-    let stage = Stage::begin("learn uplift");
-    let found = learn(store.as_ref(), &lesson).map_err(|error| match error {
-        LearnError::Campaign(EvaluateError::InvalidArgument(text)) => anyhow::Error::from(WrongUse(text)),
-        LearnError::Campaign(EvaluateError::Refused(text)) => Refused(text).into(),
-        LearnError::Training(error) => error.into(),
-        other => other.into(),
-    })?;
-    stage.done(&format!("{} contacted, {} held out", found.uplift.contacted, found.uplift.held_out));
-    for one in &found.left_out {
-        eprintln!("warning: campaign `{}` was left out: {}", one.campaign, one.reason);
-    }
-    if found.thinned > 0 {
-        eprintln!(
-            "{} contacted customers were left out, so that all campaigns have the same share held out",
-            found.thinned
-        );
-    }
-    if args.json {
-        return print_json(&found);
-    }
-    let uplift = &found.uplift;
-    let ranged = |value: Option<f64>, low: Option<f64>, high: Option<f64>| match (value, low, high) {
-        (Some(value), Some(low), Some(high)) => format!("{value:.4} ({low:.4} to {high:.4})"),
-        _ => "not known".to_owned(),
-    };
-    let judged = &found.judged;
-    out!("from {}", uplift.campaigns.join(", "));
-    out!("effect on buyers      {}", ranged(Some(judged.effect), judged.effect_low, judged.effect_high));
-    out!("Qini (out of fold)    {}", ranged(uplift.qini, uplift.qini_low, uplift.qini_high));
-    out!("uplift of the top 30 % {}", ranged(judged.top30_uplift, judged.top30_low, judged.top30_high));
-    out!("{}", uplift.conclusion);
-    out!(
-        "{}",
-        match (uplift.claimed, args.dry_run) {
-            (_, true) => "dry run: nothing was changed",
-            (true, _) =>
-                "the next scoring tags customers: uplift.value, uplift.group; homing campaign make --rank uplift",
-            (false, _) => "customers are not tagged with uplift",
-        }
-    );
-    Ok(())
 }
 
 /// `list.csv` → `list.held-out.csv`.
