@@ -118,29 +118,45 @@ pub(super) fn read<'a>(
     let mut customer = "";
     let mut lasts = [""; 5];
     while !input.0.is_empty() {
-        let head = u16::from_le_bytes(input.array()?);
-        let occurred_at = i64::from_le_bytes(input.array()?);
-        let amount = f64::from_le_bytes(input.array()?);
+        let Some((same, line)) = input.line(&mut customer, &mut lasts) else {
+            return Err(Error::DamagedScratch);
+        };
+        take(customer, same, &line)?;
+    }
+    Ok(())
+}
+
+/// What is left of a block. Its methods return nothing where it is damaged: an error would be built and dropped for
+/// each value.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    /// The next line, and whether its customer is that of the line before.
+    #[inline]
+    fn line(&mut self, customer: &mut &'a str, lasts: &mut [&'a str; 5]) -> Option<(bool, Line<'a>)> {
+        let head = u16::from_le_bytes(self.array()?);
+        let occurred_at = i64::from_le_bytes(self.array()?);
+        let amount = f64::from_le_bytes(self.array()?);
         let same = head & SAME_CUSTOMER != 0;
         if !same {
-            customer = input.text()?;
+            *customer = self.text()?;
         }
         let kind = match head & NO_PURCHASE {
             0 => Kind::Purchase,
-            _ => Kind::from_code(u8::from_le_bytes(input.array()?)).ok_or(Error::DamagedScratch)?,
+            _ => Kind::from_code(u8::from_le_bytes(self.array()?))?,
         };
-        let recorded_at = if head & LATE == 0 { occurred_at } else { i64::from_le_bytes(input.array()?) };
-        let quantity = if head & QUANTITY == 0 { 1.0 } else { f32::from_le_bytes(input.array()?) };
+        let recorded_at = if head & LATE == 0 { occurred_at } else { i64::from_le_bytes(self.array()?) };
+        let quantity = if head & QUANTITY == 0 { 1.0 } else { f32::from_le_bytes(self.array()?) };
         let mut texts = [None; 5];
-        for (nth, (text, last)) in texts.iter_mut().zip(&mut lasts).enumerate() {
+        for (nth, (text, last)) in texts.iter_mut().zip(lasts).enumerate() {
             match head >> (TEXTS + 2 * nth as u16) & 3 {
                 NONE => {}
                 SAME => *text = Some(*last),
                 NEW => {
-                    *last = input.text()?;
+                    *last = self.text()?;
                     *text = Some(*last);
                 }
-                _ => return Err(Error::DamagedScratch),
+                _ => return None,
             }
         }
         let [order, product, category, channel, promotion] = texts;
@@ -156,27 +172,22 @@ pub(super) fn read<'a>(
             channel,
             promotion,
         };
-        take(customer, same, &line)?;
-    }
-    Ok(())
-}
-
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    #[inline]
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(Error::DamagedScratch)?;
-        self.0 = rest;
-        Ok(*taken)
+        Some((same, line))
     }
 
     #[inline]
-    fn text(&mut self) -> Result<&'a str, Error> {
-        let len = varint::take(&mut self.0).ok_or(Error::DamagedScratch)? as usize;
-        let (text, rest) = self.0.split_at_checked(len).ok_or(Error::DamagedScratch)?;
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
-        std::str::from_utf8(text).map_err(|_| Error::DamagedScratch)
+        Some(*taken)
+    }
+
+    #[inline]
+    fn text(&mut self) -> Option<&'a str> {
+        let len = varint::take(&mut self.0)? as usize;
+        let (text, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        std::str::from_utf8(text).ok()
     }
 }
 

@@ -154,12 +154,12 @@ impl BatchReader {
             for (slot, values) in &columns {
                 cells[*slot] = values.cell(row);
             }
-            match lines::read(&cells, &self.rules, self.zone, &mut scratch) {
+            match lines::read(&cells, &self.rules, self.zone, "", &mut scratch) {
                 Ok(Outcome::Event(found)) => {
                     // A row is one event here: what was paid back is taken off the purchase.
                     let amount =
                         found.line.amount - found.refund.unwrap_or(0.0).min(found.line.amount.max(0.0));
-                    take(Found::Event(found.customer, Line { amount, ..found.line }))?;
+                    take(Found::Event(found.who.id, Line { amount, ..found.line }))?;
                 }
                 Ok(Outcome::Nobody(_) | Outcome::LeftOut(..)) => take(Found::WithoutCustomer)?,
                 Err(cause) => take(Found::Rejected(cause.code()))?,

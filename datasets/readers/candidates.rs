@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::columns::{COLUMNS, Column, Layout, like, plain};
 use super::files::DataFile;
 use super::forms::dates::{DateForm, DateOrder};
-use super::forms::is_blank;
 use super::forms::numbers::NumberForm;
+use super::forms::trimmed;
 use super::lines::{Cell, Cells};
 use super::progress::Progress;
 use super::rejects::Place;
@@ -36,7 +36,7 @@ struct Values {
 impl Values {
     fn note(&mut self, cell: Cell<'_>) {
         let text = cell.to_string();
-        let text = text.trim_matches(is_blank);
+        let text = trimmed(&text);
         if text.is_empty() {
             return;
         }

@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
-
 use super::columns::Column;
 use super::encoding::{Encoding, decode_alone};
 use super::files::{DataFile, Format};
 use super::headings::heading;
 use super::lines::{Cell, Cells};
 use super::progress::Progress;
+use super::records::{Record, Records};
 use super::rejects::{Cause, Place};
 use super::rows::{Take, Wanted};
 use super::shape::{self, Around, BLANKS, Shape};
@@ -130,30 +129,21 @@ impl Table {
         take: &mut T,
     ) -> Result<(), Error> {
         let delimiter = if self.shape.delimiter == BLANKS { b'\t' } else { self.shape.delimiter };
-        let mut builder = ReaderBuilder::new();
-        builder
-            .delimiter(delimiter)
-            .flexible(true)
-            .buffer_capacity(1 << 16)
-            .has_headers(self.shape.has_header);
-        let mut reader: Reader<Paced> = builder.from_reader(Paced { inner: text, left: RECORD_BYTES });
-        // The reader stops between `\r` and `\n`, so that it is a line behind in files that end lines so.
-        let lines_before = self.shape.skip + u64::from(self.shape.crlf);
+        let unreadable = |reason| file.unreadable(reason);
+        let mut records = Records::new(text, delimiter, self.shape.cr, 1 + self.shape.skip);
+        if self.shape.has_header {
+            records.next().map_err(unreadable)?;
+        }
         let width = self.shape.header.len();
         let base = wanted.constants();
         let mut around = Around::new(&self.shape.header);
-        let mut record = ByteRecord::new();
-        while reader.read_byte_record(&mut record).map_err(|error| broken(file, error))? {
-            reader.get_mut().left = RECORD_BYTES;
-            let row = record.position().map_or(0, csv::Position::line) + lines_before;
-            // An open quote swallows the last line's end too.
-            let content = record.as_slice().trim_ascii_end();
-            let span = 1 + content.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        while let Some(record) = records.next().map_err(unreadable)? {
+            let Record { line: row, span, .. } = record;
             let place = Place { file: at, row, span };
             if span > RECORD_LINES {
                 return Err(Error::OpenQuote { path: file.shown.clone(), line: row, lines: RECORD_LINES });
             }
-            if record.len() != width && !self.fits(&mut record) {
+            if record.len() != width && !self.fits(&record) {
                 if around.has(&texts(&record).iter().map(|text| &**text).collect::<Vec<_>>()) {
                     take.remark();
                     continue;
@@ -167,17 +157,14 @@ impl Table {
             }
             let decoded;
             let mut cells = base;
-            let mut whole = true;
-            for &(slot, place) in &wanted.slots {
-                let bytes = record.get(place).unwrap_or_default();
-                if !bytes.is_empty() {
-                    match std::str::from_utf8(bytes) {
-                        Ok(text) => cells[slot] = Cell::Text(text),
-                        Err(_) => whole = false,
+            if let Some(fields) = record.texts() {
+                for &(slot, place) in &wanted.slots {
+                    let text = fields.get(place);
+                    if !text.is_empty() {
+                        cells[slot] = Cell::Text(text);
                     }
                 }
-            }
-            if !whole {
+            } else {
                 decoded = decode_record(&record);
                 for &(slot, place) in &wanted.slots {
                     cells[slot] = decoded
@@ -185,7 +172,9 @@ impl Table {
                         .filter(|text| !text.is_empty())
                         .map_or(Cell::Null, |text| Cell::Text(text));
                 }
-                take.note(Code::MixedEncoding, || format!("{}, line {row}", file.shown));
+                if wanted.slots.iter().any(|&(_, place)| std::str::from_utf8(record.get(place)).is_err()) {
+                    take.note(Code::MixedEncoding, || format!("{}, line {row}", file.shown));
+                }
             }
             if is_around(&mut around, &record, &cells, wanted, take) {
                 continue;
@@ -200,7 +189,7 @@ impl Table {
     }
 
     /// Whether a record of another width has nothing but empty fields too many.
-    fn fits(&self, record: &mut ByteRecord) -> bool {
+    fn fits(&self, record: &Record<'_>) -> bool {
         let width = self.shape.header.len();
         record.len() > width && record.iter().skip(width).all(|field| field.trim_ascii().is_empty())
     }
@@ -209,7 +198,7 @@ impl Table {
 /// Whether a record is no line of the table but one around it: a description, a heading, a sum, a remark.
 fn is_around<T: Take>(
     around: &mut Around<'_>,
-    record: &ByteRecord,
+    record: &Record<'_>,
     cells: &Cells<'_>,
     wanted: &Wanted,
     take: &mut T,
@@ -234,36 +223,17 @@ fn is_around<T: Take>(
 }
 
 /// The fields of a record as texts.
-fn texts(record: &ByteRecord) -> Vec<Cow<'_, str>> {
+fn texts<'a>(record: &Record<'a>) -> Vec<Cow<'a, str>> {
     record.iter().map(|cell| String::from_utf8_lossy(cell.trim_ascii())).collect()
 }
 
 /// A record in which some field is no UTF-8.
-fn decode_record(record: &ByteRecord) -> Vec<String> {
+fn decode_record(record: &Record<'_>) -> Vec<String> {
     let field = |field: &[u8]| match std::str::from_utf8(field) {
         Ok(text) => text.to_owned(),
         Err(_) => decode_alone(field),
     };
     record.iter().map(field).collect()
-}
-
-/// A reader that hands out only so many bytes for a record.
-struct Paced {
-    inner: Box<dyn Read + Send>,
-    left: u64,
-}
-
-impl Read for Paced {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            io::Error::other(format!(
-                "a record is longer than {} MiB; look for a quote that is not closed",
-                RECORD_BYTES >> 20
-            ))
-        })?;
-        Ok(read)
-    }
 }
 
 /// Lines whose columns are set off by blanks, with tabs in their place.
@@ -290,11 +260,4 @@ impl Read for Tabbed {
         self.at += len;
         Ok(len)
     }
-}
-
-fn broken(file: &DataFile, error: csv::Error) -> Error {
-    file.unreadable(match error.into_kind() {
-        csv::ErrorKind::Io(reason) => reason,
-        other => io::Error::other(format!("{other:?}")),
-    })
 }

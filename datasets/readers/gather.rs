@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::columns::{Column, KNOWN};
-use super::forms::is_blank;
 use super::forms::numbers::currency;
+use super::forms::trimmed;
 use super::headings::Headings;
-use super::lines::{Cell, Cells, Found, Grouped, Outcome, Rules, instant, read, undated};
+use super::lines::{Cell, Cells, Found, Grouped, Outcome, Rules, instant, is_whole, read, undated};
 use super::rejects::{Cause, Place, Raw};
 use super::rows::Take;
 use super::tally::Tally;
@@ -49,12 +49,21 @@ pub(crate) struct Gather<S> {
     people: Option<Arc<People>>,
     /// Who was erased, and what is known of the last customer asked for.
     erased: Option<(Arc<Erasures>, String, bool)>,
-    /// Where numbers become text, one for each column.
-    scratch: Option<Box<[String; KNOWN]>>,
+    /// What cells borrow from while their line is taken. Absent in the meantime.
+    held: Option<Box<Held>>,
     /// The last customer whose id was looked at.
     last: String,
+    /// Whether it is a text exactly as it was in the file.
+    last_plain: bool,
     /// The currency of the last lines, and how many they are.
     currency: (String, u64),
+}
+
+/// What the cells of a line may borrow from.
+#[derive(Default)]
+struct Held {
+    /// Where numbers become text, one for each column.
+    scratch: [String; KNOWN],
     first: First,
     headings: Headings,
 }
@@ -72,11 +81,10 @@ impl<S: Sink> Gather<S> {
             recorded_to: Window::until(options.clock()).to,
             people: options.people.clone(),
             erased: options.erased.clone().map(|erased| (erased, String::new(), false)),
-            scratch: None,
+            held: None,
             last: String::new(),
+            last_plain: false,
             currency: (String::new(), 0),
-            first: First::default(),
-            headings: Headings::default(),
         }
     }
 
@@ -84,8 +92,7 @@ impl<S: Sink> Gather<S> {
     pub(crate) fn begin(&mut self, rules: &Rules, partial: bool) {
         self.rules = rules.clone();
         self.partial = partial;
-        self.first = First::default();
-        self.headings = Headings::default();
+        self.held = None;
         self.last.clear();
     }
 
@@ -115,9 +122,8 @@ impl<S: Sink> Take for Gather<S> {
                 *seen |= !matches!(cell, Cell::Null);
             }
         }
-        // What earlier lines say is held here while the cells borrow from it.
-        let headings = std::mem::take(&mut self.headings);
-        let mut first = std::mem::take(&mut self.first);
+        let mut held = self.held.take().unwrap_or_default();
+        let Held { scratch, first, headings } = &mut *held;
         let (filled, named);
         let mut cells = cells;
         if self.rules.headings != Grouped::No {
@@ -132,8 +138,10 @@ impl<S: Sink> Take for Gather<S> {
                 cells = &filled;
             }
         }
-        let mut scratch = self.scratch.take().unwrap_or_default();
-        let outcome = read(cells, &self.rules, self.zone, &mut scratch);
+        let outcome = {
+            let known = if self.last_plain { self.last.as_str() } else { "" };
+            read(cells, &self.rules, self.zone, known, scratch)
+        };
         let done = match &outcome {
             Ok(Outcome::Event(found))
                 if !self.window.has(found.line.occurred_at) || found.line.recorded_at > self.recorded_to =>
@@ -163,9 +171,7 @@ impl<S: Sink> Take for Gather<S> {
                 Ok(())
             }
         };
-        self.scratch = Some(scratch);
-        self.headings = headings;
-        self.first = first;
+        self.held = Some(held);
         done
     }
 
@@ -188,7 +194,8 @@ impl<S: Sink> Take for Gather<S> {
     }
 
     fn heading(&mut self, name: &str) -> bool {
-        let is = self.rules.headings != Grouped::No && self.headings.take(name, self.rules.headings);
+        let headings = &mut self.held.get_or_insert_default().headings;
+        let is = self.rules.headings != Grouped::No && headings.take(name, self.rules.headings);
         self.tally.remarks += u64::from(is);
         is
     }
@@ -220,15 +227,16 @@ impl<S: Sink> Gather<S> {
             return Ok(());
         }
         // Lines of a customer are often adjacent, and looking at an id takes longer than a line.
-        if self.last != found.customer {
+        if self.last != found.who.id {
             self.last.clear();
-            self.last.push_str(found.customer);
-            self.tally.similar.note(found.customer);
+            self.last.push_str(found.who.id);
+            self.tally.similar.note(found.who.id);
             self.tally.text_ids |=
-                self.people.is_some() || !found.whole_id || (self.rules.typed && found.text_id);
+                self.people.is_some() || !is_whole(found.who.id) || (self.rules.typed && found.who.text);
+            self.last_plain = found.who.plain;
         }
-        let person = self.people.as_ref().and_then(|people| people.person_of(found.customer));
-        let customer = person.unwrap_or(found.customer);
+        let person = self.people.as_ref().and_then(|people| people.person_of(found.who.id));
+        let customer = person.unwrap_or(found.who.id);
         if let Some((erasures, last, erased)) = &mut self.erased {
             if last != customer {
                 *erased = erasures.contains(customer);
@@ -350,7 +358,7 @@ impl First {
 fn is_empty(cell: Cell<'_>) -> bool {
     match cell {
         Cell::Null => true,
-        Cell::Text(text) => text.trim_matches(is_blank).is_empty(),
+        Cell::Text(text) => trimmed(text).is_empty(),
         _ => false,
     }
 }

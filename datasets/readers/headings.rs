@@ -10,7 +10,7 @@
 //! A file is read so only where no row has both a customer and a date: there is no other way to understand it then.
 
 use super::columns::Column;
-use super::forms::is_blank;
+use super::forms::trimmed;
 use super::lines::{Cell, Cells, Grouped};
 use super::rows::Wanted;
 use super::shape::{has_sum_word, is_sum_word};
@@ -41,9 +41,9 @@ const PREFIXES: &[&str] = &[
 
 /// The name in a heading, without a word before a colon that says what it is.
 fn name_of(text: &str) -> (&str, bool) {
-    let text = text.trim_matches(is_blank);
+    let text = trimmed(text);
     let Some((before, after)) = text.split_once([':', '：']) else { return (text, false) };
-    let word = before.trim_matches(is_blank).to_lowercase();
+    let word = trimmed(before).to_lowercase();
     let known = PREFIXES.iter().any(|prefix| {
         word.strip_prefix(prefix).is_some_and(|rest| {
             matches!(
@@ -52,7 +52,7 @@ fn name_of(text: &str) -> (&str, bool) {
             )
         })
     });
-    let after = after.trim_matches(is_blank);
+    let after = trimmed(after);
     if known && !after.is_empty() { (after, true) } else { (text, false) }
 }
 
@@ -121,7 +121,7 @@ impl Headings {
 fn is_empty(cell: Cell<'_>) -> bool {
     match cell {
         Cell::Null => true,
-        Cell::Text(text) => text.trim_matches(is_blank).is_empty(),
+        Cell::Text(text) => trimmed(text).is_empty(),
         _ => false,
     }
 }

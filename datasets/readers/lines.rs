@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use super::columns::{COLUMNS, Column, KNOWN, Multiply};
 use super::forms::dates::{DateForm, Moment};
 use super::forms::ids::{self, Id};
-use super::forms::is_blank;
 use super::forms::numbers::{Number, NumberForm};
 use super::forms::status::{Status, is_yes, status};
+use super::forms::trimmed;
 use super::forms::words::{self, Counted, LineKind};
 use super::rejects::Cause;
 use crate::calendar;
@@ -117,10 +117,7 @@ pub(crate) enum Outcome<'a> {
 /// An event, and what is odd about it.
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
-    pub(crate) customer: &'a str,
-    /// Whether the id is a whole number, and whether it came as a text.
-    pub(super) whole_id: bool,
-    pub(super) text_id: bool,
+    pub(crate) who: Who<'a>,
     pub(crate) line: Line<'a>,
     /// What was paid back of it.
     pub(crate) refund: Option<f64>,
@@ -131,29 +128,41 @@ pub(crate) struct Found<'a> {
     pub(super) unknown_status: bool,
 }
 
-/// What a line is, under the rules of its file.
+/// Whose event it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Who<'a> {
+    pub(crate) id: &'a str,
+    /// Whether the id came as a text, and whether that text is the id exactly.
+    pub(super) text: bool,
+    pub(super) plain: bool,
+}
+
+/// What a line is, under the rules of its file. `known` is an id that was a customer's exactly as it was in an earlier
+/// line, or empty: lines of a customer are often adjacent, and looking at an id takes long.
 #[inline]
 pub(crate) fn read<'a>(
     cells: &Cells<'a>,
     rules: &Rules,
     zone: Zone,
+    known: &str,
     scratch: &'a mut [String; KNOWN],
 ) -> Result<Outcome<'a>, Cause> {
     // Cells are looked at where they lie: a copy of one that was just written makes the processor wait.
     let cell = |column: Column| &cells[column as usize];
     let [customer, _, _, order, product, category, channel, _, _, _, promotion] = scratch.each_mut();
-    let who = match cell(Column::Payee) {
-        Cell::Null => cell(Column::CustomerId),
-        // Money that goes out goes to the customer.
-        payee if is_negative(cell(Column::Amount)) => payee,
-        _ => cell(Column::CustomerId),
-    };
-    let (customer, text_id) = match customer_id(who, rules, customer)? {
-        Id::Named(id) => (id, matches!(who, Cell::Text(_))),
-        Id::Empty => return Ok(Outcome::Nobody(None)),
-        Id::Nobody => return Ok(Outcome::Nobody(Some(Code::NobodysId))),
-        Id::Masked => return Ok(Outcome::Nobody(Some(Code::MaskedId))),
-        Id::Rounded => return Ok(Outcome::Nobody(Some(Code::RoundedId))),
+    let who = match payee_or_customer(cells) {
+        Cell::Text(text) if !text.is_empty() && *text == known => Who { id: text, text: true, plain: true },
+        cell => match customer_id(cell, rules, customer)? {
+            Id::Named(id) => Who {
+                id,
+                text: matches!(cell, Cell::Text(_)),
+                plain: matches!(cell, Cell::Text(text) if *text == id),
+            },
+            Id::Empty => return Ok(Outcome::Nobody(None)),
+            Id::Nobody => return Ok(Outcome::Nobody(Some(Code::NobodysId))),
+            Id::Masked => return Ok(Outcome::Nobody(Some(Code::MaskedId))),
+            Id::Rounded => return Ok(Outcome::Nobody(Some(Code::RoundedId))),
+        },
     };
     let fate = match fate(cells, rules) {
         Ok(fate) => fate,
@@ -210,9 +219,7 @@ pub(crate) fn read<'a>(
     };
     let line = line.checked().map_err(Cause::Invalid)?;
     Ok(Outcome::Event(Found {
-        customer,
-        whole_id: is_whole(customer),
-        text_id,
+        who,
         refund: refund(cells, rules, &line, (fate, adjusted))?,
         line,
         unit: amount.and_then(|amount| amount.unit),
@@ -221,6 +228,16 @@ pub(crate) fn read<'a>(
         unknown_status: fate == Status::Unknown
             && matches!(cell(Column::Status), Cell::Text(text) if !text.trim().is_empty()),
     }))
+}
+
+/// The cell of the customer. Money that goes out goes to the customer.
+#[inline]
+fn payee_or_customer<'c, 'a>(cells: &'c Cells<'a>) -> &'c Cell<'a> {
+    match &cells[Column::Payee as usize] {
+        Cell::Null => &cells[Column::CustomerId as usize],
+        payee if is_negative(&cells[Column::Amount as usize]) => payee,
+        _ => &cells[Column::CustomerId as usize],
+    }
 }
 
 /// Whether a row has no date, so that it may be no line of the table.
@@ -259,7 +276,7 @@ fn event_kind(kind: Option<LineKind>, negative: bool, any_kind: bool) -> Option<
 }
 
 /// Whether an id is a whole number as numbers are written.
-fn is_whole(id: &str) -> bool {
+pub(super) fn is_whole(id: &str) -> bool {
     let digits = id.as_bytes();
     digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) && (digits[0] != b'0' || digits.len() == 1)
 }
@@ -286,7 +303,7 @@ fn fate(cells: &Cells<'_>, rules: &Rules) -> Result<Status, (Code, Column)> {
         return Err((Code::TestOrder, Column::Test));
     }
     if let Some(word) = given(Column::Direction)
-        && matches!(word.trim_matches(is_blank), "支出" | "不计收支" | "其他" | "/" | "已支出")
+        && matches!(trimmed(word), "支出" | "不计收支" | "其他" | "/" | "已支出")
     {
         return Err((Code::NotPurchased, Column::Direction));
     }
@@ -320,7 +337,7 @@ fn special(rules: &Rules, cell: &Cell<'_>) -> Option<Status> {
         return None;
     }
     let word = cell.to_string();
-    let word = word.trim_matches(is_blank);
+    let word = trimmed(&word);
     rules.statuses.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|&(_, status)| status)
 }
 
@@ -328,7 +345,7 @@ fn special(rules: &Rules, cell: &Cell<'_>) -> Option<Status> {
 fn is_negative(cell: &Cell<'_>) -> bool {
     match *cell {
         Cell::Text(text) => {
-            let text = text.trim_matches(is_blank);
+            let text = trimmed(text);
             text.starts_with(['-', '−', '(']) || text.ends_with('-')
         }
         Cell::Float(value) => value < 0.0,
@@ -451,7 +468,7 @@ fn number<'a>(cell: &Cell<'a>, form: NumberForm, bad: Cause) -> Result<Option<Nu
         Cell::Int(value) => plain(value as f64),
         Cell::UInt(value) => plain(value as f64),
         Cell::Text(text) => match form.read(text) {
-            None if text.trim_matches(is_blank).is_empty() => Ok(None),
+            None if trimmed(text).is_empty() => Ok(None),
             None => Err(bad),
             number => Ok(number),
         },
@@ -500,7 +517,7 @@ pub(super) fn instant(
 ) -> Result<Option<Micros>, Cause> {
     match *cell {
         Cell::Null => Ok(None),
-        Cell::Text(text) if text.trim_matches(is_blank).is_empty() => Ok(None),
+        Cell::Text(text) if trimmed(text).is_empty() => Ok(None),
         _ => match moment(cell, form) {
             Some(Moment::Instant(instant)) => Ok(Some(instant)),
             Some(Moment::Local(local)) => Ok(Some(zone.from_local(local))),
@@ -531,7 +548,7 @@ fn kind(cell: &Cell<'_>) -> Result<Option<LineKind>, Cause> {
     match *cell {
         Cell::Null => Ok(None),
         Cell::Text("purchase") => Ok(Some(LineKind::Event(Kind::Purchase))),
-        Cell::Text(text) => match text.trim_matches(is_blank) {
+        Cell::Text(text) => match trimmed(text) {
             "" => Ok(None),
             word => words::kind(word).map(Some).ok_or(Cause::UnknownKind),
         },
@@ -559,8 +576,8 @@ mod tests {
             all[column as usize] = cell;
         }
         let mut scratch = Default::default();
-        Ok(match read(&all, rules, Zone::default(), &mut scratch)? {
-            Outcome::Event(found) => Some((found.customer.to_owned(), found.line.amount, found.line.kind)),
+        Ok(match read(&all, rules, Zone::default(), "", &mut scratch)? {
+            Outcome::Event(found) => Some((found.who.id.to_owned(), found.line.amount, found.line.kind)),
             Outcome::Nobody(_) | Outcome::LeftOut(..) => None,
         })
     }
@@ -640,7 +657,7 @@ mod tests {
             all[Column::Amount as usize] = Cell::Int(70);
             all[Column::Status as usize] = Cell::Text(word);
             let mut scratch = Default::default();
-            match read(&all, &Rules::default(), Zone::default(), &mut scratch) {
+            match read(&all, &Rules::default(), Zone::default(), "", &mut scratch) {
                 Ok(Outcome::Event(found)) => Some(found.refund),
                 _ => None,
             }

@@ -3,6 +3,7 @@
 //! ```text
 //! files/       paths, globs, folders, archives, pipes ─▶ files; remote.rs: the same in object stores and on web servers
 //! encoding.rs  bytes ─▶ text        shape.rs  text ─▶ delimiter, header, remarks around the table
+//! records.rs   delimited text ─▶ records
 //! table.rs     any file ─▶ a header, and rows of cells (rows.rs): csv.rs, json/, sheets.rs, parquet.rs, arrow.rs
 //! columns/     the header ─▶ known columns: by --columns, known exports, common names
 //! evidence.rs  a sample of the values ─▶ rules: the form of dates and numbers, column by column (forms/)
@@ -36,6 +37,7 @@ mod pages;
 mod parquet;
 mod progress;
 mod recognised;
+mod records;
 mod rejects;
 #[cfg(feature = "objects")]
 pub(crate) mod remote;

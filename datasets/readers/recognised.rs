@@ -200,9 +200,9 @@ impl Take for Preview<'_> {
             amount: raw(Column::Amount),
             left_out: Some(why),
         };
-        self.lines.push(match read(cells, self.rules, self.zone, &mut scratch) {
+        self.lines.push(match read(cells, self.rules, self.zone, "", &mut scratch) {
             Ok(Outcome::Event(found)) => FirstLine {
-                customer_id: found.customer.to_owned(),
+                customer_id: found.who.id.to_owned(),
                 occurred_at: self.zone.format(found.line.occurred_at),
                 kind: found.line.kind.name(),
                 amount: found.line.amount.to_string(),

@@ -54,9 +54,8 @@ pub(super) struct Shape {
     pub(super) has_header: bool,
     /// The names of the columns.
     pub(super) header: Vec<String>,
-    /// Whether lines end in `\r` alone, and whether they end in `\r\n`.
+    /// Whether lines end in `\r` alone.
     pub(super) cr: bool,
-    pub(super) crlf: bool,
 }
 
 /// Finds the shape of a text by its beginning. `suits` says whether a header has the columns that are needed.
@@ -79,14 +78,12 @@ pub(super) fn find(
         None => (0, delimiter),
     };
     let first = (from..lines.len()).find(|&at| !text[lines[at].0..lines[at].1].trim().is_empty())?;
-    let crlf = text[lines[first].1..].starts_with("\r\n");
     let shape = |delimiter: u8, at: usize, header: Vec<String>, has_header: bool| Shape {
         delimiter,
         skip: at as u64,
         has_header,
         header,
         cr,
-        crlf,
     };
     let candidates: Vec<usize> = match header {
         Header::Line(line) => vec![usize::try_from(line - 1).ok().filter(|&line| line < lines.len())?],

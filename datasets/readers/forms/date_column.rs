@@ -1,7 +1,7 @@
 //! What a whole column of dates says about the order of day and month, and about the unit of its numbers.
 
 use super::dates::{DateForm, DateOrder, DatePart, Ticks, Written};
-use super::tokens::is_blank;
+use super::tokens::trimmed;
 
 /// What the values of a column say about its form. Evidence of parts adds up, in whatever order.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct DateEvidence {
 
 impl DateEvidence {
     pub(crate) fn note(&mut self, text: &str) {
-        let text = text.trim_matches(is_blank);
+        let text = trimmed(text);
         if text.is_empty() {
             return;
         }

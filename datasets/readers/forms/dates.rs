@@ -7,7 +7,7 @@ use std::str::FromStr;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::tokens::{Token, cut, half, is_blank, is_filler, month, zone};
+use super::tokens::{Token, cut, half, is_filler, month, trimmed, zone};
 use crate::calendar::days_of;
 use crate::event::{DAY, Micros};
 
@@ -133,7 +133,7 @@ pub(crate) struct DateForm {
 impl DateForm {
     /// The moment that a text names; nothing if it names none, or not in the form of the column.
     pub(crate) fn read(self, text: &str) -> Option<Moment> {
-        let trimmed = text.trim_matches(is_blank);
+        let trimmed = trimmed(text);
         match self.number_in(trimmed) {
             Some(value) => self.read_number(value),
             None => {

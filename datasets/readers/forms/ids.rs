@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::tokens::is_blank;
+use super::tokens::{is_blank, trimmed};
 
 /// What an id is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,17 +40,17 @@ pub(crate) fn normal(text: &str) -> &str {
 }
 
 fn unwrapped(text: &str) -> &str {
-    let mut text = text.trim_matches(is_blank);
+    let mut text = trimmed(text);
     if let Some(inner) = text.strip_prefix('=') {
-        let inner = inner.trim_matches(is_blank);
+        let inner = trimmed(inner);
         if let Some(quoted) = inner.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
-            text = quoted.trim_matches(is_blank);
+            text = trimmed(quoted);
         }
     }
     if let Some(quoted) = text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"'))
         && !quoted.contains('"')
     {
-        text = quoted.trim_matches(is_blank);
+        text = trimmed(quoted);
     }
     // Spreadsheets mark a number that is meant as text so; a name such as 's Gravenmade keeps its own.
     if let Some(rest) = text.strip_prefix(['\'', '`'])

@@ -10,4 +10,4 @@ pub(crate) mod words;
 
 pub use dates::DateOrder;
 pub use numbers::Decimal;
-pub(crate) use tokens::is_blank;
+pub(crate) use tokens::trimmed;

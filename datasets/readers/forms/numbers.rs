@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::tokens::is_blank;
+use super::tokens::{is_blank, trimmed};
 
 /// What sets off the decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,12 +55,12 @@ fn is_currency_sign(c: char) -> bool {
 
 impl<'a> Written<'a> {
     fn parse(text: &'a str) -> Option<Written<'a>> {
-        let mut rest = text.trim_matches(is_blank);
+        let mut rest = trimmed(text);
         let mut negative = false;
         if let Some(inner) = rest.strip_prefix(['(', '（']).and_then(|rest| rest.strip_suffix([')', '）']))
         {
             negative = true;
-            rest = inner.trim_matches(is_blank);
+            rest = trimmed(inner);
         }
         let sign = |rest: &mut &'a str, negative: &mut bool| {
             if let Some(after) = rest.strip_prefix(['-', '−', '－', '–']) {
@@ -72,19 +72,19 @@ impl<'a> Written<'a> {
         };
         sign(&mut rest, &mut negative);
         let begin = number_begin(rest)?;
-        let (mut unit, mut after) = (rest[..begin].trim_matches(is_blank), &rest[begin..]);
+        let (mut unit, mut after) = (trimmed(&rest[..begin]), &rest[begin..]);
         sign(&mut after, &mut negative);
         let end =
             after.rfind(is_digit).map(|at| at + after[at..].chars().next().map_or(1, char::len_utf8))?;
         // A mark behind the last digit belongs to the number: `5.`
         let end = end + usize::from(after[end..].starts_with('.'));
-        let mut tail = after[end..].trim_matches(is_blank);
+        let mut tail = trimmed(&after[end..]);
         let trailing = tail.strip_suffix(['-', '−']).or_else(|| tail.strip_prefix(['-', '−']));
         if let Some(without) = trailing {
             // `5.-` and `5,--` are whole amounts, `5-` is one below zero.
             let whole = after[..end].ends_with('.') || without.starts_with([',', '.']);
             negative |= !whole;
-            tail = without.trim_matches(is_blank).trim_matches(['-', ',', '.']);
+            tail = trimmed(without).trim_matches(['-', ',', '.']);
         }
         if !unit.is_empty() && !tail.is_empty() {
             return None;
@@ -265,7 +265,7 @@ impl NumberForm {
     }
 
     fn read_written(self, text: &str) -> Option<Number<'_>> {
-        let trimmed = text.trim_matches(is_blank);
+        let trimmed = trimmed(text);
         let exponent = trimmed.contains(['e', 'E']) || trimmed.chars().any(char::is_alphabetic);
         // 1E+05, inf and nan are as Rust reads them in every form.
         if (exponent || self.decimal != Some(Decimal::Comma))
@@ -328,7 +328,7 @@ pub(crate) struct NumberEvidence {
 
 impl NumberEvidence {
     pub(crate) fn note(&mut self, text: &str) {
-        let text = text.trim_matches(is_blank);
+        let text = trimmed(text);
         if text.is_empty() {
             return;
         }

@@ -1,6 +1,6 @@
 //! What the status of an order says about its money.
 
-use super::tokens::is_blank;
+use super::tokens::trimmed;
 
 /// What became of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -591,7 +591,7 @@ fn by_part(word: &str) -> Status {
 }
 
 fn plain(word: &str) -> String {
-    let word = word.trim_matches(is_blank).to_lowercase().replace(['_', '-'], " ");
+    let word = trimmed(word).to_lowercase().replace(['_', '-'], " ");
     // A capital İ leaves its dot behind.
     let word = word.replace('\u{307}', "");
     word.split_whitespace().collect::<Vec<_>>().join(" ")

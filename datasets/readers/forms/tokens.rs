@@ -65,6 +65,15 @@ pub(crate) fn is_blank(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}' | '\u{2060}')
 }
 
+/// A text without the blanks around it.
+#[inline]
+pub(crate) fn trimmed(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    // Almost every text begins and ends with a letter or digit.
+    let plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    if plain(bytes.first()) && plain(bytes.last()) { text } else { text.trim_matches(is_blank) }
+}
+
 /// The month that a word names, by the beginnings used in English, German, French, Spanish, Italian, Portuguese and
 /// Dutch; the languages agree wherever they share a beginning.
 pub(super) fn month(word: &str) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! Words for kinds of events and lines.
 
-use super::tokens::is_blank;
+use super::tokens::trimmed;
 use crate::event::Kind;
 
 const PURCHASE: &[&str] = &[
@@ -273,10 +273,10 @@ pub(crate) fn kind(word: &str) -> Option<LineKind> {
     if let Some(kind) = Kind::from_name(word) {
         return Some(LineKind::Event(kind));
     }
-    if let Some((_, kind)) = CODES.iter().find(|(code, _)| *code == word.trim_matches(is_blank)) {
+    if let Some((_, kind)) = CODES.iter().find(|(code, _)| *code == trimmed(word)) {
         return Some(*kind);
     }
-    let plain = word.trim_matches(is_blank).to_lowercase().replace(['_', '-'], " ");
+    let plain = trimmed(word).to_lowercase().replace(['_', '-'], " ");
     let is = |words: &[&str]| words.contains(&&*plain);
     let own = Kind::ALL.into_iter().find(|kind| kind.name().replace('_', " ") == plain);
     let other = || OTHERS.iter().find(|(name, _)| *name == plain).map(|&(_, kind)| kind);
