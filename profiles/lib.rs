@@ -226,4 +226,13 @@ pub trait Store:
     /// # Errors
     /// [`Error`] that says why not.
     fn ready(&self) -> Result<(), Error>;
+
+    /// Gives back memory that nothing has needed since the last call, such as that of idle connections. A service calls it
+    /// now and then, so that a burst of requests does not hold memory for ever.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the database refuses.
+    fn free_memory(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }

@@ -157,4 +157,8 @@ impl<F: Send + Sync> Store for Watched<F> {
     fn ready(&self) -> Result<(), Error> {
         self.enter()?.ready()
     }
+
+    fn free_memory(&self) -> Result<(), Error> {
+        self.enter()?.free_memory()
+    }
 }

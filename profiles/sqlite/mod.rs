@@ -4,6 +4,7 @@
 //! log, never wait for the writer. A write is synced to disk before it is acknowledged.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(5);
 /// Read connections that are kept open for the next reader.
 const IDLE_READERS: usize = 16;
+/// Writes between two calls of [`Store::free_memory`] up to which the writer's pages are not worth their memory.
+const FEW_WRITES: u32 = 100;
 /// What is deleted is overwritten where that costs no more writes; an erasure overwrites everything.
 const SECURE_DELETE: &str = "FAST";
 /// Prepared statements that a connection keeps.
@@ -49,10 +52,21 @@ pub struct SqliteStore {
     patience: Duration,
     erasure_key: [u8; 32],
     // Declared before the writer, so closed before it: the last connection to close empties the log into the file.
-    readers: Mutex<Vec<Reader>>,
+    readers: Mutex<Readers>,
     writer: Mutex<Writer>,
+    /// Writes since memory was last given back.
+    writes: AtomicU32,
     commits: CommitQueue<ChangeSets, Vec<Verdict>>,
     common: Common,
+}
+
+/// The connections that read.
+#[derive(Default)]
+struct Readers {
+    /// The one that was used last is the last of them.
+    idle: Vec<Reader>,
+    /// How many were idle at least since memory was last given back.
+    least: usize,
 }
 
 /// A connection that reads, with the names of tags that it has met.
@@ -95,7 +109,17 @@ impl SqliteStore {
         let (writer, erasure_key) = opened.map_err(|fault| known(fault, path, &place))?;
         let (writer, readers) = (Mutex::new(Writer::new(writer)), Mutex::default());
         let (commits, common) = (CommitQueue::default(), Common::new(place, zone, false));
-        Ok(SqliteStore { path: path.to_owned(), patience, erasure_key, writer, readers, commits, common })
+        let writes = AtomicU32::new(0);
+        Ok(SqliteStore {
+            path: path.to_owned(),
+            patience,
+            erasure_key,
+            writer,
+            writes,
+            readers,
+            commits,
+            common,
+        })
     }
 
     fn known(&self, fault: Fault) -> Error {
@@ -104,7 +128,12 @@ impl SqliteStore {
 
     /// Runs reads that see one state of the store.
     fn read<T>(&self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Result<T, Error> {
-        let idle = locked(&self.readers).pop();
+        let idle = {
+            let mut readers = locked(&self.readers);
+            let idle = readers.idle.pop();
+            readers.least = readers.least.min(readers.idle.len());
+            idle
+        };
         let run = || -> Inner<(T, Reader)> {
             let mut reader = match idle {
                 Some(reader) => reader,
@@ -117,14 +146,15 @@ impl SqliteStore {
         };
         let (result, reader) = run().map_err(|fault| self.known(fault))?;
         let mut readers = locked(&self.readers);
-        if readers.len() < IDLE_READERS {
-            readers.push(reader);
+        if readers.idle.len() < IDLE_READERS {
+            readers.idle.push(reader);
         }
         Ok(result)
     }
 
     /// Runs one transaction that writes. When it returns, what it wrote is on disk; when it fails, nothing is.
     fn write<T>(&self, work: impl FnOnce(&Connection, &mut TagNames) -> Inner<T>) -> Result<T, Error> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
         locked(&self.writer).alone(work).map_err(|fault| self.known(fault))
     }
 }
@@ -254,5 +284,22 @@ impl Store for SqliteStore {
         )?;
         // A transaction that takes the right to write, and leaves it.
         self.write(|_, _| Ok(()))
+    }
+
+    fn free_memory(&self) -> Result<(), Error> {
+        let unused: Vec<Reader> = {
+            let mut readers = locked(&self.readers);
+            let Readers { idle, least } = &mut *readers;
+            let unused = idle.drain(..(*least).min(idle.len())).collect();
+            *least = idle.len();
+            unused
+        };
+        drop(unused);
+        if self.writes.swap(0, Ordering::Relaxed) > FEW_WRITES {
+            return Ok(());
+        }
+        // A writer that is at work needs its pages.
+        let Ok(writer) = self.writer.try_lock() else { return Ok(()) };
+        writer.execute_batch("PRAGMA shrink_memory").map_err(|error| self.known(error.into()))
     }
 }

@@ -639,3 +639,31 @@ fn two_servers_that_write_to_a_customer_at_one_instant_lose_and_double_nothing()
     let folder = folder();
     race([&open(&folder), &open(&folder)]);
 }
+
+#[test]
+fn connections_that_nobody_needed_are_closed() {
+    let folder = folder();
+    let store = open(&folder);
+    let barrier = std::sync::Barrier::new(8);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                store.read(|_, _| {
+                    barrier.wait();
+                    Ok(())
+                })
+            });
+        }
+    });
+    let idle = || super::locked(&store.readers).idle.len();
+    assert_eq!(idle(), 8);
+    // All of them were needed since the last call.
+    store.free_memory().unwrap();
+    assert_eq!(idle(), 8);
+    for _ in 0..5 {
+        store.totals().unwrap();
+    }
+    store.free_memory().unwrap();
+    assert_eq!(idle(), 1);
+    assert!(store.totals().is_ok());
+}

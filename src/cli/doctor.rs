@@ -51,7 +51,7 @@ fn finding(check: &'static str, told: Result<String, (String, String)>) -> Findi
 
 /// Something needs fixing: exit code 1.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} checks failed; fix them top to bottom")]
+#[error("{} failed; fix from top to bottom", match .0 { 1 => "1 check".to_owned(), n => format!("{n} checks") })]
 struct Ill(usize);
 
 pub(super) fn run(args: &Doctor) -> anyhow::Result<()> {

@@ -22,6 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const REFRESH_EVERY: Duration = Duration::from_secs(10);
 /// How long an audit entry waits at most before it is written.
 const AUDIT_EVERY: Duration = Duration::from_millis(200);
+/// How often memory that nothing needs any more is given back.
+const FREE_EVERY: Duration = Duration::from_secs(15);
 /// Pairs that are recorded together.
 const TOGETHER: usize = 500;
 /// Pairs are recorded after this time at the latest.
@@ -38,6 +40,7 @@ impl App {
         std::thread::Builder::new().name("attend".to_owned()).spawn(move || {
             let mut looked = Instant::now();
             let mut alarms: Option<Instant> = None;
+            let mut freed = Instant::now();
             while let Some(app) = app.upgrade() {
                 if let Err(error) = app.write_audit() {
                     tracing::warn!(%error, "cannot write the audit log; retrying");
@@ -55,6 +58,13 @@ impl App {
                     alarms = Some(Instant::now());
                     if let Err(error) = app.look_at_alarms().and_then(|()| app.look_at_uplift()) {
                         tracing::warn!(%error, "cannot read alarms and uplift from the store; retrying");
+                    }
+                }
+                if freed.elapsed() >= FREE_EVERY {
+                    freed = Instant::now();
+                    app.warm.free_memory();
+                    if let Err(error) = app.store().free_memory() {
+                        tracing::warn!(%error, "cannot give back the store's memory; retrying");
                     }
                 }
                 drop(app);

@@ -99,6 +99,12 @@ impl Warm {
         self.opted_out.insert(id, Kept { value, stamp: began.0, at: began.1 });
     }
 
+    /// Drops what is too old to be used.
+    pub fn free_memory(&self) {
+        self.profiles.retain(|_, kept| kept.at.elapsed() < FRESH);
+        self.opted_out.retain(|_, kept| kept.at.elapsed() < FRESH);
+    }
+
     /// To be called when a write of this customer is done, before it is acknowledged.
     pub fn written(&self, id: &str) {
         self.stamp(id).fetch_add(1, Ordering::AcqRel);
@@ -131,6 +137,13 @@ mod tests {
         let began = Began(warm.begin("a").0, Instant::now() - FRESH);
         warm.keep_profile("a".into(), Bytes::new(), began);
         assert_eq!(warm.profile("a"), None);
+        warm.keep_profile("b".into(), Bytes::new(), warm.begin("b"));
+        warm.free_memory();
+        assert_eq!(
+            (warm.profiles.len(), warm.profile("b").is_some()),
+            (1, true),
+            "it takes no memory either"
+        );
     }
 
     #[test]

@@ -40,13 +40,15 @@ pub(super) fn run(args: &Cohorts) -> anyhow::Result<()> {
         let text = "--acquisition-cost needs --margin: revenue does not pay for customers, its margin does";
         return Err(Error::InvalidArgument(text.to_owned()).into());
     }
+    let question =
+        Question { margin: args.margin, acquisition_cost: args.acquisition_cost, by: args.split_by };
+    // A wrong number costs no reading.
+    question.check()?;
     let Loaded { histories, summary, .. } = args.common.load(args.seed)?;
     args.common.purchases.refuse_warnings(&summary.warnings)?;
     let Some(as_of) = as_of.or(histories.last_instant()) else {
         return Err(Error::Refused { lacks: vec!["no event at all".to_owned()] }.into());
     };
-    let question =
-        Question { margin: args.margin, acquisition_cost: args.acquisition_cost, by: args.split_by };
     let found = money(&histories, as_of, zone, &question)?;
     if args.common.json {
         let mut document = serde_json::to_value(&found)?;
@@ -64,7 +66,9 @@ fn number(value: Option<f64>) -> String {
 
 fn show(found: &Money) {
     out!("{} customers, complete months until {}", found.customers, found.until);
-    out!("\nRevenue per customer by month of the first order: expected (80 % interval), came");
+    out!(
+        "\nRevenue per customer by month of the first order: expected (80 % interval), then actual (-: not known yet)"
+    );
     show_cohorts(&found.cohorts);
     show_backtest("cohort values", &found.cohort_backtest);
     out!("\nRevenue of the present customers by month (new customers come on top)");

@@ -180,7 +180,11 @@ pub fn money(histories: &Histories, as_of: Micros, zone: Zone, question: &Questi
 }
 
 impl Question {
-    fn check(&self) -> Result<(), Error> {
+    /// Refuses a margin and a cost that cannot be.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] that says what is wrong.
+    pub fn check(&self) -> Result<(), Error> {
         if let Some(margin) = self.margin.filter(|margin| !(*margin > 0.0 && *margin <= 1.0)) {
             return Err(Error::InvalidArgument(format!(
                 "the margin is {margin}; give it as a share above 0 and at most 1, such as 0.35"

@@ -60,7 +60,7 @@ pub(super) fn sized(args: &Size) -> anyhow::Result<()> {
 fn show_size(found: &Sized) -> anyhow::Result<()> {
     out!("{}", found.basis.text);
     out!(
-        "{} customers, ranked by {}; {} left out",
+        "{} customers, ranked by {}; {} left out (opted out, without scores, or not to be disturbed)",
         found.customers,
         found.rank.replace('_', " "),
         found.left_out
