@@ -42,7 +42,10 @@ fn customers(chain: &Chain, contact: &Contacted, bundle: &Bundle) -> Vec<Custome
         let Outcome::Scored(scored) = bundle.predict(&history, contact.at) else { continue };
         let at = scored.at.iter().find(|at| at.days == WINDOW).unwrap();
         let scores = json!({"p_purchase_30d": at.p_purchase, "expected_spend_30d": at.expected_spend});
-        let contacted = History::from_events(contact.events(&simulated, number));
+        // Who buys anyway cannot be moved: for the same effect on everybody the others are moved more often where many buy.
+        let often = if contact.even { 1.0 / (1.0 - at.p_purchase).max(0.1) } else { 1.0 };
+        let push = Contacted { strength: contact.strength * often, ..*contact };
+        let contacted = History::from_events(push.events(&simulated, number));
         let mut features = vec![f64::NAN; COUNT];
         compute(&history.as_of(contact.at), zone, &mut Scratch::default(), &mut features);
         all.push(Customer {

@@ -356,9 +356,15 @@ impl Scratch {
             column.reserve_exact(rows.len());
             column
         });
-        // Line by line: a text has the number of its first use in the history.
+        // Line by line: a text has the number of its first use in the history. The line before often has the same texts.
+        let (mut before, mut numbers) = ([0; 5], [0; 5]);
         for row in rows.iter() {
-            let codes = row.codes.map(&mut of);
+            for ((code, before), number) in row.codes.iter().zip(&mut before).zip(&mut numbers) {
+                if code != before {
+                    (*before, *number) = (*code, of(*code));
+                }
+            }
+            let codes = numbers;
             order.push(codes[0]);
             product.push(codes[1]);
             category.push(codes[2]);

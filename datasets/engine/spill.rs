@@ -102,12 +102,13 @@ impl<'a> Spill<'a> {
 
 impl Sink for Spill<'_> {
     fn push(&mut self, customer: &str, line: &Line<'_>) -> Result<(), Error> {
-        self.guards.see(customer, line);
+        let same = self.last.as_ref().is_some_and(|(last, _)| last == customer);
+        self.guards.see(customer, same, line);
         let at = line.occurred_at;
         self.facts.first = Some(self.facts.first.map_or(at, |first| first.min(at)));
         self.facts.last = Some(self.facts.last.map_or(at, |last| last.max(at)));
         let bucket = match &self.last {
-            Some((last, bucket)) if last == customer => *bucket,
+            Some((_, bucket)) if same => *bucket,
             _ => {
                 let ours = self.options.shard.is_none_or(|shard| shard.has(customer));
                 let bucket = ours.then(|| self.ranges.find(customer));

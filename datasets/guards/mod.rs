@@ -71,6 +71,8 @@ pub(crate) struct Guards {
     /// Lines of each file.
     lines: Counts<u32>,
     file: (u32, u64),
+    /// The hash of the last line's customer.
+    who: u64,
 }
 
 impl Guards {
@@ -96,14 +98,17 @@ impl Guards {
         }
     }
 
-    /// Looks at a line that is taken in.
+    /// Looks at a line that is taken in. `same`: its customer is that of the line before.
     #[inline]
-    pub(crate) fn see(&mut self, customer: &str, line: &Line<'_>) {
+    pub(crate) fn see(&mut self, customer: &str, same: bool, line: &Line<'_>) {
         self.file.1 += 1;
         self.days.see(line.occurred_at);
         self.named[0] += u64::from(line.product.is_some());
         self.named[1] += u64::from(line.category.is_some());
-        let who = quick(customer.as_bytes());
+        if !same {
+            self.who = quick(customer.as_bytes());
+        }
+        let who = self.who;
         self.crowd.see(customer, who);
         // Lines of a receipt are mostly adjacent; no receipt is 0.
         let receipt = line.order.map_or(0, |order| quick(order.as_bytes()) ^ who);

@@ -335,6 +335,7 @@ impl Evidence {
             mail: layout.mail || self.mails * 2 > self.ids,
             guest_zero: layout.guest_zero || self.zeros > 10 * usual.max(1) && self.zeros * 50 > self.ids,
             any_kind: layout.guessed[Column::Kind as usize] || layout.export.is_some(),
+            plain: false,
             typed,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::columns::{Column, Layout, Mapping};
+use super::columns::{Column, KNOWN, Layout, Mapping};
 use super::evidence::{Evidence, Order};
 use super::files::{self, DataFile};
 use super::forms::date_column::Decision;
@@ -164,6 +164,15 @@ impl Plan {
             places.iter_mut().for_each(|place| *place = place.filter(|&at| at < own));
         }
         Wanted::new(&places, &self.header, &self.constants)
+    }
+
+    /// Whether its lines have no cells but those of the event itself and its currency.
+    fn is_plain(&self) -> bool {
+        let own = |slot: usize| slot < KNOWN || slot == Column::Currency as usize;
+        let Wanted { slots, names, constants } = &self.wanted;
+        let all = slots.iter().map(|(slot, _)| slot);
+        let all = all.chain(names.iter().map(|(slot, _)| slot)).chain(constants.iter().map(|(slot, _)| slot));
+        self.join.is_none() && all.copied().all(own)
     }
 
     /// Reads the rows of a part.
@@ -409,6 +418,7 @@ impl Input {
                     }
                 }
                 plan.rules = evidence[at].rules(&plan.layout, options, plan.table.is_typed(), order);
+                plan.rules.plain = plan.is_plain();
             }
             if self.recognised.len() < SHOWN_LAYOUTS {
                 self.recognise(group, options)?;

@@ -102,6 +102,8 @@ pub(crate) struct Rules {
     pub(crate) any_kind: bool,
     /// Texts are texts because their writer said so: an id of digits is no number.
     pub(crate) typed: bool,
+    /// No column but those of the event itself and its currency has cells, so that there is nothing else to look at.
+    pub(crate) plain: bool,
 }
 
 /// What a line is.
@@ -150,7 +152,8 @@ pub(crate) fn read<'a>(
     // Cells are looked at where they lie: a copy of one that was just written makes the processor wait.
     let cell = |column: Column| &cells[column as usize];
     let [customer, _, _, order, product, category, channel, _, _, _, promotion] = scratch.each_mut();
-    let who = match payee_or_customer(cells) {
+    let payer = if rules.plain { cell(Column::CustomerId) } else { payee_or_customer(cells) };
+    let who = match payer {
         Cell::Text(text) if !text.is_empty() && *text == known => Who { id: text, text: true, plain: true },
         cell => match customer_id(cell, rules, customer)? {
             Id::Named(id) => Who {
@@ -164,7 +167,7 @@ pub(crate) fn read<'a>(
             Id::Rounded => return Ok(Outcome::Nobody(Some(Code::RoundedId))),
         },
     };
-    let fate = match fate(cells, rules) {
+    let fate = match if rules.plain { Ok(Status::Bought) } else { fate(cells, rules) } {
         Ok(fate) => fate,
         Err((code, column)) => return Ok(Outcome::LeftOut(code, column)),
     };
@@ -186,7 +189,7 @@ pub(crate) fn read<'a>(
     if rules.multiply != Multiply::No {
         value = value.map(|price| price * pieces);
     }
-    let adjusted = adjusted(cells, rules)?;
+    let adjusted = if rules.plain { None } else { adjusted(cells, rules)? };
     if let (Some(more), Some(amount)) = (adjusted, value)
         && more > amount
     {
@@ -220,7 +223,7 @@ pub(crate) fn read<'a>(
     let line = line.checked().map_err(Cause::Invalid)?;
     Ok(Outcome::Event(Found {
         who,
-        refund: refund(cells, rules, &line, (fate, adjusted))?,
+        refund: if rules.plain { None } else { refund(cells, rules, &line, (fate, adjusted))? },
         line,
         unit: amount.and_then(|amount| amount.unit),
         ambiguous: amount.is_some_and(|amount| amount.ambiguous),
