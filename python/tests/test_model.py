@@ -27,7 +27,7 @@ def by_program(tmp_path_factory, program):
     """A model and scores by the programs, from the bundled file."""
     folder = tmp_path_factory.mktemp("programs")
     file = ROOT / "datasets" / "cdnow.parquet"
-    fit = ["fit", "--purchases", file, "--horizons", "30,90", "--as-of", "1998-03-31", "--name", "shop", "--now", NOW]
+    fit = ["fit", "--purchases", file, "--horizons", "30,90", "--as-of", "1998-03-31", "--name", "homing", "--now", NOW]
     program("homing-train", *fit, "--registry", folder / "registry", cwd=folder)
     score = ["score", "--purchases", file, "--registry", folder / "registry", "--as-of", "1998-03-31", "--now", NOW]
     program("homing", *score, "--scored-at", NOW, "--out", folder / "scores.parquet", cwd=folder)
@@ -50,7 +50,7 @@ def test_scores_equal_those_of_the_programs_to_the_bit(by_program, model, purcha
 def test_the_same_data_and_seed_give_the_model_of_the_programs(by_program, model):
     theirs = homing.load(by_program / "registry")
     assert theirs.id_ == model.id_
-    assert homing.load(by_program / "registry", "shop@champion").id_ == model.id_
+    assert homing.load(by_program / "registry", "homing@champion").id_ == model.id_
 
 
 def test_files_and_frames_give_the_same_scores(model, purchases, tmp_path):
@@ -90,8 +90,8 @@ def test_contributions_do_not_depend_on_who_else_is_explained(model, purchases):
         assert (few[name] - everybody[name].reindex(few.index)).abs().max() < 1e-9, name
 
 
-def test_a_backtest_judges_homing_beside_simple_rules(purchases, tmp_path):
-    found = homing.Model(seed=3).backtest(purchases, ["1997-12-31", "1998-03-31"], 90)
+def test_a_backtest_judges_homing_beside_simple_rules(few, tmp_path):
+    found = homing.Model(seed=3).backtest(few, ["1997-12-31", "1998-03-31"], 90)
     assert len(found.figures) == 2 and found.grade in {"Poor", "Fair", "Good", "Excellent"}
     metrics = found.metrics
     assert metrics["candidate"].iloc[0] == "homing" and metrics["candidate"].str.startswith("rule").any()
@@ -112,8 +112,8 @@ def test_a_model_survives_saving_pickling_and_cloning(model, purchases, tmp_path
 
 
 def test_a_model_shows_itself(model, tmp_path):
-    assert "fitted to" in repr(model) and model.id_.startswith("shop@")
-    assert "<table>" in model._repr_html_() and "shop@" in model._repr_html_()
+    assert "fitted to" in repr(model) and model.id_.startswith("homing@")
+    assert "<table>" in model._repr_html_() and "homing@" in model._repr_html_()
     assert "Model(" in homing.Model(seed=2)._repr_html_()
     assert model.report(tmp_path / "report.html") == str(tmp_path / "report.html")
     assert "<html" in model.report() and model.metrics_["buy_auc"] > 0.5
@@ -163,8 +163,8 @@ def test_progress_is_told_and_its_failure_ends_the_fit(purchases):
         homing.Model(horizons=90).fit(purchases, progress=fail)
 
 
-def test_other_threads_run_while_a_fit_runs(purchases):
-    counted = []
+def test_other_threads_run_while_a_fit_runs(few):
+    counted, steps = [], []
     done = threading.Event()
 
     def count():
@@ -172,12 +172,18 @@ def test_other_threads_run_while_a_fit_runs(purchases):
             counted.append(None)
             done.wait(0.005)
 
+    def enough(step):
+        steps.append(step)
+        if len(counted) > 50:
+            raise InterruptedError
+
     thread = threading.Thread(target=count)
     thread.start()
-    homing.Model(horizons=90).fit(purchases)
+    with pytest.raises(InterruptedError):
+        homing.Model().fit(few, progress=enough)
     done.set()
     thread.join()
-    assert len(counted) > 5
+    assert steps[0] == "data usability"
 
 
 def test_ctrl_c_ends_a_fit():
