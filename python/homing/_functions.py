@@ -107,9 +107,9 @@ def uplift(
 
     >>> import homing, numpy, pandas
     >>> draw = numpy.random.default_rng(1)
-    >>> rows = pandas.DataFrame({"mailed": draw.integers(0, 2, 4000), "recency": draw.uniform(0, 365, 4000)})
+    >>> rows = pandas.DataFrame({"mailed": draw.integers(0, 2, 6000), "recency": draw.uniform(0, 365, 6000)})
     >>> p = 0.1 + 0.3 * rows["mailed"] * (rows["recency"] < 120)
-    >>> found = homing.uplift(rows.assign(bought=(draw.uniform(size=4000) < p).astype(int)), treatment="mailed", outcome="bought")
+    >>> found = homing.uplift(rows.assign(bought=(draw.uniform(size=6000) < p).astype(int)), treatment="mailed", outcome="bought")
     >>> found.claimed, found.arms["arm"].tolist()
     (True, ['1'])
     """

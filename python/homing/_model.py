@@ -177,7 +177,7 @@ class Model:
 
         >>> import homing
         >>> purchases = homing.datasets.cdnow()
-        >>> rows = homing.Model(horizons=(30, 90)).fit(purchases, as_of="1998-03-31").explain(purchases)
+        >>> rows = homing.Model(horizons=(30, 90)).fit(purchases, as_of="1998-03-31").explain(purchases.head(3000))
         >>> one = rows[rows["customer_id"] == rows["customer_id"].iloc[0]]
         >>> bool(abs(one["base_value"].iloc[0] + one["contribution"].sum() - one["log_odds"].iloc[0]) < 1e-9)
         True

@@ -29,6 +29,8 @@ class Trees:
     >>> model = homing.Model(horizons=(30, 90)).fit(purchases, as_of="1998-03-31")
     >>> trees = model.trees_["purchase_90d"]
     >>> rows = homing.features(purchases, "1998-03-31")[trees.feature_names]
+    >>> trees
+    Trees(... trees over 115 features, objective logistic)
     >>> trees.predict(rows, margin=True).shape
     (23502,)
     >>> trees.to_lightgbm()[:16]
@@ -48,6 +50,10 @@ class Trees:
     def __len__(self) -> int:
         """Number of trees."""
         return len(self._document()["trees"])
+
+    def __repr__(self) -> str:
+        """How many trees, over what, to what end."""
+        return f"Trees({len(self)} trees over {len(self.feature_names)} features, objective {self.objective})"
 
     def predict(self, X: Array, *, margin: bool = False) -> Array:
         """The mean of each row, or its margin (log-odds, or the log of the mean)."""
@@ -111,7 +117,7 @@ def turning_point(threshold: float) -> float:
     >>> from homing._trees import turning_point
     >>> import numpy
     >>> point = turning_point(0.1)
-    >>> numpy.float32(point) <= numpy.float32(0.1) < numpy.float32(numpy.nextafter(point, 1))
+    >>> bool(numpy.float32(point) <= numpy.float32(0.1) < numpy.float32(numpy.nextafter(point, 1)))
     True
     """
     low = numpy.float32(threshold)

@@ -10,6 +10,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 import polars as pl
@@ -164,7 +165,7 @@ class Busy(BaseHTTPRequestHandler):
     """Puts off the first requests, and notes what came."""
 
     put_off = 2
-    came: list = []
+    came: ClassVar[list] = []
 
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))

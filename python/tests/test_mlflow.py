@@ -16,15 +16,15 @@ def tracked(tmp_path, monkeypatch):
     mlflow.set_tracking_uri("")
 
 
-def test_a_saved_model_scores_in_the_process(model, purchases, tmp_path):
+def test_a_saved_model_scores_in_the_process(model, few, tmp_path):
     import homing.mlflow
 
     homing.mlflow.save_model(model, tmp_path / "shop")
     scorer = mlflow.pyfunc.load_model(str(tmp_path / "shop"))
     params = {"as_of": "1998-03-31", "horizons": [14]}
-    found, wanted = scorer.predict(purchases, params=params), model.predict(purchases, "1998-03-31", [14])
+    found, wanted = scorer.predict(few, params=params), model.predict(few, "1998-03-31", [14])
     assert found.drop(columns="scored_at").equals(wanted.drop(columns="scored_at"))
-    assert scorer.predict(purchases)["as_of"].iloc[0] != found["as_of"].iloc[0]
+    assert scorer.predict(few)["as_of"].iloc[0] != found["as_of"].iloc[0]
 
 
 def test_a_logged_model_brings_parameters_metrics_and_report(model, purchases, tracked):

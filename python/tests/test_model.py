@@ -53,41 +53,41 @@ def test_the_same_data_and_seed_give_the_model_of_the_programs(by_program, model
     assert homing.load(by_program / "registry", "homing@champion").id_ == model.id_
 
 
-def test_files_and_frames_give_the_same_scores(model, purchases, tmp_path):
-    purchases.to_csv(tmp_path / "a.csv", index=False)
+def test_files_and_frames_give_the_same_scores(model, few, tmp_path):
+    few.to_csv(tmp_path / "a.csv", index=False)
     of_file = model.predict(str(tmp_path / "*.csv"), scored_at=NOW)
-    of_frame = model.predict(pl.from_pandas(purchases), scored_at=NOW)
+    of_frame = model.predict(pl.from_pandas(few), scored_at=NOW)
     assert isinstance(of_file, pa.Table) and isinstance(of_frame, pl.DataFrame)
     for name in ["customer_id", "churn_risk", "clv"]:
         assert of_frame[name].to_list() == of_file[name].to_pylist()
 
 
-def test_several_instants_stand_below_each_other(model, purchases):
-    scores = model.predict(purchases, as_of=["1998-03-31", pd.Timestamp("1998-06-30")])
-    assert len(scores) == 2 * 23_570
+def test_several_instants_stand_below_each_other(model, few):
+    scores = model.predict(few, as_of=["1998-03-31", pd.Timestamp("1998-06-30")])
+    assert len(scores) == 2 * 2_357
     assert scores["as_of"].dt.strftime("%Y-%m-%d").unique().tolist() == ["1998-03-31", "1998-06-30"]
     assert str(scores["as_of"].iloc[0]) == "1998-03-31 23:59:59.999999+00:00"
 
 
-def test_contributions_sum_to_the_log_odds_of_what_is_served(model, purchases):
-    rows = model.explain(purchases, as_of="1998-03-31")
+def test_contributions_sum_to_the_log_odds_of_what_is_served(model, few):
+    rows = model.explain(few, as_of="1998-03-31")
     assert rows["base_value"].nunique() == 1
     sums = rows.groupby("customer_id").agg(
         total=("contribution", "sum"), log_odds=("log_odds", "first"), base=("base_value", "first"), p=("p_purchase", "first")
     )
     assert (sums["total"] + sums["base"] - sums["log_odds"]).abs().max() < 1e-9
-    scores = model.predict(purchases, as_of="1998-03-31").set_index("customer_id")["p_purchase_90d"].dropna()
+    scores = model.predict(few, as_of="1998-03-31").set_index("customer_id")["p_purchase_90d"].dropna()
     assert (sums["p"] - scores).abs().max() == 0
     assert (1 / (1 + np.exp(-sums["log_odds"])) - sums["p"]).abs().max() < 1e-12
     names = rows["feature"].iloc[: rows["feature"].nunique()].tolist()
     assert names == [one["name"] for one in homing.feature_list()] + ["lifetime_frequency", "lifetime_recency", "calibration"]
 
 
-def test_contributions_do_not_depend_on_who_else_is_explained(model, purchases):
-    everybody = model.explain(purchases, as_of="1998-03-31").set_index(["customer_id", "feature"])
-    few = model.explain(purchases[purchases["customer_id"].str.endswith("07")], as_of="1998-03-31").set_index(["customer_id", "feature"])
+def test_contributions_do_not_depend_on_who_else_is_explained(model, few):
+    everybody = model.explain(few, as_of="1998-03-31").set_index(["customer_id", "feature"])
+    some = model.explain(few[few["customer_id"].str.endswith("1")], as_of="1998-03-31").set_index(["customer_id", "feature"])
     for name in ["base_value", "contribution", "log_odds"]:
-        assert (few[name] - everybody[name].reindex(few.index)).abs().max() < 1e-9, name
+        assert (some[name] - everybody[name].reindex(some.index)).abs().max() < 1e-9, name
 
 
 def test_a_backtest_judges_homing_beside_simple_rules(few, tmp_path):
@@ -101,11 +101,11 @@ def test_a_backtest_judges_homing_beside_simple_rules(few, tmp_path):
     assert "<html" in Path(path).read_text(encoding="utf-8")
 
 
-def test_a_model_survives_saving_pickling_and_cloning(model, purchases, tmp_path):
+def test_a_model_survives_saving_pickling_and_cloning(model, few, tmp_path):
     path = model.save(tmp_path / "model")
     for again in [homing.load(path), pickle.loads(pickle.dumps(model))]:
         assert again.id_ == model.id_ and again.horizons in [(30, 90), (30, 90, 365)]
-        assert again.predict(purchases, scored_at=NOW).equals(model.predict(purchases, scored_at=NOW))
+        assert again.predict(few, scored_at=NOW).equals(model.predict(few, scored_at=NOW))
     fresh = clone(homing.Model(horizons=(14,), seed=5, columns={"amount": "amount"}))
     assert fresh.get_params() == homing.Model(horizons=(14,), seed=5, columns={"amount": "amount"}).get_params()
     assert "bundle" not in repr(fresh)
