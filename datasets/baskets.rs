@@ -23,6 +23,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::names::Names;
+use crate::table::{Column, Table};
 use crate::{Error, Histories, Kind};
 
 /// What an item of a basket is.
@@ -101,6 +102,25 @@ pub struct Rule {
     pub p_value: f64,
     /// Share of false ones to expect among the rules of this p-value or less.
     pub q_value: f64,
+}
+
+impl Rule {
+    /// Rules as a table: both sides with their items separated by spaces, and the figures.
+    #[must_use]
+    pub fn table(rules: &[Rule]) -> Table {
+        let text = |of: fn(&Rule) -> &Vec<String>| {
+            Column::Text(rules.iter().map(|rule| Some(of(rule).join(" "))).collect())
+        };
+        let number = |of: fn(&Rule) -> f64| Column::Number(rules.iter().map(|rule| Some(of(rule))).collect());
+        Table::default()
+            .with("antecedents", text(|rule| &rule.antecedents))
+            .with("consequents", text(|rule| &rule.consequents))
+            .with("support", number(|rule| rule.support))
+            .with("confidence", number(|rule| rule.confidence))
+            .with("lift", number(|rule| rule.lift))
+            .with("p_value", number(|rule| rule.p_value))
+            .with("q_value", number(|rule| rule.q_value))
+    }
 }
 
 impl Baskets {

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::io;
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
 use crate::Error;
 use crate::readers::files::{DataFile, expand};
 use crate::readers::rows::{Take, Wanted};
@@ -94,8 +97,20 @@ impl Frame {
     /// # Errors
     /// [`Error`]: a file that cannot be read, a row that does not fit its header, or a missing column.
     pub fn read(paths: &[String]) -> Result<Frame, Error> {
+        Frame::of_files(expand(paths, None)?.files)
+    }
+
+    /// A table in memory; `shown` is what errors call it.
+    ///
+    /// # Errors
+    /// Those of [`Frame::read`].
+    pub fn of_batches(schema: SchemaRef, batches: Vec<RecordBatch>, shown: &str) -> Result<Frame, Error> {
+        Frame::of_files(vec![DataFile::of_frame(schema, batches, shown)])
+    }
+
+    fn of_files(files: Vec<DataFile>) -> Result<Frame, Error> {
         let mut frame: Option<Frame> = None;
-        for file in expand(paths, None)?.files {
+        for file in files {
             let table = Table::open(&file, &ReadOptions::default(), &|header| header.len() > 1)?;
             let header = table.header();
             let known = frame.get_or_insert_with(|| Frame {

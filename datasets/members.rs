@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use serde::Serialize;
 
 use crate::Error;
@@ -36,13 +38,34 @@ pub fn read_members(
     names: &BTreeMap<String, String>,
     joiner: &mut Joiner,
 ) -> Result<MemberSummary, Error> {
+    read_files(expand(paths, None)?.files, names, joiner)
+}
+
+/// Reads the member records of a table in memory; `shown` is what errors call it. `names` as in [`read_members`].
+///
+/// # Errors
+/// Those of [`read_members`].
+pub fn read_member_batches(
+    (schema, batches): (SchemaRef, Vec<RecordBatch>),
+    shown: &str,
+    names: &BTreeMap<String, String>,
+    joiner: &mut Joiner,
+) -> Result<MemberSummary, Error> {
+    read_files(vec![DataFile::of_frame(schema, batches, shown)], names, joiner)
+}
+
+fn read_files(
+    files: Vec<DataFile>,
+    names: &BTreeMap<String, String>,
+    joiner: &mut Joiner,
+) -> Result<MemberSummary, Error> {
     if let Some(unknown) = names.keys().find(|name| !COLUMNS.contains(&name.as_str())) {
         return Err(Error::UnknownColumn { name: unknown.clone(), known: COLUMNS.join(", ") });
     }
     let own: Vec<&str> =
         COLUMNS.iter().map(|known| names.get(*known).map_or(*known, String::as_str)).collect();
     let mut summary = MemberSummary::default();
-    for file in expand(paths, None)?.files {
+    for file in files {
         summary.files += 1;
         let stem = file.shown.rsplit(['/', '\\']).next().unwrap_or("file");
         let stem = stem.split('.').next().unwrap_or(stem).to_owned();

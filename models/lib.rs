@@ -18,6 +18,7 @@ pub mod churn;
 pub mod clusters;
 pub mod coherence;
 pub mod customer;
+pub mod effects;
 pub mod error;
 pub mod explain;
 pub mod features;

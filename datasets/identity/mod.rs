@@ -28,6 +28,8 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::names::Names;
+use crate::table::{Column, Table};
+use crate::warnings::{Code, Warnings};
 use keys::Name;
 pub use keys::{Hashing, Key};
 pub use people::{Moved, People};
@@ -157,6 +159,21 @@ pub struct Conflict {
     pub count: usize,
 }
 
+impl Conflict {
+    /// Conflicts as a table.
+    #[must_use]
+    pub fn table(listed: &[Conflict]) -> Table {
+        let text =
+            |of: &dyn Fn(&Conflict) -> String| Column::Text(listed.iter().map(|one| Some(of(one))).collect());
+        Table::default()
+            .with("trouble", text(&|one| one.trouble.code().to_owned()))
+            .with("key", text(&|one| one.key.name().to_owned()))
+            .with("token", text(&|one| one.token.clone()))
+            .with("records", text(&|one| one.records.join(" ")))
+            .with("count", Column::Whole(listed.iter().map(|one| Some(one.count as i64)).collect()))
+    }
+}
+
 /// How well the sources are connected.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
@@ -183,6 +200,26 @@ pub struct Report {
     pub listed: Vec<Conflict>,
     /// Rulings that name a record that is not there.
     pub rulings_without_record: usize,
+}
+
+impl Report {
+    /// Keys that are nobody's, though records have them.
+    #[must_use]
+    pub fn warnings(&self) -> Warnings {
+        let mut warnings = Warnings::default();
+        for shared in self.listed.iter().filter(|conflict| conflict.trouble == Trouble::MadeUp) {
+            warnings.add(Code::SharedKey, shared.count as u64, || {
+                let records: Vec<&str> = shared.records.iter().take(3).map(String::as_str).collect();
+                format!(
+                    "one {} in {} records, such as {}",
+                    shared.key.name(),
+                    shared.count,
+                    records.join(", ")
+                )
+            });
+        }
+        warnings
+    }
 }
 
 /// Conflicts of a kind that are listed one by one.

@@ -27,6 +27,19 @@ pub struct Moved {
     pub to: String,
 }
 
+impl Moved {
+    /// Moves as a table: `record_id`, `from`, `to`.
+    #[must_use]
+    pub fn table(moved: &[Moved]) -> Table {
+        let column =
+            |of: fn(&Moved) -> &String| Column::Text(moved.iter().map(|one| Some(of(one).clone())).collect());
+        Table::default()
+            .with("record_id", column(|one| &one.record))
+            .with("from", column(|one| &one.from))
+            .with("to", column(|one| &one.to))
+    }
+}
+
 impl People {
     /// People from the root of each record; records are in the order of their ids, and so the first of each person
     /// names it.
@@ -164,17 +177,20 @@ impl People {
         (share(here.values().map(pairs).sum()), share(there.values().map(pairs).sum()))
     }
 
-    /// The table `record_id`, `person_id`, in the format that the extension names.
+    /// The table `record_id`, `person_id`.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let (records, people) =
+            self.iter().map(|(record, person)| (Some(record.to_owned()), Some(person.to_owned()))).unzip();
+        Table::default().with("record_id", Column::Text(records)).with("person_id", Column::Text(people))
+    }
+
+    /// Writes [`People::table`] in the format that the extension names.
     ///
     /// # Errors
     /// [`WriteError`].
     pub fn write(&self, path: &Path) -> Result<(), WriteError> {
-        let (records, people) =
-            self.iter().map(|(record, person)| (Some(record.to_owned()), Some(person.to_owned()))).unzip();
-        Table::default()
-            .with("record_id", Column::Text(records))
-            .with("person_id", Column::Text(people))
-            .write(path, Zone::default())
+        self.table().write(path, Zone::default())
     }
 }
 

@@ -69,7 +69,9 @@ def metadata() -> str:
     lines += [f"Requires-Python: {one('requires-python')}", f"License-Expression: {one('license')}"]
     lines += [f"Keywords: {','.join(several('keywords'))}", "Author: The homing authors"]
     lines += [f"Requires-Dist: {wanted}" for wanted in several("dependencies")]
-    for extra in ["plot", "sklearn"]:
+    extras = re.search(r"^\[project.optional-dependencies\]\n((?:\w+ = .+\n)+)", text, re.M)
+    assert extras, "pyproject.toml has optional dependencies"
+    for extra in re.findall(r"^(\w+) =", extras.group(1), re.M):
         lines.append(f"Provides-Extra: {extra}")
         lines += [f'Requires-Dist: {wanted}; extra == "{extra}"' for wanted in several(extra)]
     lines.append("Description-Content-Type: text/markdown")

@@ -1,9 +1,9 @@
 """Churn, repurchase and lifetime value of retail customers.
 
 >>> import homing
->>> model = homing.Model(horizons=(30, 90)).fit(homing.datasets.cdnow())
+>>> model = homing.Model(horizons=(30, 90)).fit(homing.datasets.cdnow(), as_of="1998-03-31")
 >>> model
-Model(horizons=(30, 90)): homing@..., fitted to 23502 customers until 1998-06-30
+Model(horizons=(30, 90)): homing@..., fitted to 23502 customers until 1998-03-31
 """
 
 from __future__ import annotations
@@ -26,44 +26,81 @@ from homing._model import Backtest, Model, load
 from homing.lifetimes import BgNbd, GammaGamma, MbgNbd, ParetoNbd
 
 if TYPE_CHECKING:
-    from homing import plot
+    from homing import mlflow, plot
     from homing._booster import BoosterClassifier, BoosterRegressor
+    from homing._client import AsyncClient, Client
+    from homing._functions import Campaign, Evaluation, Identity, Simulation, Uplift, baskets, identity, simulate, uplift
+    from homing._service import ServiceError
+    from homing._trees import Trees
 
 __all__ = [
     "ArgumentError",
+    "AsyncClient",
     "Backtest",
     "BgNbd",
     "BoosterClassifier",
     "BoosterRegressor",
+    "Campaign",
     "Check",
+    "Client",
     "DataError",
     "DataWarning",
     "Error",
+    "Evaluation",
     "GammaGamma",
+    "Identity",
     "InternalError",
     "MbgNbd",
     "Model",
     "ModelError",
     "NotFittedError",
     "ParetoNbd",
+    "ServiceError",
+    "Simulation",
+    "Trees",
+    "Uplift",
     "__version__",
+    "baskets",
     "check",
     "datasets",
     "feature_list",
     "features",
+    "identity",
     "load",
+    "mlflow",
     "plot",
     "rfm",
+    "simulate",
     "summary",
+    "uplift",
 ]
 
 
+_LATER = {
+    "AsyncClient": "_client",
+    "BoosterClassifier": "_booster",
+    "BoosterRegressor": "_booster",
+    "Campaign": "_functions",
+    "Client": "_client",
+    "Evaluation": "_functions",
+    "Identity": "_functions",
+    "ServiceError": "_service",
+    "Simulation": "_functions",
+    "Trees": "_trees",
+    "Uplift": "_functions",
+    "baskets": "_functions",
+    "identity": "_functions",
+    "simulate": "_functions",
+    "uplift": "_functions",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """What needs scikit-learn or matplotlib is imported when it is first used."""
+    """What needs numpy, scikit-learn, matplotlib or another library is imported when it is first used."""
     import importlib
 
-    if name in {"BoosterClassifier", "BoosterRegressor"}:
-        return getattr(importlib.import_module("homing._booster"), name)
-    if name == "plot":
-        return importlib.import_module("homing.plot")
+    if name in _LATER:
+        return getattr(importlib.import_module(f"homing.{_LATER[name]}"), name)
+    if name in {"mlflow", "plot"}:
+        return importlib.import_module(f"homing.{name}")
     raise AttributeError(f"module 'homing' has no attribute {name!r}")

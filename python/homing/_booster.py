@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy
@@ -10,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from homing import _homing
+from homing._trees import Trees
 
 Array = Any
 
@@ -73,6 +75,22 @@ class _Booster(BaseEstimator):  # type: ignore[misc]
         floats = numpy.ascontiguousarray(rows, dtype="<f4").tobytes()
         found, base = self._model.explain(floats, rows.shape[1])
         return numpy.frombuffer(found, dtype="<f8").reshape(rows.shape), base
+
+    @property
+    def trees_(self) -> Trees:
+        """The trees alone, as they are exported."""
+        check_is_fitted(self)
+        names = getattr(self, "feature_names_in_", None)
+        named = [f"Column_{at}" for at in range(self.n_features_in_)] if names is None else [str(name) for name in names]
+        return Trees(self._model, named)
+
+    def to_lightgbm(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The trees as LightGBM's text; see `homing.Trees.to_lightgbm`."""
+        return self.trees_.to_lightgbm(path)
+
+    def to_onnx(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """The trees as an `onnx.ModelProto`; see `homing.Trees.to_onnx`."""
+        return self.trees_.to_onnx(path)
 
     def __sklearn_is_fitted__(self) -> bool:
         """For scikit-learn."""

@@ -66,7 +66,7 @@ class DataWarning(UserWarning):
 _KINDS = {kind.__name__: kind for kind in (DataError, ArgumentError, ModelError, InternalError)}
 
 
-def _pythonic(text: str) -> str:
+def pythonic(text: str) -> str:
     """Writes the flags of the command line as arguments: `--columns amount=total` as `columns={"amount": "total"}`."""
     text = re.sub(r"--columns ([a-z_]+)=([^\s`,;)]*)", r'columns={"\1": "\2"}', text)
     text = re.sub(r"--(dates|decimal|accept|header|timezone) ([a-z_]+|\.|,)(?=[\s`;),.]|$)", r'\1="\2"', text)
@@ -75,7 +75,7 @@ def _pythonic(text: str) -> str:
 
 def make(kind: str, code: str, text: str) -> Error:
     """The exception of a kind; the remedy is what stands after the last semicolon."""
-    text = _pythonic(text)
+    text = pythonic(text)
     _, mark, remedy = text.rpartition("; ")
     return _KINDS[kind](text, code, remedy if mark else "")
 
@@ -86,4 +86,4 @@ def warn(code: str, text: str, count: int) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(home):
         frame, level = frame.f_back, level + 1
-    warnings.warn(DataWarning(_pythonic(text), code, count), stacklevel=level)
+    warnings.warn(DataWarning(pythonic(text), code, count), stacklevel=level)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homing._errors import ArgumentError, DataError
-
-if TYPE_CHECKING:
-    from homing._homing import Frame
 
 Data = Any
 """A data frame (pandas, polars, pyarrow, DuckDB), or the path or paths of files, folders and globs."""
@@ -101,22 +98,22 @@ def id_type(data: Data, column: str | None) -> Any:
         return None
 
 
-def frame_of(native: Frame, kind: str, ids: Any = None) -> Any:
-    """A result as the frame type that came in, its ids as they were."""
+def frame_of(native: Any, kind: str, ids: Any = None, column: str = "customer_id") -> Any:
+    """A result (`Frame` or a pyarrow table) as the frame type that came in, the ids in `column` as they were."""
     if kind == "polars":
         import polars
 
         frame = polars.DataFrame(native)
         if ids is not None:
-            frame = _own(lambda: frame.with_columns(polars.col("customer_id").cast(ids)), frame)
+            frame = _own(lambda: frame.with_columns(polars.col(column).cast(ids)), frame)
         return frame
     import pyarrow
 
     table = pyarrow.table(native)
     if kind != "pandas":
         if ids is not None:
-            at = table.schema.get_field_index("customer_id")
-            table = _own(lambda: table.set_column(at, "customer_id", table["customer_id"].cast(ids)), table)
+            at = table.schema.get_field_index(column)
+            table = _own(lambda: table.set_column(at, column, table[column].cast(ids)), table)
         return table
     import pandas
 
@@ -125,7 +122,7 @@ def frame_of(native: Frame, kind: str, ids: Any = None) -> Any:
         if pyarrow.types.is_integer(table[name].type) and table[name].null_count:
             frame[name] = pandas.array(table[name].to_pylist(), dtype="Int64")
     if ids is not None:
-        frame = _own(lambda: frame.assign(customer_id=frame["customer_id"].astype(ids)), frame)
+        frame = _own(lambda: frame.assign(**{column: frame[column].astype(ids)}), frame)
     return frame
 
 

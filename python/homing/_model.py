@@ -12,12 +12,15 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homing import _homing
 from homing._data import Loaded, When, days, instant, instants, read
 from homing._errors import ArgumentError, ModelError, NotFittedError
 from homing._frames import Data, frame_of
+
+if TYPE_CHECKING:
+    from homing._trees import Trees
 
 Progress = bool | Callable[[str], object]
 
@@ -127,10 +130,9 @@ class Model:
         standard error, or a function that is called with each step. Ctrl-C ends the fit.
 
         >>> import homing
-        >>> steps = []
-        >>> _ = homing.Model(horizons=30).fit(homing.datasets.cdnow(), progress=steps.append)
-        >>> steps[0]
-        'data usability'
+        >>> model = homing.Model(horizons=(30, 90)).fit(homing.datasets.cdnow(), as_of="1998-03-31")
+        >>> model.manifest_["horizons"]
+        [30, 90, 365]
         """
         settings = self._settings(self.horizons)
         loaded = self._read(data, self.timezone)
@@ -155,7 +157,7 @@ class Model:
 
         >>> import homing
         >>> purchases = homing.datasets.cdnow()
-        >>> model = homing.Model(horizons=(30, 90)).fit(purchases)
+        >>> model = homing.Model(horizons=(30, 90)).fit(purchases, as_of="1998-03-31")
         >>> scores = model.predict(purchases, horizons=[14])
         >>> scores.shape[0], "p_purchase_14d" in scores.columns
         (23570, True)
@@ -175,7 +177,7 @@ class Model:
 
         >>> import homing
         >>> purchases = homing.datasets.cdnow()
-        >>> rows = homing.Model(horizons=90).fit(purchases).explain(purchases)
+        >>> rows = homing.Model(horizons=(30, 90)).fit(purchases, as_of="1998-03-31").explain(purchases.head(3000))
         >>> one = rows[rows["customer_id"] == rows["customer_id"].iloc[0]]
         >>> bool(abs(one["base_value"].iloc[0] + one["contribution"].sum() - one["log_odds"].iloc[0]) < 1e-9)
         True
@@ -213,7 +215,7 @@ class Model:
         """The report on the fit: one HTML page. Returns the page, or writes it and returns the path.
 
         >>> import homing
-        >>> page = homing.Model(horizons=30).fit(homing.datasets.cdnow()).report()
+        >>> page = homing.Model(horizons=(30, 90)).fit(homing.datasets.cdnow(), as_of="1998-03-31").report()
         >>> page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
         True
         """
@@ -243,6 +245,14 @@ class Model:
         """What the model measured on the last window before `as_of`; empty where the history was too short."""
         backtest = (self.manifest_.get("metrics") or {}).get("backtest")
         return dict(backtest["candidates"][0]["metrics"]) if backtest else {}
+
+    @property
+    def trees_(self) -> dict[str, Trees]:
+        """The trees of each horizon by name, such as `purchase_90d`: what each predicts is in docs/python.md. See `homing.Trees`."""
+        from homing._trees import Trees
+
+        names = [name for name, _, _ in _homing.feature_list()]
+        return {name: Trees(native, names) for name, native in self._fitted().trees()}
 
     def __sklearn_is_fitted__(self) -> bool:
         """For scikit-learn."""
@@ -343,7 +353,7 @@ def load(path: str | os.PathLike[str], model: str | None = None) -> Model:
     """Loads a model: a folder that `save` wrote, or one of a registry by name, such as `shop` or `shop@challenger`.
 
     >>> import homing, tempfile
-    >>> model = homing.Model(horizons=30, seed=1).fit(homing.datasets.cdnow())
+    >>> model = homing.Model(horizons=(30, 90)).fit(homing.datasets.cdnow(), as_of="1998-03-31")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     again = homing.load(model.save(folder + "/model"))
     >>> again.id_ == model.id_

@@ -13,6 +13,13 @@ use crate::work;
 #[pyclass(frozen, module = "homing._homing")]
 pub struct Booster(boosting::Booster);
 
+impl Booster {
+    /// A fitted booster.
+    pub fn of(booster: boosting::Booster) -> Self {
+        Booster(booster)
+    }
+}
+
 /// Hyperparameters.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]

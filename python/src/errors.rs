@@ -65,7 +65,8 @@ pub trait Raise {
 
 impl Raise for homing_datasets::Error {
     fn raise(self) -> PyErr {
-        raised(if self.wrong_use() { Kind::Argument } else { Kind::Data }, &self)
+        let argument = self.wrong_use() || matches!(self, homing_datasets::Error::BadLimit { .. });
+        raised(if argument { Kind::Argument } else { Kind::Data }, &self)
     }
 }
 

@@ -9,16 +9,22 @@
 //! tables.rs     features, RFM, lifetime summaries
 //! lifetimes.rs  lifetime models, one by one
 //! boosting.rs   the booster over plain arrays
+//! uplift.rs     an experiment ─▶ whom contact changes
+//! campaign.rs   a campaign's list and purchases ─▶ what it changed
+//! identity.rs   member records ─▶ people; the simulated chain
 //! work.rs       long work off the interpreter's thread, which Ctrl-C ends
 //! ```
 
 mod boosting;
+mod campaign;
 mod data;
 mod errors;
 mod frames;
+mod identity;
 mod lifetimes;
 mod model;
 mod tables;
+mod uplift;
 mod work;
 
 use pyo3::prelude::*;
@@ -44,6 +50,12 @@ fn _homing(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(tables::summary, module)?)?;
     module.add_function(wrap_pyfunction!(tables::repeats, module)?)?;
     module.add_function(wrap_pyfunction!(tables::check, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::baskets, module)?)?;
+    module.add_function(wrap_pyfunction!(uplift::uplift, module)?)?;
+    module.add_function(wrap_pyfunction!(campaign::evaluate_campaign, module)?)?;
+    module.add_function(wrap_pyfunction!(campaign::pool_campaigns, module)?)?;
+    module.add_function(wrap_pyfunction!(identity::identity, module)?)?;
+    module.add_function(wrap_pyfunction!(identity::simulate, module)?)?;
     module.add_function(wrap_pyfunction!(lifetimes::fit_lifetime, module)?)?;
     module.add_function(wrap_pyfunction!(lifetimes::fit_spend, module)?)?;
     module.add_function(wrap_pyfunction!(boosting::fit_booster, module)?)?;

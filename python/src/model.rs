@@ -18,6 +18,7 @@ use homing_training::report::of_backtests;
 use homing_training::task::Task;
 use pyo3::prelude::*;
 
+use crate::boosting::Booster;
 use crate::data::{Histories, as_of};
 use crate::errors::{Kind, Raise, invalid, raise};
 use crate::frames::Frame;
@@ -136,6 +137,24 @@ impl Bundle {
     /// The report on the fit, as HTML.
     fn report(&self) -> Option<String> {
         self.0.report().map(str::to_owned)
+    }
+
+    /// The trees of each horizon: of the purchase probability, orders, spend, and spend with no purchase needed.
+    fn trees(&self) -> Vec<(String, Booster)> {
+        let parts = self.0.horizons().iter().flat_map(|part| {
+            let purchase = part.purchase.base_learners.as_ref().map(|learners| &learners.tree);
+            let value = &part.value;
+            [
+                ("purchase", purchase),
+                ("orders", value.orders.as_ref()),
+                ("spend", value.spend.as_ref()),
+                ("direct_spend", value.direct.as_ref()),
+            ]
+            .map(|(name, trees)| {
+                Some((format!("{name}_{}d", part.purchase.days), Booster::of(trees?.clone())))
+            })
+        });
+        parts.flatten().collect()
     }
 
     /// The time zone in which the model counts days.

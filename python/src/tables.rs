@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use homing_datasets::baskets::{Baskets, Item, Limits, Rule};
 use homing_datasets::table::{Column, Table};
 use homing_datasets::{Kind as Event, Micros};
 use homing_models::features::SPECS;
@@ -205,4 +206,43 @@ pub fn check(py: Python<'_>, data: &Histories, horizons: Vec<u32>, until: Option
     let histories = Arc::clone(&data.histories);
     let usability = py.detach(move || Usability::of(&histories, at, &horizons, zone));
     serde_json::to_string(&usability).map_err(|error| raise(Kind::Internal, "json", &error.to_string()))
+}
+
+/// Association rules between products or categories.
+#[pyfunction]
+pub fn baskets(
+    py: Python<'_>,
+    data: &Histories,
+    by: &str,
+    min_support: f64,
+    min_confidence: f64,
+    max_items: usize,
+) -> PyResult<Frame> {
+    let item = match by {
+        "product" => Item::Product,
+        "category" => Item::Category,
+        _ => return Err(invalid(format!("by: `{by}` is not known; write product or category"))),
+    };
+    if !(2..=16).contains(&max_items) {
+        return Err(invalid(format!("max_items {max_items}; give 2 to 16")));
+    }
+    let limits = Limits { min_support, min_confidence, max_items, ..Limits::default() };
+    let histories = data.histories.clone();
+    let rules = work::run(py, None, move |_| {
+        let baskets = Baskets::of(&histories, item);
+        if baskets.different() == 0 {
+            return Ok(None);
+        }
+        baskets.rules(&limits).map(Some)
+    })?;
+    match rules {
+        Some(rules) => Frame::of(&Rule::table(&rules)),
+        None => {
+            let column = if by == "product" { "product_id" } else { "category" };
+            let text = format!(
+                "no order has a {by}, so there are no rules; give data with the column `{column}`, or map it with columns="
+            );
+            Err(raise(Kind::Data, "no_items", &text))
+        }
+    }
 }

@@ -29,9 +29,9 @@ use homing_tags::playbook::{Advice, Effort, Entry, Playbook};
 
 use crate::uplift::learned;
 use choice::Chooser;
+pub use homing_models::effects;
 
 pub mod choice;
-pub mod effects;
 pub mod evaluate;
 #[cfg(feature = "training")]
 pub mod learn;

@@ -9,7 +9,7 @@ use homing_datasets::baskets::{Baskets as Orders, Item, Limits, Rule};
 use homing_datasets::cli::{Purchases, show_warnings};
 use homing_datasets::out;
 use homing_datasets::progress::Stage;
-use homing_datasets::table::{Column, Format, Table};
+use homing_datasets::table::Format;
 use homing_datasets::warnings::Code;
 
 use super::WrongUse;
@@ -90,7 +90,7 @@ pub(super) fn run(args: &Baskets) -> anyhow::Result<()> {
     let seconds = began.elapsed().as_secs_f64();
     stage.done(&format!("{} rules", rules.len()));
     if let Some(out) = &args.out {
-        table(&rules).write(out, zone)?;
+        Rule::table(&rules).write(out, zone)?;
     }
     if args.json {
         let summary = serde_json::json!({
@@ -112,19 +112,4 @@ pub(super) fn run(args: &Baskets) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn table(rules: &[Rule]) -> Table {
-    let text = |of: fn(&Rule) -> &Vec<String>| {
-        Column::Text(rules.iter().map(|rule| Some(of(rule).join(" "))).collect())
-    };
-    let number = |of: fn(&Rule) -> f64| Column::Number(rules.iter().map(|rule| Some(of(rule))).collect());
-    Table::default()
-        .with("antecedents", text(|rule| &rule.antecedents))
-        .with("consequents", text(|rule| &rule.consequents))
-        .with("support", number(|rule| rule.support))
-        .with("confidence", number(|rule| rule.confidence))
-        .with("lift", number(|rule| rule.lift))
-        .with("p_value", number(|rule| rule.p_value))
-        .with("q_value", number(|rule| rule.q_value))
 }

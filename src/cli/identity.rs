@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use homing_datasets::Zone;
 use homing_datasets::cli::{refuse_warnings, show_warnings};
 use homing_datasets::guards::outputs;
-use homing_datasets::identity::{Conflict, Hashing, Joiner, People, Report, Rulings, Trouble};
+use homing_datasets::identity::{Conflict, Hashing, Joiner, Moved, People, Rulings};
 use homing_datasets::members::read_members;
 use homing_datasets::progress::Stage;
-use homing_datasets::table::{Column, Format, Table};
-use homing_datasets::warnings::Code;
-use homing_datasets::{Warnings, Zone};
+use homing_datasets::table::Format;
 
 use super::WrongUse;
 use super::args::{print_json, read_text};
@@ -106,7 +105,7 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
     if report.rulings_without_record > 0 {
         eprintln!("          {:>9} records in the rulings do not exist", report.rulings_without_record);
     }
-    let warnings = warnings(&report);
+    let warnings = report.warnings();
     show_warnings(&warnings);
     refuse_warnings(&warnings, args.strict)?;
     let mut document = serde_json::json!({
@@ -116,18 +115,11 @@ pub(super) fn run(args: &Identity) -> anyhow::Result<()> {
         eprintln!("          {:>9} records moved to another person", moved.len());
         document["moved"] = moved.len().into();
         if let Some(path) = &args.moves {
-            let column = |of: fn(&homing_datasets::identity::Moved) -> &String| {
-                Column::Text(moved.iter().map(|one| Some(of(one).clone())).collect())
-            };
-            Table::default()
-                .with("record_id", column(|one| &one.record))
-                .with("from", column(|one| &one.from))
-                .with("to", column(|one| &one.to))
-                .write(path, Zone::default())?;
+            Moved::table(moved).write(path, Zone::default())?;
         }
     }
     if let Some(path) = &args.conflicts {
-        conflicts(&report.listed).write(path, Zone::default())?;
+        Conflict::table(&report.listed).write(path, Zone::default())?;
     }
     if let Some(path) = &args.out {
         people.write(path)?;
@@ -158,18 +150,6 @@ fn keep_inputs(args: &Identity) -> Result<(), homing_datasets::Error> {
     outputs::check(&inputs, &outputs)
 }
 
-/// Keys that are nobody's, though records have them.
-fn warnings(report: &Report) -> Warnings {
-    let mut warnings = Warnings::default();
-    for shared in report.listed.iter().filter(|conflict| conflict.trouble == Trouble::MadeUp) {
-        warnings.add(Code::SharedKey, shared.count as u64, || {
-            let records: Vec<&str> = shared.records.iter().take(3).map(String::as_str).collect();
-            format!("one {} in {} records, such as {}", shared.key.name(), shared.count, records.join(", "))
-        });
-    }
-    warnings
-}
-
 fn hashing(args: &Identity) -> anyhow::Result<Hashing> {
     let hashing = match &args.hash_key_file {
         None => Hashing::plain(),
@@ -189,15 +169,4 @@ fn hashing(args: &Identity) -> anyhow::Result<Hashing> {
         }
     };
     Ok(if args.hashed { hashing.of_tokens() } else { hashing })
-}
-
-fn conflicts(listed: &[Conflict]) -> Table {
-    let text =
-        |of: &dyn Fn(&Conflict) -> String| Column::Text(listed.iter().map(|one| Some(of(one))).collect());
-    Table::default()
-        .with("trouble", text(&|one| one.trouble.code().to_owned()))
-        .with("key", text(&|one| one.key.name().to_owned()))
-        .with("token", text(&|one| one.token.clone()))
-        .with("records", text(&|one| one.records.join(" ")))
-        .with("count", Column::Whole(listed.iter().map(|one| Some(one.count as i64)).collect()))
 }

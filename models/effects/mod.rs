@@ -1,7 +1,11 @@
 //! What contact changed: the customers of a campaign who were contacted beside those held out, by intent to treat.
 
-use homing_models::statistics::{Estimate, Group, Z95, adjusted, pooled, welch};
+mod evaluation;
+
 use serde::{Deserialize, Serialize};
+
+use crate::statistics::{Estimate, Group, Z95, adjusted, pooled, welch};
+pub use evaluation::{Compared, Evaluation, Rules, Window, before, evaluation, nearest};
 
 /// What a customer of a campaign did, and what was known of them before.
 #[derive(Clone, Debug, Default, PartialEq)]
