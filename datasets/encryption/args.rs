@@ -54,7 +54,7 @@ pub struct EncryptionArgs {
     pub encryption_key_file: Option<PathBuf>,
 
     /// Shell command that prints the content of the key file, for a key management service.
-    #[arg(long, env = "HOMING_ENCRYPTION_KEY_COMMAND", value_name = "COMMAND", group = "encryption_source")]
+    #[arg(long, env = "HOMING_ENCRYPTION_KEY_COMMAND", value_name = "COMMAND")]
     pub encryption_key_command: Option<String>,
 
     #[arg(skip)]
@@ -79,6 +79,12 @@ impl EncryptionArgs {
 
     /// The keys, with no further effect.
     pub(super) fn load(&self) -> Result<Option<MasterKeys>, EncryptionError> {
+        if self.encryption_key_command.is_some()
+            && (self.encryption_key.is_some() || self.encryption_key_file.is_some())
+        {
+            let text = "it is given together with another source of the master key; keep one of them";
+            return Err(EncryptionError::Command(text.to_owned()));
+        }
         if let Some(Secret(text)) = &self.encryption_key {
             let keys = MasterKeys::parse(text);
             return keys

@@ -78,6 +78,8 @@ fn keys_come_from_a_file_a_command_or_a_text() {
     assert_eq!(of_command.load().unwrap().unwrap().ids(), expected);
     let refused = command("exit 3".to_owned()).load().unwrap_err().to_string();
     assert!(refused.contains("--encryption-key-command") && refused.contains('3'), "{refused}");
+    let both = EncryptionArgs { encryption_key_command: Some("true".to_owned()), ..of_file.clone() };
+    assert!(both.load().unwrap_err().to_string().contains("keep one of them"));
     let of_text = EncryptionArgs { encryption_key: one.parse().ok(), ..Default::default() };
     assert!(!format!("{of_text:?}").contains(&one));
     assert_eq!(of_text.load().unwrap().unwrap().ids(), keys(&[&one]).ids());

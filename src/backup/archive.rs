@@ -277,7 +277,9 @@ fn what(name: &str) -> String {
 /// The key for a new backup: that of the newest encrypted one at the place, so that both share pieces, or a new one. Without master keys there is none,
 /// and no encrypted backup may be there.
 pub(super) fn lock(place: &Place, keys: Option<&MasterKeys>) -> io::Result<Option<Arc<Lock>>> {
-    for name in names(place)?.iter().rev() {
+    // After an encrypted backup there is none that is not.
+    let looked_at = if keys.is_some() { usize::MAX } else { 1 };
+    for name in names(place)?.iter().rev().take(looked_at) {
         let bytes = place.get(&file_of(name))?;
         if !document::is_encrypted(&bytes) {
             continue;

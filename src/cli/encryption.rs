@@ -15,10 +15,10 @@ use crate::backup::Backups;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Print a new master key, for the first line of the key file.
+    /// Print a new master key, for the first line of the key file. Only the user that runs homing may be able to read that file.
     #[command(after_help = "\
 Examples:
-  (umask 077; homing encryption new-key > /etc/homing/master.key)")]
+  homing encryption new-key")]
     NewKey,
     ReplaceMaster(ReplaceMaster),
 }
