@@ -56,7 +56,7 @@ pub enum Error {
     },
     /// A journal that is encrypted, and its key is not given.
     #[error("{0}. If that key is lost, remove the journal: the batch then begins at the beginning")]
-    Encryption(#[from] EncryptionError),
+    Encryption(EncryptionError),
     /// The histories.
     #[error(transparent)]
     Data(#[from] homing_datasets::Error),
@@ -66,6 +66,13 @@ pub enum Error {
     /// The file.
     #[error(transparent)]
     File(#[from] WriteError),
+}
+
+// Not as the source of the error: its text is part of the message already.
+impl From<EncryptionError> for Error {
+    fn from(cause: EncryptionError) -> Self {
+        Error::Encryption(cause)
+    }
 }
 
 /// What a run is, as far as the command line and the files tell: a journal of another run is no use.
