@@ -11,6 +11,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::calendar::{self, Zone};
+use crate::encryption::EncryptionArgs;
 use crate::engine::{LEAST_MEMORY, Stream, StreamOptions};
 use crate::guards::{Accept, outputs};
 use crate::readers::{DateOrder, Decimal, Header, ReadOptions, ReadSummary};
@@ -101,6 +102,10 @@ pub struct Purchases {
     /// the model where a model is used, else UTC.
     #[arg(long, env = "HOMING_TIMEZONE", value_name = "ZONE")]
     pub timezone: Option<Zone>,
+
+    /// The master key.
+    #[command(flatten)]
+    pub encryption: EncryptionArgs,
 }
 
 /// Prints warnings on standard error, one a line.
@@ -227,8 +232,10 @@ impl Purchases {
     ///
     /// # Errors
     /// [`Error::BadInstant`] when `--since` or `--now` is not a date or time; [`Error::InputFile`] when `--columns-file` or
-    /// `--erased-file` cannot be used.
+    /// `--erased-file` cannot be used; [`Error::Encryption`] when the master key cannot be read.
     pub fn stream(&self, zone: Zone) -> Result<StreamOptions, Error> {
+        // From here on temporary files are encrypted, if there is a key.
+        self.encryption.keys()?;
         let since = self.since.as_ref().map(|text| zone.instant(text)).transpose()?;
         let scratch = self.scratch.clone().unwrap_or_else(std::env::temp_dir);
         let now = self.now.as_ref().map(|text| zone.instant(text)).transpose()?.unwrap_or_else(calendar::now);

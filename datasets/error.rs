@@ -437,6 +437,9 @@ pub enum Error {
     /// A temporary file that does not hold what was written.
     #[error("a temporary file does not contain what was written to it; check the disk, then run again")]
     DamagedScratch,
+    /// Keys, or data that are encrypted.
+    #[error(transparent)]
+    Encryption(#[from] crate::encryption::EncryptionError),
     /// A snapshot of histories that cannot be used.
     #[error("cannot use the snapshot `{}`: {reason}; remove it and build it again from all purchases", path.display())]
     Snapshot {

@@ -13,6 +13,7 @@ pub mod bundled;
 pub mod calendar;
 pub mod cli;
 mod codec;
+pub mod encryption;
 pub mod engine;
 pub mod erasures;
 pub mod error;

@@ -212,7 +212,7 @@ impl Cluster {
     ) -> Result<(), Error> {
         let frame = self.plan(purchases, &Ask::Histories, 0).await?;
         let mut stream = frame.execute_stream().await?;
-        let mut rewrite = folder.rewrite();
+        let mut rewrite = folder.rewrite()?;
         let mut events = 0;
         while let Some(batch) = stream.next().await {
             let batch = batch?;

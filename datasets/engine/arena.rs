@@ -3,12 +3,12 @@
 //! The file has no name: it is unlinked the moment it is made (or marked for deletion, where the system cannot do
 //! that), so it is gone when the process ends in whatever way, `kill -9` and power cuts included.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
+use crate::encryption::scratch::ScratchFile;
 
 /// Blocks of all buckets.
 pub(super) struct Arena {
@@ -21,8 +21,7 @@ pub(super) struct Arena {
 #[derive(Default)]
 struct Inner {
     held: u64,
-    file: Option<File>,
-    written: u64,
+    file: Option<ScratchFile>,
 }
 
 /// A stretch of bytes that was laid down.
@@ -55,7 +54,8 @@ impl Arena {
 
     /// Bytes in the temporary file.
     pub(super) fn on_disk(&self) -> u64 {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).written
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.file.as_ref().map_or(0, ScratchFile::len)
     }
 
     /// Lays down a block.
@@ -70,8 +70,7 @@ impl Arena {
             inner.held += size;
             return Ok(Block { place: Place::Memory(bytes.into()), len, checksum, rows, side });
         }
-        let at = inner.written;
-        inner.write(&self.folder, bytes).map_err(|reason| self.refused(reason))?;
+        let at = inner.write(&self.folder, bytes).map_err(|reason| self.refused(reason))?;
         Ok(Block { place: Place::File(at), len, checksum, rows, side })
     }
 
@@ -84,8 +83,11 @@ impl Arena {
             Place::Memory(bytes) => Ok(bytes),
             Place::File(at) => {
                 buffer.resize(block.len as usize, 0);
-                let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-                inner.read(*at, buffer).map_err(|reason| self.refused(reason))?;
+                let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+                inner.read(*at, buffer).map_err(|reason| match reason.kind() {
+                    io::ErrorKind::InvalidData => Error::DamagedScratch,
+                    _ => self.refused(reason),
+                })?;
                 drop(inner);
                 if crc32fast::hash(buffer) == block.checksum {
                     Ok(buffer)
@@ -109,21 +111,16 @@ impl Arena {
 }
 
 impl Inner {
-    fn write(&mut self, folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, folder: &Path, bytes: &[u8]) -> io::Result<u64> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(tempfile::tempfile_in(folder)?),
+            none => none.insert(ScratchFile::create(Some(folder))?),
         };
-        file.seek(SeekFrom::Start(self.written))?;
-        file.write_all(bytes)?;
-        self.written += bytes.len() as u64;
-        Ok(())
+        file.push(bytes)
     }
 
-    fn read(&mut self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
-        let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
-        file.seek(SeekFrom::Start(at))?;
-        file.read_exact(bytes)
+    fn read(&self, at: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        self.file.as_ref().ok_or(io::ErrorKind::NotFound)?.read(at, bytes)
     }
 }
 
@@ -152,10 +149,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let arena = Arena::new(folder.path(), 0);
         let block = arena.put(b"some bytes", 1, 0).unwrap();
-        let mut file = arena.inner.lock().unwrap();
-        file.written = 3;
-        file.write(folder.path(), b"x").unwrap();
-        drop(file);
+        arena.inner.lock().unwrap().file.as_mut().unwrap().overwrite(3, b"x");
+        assert!(matches!(arena.get(&block, &mut Vec::new()), Err(Error::DamagedScratch)));
+        // An encrypted file notices it by itself.
+        let arena = Arena::new(folder.path(), 0);
+        arena.inner.lock().unwrap().file = Some(ScratchFile::with(Some(folder.path()), true).unwrap());
+        let block = arena.put(b"some bytes", 1, 0).unwrap();
+        assert_eq!(arena.get(&block, &mut Vec::new()).unwrap(), b"some bytes");
+        arena.inner.lock().unwrap().file.as_mut().unwrap().overwrite(3, b"x");
         assert!(matches!(arena.get(&block, &mut Vec::new()), Err(Error::DamagedScratch)));
         let nowhere = Arena::new(&folder.path().join("nowhere"), 0);
         let refused = nowhere.put(b"x", 1, 0).err().unwrap().to_string();

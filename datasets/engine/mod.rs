@@ -43,7 +43,7 @@ use leaves::{Leaf, Shares, level};
 use ranges::Ranges;
 pub use shard::Shard;
 use shard::hash;
-pub use snapshot::{Rewrite, Snapshot, SnapshotFolder, Updated};
+pub use snapshot::{Rewrite, Snapshot, SnapshotFolder, Updated, keys as snapshot_keys};
 use spill::{Spilled, spill};
 
 /// Bytes that a stream may hold in memory by default.

@@ -17,7 +17,7 @@ pub const RENAMED: [(&str, &str); 3] =
     [("erased", "erased_file"), ("playbook", "playbook_file"), ("tags", "tags_file")];
 
 /// Settings that are secrets. Each has another one that ends in `_file`.
-pub const SECRETS: [&str; 1] = ["webhook_secret"];
+pub const SECRETS: [&str; 2] = ["encryption_key", "webhook_secret"];
 
 /// Tables of the file that no flag stands for.
 pub const TABLES: [&str; 3] = ["retention", "webhooks", "writeback"];

@@ -5,12 +5,17 @@
 //! PLACE/pieces/3f/3fa9...                   a piece by the SHA-256 of its content, compressed with zstd
 //! ```
 //!
+//! With a master key the manifest and all pieces are encrypted with one data key, which later backups at the place share. The manifest's first line has it, wrapped. A piece is then
+//! named by a keyed hash, so that equal content still has one name, but nobody can tell from the name what it is.
+//!
 //! Records of a store are JSON lines. Where a piece ends depends on the keys of its records, so that a customer who changed changes one piece,
 //! and the next backup writes only that.
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::Arc;
 
+use homing_datasets::encryption::{DataKey, Lock, MasterKeys, document};
 use homing_datasets::erasures::keyed_hash;
 use homing_datasets::{Micros, Zone};
 use homing_profiles::record::Record;
@@ -19,6 +24,8 @@ use sha2::{Digest, Sha256};
 
 use super::place::Place;
 
+/// What the data keys of backups are for.
+const PURPOSE: &str = "backup";
 /// The version of the form.
 const FORMAT: u32 = 1;
 const BACKUPS: &str = "backups";
@@ -47,6 +54,9 @@ pub struct Manifest {
     pub sections: Vec<Section>,
     /// Files beside the store.
     pub files: Vec<Filed>,
+    /// The key of manifest and pieces; none for a backup that is not encrypted.
+    #[serde(skip)]
+    lock: Option<Arc<Lock>>,
 }
 
 /// Records of one kind.
@@ -90,6 +100,15 @@ impl Manifest {
         parts
     }
 
+    /// Whether it is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    fn key(&self) -> Option<&DataKey> {
+        self.lock.as_ref().map(|lock| &*lock.key)
+    }
+
     fn pieces(&self) -> impl Iterator<Item = &String> {
         let of_sections = self.sections.iter().flat_map(|section| &section.pieces);
         of_sections.chain(self.files.iter().flat_map(|file| &file.pieces))
@@ -111,6 +130,8 @@ fn place_of(piece: &str) -> String {
 /// A backup that is being written.
 pub(super) struct Writer<'a> {
     place: &'a Place,
+    /// With which they are encrypted.
+    lock: Option<Arc<Lock>>,
     /// Pieces that are at the place already.
     known: HashSet<String>,
     /// Bytes that were written, compressed; those of pieces that were there already do not count.
@@ -120,16 +141,20 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub fn new(place: &'a Place) -> io::Result<Self> {
+    pub fn new(place: &'a Place, lock: Option<Arc<Lock>>) -> io::Result<Self> {
         let known = place.list(PIECES)?.into_iter();
         let known = known.filter_map(|name| Some(name.rsplit_once('/')?.1.to_owned())).collect();
-        Ok(Writer { place, known, written: 0, open: Vec::new(), sections: Vec::new() })
+        Ok(Writer { place, lock, known, written: 0, open: Vec::new(), sections: Vec::new() })
     }
 
     fn piece(&mut self, bytes: &[u8]) -> io::Result<String> {
-        let name = digits(&Sha256::digest(bytes));
+        let key = self.lock.as_ref().map(|lock| &*lock.key);
+        let name = name_of_piece(key, bytes);
         if !self.known.contains(&name) || !self.is_whole(&name) {
-            let packed = zstd::encode_all(bytes, 3)?;
+            let mut packed = zstd::encode_all(bytes, 3)?;
+            if let Some(key) = key {
+                packed = key.seal(name.as_bytes(), &packed).map_err(io::Error::other)?;
+            }
             self.written += packed.len() as u64;
             self.place.put(&place_of(&name), packed)?;
             self.known.insert(name.clone());
@@ -140,7 +165,8 @@ impl<'a> Writer<'a> {
     /// Whether a piece of an earlier backup is undamaged; else it is written again. In an object store that is left to the store: every piece would
     /// have to be fetched.
     fn is_whole(&self, name: &str) -> bool {
-        matches!(self.place, Place::Objects(_)) || read_piece(self.place, name).is_ok()
+        matches!(self.place, Place::Objects(_))
+            || read_piece(self.place, self.lock.as_ref().map(|lock| &*lock.key), name).is_ok()
     }
 
     fn end_piece(&mut self) -> io::Result<()> {
@@ -200,7 +226,13 @@ impl<'a> Writer<'a> {
             at += 1;
             name = name_of(at);
         }
-        self.place.put(&format!("{BACKUPS}/{name}.json"), serde_json::to_vec_pretty(&manifest)?)?;
+        let text = serde_json::to_vec_pretty(&manifest)?;
+        let text = match &self.lock {
+            Some(lock) => lock.file(&text).map_err(io::Error::other)?,
+            None => text,
+        };
+        self.place.put(&file_of(&name), text)?;
+        manifest.lock = self.lock;
         Ok((name, manifest))
     }
 }
@@ -214,7 +246,16 @@ fn name_of(at: Micros) -> String {
 /// A manifest to be filled.
 pub(super) fn begin(made_at: String, store: String, identity: String) -> Manifest {
     let homing = env!("CARGO_PKG_VERSION").to_owned();
-    Manifest { format: FORMAT, homing, made_at, store, identity, sections: Vec::new(), files: Vec::new() }
+    Manifest {
+        format: FORMAT,
+        homing,
+        made_at,
+        store,
+        identity,
+        sections: Vec::new(),
+        files: Vec::new(),
+        lock: None,
+    }
 }
 
 /// The names of all backups at a place, oldest first.
@@ -224,9 +265,58 @@ pub(super) fn names(place: &Place) -> io::Result<Vec<String>> {
     Ok(place.list(BACKUPS)?.into_iter().filter_map(named).collect())
 }
 
+/// Where the manifest of a backup is.
+fn file_of(name: &str) -> String {
+    format!("{BACKUPS}/{name}.json")
+}
+
+fn what(name: &str) -> String {
+    format!("the backup {name}")
+}
+
+/// The key for a new backup: that of the newest encrypted one at the place, so that both share pieces, or a new one. Without master keys there is none,
+/// and no encrypted backup may be there.
+pub(super) fn lock(place: &Place, keys: Option<&MasterKeys>) -> io::Result<Option<Arc<Lock>>> {
+    // After an encrypted backup there is none that is not.
+    let looked_at = if keys.is_some() { usize::MAX } else { 1 };
+    for name in names(place)?.iter().rev().take(looked_at) {
+        let bytes = place.get(&file_of(name))?;
+        if !document::is_encrypted(&bytes) {
+            continue;
+        }
+        let Some(lock) = Lock::of(keys, PURPOSE, &what(name), &bytes).map_err(io::Error::other)? else {
+            continue;
+        };
+        let Some(keys) = keys.filter(|keys| !lock.is_current(keys)) else { return Ok(Some(Arc::new(lock))) };
+        return Ok(Some(Arc::new(lock.rewrapped(keys).map_err(io::Error::other)?)));
+    }
+    let Some(keys) = keys else { return Ok(None) };
+    Ok(Some(Arc::new(Lock::new(keys, PURPOSE).map_err(io::Error::other)?)))
+}
+
+/// Wraps the keys of all backups with the present master key. Gives how many were another one's until now, and how many are not encrypted.
+pub(super) fn replace_master_key(place: &Place, keys: &MasterKeys) -> io::Result<(usize, usize)> {
+    let (mut replaced, mut readable) = (0, 0);
+    for name in names(place)? {
+        let bytes = place.get(&file_of(&name))?;
+        readable += usize::from(!document::is_encrypted(&bytes));
+        if let Some(turned) =
+            document::rewrap(keys, PURPOSE, &what(&name), &bytes).map_err(io::Error::other)?
+        {
+            place.put(&file_of(&name), turned)?;
+            replaced += 1;
+        }
+    }
+    Ok((replaced, readable))
+}
+
 /// The manifest of a backup.
-pub(super) fn manifest(place: &Place, name: &str) -> io::Result<Manifest> {
-    let bytes = place.get(&format!("{BACKUPS}/{name}.json"))?;
+pub(super) fn manifest(place: &Place, keys: Option<&MasterKeys>, name: &str) -> io::Result<Manifest> {
+    let bytes = place.get(&file_of(name))?;
+    let lock = Lock::of(keys, PURPOSE, &what(name), &bytes).map_err(io::Error::other)?;
+    let text =
+        lock.as_ref().map(|lock| lock.text(&what(name), &bytes)).transpose().map_err(io::Error::other)?;
+    let bytes = text.unwrap_or(bytes);
     let other = |cause: serde_json::Error| {
         invalid(format!("the backup {name} is damaged or of a newer version of homing: {cause}"))
     };
@@ -236,18 +326,31 @@ pub(super) fn manifest(place: &Place, name: &str) -> io::Result<Manifest> {
             "the backup {name} was made by a newer version of homing; upgrade homing"
         )));
     }
-    serde_json::from_slice(&bytes).map_err(other)
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(other)?;
+    Ok(Manifest { lock: lock.map(Arc::new), ..manifest })
 }
 
 const EARLIER: &str = "restore an earlier backup, or make a new one while the store is there";
 
-fn read_piece(place: &Place, piece: &str) -> io::Result<Vec<u8>> {
+/// The name of a piece: a hash of its content, keyed where there is a key.
+fn name_of_piece(key: Option<&DataKey>, bytes: &[u8]) -> String {
+    match key {
+        Some(key) => digits(&key.hash(bytes)),
+        None => digits(&Sha256::digest(bytes)),
+    }
+}
+
+fn read_piece(place: &Place, key: Option<&DataKey>, piece: &str) -> io::Result<Vec<u8>> {
     let packed = place.get(&place_of(piece)).map_err(|cause| {
         invalid(format!("the piece {piece} of the backup cannot be read: {cause}; {EARLIER}"))
     })?;
     let damaged = || invalid(format!("the piece {piece} of the backup is damaged; {EARLIER}"));
+    let packed = match key {
+        Some(key) => key.open(piece.as_bytes(), &packed).ok_or_else(damaged)?,
+        None => packed,
+    };
     let bytes = zstd::decode_all(&*packed).map_err(|_| damaged())?;
-    match digits(&Sha256::digest(&bytes)) == piece {
+    match name_of_piece(key, &bytes) == piece {
         true => Ok(bytes),
         false => Err(damaged()),
     }
@@ -256,12 +359,13 @@ fn read_piece(place: &Place, piece: &str) -> io::Result<Vec<u8>> {
 /// Hands out the records of a section, piece by piece.
 pub(super) fn read_section(
     place: &Place,
+    manifest: &Manifest,
     section: &Section,
     mut each: impl FnMut(Vec<Record>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut read = 0;
     for piece in &section.pieces {
-        let bytes = read_piece(place, piece)?;
+        let bytes = read_piece(place, manifest.key(), piece)?;
         let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
         let records: Vec<Record> =
             lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(|cause| {
@@ -282,10 +386,15 @@ pub(super) fn read_section(
 }
 
 /// Writes a file of a backup.
-pub(super) fn read_file(place: &Place, file: &Filed, out: &mut impl io::Write) -> io::Result<()> {
+pub(super) fn read_file(
+    place: &Place,
+    manifest: &Manifest,
+    file: &Filed,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     let mut bytes = 0;
     for piece in &file.pieces {
-        let piece = read_piece(place, piece)?;
+        let piece = read_piece(place, manifest.key(), piece)?;
         bytes += piece.len() as u64;
         out.write_all(&piece)?;
     }
@@ -298,19 +407,19 @@ pub(super) fn read_file(place: &Place, file: &Filed, out: &mut impl io::Write) -
 }
 
 /// Removes all but the newest backups, and then the pieces that none of the rest needs. Gives the names of those that went.
-pub(super) fn keep(place: &Place, newest: usize) -> io::Result<Vec<String>> {
+pub(super) fn keep(place: &Place, keys: Option<&MasterKeys>, newest: usize) -> io::Result<Vec<String>> {
     let mut gone = names(place)?;
     let kept = gone.split_off(gone.len().saturating_sub(newest.max(1)));
     // Whatever cannot be read may need any piece: nothing is removed then.
     let needed: HashSet<String> = kept
         .iter()
-        .map(|name| manifest(place, name))
+        .map(|name| manifest(place, keys, name))
         .collect::<io::Result<Vec<_>>>()?
         .iter()
         .flat_map(|manifest| manifest.pieces().map(|piece| place_of(piece)))
         .collect();
     for name in &gone {
-        place.remove(&format!("{BACKUPS}/{name}.json"))?;
+        place.remove(&file_of(name))?;
     }
     for piece in place.list(PIECES)?.iter().filter(|piece| !needed.contains(*piece)) {
         place.remove(piece)?;
@@ -328,12 +437,12 @@ mod tests {
         let place = Place::open(&folder.path().display().to_string()).unwrap();
         let made = || {
             let manifest = begin(String::new(), String::new(), String::new());
-            Writer::new(&place).unwrap().finish(manifest, 1_700_000_000_999_999).unwrap().0
+            Writer::new(&place, None).unwrap().finish(manifest, 1_700_000_000_999_999).unwrap().0
         };
         let made = [made(), made(), made()];
         assert_eq!(made[0], "2023-11-14T22-13-20-999999Z");
         assert_eq!(names(&place).unwrap(), made);
-        assert_eq!(keep(&place, 1).unwrap(), made[..2]);
+        assert_eq!(keep(&place, None, 1).unwrap(), made[..2]);
         assert_eq!(names(&place).unwrap(), made[2..]);
     }
 }

@@ -8,10 +8,12 @@ mod place;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use homing_datasets::encryption::{EncryptionError, MasterKeys};
+use homing_datasets::engine::snapshot_keys;
 use homing_datasets::{Erasures, Micros, Zone};
 use homing_profiles::record::Record;
 use homing_profiles::{Store, open_to_import};
@@ -33,7 +35,11 @@ pub const CONFIG: &str = "config";
 pub type NamedFiles = Vec<(String, PathBuf)>;
 
 /// A place of backups.
-pub struct Backups(Place);
+pub struct Backups {
+    place: Place,
+    /// The master keys; with them backups are encrypted.
+    keys: Option<Arc<MasterKeys>>,
+}
 
 /// A backup that was made.
 #[derive(Clone, Debug, Serialize)]
@@ -98,12 +104,29 @@ fn refused(cause: &dyn std::fmt::Display) -> homing_profiles::Error {
 }
 
 impl Backups {
-    /// The backups in a folder or at an address of an object store.
+    /// The backups in a folder or at an address of an object store. With master keys new backups are encrypted.
     ///
     /// # Errors
     /// What is wrong with the address.
-    pub fn open(place: &str) -> io::Result<Self> {
-        Ok(Backups(Place::open(place)?))
+    pub fn open(place: &str, keys: Option<Arc<MasterKeys>>) -> io::Result<Self> {
+        Ok(Backups { place: Place::open(place)?, keys })
+    }
+
+    fn keys(&self) -> Option<&MasterKeys> {
+        self.keys.as_deref()
+    }
+
+    fn manifest(&self, name: &str) -> io::Result<Manifest> {
+        archive::manifest(&self.place, self.keys(), name)
+    }
+
+    /// Wraps the data keys of all backups with the present master key. Gives how many were another one's until now, and how many backups are not encrypted.
+    ///
+    /// # Errors
+    /// Without the key that a backup needs; what the system says.
+    pub fn replace_master_key(&self, keys: &MasterKeys) -> io::Result<(usize, usize)> {
+        let _lock = self.place.lock()?;
+        archive::replace_master_key(&self.place, keys)
     }
 
     /// Names and manifests of all backups, oldest first; a manifest may be damaged.
@@ -112,10 +135,10 @@ impl Backups {
     /// What the system says.
     pub fn list(&self) -> io::Result<Vec<(String, io::Result<Manifest>)>> {
         let each = |name: String| {
-            let manifest = archive::manifest(&self.0, &name);
+            let manifest = self.manifest(&name);
             (name, manifest)
         };
-        Ok(archive::names(&self.0)?.into_iter().map(each).collect())
+        Ok(archive::names(&self.place)?.into_iter().map(each).collect())
     }
 
     /// The newest backup; `None` without a backup, or where its record does not read.
@@ -123,8 +146,8 @@ impl Backups {
     /// # Errors
     /// What the system says.
     pub fn newest(&self) -> io::Result<Option<(String, Manifest)>> {
-        let name = archive::names(&self.0)?.pop();
-        Ok(name.and_then(|name| Some((name.clone(), archive::manifest(&self.0, &name).ok()?))))
+        let name = archive::names(&self.place)?.pop();
+        Ok(name.and_then(|name| Some((name.clone(), self.manifest(&name).ok()?))))
     }
 
     /// Makes a backup of a store and of files, given as pairs of a name in the backup and a path. `at` is the time now, `keep` the number of backups that
@@ -140,11 +163,11 @@ impl Backups {
         keep: Option<usize>,
         progress: &dyn Fn(u64),
     ) -> anyhow::Result<Made> {
-        let _lock = self.0.lock()?;
-        self.0.sweep()?;
+        let _lock = self.place.lock()?;
+        self.place.sweep()?;
         let mut manifest =
             archive::begin(Zone::default().format(at), store.common().place.clone(), store.identity()?);
-        let mut writer = Writer::new(&self.0)?;
+        let mut writer = Writer::new(&self.place, archive::lock(&self.place, self.keys())?)?;
         let mut records = 0;
         store.dump(&mut |record| {
             records += 1;
@@ -154,14 +177,16 @@ impl Backups {
             writer.record(&record).map_err(|cause| refused(&format_args!("cannot write the backup: {cause}")))
         })?;
         for (name, path) in files {
-            let file = File::open(path)
+            let file = self
+                .content(name, path)
                 .and_then(|content| writer.file(name.clone(), content))
                 .map_err(|cause| anyhow::anyhow!("cannot back up {}: {cause}", path.display()))?;
             manifest.files.push(file);
         }
         let bytes_written = writer.written;
         let (name, manifest) = writer.finish(manifest, at)?;
-        let removed = keep.map_or(Ok(Vec::new()), |newest| archive::keep(&self.0, newest))?;
+        let removed =
+            keep.map_or(Ok(Vec::new()), |newest| archive::keep(&self.place, self.keys(), newest))?;
         let (_, records) = manifest.totals();
         let (made_at, files) = (manifest.made_at.clone(), manifest.files.len());
         Ok(Made { name, made_at, records, customers: customers(&manifest), files, bytes_written, removed })
@@ -172,7 +197,7 @@ impl Backups {
     /// # Errors
     /// When there is none.
     pub fn find(&self, wanted: Option<&str>) -> anyhow::Result<String> {
-        let names = archive::names(&self.0)?;
+        let names = archive::names(&self.place)?;
         let found = match wanted {
             None => names.last().cloned(),
             Some(wanted) => names.iter().find(|name| *name == wanted).cloned(),
@@ -190,9 +215,9 @@ impl Backups {
     /// # Errors
     /// What is damaged or missing.
     pub fn verify(&self, name: &str, scratch: &Path) -> anyhow::Result<()> {
-        let manifest = archive::manifest(&self.0, name)?;
+        let manifest = self.manifest(name)?;
         for file in &manifest.files {
-            archive::read_file(&self.0, file, &mut io::sink())?;
+            archive::read_file(&self.place, &manifest, file, &mut io::sink())?;
         }
         let folder = tempfile::tempdir_in(scratch)?;
         let place = format!("sqlite:{}", folder.path().join("trial.db").display());
@@ -200,7 +225,7 @@ impl Backups {
         store.begin_import()?;
         let mut expected = Contents::new();
         for section in &manifest.sections {
-            archive::read_section(&self.0, section, |records| {
+            archive::read_section(&self.place, &manifest, section, |records| {
                 records.iter().try_for_each(|record| add(&mut expected, record))?;
                 Ok(store.import(records)?)
             })?;
@@ -226,7 +251,7 @@ impl Backups {
         at: Micros,
         progress: &dyn Fn(u64),
     ) -> anyhow::Result<Restored> {
-        let manifest = archive::manifest(&self.0, name)?;
+        let manifest = self.manifest(name)?;
         let mut files = BTreeMap::new();
         for (part, folder) in &targets.folders {
             files.insert((*part).to_owned(), self.stage(&manifest, part, folder)?);
@@ -235,7 +260,7 @@ impl Backups {
         store.begin_import()?;
         let mut ids = Vec::new();
         for section in &manifest.sections {
-            archive::read_section(&self.0, section, |records| {
+            archive::read_section(&self.place, &manifest, section, |records| {
                 ids.extend(records.iter().filter_map(|record| record.customer_id().map(str::to_owned)));
                 store.import(records)?;
                 progress(ids.len() as u64);
@@ -265,10 +290,10 @@ impl Backups {
         at: Micros,
     ) -> anyhow::Result<u64> {
         let mut later = Erasures { key: store.erased()?.key, hashes: Default::default() };
-        for other in archive::names(&self.0)?.iter().filter(|other| other.as_str() > name) {
-            let manifest = archive::manifest(&self.0, other)?;
+        for other in archive::names(&self.place)?.iter().filter(|other| other.as_str() > name) {
+            let manifest = self.manifest(other)?;
             for section in manifest.sections.iter().filter(|section| section.name == "erased") {
-                archive::read_section(&self.0, section, |records| {
+                archive::read_section(&self.place, &manifest, section, |records| {
                     later.hashes.extend(records.iter().filter_map(Record::erased_hash));
                     Ok(())
                 })?;
@@ -284,6 +309,30 @@ impl Backups {
             store.compact()?;
         }
         Ok(erased)
+    }
+
+    /// A file as it is put into a backup.
+    fn content(&self, name: &str, path: &Path) -> io::Result<Box<dyn io::Read>> {
+        let file = File::open(path)?;
+        let Some(name) = name.strip_prefix(SNAPSHOT).and_then(|name| name.strip_prefix('/')) else {
+            return Ok(Box::new(file));
+        };
+        let Some(keys) = self.keys() else { return Ok(Box::new(file)) };
+        if !snapshot_keys::has_key(name) {
+            return Ok(Box::new(file));
+        }
+        let content = snapshot_keys::unwrapped(keys, fs::read(path)?).map_err(io::Error::other)?;
+        Ok(Box::new(io::Cursor::new(content)))
+    }
+
+    /// A file of a backup as it is put in its place.
+    fn placed(&self, part: &str, path: &str, content: Vec<u8>) -> Result<Vec<u8>, EncryptionError> {
+        match self.keys() {
+            Some(keys) if part == SNAPSHOT && snapshot_keys::has_key(path) => {
+                snapshot_keys::wrapped(keys, content)
+            }
+            _ => Ok(content),
+        }
     }
 
     /// Writes the files of one part beside the folder where they are to go. Gives their number.
@@ -312,7 +361,7 @@ impl Backups {
         walk(folder, folder, &mut held)?;
         if !held.is_empty() {
             let same = held.len() == own.len()
-                && own.iter().all(|(path, file)| self.is_same(&folder.join(path), file));
+                && own.iter().all(|(path, file)| self.is_same(manifest, &folder.join(path), file));
             anyhow::ensure!(
                 same,
                 "the folder {} is not empty; move it away or give another one, then run the command again",
@@ -322,17 +371,19 @@ impl Backups {
         }
         for (path, file) in &own {
             let mut content = Vec::new();
-            archive::read_file(&self.0, file, &mut content)?;
-            write_whole(&draft.join(path), &content)?;
+            archive::read_file(&self.place, manifest, file, &mut content)?;
+            write_whole(&draft.join(path), &self.placed(part, path, content)?)?;
         }
         Ok(own.len() as u64)
     }
 
     /// Whether a file is the one of the backup.
-    fn is_same(&self, path: &Path, file: &Filed) -> bool {
-        let mut content = Vec::new();
-        archive::read_file(&self.0, file, &mut content).is_ok()
-            && fs::read(path).is_ok_and(|held| held == content)
+    fn is_same(&self, manifest: &Manifest, path: &Path, file: &Filed) -> bool {
+        let (mut content, mut held) = (Vec::new(), Vec::new());
+        let read = self.content(&file.path, path).and_then(|mut file| file.read_to_end(&mut held));
+        archive::read_file(&self.place, manifest, file, &mut content).is_ok()
+            && read.is_ok()
+            && held == content
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use homing_datasets::encryption::EncryptionArgs;
 use homing_datasets::objects::is_address;
 use homing_datasets::progress::Stage;
 use homing_datasets::settings::show::without_secrets;
@@ -43,6 +44,8 @@ pub(super) struct Backup {
     /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
+    #[command(flatten)]
+    encryption: EncryptionArgs,
     #[command(flatten, next_help_heading = "Profile store")]
     store: StoreArgs,
     #[command(flatten, next_help_heading = "Model")]
@@ -88,6 +91,8 @@ pub(super) struct Restore {
     /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
+    #[command(flatten)]
+    encryption: EncryptionArgs,
     #[command(flatten, next_help_heading = "Profile store")]
     store: StoreArgs,
 }
@@ -169,7 +174,7 @@ fn keep_apart(args: &Backup) -> anyhow::Result<()> {
 pub(super) fn make(args: &Backup, config: Option<&Path>) -> anyhow::Result<()> {
     keep_apart(args)?;
     let store = existing(&args.store)?;
-    let backups = Backups::open(&args.backups.backups)?;
+    let backups = Backups::open(&args.backups.backups, args.encryption.keys()?)?;
     let own = store.identity()?;
     if let Some((name, newest)) = backups.newest()?.filter(|(_, newest)| newest.identity != own) {
         eprintln!(
@@ -193,6 +198,12 @@ pub(super) fn make(args: &Backup, config: Option<&Path>) -> anyhow::Result<()> {
     note_run(store.as_ref(), LAST_BACKUP, calendar::now(), run)?;
     if args.verify {
         let stage = Stage::begin("verify");
+        if args.encryption.keys()?.is_some() {
+            eprintln!(
+                "homing: --verify restores into a temporary store that is not encrypted, in --scratch; name a folder in memory, such as /dev/shm, \
+                 or on an encrypted disk."
+            );
+        }
         let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
         backups.verify(&made.name, &scratch)?;
         stage.done("a store restored from the backup holds the same");
@@ -222,6 +233,7 @@ fn list(backups: &Backups, as_json: bool) -> anyhow::Result<()> {
                     "files": manifest.files.len(),
                     "file_bytes": bytes,
                     "parts": manifest.parts(),
+                    "encrypted": manifest.is_encrypted(),
                 })
             }
         };
@@ -247,7 +259,7 @@ pub(super) fn restore(args: &Restore) -> anyhow::Result<()> {
     if !is_address(place) && !Path::new(place).is_dir() {
         return Err(WrongUse(format!("there is no folder {place}; check --backups")).into());
     }
-    let backups = Backups::open(place)?;
+    let backups = Backups::open(place, args.encryption.keys()?)?;
     if args.list {
         return list(&backups, args.json);
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use homing_datasets::encryption::EncryptionArgs;
 use homing_datasets::out;
 use homing_datasets::{DAY, Micros, Zone, calendar};
 use homing_models::Bundle;
@@ -21,6 +22,8 @@ pub(super) struct Doctor {
     /// Print one JSON document on stdout.
     #[arg(long, env = "HOMING_JSON")]
     json: bool,
+    #[command(flatten)]
+    encryption: EncryptionArgs,
     #[command(flatten, next_help_heading = "Profile store")]
     store: StoreArgs,
     #[command(flatten, next_help_heading = "Model")]
@@ -63,6 +66,7 @@ pub(super) fn run(args: &Doctor) -> anyhow::Result<()> {
         finding("clock", clock(now, model)),
         finding("permissions", permissions(&args.model.registry.registry, &args.store.profiles)),
         finding("disk", disk(&args.store.profiles)),
+        finding("encryption", encryption(&args.encryption)),
     ];
     let ill = findings.iter().filter(|finding| !finding.ok).count();
     if args.json {
@@ -164,6 +168,35 @@ fn permissions(registry: &str, place: &str) -> Told {
         }
     }
     Ok("registry and store are writable".to_owned())
+}
+
+/// What protects files that are stolen, and whether the key file is as private as a key has to be.
+fn encryption(args: &EncryptionArgs) -> Told {
+    let keys = args.keys().map_err(|cause| {
+        let fix = "correct the key's source; without the key, encrypted snapshots and backups cannot be read";
+        (cause.to_string(), fix.to_owned())
+    })?;
+    let Some(keys) = keys else {
+        let text = "no master key: store, snapshots, backups and journals can be read by everyone who gets the files; encrypt the disk, and see \
+                    docs/encryption.md";
+        return Ok(text.to_owned());
+    };
+    #[cfg(unix)]
+    if let Some(path) = &args.encryption_key_file {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).map(|data| data.permissions().mode()).unwrap_or_default();
+        if mode & 0o007 != 0 {
+            let path = path.display();
+            return Err((
+                format!("everyone on this machine can open the key file {path}"),
+                format!("chmod o= {path}"),
+            ));
+        }
+    }
+    Ok(format!(
+        "master key {}: snapshots, backups, journals and temporary files are encrypted; the profile store is not, so encrypt its disk",
+        keys.current()
+    ))
 }
 
 #[cfg(unix)]

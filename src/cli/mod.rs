@@ -10,6 +10,7 @@ mod config;
 #[cfg(feature = "training")]
 mod demo;
 mod doctor;
+mod encryption;
 mod erased;
 mod identity;
 mod keys;
@@ -102,6 +103,15 @@ Examples:
     Backup(backup::Backup),
     Restore(backup::Restore),
     MigrateStore(backup::MigrateStore),
+    /// Make master keys of encryption at rest, and replace them.
+    #[command(after_help = "\
+Examples:
+  homing encryption new-key
+  homing encryption replace-master --backups /backup/homing")]
+    Encryption {
+        #[command(subcommand)]
+        command: encryption::Command,
+    },
     Doctor(doctor::Doctor),
     Clock(clock::Clock),
     Erased(erased::Erased),
@@ -226,6 +236,7 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => backup::make(&args, config),
         Command::Restore(args) => backup::restore(&args),
         Command::MigrateStore(args) => backup::migrate_store(&args),
+        Command::Encryption { command } => encryption::run(&command),
         Command::Doctor(args) => doctor::run(&args),
         Command::Clock(args) => clock::run(&args),
         Command::Erased(args) => erased::run(&args),

@@ -151,8 +151,9 @@ pub(super) fn run(args: &Score, config: Option<&Path>) -> anyhow::Result<()> {
     let before = args.people_before.as_ref().map(|path| People::read(path)).transpose()?;
 
     let stage = Stage::begin("read");
-    let folder =
-        args.snapshot.as_ref().map(|folder| SnapshotFolder::open(folder, zone, args.shard)).transpose()?;
+    let keys = args.purchases.encryption.keys()?;
+    let open = |folder: &PathBuf| SnapshotFolder::open_with(folder, zone, args.shard, keys.clone());
+    let folder = args.snapshot.as_ref().map(open).transpose()?;
     let held = folder.as_ref().map(SnapshotFolder::days).transpose()?;
     let stream = Stream::open(&args.purchases.purchases, &StreamOptions { held, ..run.options()? })?;
     let mut summary = stream.summary().clone();
@@ -407,7 +408,7 @@ fn prepare(args: &Score, place: &str, options: &StreamOptions, zone: Zone) -> an
         // An address may hold a password: it names no folder.
         (None, None) => Path::new("homing-batch").join(format!("{:08x}", fnv(place))),
     };
-    let mut journal = Journal::open(&folder, args.shard)?;
+    let mut journal = Journal::open(&folder, args.shard, args.purchases.encryption.keys()?)?;
     if let Some(upto) = journal.check(store.as_ref())? {
         eprintln!(
             "homing: an interrupted run had written customers up to `{upto}`, but the profile store does not hold them: it was restored or replaced \

@@ -292,6 +292,7 @@ pub(super) fn listen(
         }
         app = app.with_traces(&collector)?;
     }
+    tracing::info!("the profile store is not encrypted: keep it on an encrypted disk (docs/encryption.md)");
     let app = Arc::new(app);
     app.refresh_keys()?;
     let catalogue = Arc::new(catalogue);

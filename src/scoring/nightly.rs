@@ -7,6 +7,8 @@
 //! FOLDER/last.json      what the last finished run did
 //! ```
 //!
+//! With a master key the journal begins with the line of an encrypted file, and each document is encrypted and written in base64.
+//!
 //! A range is in the journal only after the store has it for certain. A range that was cut off is written again, and a
 //! store that holds it already has nothing to change, so the end is the same as if nothing had happened. The same
 //! holds for what the run scores with: a run that goes on keeps its model, `as_of` and `scored_at`.
@@ -17,9 +19,12 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use homing_datasets::encryption::{DataKey, EncryptionError, Lock, MasterKeys};
 use homing_datasets::engine::{Customers, Shard};
 use homing_datasets::guards::Window;
 use homing_datasets::table::WriteError;
@@ -49,6 +54,9 @@ pub enum Error {
         /// The system's message.
         cause: io::Error,
     },
+    /// A journal that is encrypted, and its key is not given.
+    #[error("{0}. If that key is lost, remove the journal: the batch then begins at the beginning")]
+    Encryption(EncryptionError),
     /// The histories.
     #[error(transparent)]
     Data(#[from] homing_datasets::Error),
@@ -58,6 +66,13 @@ pub enum Error {
     /// The file.
     #[error(transparent)]
     File(#[from] WriteError),
+}
+
+// Not as the source of the error: its text is part of the message already.
+impl From<EncryptionError> for Error {
+    fn from(cause: EncryptionError) -> Self {
+        Error::Encryption(cause)
+    }
 }
 
 /// What a run is, as far as the command line and the files tell: a journal of another run is no use.
@@ -82,7 +97,7 @@ pub struct Terms {
     pub scored_at: Micros,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Begin {
     identity: Identity,
     terms: Terms,
@@ -102,12 +117,20 @@ struct Held {
     upto: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Mark {
     /// The last customer of the range.
     upto: String,
     /// What was done up to here.
     done: Value,
+}
+
+/// What the data keys of journals are for.
+const PURPOSE: &str = "journal";
+
+/// What a line is encrypted as: it opens in its own place only.
+fn context(line: u64) -> Vec<u8> {
+    format!("journal line {line}").into_bytes()
 }
 
 /// The journal of a batch, with its lock.
@@ -118,14 +141,24 @@ pub struct Journal {
     _locks: Vec<File>,
     unfinished: Option<(Begin, Option<Mark>)>,
     file: Option<File>,
+    /// With them the journal is encrypted.
+    keys: Option<Arc<MasterKeys>>,
+    /// The key of the file, and lines that it has so far.
+    key: Option<Arc<DataKey>>,
+    lines: u64,
 }
 
 impl Journal {
     /// Opens the journal in a folder, which is made where there is none, and takes its lock.
     ///
     /// # Errors
-    /// [`Error::Busy`] when another batch runs, [`Error::Journal`] when the folder cannot be written.
-    pub fn open(folder: &Path, shard: Option<Shard>) -> Result<Journal, Error> {
+    /// [`Error::Busy`] when another batch runs, [`Error::Journal`] when the folder cannot be written, [`Error::Encryption`] without the master key that an unfinished
+    /// run used.
+    pub fn open(
+        folder: &Path,
+        shard: Option<Shard>,
+        keys: Option<Arc<MasterKeys>>,
+    ) -> Result<Journal, Error> {
         let failed = |path: &Path, cause| Error::Journal { path: path.to_owned(), cause };
         private::create_folder(folder).map_err(|cause| failed(folder, cause))?;
         let take = |name: &str, shared: bool| -> Result<File, Error> {
@@ -150,8 +183,11 @@ impl Journal {
             _locks: locks,
             unfinished: None,
             file: None,
+            keys,
+            key: None,
+            lines: 0,
         };
-        journal.unfinished = journal.read();
+        journal.unfinished = journal.read()?;
         Ok(journal)
     }
 
@@ -164,12 +200,30 @@ impl Journal {
     }
 
     /// What an unfinished run left. A line that was cut off is as good as not written.
-    fn read(&self) -> Option<(Begin, Option<Mark>)> {
-        let text = fs::read_to_string(self.path()).ok()?;
-        let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        let begin = serde_json::from_str(lines.next()?).ok()?;
-        let mark = lines.map_while(|line| serde_json::from_str(line).ok()).last();
-        Some((begin, mark))
+    fn read(&self) -> Result<Option<(Begin, Option<Mark>)>, Error> {
+        let Ok(text) = fs::read_to_string(self.path()) else { return Ok(None) };
+        let what = format!("the journal {}", self.path().display());
+        let lock = Lock::of(self.keys.as_deref(), PURPOSE, &what, text.as_bytes())?;
+        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let mut documents = lines.skip(usize::from(lock.is_some())).zip(0..).map(|(line, nth)| match &lock {
+            Some(lock) => lock.key.open(&context(nth), &STANDARD.decode(line.trim_end()).ok()?),
+            None => Some(line.as_bytes().to_vec()),
+        });
+        let begin = documents.next().flatten().and_then(|text| serde_json::from_slice(&text).ok());
+        let mark = documents.map_while(|text| serde_json::from_slice(&text?).ok()).last();
+        Ok(begin.map(|begin| (begin, mark)))
+    }
+
+    /// A document as a line.
+    fn line(&mut self, document: &impl Serialize) -> io::Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(document)?;
+        if let Some(key) = &self.key {
+            let sealed = key.seal(&context(self.lines), &line).map_err(io::Error::other)?;
+            line = STANDARD.encode(sealed).into_bytes();
+        }
+        self.lines += 1;
+        line.push(b'\n');
+        Ok(line)
     }
 
     /// What an unfinished run of this identity scored with, if there is one.
@@ -225,13 +279,15 @@ impl Journal {
         let begin = Begin { identity: identity.clone(), terms: terms.clone() };
         // Written anew under another name, so that neither a cut-off line nor a kill at this moment does harm.
         let draft = self.folder.join(format!("{}.new", self.name));
-        let write = || -> io::Result<File> {
+        let lock = self.keys.as_deref().map(|keys| Lock::new(keys, PURPOSE)).transpose()?;
+        self.key = lock.as_ref().map(|lock| lock.key.clone());
+        self.lines = 0;
+        let mut write = || -> io::Result<File> {
             let mut file = private::options().create(true).truncate(true).write(true).open(&draft)?;
-            serde_json::to_writer(&mut file, &begin)?;
-            file.write_all(b"\n")?;
-            if let Some((_, Some(mark))) = &self.unfinished {
-                serde_json::to_writer(&mut file, mark)?;
-                file.write_all(b"\n")?;
+            file.write_all(&lock.as_ref().map(Lock::line).unwrap_or_default())?;
+            file.write_all(&self.line(&begin)?)?;
+            if let Some((_, Some(mark))) = self.unfinished.clone() {
+                file.write_all(&self.line(&mark)?)?;
             }
             file.sync_all()?;
             fs::rename(&draft, self.path())?;
@@ -252,9 +308,8 @@ impl Journal {
 
     /// Notes a range that the store has.
     fn note(&mut self, upto: &str, done: &Value) -> Result<(), Error> {
-        let mut line = serde_json::to_vec(&Mark { upto: upto.to_owned(), done: done.clone() })
-            .map_err(|cause| self.failed(cause.into()))?;
-        line.push(b'\n');
+        let mark = Mark { upto: upto.to_owned(), done: done.clone() };
+        let line = self.line(&mark).map_err(|cause| self.failed(cause))?;
         let written = match &mut self.file {
             Some(file) => file.write_all(&line).and_then(|()| file.sync_data()),
             None => Ok(()),
@@ -509,7 +564,7 @@ mod tests {
     #[test]
     fn a_journal_is_gone_on_with_by_the_same_run_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let mut first = Journal::open(folder.path(), None).unwrap();
+        let mut first = Journal::open(folder.path(), None, None).unwrap();
         assert_eq!((first.terms(&identity("a")), first.upto()), (None, None));
         first.begin(&identity("a"), &terms()).unwrap();
         first.note("c1", &json!({"customers": 3})).unwrap();
@@ -519,20 +574,53 @@ mod tests {
         let path = folder.path().join("journal");
         let whole = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{whole}{{\"upto\":\"c9\",\"do")).unwrap();
-        let mut second = Journal::open(folder.path(), None).unwrap();
+        let mut second = Journal::open(folder.path(), None, None).unwrap();
         assert_eq!(second.terms(&identity("b")), None);
         assert_eq!((second.terms(&identity("a")), second.upto()), (Some(&terms()), Some("c5")));
         assert_eq!(second.done(), json!({"customers": 8}));
         second.begin(&identity("a"), &terms()).unwrap();
         second.finish(&json!({"customers": 9})).unwrap();
         drop(second);
-        assert_eq!(Journal::open(folder.path(), None).unwrap().upto(), None);
+        assert_eq!(Journal::open(folder.path(), None, None).unwrap().upto(), None);
+    }
+
+    #[test]
+    fn an_encrypted_journal_is_gone_on_with_by_its_key_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = || Arc::new(MasterKeys::parse(&MasterKeys::generate().unwrap()).unwrap());
+        let (own, other) = (keys(), keys());
+        let mut first = Journal::open(folder.path(), None, Some(own.clone())).unwrap();
+        first.begin(&identity("a"), &terms()).unwrap();
+        first.note("member-1", &json!({"customers": 3})).unwrap();
+        first.note("member-5", &json!({"customers": 8})).unwrap();
+        drop(first);
+        let path = folder.path().join("journal");
+        let whole = fs::read_to_string(&path).unwrap();
+        assert!(!whole.contains("member") && !whole.contains("customers"), "{whole}");
+        let cut_off = &whole[..whole.len() - 9];
+        fs::write(&path, format!("{whole}{}", &whole[..40])).unwrap();
+        for keys in [None, Some(other)] {
+            let refused = Journal::open(folder.path(), None, keys).err().unwrap().to_string();
+            assert!(
+                refused.contains(&path.display().to_string()) && refused.contains("remove the journal"),
+                "{refused}"
+            );
+        }
+        let mut second = Journal::open(folder.path(), None, Some(own.clone())).unwrap();
+        assert_eq!((second.terms(&identity("a")), second.upto()), (Some(&terms()), Some("member-5")));
+        second.begin(&identity("a"), &terms()).unwrap();
+        drop(second);
+        let third = Journal::open(folder.path(), None, Some(own.clone())).unwrap();
+        assert_eq!(third.upto(), Some("member-5"));
+        drop(third);
+        fs::write(&path, cut_off).unwrap();
+        assert_eq!(Journal::open(folder.path(), None, Some(own)).unwrap().upto(), Some("member-1"));
     }
 
     #[test]
     fn two_batches_keep_each_other_out_and_shards_do_not() {
         let folder = tempfile::tempdir().unwrap();
-        let open = |shard: &str| Journal::open(folder.path(), shard.parse().ok());
+        let open = |shard: &str| Journal::open(folder.path(), shard.parse().ok(), None);
         let whole = open("").unwrap();
         assert!(matches!(open(""), Err(Error::Busy(_))));
         assert!(matches!(open("1/2"), Err(Error::Busy(_))));

@@ -97,7 +97,7 @@ fn identity() -> Identity {
 }
 
 fn night(folder: &Path, stream: &Stream, engine: &Noting, store: &dyn Store) -> Night {
-    let mut journal = Journal::open(&folder.join("journal"), None).unwrap();
+    let mut journal = Journal::open(&folder.join("journal"), None, None).unwrap();
     let file = ScoresFile::create(&folder.join("beside.csv"), engine).unwrap();
     let job = (&mut journal, &identity(), &terms(), None);
     to_profiles(Source::Lines(stream), engine, store, job, Some(file), &AtomicBool::new(false), &|_| ())

@@ -13,6 +13,8 @@ mod data_scientist;
 #[cfg(test)]
 mod documentation;
 #[cfg(test)]
+mod encryption;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod long_batch;

@@ -7,6 +7,9 @@
 //!     part: customers: length of the id (varint), id, length of the history (varint), history
 //! ```
 //!
+//! With a master key `snapshot.json` is encrypted, and so is each part of the other files (version 2), with a data key that is new in each generation and stands, wrapped, in
+//! the first line of `snapshot.json`.
+//!
 //! A history is kept in the bytes in which the profile store keeps it. A snapshot is replaced in one step, by renaming
 //! `snapshot.json`; files that it does not name are what a killed run left, and the next writer removes them.
 //!
@@ -15,6 +18,7 @@
 //! more of them. So a file that is given twice, or a
 //! week's export given every night, changes nothing the second time.
 
+pub mod keys;
 mod ledger;
 mod pairs;
 mod piece;
@@ -22,8 +26,9 @@ mod piece;
 mod tests;
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,11 +36,15 @@ use self::ledger::Ledger;
 use self::pairs::Pairs;
 use self::piece::{Piece, PieceReader, PieceWriter, Written};
 use super::{Customers, Loaded, Shard, Stream};
+use crate::encryption::{DataKey, Lock, MasterKeys};
 use crate::event::Micros;
 use crate::guards::{DailyLines, Window};
 use crate::{Erasures, Error, History, Zone, private};
 
 const FORMAT: u32 = 1;
+
+/// What the data keys of snapshots are for.
+const PURPOSE: &str = "snapshot";
 
 /// The contents of `snapshot.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +108,10 @@ pub struct SnapshotFolder {
     folder: PathBuf,
     _lock: File,
     held: Option<Snapshot>,
+    /// The master keys; with them the next snapshot is encrypted.
+    keys: Option<Arc<MasterKeys>>,
+    /// The data key of the files that are there.
+    key: Option<Arc<DataKey>>,
     /// What today's lines cover, and what the clock admits.
     windows: (Window, Window),
 }
@@ -134,6 +147,23 @@ fn begin(folder: &Path) -> Result<(), Error> {
     }
 }
 
+/// Reads `snapshot.json`, with the data key of the files that it names.
+fn index(
+    path: &Path,
+    bytes: &[u8],
+    keys: Option<&MasterKeys>,
+) -> Result<(Snapshot, Option<Arc<DataKey>>), Error> {
+    let what = format!("the snapshot `{}`", path.display());
+    let lock = Lock::of(keys, PURPOSE, &what, bytes)?;
+    let text = lock.as_ref().map(|lock| lock.text(&what, bytes)).transpose()?;
+    let held = serde_json::from_slice(text.as_deref().unwrap_or(bytes));
+    Ok((held.map_err(|cause| unusable(path, cause))?, key_of(lock.as_ref())))
+}
+
+fn key_of(lock: Option<&Lock>) -> Option<Arc<DataKey>> {
+    lock.map(|lock| lock.key.clone())
+}
+
 /// How the names of files of histories end.
 const HISTORIES: &str = ".histories";
 
@@ -145,8 +175,21 @@ impl SnapshotFolder {
     /// Opens a folder, which is made where there is none, and keeps other writers out.
     ///
     /// # Errors
-    /// [`Error::Snapshot`] when another process writes it, it was made with other options, or it cannot be read.
+    /// [`Error::Snapshot`] when another process writes it, it was made with other options, or it cannot be read; [`Error::Encryption`] when it is encrypted.
     pub fn open(folder: &Path, zone: Zone, shard: Option<Shard>) -> Result<Self, Error> {
+        Self::open_with(folder, zone, shard, None)
+    }
+
+    /// [`SnapshotFolder::open`] with master keys: they open an encrypted snapshot, and one that is not is encrypted by the next update.
+    ///
+    /// # Errors
+    /// Those of [`SnapshotFolder::open`]; [`Error::Encryption`] without the key that the snapshot needs.
+    pub fn open_with(
+        folder: &Path,
+        zone: Zone,
+        shard: Option<Shard>,
+        keys: Option<Arc<MasterKeys>>,
+    ) -> Result<Self, Error> {
         let failed = |cause: io::Error| unusable(folder, cause);
         private::create_folder(folder).map_err(failed)?;
         let lock = private::options().create(true).truncate(false).write(true).open(folder.join("lock"));
@@ -156,9 +199,9 @@ impl SnapshotFolder {
             reason: io::Error::other("another run is using it"),
         })?;
         let path = folder.join("snapshot.json");
-        let held: Option<Snapshot> = match fs::read(&path) {
-            Ok(bytes) => Some(serde_json::from_slice(&bytes).map_err(|cause| unusable(&path, cause))?),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+        let (held, key) = match fs::read(&path) {
+            Ok(bytes) => index(&path, &bytes, keys.as_deref()).map(|(held, key)| (Some(held), key))?,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => (None, None),
             Err(cause) => return Err(unusable(&path, cause)),
         };
         if let Some(held) = &held {
@@ -171,6 +214,8 @@ impl SnapshotFolder {
             folder: folder.to_owned(),
             _lock: lock,
             held,
+            keys,
+            key,
             windows: (Window::until(None), Window::until(None)),
         };
         folder.sweep()?;
@@ -238,8 +283,9 @@ impl SnapshotFolder {
         self.windows = (today.window(), today.clock());
         let generation = self.held.as_ref().map_or(1, |held| held.generation + 1);
         let erased = erased.filter(|erased| !erased.hashes.is_empty());
-        let mut old = Pairs::of(&self.folder, self.pieces(), erased);
-        let mut new = PieceWriter::new(&self.folder, generation);
+        let mut old = Pairs::of(&self.folder, self.pieces(), self.key.clone(), erased);
+        let lock = self.new_lock()?;
+        let mut new = PieceWriter::new(&self.folder, generation, key_of(lock.as_ref()));
         let mut updated = Updated::default();
         let mut ledger = Ledger::new(self.days()?, today.window());
         today.for_each_range("snapshot", |range| {
@@ -269,7 +315,8 @@ impl SnapshotFolder {
                 new.add(id, &known)
             })
         })?;
-        let nothing_new = updated.added == 0 && updated.changed == 0 && self.held.is_some();
+        let to_encrypt = self.keys.is_some() && self.key.is_none();
+        let nothing_new = updated.added == 0 && updated.changed == 0 && self.held.is_some() && !to_encrypt;
         if nothing_new && erased.is_none() && !ledger.heals() {
             return Ok(updated);
         }
@@ -292,14 +339,25 @@ impl SnapshotFolder {
         let first = [before.and_then(|held| held.first), facts.first_instant].into_iter().flatten().min();
         let last = [before.and_then(|held| held.last), facts.last_instant].into_iter().flatten().max();
         let (first, last) = span.map_or((first, last), |(first, last)| (Some(first), Some(last)));
-        self.publish(generation, files, (first, last), &days, (zone, shard))?;
+        self.publish(generation, files, (first, last), &days, (zone, shard), lock)?;
         Ok(updated)
     }
 
     /// Begins to replace all histories, whatever the folder holds, with those given to [`Rewrite::add`].
-    pub fn rewrite(&mut self) -> Rewrite<'_> {
-        let new = PieceWriter::new(&self.folder, self.held.as_ref().map_or(1, |held| held.generation + 1));
-        Rewrite { folder: self, new, last: None, span: None, days: DailyLines::default() }
+    ///
+    /// # Errors
+    /// [`Error::Encryption`] when there are no random bytes for a key.
+    pub fn rewrite(&mut self) -> Result<Rewrite<'_>, Error> {
+        let generation = self.held.as_ref().map_or(1, |held| held.generation + 1);
+        let lock = self.new_lock()?;
+        let new = PieceWriter::new(&self.folder, generation, key_of(lock.as_ref()));
+        Ok(Rewrite { folder: self, new, lock, last: None, span: None, days: DailyLines::default() })
+    }
+
+    /// The key of a new generation, and what its `snapshot.json` is encrypted by; none without a master key.
+    fn new_lock(&self) -> Result<Option<Lock>, Error> {
+        let Some(keys) = &self.keys else { return Ok(None) };
+        Ok(Some(Lock::new(keys, PURPOSE)?))
     }
 
     /// Names the files of a new snapshot in one step, and lets go of the old ones.
@@ -310,6 +368,7 @@ impl SnapshotFolder {
         (first, last): (Option<Micros>, Option<Micros>),
         days: &DailyLines,
         (zone, shard): (Zone, Option<Shard>),
+        lock: Option<Lock>,
     ) -> Result<(), Error> {
         let snapshot = Snapshot {
             format: FORMAT,
@@ -326,13 +385,18 @@ impl SnapshotFolder {
         let draft = self.folder.join("snapshot.json.new");
         let publish = || -> io::Result<()> {
             let mut file = private::options().create(true).truncate(true).write(true).open(&draft)?;
-            serde_json::to_writer_pretty(&mut file, &snapshot)?;
+            let text = serde_json::to_vec_pretty(&snapshot)?;
+            file.write_all(&match &lock {
+                Some(lock) => lock.file(&text).map_err(io::Error::other)?,
+                None => text,
+            })?;
             file.sync_all()?;
             fs::rename(&draft, self.folder.join("snapshot.json"))?;
             File::open(&self.folder)?.sync_all()
         };
         publish().map_err(|reason| unwritten(&draft, reason))?;
         self.held = Some(snapshot);
+        self.key = key_of(lock.as_ref());
         self.sweep()
     }
 
@@ -374,7 +438,7 @@ impl SnapshotFolder {
 
     fn load(&self, piece: &Piece) -> Result<Customers, Error> {
         let mut all = Vec::new();
-        let mut reader = PieceReader::open(&self.folder, piece)?;
+        let mut reader = PieceReader::open(&self.folder, piece, self.key.clone())?;
         while let Some(kept) = reader.next()? {
             let history = History::from_bytes(reader.bytes(&kept))?;
             all.push((kept.id, history));
@@ -387,6 +451,7 @@ impl SnapshotFolder {
 pub struct Rewrite<'a> {
     folder: &'a mut SnapshotFolder,
     new: PieceWriter,
+    lock: Option<Lock>,
     last: Option<String>,
     /// First and last instant so far.
     span: Option<(Micros, Micros)>,
@@ -421,9 +486,9 @@ impl Rewrite<'_> {
     /// # Errors
     /// [`Error::Snapshot`]; then the folder holds what it held.
     pub fn finish(self, zone: Zone, shard: Option<Shard>) -> Result<(), Error> {
-        let Rewrite { folder, new, span, days, .. } = self;
+        let Rewrite { folder, new, lock, span, days, .. } = self;
         let generation = new.generation();
         let files = new.finish()?;
-        folder.publish(generation, files, span.unzip(), &days, (zone, shard))
+        folder.publish(generation, files, span.unzip(), &days, (zone, shard), lock)
     }
 }

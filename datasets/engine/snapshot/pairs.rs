@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use std::slice;
+use std::sync::Arc;
 
 use super::piece::{Piece, PieceReader, Place};
+use crate::encryption::DataKey;
 use crate::{Erasures, Error, History};
 
 /// A customer as the snapshot has them.
@@ -23,6 +25,7 @@ impl Kept<'_> {
 pub(super) struct Pairs<'a> {
     folder: &'a Path,
     pieces: slice::Iter<'a, Piece>,
+    key: Option<Arc<DataKey>>,
     reader: Option<PieceReader<'a>>,
     peeked: Option<Place>,
     erased: Option<&'a Erasures>,
@@ -30,8 +33,13 @@ pub(super) struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    pub fn of(folder: &'a Path, pieces: slice::Iter<'a, Piece>, erased: Option<&'a Erasures>) -> Self {
-        Pairs { folder, pieces, reader: None, peeked: None, erased, left_out: Vec::new() }
+    pub fn of(
+        folder: &'a Path,
+        pieces: slice::Iter<'a, Piece>,
+        key: Option<Arc<DataKey>>,
+        erased: Option<&'a Erasures>,
+    ) -> Self {
+        Pairs { folder, pieces, key, reader: None, peeked: None, erased, left_out: Vec::new() }
     }
 
     /// The histories of those who were passed over because they were erased.
@@ -53,7 +61,7 @@ impl<'a> Pairs<'a> {
                 continue;
             }
             let Some(piece) = self.pieces.next() else { return Ok(None) };
-            self.reader = Some(PieceReader::open(self.folder, piece)?);
+            self.reader = Some(PieceReader::open(self.folder, piece, self.key.clone())?);
         }
         let place = self.peeked.take_if(|place| wanted(&place.id));
         Ok(self

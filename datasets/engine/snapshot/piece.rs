@@ -1,17 +1,21 @@
-//! A file of a snapshot: customers in parts, each with its checksum.
+//! A file of a snapshot: customers in parts, each with its checksum; with a key each part is encrypted.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
 use super::{unusable, unwritten};
+use crate::encryption::DataKey;
 use crate::{Error, History, private, varint};
 
 const MAGIC: [u8; 5] = *b"HSNP\x01";
+/// The beginning of a file whose parts are encrypted.
+const SEALED: [u8; 5] = *b"HSNP\x02";
 
 /// Bytes of a part, about: what is checked and decoded at once.
 const PART: usize = 1 << 20;
@@ -47,20 +51,24 @@ pub(super) struct PieceReader<'a> {
     part: Vec<u8>,
     at: usize,
     checksum: crc32fast::Hasher,
+    key: Option<Arc<DataKey>>,
+    /// Parts that were read.
+    parts: u64,
 }
 
 impl<'a> PieceReader<'a> {
-    pub fn open(folder: &Path, piece: &'a Piece) -> Result<Self, Error> {
+    pub fn open(folder: &Path, piece: &'a Piece, key: Option<Arc<DataKey>>) -> Result<Self, Error> {
         let path = folder.join(&piece.name);
         let mut file = File::open(&path).map_err(|cause| unusable(&path, cause))?;
         let bytes = file.metadata().map_err(|cause| unusable(&path, cause))?.len();
         let mut magic = [0; MAGIC.len()];
-        let begins = file.read_exact(&mut magic).is_ok() && magic == MAGIC;
+        let expected = if key.is_some() { SEALED } else { MAGIC };
+        let begins = file.read_exact(&mut magic).is_ok() && magic == expected;
         if !begins || bytes != piece.bytes {
             return Err(unusable(&path, format!("it is damaged ({bytes} bytes, expected {})", piece.bytes)));
         }
         let (part, at, checksum) = (Vec::new(), 0, crc32fast::Hasher::new());
-        Ok(PieceReader { path, piece, file: BufReader::new(file), part, at, checksum })
+        Ok(PieceReader { path, piece, file: BufReader::new(file), part, at, checksum, key, parts: 0 })
     }
 
     /// The next customer, none at the end.
@@ -99,6 +107,11 @@ impl<'a> PieceReader<'a> {
             return Err(self.damaged());
         }
         self.checksum.update(&checksum);
+        if let Some(key) = &self.key {
+            let context = context(&self.piece.name, self.parts);
+            self.part = key.open(&context, &self.part).ok_or_else(|| self.damaged())?;
+        }
+        self.parts += 1;
         self.at = 0;
         Ok(true)
     }
@@ -120,15 +133,21 @@ impl<'a> PieceReader<'a> {
     }
 }
 
+/// What a part is sealed as: it opens in its own place only.
+fn context(name: &str, part: u64) -> Vec<u8> {
+    format!("{name} {part}").into_bytes()
+}
+
 /// A piece that is written, with its customers and events.
 pub(super) type Written = (Piece, (u64, u64));
 
-/// A piece that is being written: its file, what is known of it, the checksum so far, its customers and events.
-type Writing = (BufWriter<File>, Piece, crc32fast::Hasher, (u64, u64));
+/// A piece that is being written: its file, what is known of it, the checksum so far, its customers and events, its parts.
+type Writing = (BufWriter<File>, Piece, crc32fast::Hasher, (u64, u64), u64);
 
 pub(super) struct PieceWriter {
     folder: PathBuf,
     generation: u64,
+    key: Option<Arc<DataKey>>,
     open: Option<Writing>,
     part: Vec<u8>,
     done: Vec<Written>,
@@ -137,9 +156,9 @@ pub(super) struct PieceWriter {
 }
 
 impl PieceWriter {
-    pub fn new(folder: &Path, generation: u64) -> Self {
+    pub fn new(folder: &Path, generation: u64, key: Option<Arc<DataKey>>) -> Self {
         let folder = folder.to_owned();
-        PieceWriter { folder, generation, open: None, part: Vec::new(), done: Vec::new(), syncing: None }
+        PieceWriter { folder, generation, key, open: None, part: Vec::new(), done: Vec::new(), syncing: None }
     }
 
     pub fn generation(&self) -> u64 {
@@ -154,23 +173,20 @@ impl PieceWriter {
         if self.open.is_none() {
             let name = format!("{:06}-{:05}.histories", self.generation, self.done.len());
             let path = self.folder.join(&name);
-            let file = private::options()
-                .create(true)
-                .truncate(true)
-                .write(true)
-                .open(&path)
-                .and_then(|mut file| file.write_all(&MAGIC).map(|()| file));
+            let file = private::options().create(true).truncate(true).write(true).open(&path).and_then(
+                |mut file| file.write_all(if self.key.is_some() { &SEALED } else { &MAGIC }).map(|()| file),
+            );
             let file = file.map_err(|cause| unwritten(&path, cause))?;
             let bytes = MAGIC.len() as u64;
             let piece = Piece { name, from: id.to_owned(), to: String::new(), bytes, checksum: 0 };
-            self.open = Some((BufWriter::new(file), piece, crc32fast::Hasher::new(), (0, 0)));
+            self.open = Some((BufWriter::new(file), piece, crc32fast::Hasher::new(), (0, 0), 0));
         }
         for bytes in [id.as_bytes(), history] {
             varint::put(&mut self.part, bytes.len() as u64);
             self.part.extend(bytes);
         }
         let mut full = false;
-        if let Some((_, piece, _, counts)) = &mut self.open {
+        if let Some((_, piece, _, counts, _)) = &mut self.open {
             id.clone_into(&mut piece.to);
             counts.0 += 1;
             counts.1 += events;
@@ -183,10 +199,14 @@ impl PieceWriter {
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        let Some((file, piece, checksum, _)) = &mut self.open else { return Ok(()) };
+        let Some((file, piece, checksum, _, parts)) = &mut self.open else { return Ok(()) };
         if self.part.is_empty() {
             return Ok(());
         }
+        if let Some(key) = &self.key {
+            self.part = key.seal(&context(&piece.name, *parts), &self.part)?;
+        }
+        *parts += 1;
         let sum = crc32fast::hash(&self.part).to_le_bytes();
         let len = (self.part.len() as u32).to_le_bytes();
         let written = file
@@ -202,7 +222,7 @@ impl PieceWriter {
 
     fn close(&mut self) -> Result<(), Error> {
         self.flush()?;
-        let Some((file, mut piece, checksum, counts)) = self.open.take() else { return Ok(()) };
+        let Some((file, mut piece, checksum, counts, _)) = self.open.take() else { return Ok(()) };
         self.wait()?;
         let path = self.folder.join(&piece.name);
         let written = file.into_inner().map_err(io::IntoInnerError::into_error);

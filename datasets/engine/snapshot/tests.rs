@@ -80,7 +80,7 @@ fn a_snapshot_that_is_written_anew_is_that_of_the_lines() {
     let mut lines = SnapshotFolder::open(&root("lines"), zone, None).unwrap();
     lines.update(&today, None, zone, None).unwrap();
     let mut anew = SnapshotFolder::open(&root("anew"), zone, None).unwrap();
-    let mut rewrite = anew.rewrite();
+    let mut rewrite = anew.rewrite().unwrap();
     for (id, history) in histories(&lines).iter() {
         rewrite.add(id, &history.to_bytes()).unwrap();
     }
@@ -93,7 +93,7 @@ fn a_snapshot_that_is_written_anew_is_that_of_the_lines() {
         assert!(bytes(root("lines")) == bytes(root("anew")));
     }
     // One that is given up changes nothing.
-    let mut given_up = anew.rewrite();
+    let mut given_up = anew.rewrite().unwrap();
     given_up.add("x", &History::default().to_bytes()).unwrap();
     drop(given_up);
     drop(anew);
@@ -226,4 +226,77 @@ fn far_off_dates_of_an_earlier_run_are_taken_out_by_the_next_good_one() {
     assert_eq!((none, &healed, last), (0, &expected, expected_last));
     assert_eq!(counted.pairs().collect::<Vec<_>>(), expected_days.pairs().collect::<Vec<_>>());
     assert_eq!(night(&root).0, 0, "healed once");
+}
+
+#[test]
+fn an_encrypted_snapshot_opens_with_its_key_and_one_in_the_clear_is_encrypted_by_the_next_update() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("snapshot");
+    let zone = Zone::default();
+    let key = || Arc::new(MasterKeys::parse(&MasterKeys::generate().unwrap()).unwrap());
+    let (own, other) = (key(), key());
+    let open = |keys: Option<&Arc<MasterKeys>>| SnapshotFolder::open_with(&root, zone, None, keys.cloned());
+    let lines = some(&mut Dice(9), 3000, 200);
+    let today = stream(place.path(), "a.csv", &lines);
+    open(None).unwrap().update(&today, None, zone, None).unwrap();
+    let expected = histories(&open(None).unwrap());
+    let readable = |root: &Path| {
+        let files = fs::read_dir(root).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+        files.filter(|bytes| bytes.windows(5).any(|text| text == b"c0017")).count()
+    };
+    assert!(readable(&root) > 0);
+    // Nothing new, but there is a key now.
+    let mut folder = open(Some(&own)).unwrap();
+    assert_eq!(folder.update(&today, None, zone, None).unwrap().added, 0);
+    let before = folder.held().unwrap().clone();
+    folder.update(&today, None, zone, None).unwrap();
+    assert_eq!(folder.held(), Some(&before), "encrypted once");
+    assert_eq!(readable(&root), 0);
+    assert_eq!(histories(&folder), expected);
+    drop(folder);
+    for keys in [None, Some(&other)] {
+        let refused = open(keys).err().unwrap();
+        assert!(matches!(refused, Error::Encryption(_)), "{refused}");
+    }
+    // More lines, and the master key is replaced.
+    let more = stream(place.path(), "b.csv", &some(&mut Dice(10), 500, 200));
+    let mut folder = open(Some(&own)).unwrap();
+    assert!(folder.update(&more, None, zone, None).unwrap().changed > 0);
+    let expected = histories(&folder);
+    assert!(keys::replace_master_key(&root, &own).unwrap_err().to_string().contains("a batch is using it"));
+    drop(folder);
+    let (old_text, new_text) = (MasterKeys::generate().unwrap(), MasterKeys::generate().unwrap());
+    let parsed = |text: &str| Arc::new(MasterKeys::parse(text).unwrap());
+    let both = parsed(&format!("{new_text}\n{old_text}"));
+    assert!(keys::replace_master_key(&root, &both).is_err(), "neither is its key");
+    assert!(!keys::replace_master_key(&root, &own).unwrap(), "it is already");
+    assert_eq!(histories(&open(Some(&own)).unwrap()), expected);
+}
+
+#[test]
+fn parts_of_an_encrypted_snapshot_cannot_be_exchanged() {
+    let place = tempfile::tempdir().unwrap();
+    let keys = Arc::new(MasterKeys::parse(&MasterKeys::generate().unwrap()).unwrap());
+    let lock = Lock::new(&keys, PURPOSE).unwrap();
+    let mut writer = PieceWriter::new(place.path(), 1, key_of(Some(&lock)));
+    // Two parts of one size.
+    let history = vec![7; 1 << 20];
+    for id in ["c1", "c2"] {
+        writer.put(id, &history, 1).unwrap();
+    }
+    let (piece, _) = writer.finish().unwrap().remove(0);
+    let read = || -> Result<usize, Error> {
+        let mut reader = PieceReader::open(place.path(), &piece, key_of(Some(&lock)))?;
+        let mut customers = 0;
+        while reader.next()?.is_some() {
+            customers += 1;
+        }
+        Ok(customers)
+    };
+    assert_eq!(read().unwrap(), 2);
+    let path = place.path().join(&piece.name);
+    let whole = fs::read(&path).unwrap();
+    let half = (whole.len() - 5) / 2;
+    fs::write(&path, [&whole[..5], &whole[5 + half..], &whole[5..5 + half]].concat()).unwrap();
+    assert!(read().unwrap_err().to_string().contains("damaged"));
 }

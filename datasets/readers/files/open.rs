@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +15,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 #[cfg(feature = "objects")]
 use super::super::remote::{Remote, RemoteReader};
+use crate::encryption::scratch::ScratchFile;
 
 /// Bytes that a buffer of text holds.
 pub(super) const BUFFER: usize = 1 << 16;
@@ -131,7 +132,7 @@ impl Place {
     pub(super) fn open(&self) -> io::Result<Opened> {
         Ok(match self {
             Place::Here(path) => Opened::Here(File::open(path)?),
-            Place::Spool(spool) => Opened::Spool(SpoolReader { spool: spool.clone(), at: 0 }),
+            Place::Spool(spool) => Opened::Spool(SpoolReader::new(spool.clone(), 0)),
             // Entries are read as streams only, and a frame has no bytes.
             Place::Entry(_) | Place::Frame(..) => return Err(io::ErrorKind::Unsupported.into()),
             #[cfg(feature = "objects")]
@@ -151,7 +152,7 @@ impl Place {
 /// Bytes in a temporary file without a name.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    file: File,
+    file: ScratchFile,
     len: u64,
     /// Changes with the bytes.
     pub(super) version: String,
@@ -159,23 +160,25 @@ pub(crate) struct Spool {
 
 impl Spool {
     /// Keeps all bytes of a reader, up to so many.
-    pub(super) fn of(mut input: impl Read, most: u64) -> io::Result<Spool> {
-        let mut file = tempfile::tempfile()?;
+    pub(super) fn of(input: impl Read, most: u64) -> io::Result<Spool> {
+        Self::into(ScratchFile::create(None)?, input, most)
+    }
+
+    fn into(mut file: ScratchFile, mut input: impl Read, most: u64) -> io::Result<Spool> {
         let mut checksum = crc32fast::Hasher::new();
         let (mut len, mut buffer) = (0u64, vec![0; BUFFER]);
         loop {
-            let read = match input.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
+            // Blocks of one size, but for the last: so a reader knows where each begins.
+            let read = fill(&mut input, &mut buffer)?;
+            if read == 0 {
+                break;
+            }
             len += read as u64;
             if len > most {
                 return Err(io::Error::other(format!("it holds over {} MiB; unpack it first", most >> 20)));
             }
             checksum.update(&buffer[..read]);
-            file.write_all(&buffer[..read])?;
+            file.push(&buffer[..read])?;
         }
         Ok(Spool { file, len, version: format!("{:08x}", checksum.finalize()) })
     }
@@ -203,18 +206,62 @@ impl Spool {
     }
 }
 
+/// Reads until a buffer is full or the input ends.
+fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
 /// Reads a spool from a place of its own, so that many readers do not move each other.
 pub(crate) struct SpoolReader {
     spool: Arc<Spool>,
     at: u64,
+    /// The block of an encrypted spool that was decrypted last, by its number.
+    block: Option<(u64, Vec<u8>)>,
+}
+
+impl SpoolReader {
+    fn new(spool: Arc<Spool>, at: u64) -> Self {
+        SpoolReader { spool, at, block: None }
+    }
+
+    /// The decrypted block of the present position, and where in it that is.
+    fn block(&mut self) -> io::Result<(&[u8], usize)> {
+        let size = BUFFER as u64;
+        let nth = self.at / size;
+        let bytes = match self.block.take() {
+            Some((held, bytes)) if held == nth => bytes,
+            _ => {
+                let mut bytes = vec![0; (self.spool.len - nth * size).min(size) as usize];
+                self.spool.file.read(self.spool.file.position(nth, size), &mut bytes)?;
+                bytes
+            }
+        };
+        let (_, bytes) = self.block.insert((nth, bytes));
+        Ok((bytes, (self.at % size) as usize))
+    }
 }
 
 impl Read for SpoolReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        #[cfg(unix)]
-        let read = std::os::unix::fs::FileExt::read_at(&self.spool.file, buffer, self.at)?;
-        #[cfg(windows)]
-        let read = std::os::windows::fs::FileExt::seek_read(&self.spool.file, buffer, self.at)?;
+        let read = match self.spool.file.read_part(self.at, buffer) {
+            Some(read) => read?,
+            None if self.at >= self.spool.len => 0,
+            None => {
+                let (block, from) = self.block()?;
+                let read = buffer.len().min(block.len() - from);
+                buffer[..read].copy_from_slice(&block[from..from + read]);
+                read
+            }
+        };
         self.at += read as u64;
         Ok(read)
     }
@@ -369,7 +416,7 @@ impl ChunkReader for Opened {
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
         Ok(match self {
             Opened::Here(file) => Box::new(file.get_read(start)?),
-            Opened::Spool(reader) => Box::new(SpoolReader { spool: reader.spool.clone(), at: start }),
+            Opened::Spool(reader) => Box::new(SpoolReader::new(reader.spool.clone(), start)),
             #[cfg(feature = "objects")]
             Opened::There(file) => Box::new(file.get_read(start)?),
         })
@@ -419,5 +466,27 @@ mod tests {
         assert_eq!(unpacked(BOMB_BYTES, 1).unwrap(), BOMB_BYTES);
         assert!(unpacked(BOMB_BYTES + 1, 1).unwrap_err().to_string().contains("unpacks to over 1024 MiB"));
         assert_eq!(unpacked(BOMB_BYTES + 1, BOMB_BYTES / 100).unwrap(), BOMB_BYTES + 1);
+    }
+
+    #[test]
+    fn an_encrypted_spool_gives_every_stretch_of_its_bytes() {
+        let bytes: Vec<u8> = (0..200_000u32).flat_map(u32::to_le_bytes).collect();
+        for encrypted in [false, true] {
+            let file = ScratchFile::with(None, encrypted).unwrap();
+            let spool = Arc::new(Spool::into(file, &*bytes, u64::MAX).unwrap());
+            assert_eq!(spool.len(), bytes.len() as u64);
+            let mut reader = SpoolReader::new(spool, 0);
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).unwrap();
+            assert_eq!(all, bytes);
+            let end = bytes.len();
+            for (from, len) in [(0, 7), (BUFFER - 3, 9), (5 * BUFFER, BUFFER), (end - 5, 5), (end, 0)] {
+                reader.seek(io::SeekFrom::Start(from as u64)).unwrap();
+                let mut part = vec![0; len];
+                reader.read_exact(&mut part).unwrap();
+                assert_eq!(part, bytes[from..from + len]);
+            }
+            assert_eq!(reader.read(&mut [0; 4]).unwrap(), 0);
+        }
     }
 }
