@@ -18,6 +18,17 @@ pub fn options() -> OpenOptions {
     options
 }
 
+/// The secret in a file, without the line's end; otherwise what is wrong, for a message that names the file.
+pub(crate) fn secret(path: &Path) -> Result<String, String> {
+    let text =
+        std::fs::read_to_string(path).map_err(|cause| format!("the secret cannot be read: {cause}"))?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err("the file is empty; write the secret into it".to_owned());
+    }
+    Ok(secret.to_owned())
+}
+
 /// Creates a folder, and those above it, for their owner alone (mode 0700 on Unix). Folders that exist keep their rights.
 ///
 /// ```

@@ -5,14 +5,14 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::scratch::encrypt_all;
 use super::{EncryptionError, MasterKeys};
-use crate::settings::show::secret_of;
+use crate::private;
 
 /// How long a command may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -92,12 +92,11 @@ impl EncryptionArgs {
                 .map_err(|cause| EncryptionError::Source(format!("--encryption-key: {cause}")));
         }
         if let Some(path) = &self.encryption_key_file {
-            let text = secret_of("encryption-key-file", path)
-                .map_err(|cause| EncryptionError::Source(cause.to_string()))?;
-            let keys = MasterKeys::parse(&text);
-            return keys.map(Some).map_err(|cause| {
+            let failed = |cause: String| {
                 EncryptionError::Source(format!("--encryption-key-file {}: {cause}", path.display()))
-            });
+            };
+            let text = private::secret(path).map_err(failed)?;
+            return MasterKeys::parse(&text).map(Some).map_err(|cause| failed(cause.to_string()));
         }
         let Some(command) = &self.encryption_key_command else { return Ok(None) };
         let keys = MasterKeys::parse(&output(command)?);
@@ -116,17 +115,23 @@ fn output(command: &str) -> Result<String, EncryptionError> {
         .spawn()
         .map_err(|cause| failed(format!("{shell} cannot be started: {cause}")))?;
     let Some(stdout) = child.stdout.take() else { return Err(failed("it has no output".to_owned())) };
-    let reader = std::thread::spawn(move || {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
         let mut text = String::new();
-        stdout.take(1 << 16).read_to_string(&mut text).map(|_| text)
+        let read = stdout.take(1 << 16).read_to_string(&mut text);
+        // Nobody waits any more where the command took too long.
+        let _ = sender.send(read.map(|_| text));
     });
+    let begun = Instant::now();
     let status = wait(&mut child, PATIENCE)?;
     if !status.success() {
         return Err(failed(format!("it ended with {status}; run it by hand to see why")));
     }
-    match reader.join() {
+    // A program that it has left behind may hold its output open.
+    match receiver.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())) {
         Ok(Ok(text)) => Ok(text),
-        _ => Err(failed("its output is not text".to_owned())),
+        Ok(Err(_)) => Err(failed("its output is not text".to_owned())),
+        Err(_) => Err(failed(format!("its output did not end within {} s", PATIENCE.as_secs()))),
     }
 }
 
@@ -139,6 +144,7 @@ fn wait(child: &mut Child, patience: Duration) -> Result<std::process::ExitStatu
             Ok(None) => {
                 // It may have ended by itself meanwhile.
                 let _ = child.kill();
+                let _ = child.wait();
                 let text = format!("it did not end within {} s; check the key service", patience.as_secs());
                 return Err(EncryptionError::Command(text));
             }

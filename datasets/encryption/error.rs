@@ -39,13 +39,13 @@ pub enum EncryptionError {
         given: Vec<KeyId>,
     },
     /// A wrapped key that was changed.
-    #[error("the encrypted data key of {what} is damaged; restore the file from a backup")]
+    #[error("the encrypted data key of {what} is damaged; restore from an earlier backup")]
     DamagedKey {
         /// The data.
         what: String,
     },
     /// Data that were changed.
-    #[error("{what} is damaged: it does not decrypt with its own key; restore it from a backup")]
+    #[error("{what} is damaged: it does not decrypt with its own key; restore from an earlier backup")]
     Damaged {
         /// The data.
         what: String,

@@ -74,6 +74,8 @@ impl ScratchFile {
     /// Adds a block. Gives its position.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<u64> {
         let at = self.end;
+        // Before it is written: after a failed write no other block may have this position, by which it is encrypted.
+        self.end = self.position(1, bytes.len() as u64) + at;
         self.file.seek(SeekFrom::Start(at))?;
         match &self.cipher {
             None => self.file.write_all(bytes)?,
@@ -82,10 +84,8 @@ impl ScratchFile {
                 let tag = seal_at(cipher, nonce(at), &[], &mut sealed).map_err(failed)?;
                 sealed.extend(tag.as_ref());
                 self.file.write_all(&sealed)?;
-                self.end += TAG as u64;
             }
         }
-        self.end += bytes.len() as u64;
         Ok(at)
     }
 

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr_iter, memchr2};
 
 /// Bytes of a record at most: an open quote must not fill the memory.
 const RECORD_BYTES: usize = 16 << 20;
@@ -75,7 +75,7 @@ pub(super) struct Records<R> {
     end: usize,
     ended: bool,
     delimiter: u8,
-    /// What ends a line.
+    /// What lines are counted by.
     newline: u8,
     /// The line at `start`, from 1.
     line: u64,
@@ -175,7 +175,7 @@ impl<R: Read> Records<R> {
         let mut seen = 0;
         let len = loop {
             let rest = &self.buffer[self.start..self.end];
-            if let Some(at) = memchr(self.newline, &rest[seen..]) {
+            if let Some(at) = memchr2(b'\n', b'\r', &rest[seen..]) {
                 break seen + at;
             }
             seen = rest.len();
@@ -184,18 +184,16 @@ impl<R: Read> Records<R> {
                 break seen;
             }
         };
-        let mut line = &self.buffer[self.start..self.start + len];
-        if self.newline == b'\n' {
-            line = line.strip_suffix(b"\r").unwrap_or(line);
-        }
-        let other = if self.newline == b'\n' { b'\r' } else { b'\n' };
-        if memchr(other, line).is_some() || !split(line, self.delimiter, &mut self.fields) {
+        let found = self.start..self.start + len;
+        if !split(&self.buffer[found.clone()], self.delimiter, &mut self.fields) {
             return self.find_any();
         }
-        let found = self.start..self.start + line.len();
-        let ended = usize::from(self.start + len < self.end);
-        self.line += ended as u64;
-        self.start += len + ended;
+        // The second half of `\r\n` is passed over as an empty line.
+        if let Some(&byte) = self.buffer[..self.end].get(found.end) {
+            self.line += u64::from(byte == self.newline);
+            self.start += 1;
+        }
+        self.start += len;
         Ok(Found::Line(found))
     }
 
@@ -323,6 +321,14 @@ mod tests {
             let lines: Vec<u64> = records(text.as_bytes(), b',').into_iter().map(|(line, _)| line).collect();
             assert_eq!(lines, [1, 3, 5, 8], "{end:?}");
         }
+        // What ends lines may change below the part by which the shape was found.
+        let text = ["a,b\n".repeat(10), "c,d\r".repeat(8 << 20)].concat();
+        let mut mixed = Records::new(text.as_bytes(), b',', false, 1);
+        let mut count = 0;
+        while mixed.next().unwrap().is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 10 + (8 << 20));
         let mut old = Records::new(&b"a,b\rc,d\r"[..], b',', true, 1);
         assert_eq!(old.next().unwrap().map(|record| record.line), Some(1));
         assert_eq!(old.next().unwrap().map(|record| record.line), Some(2));

@@ -153,12 +153,9 @@ pub fn without_secrets(text: &str) -> String {
 /// # Errors
 /// [`super::ConfigError::Secret`] names flag and file.
 pub fn secret_of(flag: &'static str, path: &Path) -> Result<String, super::ConfigError> {
-    let fault = |cause: String| super::ConfigError::Secret { flag, path: path.to_owned(), cause };
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| fault(format!("the secret cannot be read: {cause}")))?;
-    let secret = text.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() {
-        return Err(fault("the file is empty; write the secret into it".to_owned()));
-    }
-    Ok(secret.to_owned())
+    crate::private::secret(path).map_err(|cause| super::ConfigError::Secret {
+        flag,
+        path: path.to_owned(),
+        cause,
+    })
 }

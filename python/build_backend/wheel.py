@@ -133,4 +133,9 @@ def build_sdist(sdist_directory: str, config_settings: object = None) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        asked = sys.argv[1:] in (["-h"], ["--help"])
+        usage = "usage: python3 python/build_backend/wheel.py FOLDER\n\nBuilds the wheel into FOLDER and prints its path."
+        print(usage, file=sys.stdout if asked else sys.stderr)
+        raise SystemExit(0 if asked else 2)
     print(Path(sys.argv[1]) / build_wheel(sys.argv[1]))

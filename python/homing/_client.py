@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from homing import _service as service
-from homing._data import When
-from homing._errors import ArgumentError
+from homing._data import When, names
+from homing._errors import ArgumentError, Error
 from homing._frames import Data
 from homing._service import Call, Change, Listing, Patience, ServiceError, Taken
 
@@ -27,15 +28,49 @@ class _Settings:
     """What both clients are made of."""
 
     def __init__(self, url: str, key: str | None, timeout: float, retries: int, longest_pause: float, http: dict[str, Any]) -> None:
-        if not url.startswith(("http://", "https://")):
+        try:
+            valid = url.startswith(("http://", "https://")) and bool(httpx.URL(url).host)
+        except httpx.InvalidURL:
+            valid = False
+        if not valid:
             remedy = "write it as http://HOST:PORT"
-            raise ArgumentError(f"`{url}` is no address; {remedy}", "bad_url", remedy)
+            raise ArgumentError(f"`{url}` is not a URL; {remedy}", "bad_url", remedy)
         self.url = url.rstrip("/")
         self.patience = Patience(retries, longest_pause)
-        headers = {"user-agent": "homing-python"}
+        headers = httpx.Headers({"user-agent": "homing-python"})
         if key:
             headers["authorization"] = f"Bearer {key}"
-        self.http = {"base_url": self.url, "timeout": timeout, "headers": headers, **http}
+        headers.update(http.get("headers"))
+        self.http = {"base_url": self.url, "timeout": timeout, **http, "headers": headers}
+
+    def read(self, call: Call[T], response: httpx.Response) -> T:
+        """What a response says, where it is one of success."""
+        try:
+            return call.read(response.json() if response.content else None)
+        except (ValueError, LookupError, TypeError, AttributeError) as cause:
+            raise service.bad_reply(self.url, cause, response) from cause
+
+    def pause_after(self, cause: httpx.RequestError, attempt: int) -> float:
+        """Seconds until the next attempt after a request failed; raises where another attempt would not help."""
+        if isinstance(cause, (httpx.DecodingError, httpx.TooManyRedirects)):
+            raise service.bad_reply(self.url, cause) from cause
+        if _refused_certificate(cause):
+            raise service.untrusted(self.url, cause) from cause
+        pause = self.patience.after_failure(attempt) if isinstance(cause, _TRANSIENT) else None
+        if pause is None:
+            raise service.unreachable(self.url, cause) from cause
+        return pause
+
+
+_TRANSIENT = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
+
+
+def _refused_certificate(cause: BaseException | None) -> bool:
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _frame(rows: list[dict[str, Any]], kind: str) -> Any:
@@ -67,7 +102,7 @@ def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 class Client:
-    """Speaks to `homing serve`. Needs `pip install homing[client]`.
+    """Client of `homing serve`. Needs `pip install homing[client]`.
 
     Parameters
     ----------
@@ -78,12 +113,12 @@ class Client:
     timeout
         Seconds for a reply.
     retries
-        How often a request is sent again that the service put off (429, 503 and 409 with `Retry-After`) or that did not arrive. Requests
-        that change something carry an idempotency key, so that they are carried out once.
+        How often a request is sent again that the service asked to retry (429, 503 and 409 with `Retry-After`) or that failed on the
+        network. Requests that change something carry an idempotency key, so that they are carried out once.
     longest_pause
         Most seconds that `Retry-After` may ask for; beyond them the error is raised.
     http
-        More arguments for `httpx.Client`, such as `verify` or `http2`.
+        More arguments for `httpx.Client`, such as `verify`, `http2` or `headers`, which add to those of this client.
 
     Examples
     --------
@@ -116,20 +151,21 @@ class Client:
         self._http.close()
 
     def _send(self, call: Call[T]) -> T:
-        patience, attempt = self._settings.patience, 0
+        attempt = 0
         while True:
             try:
                 response = self._http.request(call.method, call.path, params=call.query, content=call.body, headers=call.headers())
-            except httpx.TransportError as cause:
-                pause = patience.after_failure(attempt)
-                if pause is None:
-                    raise service.unreachable(self._settings.url, cause) from cause
+            except httpx.InvalidURL as cause:
+                raise service.bad_url(self._settings.url, cause) from cause
+            except httpx.RequestError as cause:
+                pause = self._settings.pause_after(cause, attempt)
             else:
                 if response.is_success:
-                    return call.read(response.json() if response.content else None)
-                pause = patience.after(response, attempt)
-                if pause is None:
+                    return self._settings.read(call, response)
+                wait = self._settings.patience.after(response, attempt)
+                if wait is None:
                     raise service.failure(response)
+                pause = wait
             attempt += 1
             time.sleep(pause)
 
@@ -157,7 +193,7 @@ class Client:
         return self._send(service.profile(customer_id, fields, expand, tag_values))
 
     def profiles(
-        self, ids: Sequence[object], *, fields: Iterable[str] = (), expand: Iterable[str] = (), tag_values: bool = False
+        self, ids: Iterable[object], *, fields: Iterable[str] = (), expand: Iterable[str] = (), tag_values: bool = False
     ) -> list[dict[str, Any]]:
         """The profiles of these customers; those that are unknown are left out."""
         calls = service.lookup(ids, fields, expand, tag_values)
@@ -210,23 +246,33 @@ class Client:
 
         They go in chunks, each as NDJSON. Look at `rejected`: events that are invalid are told there, by their index among all, and
         the others are taken. With your `idempotency_key`, the same call again is answered as the first time.
+
+        When a chunk fails, the exception's `taken` says what became of the chunks before it, and `sent` how many events they held. The
+        service may have taken the failed chunk too. Repeat the call with the same `idempotency_key`, or send the events from `sent` on
+        with another; with an `event_id` in each event, repeated ones count as duplicates.
         """
-        taken = service.nothing_taken()
-        for first, call in service.event_calls(events, columns, chunk, idempotency_key):
-            try:
-                found = self._send(call)
-            except ServiceError as error:
-                refused = service.refused_events(error)
-                if refused is None:
-                    raise
-                found = refused
-            service.add_taken(taken, first, found)
+        taken, sent = service.nothing_taken(), 0
+        try:
+            for call, count in service.event_calls(events, columns, chunk, idempotency_key):
+                try:
+                    found = self._send(call)
+                except ServiceError as error:
+                    refused = service.refused_events(error)
+                    if refused is None:
+                        raise
+                    found = refused
+                service.add_taken(taken, sent, found)
+                sent += count
+        except Error as error:
+            service.keep_taken(error, taken, sent)
+            raise
         return taken
 
     def changes(self, cursor: int | None = None, *, tags: Iterable[str] = (), page: int = service.MOST) -> Iterator[Change]:
         """The changed tags after a cursor, up to now; each change has its `cursor` to go on from."""
+        wanted = names(tags)
         while True:
-            found = self._send(service.changes(cursor, tags, False, page))
+            found = self._send(service.changes(cursor, wanted, False, page))
             yield from found["changes"]
             if found["next"] == cursor:
                 return
@@ -268,7 +314,7 @@ class Client:
 
 
 class AsyncClient:
-    """Speaks to `homing serve` from asyncio: `homing.Client`, whose methods are awaited. Needs `pip install homing[client]`.
+    """Client of `homing serve` for asyncio: `homing.Client`, whose methods are awaited. Needs `pip install homing[client]`.
 
     Examples
     --------
@@ -303,20 +349,21 @@ class AsyncClient:
         await self._http.aclose()
 
     async def _send(self, call: Call[T]) -> T:
-        patience, attempt = self._settings.patience, 0
+        attempt = 0
         while True:
             try:
                 response = await self._http.request(call.method, call.path, params=call.query, content=call.body, headers=call.headers())
-            except httpx.TransportError as cause:
-                pause = patience.after_failure(attempt)
-                if pause is None:
-                    raise service.unreachable(self._settings.url, cause) from cause
+            except httpx.InvalidURL as cause:
+                raise service.bad_url(self._settings.url, cause) from cause
+            except httpx.RequestError as cause:
+                pause = self._settings.pause_after(cause, attempt)
             else:
                 if response.is_success:
-                    return call.read(response.json() if response.content else None)
-                pause = patience.after(response, attempt)
-                if pause is None:
+                    return self._settings.read(call, response)
+                wait = self._settings.patience.after(response, attempt)
+                if wait is None:
                     raise service.failure(response)
+                pause = wait
             attempt += 1
             await asyncio.sleep(pause)
 
@@ -344,7 +391,7 @@ class AsyncClient:
         return await self._send(service.profile(customer_id, fields, expand, tag_values))
 
     async def profiles(
-        self, ids: Sequence[object], *, fields: Iterable[str] = (), expand: Iterable[str] = (), tag_values: bool = False
+        self, ids: Iterable[object], *, fields: Iterable[str] = (), expand: Iterable[str] = (), tag_values: bool = False
     ) -> list[dict[str, Any]]:
         """The profiles of these customers; those that are unknown are left out."""
         calls = service.lookup(ids, fields, expand, tag_values)
@@ -397,23 +444,33 @@ class AsyncClient:
 
         They go in chunks, each as NDJSON. Look at `rejected`: events that are invalid are told there, by their index among all, and
         the others are taken. With your `idempotency_key`, the same call again is answered as the first time.
+
+        When a chunk fails, the exception's `taken` says what became of the chunks before it, and `sent` how many events they held. The
+        service may have taken the failed chunk too. Repeat the call with the same `idempotency_key`, or send the events from `sent` on
+        with another; with an `event_id` in each event, repeated ones count as duplicates.
         """
-        taken = service.nothing_taken()
-        for first, call in service.event_calls(events, columns, chunk, idempotency_key):
-            try:
-                found = await self._send(call)
-            except ServiceError as error:
-                refused = service.refused_events(error)
-                if refused is None:
-                    raise
-                found = refused
-            service.add_taken(taken, first, found)
+        taken, sent = service.nothing_taken(), 0
+        try:
+            for call, count in service.event_calls(events, columns, chunk, idempotency_key):
+                try:
+                    found = await self._send(call)
+                except ServiceError as error:
+                    refused = service.refused_events(error)
+                    if refused is None:
+                        raise
+                    found = refused
+                service.add_taken(taken, sent, found)
+                sent += count
+        except Error as error:
+            service.keep_taken(error, taken, sent)
+            raise
         return taken
 
     async def changes(self, cursor: int | None = None, *, tags: Iterable[str] = (), page: int = service.MOST) -> AsyncIterator[Change]:
         """The changed tags after a cursor, up to now; each change has its `cursor` to go on from."""
+        wanted = names(tags)
         while True:
-            found = await self._send(service.changes(cursor, tags, False, page))
+            found = await self._send(service.changes(cursor, wanted, False, page))
             for one in found["changes"]:
                 yield one
             if found["next"] == cursor:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import json
+import math
 import os
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from homing import _homing
 from homing._errors import ArgumentError, warn
-from homing._frames import Data, frame_of, id_type, kind_of, paths_of, refuse_mixed, stream_of
+from homing._frames import Data, frame_of, id_type, kind_of, missing, paths_of, refuse_mixed, stream_of
 
 When = Any
 """A date or time: text, `datetime.date`, `datetime.datetime`, `pandas.Timestamp`, `numpy.datetime64`. A date means its end."""
@@ -106,6 +109,48 @@ def instants(when: When | Iterable[When]) -> list[str]:
     if isinstance(when, (str, datetime.date)) or not isinstance(when, Iterable):
         return [text for text in [instant(when)] if text is not None]
     return [text for one in when if (text := instant(one)) is not None]
+
+
+def names(given: str | Iterable[str]) -> tuple[str, ...]:
+    """One name or several as a tuple, which can be read more than once.
+
+    >>> from homing._data import names
+    >>> names("churn.level"), names(one for one in ["a", "b"])
+    (('churn.level',), ('a', 'b'))
+    """
+    return (given,) if isinstance(given, str) else tuple(str(one) for one in given)
+
+
+def id_text(value: object, what: str = "customer_id") -> str | None:
+    """An id as text; `None` for a missing value.
+
+    pandas turns a column of whole numbers with a missing value into floats. Those below 2**53 are exact and lose their `.0` here.
+
+    >>> from homing._data import id_text
+    >>> id_text(7000001.0), id_text("007"), id_text(float("nan"))
+    ('7000001', '007', None)
+    """
+    if isinstance(value, str):
+        return str(value)
+    if missing(value):
+        return None
+    one: Any = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    if isinstance(one, (int, uuid.UUID)) and not isinstance(one, bool):
+        return str(one)
+    exact = isinstance(one, decimal.Decimal) or (isinstance(one, float) and abs(one) < 2**53)
+    if exact and math.isfinite(one) and one == int(one):
+        return str(int(one))
+    remedy = "give ids as text or whole numbers, for example with astype(str) before numbers become floats"
+    raise ArgumentError(f"{what} {value!r} ({type(value).__name__}) is not an id; {remedy}", "bad_id", remedy)
+
+
+def known_id(value: object, what: str = "customer_id") -> str:
+    """An id as text; a missing one is refused."""
+    text = id_text(value, what)
+    if text is None:
+        remedy = "give a text or a whole number"
+        raise ArgumentError(f"{what} is missing ({value!r}); {remedy}", "missing_id", remedy)
+    return text
 
 
 def days(horizons: int | Iterable[int]) -> list[int]:

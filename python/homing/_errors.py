@@ -6,10 +6,11 @@ import re
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 
 class Error(Exception):
-    """What every exception of homing is.
+    """Base class of all homing exceptions.
 
     >>> import homing
     >>> try:
@@ -25,9 +26,9 @@ class Error(Exception):
         self.code = code
         self.remedy = remedy
 
-    def __reduce__(self) -> tuple[type[Error], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[Error], tuple[str, str, str], dict[str, Any]]:
         """For pickle, across processes."""
-        return type(self), (str(self), self.code, self.remedy)
+        return type(self), (str(self), self.code, self.remedy), vars(self)
 
 
 class DataError(Error, ValueError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import decimal
 import os
 from collections.abc import Sequence
 from typing import Any
+
+import numpy
 
 from homing._errors import ArgumentError, DataError
 
@@ -63,21 +66,33 @@ def _of_pandas(frame: Any) -> tuple[Any, list[str]]:
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, TypeError, ValueError):
             # Only where homing needs the column is it an error.
             mixed.append(name)
-            texts = [None if _missing(value) else str(value) for value in column]
+            texts = [None if missing(value) else str(value) for value in column]
             arrays.append(pyarrow.array(texts, pyarrow.string()))
     arrays = [array.combine_chunks() if isinstance(array, pyarrow.ChunkedArray) else array for array in arrays]
     return pyarrow.Table.from_arrays(arrays, names=names), mixed
 
 
-def _missing(value: Any) -> bool:
-    return value is None or value != value or type(value).__name__ in {"NAType", "NaTType"}
+def missing(value: Any) -> bool:
+    """Whether a value is missing: None, NaN, NaT, or NA of pandas."""
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    return isinstance(value, (float, decimal.Decimal, numpy.floating, numpy.datetime64)) and bool(value != value)
+
+
+def unmixed_stream(data: Data, what: str) -> Any:
+    """An object with `__arrow_c_stream__` of a frame, none of whose columns has values of mixed types."""
+    stream, mixed = stream_of(data)
+    if mixed:
+        remedy = f'convert it, for example with df["{mixed[0]}"].astype(str)'
+        raise DataError(f"column `{mixed[0]}` of {what} has values of mixed types; {remedy}", "mixed_types", remedy)
+    return stream
 
 
 def refuse_mixed(data: Data, mixed: Sequence[str], columns: dict[str, str]) -> None:
     """Refuses a column of mixed types that homing would read."""
     for known, own in columns.items():
         if own in mixed:
-            kinds = sorted({type(value).__name__ for value in data[own] if not _missing(value)})
+            kinds = sorted({type(value).__name__ for value in data[own] if not missing(value)})
             remedy = f'convert it, for example with df["{own}"].astype(str)'
             text = f"column `{own}` ({known}) has values of mixed types ({', '.join(kinds)}); {remedy}"
             raise DataError(text, "mixed_types", remedy)

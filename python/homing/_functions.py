@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from homing import _homing
-from homing._data import When, instant, read
+from homing._data import When, id_text, instant, names, read
 from homing._errors import ArgumentError, DataError, pythonic, warn
-from homing._frames import Data, frame_of, id_type, kind_of, paths_of, stream_of
+from homing._frames import Data, frame_of, id_type, kind_of, paths_of, unmixed_stream
 from homing._model import Progress, _teller
 
 
@@ -22,15 +22,7 @@ def _table(data: Data, what: str) -> Any:
     if paths_of(data) is not None:
         remedy = "read them into a frame first, for example with pandas.read_csv"
         raise ArgumentError(f"{what} is a frame, not files; {remedy}", "not_a_frame", remedy)
-    stream, mixed = stream_of(data)
-    if mixed:
-        remedy = f'convert it, for example with df["{mixed[0]}"].astype(str)'
-        raise DataError(f"column `{mixed[0]}` of {what} has values of mixed types; {remedy}", "mixed_types", remedy)
-    return stream
-
-
-def _names(names: str | Iterable[str]) -> list[str]:
-    return [names] if isinstance(names, str) else [str(one) for one in names]
+    return unmixed_stream(data, what)
 
 
 def baskets(
@@ -116,9 +108,9 @@ def uplift(
     columns = {
         "treatment": treatment,
         "control": None if control is None else str(control),
-        "outcomes": _names(outcome),
-        "features": _names(features),
-        "ignore": _names(ignore),
+        "outcomes": list(names(outcome)),
+        "features": list(names(features)),
+        "ignore": list(names(ignore)),
     }
     figures, scores = _homing.uplift(_table(experiment, "experiment"), columns, int(seed), _teller(progress))
     return Uplift(json.loads(figures), scores, kind_of(experiment))
@@ -200,8 +192,9 @@ class Campaign:
                 )
         rows = table.to_pylist()
         scores = [one for one in table.column_names if one.startswith(("p_purchase_", "expected_spend_"))]
+        ids = [id_text(row["customer_id"]) for row in rows]
         for nth, row in enumerate(rows):
-            if row["customer_id"] is None or row["held_out"] not in (True, False):
+            if ids[nth] is None or row["held_out"] not in (True, False):
                 remedy = "each row needs a customer_id, and held_out as true or false"
                 raise DataError(
                     f"row {nth} of contacts has customer_id {row['customer_id']!r} and held_out {row['held_out']!r}; {remedy}",
@@ -211,12 +204,11 @@ class Campaign:
         known = [{one: row[one] for one in scores if row[one] is not None} for row in rows]
         self._list = {
             "name": name,
-            "customers": [str(row["customer_id"]) for row in rows],
+            "customers": ids,
             "held_out": [bool(row["held_out"]) for row in rows],
             "at": [str(instant(row["at"] if at is None else at)) for row in rows],
             "scores": [json.dumps(one) if one else "" for one in known],
         }
-        ids = self._list["customers"]
         if len(set(ids)) < len(ids):
             remedy = "list each customer once"
             raise DataError(f"{len(ids) - len(set(ids))} customers are on the list more than once; {remedy}", "repeated_customer", remedy)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
-import math
 import random
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 from urllib.parse import quote
 
-from homing._data import When, instant
-from homing._errors import ArgumentError, Error
-from homing._frames import Data, paths_of, stream_of
+from homing._data import When, id_text, instant, known_id, names
+from homing._errors import ArgumentError, DataError, Error
+from homing._frames import Data, missing, paths_of, unmixed_stream
 
 if TYPE_CHECKING:
     import httpx
@@ -31,9 +30,15 @@ MOST = 1000
 class ServiceError(Error):
     """The service refused a request, failed, or cannot be reached.
 
-    `code` is that of the service's catalogue, such as `unknown_customer`, or `unreachable`; `remedy` says what to do. `status` is
-    that of HTTP (0 where there was no reply), `document` the whole problem document, with members such as `rejected` or `pointer`.
+    `code` is that of the service's catalogue, such as `unknown_customer`, or one of the client: `unreachable`, `bad_reply` (it cannot be
+    read), `bad_url`. `remedy` says what to do. `status` is that of HTTP (0 where there was no reply), `document` the whole problem
+    document, with members such as `rejected` or `pointer`.
+
+    When `send_events` fails, `taken` says what became of the chunks before the one that failed, and `sent` how many events those held.
     """
+
+    taken: Taken | None = None
+    sent: int = 0
 
     def __init__(
         self,
@@ -49,10 +54,6 @@ class ServiceError(Error):
         self.status = status
         self.document = dict(document or {})
         self.request_id = request_id
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle, across processes."""
-        return type(self), (str(self), self.code, self.remedy, self.status, self.document, self.request_id)
 
 
 class Rejected(TypedDict, total=False):
@@ -98,7 +99,7 @@ class Call(Generic[T]):
     query: Query = field(default_factory=list)
     body: bytes | None = None
     media_type: str = "application/json"
-    # What a repeated request is recognised by; the same for each attempt.
+    # Idempotency key, reused by every attempt.
     once: str | None = None
 
     def headers(self) -> dict[str, str]:
@@ -128,13 +129,13 @@ def promotion(version: str) -> Call[dict[str, Any]]:
 
 def profile_path(customer_id: object, rest: str = "") -> str:
     """The path of a customer's profile."""
-    return f"/v1/profiles/{quote(str(customer_id), safe='')}{rest}"
+    return f"/v1/profiles/{quote(known_id(customer_id), safe='')}{rest}"
 
 
 def _shown(fields: Iterable[str], expand: Iterable[str], values: bool) -> Query:
     query: Query = []
     for name, given in (("fields", fields), ("expand", expand)):
-        listed = [given] if isinstance(given, str) else list(given)
+        listed = names(given)
         if listed:
             query.append((name, ",".join(listed)))
     return [*query, ("tags", "values")] if values else query
@@ -164,10 +165,12 @@ def profile(customer_id: object, fields: Iterable[str], expand: Iterable[str], t
     return Call("GET", profile_path(customer_id), _as_is, _shown(fields, expand, tag_values))
 
 
-def lookup(ids: Sequence[object], fields: Iterable[str], expand: Iterable[str], tag_values: bool) -> list[Call[dict[str, Any]]]:
+def lookup(ids: Iterable[object], fields: Iterable[str], expand: Iterable[str], tag_values: bool) -> list[Call[dict[str, Any]]]:
     """Asks for several profiles, in as many requests as they take."""
-    query, most = _shown(fields, expand, tag_values), 100 if list(expand) else MOST
-    bodies = [{"ids": [str(one) for one in ids[at : at + most]]} for at in range(0, len(ids), most)]
+    expand = names(expand)
+    query, most = _shown(fields, expand, tag_values), 100 if expand else MOST
+    known = [known_id(one) for one in ([ids] if isinstance(ids, str) else ids)]
+    bodies = [{"ids": known[at : at + most]} for at in range(0, len(known), most)]
     return [Call("POST", "/v1/lookup", _as_is, query, json.dumps(body).encode()) for body in bodies]
 
 
@@ -185,6 +188,10 @@ class Listing:
     page: int | None = None
     filters: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Keeps names for every page."""
+        self.fields, self.expand = names(self.fields), names(self.expand)
+
     def query(self) -> Query:
         """The parameters of each page but its cursor."""
         query = _shown(self.fields, self.expand, self.tag_values) + _tags(self.tags) + _tags(self.attributes, "attribute")
@@ -193,7 +200,7 @@ class Listing:
                 query.append((name, str(instant(value)) if name == "updated_since" else str(value)))
         if self.snapshot:
             query.append(("snapshot", "true"))
-        most = self.page or (100 if list(self.expand) else MOST)
+        most = self.page or (100 if self.expand else MOST)
         return [*query, ("limit", str(min(most, self.limit or most)))]
 
     def call(self, cursor: str | None) -> Call[dict[str, Any]]:
@@ -204,7 +211,7 @@ class Listing:
         return Call("GET", "/v1/profiles", _as_is, query)
 
 
-def changes(cursor: int | None, tags: Iterable[str], from_now: bool, limit: int) -> Call[dict[str, Any]]:
+def changes(cursor: int | None, tags: Sequence[str], from_now: bool, limit: int) -> Call[dict[str, Any]]:
     """Asks for a piece of the feed."""
     query: Query = [("limit", limit), *(("tag", one) for one in tags)]
     if cursor is not None:
@@ -231,52 +238,54 @@ def consent(customer_id: object, opted_out: bool, purpose: str | None, source: s
     return changing("PUT", profile_path(customer_id, "/consent"), _as_is, body)
 
 
-def rows_of(data: Data) -> Iterator[dict[str, Any]]:
+def rows_of(data: Data, what: str = "events") -> Iterator[dict[str, Any]]:
     """Rows of a frame, of dictionaries, or of one dictionary, as JSON takes them; missing values are left out."""
     if isinstance(data, Mapping):
         rows: Iterable[Mapping[str, Any]] = [data]
     elif paths_of(data) is not None:
         remedy = "read them into a frame first, for example with pandas.read_csv"
-        raise ArgumentError(f"events come from a frame or dictionaries, not from files; {remedy}", "not_events", remedy)
+        raise ArgumentError(f"{what} come from a frame or dictionaries, not from files; {remedy}", "not_events", remedy)
     elif isinstance(data, (list, tuple, Iterator)):
         rows = data
     else:
         import pyarrow
 
-        rows = (row for batch in pyarrow.table(stream_of(data)[0]).to_batches(MOST) for row in batch.to_pylist())
+        rows = (row for batch in pyarrow.table(unmixed_stream(data, what)).to_batches(MOST) for row in batch.to_pylist())
     for row in rows:
-        yield {name: _plain(value) for name, value in row.items() if not _missing(value)}
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in {"NAType", "NaTType"}
+        yield {name: _plain(value) for name, value in row.items() if not missing(value)}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, (datetime.datetime, datetime.date)):
         return value.isoformat()
     if isinstance(value, decimal.Decimal):
-        return float(value)
+        # Whole ones stay exact: they may be ids.
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     return value.item() if hasattr(value, "item") else value
 
 
-def event_calls(data: Data, columns: Mapping[str, str] | None, chunk: int, once: str | None) -> Iterator[tuple[int, Call[Taken]]]:
-    """The requests that send events as NDJSON, each with the place of its first event."""
+def _event(row: Mapping[str, Any], own: Mapping[str, str]) -> dict[str, Any]:
+    """A row by the names of the service, ids as text."""
+    event = {own.get(name, name): value for name, value in row.items()}
+    for name in ("customer_id", "event_id", "order_id", "product_id"):
+        if name in event:
+            event[name] = id_text(event[name], name)
+    return event
+
+
+def event_calls(data: Data, columns: Mapping[str, str] | None, chunk: int, once: str | None) -> Iterator[tuple[Call[Taken], int]]:
+    """The requests that send events as NDJSON, each with its number of events."""
     if not 1 <= chunk <= MOST:
         raise ArgumentError(f"chunk {chunk}; give 1 to {MOST}", "chunk", f"give 1 to {MOST}")
     own = {theirs: known for known, theirs in (columns or {}).items()}
     first, lines = 0, []
     for row in rows_of(data):
-        event = {own.get(name, name): value for name, value in row.items()}
-        for name in ("customer_id", "event_id", "order_id", "product_id"):
-            if isinstance(event.get(name), (int, float)):
-                event[name] = str(event[name])
-        lines.append(json.dumps(event))
+        lines.append(json.dumps(_event(row, own)))
         if len(lines) == chunk:
-            yield first, _events(lines, once, first)
+            yield _events(lines, once, first), len(lines)
             first, lines = first + len(lines), []
     if lines:
-        yield first, _events(lines, once, first)
+        yield _events(lines, once, first), len(lines)
 
 
 def _events(lines: list[str], once: str | None, first: int) -> Call[Taken]:
@@ -312,6 +321,11 @@ def add_taken(all_: Taken, first: int, found: Taken) -> None:
     all_["warnings"] += found["warnings"]
 
 
+def keep_taken(error: Error, taken: Taken, sent: int) -> None:
+    """Leaves on an exception what became of the events before the chunk that failed."""
+    vars(error).update(taken=taken, sent=sent)
+
+
 def refused_events(error: ServiceError) -> Taken | None:
     """What became of a chunk none of whose events was taken; `None` where the request failed as a whole."""
     if error.code in {"invalid_event", "event_id_conflict"} and error.document.get("rejected"):
@@ -331,13 +345,16 @@ def prediction_calls(
             remedy = 'give [{"customer_id": ..., "events": [...]}] or a frame of purchases'
             raise ArgumentError(f"a customer has no `customer_id` or no `events`; {remedy}", "not_customers", remedy)
         for one in given:
-            one["events"] = list(rows_of(list(one["events"])))
+            one["customer_id"] = known_id(one["customer_id"])
+            one["events"] = [_event(row, own) for row in rows_of(list(one["events"]))]
     else:
         histories: dict[str, list[dict[str, Any]]] = {}
-        for row in rows_of(customers):
-            event = {own.get(name, name): value for name, value in row.items()}
-            if "customer_id" in event:
-                histories.setdefault(str(event.pop("customer_id")), []).append(event)
+        for nth, row in enumerate(rows_of(customers, "customers")):
+            event = _event(row, own)
+            if "customer_id" not in event:
+                remedy = 'fill it in, leave the row out, or name the column with columns={"customer_id": ...}'
+                raise DataError(f"row {nth} of customers has no customer_id; {remedy}", "missing_id", remedy)
+            histories.setdefault(event.pop("customer_id"), []).append(event)
         given = [{"customer_id": who, "events": events} for who, events in histories.items()]
     asked: dict[str, Any] = {"as_of": instant(as_of), "horizons": horizons and list(horizons), "discount_rate": discount_rate}
     asked = {name: value for name, value in asked.items() if value is not None}
@@ -350,12 +367,12 @@ def prediction_calls(
 
 
 def failure(response: httpx.Response) -> ServiceError:
-    """The exception of a reply that is none of success."""
+    """The exception of an error response."""
     try:
-        document = response.json()
-        assert isinstance(document, dict)
-    except (ValueError, AssertionError):
-        document = {}
+        reply = response.json()
+    except ValueError:
+        reply = None
+    document = reply if isinstance(reply, dict) else {}
     detail = str(document.get("detail") or f"the service answered with status {response.status_code}")
     _, mark, remedy = detail.rpartition("; ")
     code = str(document.get("code") or f"http_{response.status_code}")
@@ -365,8 +382,29 @@ def failure(response: httpx.Response) -> ServiceError:
 
 def unreachable(url: str, cause: Exception) -> ServiceError:
     """The exception of a service that does not answer."""
-    remedy = "check the address and that `homing serve` is running"
+    remedy = "check the URL and that `homing serve` is running"
     return ServiceError(f"{url} does not answer ({type(cause).__name__}: {cause}); {remedy}", "unreachable", remedy)
+
+
+def untrusted(url: str, cause: Exception) -> ServiceError:
+    """The exception of a service whose certificate is refused."""
+    remedy = "give the certificate of its authority with verify=, or check the URL"
+    return ServiceError(f"the certificate of {url} is refused ({cause}); {remedy}", "unreachable", remedy)
+
+
+def bad_url(url: str, cause: Exception) -> ServiceError:
+    """The exception of a request whose URL is invalid, for example too long."""
+    remedy = "check ids and names in the call"
+    return ServiceError(f"a request to {url} has an invalid URL ({cause}); {remedy}", "bad_url", remedy)
+
+
+def bad_reply(url: str, cause: Exception, response: httpx.Response | None = None) -> ServiceError:
+    """The exception of a reply that cannot be read, such as the page of a proxy."""
+    remedy = "check that the URL is that of `homing serve`"
+    status = response.status_code if response is not None else 0
+    request_id = response.headers.get("x-request-id") if response is not None else None
+    text = f"{url} sent a reply that cannot be read ({type(cause).__name__}: {cause}); {remedy}"
+    return ServiceError(text, "bad_reply", remedy, status, request_id=request_id)
 
 
 @dataclass(frozen=True)
@@ -382,10 +420,10 @@ class Patience:
         if not passing or attempt >= self.retries:
             return None
         try:
-            asked = float(response.headers["retry-after"])
+            asked = max(0.0, float(response.headers["retry-after"]))
         except ValueError:
             asked = 1.0
-        # Callers that were refused together come again one by one.
+        # Jitter, so that callers refused together do not retry together.
         pause = asked + random.uniform(0, 0.25 * (attempt + 1))
         return pause if asked <= self.longest_pause else None
 

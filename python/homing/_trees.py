@@ -139,12 +139,23 @@ _LIGHTGBM_OBJECTIVES = {
 }
 
 
+def _distinct(names: list[str]) -> list[str]:
+    """The names, none of them twice: a repeated one gets the first number that makes it unique."""
+    taken, found = set(names), list[str]()
+    for name in names:
+        one, number = name, 0
+        while one in found or (number and one in taken):
+            number += 1
+            one = f"{name}_{number}"
+        found.append(one)
+    return found
+
+
 def _lightgbm(document: dict[str, Any], names: list[str]) -> str:
     trees: list[list[dict[str, Any]]] = document["trees"] or [[{"f": 0, "t": 0, "m": False, "l": 0, "r": 0, "v": 0.0, "c": 1}]]
     _no_categories(trees)
     # Characters by which LightGBM divides its text.
-    plain = [re.sub(r'[\s",:\[\]{}]', "_", name) for name in names]
-    plain = [name if plain.count(name) == 1 else f"{name}_{at}" for at, name in enumerate(plain)]
+    plain = _distinct([re.sub(r'[\s",:\[\]{}]', "_", name) for name in names])
     blocks = [_lightgbm_tree(at, tree, document["intercept"] if at == 0 else 0.0) for at, tree in enumerate(trees)]
     used: dict[int, list[float]] = {}
     for tree in trees:

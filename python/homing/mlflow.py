@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homing import _homing
-from homing._errors import ArgumentError
+from homing._errors import ArgumentError, DataWarning
 from homing._model import Model, load
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ class _Scorer:
         horizons = [one for one in given.get("horizons", []) if one]
         rate = given.get("discount_rate", -1.0)
         with warnings.catch_warnings():
-            # A service that scores has nobody to read them; `homing.check` says the same.
-            warnings.simplefilter("ignore")
+            # Nobody reads warnings about data in a service that scores; `homing.check` gives the same ones.
+            warnings.simplefilter("ignore", DataWarning)
             return self.model.predict(
                 model_input, given.get("as_of") or None, horizons or None, discount_rate=None if rate < 0 else float(rate)
             )

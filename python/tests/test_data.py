@@ -211,3 +211,14 @@ def test_errors_can_be_pickled():
 
     error = pickle.loads(pickle.dumps(homing.DataError("a; b", "code", "b")))
     assert (str(error), error.code, error.remedy) == ("a; b", "code", "b")
+
+
+def test_fits_are_shared_by_content(few, tmp_path):
+    from conftest import _hash
+
+    table = pa.Table.from_pandas(few, preserve_index=False)
+    swapped = pa.Table.from_pandas(few.assign(amount=few["amount"].to_numpy()[::-1]), preserve_index=False)
+    assert _hash(table, {}) == _hash(table.slice(0), {}) != _hash(swapped, {})
+    assert _hash(table, {}) != _hash(table, {"decimal": ","})
+    (tmp_path / "a.csv").write_text("one")
+    assert _hash([str(tmp_path / "a.csv")], {}) and _hash([str(tmp_path)], {}) is None

@@ -156,6 +156,17 @@ def test_a_campaign_at_the_time_of_each_contact(campaign):
     assert homing.Campaign(pl.from_pandas(timed)).evaluate(after).figures == of_day
 
 
+def test_a_list_with_ids_that_became_floats():
+    contacts = pd.DataFrame({"customer_id": [7_000_001.0, 7_000_002.0], "held_out": [True, False]})
+    for frame in [contacts, pl.from_pandas(contacts)]:
+        assert homing.Campaign(frame, at="1998-03-31")._list["customers"] == ["7000001", "7000002"]
+    with pytest.raises(homing.ArgumentError, match=r"7000001\.5"):
+        homing.Campaign(contacts.assign(customer_id=[7_000_001.5, 7_000_002.0]), at="1998-03-31")
+    missing = pl.DataFrame({"customer_id": [1.0, float("nan")], "held_out": [True, False]})
+    with pytest.raises(homing.DataError, match="row 1"):
+        homing.Campaign(missing, at="1998-03-31")
+
+
 def test_lists_that_cannot_be_evaluated_are_refused(campaign):
     contacts, after = campaign
     with pytest.raises(homing.DataError, match="held_out"):

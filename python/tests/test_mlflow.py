@@ -27,6 +27,22 @@ def test_a_saved_model_scores_in_the_process(model, few, tmp_path):
     assert scorer.predict(few)["as_of"].iloc[0] != found["as_of"].iloc[0]
 
 
+def test_only_warnings_about_data_are_silenced(model, few, monkeypatch):
+    import warnings
+
+    import homing
+    import homing.mlflow
+
+    def warned(*_, **__):
+        warnings.warn(homing.DataWarning("cents"), stacklevel=1)
+        warnings.warn("old pandas", FutureWarning, stacklevel=1)
+
+    monkeypatch.setattr(model, "predict", warned)
+    with pytest.warns() as caught:
+        homing.mlflow._Scorer(model).predict(few)
+    assert [one.category for one in caught] == [FutureWarning]
+
+
 def test_a_logged_model_brings_parameters_metrics_and_report(model, purchases, tracked):
     import homing.mlflow
 

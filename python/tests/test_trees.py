@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import homing
-from homing._trees import turning_point
+from homing._trees import _distinct, turning_point
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,11 @@ def test_trees_without_splits_and_odd_names_are_exported():
     assert len(set(theirs.feature_name())) == 3
     session = onnxruntime.InferenceSession(model.to_onnx().SerializeToString(), providers=["CPUExecutionProvider"])
     assert session.run(["mean"], {"X": X.to_numpy("float32")})[0][:, 0] == pytest.approx(model.predict(X), abs=1e-6)
+
+
+def test_names_made_unique_do_not_collide():
+    assert _distinct(["a_b", "a_b", "a_b_1"]) == ["a_b", "a_b_2", "a_b_1"]
+    assert _distinct(["x"] * 3 + ["y"]) == ["x", "x_1", "x_2", "y"]
 
 
 def test_rows_of_another_width_are_refused(model):

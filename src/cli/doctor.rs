@@ -54,7 +54,7 @@ fn finding(check: &'static str, told: Result<String, (String, String)>) -> Findi
 
 /// Something needs fixing: exit code 1.
 #[derive(Debug, thiserror::Error)]
-#[error("{} failed; fix from top to bottom", match .0 { 1 => "1 check".to_owned(), n => format!("{n} checks") })]
+#[error("{}", match .0 { 1 => "1 check failed; fix it".to_owned(), n => format!("{n} checks failed; fix them top to bottom") })]
 struct Ill(usize);
 
 pub(super) fn run(args: &Doctor) -> anyhow::Result<()> {

@@ -25,7 +25,7 @@ Examples:
 
 /// Wrap the data keys of backups and of a snapshot with the first key of the key file. The data stay as they are.
 ///
-/// Put the new key above the old one in the key file, restart the service and batches, run this command, then remove the old key.
+/// Put the new key above the old one in the key file, run this command between two batches, then remove the old key.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -71,16 +71,19 @@ fn replace_master(args: &ReplaceMaster) -> anyhow::Result<()> {
         }
         let (replaced, readable) = Backups::open(place, Some(keys.clone()))?.replace_master_key(&keys)?;
         lines.push(match readable {
-            0 => format!("backups: {replaced} data keys wrapped again"),
+            0 => format!("backups: {replaced} data keys rewrapped"),
             _ => format!(
-                "backups: {replaced} data keys wrapped again; {readable} older backups are not encrypted, and go with `homing backup --keep N`"
+                "backups: {replaced} data keys rewrapped; {readable} older backups are not encrypted, and go with `homing backup --keep N`"
             ),
         });
         document["backups"] = json!({ "replaced": replaced, "not_encrypted": readable });
     }
     if let Some(folder) = &args.snapshot {
+        if !folder.join("snapshot.json").is_file() {
+            return Err(wrong(&format!("there is no snapshot in {}; check --snapshot", folder.display())));
+        }
         let replaced = snapshot_keys::replace_master_key(folder, &keys)?;
-        lines.push(format!("snapshot: {} data keys wrapped again", u8::from(replaced)));
+        lines.push(format!("snapshot: {} data keys rewrapped", u8::from(replaced)));
         document["snapshot"] = json!({ "replaced": u8::from(replaced) });
     }
     if args.json {

@@ -144,6 +144,8 @@ pub(super) fn run(args: &Score, config: Option<&Path>) -> anyhow::Result<()> {
         Format::of(out).map_err(|error| WrongUse(error.to_string()))?;
     }
     keep_inputs(args)?;
+    // First of all: from here on temporary files are encrypted.
+    let keys = args.purchases.encryption.keys()?;
     let mut run = Run::prepare(args, config)?;
     let zone = run.zone;
     let as_of = args.as_of.as_ref().map(|text| zone.as_of(text)).transpose()?;
@@ -151,7 +153,6 @@ pub(super) fn run(args: &Score, config: Option<&Path>) -> anyhow::Result<()> {
     let before = args.people_before.as_ref().map(|path| People::read(path)).transpose()?;
 
     let stage = Stage::begin("read");
-    let keys = args.purchases.encryption.keys()?;
     let open = |folder: &PathBuf| SnapshotFolder::open_with(folder, zone, args.shard, keys.clone());
     let folder = args.snapshot.as_ref().map(open).transpose()?;
     let held = folder.as_ref().map(SnapshotFolder::days).transpose()?;

@@ -55,7 +55,7 @@ pub enum Error {
         cause: io::Error,
     },
     /// A journal that is encrypted, and its key is not given.
-    #[error("{0}. If that key is lost, remove the journal: the batch then begins at the beginning")]
+    #[error("{0}. If that cannot be done, remove the journal: the batch then begins at the beginning")]
     Encryption(EncryptionError),
     /// The histories.
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! The data key of a snapshot: on its way into a backup and out of it, and when the master key is replaced.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -43,9 +43,14 @@ pub fn replace_master_key(folder: &Path, keys: &MasterKeys) -> Result<bool, Erro
     lock.map_err(failed)
         .and_then(|lock| match lock.try_lock() {
             Ok(()) => Ok(lock),
-            Err(_) => Err(Error::Unreadable {
+            Err(cause) => Err(Error::Unreadable {
                 path: folder.display().to_string(),
-                reason: io::Error::other("a batch is using it; run the command again after it has ended"),
+                reason: match cause {
+                    TryLockError::WouldBlock => {
+                        io::Error::other("a batch is using it; run the command again after it has ended")
+                    }
+                    TryLockError::Error(reason) => reason,
+                },
             }),
         })
         .and_then(|_lock| {
