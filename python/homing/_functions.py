@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from homing import _homing
-from homing._data import When, id_text, instant, names, read
+from homing._data import When, id_text, instant, known_id, names, read
 from homing._errors import ArgumentError, DataError, pythonic, warn
 from homing._frames import Data, frame_of, id_type, kind_of, paths_of, unmixed_stream
 from homing._model import Progress, _teller
@@ -286,8 +286,8 @@ def identity(
     own = {str(known): str(name) for known, name in (columns or {}).items()}
     joining: dict[str, Any] = {
         "columns": own,
-        "merge": [(str(one), str(other)) for one, other in merge],
-        "split": [str(one) for one in split],
+        "merge": [(known_id(one, "record"), known_id(other, "record")) for one, other in merge],
+        "split": [known_id(one, "record") for one in split],
         "hash_key": hash_key,
         "hashed": hashed,
     }
