@@ -7,8 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy
-
 from homing._errors import ArgumentError, DataError
 
 Data = Any
@@ -76,6 +74,8 @@ def missing(value: Any) -> bool:
     """Whether a value is missing: None, NaN, NaT, or NA of pandas."""
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
         return True
+    import numpy
+
     return isinstance(value, (float, decimal.Decimal, numpy.floating, numpy.datetime64)) and bool(value != value)
 
 
